@@ -1,0 +1,51 @@
+# Every target makes the environment it needs, in .venv, from the hashed locks in requirements/.
+# Another Python than `python3`: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+ARGS ?=
+IN := .venv/bin
+
+UV_LOCK := $(IN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
+
+.PHONY: help sandbox run test check style types fix lock environment-run environment-sandbox environment-dev
+
+help:  ## Show what there is
+	@echo "Atelier: make pictures together on Discord"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo
+	@echo "ARGS are passed on: make sandbox ARGS=--open, make test ARGS=tests/test_config.py"
+
+sandbox: environment-sandbox  ## Try the bot in your browser, with no accounts
+	@$(IN)/python -m sandbox $(ARGS)
+
+run: environment-run  ## Run the bot on Discord, with the settings in .env
+	@$(IN)/python -m bot run $(ARGS)
+
+# The coverage file is a temporary one, so that two runs at the same time do not write into each other's.
+test: environment-dev  ## Run all tests, and say how much of the code they reach
+	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT && \
+	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),--cov)
+
+check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
+
+style: environment-dev
+	$(IN)/ruff format --check .
+	$(IN)/ruff check .
+
+types: environment-dev
+	$(IN)/mypy --strict
+
+fix: environment-dev  ## Format the code, and put right what can be put right by itself
+	$(IN)/ruff check --fix .
+	$(IN)/ruff format .
+
+lock: environment-dev  ## Pin the newest allowed versions of everything, for Python 3.11 to 3.14
+	$(UV_LOCK) --upgrade --group dev --extra sandbox --output-file requirements/dev.txt
+	$(UV_LOCK) --constraint requirements/dev.txt --extra sandbox --output-file requirements/sandbox.txt
+	$(UV_LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
+
+environment-run environment-sandbox environment-dev: environment-%:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) requirements/install.py $*

@@ -1,0 +1,193 @@
+"""The composition root: opens everything in the order it is needed, closes it in reverse. No logic."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import aiohttp
+import discord
+import structlog
+
+from bot.client import Atelier
+from bot.config import Settings
+from bot.delivery import DiscordDelivery
+from bot.endpoints import point_discord_at
+from bot.engine.engine import Engine
+from bot.engine.policy import Policy
+from bot.engine.ports import FetchReference
+from bot.engine.schedule import backoff
+from bot.errors import ConfigurationError
+from bot.kie.client import KieClient
+from bot.references import AttachmentFetcher
+from bot.services import Services
+from storage.database import Database
+from storage.migrations import migrate
+from storage.models import Limits
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+EXTENSIONS: Final = ("cogs.generation",)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Everything opened; nothing connected yet. `client` connects, `work` does the rest beside it."""
+
+    client: Atelier
+    engine: Engine
+    delivery: DiscordDelivery
+    tasks: TaskStore
+
+    async def work(self) -> None:
+        """Move tasks and keep cards up to date until `engine.stop()`."""
+        await self.engine.start()
+        async with asyncio.TaskGroup() as group:
+            cards = group.create_task(self.delivery.run())
+            await self.engine.run()
+            cards.cancel()
+
+
+@asynccontextmanager
+async def open_atelier(
+    settings: Settings,
+    *,
+    attachments: Callable[[Atelier], FetchReference] | None = None,
+    card_every: float = 3.0,
+    progress_steps: int = 10,
+    probe_account_after: timedelta = timedelta(minutes=10),
+) -> AsyncIterator[Running]:
+    """Open the database, the picture store, the image API and the bot.
+
+    `attachments`: another way to the bytes of attachments (the sandbox's Discord has no HTTP).
+    Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(settings.database_url))
+        await migrate(database)
+        tasks = TaskStore(database)
+        await tasks.void_leases()
+        copies = PictureStore.open(settings.pictures_url)
+        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+        client = Atelier(
+            extensions=EXTENSIONS,
+            allowed_guilds=settings.allowed_guilds,
+            shard_count=settings.shard_count,
+            shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
+        )
+        await stack.enter_async_context(client)
+        delivery = DiscordDelivery(
+            client,
+            copies,
+            tasks,
+            card_every=card_every,
+            progress_steps=progress_steps,
+            operator_channel_id=settings.operator_channel_id,
+        )
+        fetch = attachments(client) if attachments else AttachmentFetcher(session, origin=settings.discord_api_url)
+        engine = Engine(
+            tasks=tasks,
+            copies=copies,
+            api=image_api(session, settings),
+            delivery=delivery,
+            fetch_reference=fetch,
+            policy=_policy(settings, probe_account_after),
+        )
+        client.services = Services(engine=engine)
+        yield Running(client=client, engine=engine, delivery=delivery, tasks=tasks)
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGINT, SIGTERM or the end of the connection; then stop in order, within 10 s.
+
+    Raises ConfigurationError for a refused token, and whatever ended the connection.
+    """
+    async with open_atelier(settings) as atelier:
+        stop = asyncio.create_task(_stop_signal().wait())
+        login = asyncio.create_task(_log_in(atelier, settings))
+        await asyncio.wait({stop, login}, return_when=asyncio.FIRST_COMPLETED)
+        if not login.done():
+            login.cancel()
+            return
+        await login
+        await _publish(atelier)
+        connection = asyncio.create_task(atelier.client.connect())
+        work = asyncio.create_task(atelier.work())
+        await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        stop.cancel()
+        atelier.engine.stop()
+        await asyncio.wait({work})
+        await atelier.client.close()
+        await asyncio.gather(work, connection)
+
+
+async def sync(settings: Settings) -> None:
+    """Publish the commands now, whether they have changed or not."""
+    async with open_atelier(settings) as atelier:
+        await _log_in(atelier, settings)
+        await atelier.client.publish_commands(atelier.tasks, force=True)
+
+
+def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
+    """The image API as the settings say."""
+    return KieClient(
+        session,
+        api_key=settings.kie_api_key,
+        api_url=settings.kie_api_url,
+        upload_url=settings.kie_upload_url,
+        result_hosts=settings.kie_result_hosts,
+    )
+
+
+def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
+    return Policy(
+        limits=Limits(
+            open_tasks_per_user=settings.max_open_tasks_per_user,
+            pictures_per_user_per_day=settings.max_pictures_per_user_per_day,
+            pictures_per_day=settings.max_pictures_per_day,
+        ),
+        max_in_flight=settings.max_in_flight,
+        always_upload=settings.references_as == "upload",
+        keep_pictures=timedelta(days=settings.keep_pictures_days),
+        probe_account_after=probe_account_after,
+    )
+
+
+async def _log_in(atelier: Running, settings: Settings) -> None:
+    """Wait for Discord for as long as it takes; a token it refuses is for the operator to put right."""
+    failures = 0
+    while True:
+        try:
+            return await atelier.client.login(settings.discord_token.get_secret_value())
+        except discord.LoginFailure:
+            raise ConfigurationError(
+                "DISCORD_TOKEN: Discord refuses this token; copy a fresh one from the developer portal, under Bot"
+            ) from None
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            failures += 1
+            log.warning("Discord does not answer; trying again", error=str(error), failures=failures)
+            await asyncio.sleep(backoff(failures))
+
+
+async def _publish(atelier: Running) -> None:
+    """The commands that Discord has from last time go on working, so a refusal does not stop the bot."""
+    try:
+        await atelier.client.publish_commands(atelier.tasks)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.warning("the commands could not be published; `sync` tries again", error=str(error))
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,134 @@
+"""
+`python -m bot run | sync | doctor | migrate`.
+
+What is for the operator to put right is one line on standard error; a traceback is a defect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bot.config import ENV_FILE, Settings, load_settings, misspelt
+from bot.doctor import Finding, examine
+from bot.errors import ConfigurationError
+from bot.logs import configure_logs
+from storage.database import Database, DatabaseInUse
+from storage.migrations import DatabaseNewer, migrate, pending
+
+
+class ExitCode(IntEnum):
+    STOPPED = 0
+    DEFECT = 1
+    USAGE = 2
+    CONFIGURATION = 78
+    """`EX_CONFIG` of sysexits.h: a supervisor should not start it again by itself."""
+
+
+EXIT_CODES: Final = """\
+exit codes:
+  0   stopped as asked, or done; for doctor: all is well
+  1   a defect, or broken off; the log has the details
+  2   the command line is wrong
+  78  something to put right first: a setting, or the database is
+      in use or too new; for doctor: something is not well
+"""
+
+log = structlog.get_logger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code. Usage errors leave through argparse's SystemExit(2)."""
+    options = _parser().parse_args(arguments)
+    configure_logs("INFO", "console")
+    try:
+        return asyncio.run(COMMANDS[options.command](options.env_file))
+    except (ConfigurationError, DatabaseInUse, DatabaseNewer) as error:
+        print(error, file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        print(f"{error.filename} cannot be used: {error.strerror}; see DATABASE_URL", file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    except KeyboardInterrupt:
+        return ExitCode.STOPPED if options.command == "run" else ExitCode.DEFECT
+    except Exception:
+        log.exception("defect")
+        return ExitCode.DEFECT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot",
+        description="Atelier: make pictures together on Discord.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--env-file", type=Path, default=ENV_FILE, help="where settings are read from (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("run", help="run the bot until Ctrl-C or SIGTERM")
+    commands.add_parser("sync", help="publish the slash commands now (run does it by itself when they changed)")
+    commands.add_parser("doctor", help="check settings, database, pictures, Discord and the image API")
+    commands.add_parser("migrate", help="bring the database up to date (run does it by itself)")
+    return parser
+
+
+async def _run(env_file: Path) -> int:
+    from bot import app
+
+    await app.run(_load(env_file))
+    return ExitCode.STOPPED
+
+
+async def _sync(env_file: Path) -> int:
+    from bot import app
+
+    await app.sync(_load(env_file))
+    print("The commands are published.")
+    return ExitCode.STOPPED
+
+
+async def _migrate(env_file: Path) -> int:
+    settings = _load(env_file, require=())
+    async with Database.open(settings.database_url) as database:
+        waiting = await pending(database)
+        await migrate(database)
+    print(f"The database is up to date; {waiting} migrations done.")
+    return ExitCode.STOPPED
+
+
+async def _doctor(env_file: Path) -> int:
+    """Asks for no setting to be there: what is missing is a finding."""
+    try:
+        findings = await examine(_load(env_file, require=(), quiet=True))
+    except ConfigurationError as error:
+        remedy = f"put it right in {env_file} or the environment, then ask again"
+        findings = [Finding(name="settings", ok=False, detail=str(error), remedy=remedy)]
+    for finding in findings:
+        print(f"{'ok' if finding.ok else 'not ok':<8}{finding.name}: {finding.detail}")
+        if finding.remedy:
+            print(f"{'':<8}what to do: {finding.remedy}")
+    return ExitCode.STOPPED if all(finding.ok for finding in findings) else ExitCode.CONFIGURATION
+
+
+def _load(env_file: Path, *, require: Sequence[str] | None = None, quiet: bool = False) -> Settings:
+    """Settings, with the logs set up as they say. `quiet`: only errors, as the command itself says what is wrong."""
+    settings = load_settings(env_file) if require is None else load_settings(env_file, require=require)
+    configure_logs("ERROR" if quiet else settings.log_level, settings.log_format, secrets=settings.secrets)
+    for name, meant in misspelt(env_file).items():
+        print(f"{name} in {env_file} is no setting; did you mean {meant}?", file=sys.stderr)
+    return settings
+
+
+COMMANDS: Final[dict[str, Callable[[Path], Coroutine[None, None, int]]]] = {
+    "run": _run,
+    "sync": _sync,
+    "doctor": _doctor,
+    "migrate": _migrate,
+}

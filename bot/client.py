@@ -1,0 +1,83 @@
+"""The connection to Discord: the client, and the tree of its commands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.errors import NotHere, Reason
+from bot.replies import answer_error
+from bot.services import Services
+from storage.tasks import TaskStore
+
+PUBLISHED_FACT: Final = "published_commands"
+
+log = structlog.get_logger(__name__)
+
+
+class AtelierTree(app_commands.CommandTree["Atelier"]):
+    async def on_error(self, interaction: discord.Interaction[Atelier], error: app_commands.AppCommandError) -> None:
+        await answer_error(interaction, error)
+
+    async def interaction_check(self, interaction: discord.Interaction[Atelier]) -> bool:
+        """With `ALLOWED_GUILDS` set, nothing is made elsewhere; direct messages are elsewhere."""
+        allowed = interaction.client.allowed_guilds
+        if not allowed or interaction.guild_id in allowed:
+            return True
+        await answer_error(interaction, NotHere(Reason.NOT_THIS_SERVER))
+        return False
+
+
+class Atelier(commands.AutoShardedBot):
+    """Needs no privileged intent: it reads no messages but its own."""
+
+    services: Services
+    """Set by whoever opens the bot, before it starts."""
+
+    def __init__(
+        self,
+        *,
+        extensions: Sequence[str],
+        allowed_guilds: frozenset[int] = frozenset(),
+        shard_count: int | None = None,
+        shard_ids: list[int] | None = None,
+    ) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=AtelierTree,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            shard_count=shard_count,
+            shard_ids=shard_ids,  # type: ignore[arg-type]  # None is its own default
+        )
+        self.allowed_guilds = allowed_guilds
+        self._extensions_to_load = tuple(extensions)
+
+    async def setup_hook(self) -> None:
+        for extension in self._extensions_to_load:
+            await self.load_extension(extension)
+
+    async def publish_commands(self, tasks: TaskStore, *, force: bool = False) -> bool:
+        """Tell Discord the global commands if they differ from those told last. True if told. After `login`."""
+        digest = self._commands_digest()
+        if not force and await tasks.fact(PUBLISHED_FACT) == digest:
+            return False
+        published = await self.tree.sync()
+        await tasks.set_fact(PUBLISHED_FACT, digest)
+        log.info("commands published", commands=[command.name for command in published])
+        return True
+
+    def _commands_digest(self) -> str:
+        """Of what would be sent, and of the application it would be sent for."""
+        payloads = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()

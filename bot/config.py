@@ -1,0 +1,220 @@
+"""
+Settings: from the environment and `.env` (the environment wins), checked once, never changed.
+
+`Settings(...)` holds values and looks at nothing outside; `load_settings` is the one way in from the environment. What
+is wrong becomes a ConfigurationError of one line that names the setting and the remedy, and never its value if that is
+a secret. `.env.example` says what each setting means.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import model_validator as check_model
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
+
+from bot.errors import ConfigurationError
+
+ENV_FILE: Final = Path(".env")
+
+DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+PLACES: Final = frozenset({"file", "s3", "gs", "az"})
+"""Where pictures can be kept, besides a folder without a scheme."""
+REMEDIES: Final = {
+    "DISCORD_TOKEN": "copy the token from your application's page 'Bot' at https://discord.com/developers/applications",
+    "KIE_API_KEY": "make a key at https://kie.ai/api-key",
+}
+HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*(:\d{1,5})?")
+PLACEHOLDER: Final = re.compile(r"[.…x*]+|<.*>|your\b.*|change.?me|.*\b(token|key)[-_ ]here", re.IGNORECASE)
+
+
+def _split(value: object) -> object:
+    """`a, b,` is a and b."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _no_placeholder(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if PLACEHOLDER.fullmatch(value):
+        raise ValueError("still has the placeholder of .env.example")
+    if re.search(r"\s", value):
+        raise ValueError("has a space in it: give the bare value, without a word before it")
+    return secret
+
+
+def _address(*schemes: str) -> AfterValidator:
+    """An address with a host and nothing behind its path; without its last slash."""
+    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            sound = parts.scheme in schemes and parts.hostname and parts.port != 0
+        except ValueError:  # a port beyond 65535, a broken IPv6 address
+            sound = False
+        if not sound or parts.query or parts.fragment:
+            raise ValueError(f"is no address that begins with {wanted}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _with_driver(url: str) -> str:
+    """SQLAlchemy's form, with the asynchronous driver; a relative SQLite path is from the working directory."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {*DRIVERS, *DRIVERS.values()}:
+        raise ValueError("must be like sqlite:///data/atelier.db")
+    driver = DRIVERS.get(scheme, scheme)
+    if not driver.startswith("sqlite"):
+        return f"{driver}://{rest}"
+    path, mark, query = rest.removeprefix("/").partition("?")
+    if not rest.startswith("/") or not path or path == ":memory:":
+        raise ValueError("must name a file, like sqlite:///data/atelier.db: tasks have to outlive the program")
+    return f"{driver}:///{Path(path).absolute()}{mark}{query}"
+
+
+def _place(url: str) -> str:
+    """A folder, or the address of a folder or a bucket."""
+    scheme, separator, rest = url.partition("://")
+    if separator and (scheme not in PLACES or not rest):
+        raise ValueError("must be a folder like data/pictures, or a bucket like s3://my-bucket/pictures")
+    return url
+
+
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not HOST.fullmatch(value.lower()):
+            raise ValueError(f"has {value!r}, which is no host name: give names only, like example.com")
+    return tuple(value.lower() for value in values)
+
+
+Secret = Annotated[SecretStr, AfterValidator(_no_placeholder)]
+WebAddress = Annotated[str, _address("http", "https")]
+GatewayAddress = Annotated[str, _address("ws", "wss")]
+Snowflake = Annotated[int, Field(gt=0, lt=2**63)]
+ShardId = Annotated[int, Field(ge=0)]
+NoneIfEmpty = AfterValidator(lambda values: values or None)
+Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+
+
+class Settings(BaseModel):
+    """Each field is the setting of its name in capitals. Secrets do not show in its repr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    discord_token: Secret = SecretStr("")
+    discord_api_url: WebAddress | None = None
+    """`/api/v10` is appended to it."""
+    discord_gateway_url: GatewayAddress | None = None
+    kie_api_key: Secret = SecretStr("")
+    kie_api_url: WebAddress = "https://api.kie.ai"
+    kie_upload_url: WebAddress = "https://kieai.redpandaai.co"
+    references_as: Annotated[Literal["link", "upload"], Lower] = "link"
+    kie_result_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_hosts)] = (
+        "aiquickdraw.com",
+        "redpandaai.co",
+        "r2.cloudflarestorage.com",
+    )
+    """With their subdomains."""
+    database_url: Annotated[str, AfterValidator(_with_driver)] = Field(default="sqlite:///data/atelier.db", repr=False)
+    """As SQLAlchemy takes it, with the driver."""
+    pictures_url: Annotated[str, AfterValidator(_place)] = Field(default="data/pictures", repr=False)
+    keep_pictures_days: int = Field(default=90, ge=1, le=3650)
+    max_in_flight: int = Field(default=100, ge=1, le=1000)
+    max_open_tasks_per_user: int = Field(default=10, ge=0, le=1000)
+    """0 is no limit, here and below."""
+    max_pictures_per_user_per_day: int = Field(default=50, ge=0, le=1_000_000)
+    max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
+    allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
+    """Empty means any."""
+    operator_channel_id: Snowflake | None = None
+    shard_count: int | None = Field(default=None, ge=1, le=10_000)
+    shard_ids: Annotated[tuple[ShardId, ...] | None, NoDecode, BeforeValidator(_split), NoneIfEmpty] = None
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = "INFO"
+    log_format: Annotated[Literal["console", "json"], Lower] = "console"
+
+    @check_model(mode="after")
+    def _shards_agree(self) -> Settings:
+        if self.shard_ids is None:
+            return self
+        if self.shard_count is None:
+            raise ValueError("SHARD_IDS needs SHARD_COUNT: say how many shards there are in all")
+        if max(self.shard_ids) >= self.shard_count:
+            raise ValueError(f"SHARD_IDS must be below SHARD_COUNT: use 0 to {self.shard_count - 1}")
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be seen in a log: keys, tokens, and passwords within addresses."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        keys = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
+        passwords = [urlsplit(url).password for url in (self.database_url, self.pictures_url)]
+        given = [password for password in passwords if password]
+        return tuple(filter(None, [*keys, *given, *map(unquote, given)]))
+
+
+class _Names(BaseSettings, Settings):
+    """`Settings` for pydantic-settings to look its names up; an empty value is the default."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8")
+
+
+def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(REMEDIES)) -> Settings:
+    """
+    Read the environment and `env_file` (which need not be there). `require`: settings that must not be empty.
+
+    Raises ConfigurationError.
+    """
+    try:
+        values = {**DotEnvSettingsSource(_Names, env_file=env_file)(), **EnvSettingsSource(_Names)()}
+        settings = Settings.model_validate({name: values[name] for name in values.keys() & Settings.model_fields})
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{env_file} cannot be read: {error}") from None
+    for name in require:
+        if not getattr(settings, name.lower()).get_secret_value():
+            raise ConfigurationError(f"{name} is missing: {REMEDIES[name]} and put it into {env_file}")
+    return settings
+
+
+def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:
+    """Names in `env_file` that are no settings but look like one, with the setting they look like."""
+    known = [name.upper() for name in Settings.model_fields]
+    if not env_file.is_file():
+        return {}
+    unknown = [name for name in dotenv_values(env_file, interpolate=False) if name.upper() not in known]
+    close = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8) for name in unknown}
+    return {name: matches[0] for name, matches in close.items() if matches}
+
+
+def _one_line(error: ValidationError) -> str:
+    first, *others = error.errors(include_url=False, include_context=False)
+    more = sorted({_name(other) for other in others} - {_name(first), ""})
+    line = f"{_name(first)} {_sentence(first)}".strip()
+    return f"{line} (also wrong: {', '.join(more)})" if more else line
+
+
+def _name(detail: Any) -> str:
+    return str(detail["loc"][0]).upper() if detail["loc"] else ""
+
+
+def _sentence(detail: Any) -> str:
+    """Ours stand as they are; pydantic's say what the value should be."""
+    text: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").partition(", unable")[0]
+    remedy = REMEDIES.get(_name(detail))
+    return f"{text}; {remedy}" if remedy else text

@@ -1,0 +1,98 @@
+"""
+Cards and outcomes to Discord: fulfils the engine's Delivery port. Fall-backs and limits of files live here and nowhere
+else; Discord's words for a refusal stop here.
+
+cards.py       the waiting cards, edited now and then beside everything else
+outcomes.py    plan and post the parts of an outcome, each once
+packing.py     which pictures go in which message: a pure function
+finding.py     is a part already in the channel
+refusals.py    what an answer of Discord means for us
+thumbnails.py  what was attached, as one small picture
+answers.py     the interaction's first answer, by its token
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import discord
+
+from bot.client import Atelier
+from bot.delivery.answers import token_lives
+from bot.delivery.cards import CardPump
+from bot.delivery.outcomes import OutcomePoster
+from bot.delivery.refusals import translated
+from bot.engine.engine import system_clock
+from bot.engine.ports import Card, Outcome, Posted
+from bot.errors import Reason
+from bot.replies import explain_to_operator
+from storage.models import NewPart, OutcomePart, Task
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+__all__ = ["DiscordDelivery"]
+
+
+class DiscordDelivery:
+    """`run` must go on beside the client for cards to change; outcomes do not need it."""
+
+    def __init__(
+        self,
+        client: Atelier,
+        pictures: PictureStore,
+        tasks: TaskStore,
+        *,
+        card_every: float = 3.0,
+        progress_steps: int = 10,
+        operator_channel_id: int | None = None,
+        clock: Callable[[], int] = system_clock,
+    ) -> None:
+        self._client = client
+        self._operator_channel_id = operator_channel_id
+        self._outcomes = OutcomePoster(client, pictures)
+        self._cards = CardPump(
+            client,
+            pictures,
+            tasks,
+            every=card_every,
+            steps=progress_steps,
+            clock=clock,
+            results_first=self._outcomes.posting_in,
+        )
+
+    async def run(self) -> None:
+        """Keep the cards up to date until cancelled."""
+        await self._cards.run()
+
+    async def step(self) -> None:
+        """Bring every card up to date that may be edited now, once, and wait until it is."""
+        await self._cards.step()
+
+    async def show(self, card: Card) -> None:
+        self._cards.show(card)
+
+    async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
+        return await self._outcomes.plan(outcome)
+
+    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        try:
+            return await self._outcomes.post(outcome, part, uncertain=uncertain)
+        finally:
+            self._cards.wake()
+
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
+        return self._outcomes.next_route(outcome, part, token_lives=token_lives(outcome.task, now))
+
+    async def remove_card(self, task: Task) -> None:
+        await self._cards.remove(task)
+
+    async def tell_operator(self, reason: Reason) -> None:
+        with translated():
+            if self._operator_channel_id is not None:
+                channel = self._client.get_partial_messageable(self._operator_channel_id)
+                await channel.send(explain_to_operator(reason))
+                return
+            application = await self._client.application_info()
+            owner = application.team.owner_id if application.team else None
+            direct = await self._client.create_dm(discord.Object(owner or application.owner.id))
+            await direct.send(explain_to_operator(reason))

@@ -1,0 +1,289 @@
+"""
+The waiting cards, brought up to date now and then beside everything else.
+
+The newest card of a task wins. A card is edited at most once per `every` seconds, one at a time per channel, only when
+it would look different, and not while a result is on its way to the same channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import discord
+import structlog
+
+from bot.client import Atelier
+from bot.delivery.answers import ORIGINAL, answer_to, token_lives
+from bot.delivery.refusals import UNKNOWN_MESSAGE, translated
+from bot.delivery.thumbnails import strip
+from bot.engine.ports import Card, CardPhase
+from bot.errors import RouteClosed, Unavailable
+from bot.ui.cards import CardKey, card_key, card_view, strip_name
+from storage.models import Route, Task, TaskState
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+ANSWER_EXPECTED: Final = timedelta(seconds=10)
+"""A younger task's first answer may still be on its way."""
+RETRY_AFTER: Final = timedelta(seconds=15)
+"""How long a card is left alone after Discord could not be reached."""
+REMEMBERED: Final = 5000
+"""Cards; one that is forgotten is edited once more than needed."""
+NOBODY: Final = discord.AllowedMentions.none()
+"""discord.py leaves the client's own default out of edits."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Showing:
+    """What a card shows as far as we know."""
+
+    key: CardKey
+    prepared: bool = False
+    """Its thumbnails, if there are any, are attached: they stay for all later edits."""
+    attachments: list[discord.Attachment] = field(default_factory=list)
+    not_before: int = 0
+    """When it may be edited next (ms)."""
+    posted_anew: bool = False
+    given_up: bool = False
+
+
+class CardPump:
+    def __init__(
+        self,
+        client: Atelier,
+        copies: PictureStore,
+        tasks: TaskStore,
+        *,
+        every: float,
+        steps: int,
+        clock: Callable[[], int],
+        results_first: Callable[[int], bool],
+    ) -> None:
+        self._client = client
+        self._copies = copies
+        self._tasks = tasks
+        self._every_ms = int(every * 1000)
+        self._steps = steps
+        self._clock = clock
+        self._results_first = results_first
+        self._wanted: dict[str, Card] = {}
+        self._showing: dict[str, Showing] = {}
+        self._under_way: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        """By channel: the task whose card is being edited."""
+        self._wake = asyncio.Event()
+
+    def show(self, card: Card) -> None:
+        self._wanted[card.task.id] = card
+        self._wake.set()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                self._start_due()
+                await self._rest()
+        finally:
+            left = [work for _, work in self._under_way.values()]
+            for work in left:
+                work.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def step(self) -> None:
+        while started := self._start_due():
+            await asyncio.wait(started)
+
+    async def remove(self, task: Task) -> None:
+        """Delete the card, unless it has become the outcome. Raises Unavailable."""
+        self._wanted.pop(task.id, None)
+        busy = self._under_way.get(task.channel_id)
+        if busy is not None and busy[0] == task.id:
+            await asyncio.wait({busy[1]})
+        self._wanted.pop(task.id, None)
+        self._showing.pop(task.id, None)
+        row = await self._tasks.get(task.id) or task
+        message_id = row.card_message_id or await self._original_id(row)
+        if message_id is None or message_id in await self._outcome_ids(row):
+            return
+        try:
+            with translated():
+                await self._message(row, message_id).delete()
+        except RouteClosed as closed:
+            log.debug("a card is out of reach", task=task.id, error=str(closed))
+        await self._tasks.set_card(task.id, None)
+
+    def _start_due(self) -> list[asyncio.Task[None]]:
+        now = self._clock()
+        started = []
+        for card in list(self._wanted.values()):
+            task = card.task
+            if not self._free(task.channel_id) or self._due(task.id) > now:
+                continue
+            del self._wanted[task.id]
+            work = asyncio.create_task(self._work(card))
+            self._under_way[task.channel_id] = (task.id, work)
+            started.append(work)
+        return started
+
+    def _free(self, channel_id: int) -> bool:
+        return channel_id not in self._under_way and not self._results_first(channel_id)
+
+    def _due(self, task_id: str) -> int:
+        showing = self._showing.get(task_id)
+        return showing.not_before if showing else 0
+
+    async def _rest(self) -> None:
+        """Until a card falls due; whatever else frees one wakes us."""
+        dues = [self._due(card.task.id) for card in self._wanted.values() if self._free(card.task.channel_id)]
+        seconds = max(0, min(dues) - self._clock()) / 1000 if dues else None
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _work(self, card: Card) -> None:
+        task = card.task
+        try:
+            await self._bring_up_to_date(card)
+        except Unavailable as error:
+            log.debug("a card could not be edited", task=task.id, error=str(error))
+            self._later(card, RETRY_AFTER)
+        except Exception:
+            log.exception("a card could not be edited", task=task.id)
+        finally:
+            del self._under_way[task.channel_id]
+            self._wake.set()
+
+    async def _bring_up_to_date(self, card: Card) -> None:
+        row = await self._tasks.get(card.task.id)
+        if row is None or row.state in (TaskState.CLOSED, TaskState.CANCELLED):
+            self._showing.pop(card.task.id, None)
+            return
+        showing = self._known(row)
+        if showing.given_up:
+            return
+        age = timedelta(milliseconds=self._clock() - row.arrived_at)
+        if row.card_message_id is None and age < ANSWER_EXPECTED:
+            self._later(card, ANSWER_EXPECTED - age)
+            return
+        try:
+            await self._present(card, row, showing)
+        except RouteClosed as closed:
+            log.debug("a card is given up", task=row.id, error=str(closed))
+            showing.given_up = True
+
+    def _known(self, row: Task) -> Showing:
+        """A card that we have not touched shows what it was first posted with."""
+        showing = self._showing.pop(row.id, None)
+        if showing is None:
+            showing = Showing(key=card_key(Card(task=row, phase=CardPhase.PREPARING)))
+        self._showing[row.id] = showing
+        if len(self._showing) > REMEMBERED:
+            del self._showing[next(iter(self._showing))]
+        return showing
+
+    async def _present(self, card: Card, row: Task, showing: Showing) -> None:
+        """Raises RouteClosed, Unavailable."""
+        key = card_key(card, steps=self._steps)
+        message_id = row.card_message_id or await self._adopted(row)
+        if message_id is not None and key == showing.key:
+            return
+        showing.not_before = self._clock() + self._every_ms
+        try:
+            if message_id is None:
+                await self._post(card, row, showing)
+            else:
+                await self._edit(card, row, showing, message_id)
+        except RouteClosed as closed:
+            if not _is_gone(closed) or showing.posted_anew:
+                raise
+            showing.posted_anew = True
+            await self._post(card, row, showing)
+        showing.key = key
+        await self._check_cancelled(card)
+
+    async def _edit(self, card: Card, row: Task, showing: Showing, message_id: int) -> None:
+        kept: Sequence[discord.Attachment | discord.File] = showing.attachments
+        if not showing.prepared:
+            kept = await self._thumbnails(card)
+        view = card_view(card, steps=self._steps, strip=_name(kept))
+        with translated():
+            message = await self._message(row, message_id).edit(view=view, attachments=kept, allowed_mentions=NOBODY)
+        showing.attachments = message.attachments
+        showing.prepared = _is_prepared(card)
+
+    async def _post(self, card: Card, row: Task, showing: Showing) -> None:
+        files = await self._thumbnails(card)
+        view = card_view(card, steps=self._steps, strip=_name(files))
+        with translated():
+            message = await self._channel(row).send(view=view, files=files)
+        showing.attachments = message.attachments
+        showing.prepared = _is_prepared(card)
+        await self._tasks.set_card(row.id, message.id)
+
+    async def _thumbnails(self, card: Card) -> list[discord.File]:
+        data = await strip(self._copies, card.references) if _is_prepared(card) else None
+        return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
+
+    async def _adopted(self, row: Task) -> int | None:
+        """The first answer, where it stands in the channel and we had no time to write that down."""
+        message_id = await self._original_id(row)
+        if message_id is not None:
+            await self._tasks.set_card(row.id, message_id)
+        return message_id
+
+    async def _original_id(self, row: Task) -> int | None:
+        if not token_lives(row, self._clock()):
+            return None
+        try:
+            with translated():
+                return (await answer_to(self._client, row).fetch_message(ORIGINAL)).id
+        except RouteClosed:
+            return None
+
+    async def _check_cancelled(self, card: Card) -> None:
+        """An edit that was under way when the asker cancelled must not have the last word."""
+        row = await self._tasks.get(card.task.id)
+        if row is not None and row.state is TaskState.CANCELLED and row.card_message_id is not None:
+            view = card_view(Card(task=row, phase=CardPhase.CANCELLED))
+            with translated():
+                await self._message(row, row.card_message_id).edit(view=view, attachments=[], allowed_mentions=NOBODY)
+
+    async def _outcome_ids(self, row: Task) -> frozenset[int]:
+        parts = await self._tasks.parts(row.id)
+        return frozenset(part.message_id for part in parts if part.route is Route.ORIGINAL and part.message_id)
+
+    def _later(self, card: Card, delay: timedelta) -> None:
+        """Try this card again, unless a newer one has come."""
+        self._wanted.setdefault(card.task.id, card)
+        showing = self._showing.get(card.task.id)
+        if showing is not None:
+            showing.not_before = self._clock() + int(delay.total_seconds() * 1000)
+
+    def _channel(self, row: Task) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
+
+    def _message(self, row: Task, message_id: int) -> discord.PartialMessage:
+        return self._channel(row).get_partial_message(message_id)
+
+
+def _is_prepared(card: Card) -> bool:
+    return card.phase is not CardPhase.PREPARING and all(reference.key is not None for reference in card.references)
+
+
+def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
+    return files[0].filename if files else None
+
+
+def _is_gone(closed: RouteClosed) -> bool:
+    return isinstance(closed.__cause__, discord.HTTPException) and closed.__cause__.code == UNKNOWN_MESSAGE

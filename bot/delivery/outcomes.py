@@ -1,0 +1,238 @@
+"""Plan and post the parts of an outcome, each once, by the route it has come to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import discord
+import structlog
+
+from bot import pictures as pixels
+from bot.client import Atelier
+from bot.delivery.answers import ORIGINAL, answer_to
+from bot.delivery.finding import find_posted
+from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
+from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
+from bot.engine.ports import Outcome, Posted
+from bot.errors import RouteClosed, Unavailable
+from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote
+from bot.ui.text import PROMPT_FILENAME
+from storage.models import NewPart, OutcomePart, Picture, Route, Task
+from storage.pictures import MissingCopy, PictureStore
+
+REFITS: Final = 2
+"""Halvings of the limit when Discord finds the files too large; then they are told as links."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The pictures of one part: those that go along, and those whose copy is not there or would not fit."""
+
+    fitted: tuple[tuple[Picture, pixels.Fitted], ...] = ()
+    links: tuple[Picture, ...] = ()
+
+
+Send = Callable[[discord.ui.LayoutView, list[discord.File]], Awaitable[Posted]]
+
+
+class OutcomePoster:
+    def __init__(self, client: Atelier, copies: PictureStore) -> None:
+        self._client = client
+        self._copies = copies
+        self._posting: Counter[int] = Counter()
+
+    def posting_in(self, channel_id: int) -> bool:
+        """A result is on its way there: cards wait."""
+        return self._posting[channel_id] > 0
+
+    async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
+        limit = _limit(outcome.task)
+        sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
+        prompt_file = 0 if prompt_quote(outcome).whole else 1
+        return [
+            NewPart(pictures=positions, nonce=nonce_of(outcome.task, number))
+            for number, positions in enumerate(pack(sizes, first_takes=FILES_PER_MESSAGE - prompt_file))
+        ]
+
+    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        """Raises RouteClosed, Unavailable."""
+        with self._first_in(outcome.task.channel_id):
+            match part.route:
+                case Route.CHANNEL:
+                    channel = self._client.get_partial_messageable(
+                        outcome.task.channel_id, guild_id=outcome.task.guild_id
+                    )
+                    return await self._post_in(channel, outcome, part, uncertain=uncertain)
+                case Route.DIRECT:
+                    with translated():
+                        direct = await self._client.create_dm(discord.Object(outcome.task.asker_id))
+                    return await self._post_in(direct, outcome, part, uncertain=uncertain)
+                case Route.ORIGINAL:
+                    return await self._post_as_answer(outcome, part)
+
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> OutcomePart | None:
+        """The first answer can carry an outcome of one part only: it is one message. What needs several goes to the
+        asker directly, so that it stays together."""
+        alone = part.number == 0 and len(part.pictures) == sum(one.key is not None for one in outcome.pictures)
+        match part.route:
+            case Route.CHANNEL if alone and token_lives:
+                return replace(part, route=Route.ORIGINAL, attempted_at=None)
+            case Route.CHANNEL | Route.ORIGINAL:
+                return replace(part, route=Route.DIRECT, attempted_at=None)
+            case Route.DIRECT:
+                return None
+
+    @contextmanager
+    def _first_in(self, channel_id: int) -> Iterator[None]:
+        self._posting[channel_id] += 1
+        try:
+            yield
+        finally:
+            self._posting[channel_id] -= 1
+            if not self._posting[channel_id]:
+                del self._posting[channel_id]
+
+    async def _post_in(
+        self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart, *, uncertain: bool
+    ) -> Posted:
+        if uncertain and (found := await self._find(channel, outcome, part)):
+            return found
+
+        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
+            mentions = _mentions(outcome, part)
+            message = await channel.send(view=view, files=files, nonce=part.nonce, allowed_mentions=mentions)
+            return Posted(channel_id=message.channel.id, message_id=message.id)
+
+        return await self._fitted(outcome, part, send)
+
+    async def _post_as_answer(self, outcome: Outcome, part: OutcomePart) -> Posted:
+        answer = answer_to(self._client, outcome.task)
+
+        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
+            mentions = _mentions(outcome, part)
+            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=mentions)
+            return Posted(channel_id=outcome.task.channel_id, message_id=edited.id)
+
+        return await self._fitted(outcome, part, send)
+
+    async def _find(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        if self._client.user is None:
+            raise Unavailable("not logged in to Discord yet")
+        with translated():
+            found = await find_posted(channel, outcome, part, author_id=self._client.user.id)
+        return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
+
+    async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
+        """Send it; smaller where Discord finds it too large; at last as links."""
+        limit = _limit(outcome.task)
+        for attempt in range(REFITS + 1):
+            load = await self._load(outcome, part, limit >> attempt)
+            try:
+                return await self._sent(outcome, part, load, send)
+            except TooLarge as error:
+                log.info("too large for Discord", task=outcome.task.id, limit=limit >> attempt, error=str(error))
+        try:
+            return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
+        except TooLarge as error:
+            raise RouteClosed(str(error)) from error
+
+    async def _sent(self, outcome: Outcome, part: OutcomePart, load: Load, send: Send) -> Posted:
+        try:
+            with translated():
+                return await send(*_message(outcome, part, load))
+        except RouteClosed as closed:
+            if not _is_archived(closed) or part.route is not Route.CHANNEL:
+                raise
+        with translated():
+            await self._unarchive(outcome.task.channel_id)
+            return await send(*_message(outcome, part, load))
+
+    async def _unarchive(self, channel_id: int) -> None:
+        thread = await self._client.fetch_channel(channel_id)
+        if isinstance(thread, discord.Thread):
+            await thread.edit(archived=False)
+
+    async def _size(self, picture: Picture, limit: int) -> int:
+        if picture.bytes is not None and picture.bytes <= limit:
+            return picture.bytes
+        fitted = await self._fit(picture, limit)
+        return len(fitted.data) if fitted else 0
+
+    async def _load(self, outcome: Outcome, part: OutcomePart, limit: int) -> Load:
+        fitted = []
+        links = [one for one in outcome.pictures if part.number == 0 and one.key is None]
+        for picture in outcome.pictures:
+            if picture.position not in part.pictures:
+                continue
+            if copy := await self._fit(picture, limit):
+                fitted.append((picture, copy))
+            else:
+                links.append(picture)
+        return Load(fitted=tuple(fitted), links=tuple(links))
+
+    async def _fit(self, picture: Picture, limit: int) -> pixels.Fitted | None:
+        """None where our copy is gone, or was spoilt since it was kept."""
+        if picture.key is None:
+            return None
+        try:
+            data = await self._copies.get(picture.key)
+            return await asyncio.to_thread(pixels.fit, data, limit)
+        except (MissingCopy, pixels.Unreadable) as error:
+            log.warning("a copy cannot be sent", task=picture.task_id, error=type(error).__name__)
+            return None
+
+
+def nonce_of(task: Task, number: int) -> str:
+    """18 characters (Discord takes 25). A task that is told twice, of its failure and then of its pictures, has other
+    ones the second time."""
+    text = f"{task.id} {number} {task.reason or ''}"
+    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
+
+
+def _limit(task: Task) -> int:
+    """Bytes per file: what the channel takes, and never more than a request."""
+    return min(task.upload_limit, BYTES_PER_MESSAGE)
+
+
+def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
+    """All pictures that this part speaks of."""
+    return tuple(
+        one for one in outcome.pictures if one.position in part.pictures or (part.number == 0 and one.key is None)
+    )
+
+
+def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.ui.LayoutView, list[discord.File]]:
+    """Made anew for every attempt: files can be sent once."""
+    files = []
+    shown = []
+    for picture, fitted in load.fitted:
+        name = picture_name(outcome, picture.position, fitted.extension)
+        files.append(discord.File(io.BytesIO(fitted.data), name))
+        shown.append(Shown(position=picture.position, filename=name, reencoded=fitted.changed))
+    if part.number == 0 and not prompt_quote(outcome).whole:
+        words = outcome.task.prompt.encode("utf-8", "replace")
+        files.append(discord.File(io.BytesIO(words), PROMPT_FILENAME))
+    if outcome.task.reason is not None:
+        return failure_view(outcome, part), files
+    return pictures_view(outcome, part, shown, load.links), files
+
+
+def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
+    """Nobody but the asker, and them once."""
+    if part.number:
+        return discord.AllowedMentions.none()
+    asker = discord.Object(outcome.task.asker_id)
+    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
+
+
+def _is_archived(closed: RouteClosed) -> bool:
+    return isinstance(closed.__cause__, discord.HTTPException) and closed.__cause__.code == ARCHIVED_THREAD

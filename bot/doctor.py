@@ -1,0 +1,179 @@
+"""
+Is everything well? Each check says what it found and, if something is wrong, what to do about it.
+
+A check that fails, in whatever way, stops no other; none takes longer than `PATIENCE_SECONDS`. Nothing here costs
+anything: Discord is asked who the bot is, the image API how many credits are left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import discord
+
+from bot.config import REMEDIES, Settings
+from bot.endpoints import point_discord_at
+from bot.errors import AccountRefused, ServiceError
+from bot.kie.client import KieClient
+from bot.logs import Blank
+from storage.database import Database, DatabaseInUse
+from storage.migrations import DatabaseNewer, pending
+from storage.pictures import PictureStore
+
+PATIENCE_SECONDS: Final = 10.0
+COUNTING_SECONDS: Final = 5.0
+"""For adding up what the pictures take; a large bucket needs longer, and that is no fault."""
+
+PERMISSIONS: Final = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    send_messages_in_threads=True,
+    attach_files=True,
+    embed_links=True,
+    read_message_history=True,
+)
+"""What the bot has to be allowed in a channel; 274878024704."""
+SCOPES: Final = ("bot", "applications.commands")
+CREDITS_FOR_A_PICTURE: Final = 6
+"""The image API's price list, 2026-09."""
+MEBIBYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`remedy` is empty exactly when all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+Check = Callable[[Settings], Awaitable[Sequence[Finding]]]
+
+
+async def examine(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> list[Finding]:
+    """All findings, in the order of `CHECKS`. Never raises for anything that is wrong outside."""
+    point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+    checks = (_bounded(name, check, remedy, settings, patience) for name, (check, remedy) in CHECKS.items())
+    return [finding for findings in await asyncio.gather(*checks) for finding in findings]
+
+
+async def _bounded(name: str, check: Check, remedy: str, settings: Settings, patience: float) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(patience):
+            return await check(settings)
+    except TimeoutError:
+        detail = f"no answer within {patience:g} seconds"
+    except Exception as error:  # noqa: BLE001  # whatever is broken is a finding, and the other checks go on
+        detail = Blank(settings.secrets).text(f"{type(error).__name__}: {error}".splitlines()[0])
+    return [Finding(name=name, ok=False, detail=detail, remedy=remedy)]
+
+
+async def _settings(settings: Settings) -> Sequence[Finding]:
+    where = f"{len(settings.allowed_guilds)} servers" if settings.allowed_guilds else "any server"
+    missing = [name for name in REMEDIES if not getattr(settings, name.lower()).get_secret_value()]
+    if missing:
+        remedy = "; ".join(f"{name}: {REMEDIES[name]}" for name in missing)
+        return [Finding(name="settings", ok=False, detail=f"{' and '.join(missing)} missing", remedy=remedy)]
+    return [Finding(name="settings", ok=True, detail=f"complete; pictures may be asked for in {where}")]
+
+
+async def _database(settings: Settings) -> Sequence[Finding]:
+    try:
+        async with Database.open(settings.database_url) as database, database.write():
+            detail = "can be written"
+        async with Database.open(settings.database_url) as database:
+            waiting = await pending(database)
+    except DatabaseInUse:
+        async with Database.open(settings.database_url, exclusive=False) as database:
+            waiting = await pending(database)
+        detail = "in use by a running bot, as it should be"
+    except DatabaseNewer as error:
+        return [Finding(name="database", ok=False, detail=str(error), remedy="start the newer version of this program")]
+    upgrade = f"; {waiting} migrations to be done at the next start" if waiting else ""
+    return [Finding(name="database", ok=True, detail=detail + upgrade)]
+
+
+async def _pictures(settings: Settings) -> Sequence[Finding]:
+    store = PictureStore.open(settings.pictures_url)
+    await store.check()
+    try:
+        async with asyncio.timeout(COUNTING_SECONDS):
+            used = f"{await store.used_bytes() / MEBIBYTE:.1f} MiB used"
+    except TimeoutError:
+        used = "too many pictures to add up quickly"
+    return [Finding(name="pictures", ok=True, detail=f"can be written; {used}")]
+
+
+async def _discord(settings: Settings) -> Sequence[Finding]:
+    token = settings.discord_token.get_secret_value()
+    remedy = REMEDIES["DISCORD_TOKEN"]
+    if not token:
+        return [Finding(name="Discord", ok=False, detail="not asked, as there is no token", remedy=remedy)]
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        try:
+            await client.login(token)
+        except discord.LoginFailure:
+            return [Finding(name="Discord", ok=False, detail="Discord refuses this token", remedy=remedy)]
+        application = await client.application_info()
+        return [Finding(name="Discord", ok=True, detail=f"the bot is {client.user}"), *_application(application)]
+
+
+def _application(application: discord.AppInfo) -> Sequence[Finding]:
+    """No privileged intent is needed; two switches of the portal would keep the bot from hearing or joining."""
+    link = discord.utils.oauth_url(application.id, permissions=PERMISSIONS, scopes=SCOPES)
+    wrong = {
+        "clear 'Interactions Endpoint URL' on the application's page 'General Information'": (
+            application.interactions_endpoint_url is not None
+        ),
+        "switch off 'Requires OAuth2 Code Grant' on the application's page 'Bot'": application.bot_require_code_grant,
+    }
+    remedy = "; ".join(words for words, holds in wrong.items() if holds)
+    detail = "a switch keeps commands or servers from the bot" if remedy else "needs no privileged intents, all set"
+    return [
+        Finding(name="application", ok=not remedy, detail=detail, remedy=remedy),
+        Finding(name="install link", ok=True, detail=link),
+    ]
+
+
+async def _kie(settings: Settings) -> Sequence[Finding]:
+    remedy = REMEDIES["KIE_API_KEY"]
+    if not settings.kie_api_key.get_secret_value():
+        return [Finding(name="image API", ok=False, detail="not asked, as there is no key", remedy=remedy)]
+    try:
+        left = await _credits(settings)
+    except AccountRefused:
+        return [Finding(name="image API", ok=False, detail="the image API refuses this key", remedy=remedy)]
+    except ServiceError as error:
+        remedy = "try again in some minutes; if it stays so, check the network and KIE_API_URL"
+        return [Finding(name="image API", ok=False, detail=str(error), remedy=remedy)]
+    enough = left >= CREDITS_FOR_A_PICTURE
+    remedy = "" if enough else "add credits at https://kie.ai/billing"
+    return [Finding(name="image API", ok=enough, detail=f"{left:g} credits left", remedy=remedy)]
+
+
+async def _credits(settings: Settings) -> float:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = KieClient(
+            session,
+            api_key=settings.kie_api_key,
+            api_url=settings.kie_api_url,
+            upload_url=settings.kie_upload_url,
+            result_hosts=settings.kie_result_hosts,
+        )
+        return await client.credits()
+
+
+CHECKS: Final[dict[str, tuple[Check, str]]] = {
+    "settings": (_settings, "look at .env"),
+    "database": (_database, "let DATABASE_URL name a file in a folder that this user may write to"),
+    "pictures": (_pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"),
+    "Discord": (_discord, "check this machine's network, and DISCORD_API_URL if it is set"),
+    "image API": (_kie, "check this machine's network, and KIE_API_URL if it is set"),
+}
+"""What is examined, and the remedy where a check cannot say more."""

@@ -1,0 +1,31 @@
+"""
+Where Discord is: the one reach into discord.py's addresses.
+
+discord.py keeps them in three class attributes (2.7: `http.Route.BASE`, `gateway.DiscordWebSocket.DEFAULT_GATEWAY`,
+`asset.Asset.BASE`), so they hold for the whole process.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from discord.asset import Asset
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+API: Final = "/api/v10"
+OWN_API: Final = Route.BASE
+OWN_GATEWAY: Final = DiscordWebSocket.DEFAULT_GATEWAY
+OWN_ASSETS: Final = Asset.BASE
+
+
+def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
+    """
+    Send every request and connection of discord.py to these addresses; None is Discord's own.
+
+    Avatars and the like follow only where both are another's: a proxy for requests alone does not serve them.
+    """
+    Route.BASE = f"{api_url}{API}" if api_url else OWN_API
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url) if gateway_url else OWN_GATEWAY
+    Asset.BASE = api_url if api_url and gateway_url else OWN_ASSETS

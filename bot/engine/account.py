@@ -1,0 +1,112 @@
+"""Creates stop while the image API's account needs its operator, and go on by themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.engine.ports import Delivery, ImageAPI
+from bot.errors import Reason, ServiceError
+from storage.tasks import TaskStore
+
+FACT: Final = "creates_paused"
+TOLD_FACT: Final = "operator_told"
+CHECK_EVERY: Final = timedelta(minutes=1)
+TELL_AGAIN_AFTER: Final = timedelta(hours=24)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    reason: Reason
+    since: int
+    credits: float | None
+    """The balance when it began, where it could be read."""
+
+
+class Account:
+    """The pause is a stored fact: it outlives the process. The operator is told once a day at most for each reason."""
+
+    def __init__(
+        self, *, tasks: TaskStore, api: ImageAPI, delivery: Delivery, clock: Callable[[], int], probe_after: timedelta
+    ) -> None:
+        self._tasks = tasks
+        self._api = api
+        self._delivery = delivery
+        self._clock = clock
+        self._probe_after = probe_after
+        self._pause: Pause | None = None
+        self._check_at = 0
+
+    @property
+    def paused(self) -> bool:
+        return self._pause is not None
+
+    async def load(self) -> None:
+        """Take up the pause that an earlier process left."""
+        stored = await self._tasks.fact(FACT)
+        if stored is not None:
+            values = json.loads(stored)
+            self._pause = Pause(reason=Reason(values["reason"]), since=values["since"], credits=values["credits"])
+
+    async def refused(self, reason: Reason) -> None:
+        """The image API would not have our key, or our balance is too small."""
+        if self._pause is not None and self._pause.reason is reason:
+            return
+        log.error("creates stopped until the image API's account is put right", reason=reason.value)
+        self._pause = Pause(reason=reason, since=self._clock(), credits=await self._balance())
+        self._check_at = self._clock() + _ms(CHECK_EVERY)
+        await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
+        await self._tell_operator(reason)
+
+    async def check(self) -> None:
+        """Go on if the account was put right, or, after a while, to see whether it was."""
+        pause, now = self._pause, self._clock()
+        if pause is None or now < self._check_at:
+            return
+        self._check_at = now + _ms(CHECK_EVERY)
+        await self._tell_operator(pause.reason)
+        balance = await self._balance()
+        if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
+            log.info("creates go on", reason=pause.reason.value)
+            self._pause = None
+            await self._tasks.set_fact(FACT, None)
+        elif pause.credits is None:
+            self._pause = replace(pause, credits=balance)
+
+    async def _balance(self) -> float | None:
+        try:
+            return await self._api.credits()
+        except ServiceError as error:
+            log.debug("the balance could not be read", error=str(error))
+            return None
+
+    async def _tell_operator(self, reason: Reason) -> None:
+        told = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
+        now = self._clock()
+        if now - told.get(reason.value, 0) < _ms(TELL_AGAIN_AFTER):
+            return
+        try:
+            await self._delivery.tell_operator(reason)
+        except ServiceError as error:
+            log.warning("the operator could not be told", reason=reason.value, error=str(error))
+            return
+        await self._tasks.set_fact(TOLD_FACT, json.dumps({**told, reason.value: now}))
+
+
+def _put_right(pause: Pause, balance: float | None) -> bool:
+    if balance is None:
+        return False
+    if pause.reason is Reason.ACCOUNT_CREDIT:
+        return pause.credits is not None and balance > pause.credits
+    return True
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -1,0 +1,187 @@
+"""
+Submitting: the one act that cannot be repeated, for the image API has no idempotency key.
+
+The row in `creates` and the move to `submitting` are committed before anything is sent. After the first byte only an
+explicit refusal may lead to another try; whatever else happens, the create may have been taken and paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+
+from bot.engine import schedule
+from bot.engine.account import Account
+from bot.engine.ports import CreateRequest, ImageAPI
+from bot.engine.preparation import upload_is_fresh
+from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
+from storage.models import Reference, ReferenceKind, Task, TaskState, released
+from storage.tasks import StaleTask, TaskStore
+
+FAULTS_ALLOWED: Final = 3
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+"""A task that could never be sent is settled after this."""
+LINK_MARGIN: Final = timedelta(minutes=15)
+"""The image API fetches a link some time after the create."""
+LINK_LIVES: Final = timedelta(hours=12)
+"""For addresses that do not say when they expire."""
+WRITE_TRIES: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Creation:
+    def __init__(self, *, tasks: TaskStore, api: ImageAPI, account: Account, clock: Callable[[], int]) -> None:
+        self._tasks = tasks
+        self._api = api
+        self._account = account
+        self._clock = clock
+
+    async def create(self, task: Task) -> Task:
+        """Send a create for a task that has just become `submitting`; the task where its answer has brought it."""
+        references = await self._tasks.references(task.id)
+        if not self._can_be_fetched(task, references):
+            return await self._prepare_again(task)
+        try:
+            kie_id = await self._api.create(_request(task, references))
+        except (Throttled, Unreachable) as error:
+            return await self._later(task, error)
+        except ServerFault as error:
+            return await self._after_fault(task, error)
+        except Refused as refused:
+            return await self._refused(task, refused)
+        except Unconfirmed as error:
+            return await self.unconfirmed(task, str(error))
+        except Exception as error:
+            log.exception("defect while creating", task=task.id)
+            return await self.unconfirmed(task, type(error).__name__)
+        return await self._taken(task, kie_id)
+
+    async def unconfirmed(self, task: Task, why: str) -> Task:
+        """It may have been taken and paid: told so, and never sent again by itself."""
+        return await self._tasks.settle(
+            task, now=self._clock(), why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, **released(self._clock())
+        )
+
+    def _can_be_fetched(self, task: Task, references: Sequence[Reference]) -> bool:
+        now = self._clock()
+        if task.by_upload:
+            return all(upload_is_fresh(reference, now) for reference in references)
+        return all(link_is_good(reference.url, task.arrived_at, now) for reference in references)
+
+    async def _prepare_again(self, task: Task) -> Task:
+        now = self._clock()
+        return await self._tasks.move(
+            task,
+            TaskState.QUEUED,
+            now=now,
+            why="nothing sent: the links may have expired",
+            by_upload=True,
+            prepared_at=None,
+            **released(now),
+        )
+
+    async def _taken(self, task: Task, kie_id: str) -> Task:
+        """Paid: this must be written down, so a database that is busy is tried again."""
+        now = self._clock()
+        later = now + int(schedule.next_poll(0, ()) * 1000)
+        for attempt in range(1, WRITE_TRIES + 1):
+            try:
+                return await self._tasks.move(
+                    task,
+                    TaskState.GENERATING,
+                    now=now,
+                    why=f"taken as {kie_id}",
+                    kie_id=kie_id,
+                    generating_at=now,
+                    failures=0,
+                    **released(later),
+                )
+            except StaleTask:
+                log.exception("a paid task was moved by somebody else meanwhile", task=task.id, kie_id=kie_id)
+                raise
+            except Exception:
+                log.exception("a paid task could not be written down", task=task.id, kie_id=kie_id, attempt=attempt)
+                if attempt == WRITE_TRIES:
+                    raise
+                await asyncio.sleep(schedule.backoff(attempt, first=0.2))
+        raise AssertionError("unreachable")
+
+    async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
+        now = self._clock()
+        if now - task.created_at >= int(GIVE_UP_AFTER.total_seconds() * 1000):
+            return await self._end(task, Reason.SERVICE_FAULT, str(error))
+        failures = task.failures + 1
+        wait = schedule.backoff(failures)
+        if isinstance(error, Throttled) and error.retry_after is not None:
+            wait = max(wait, error.retry_after.total_seconds())
+        return await self._tasks.move(
+            task,
+            TaskState.QUEUED,
+            now=now,
+            why=f"not taken: {error}",
+            failures=failures,
+            **released(now + int(wait * 1000)),
+        )
+
+    async def _after_fault(self, task: Task, error: ServerFault) -> Task:
+        faults = task.faults + 1
+        if faults >= FAULTS_ALLOWED:
+            return await self._end(task, Reason.SERVICE_FAULT, str(error))
+        now = self._clock()
+        return await self._tasks.move(
+            task,
+            TaskState.QUEUED,
+            now=now,
+            why=f"not taken: {error}",
+            faults=faults,
+            **released(now + int(schedule.backoff(faults, first=5) * 1000)),
+        )
+
+    async def _refused(self, task: Task, refused: Refused) -> Task:
+        ended = await self._end(task, refused.reason, str(refused))
+        if isinstance(refused, AccountRefused):
+            await self._account.refused(refused.reason)
+        return ended
+
+    async def _end(self, task: Task, reason: Reason, why: str) -> Task:
+        now = self._clock()
+        return await self._tasks.settle(task, now=now, why=why, reason=reason, charged=False, **released(now))
+
+
+def link_is_good(url: str, arrived_at: int, now: int) -> bool:
+    """Whether the image API will still find an attachment by its own address.
+
+    Discord: signed addresses carry their expiry as `ex`, in hexadecimal seconds.
+    """
+    expiry = parse_qs(urlsplit(url).query).get("ex")
+    try:
+        expires_at = int(expiry[0], 16) * 1000 if expiry else arrived_at + _ms(LINK_LIVES)
+    except ValueError:
+        return False
+    return now + _ms(LINK_MARGIN) < expires_at
+
+
+def _request(task: Task, references: Sequence[Reference]) -> CreateRequest:
+    def address(reference: Reference) -> str:
+        return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
+
+    masks = [address(one) for one in references if one.kind is ReferenceKind.MASK]
+    return CreateRequest(
+        prompt=task.prompt,
+        size=task.size,
+        variants=task.variants,
+        files=tuple(address(one) for one in references if one.kind is ReferenceKind.IMAGE),
+        mask=masks[0] if masks else None,
+        enhance=task.enhance,
+        fallback=task.fallback,
+    )
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -1,0 +1,146 @@
+"""
+What the engine needs of others, as it needs it. `bot.kie` fulfils `ImageAPI`, `bot.delivery` fulfils `Delivery`.
+
+Everything raised is from `bot.errors`; anything else that escapes is a defect and is treated as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bot.errors import Reason
+from storage.models import NewPart, OutcomePart, Picture, Reference, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRequest:
+    """What a create says to the image API."""
+
+    prompt: str
+    size: str
+    variants: int
+    files: tuple[str, ...] = field(default=(), repr=False)
+    mask: str | None = field(default=None, repr=False)
+    enhance: bool = False
+    fallback: bool = False
+
+
+class RecordStatus(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSING = "missing"
+    """The API does not know the task, or not yet (422 "does not exist", or null data)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the image API says of a task."""
+
+    status: RecordStatus
+    progress: float = 0.0
+    """0 to 1."""
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    reason: Reason | None = None
+    """Set when FAILED."""
+    message: str = ""
+    """Theirs, for the audit trail; never shown to a person."""
+
+
+class ImageAPI(Protocol):
+    async def create(self, request: CreateRequest) -> str:
+        """The kie_id. Raises Throttled, ServerFault, Unreachable, Refused, AccountRefused; Unconfirmed for all else."""
+
+    async def record(self, kie_id: str) -> Record:
+        """Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never Unconfirmed."""
+
+    async def upload(self, filename: str, content_type: str, data: bytes) -> str:
+        """An address the API can fetch, good for 24 h.
+
+        Raises Throttled, Unavailable, Unreachable, Refused, AccountRefused.
+        """
+
+    async def fetch(self, url: str) -> bytes:
+        """A result's bytes: at most 64 MiB, only from allowed hosts, without the key.
+
+        Refused (403, 404, 410, wrong host, too large) will not pass by waiting; Unavailable and Unreachable may.
+        """
+
+    async def credits(self) -> float:
+        """Raises like `record`."""
+
+
+class FetchReference(Protocol):
+    async def __call__(self, reference: Reference) -> bytes:
+        """The bytes of an attachment, streamed with a limit of bytes (25 MiB) and time. Raises BadReference
+        (REFERENCE_TOO_LARGE, REFERENCE_UNFETCHABLE for 403/404/410 and for addresses that are not Discord's),
+        Unavailable or Unreachable."""
+
+
+class CardPhase(StrEnum):
+    PREPARING = "preparing"
+    QUEUED = "queued"
+    CREATING = "creating"
+    GENERATING = "generating"
+    OVERDUE = "overdue"
+    DELIVERING = "delivering"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the waiting card shows now."""
+
+    task: Task
+    phase: CardPhase
+    references: tuple[Reference, ...] = ()
+    place: int | None = None
+    """In the queue, 1 is next."""
+    progress: float = 0.0
+    """0 to 1; never goes back."""
+    remaining_seconds: float | None = None
+    """Roughly; None when nobody knows."""
+    paused: bool = False
+    """Creates are stopped because the account needs its operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A settled task with all that is told of it. `pictures` is empty exactly when `task.reason` is set."""
+
+    task: Task
+    references: tuple[Reference, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    channel_id: int
+    message_id: int
+
+
+class Delivery(Protocol):
+    """Brings news to people. Fall-backs, limits of files, and Discord's words stop here."""
+
+    async def show(self, card: Card) -> None:
+        """Bring the card up to date, soon: the newest wins, never more often than every 3 s per card, never before a
+        result in the same channel. Posts a fresh card where the task has none. Never raises; returns at once."""
+
+    async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
+        """Decide how many messages an outcome takes and which pictures go in which. Posts nothing."""
+
+    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        """Send one part by `part.route`. If `uncertain`, look for it in the channel first and return what was found.
+        Raises RouteClosed when this route is shut for good (then the engine asks `next_route`), else ServiceError."""
+
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
+        """The part with the route to try next, or None when there is no other."""
+
+    async def remove_card(self, task: Task) -> None:
+        """The card has done its work. Not there any more is fine. Raises ServiceError."""
+
+    async def tell_operator(self, reason: Reason) -> None:
+        """Tell the operator's channel, or the application's owner. Raises ServiceError."""

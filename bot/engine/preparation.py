@@ -1,0 +1,135 @@
+"""Queued: look at the references, keep our own copies, upload them where links will not do. Costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from bot import pictures
+from bot.engine.ports import FetchReference, ImageAPI
+from bot.errors import BadReference, Reason, ServiceError, Unavailable
+from storage.models import Reference, ReferenceKind, Task, released
+from storage.pictures import MissingCopy, PictureStore
+from storage.tasks import TaskStore
+
+UPLOAD_LIVES: Final = timedelta(hours=20)
+"""API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
+AT_ONCE: Final = 2
+"""Tasks prepared at the same time: each may hold six files of 25 MiB."""
+FETCH_TRIES: Final = 5
+PNG: Final = "image/png"
+
+
+class Preparation:
+    def __init__(
+        self,
+        *,
+        tasks: TaskStore,
+        copies: PictureStore,
+        api: ImageAPI,
+        fetch: FetchReference,
+        always_upload: bool,
+        clock: Callable[[], int],
+    ) -> None:
+        self._tasks = tasks
+        self._copies = copies
+        self._api = api
+        self._fetch = fetch
+        self._always_upload = always_upload
+        self._clock = clock
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    async def prepare(self, task: Task) -> Task:
+        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, or ServiceError."""
+        async with self._turn:
+            references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
+            as_png = await self._mask_needs_png(references)
+            by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
+            if by_upload:
+                for reference in references:
+                    await self._upload(reference, as_png=as_png)
+        now = self._clock()
+        return await self._tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
+
+    async def _kept(self, task: Task, reference: Reference) -> Reference:
+        if reference.key is not None:
+            return reference
+        data = await self._bytes(task, reference)
+        look = await asyncio.to_thread(pictures.inspect, data, reference.filename)
+        key = f"references/{task.id}/{reference.position}"
+        await self._copies.put(key, data)
+        kept = replace(
+            reference,
+            key=key,
+            content_type=look.content_type,
+            bytes=len(data),
+            width=look.width,
+            height=look.height,
+        )
+        await self._tasks.save_reference(kept)
+        return kept
+
+    async def _bytes(self, task: Task, reference: Reference) -> bytes:
+        """From an earlier task's copy where there is one, else from Discord."""
+        if reference.kept_key is not None:
+            try:
+                return await self._copies.get(reference.kept_key)
+            except MissingCopy:
+                raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
+        try:
+            return await self._fetch(reference)
+        except ServiceError:
+            if task.failures + 1 >= FETCH_TRIES:
+                raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
+            raise
+
+    async def _mask_needs_png(self, references: list[Reference]) -> bool:
+        """Whether picture and mask must go as PNGs of ours. Raises BadReference for a mask that does not fit.
+
+        API: a mask has the format and the dimensions of its picture; a turned picture has its dimensions only once it
+        is upright.
+        """
+        masks = [one for one in references if one.kind is ReferenceKind.MASK]
+        if not masks:
+            return False
+        image, mask = references[0], masks[0]
+        seen = await asyncio.to_thread(pictures.inspect, await self._copy(image), image.filename)
+        masked = await asyncio.to_thread(pictures.inspect_mask, await self._copy(mask), mask.filename, seen)
+        return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
+
+    async def _copy(self, reference: Reference) -> bytes:
+        """Our own copy. Raises Unavailable when it is gone (a power cut, an old backup); then it is fetched anew."""
+        try:
+            return await self._copies.get(reference.key or "")
+        except MissingCopy as missing:
+            await self._tasks.save_reference(replace(reference, key=None))
+            raise Unavailable(f"a kept reference is gone: {missing}") from missing
+
+    async def _upload(self, reference: Reference, *, as_png: bool) -> None:
+        now = self._clock()
+        if upload_is_fresh(reference, now):
+            return
+        data, content_type = await self._copy(reference), reference.content_type or PNG
+        if as_png:
+            data, content_type = await _png(reference, data), PNG
+        name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
+        url = await self._api.upload(name, content_type, data)
+        await self._tasks.save_reference(replace(reference, uploaded_url=url, uploaded_at=now))
+
+
+async def _png(reference: Reference, data: bytes) -> bytes:
+    convert = pictures.mask_as_png if reference.kind is ReferenceKind.MASK else pictures.as_png
+    converted = await asyncio.to_thread(convert, data)
+    if len(converted) > pictures.MAX_BYTES:
+        megabytes = pictures.MAX_BYTES // 2**20
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=reference.filename, megabytes=megabytes)
+    return converted
+
+
+def upload_is_fresh(reference: Reference, now: int) -> bool:
+    """Whether the image API still finds what we uploaded."""
+    lives = int(UPLOAD_LIVES.total_seconds() * 1000)
+    return reference.uploaded_at is not None and now - reference.uploaded_at < lives

@@ -1,0 +1,38 @@
+"""Our copies of references and pictures go when they are old; the rows stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    def __init__(self, *, tasks: TaskStore, pictures: PictureStore, keep: timedelta, clock: Callable[[], int]) -> None:
+        self._tasks = tasks
+        self._pictures = pictures
+        self._keep = keep
+        self._clock = clock
+
+    async def sweep(self) -> int:
+        """Remove every copy whose task ended longer ago than we keep copies; how many went.
+
+        The file goes first: a crash in between leaves a row whose file is gone, which the next sweep sets right.
+        """
+        before = self._clock() - int(self._keep.total_seconds() * 1000)
+        swept = 0
+        while copies := await self._tasks.kept_before(before):
+            for copy in copies:
+                if copy.key is not None:
+                    await self._pictures.delete(copy.key)
+                await self._tasks.forget_copy(copy)
+                swept += 1
+        if swept:
+            log.info("old copies removed", copies=swept)
+        return swept

@@ -1,0 +1,159 @@
+"""
+Everything that can go wrong, and who is told what:
+
+* AtelierError               carries a reason and parameters; `bot.replies` makes the sentence when it is told
+  x UserError                the person can put it right: told what to do, costs nothing
+    - LimitReached           too many open tasks, or pictures a day
+    - NotYours               somebody else's task
+    - TooLate                it can no longer be cancelled, or is no longer kept
+    - BadReference           a picture that cannot go in: which one and why
+    - BlankPrompt            neither words nor a picture
+    - NotHere                this server, or this channel, is not for making pictures
+    - MissingPermissions     what the bot may not do in this channel
+  x ServiceError             nobody here can put it right: retried, then apologised for
+    - Throttled              asked to come back later; nothing was taken (429, 455, 550)
+    - ServerFault            500 in a readable body; nothing was taken
+    - Unreachable            no connection: nothing was sent
+    - Unavailable            a question or a transfer that failed in any other way
+    - Refused                an explicit no that does not pass by waiting
+      . AccountRefused       the key or the credit (401, 402): the operator's to put right
+    - RouteClosed            Discord no longer lets us tell by this route
+  x Unconfirmed              a create that may have been taken and paid: never repeated by itself
+  x ConfigurationError       a setting is wrong or missing: says which, and the remedy
+
+Any other exception is a defect: the person gets a reference number, the log gets the traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Reason(StrEnum):
+    """Why there is no picture, or why something is refused. Rows carry it; `bot.replies` has the sentence."""
+
+    # the person's
+    TOO_MANY_OPEN = "too_many_open"  # allowed
+    TOO_MANY_TODAY = "too_many_today"  # allowed, free_at (ms)
+    SERVICE_FULL_TODAY = "service_full_today"  # allowed, free_at (ms)
+    NOT_YOURS = "not_yours"
+    TOO_LATE_TO_CANCEL = "too_late_to_cancel"
+    TASK_UNKNOWN = "task_unknown"
+    BLANK_PROMPT = "blank_prompt"
+    NOT_THIS_SERVER = "not_this_server"
+    MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
+    REFERENCE_EMPTY = "reference_empty"  # filename, for all that begin with reference_ and mask_
+    REFERENCE_TOO_LARGE = "reference_too_large"  # megabytes
+    REFERENCE_TOO_MANY_PIXELS = "reference_too_many_pixels"
+    REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
+    REFERENCE_FORMAT = "reference_format"  # format: SVG, HEIC, GIF, ...
+    REFERENCE_ANIMATED = "reference_animated"
+    REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
+    REFERENCE_MISNAMED = "reference_misnamed"  # named, format
+    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has it
+    MASK_WITHOUT_IMAGE = "mask_without_image"
+    MASK_WITH_SEVERAL = "mask_with_several"
+    MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
+    MASK_NOT_BLACK_AND_WHITE = "mask_not_black_and_white"
+    # the image API's
+    POLICY = "policy"
+    REFERENCE_POLICY = "reference_policy"
+    API_REFERENCE_TOO_LARGE = "api_reference_too_large"
+    API_REFERENCE_FORMAT = "api_reference_format"
+    API_REFERENCE_UNFETCHABLE = "api_reference_unfetchable"
+    GENERATION_FAILED = "generation_failed"
+    NO_PICTURES = "no_pictures"  # it said success and named none
+    INVALID_REQUEST = "invalid_request"  # 400, 404, 422 to a create
+    ACCOUNT_KEY = "account_key"  # 401
+    ACCOUNT_CREDIT = "account_credit"  # 402
+    ACCOUNT_QUOTA = "account_quota"  # 433
+    SERVICE_FAULT = "service_fault"  # 500, three times
+    UNCONFIRMED = "unconfirmed"
+    LOST = "lost"  # no outcome in 24 hours
+    DEFECT = "defect"  # number
+
+
+class AtelierError(Exception):
+    """`reason` and `parameters` are all that is stored or shown of it; `str()` is for the log and holds no secret."""
+
+    def __init__(self, reason: Reason, **parameters: str | int) -> None:
+        super().__init__(f"{reason.value} {parameters}" if parameters else reason.value)
+        self.reason = reason
+        self.parameters: Mapping[str, str | int] = parameters
+
+
+class UserError(AtelierError): ...
+
+
+class LimitReached(UserError): ...
+
+
+class NotYours(UserError):
+    def __init__(self) -> None:
+        super().__init__(Reason.NOT_YOURS)
+
+
+class TooLate(UserError): ...
+
+
+class BadReference(UserError): ...
+
+
+class BlankPrompt(UserError):
+    def __init__(self) -> None:
+        super().__init__(Reason.BLANK_PROMPT)
+
+
+class NotHere(UserError): ...
+
+
+class MissingPermissions(UserError): ...
+
+
+class ServiceError(Exception):
+    """`str()` is for the log: short, no key, no address with a key."""
+
+
+class Throttled(ServiceError):
+    """`retry_after` when the service said so."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerFault(ServiceError): ...
+
+
+class Unreachable(ServiceError): ...
+
+
+class Unavailable(ServiceError): ...
+
+
+class Refused(ServiceError):
+    """`code` is the image API's, or Discord's."""
+
+    def __init__(self, code: int, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.reason = reason
+
+
+class AccountRefused(Refused): ...
+
+
+class RouteClosed(ServiceError): ...
+
+
+class Unconfirmed(Exception):
+    """`str()` says what happened, for the log and the audit trail."""
+
+
+class ConfigurationError(Exception):
+    """`str()` is one line that names the setting and the remedy."""
+
+    exit_code: ClassVar[int] = 78

@@ -1,0 +1,160 @@
+"""The image API's client: one method per endpoint, one `_call` where HTTP and their codes become our errors."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import aiohttp
+from pydantic import BaseModel, SecretStr, ValidationError
+from yarl import URL
+
+from bot.engine.ports import CreateRequest, Record, RecordStatus
+from bot.errors import Unreachable
+from bot.kie import codes
+from bot.kie.codes import Call
+from bot.kie.results import ResultHosts, fetch_result
+from bot.kie.transport import (
+    ANSWER_TIMEOUT,
+    NEVER_SENT,
+    TRANSFER_TIMEOUT,
+    USER_AGENT,
+    TooLong,
+    read_at_most,
+    retry_after,
+)
+from bot.kie.wire import Created, Credits, Envelope, Link, RecordInfo, Uploaded, create_body, tidy
+
+LARGEST_ANSWER: Final = 1024 * 1024
+"""Bytes of JSON; a record has a few hundred."""
+UPLOAD_FOLDER: Final = "atelier"
+
+Data = TypeVar("Data", bound=BaseModel)
+
+
+class KieClient:
+    """Fulfils `ImageAPI`, which says what each method raises. Retries nothing itself (aiohttp repeats a GET once whose
+    connection was dropped, never a POST). The session is not closed here; it should keep no cookies."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        api_key: SecretStr,
+        api_url: str,
+        upload_url: str,
+        result_hosts: tuple[str, ...],
+        answer_timeout: aiohttp.ClientTimeout = ANSWER_TIMEOUT,
+        transfer_timeout: aiohttp.ClientTimeout = TRANSFER_TIMEOUT,
+    ) -> None:
+        """The key is sent to the hosts of `api_url` and `upload_url` alone. Results may come from `result_hosts` (and
+        hosts below them) and from the host and port of `api_url`."""
+        self._session = session
+        self._key = api_key
+        self._api = URL(api_url)
+        self._uploads = URL(upload_url)
+        self._hosts = ResultHosts(own=self._api, suffixes=tuple(host.lower() for host in result_hosts))
+        self._timeouts = {
+            Call.CREATE: answer_timeout,
+            Call.QUESTION: answer_timeout,
+            Call.TRANSFER: transfer_timeout,
+        }
+
+    async def create(self, request: CreateRequest) -> str:
+        url = self._api / "api/v1/gpt4o-image/generate"
+        answer = await self._call(Call.CREATE, "POST", url, json=create_body(request))
+        return _read(Call.CREATE, Created, answer).task_id
+
+    async def record(self, kie_id: str) -> Record:
+        url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=kie_id)
+        try:
+            answer = await self._call(Call.QUESTION, "GET", url)
+        except codes.UnknownRecord as error:
+            return Record(status=RecordStatus.MISSING, message=str(error))
+        if answer.data is None:
+            return Record(status=RecordStatus.MISSING, message="no data")
+        return _read(Call.QUESTION, RecordInfo, answer).as_record()
+
+    async def upload(self, filename: str, content_type: str, data: bytes) -> str:
+        name = _unique(filename)
+        form = aiohttp.FormData({"uploadPath": UPLOAD_FOLDER, "fileName": name})
+        form.add_field("file", io.BytesIO(data), filename=name, content_type=content_type)
+        answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-stream-upload", form=form)
+        return _read(Call.TRANSFER, Uploaded, answer).download_url
+
+    async def upload_url(self, url: str, filename: str) -> str:
+        """Let the API itself fetch `url` (within 30 s, at most about 100 MB) and keep it; else as `upload`."""
+        body = {"fileUrl": url, "uploadPath": UPLOAD_FOLDER, "fileName": _unique(filename)}
+        answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
+        return _read(Call.TRANSFER, Uploaded, answer).download_url
+
+    async def direct_link(self, kie_id: str, url: str) -> str:
+        """Another address of the result `url`, good for 20 minutes and for anybody who has it. Raises as `upload`."""
+        body = {"taskId": kie_id, "url": url}
+        answer = await self._call(Call.TRANSFER, "POST", self._api / "api/v1/gpt4o-image/download-url", json=body)
+        return _read(Call.TRANSFER, Link, answer).root
+
+    async def fetch(self, url: str) -> bytes:
+        return await fetch_result(self._session, url, self._hosts, self._timeouts[Call.TRANSFER])
+
+    async def credits(self) -> float:
+        answer = await self._call(Call.QUESTION, "GET", self._api / "api/v1/chat/credit")
+        return _read(Call.QUESTION, Credits, answer).root
+
+    async def _call(
+        self,
+        call: Call,
+        method: str,
+        url: URL,
+        *,
+        json: Mapping[str, object] | None = None,
+        form: aiohttp.FormData | None = None,
+    ) -> Envelope:
+        """An envelope whose code is 200. `bot.kie.codes` says which error everything else is."""
+        status, body, later = await self._exchange(call, method, url, json, form)
+        envelope = Envelope.read(body)
+        if envelope is None:
+            raise codes.unread(call, status, later)
+        if envelope.code != codes.SUCCESS:
+            words = tidy(envelope.msg.replace(self._key.get_secret_value(), "[key]"))
+            raise codes.refusal(call, envelope.code, words, later)
+        return envelope
+
+    async def _exchange(
+        self, call: Call, method: str, url: URL, json: Mapping[str, object] | None, form: aiohttp.FormData | None
+    ) -> tuple[int, bytes, timedelta | None]:
+        """HTTP status, body and Retry-After. Chains no error of aiohttp's: those show addresses and headers."""
+        try:
+            async with self._session.request(
+                method,
+                url,
+                json=json,
+                data=form,
+                headers={"Authorization": f"Bearer {self._key.get_secret_value()}", "User-Agent": USER_AGENT},
+                allow_redirects=False,
+                timeout=self._timeouts[call],
+            ) as response:
+                return response.status, await read_at_most(response, LARGEST_ANSWER), retry_after(response)
+        except TooLong:
+            raise codes.broken(call, f"an answer of more than {LARGEST_ANSWER} bytes") from None
+        except NEVER_SENT as error:
+            raise Unreachable(f"no connection to {url.host} ({type(error).__name__})") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise codes.broken(call, f"broke off after sending ({type(error).__name__})") from None
+
+
+def _read(call: Call, shape: type[Data], answer: Envelope) -> Data:
+    try:
+        return shape.model_validate(answer.data)
+    except ValidationError:
+        raise codes.broken(call, f"200 without a readable {shape.__name__.lower()}") from None
+
+
+def _unique(filename: str) -> str:
+    """A name nobody used before, as the same name would overwrite somebody's file; keeps the extension."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename)[-60:]
+    return f"{secrets.token_hex(16)}-{plain}"

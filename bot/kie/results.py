@@ -1,0 +1,97 @@
+"""
+Fetch a finished picture: only from hosts that are allowed, after every redirect again, and never more than 64 MiB.
+
+Knows no key, so it can give none away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from bot.errors import Refused, Throttled, Unavailable, Unreachable
+from bot.kie.transport import NEVER_SENT, USER_AGENT, TooLong, read_at_most, retry_after
+
+LARGEST_RESULT: Final = 64 * 1024 * 1024
+"""Bytes."""
+MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MAY_PASS: Final = frozenset({408, 425})
+_BYTES_OF_ANY_KIND: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultHosts:
+    """Where results may be fetched from."""
+
+    own: URL
+    """The image API's address; exactly this scheme, host and port is allowed, without https too."""
+    suffixes: tuple[str, ...]
+    """Hosts, themselves and all below them; by https only."""
+
+    def allow(self, url: URL) -> bool:
+        if not url.host or url.scheme not in {"http", "https"}:
+            return False
+        if url.origin() == self.own.origin():
+            return True
+        return url.scheme == "https" and any(
+            url.host == suffix or url.host.endswith(f".{suffix}") for suffix in self.suffixes
+        )
+
+
+async def fetch_result(
+    session: aiohttp.ClientSession, address: str, hosts: ResultHosts, limits: aiohttp.ClientTimeout
+) -> bytes:
+    """The bytes of a result; `limits.total` holds for all redirects together. Raises Refused, whose code is theirs or,
+    where we refuse, the HTTP status that says the same (403 host, 413 size, 415 type, 508 redirects); Throttled,
+    Unavailable, Unreachable. No message holds an address's path or query."""
+    try:
+        async with asyncio.timeout(limits.total):
+            return await _follow(session, _parsed(address), hosts, limits)
+    except TooLong:
+        raise Refused(413, f"a result of more than {LARGEST_RESULT} bytes") from None
+    except NEVER_SENT as error:
+        raise Unreachable(f"no connection for a result ({type(error).__name__})") from None
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable(f"a result broke off ({type(error).__name__})") from None
+
+
+async def _follow(session: aiohttp.ClientSession, url: URL, hosts: ResultHosts, limits: aiohttp.ClientTimeout) -> bytes:
+    for _ in range(MOST_REDIRECTS + 1):
+        if not hosts.allow(url):
+            raise Refused(403, f"results are not fetched from {url.scheme} {url.host}")
+        async with session.get(
+            url, headers={"User-Agent": USER_AGENT}, allow_redirects=False, timeout=limits
+        ) as response:
+            if response.status not in _REDIRECTS:
+                return await _picture(response)
+            url = url.join(_parsed(response.headers.get("Location", "")))
+    raise Refused(508, f"more than {MOST_REDIRECTS} redirects")
+
+
+def _parsed(address: str) -> URL:
+    try:
+        return URL(address)
+    except ValueError:
+        raise Refused(403, "a result's address cannot be read") from None
+
+
+async def _picture(response: aiohttp.ClientResponse) -> bytes:
+    status = response.status
+    if status == 429:
+        raise Throttled(f"{status} to a result", retry_after(response))
+    if 400 <= status < 500 and status not in _MAY_PASS:
+        raise Refused(status, "to a result")
+    if status != 200:
+        raise Unavailable(f"{status} to a result")
+    kind = response.content_type
+    if not kind.startswith("image/") and kind not in _BYTES_OF_ANY_KIND:
+        raise Refused(415, f"a result that is {kind[:50]}")
+    body = await read_at_most(response, LARGEST_RESULT)
+    if not body:
+        raise Unavailable("a result without a byte")
+    return body

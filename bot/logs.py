@@ -1,0 +1,113 @@
+"""
+Logs: one line an event on standard error, for people (`console`) or machines (`json`), with every secret blanked.
+
+The libraries' records (discord.py, aiohttp, Alembic, warnings) take the same way as ours, tracebacks included, so
+nothing reaches the log around `Blank`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+BLANK: Final = "[secret]"
+SHORTEST_SECRET: Final = 6
+"""Shorter values would blank ordinary words."""
+
+SECRET_NAMES: Final = re.compile(r"authorization|password|secret|api_?key|(^|_)token$", re.IGNORECASE)
+"""Names of values that are not shown whatever they hold."""
+
+SECRET_FORMS: Final = re.compile(
+    r"(?<=/webhooks/)(?P<webhook>\d+/)[^/?\s\"']+"  # an interaction's token is a webhook's
+    r"|(?<=/interactions/)(?P<interaction>\d+/)[^/?\s\"']+"
+    r"|\b(?P<scheme>Bearer )[\w.~+/=-]{6,}"
+    r"|[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a bot's token
+    r"|(?P<user>://[^\s/:@]+:)[^\s/@]+(?=@)"  # a password in an address
+    r"|(?P<signature>[?&](hm|X-Amz-Signature|X-Amz-Credential|sig)=)[^&\s\"']+"
+)
+
+QUIET: Final = {"discord": logging.INFO, "aiosqlite": logging.INFO, "asyncio": logging.INFO, "alembic": logging.WARNING}
+"""Libraries that say too much: whole payloads, prompts among them, at DEBUG; Alembic at every start."""
+
+
+def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> None:
+    """`style` is `console` or `json`. `secrets` are blanked wherever they turn up, besides all that looks like one."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(style, Blank(secrets)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
+    logging.captureWarnings(True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _shared() -> list[Processor]:
+    """What happens to an event wherever it comes from."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+
+
+def _formatter(style: str, blank: Blank) -> logging.Formatter:
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared(),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, blank, renderer],
+    )
+
+
+class Blank:
+    """Replaces secrets in an event: by the name they go under, by value, and by form."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = sorted({value for value in secrets if len(value) >= SHORTEST_SECRET}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> MutableMapping[str, Any]:
+        return {name: BLANK if SECRET_NAMES.search(name) else self._value(value) for name, value in event.items()}
+
+    def _value(self, value: object) -> object:
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return self.text(value)
+            case dict():
+                return self(None, "", {str(name): inner for name, inner in value.items()})
+            case list() | tuple() | set() | frozenset():
+                return [self._value(inner) for inner in value]
+            case _:
+                return self.text(repr(value))
+
+    def text(self, text: str) -> str:
+        """The same for bare words."""
+        if self._known:
+            text = self._known.sub(BLANK, text)
+        return SECRET_FORMS.sub(lambda found: f"{next(filter(None, found.groups()), '')}{BLANK}", text)

@@ -1,0 +1,95 @@
+"""
+Words of people inside our words: cleaned, escaped, shortened, so that they change nothing around them.
+
+Discord counts the characters of a message; which unit it counts is not documented, so everything here is measured in
+UTF-16 code units, the largest of the candidates.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+ELLIPSIS: Final = "…"
+FIRST_STRONG_ISOLATE: Final = "\u2068"
+POP_ISOLATE: Final = "\u2069"
+
+_OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that would steer the direction of the text around them, or end our isolate early."""
+_SPECIAL: Final = re.compile(r"[\\`*_~|<>#\[@]|:(?=//)")
+"""What Discord's markdown, its mentions and its links begin with; a backslash turns each into itself."""
+_JOINING: Final = frozenset("\u200d\ufe0e\ufe0f")
+_DROPPED: Final = frozenset({"Cc", "Cs"})
+"""Unicode categories: control characters and lone surrogates."""
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def cleaned(text: str) -> str:
+    """One line without control characters, lone surrogates, or marks that turn the direction of what follows."""
+    spaced = " ".join(text.split())
+    return "".join(c for c in spaced if c not in _OVERRIDES and unicodedata.category(c) not in _DROPPED).strip()
+
+
+def is_blank(text: str) -> bool:
+    """Nothing in it can be seen."""
+    return all(unicodedata.category(character)[0] in "CZ" for character in text)
+
+
+def shortened(text: str, room: int) -> str:
+    """At most `room` units, cut between words where one is near, never inside a composed character."""
+    if units(text) <= room:
+        return text
+    kept = _prefix(text, room - 1)
+    space = kept.rfind(" ", len(kept) * 3 // 4)
+    if space > 0:
+        kept = kept[:space]
+    return kept.rstrip() + ELLIPSIS
+
+
+def escaped(text: str, room: int) -> str:
+    """`cleaned` and shortened so that it takes at most `room` units *after* escaping, isolated from the direction of
+    the text around it."""
+    clean = cleaned(text)
+    room -= 2
+    written = _backslashed(clean)
+    if units(written) > room:
+        written = _backslashed(_longest(clean, room))
+    return f"{FIRST_STRONG_ISOLATE}{written}{POP_ISOLATE}"
+
+
+def _longest(clean: str, room: int) -> str:
+    """The longest shortened form of `clean` that fits `room` once escaped."""
+    low, high = 1, min(units(clean), room)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if units(_backslashed(shortened(clean, middle))) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return shortened(clean, low)
+
+
+def _backslashed(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _prefix(text: str, room: int) -> str:
+    taken = 0
+    end = 0
+    for character in text:
+        taken += units(character)
+        if taken > room:
+            break
+        end += 1
+    while 0 < end < len(text) and _joined(text[end - 1], text[end]):
+        end -= 1
+    return text[:end]
+
+
+def _joined(before: str, after: str) -> bool:
+    return after in _JOINING or before == "\u200d" or unicodedata.combining(after) != 0

@@ -1,0 +1,183 @@
+"""The message with the pictures; the message that says why there are none, and its button to ask again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import discord
+from discord import ui
+
+from bot.engine.ports import Outcome
+from bot.errors import Reason
+from bot.markup import units
+from bot.replies import explain
+from bot.ui.arrival import origin_of
+from bot.ui.buttons import TASK_ID, answering, engine_of
+from bot.ui.cards import card_view
+from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, count, quote, rough_time, shape
+from storage.models import OutcomePart, Picture, Route
+
+OUTCOME_PROMPT_UNITS: Final = 500
+LINKS_UNITS: Final = 2400
+
+AGAIN_REASONS: Final = frozenset(
+    {
+        Reason.GENERATION_FAILED,
+        Reason.NO_PICTURES,
+        Reason.API_REFERENCE_UNFETCHABLE,
+        Reason.ACCOUNT_KEY,
+        Reason.ACCOUNT_CREDIT,
+        Reason.ACCOUNT_QUOTA,
+        Reason.SERVICE_FAULT,
+        Reason.UNCONFIRMED,
+        Reason.LOST,
+        Reason.DEFECT,
+    }
+)
+"""Asking the very same thing again may go better."""
+
+_DONE: Final = discord.Colour(0x3BA55D)
+_FAILED: Final = discord.Colour(0xC9A227)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A picture that goes along as a file."""
+
+    position: int
+    filename: str
+    reencoded: bool
+
+
+def picture_name(outcome: Outcome, position: int, extension: str) -> str:
+    return f"{picture_stem(outcome.task.id, position)}.{extension}"
+
+
+def picture_stem(task_id: str, position: int) -> str:
+    """What the file name of a finished picture begins with, whatever it was encoded as."""
+    return f"atelier-{task_id}-{position + 1}"
+
+
+def part_id(part: OutcomePart) -> int:
+    """The component id of a part's container, by which it is found again: 31 bits, never 0."""
+    digest = hashlib.blake2b(part.nonce.encode(), digest_size=4).digest()
+    return int.from_bytes(digest) & 0x7FFFFFFF or 1
+
+
+def prompt_quote(outcome: Outcome) -> Quote:
+    """The budget leaves room for it whatever else is said."""
+    return quote(outcome.task.prompt, most=OUTCOME_PROMPT_UNITS)
+
+
+def pictures_view(
+    outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]
+) -> ui.LayoutView:
+    """One part of an outcome with pictures; `links` are those that are only told as addresses."""
+    container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
+    container.add_item(ui.TextDisplay(_headline(outcome, part)))
+    words = prompt_quote(outcome)
+    if part.number == 0:
+        container.add_item(ui.TextDisplay(words.text))
+    if shown:
+        container.add_item(ui.MediaGallery(*[_item(outcome, one) for one in shown]))
+    if part.number == 0 and not words.whole:
+        container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
+    for text in _small_print(outcome, part, shown, links):
+        container.add_item(ui.TextDisplay(text))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
+    """What happened in one sentence, what to do next, and a button where asking again may help."""
+    task = outcome.task
+    reason = Reason(task.reason or Reason.DEFECT)
+    container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_FAILED)
+    heading = "I cannot tell whether this worked" if reason is Reason.UNCONFIRMED else "No picture this time"
+    container.add_item(ui.TextDisplay(f"### {heading}\n{explain(reason, task.reason_parameters)}"))
+    words = prompt_quote(outcome)
+    container.add_item(ui.TextDisplay(words.text))
+    if not words.whole:
+        container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
+    container.add_item(ui.TextDisplay(f"-# for <@{task.asker_id}>"))
+    if part.route is Route.DIRECT:
+        container.add_item(ui.TextDisplay(_elsewhere(outcome)))
+    if reason in AGAIN_REASONS:
+        container.add_item(ui.ActionRow(AgainButton(task.id, costly=reason is Reason.UNCONFIRMED)))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+class AgainButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:again:{TASK_ID}"):
+    """`costly`: says that it may be paid for twice."""
+
+    def __init__(self, task_id: str, *, costly: bool = False) -> None:
+        label = "Ask again (may cost a second time)" if costly else "Ask again"
+        super().__init__(ui.Button(label=label, custom_id=f"a1:again:{task_id}"))
+        self.task_id = task_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["task"])
+
+    @answering
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        engine = engine_of(interaction)
+        card = await engine.again(self.task_id, origin_of(interaction))
+        answer = await interaction.response.send_message(view=card_view(card))
+        if answer.message_id is not None:
+            await engine.card_posted(card.task.id, answer.message_id)
+
+
+def _headline(outcome: Outcome, part: OutcomePart) -> str:
+    if part.number:
+        return "### More of the same request"
+    made = len(outcome.pictures)
+    return "### Your picture is ready" if made == 1 else f"### Your {made} pictures are ready"
+
+
+def _item(outcome: Outcome, shown: Shown) -> discord.MediaGalleryItem:
+    made = len(outcome.pictures)
+    which = "Picture" if made == 1 else f"Picture {shown.position + 1} of {made}"
+    description = alt_text(which, outcome.task.prompt)
+    return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description)
+
+
+def _small_print(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]) -> list[str]:
+    texts = [_linked(links)] if links else []
+    if again := [one for one in shown if one.reencoded]:
+        what = "This picture was" if len(shown) == 1 else f"{count(len(again), 'picture was', 'pictures were')}"
+        texts.append(f"-# {what} saved anew, with as little loss as possible, to fit the size Discord takes here.")
+    if part.number == 0:
+        texts.append(f"-# {' · '.join(_facts(outcome))}")
+    if part.route is Route.DIRECT:
+        texts.append(_elsewhere(outcome))
+    return texts
+
+
+def _facts(outcome: Outcome) -> list[str]:
+    task = outcome.task
+    facts = [f"for <@{task.asker_id}>", shape(task.size)]
+    if outcome.references:
+        facts.append(count(len(outcome.references), "attached picture", "attached pictures"))
+    if task.settled_at is not None:
+        facts.append(f"took {rough_time((task.settled_at - task.created_at) / 1000)}")
+    return facts
+
+
+def _linked(links: Sequence[Picture]) -> str:
+    """As many addresses as the budget allows; they are far shorter than it in practice."""
+    text = "I could not bring everything along. Save this soon, the address does not last:"
+    for picture in links:
+        line = f"\n[Picture {picture.position + 1}](<{picture.url}>)"
+        if units(text) + units(line) <= LINKS_UNITS:
+            text += line
+    return text
+
+
+def _elsewhere(outcome: Outcome) -> str:
+    return f"-# You asked for this in <#{outcome.task.channel_id}>, where I can no longer post."

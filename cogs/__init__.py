@@ -1,0 +1,1 @@
+"""What people can ask: one file per subject. Handlers parse, ask the engine, answer."""

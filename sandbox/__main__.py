@@ -1,0 +1,130 @@
+"""`python -m sandbox`: the real bot between a simulated Discord and an emulated image API, and a page to try it on."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import tempfile
+import webbrowser
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import simcord
+from pydantic import SecretStr
+
+from bot.app import Running, open_atelier
+from bot.config import Settings
+from bot.logs import configure_logs
+from sandbox import magic
+from sandbox.kie import Emulator
+from sandbox.magic import Magic
+from sandbox.world import Attachments, keep_fresh, name_bot, open_page
+
+KEY: Final = SecretStr("sandbox")
+CARD_SECONDS: Final = 3.0
+PROGRESS_STEPS: Final = 2
+"""A card changes half way and at the end: every change costs a refresh of the page."""
+PROBE_AFTER: Final = timedelta(seconds=15)
+"""After [401] or [402] the bot stops creating and now and then asks whether the account is well again."""
+STOP_SECONDS: Final = 2.0
+A_FEW: Final = (Magic.POLICY, Magic.CREDIT, Magic.UNFETCHED, Magic.DROPPED, Magic.OVERDUE, Magic.BIG)
+
+
+def main() -> None:
+    given = _arguments().parse_args()
+    if given.data is not None and given.data.exists() and any(given.data.iterdir()):
+        raise SystemExit(f"{given.data} is not empty: the sandbox begins with nothing, so name a new folder")
+    asyncio.run(run(given))
+
+
+async def run(given: argparse.Namespace) -> None:
+    """Until Ctrl-C, SIGTERM, or the page's own button that ends it."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    configure_logs("WARNING", "console")
+    async with AsyncExitStack() as stack:
+        folder = given.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atelier-")))
+        kie_url = given.kie_url or (await stack.enter_async_context(Emulator(speed=given.speed))).url
+        atelier = await stack.enter_async_context(
+            open_atelier(
+                _settings(folder.absolute(), kie_url),
+                attachments=lambda client: Attachments(client=client),
+                card_every=CARD_SECONDS,
+                progress_steps=PROGRESS_STEPS,
+                probe_account_after=PROBE_AFTER,
+            )
+        )
+        env = await stack.enter_async_context(simcord.run(atelier.client, shard_count=1, check_errors=False))
+        await atelier.client.publish_commands(atelier.tasks)
+        await name_bot(atelier.client)
+        preview = await stack.enter_async_context(open_page(env, direct=given.dm, port=given.port))
+        print(_greeting(preview.url, given), flush=True)
+        if given.open:
+            await asyncio.to_thread(webbrowser.open, preview.url)
+        await _work_until(stop, atelier, env, preview)
+
+
+async def _work_until(stop: asyncio.Event, atelier: Running, env: simcord.Env, preview: simcord.Preview) -> None:
+    """The engine works beside the bot, not inside it: simcord waits for all that the bot itself does."""
+    async with asyncio.TaskGroup() as group:
+        work = group.create_task(atelier.work())
+        fresh = group.create_task(keep_fresh(env, preview))
+        ends = [group.create_task(stop.wait()), group.create_task(preview.wait_closed())]
+        await asyncio.wait([work, *ends], return_when=asyncio.FIRST_COMPLETED)
+        atelier.engine.stop()
+        await asyncio.wait([work], timeout=STOP_SECONDS)
+        for task in (work, fresh, *ends):
+            task.cancel()
+
+
+def _settings(folder: Path, kie_url: str) -> Settings:
+    """Nothing is read from the environment or from `.env`."""
+    return Settings(
+        discord_token=KEY,
+        kie_api_key=KEY,
+        kie_api_url=kie_url,
+        kie_upload_url=kie_url,
+        references_as="upload",
+        database_url=f"sqlite:///{folder / 'atelier.db'}",
+        pictures_url=str(folder / "pictures"),
+        max_pictures_per_user_per_day=0,
+        max_pictures_per_day=0,
+    )
+
+
+def _greeting(url: str, given: argparse.Namespace) -> str:
+    where = "a direct message with the bot" if given.dm else "a channel; you can be one of two people"
+    words = "  ".join(A_FEW)
+    kept = f"what was made stays in {given.data}" if given.data else "nothing is kept"
+    return (
+        f"The sandbox is ready. Open this page in a browser ({where}):\n\n  {url}\n\n"
+        "In the field at the bottom type /imagine, press Enter, and say what you want to see.\n"
+        'Behind "more" are pictures to attach and other options. Then press Send, and wait for 8 to 20 seconds.\n\n'
+        f"Words in the prompt make things go wrong: {words}\n"
+        "All of them: python -m sandbox --help\n\n"
+        f"Ctrl-C stops everything; {kept}."
+    )
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="Try the bot with no accounts: a Discord and an image API on this machine, and a page.",
+        epilog="Words in a prompt that make the image API fail or misbehave:\n\n" + magic.table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--dm", action="store_true", help="show a direct message with the bot instead of a channel")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster pictures are made (default: 1)")
+    parser.add_argument("--kie-url", help="an image API that runs already, such as python -m sandbox.kie")
+    parser.add_argument("--data", type=Path, help="a new folder to keep the database and the pictures in, to look at")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

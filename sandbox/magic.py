@@ -1,0 +1,93 @@
+"""Words in a prompt, in square brackets, that make the image API's emulator fail or misbehave. They may be combined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Magic(StrEnum):
+    """When it shows: at the create, in the record of the task, or when its pictures are fetched."""
+
+    KEY = "[401]"
+    CREDIT = "[402]"
+    INVALID = "[422]"
+    QUOTA = "[433]"
+    BUSY = "[429]"
+    MAINTENANCE = "[455]"
+    FULL = "[550]"
+    FAULT = "[500]"
+    ALWAYS_FAULT = "[500 always]"
+    SLOW = "[slow]"
+    DROPPED = "[dropped]"
+    HTML = "[html]"
+    POLICY = "[policy]"
+    PICTURE_POLICY = "[picture policy]"
+    FAILED = "[failed]"
+    INTERNAL = "[internal]"
+    UNFETCHED = "[451]"
+    ALWAYS_UNFETCHED = "[451 always]"
+    CREATE_FAILED = "[flag 2]"
+    STUCK = "[stuck]"
+    LONG = "[long]"
+    OVERDUE = "[overdue]"
+    LAG = "[lag]"
+    MISSING = "[missing]"
+    NULL = "[null]"
+    FLAKY = "[flaky]"
+    ODD = "[odd]"
+    EMPTY = "[empty]"
+    LATE_FILE = "[late file]"
+    GONE = "[gone]"
+    NO_PICTURE = "[no picture]"
+    BIG = "[big]"
+
+
+EFFECTS: Final[Mapping[Magic, str]] = {
+    Magic.KEY: "the create is refused: wrong key",
+    Magic.CREDIT: "the create is refused: not enough credit",
+    Magic.INVALID: "the create is refused: something in it is not valid",
+    Magic.QUOTA: "the create is refused: the key's quota is used up",
+    Magic.BUSY: "the first create is refused: too many at once; the next one is taken",
+    Magic.MAINTENANCE: "the first create is refused: maintenance; the next one is taken",
+    Magic.FULL: "the first create is refused: the job queue is full; the next one is taken",
+    Magic.FAULT: "the first create is answered with a server error; the next one is taken",
+    Magic.ALWAYS_FAULT: "every create is answered with a server error",
+    Magic.SLOW: "the create is taken and answered late",
+    Magic.DROPPED: "the create is taken and paid, and the connection breaks before the answer",
+    Magic.HTML: "the create is answered with a web page (a gateway's 502); nothing is taken",
+    Magic.POLICY: "fails: the content policy",
+    Magic.PICTURE_POLICY: "fails: an attached picture violates the policy",
+    Magic.FAILED: "fails: could not generate",
+    Magic.INTERNAL: "fails: internal error",
+    Magic.UNFETCHED: "the first task fails: an attached picture could not be downloaded; the next one works",
+    Magic.ALWAYS_UNFETCHED: "every task fails: an attached picture could not be downloaded",
+    Magic.CREATE_FAILED: "fails with flag 2 (create failed) instead of 3",
+    Magic.STUCK: "the progress stays at 0 until it is done",
+    Magic.LONG: "takes five times as long",
+    Magic.OVERDUE: "never finishes",
+    Magic.LAG: "is done, but its record says so only some seconds later",
+    Magic.MISSING: "its record does not exist for the first seconds",
+    Magic.NULL: "its record is empty for the first seconds",
+    Magic.FLAKY: "every other question about it is answered with a server error",
+    Magic.ODD: "its record is written another way: numbers as text, other names, JSON inside JSON",
+    Magic.EMPTY: "success, without any picture",
+    Magic.LATE_FILE: "each picture is not found the first time it is fetched",
+    Magic.GONE: "its pictures are not found",
+    Magic.NO_PICTURE: "what should be its pictures is a web page",
+    Magic.BIG: "its pictures are too large for Discord (more than 10 MiB)",
+}
+
+
+def spoken(prompt: str) -> frozenset[Magic]:
+    """The magic words in a prompt; case and inner spaces do not matter."""
+    found = {f"[{' '.join(words.split())}]" for words in re.findall(r"\[([^\[\]]*)\]", prompt.lower())}
+    return frozenset(word for word in Magic if word.value in found)
+
+
+def table() -> str:
+    """One line for each word."""
+    wide = max(len(word) for word in EFFECTS)
+    return "\n".join(f"{word.value:<{wide}}  {effect}" for word, effect in EFFECTS.items())

@@ -1,0 +1,119 @@
+"""Works a job off: fetches what goes in over HTTP, as the real API does, looks at it, and paints."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from PIL import Image
+
+from sandbox.jobs import DOWNLOAD_FAILED, FETCH_REFUSED, NO_IMAGE, NOT_EDITED, PLANNED, TOO_LARGE, Failure, Job
+from sandbox.magic import Magic
+from sandbox.painter import Order, paint
+
+MAX_INPUT_BYTES: Final = 26_214_400
+FETCH_SECONDS: Final = 30.0
+MAX_AT_ONCE: Final = 2
+"""Paintings at a time: they take the processor."""
+BIG_EDGE: Final = 2048
+FORMATS: Final = ("JPEG", "PNG", "WEBP")
+
+
+class CannotUse(Exception):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """`shrink` divides the size of what is painted, for tests in a hurry."""
+
+    session: aiohttp.ClientSession
+    turns: asyncio.Semaphore
+    shrink: int = 1
+
+    async def work(self, job: Job) -> None:
+        """Gives the job its pictures or its failure."""
+        job.failure = next((PLANNED[word] for word in PLANNED if word in job.magic), None)
+        if job.failure is not None:
+            return
+        try:
+            references, mask = await self._inputs(job)
+            for variant in range(job.variants):
+                job.pictures.append(await self._paint(job, references, mask, variant))
+        except CannotUse as cannot:
+            job.failure = cannot.failure
+
+    async def _inputs(self, job: Job) -> tuple[tuple[bytes, ...], bytes | None]:
+        single = job.body.get("fileUrl")
+        addresses = job.body.get("filesUrl") or ([single] if single else [])
+        references = tuple([await self._fetch(address) for address in addresses])
+        looks = [look(data) for data in references]
+        mask_address = job.body.get("maskUrl")
+        if not mask_address or len(references) != 1:
+            return references, None
+        mask = await self._fetch(mask_address)
+        if look(mask) != looks[0]:
+            raise CannotUse(NOT_EDITED)
+        return references, mask
+
+    async def _fetch(self, address: str) -> bytes:
+        """An address that is no http(s), or is refused, cannot be fetched; a broken transfer is a failed download."""
+        if not address.startswith(("http://", "https://")):
+            raise CannotUse(FETCH_REFUSED)
+        try:
+            async with self.session.get(address, timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS)) as response:
+                if response.status != 200:
+                    raise CannotUse(FETCH_REFUSED)
+                return await _bounded(response)
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise CannotUse(FETCH_REFUSED) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise CannotUse(DOWNLOAD_FAILED) from error
+
+    async def _paint(self, job: Job, references: tuple[bytes, ...], mask: bytes | None, variant: int) -> bytes:
+        if Magic.NO_PICTURE in job.magic:
+            return b"<html><body>Not a picture</body></html>"
+        if Magic.BIG in job.magic:
+            return await asyncio.to_thread(_big, job.id, variant)
+        order = Order(
+            prompt=str(job.body.get("prompt") or ""),
+            size=str(job.body["size"]),
+            references=references,
+            mask=mask,
+            shrink=self.shrink,
+        )
+        async with self.turns:
+            return await asyncio.to_thread(paint, order, variant)
+
+
+def look(data: bytes) -> tuple[str | None, tuple[int, int]]:
+    """Format and dimensions of a picture that can be decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            picture.load()
+            return picture.format, picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise CannotUse(NO_IMAGE) from error
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        data += chunk
+        if len(data) > MAX_INPUT_BYTES:
+            raise CannotUse(TOO_LARGE)
+    return bytes(data)
+
+
+def _big(seed: str, variant: int) -> bytes:
+    """Noise does not compress: more than 12 MiB as PNG."""
+    noise = random.Random(f"{seed}{variant}").randbytes(BIG_EDGE * BIG_EDGE * 3)
+    out = io.BytesIO()
+    Image.frombytes("RGB", (BIG_EDGE, BIG_EDGE), noise).save(out, "PNG", compress_level=1)
+    return out.getvalue()

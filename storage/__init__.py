@@ -1,0 +1,15 @@
+"""
+What is remembered. Imports nothing of ours; knows no Discord and no image API.
+
+* `models`      the values: frozen dataclasses, states and the moves between them; pure
+* `schema`      the tables and their indexes
+* `database`    opening SQLite or PostgreSQL; write and read transactions; one process per SQLite file
+* `migrations`  bringing a database of any age to `schema`, whole or not at all
+* `tasks`       `TaskStore`: one method per question or move; each that writes is one transaction
+* `rows`        from rows to values
+* `moves`       compare-and-set on a task, and the audit trail
+* `turns`       who may work on what, and whose turn it is
+* `limits`      what a submit must not pass
+* `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
+* `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket
+"""

@@ -1,0 +1,84 @@
+"""
+Bringing a database of any age to the schema of this code: whole, or not at all.
+
+A released file in `versions` is never edited; a change is a new file. They run inside one transaction of ours, so a
+failure leaves the database as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from storage.database import Database
+
+HERE: Final = Path(__file__).parent
+VERSIONS: Final = HERE / "versions"
+
+
+class DatabaseNewer(Exception):
+    """The database was written by a newer version of this program; `str()` says what to do."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is newer than this program (revision {revision}, which this version does not know); "
+            "use the newer version, or the backup from before the upgrade"
+        )
+        self.revision = revision
+
+
+async def migrate(database: Database, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
+    """Bring the database to the newest of `versions`. Raises DatabaseNewer; by any exception nothing has changed."""
+    async with database.rebuild() as connection:
+        await database.serialize(connection, "migrations")
+        await connection.run_sync(_upgrade, versions)
+
+
+async def pending(database: Database) -> int:
+    """How many migrations the database has yet to take; all of them for an empty one. Raises DatabaseNewer."""
+    async with database.read() as connection:
+        return await connection.run_sync(_count_pending)
+
+
+def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
+    config = _config(versions)
+    _known_revision(connection, ScriptDirectory.from_config(config))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _count_pending(connection: Connection) -> int:
+    scripts = ScriptDirectory.from_config(_config((VERSIONS,)))
+    revision = _known_revision(connection, scripts)
+    return len(list(scripts.iterate_revisions("head", revision or "base")))
+
+
+def _known_revision(connection: Connection, scripts: ScriptDirectory) -> str | None:
+    """Where the database stands; None when it is empty."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    try:
+        scripts.get_revisions(revision or ())
+    except CommandError:
+        raise DatabaseNewer(str(revision)) from None
+    return revision
+
+
+def _config(versions: Sequence[Path]) -> Config:
+    config = Config()
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("script_location", _escaped(HERE))
+    config.set_main_option("version_locations", "\n".join(map(_escaped, versions)))
+    return config
+
+
+def _escaped(path: Path) -> str:
+    """For Alembic's configuration, where % has a meaning."""
+    return str(path).replace("%", "%%")

@@ -1,0 +1,66 @@
+"""
+Moving a task: compare-and-set on the state and the owner it was read with, and a row in the audit trail.
+
+Whoever comes second gets StaleTask, has changed nothing, and reads again or leaves it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.models import MOVES, Task, TaskState
+from storage.rows import values
+from storage.schema import outcome_parts, task_events, tasks
+
+UNSETTLED: Final[dict[str, Any]] = {"settled_at": None, "reason": None, "reason_parameters": {}, "closed_at": None}
+"""What an adoption takes back: the outcome that was told is not the outcome."""
+
+
+class StaleTask(Exception):
+    """Somebody else moved it; or it is not in the state or in the hands it was read in."""
+
+
+async def compare_and_set(connection: AsyncConnection, task: Task, changes: dict[str, Any]) -> Task:
+    """Set columns if the task is still in the state and in the hands it was read in. Raises StaleTask."""
+    as_read = sa.and_(
+        tasks.c.id == task.id,
+        tasks.c.state == task.state,
+        tasks.c.owner.is_not_distinct_from(task.owner),
+    )
+    statement = sa.update(tasks).where(as_read).values({"state": task.state, **changes}).returning(tasks)
+    found = values(Task, await connection.execute(statement))
+    if not found:
+        raise StaleTask(f"task {task.id} is no longer {task.state} in the hands of {task.owner or 'nobody'}")
+    return found[0]
+
+
+async def move(
+    connection: AsyncConnection, task: Task, to: TaskState, *, now: int, why: str, changes: dict[str, Any]
+) -> Task:
+    """Raises StaleTask, and ValueError for a move that MOVES does not have."""
+    if to not in MOVES[task.state]:
+        raise ValueError(f"a task does not go from {task.state} to {to}")
+    moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
+    if _takes_back(task.state, to):
+        await connection.execute(sa.delete(outcome_parts).where(outcome_parts.c.task_id == task.id))
+    await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
+    return moved
+
+
+async def write_event(
+    connection: AsyncConnection, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
+) -> None:
+    await connection.execute(sa.insert(task_events).values(task_id=task_id, at=at, before=before, after=after, why=why))
+
+
+def _implied(before: TaskState, after: TaskState) -> dict[str, Any]:
+    if after is TaskState.CANCELLED:
+        return {"charged": False}
+    return dict(UNSETTLED) if _takes_back(before, after) else {}
+
+
+def _takes_back(before: TaskState, after: TaskState) -> bool:
+    return before in {TaskState.SETTLED, TaskState.CLOSED} and after is TaskState.GENERATING

@@ -1,0 +1,69 @@
+"""
+Where our copies of pictures are kept: a folder, or an S3-compatible bucket, behind one interface (obstore).
+
+Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A file is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from obstore.store import LocalStore, ObjectStore, from_url
+
+
+class MissingCopy(Exception):
+    """The store has nothing under this key."""
+
+
+class PictureStore:
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> PictureStore:
+        """
+        `url` as in PICTURES_URL: a folder without a scheme (made absolute), `file:///…`, or a bucket such as `s3://…`.
+
+        A folder is created. A bucket's credentials, region and endpoint come from the environment (`AWS_…`). Raises
+        what obstore raises for an address that it does not know.
+        """
+        if "://" not in url:
+            folder = Path(url).expanduser().absolute()
+            return cls(LocalStore(folder, mkdir=True, automatic_cleanup=True))
+        if url.startswith("file://"):
+            return cls(from_url(url, mkdir=True, automatic_cleanup=True))
+        return cls(from_url(url))
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Replaces what was there; whoever reads meanwhile gets the old or the new, never a half."""
+        await self._store.put_async(key, data)
+
+    async def get(self, key: str) -> bytes:
+        """Raises MissingCopy."""
+        try:
+            found = await self._store.get_async(key)
+            return bytes(await found.bytes_async())
+        except FileNotFoundError:
+            raise MissingCopy(key) from None
+
+    async def delete(self, key: str) -> None:
+        """What is not there is fine."""
+        try:
+            await self._store.delete_async(key)
+        except FileNotFoundError:
+            return
+
+    async def used_bytes(self) -> int:
+        """Of all copies; looks at every one."""
+        return sum([entry["size"] async for entries in self._store.list_async() for entry in entries])
+
+    async def check(self) -> None:
+        """Write, read and delete a small file. Raises what the store raises; OSError for other bytes than written."""
+        key, data = f"check/{secrets.token_hex(8)}", b"is it kept?"
+        await self.put(key, data)
+        try:
+            if await self.get(key) != data:
+                raise OSError("the picture store gave back something else than was put into it")
+        finally:
+            await self.delete(key)

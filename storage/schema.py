@@ -1,0 +1,170 @@
+"""
+The tables. Times are milliseconds since the epoch; Discord's ids fit into 64 bits.
+
+A change here is a new file in `migrations/versions`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from storage.models import ReferenceKind, Route, TaskState
+
+NAMES: Final = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+"""Every constraint has a name, so that a later migration can get hold of it."""
+
+metadata = sa.MetaData(naming_convention=NAMES)
+
+
+class Positions(sa.types.TypeDecorator[tuple[int, ...]]):
+    """A tuple of small numbers, as a JSON array."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[int, ...] | None, dialect: Dialect) -> list[int] | None:
+        return None if value is None else list(value)
+
+    def process_result_value(self, value: list[int] | None, dialect: Dialect) -> tuple[int, ...] | None:
+        return None if value is None else tuple(value)
+
+
+def _word(kind: type[Enum]) -> sa.Enum:
+    """A StrEnum as its own text. No constraint in the database: a new word then needs no rebuilt table."""
+    return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda words: [word.value for word in words])
+
+
+def _task_key() -> sa.Column[str]:
+    return sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("state", _word(TaskState), nullable=False),
+    sa.Column("interaction_id", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("interaction_token", sa.Text, nullable=False),
+    sa.Column("arrived_at", sa.BigInteger, nullable=False),
+    sa.Column("asker_id", sa.BigInteger, nullable=False),
+    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("guild_id", sa.BigInteger),
+    sa.Column("locale", sa.String(16), nullable=False),
+    sa.Column("guild_locale", sa.String(16)),
+    sa.Column("upload_limit", sa.BigInteger, nullable=False),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("size", sa.String(16), nullable=False),
+    sa.Column("variants", sa.Integer, nullable=False),
+    sa.Column("enhance", sa.Boolean, nullable=False),
+    sa.Column("fallback", sa.Boolean, nullable=False),
+    sa.Column("again_of", sa.String(32), sa.ForeignKey("tasks.id", ondelete="SET NULL")),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("due_at", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String(128)),
+    sa.Column("lease_until", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("faults", sa.Integer, nullable=False),
+    sa.Column("prepared_at", sa.BigInteger),
+    sa.Column("by_upload", sa.Boolean, nullable=False),
+    sa.Column("kie_id", sa.Text),
+    sa.Column("generating_at", sa.BigInteger),
+    sa.Column("progress", sa.Float, nullable=False),
+    sa.Column("overdue_told_at", sa.BigInteger),
+    sa.Column("settled_at", sa.BigInteger),
+    sa.Column("reason", sa.String(64)),
+    sa.Column("reason_parameters", sa.JSON, nullable=False),
+    sa.Column("charged", sa.Boolean, nullable=False),
+    sa.Column("closed_at", sa.BigInteger),
+    sa.Column("card_message_id", sa.BigInteger),
+    sa.Index(None, "state", "due_at"),
+    sa.Index(None, "asker_id", "state"),
+    sa.Index(None, "asker_id", "created_at"),
+    sa.Index(None, "guild_id", "created_at"),
+    sa.Index(None, "channel_id", "created_at"),
+    sa.Index(None, "created_at"),
+    sa.Index(None, "settled_at"),
+    sa.Index(None, "again_of"),
+    sa.Index(None, "kie_id"),
+)
+
+creates = sa.Table(
+    "creates",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+)
+
+references = sa.Table(
+    "task_references",
+    metadata,
+    _task_key(),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("kind", _word(ReferenceKind), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("declared_type", sa.Text),
+    sa.Column("declared_bytes", sa.BigInteger, nullable=False),
+    sa.Column("kept_key", sa.Text),
+    sa.Column("key", sa.Text),
+    sa.Column("content_type", sa.String(64)),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("uploaded_url", sa.Text),
+    sa.Column("uploaded_at", sa.BigInteger),
+)
+
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    _task_key(),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.Column("content_type", sa.String(64)),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("unfetchable", sa.Boolean, nullable=False),
+)
+
+outcome_parts = sa.Table(
+    "outcome_parts",
+    metadata,
+    _task_key(),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("pictures", Positions, nullable=False),
+    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("route", _word(Route), nullable=False),
+    sa.Column("attempted_at", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger),
+    sa.Column("message_channel_id", sa.BigInteger),
+)
+
+task_events = sa.Table(
+    "task_events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("before", _word(TaskState)),
+    sa.Column("after", _word(TaskState), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)

@@ -1,0 +1,258 @@
+"""
+The tasks: one method per question or move. Every method that writes is one transaction under the database's write lock.
+
+`now` is the caller's clock in milliseconds. Reads return frozen values; changes go through the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Unpack
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import turns
+from storage.limits import LimitReached, check_limits
+from storage.models import (
+    Changes,
+    CreateLimits,
+    Limits,
+    NewTask,
+    Task,
+    TaskEvent,
+    TaskState,
+    new_task_id,
+)
+from storage.moves import StaleTask, compare_and_set, move, write_event
+from storage.outcomes import OutcomeStore
+from storage.rows import values
+from storage.schema import creates, facts, pictures, references, task_events, tasks
+
+__all__ = ["LimitReached", "StaleTask", "TaskStore"]
+
+
+class TaskStore(OutcomeStore):
+    # -- people --------------------------------------------------------------------------------------------------
+    async def submit(self, new: NewTask, limits: Limits, *, now: int) -> tuple[Task, bool]:
+        """
+        Store a task as `queued`, due now, with its references and first event; (task, True).
+
+        The same interaction_id again returns (first task, False) and stores nothing, whatever the limits. Raises
+        LimitReached. Limits and insert happen under one lock.
+        """
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, f"submits of {new.asker_id}")
+            again = sa.select(tasks).where(tasks.c.interaction_id == new.interaction_id)
+            if found := values(Task, await connection.execute(again)):
+                return found[0], False
+            if limits.pictures_per_day:
+                await self._database.serialize(connection, "submits of all")
+            await check_limits(connection, new, limits, now=now)
+            return await _insert(connection, new, now), True
+
+    async def get(self, task_id: str) -> Task | None:
+        found = await self._tasks(sa.select(tasks).where(tasks.c.id == task_id))
+        return found[0] if found else None
+
+    async def of_user(self, asker_id: int, *, limit: int = 50) -> tuple[Task, ...]:
+        """Newest first."""
+        newest_first = (tasks.c.created_at.desc(), tasks.c.id.desc())
+        return await self._tasks(
+            sa.select(tasks).where(tasks.c.asker_id == asker_id).order_by(*newest_first).limit(limit)
+        )
+
+    async def events(self, task_id: str) -> tuple[TaskEvent, ...]:
+        """Oldest first."""
+        columns = [column for column in task_events.c if column is not task_events.c.id]
+        statement = sa.select(*columns).where(task_events.c.task_id == task_id).order_by(task_events.c.id)
+        async with self._database.read() as connection:
+            return values(TaskEvent, await connection.execute(statement))
+
+    # -- moves (compare-and-set on id, state and owner as read) --------------------------------------------------
+    async def move(self, task: Task, to: TaskState, *, now: int, why: str, **changes: Unpack[Changes]) -> Task:
+        """
+        Also writes the event. A move that MOVES does not have is a ValueError (a defect). Raises StaleTask.
+
+        `cancelled` is not charged. Adoption (back to `generating` from `settled` or `closed`) takes back the outcome:
+        settled_at, the reason, closed_at and the parts.
+        """
+        async with self._database.write() as connection:
+            return await move(connection, task, to, now=now, why=why, changes={**changes})
+
+    async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
+        """Set columns without moving (no event). Raises StaleTask."""
+        async with self._database.write() as connection:
+            return await compare_and_set(connection, task, {**changes})
+
+    async def settle(
+        self,
+        task: Task,
+        *,
+        now: int,
+        why: str,
+        reason: str | None,
+        parameters: Mapping[str, str | int] = {},
+        urls: Sequence[str] = (),
+        **changes: Unpack[Changes],
+    ) -> Task:
+        """
+        Move to `settled` with the outcome: result addresses (rows in `pictures`), or a reason. Sets settled_at=now.
+
+        An outcome with both or neither is a ValueError.
+        """
+        if (reason is None) != bool(urls):
+            raise ValueError("an outcome is either pictures or a reason why there are none")
+        outcome = {"settled_at": now, "reason": reason, "reason_parameters": dict(parameters)}
+        async with self._database.write() as connection:
+            settled = await move(connection, task, TaskState.SETTLED, now=now, why=why, changes={**changes, **outcome})
+            await connection.execute(sa.delete(pictures).where(pictures.c.task_id == task.id))
+            if urls:
+                rows = [
+                    {"task_id": task.id, "position": n, "url": url, "unfetchable": False} for n, url in enumerate(urls)
+                ]
+                await connection.execute(sa.insert(pictures), rows)
+            return settled
+
+    async def set_card(self, task_id: str, message_id: int | None) -> None:
+        """Whatever the state; not compare-and-set (the card belongs to no move)."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id))
+
+    # -- work ----------------------------------------------------------------------------------------------------
+    async def claim(self, owner: str, *, now: int, lease_ms: int, limit: int) -> tuple[Task, ...]:
+        """
+        Take tasks that are due and in nobody's hands: queued and unprepared, submitting, generating, settled.
+
+        Queued and prepared ones are taken by `begin_create` alone. Oldest due first.
+        """
+        due = turns.claimable(now).limit(limit).with_for_update(skip_locked=True)
+        async with self._database.write() as connection:
+            ids = (await connection.execute(due)).scalars().all()
+            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(owner=owner, lease_until=now + lease_ms)
+            claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
+        return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
+
+    async def begin_create(self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int) -> Task | None:
+        """
+        Write down the next create and return its task, now `submitting` under the owner's lease.
+
+        In one transaction: count the creates of the window and the tasks in flight; take the next prepared, due,
+        unowned queued task in fair turn (the asker with the fewest in flight first, then the oldest); write a row in
+        `creates` and move the task. None when there is none or a limit is reached.
+        """
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, "creates")
+            if not await _may_create(connection, limits, now):
+                return None
+            found = values(Task, await connection.execute(turns.next_create(now)))
+            if not found:
+                return None
+            await connection.execute(sa.insert(creates).values(task_id=found[0].id, at=now))
+            lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
+            return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
+
+    async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
+        """Extend leases; the ids still held."""
+        held = sa.and_(tasks.c.owner == owner, tasks.c.id.in_(task_ids))
+        statement = sa.update(tasks).where(held).values(lease_until=until).returning(tasks.c.id)
+        async with self._database.write() as connection:
+            return frozenset((await connection.execute(statement)).scalars())
+
+    async def void_leases(self) -> int:
+        """At start, where one process has the file, nobody else can be working. Elsewhere (PostgreSQL) does nothing."""
+        if not self._database.alone:
+            return 0
+        statement = sa.update(tasks).where(tasks.c.owner.is_not(None)).values(owner=None, lease_until=0)
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def next_due(self, *, now: int) -> int | None:
+        """When the next unowned open task wants looking at (ms; may be in the past), or None. Queued and prepared ones
+        count too, whether or not `begin_create` may begin now."""
+        async with self._database.read() as connection:
+            return (await connection.execute(turns.next_due(now))).scalar_one()
+
+    # -- questions -----------------------------------------------------------------------------------------------
+    async def queue(self) -> tuple[Task, ...]:
+        """The prepared tasks that wait for a create, in the order of `begin_create`'s turns while nothing else happens.
+        Those put off (due later) count too."""
+        return await self._tasks(turns.queue())
+
+    async def generating(self, *, limit: int = 200) -> tuple[Task, ...]:
+        """Tasks that are `generating` and not overdue, oldest first."""
+        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
+        return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
+
+    async def place_in_queue(self, task: Task) -> int:
+        """Its number in `queue`, from 1, as if it were prepared. 0 when it is no longer queued."""
+        async with self._database.read() as connection:
+            return (await connection.execute(turns.place(task.id))).scalar_one_or_none() or 0
+
+    async def recent_seconds(self, *, limit: int = 200) -> tuple[float, ...]:
+        """How long the last successful tasks took from create to outcome (settled_at - generating_at), newest first."""
+        succeeded = sa.and_(
+            tasks.c.settled_at.is_not(None), tasks.c.generating_at.is_not(None), tasks.c.reason.is_(None)
+        )
+        took = sa.select(tasks.c.settled_at - tasks.c.generating_at).where(succeeded)
+        newest = took.order_by(tasks.c.settled_at.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return tuple(milliseconds / 1000 for milliseconds in (await connection.execute(newest)).scalars())
+
+    async def count_by_state(self) -> Mapping[TaskState, int]:
+        """Every state has its number."""
+        statement = sa.select(tasks.c.state, sa.func.count().label("tasks")).group_by(tasks.c.state)
+        async with self._database.read() as connection:
+            counted = {row.state: row.tasks for row in await connection.execute(statement)}
+        return {state: counted.get(state, 0) for state in TaskState}
+
+    # -- facts (small named values of the program itself) --------------------------------------------------------
+    async def fact(self, name: str) -> str | None:
+        async with self._database.read() as connection:
+            return (await connection.execute(sa.select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
+
+    async def set_fact(self, name: str, value: str | None) -> None:
+        """None forgets it."""
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, f"fact {name}")
+            await connection.execute(sa.delete(facts).where(facts.c.name == name))
+            if value is not None:
+                await connection.execute(sa.insert(facts).values(name=name, value=value))
+
+    async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
+        async with self._database.read() as connection:
+            return values(Task, await connection.execute(statement))
+
+
+async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:
+    asked = asdict(new)
+    attached = asked.pop("references")
+    fresh = {
+        "id": new_task_id(),
+        "state": TaskState.QUEUED,
+        "created_at": now,
+        "due_at": now,
+        "lease_until": 0,
+        "failures": 0,
+        "faults": 0,
+        "by_upload": False,
+        "progress": 0.0,
+        "reason_parameters": {},
+        "charged": True,
+    }
+    statement = sa.insert(tasks).values(**asked, **fresh).returning(tasks)
+    (task,) = values(Task, await connection.execute(statement))
+    if attached:
+        rows = [{"task_id": task.id, "position": position, **one} for position, one in enumerate(attached)]
+        await connection.execute(sa.insert(references), rows)
+    await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")
+    return task
+
+
+async def _may_create(connection: AsyncConnection, limits: CreateLimits, now: int) -> bool:
+    recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
+    in_flight = sa.select(sa.func.count()).select_from(tasks).where(turns.IN_FLIGHT)
+    return (await connection.execute(recent)).scalar_one() < limits.per_window and (
+        await connection.execute(in_flight)
+    ).scalar_one() < limits.in_flight

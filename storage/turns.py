@@ -1,0 +1,86 @@
+"""
+Who may work on what, and whose turn it is.
+
+A create goes to the asker with the fewest tasks in flight, and there to the oldest task. Seen ahead, an asker's n-th
+waiting task (from 0) has its turn at the level "in flight + n"; levels come one after the other, and within a level the
+oldest comes first. That is exactly the order in which creates begin while nothing else happens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from storage.models import OPEN_STATES, TaskState
+from storage.schema import tasks
+
+QUEUED: Final = tasks.c.state == TaskState.QUEUED
+PREPARED: Final = tasks.c.prepared_at.is_not(None)
+IN_FLIGHT: Final = sa.and_(
+    tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_told_at.is_(None)
+)
+AGE: Final = (tasks.c.created_at, tasks.c.id)
+
+
+def waiting(now: int) -> sa.ColumnElement[bool]:
+    """Due, and in nobody's hands: without an owner, or with one whose lease ran out."""
+    return sa.and_(tasks.c.due_at <= now, _unowned(now))
+
+
+def claimable(now: int) -> sa.Select[str]:
+    """Due work, oldest due first, but for creates: those begin in turn."""
+    working = [TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED]
+    claimed = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state.in_(working))
+    return sa.select(tasks.c.id).where(claimed, waiting(now)).order_by(tasks.c.due_at, tasks.c.id)
+
+
+def next_due(now: int) -> sa.Select[int | None]:
+    return sa.select(sa.func.min(tasks.c.due_at)).where(tasks.c.state.in_(OPEN_STATES), _unowned(now))
+
+
+def next_create(now: int) -> sa.Select[Any]:
+    """The task whose create comes next, of those that are prepared and waiting."""
+    busy = _in_flight_by_asker()
+    return (
+        sa.select(tasks)
+        .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
+        .where(QUEUED, PREPARED, waiting(now))
+        .order_by(sa.func.coalesce(busy.c.tasks, 0), *AGE)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=tasks)
+    )
+
+
+def queue() -> sa.Select[Any]:
+    """The prepared tasks in the order in which their creates begin, whether they are due or put off."""
+    turns = _turns(PREPARED)
+    return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
+
+
+def place(task_id: str) -> sa.Select[int]:
+    """A task's place in that order, from 1, as if it were prepared; no row when it is not queued."""
+    turns = _turns(sa.or_(PREPARED, tasks.c.id == task_id))
+    return sa.select(turns.c.turn).where(turns.c.id == task_id)
+
+
+def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
+    busy = _in_flight_by_asker()
+    nth = sa.func.row_number().over(partition_by=tasks.c.asker_id, order_by=AGE) - 1
+    levels = (
+        sa.select(*AGE, (sa.func.coalesce(busy.c.tasks, 0) + nth).label("level"))
+        .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
+        .where(QUEUED, which)
+        .subquery()
+    )
+    order = (levels.c.level, levels.c.created_at, levels.c.id)
+    return sa.select(levels.c.id, sa.func.row_number().over(order_by=order).label("turn")).subquery()
+
+
+def _unowned(now: int) -> sa.ColumnElement[bool]:
+    return sa.or_(tasks.c.owner.is_(None), tasks.c.lease_until <= now)
+
+
+def _in_flight_by_asker() -> sa.Subquery:
+    counted = sa.select(tasks.c.asker_id, sa.func.count().label("tasks"))
+    return counted.where(IN_FLIGHT).group_by(tasks.c.asker_id).subquery()

@@ -1,0 +1,309 @@
+"""An engine on a real SQLite file, with small stand-ins for the two ports and a clock that the test turns."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bot.engine.engine import Engine
+from bot.engine.policy import Policy
+from bot.engine.ports import Card, CreateRequest, Outcome, Posted, Record, RecordStatus
+from bot.errors import Reason, RouteClosed, Unavailable, Unconfirmed
+from storage.database import Database
+from storage.migrations import migrate
+from storage.models import Limits, NewPart, NewReference, NewTask, OutcomePart, Reference, ReferenceKind, Route, Task
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+START = 1_800_000_000_000
+NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
+
+
+def png(colour: str = "teal", size: tuple[int, int] = (32, 32)) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, colour).save(data, "PNG")
+    return data.getvalue()
+
+
+class Crash(BaseException):
+    """The process dies here: nothing may catch it."""
+
+
+@dataclass
+class Deaths:
+    """Kills the process at the n-th call through a wrapped part, before or after the call has its effect."""
+
+    calls: int = 0
+    at: int | None = None
+    after: bool = False
+
+    def arm(self, at: int, *, after: bool) -> None:
+        self.calls, self.at, self.after = 0, at, after
+
+    def disarm(self) -> None:
+        self.at = None
+
+    def wrap(self, part: Any) -> Any:
+        return _Mortal(part, self)
+
+
+class _Mortal:
+    def __init__(self, part: Any, deaths: Deaths) -> None:
+        self._part = part
+        self._deaths = deaths
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._part, name)
+        if not inspect.iscoroutinefunction(value):
+            return value
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            deaths = self._deaths
+            dies = deaths.calls == deaths.at
+            deaths.calls += 1
+            if dies and not deaths.after:
+                raise Crash(name)
+            answer = await value(*args, **kwargs)
+            if dies:
+                raise Crash(name)
+            return answer
+
+        return call
+
+
+@dataclass
+class Clock:
+    now: int = START
+
+    def __call__(self) -> int:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += int(seconds * 1000)
+
+
+@dataclass
+class StandInAPI:
+    """Takes what it is asked and is done after `seconds`; the lists order other answers, once each."""
+
+    clock: Clock
+    seconds: float = 30.0
+    taken: list[CreateRequest] = field(default_factory=list)
+    uploads: list[str] = field(default_factory=list)
+    next_create: list[Exception] = field(default_factory=list)
+    lose_answer: int = 0
+    """So many creates are taken without an answer."""
+    next_record: list[Record | Exception] = field(default_factory=list)
+    next_upload: list[Exception] = field(default_factory=list)
+    next_fetch: list[Exception | bytes] = field(default_factory=list)
+    balance: float = 100.0
+    asked: list[tuple[int, str]] = field(default_factory=list)
+    _done_at: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    async def create(self, request: CreateRequest) -> str:
+        if self.next_create:
+            raise self.next_create.pop(0)
+        self.taken.append(request)
+        kie_id = f"kie{len(self.taken)}"
+        self._done_at[kie_id] = (self.clock() + int(self.seconds * 1000), request.variants)
+        if self.lose_answer:
+            self.lose_answer -= 1
+            raise Unconfirmed("the connection broke")
+        return kie_id
+
+    async def record(self, kie_id: str) -> Record:
+        self.asked.append((self.clock(), kie_id))
+        if self.next_record:
+            answer = self.next_record.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        done_at, variants = self._done_at[kie_id]
+        if self.clock() < done_at:
+            return Record(status=RecordStatus.RUNNING)
+        urls = tuple(f"https://results.test/{kie_id}/{n}.png" for n in range(variants))
+        return Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
+
+    async def upload(self, filename: str, content_type: str, data: bytes) -> str:
+        if self.next_upload:
+            raise self.next_upload.pop(0)
+        self.uploads.append(f"{filename} {content_type}")
+        return f"https://uploads.test/{filename}"
+
+    async def fetch(self, url: str) -> bytes:
+        if self.next_fetch:
+            answer = self.next_fetch.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return png()
+
+    async def credits(self) -> float:
+        return self.balance
+
+
+@dataclass(frozen=True)
+class Message:
+    task_id: str
+    number: int
+    route: Route
+    reason: str | None
+    pictures: tuple[int, ...]
+
+
+@dataclass
+class StandInDiscord:
+    """Keeps every message it was sent, so that one posted twice shows."""
+
+    messages: list[Message] = field(default_factory=list)
+    shown: list[Card] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    told_operator: list[Reason] = field(default_factory=list)
+    pictures_per_message: int = 10
+    copies: PictureStore | None = None
+    closed_routes: set[Route] = field(default_factory=set)
+    down: bool = False
+    lose_answers: int = 0
+    """So many posts are received and not answered."""
+
+    async def show(self, card: Card) -> None:
+        self.shown.append(card)
+
+    async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
+        positions = [picture.position for picture in outcome.pictures]
+        batches = [
+            positions[at : at + self.pictures_per_message] for at in range(0, len(positions), self.pictures_per_message)
+        ] or [[]]
+        return [NewPart(pictures=tuple(batch), nonce=f"{outcome.task.id}-{n}") for n, batch in enumerate(batches)]
+
+    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        if self.down:
+            raise Unavailable("Discord is down")
+        if part.route in self.closed_routes:
+            raise RouteClosed(part.route.value)
+        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
+        if uncertain and message in self.messages:
+            return Posted(channel_id=1, message_id=self.messages.index(message) + 1)
+        for picture in outcome.pictures:
+            if self.copies and picture.key:
+                await self.copies.get(picture.key)
+        self.messages.append(message)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")
+        return Posted(channel_id=1, message_id=len(self.messages))
+
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
+        match part.route:
+            case Route.CHANNEL:
+                return replace(part, route=Route.ORIGINAL)
+            case Route.ORIGINAL:
+                return replace(part, route=Route.DIRECT)
+            case Route.DIRECT:
+                return None
+
+    async def remove_card(self, task: Task) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        self.removed.append(task.id)
+
+    async def tell_operator(self, reason: Reason) -> None:
+        self.told_operator.append(reason)
+
+
+@dataclass
+class World:
+    clock: Clock
+    api: StandInAPI
+    discord: StandInDiscord
+    tasks: TaskStore
+    copies: PictureStore
+    policy: Policy
+    attachments: dict[str, bytes | Exception]
+    engine: Engine
+    wrap: Callable[[Any], Any] = lambda part: part
+    _interactions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def restart(self) -> None:
+        """The process died and another one starts: all but the rows, the copies and the world outside is gone."""
+        await self.tasks.void_leases()
+        self.engine = self._new_engine()
+        await self.engine.start()
+
+    def _new_engine(self) -> Engine:
+        return Engine(
+            tasks=self.wrap(self.tasks),
+            copies=self.wrap(self.copies),
+            api=self.wrap(self.api),
+            delivery=self.wrap(self.discord),
+            fetch_reference=self._fetch,
+            policy=self.policy,
+            clock=self.clock,
+        )
+
+    async def _fetch(self, reference: Reference) -> bytes:
+        answer = self.attachments[reference.filename]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def attach(self, filename: str, data: bytes | Exception, kind: ReferenceKind = ReferenceKind.IMAGE) -> NewReference:
+        self.attachments[filename] = data
+        return NewReference(kind=kind, url=f"https://cdn.discordapp.com/a/{filename}", filename=filename)
+
+    def request(self, prompt: str = "a red door", **changes: Any) -> NewTask:
+        number = next(self._interactions)
+        values: dict[str, Any] = {
+            "interaction_id": number,
+            "interaction_token": f"token{number}",
+            "arrived_at": self.clock(),
+            "asker_id": 7,
+            "channel_id": 9,
+            "prompt": prompt,
+        }
+        return NewTask(**(values | changes))
+
+    async def ask(self, prompt: str = "a red door", **changes: Any) -> Task:
+        return (await self.engine.submit(self.request(prompt, **changes))).task
+
+    async def now(self, task: Task) -> Task:
+        found = await self.tasks.get(task.id)
+        assert found is not None
+        return found
+
+    async def work(self, seconds: float = 120.0, every: float = 1.0) -> None:
+        """Let time pass with the engine at work: at least `every` seconds between steps, more while nothing is due."""
+        end = self.clock() + int(seconds * 1000)
+        while self.clock() < end:
+            await self.engine.step()
+            due = await self.tasks.next_due(now=self.clock())
+            self.clock.now = min(max(self.clock() + int(every * 1000), due or end), end)
+
+
+@asynccontextmanager
+async def open_world(folder: Path, **policy: Any) -> AsyncIterator[World]:
+    clock = Clock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}"))
+        await migrate(database)
+        world = World(
+            clock=clock,
+            api=StandInAPI(clock),
+            discord=StandInDiscord(),
+            tasks=TaskStore(database),
+            copies=PictureStore.open(str(folder / "pictures")),
+            policy=Policy(**({"limits": NO_LIMITS} | policy)),
+            attachments={},
+            engine=None,  # type: ignore[arg-type]  # set by restart, which needs the rest
+        )
+        world.discord.copies = world.copies
+        await world.restart()
+        yield world

@@ -1,0 +1,76 @@
+"""Rows to test the store with, on a real database file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.migrations import migrate
+from storage.models import CreateLimits, Limits, NewTask, Task
+from storage.schema import metadata
+from storage.tasks import TaskStore
+
+NOW: Final = 1_800_000_000_000
+LEASE: Final = 30_000
+UNLIMITED: Final = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
+PLENTY: Final = CreateLimits(per_window=1_000, window_ms=11_000, in_flight=1_000)
+POSTGRES: Final = os.environ.get("TEST_POSTGRES_URL")
+"""An empty database of a PostgreSQL server, with the driver, that the tests may use as they like."""
+
+BACKENDS: Final = [
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.skipif(not POSTGRES, reason="TEST_POSTGRES_URL is not set")),
+]
+
+_interactions = itertools.count(1)
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@asynccontextmanager
+async def opened_store(backend: str, folder: Path) -> AsyncIterator[TaskStore]:
+    url = url_of(folder / "atelier.db") if backend == "sqlite" else POSTGRES
+    assert url is not None
+    async with Database.open(url) as database:
+        await migrate(database)
+        if backend != "sqlite":
+            async with database.write() as connection:
+                for table in metadata.sorted_tables:
+                    await connection.execute(sa.delete(table))
+        yield TaskStore(database)
+
+
+def request(**changes: Any) -> NewTask:
+    number = next(_interactions)
+    values: dict[str, Any] = {
+        "interaction_id": number,
+        "interaction_token": f"token {number}",
+        "arrived_at": NOW,
+        "asker_id": 7,
+        "channel_id": 9,
+        "prompt": "a red door",
+    }
+    return NewTask(**(values | changes))
+
+
+async def stored(store: TaskStore, *, now: int = NOW, **changes: Any) -> Task:
+    task, _ = await store.submit(request(**changes), UNLIMITED, now=now)
+    return task
+
+
+async def prepared(store: TaskStore, *, now: int = NOW, **changes: Any) -> Task:
+    return await store.change(await stored(store, now=now, **changes), prepared_at=now)
+
+
+async def begun(store: TaskStore, *, now: int = NOW, owner: str = "one") -> Task | None:
+    return await store.begin_create(owner, PLENTY, now=now, lease_ms=LEASE)

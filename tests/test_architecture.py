@@ -1,0 +1,178 @@
+"""Arrows point down only; who may know which library; and every module stands alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+PACKAGES: Final = ("bot", "cogs", "storage", "sandbox")
+
+LAYERS: Final = (
+    ("bot.__main__",),
+    ("bot.cli",),
+    ("bot.app",),
+    ("cogs",),
+    ("bot.delivery", "bot.doctor", "bot.web"),
+    ("bot.ui",),
+    ("bot.client",),
+    ("bot.replies",),
+    ("bot.services",),
+    ("bot.kie", "bot.references"),
+    ("bot.engine",),
+    ("bot.config", "bot.endpoints", "bot.logs", "bot.pictures"),
+    ("bot.errors", "bot.formats", "bot.markup"),
+    ("storage",),
+)
+"""From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""
+
+ONLY_IN: Final = {
+    "discord": (
+        *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.replies"),
+        *("bot.ui", "cogs"),
+    ),
+    "aiohttp": ("bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies", "bot.web"),
+    "sqlalchemy": ("storage",),
+    "alembic": ("storage",),
+    "obstore": ("storage",),
+    "PIL": ("bot.delivery", "bot.formats", "bot.pictures"),
+    "dotenv": ("bot.config",),
+    "pydantic_settings": ("bot.config",),
+    "simcord": (),
+}
+"""Where a library may be imported, the sandbox aside."""
+
+NAMES_THAT_SAY_NOTHING: Final = frozenset(
+    [
+        "base",
+        "common",
+        "core",
+        "handler",
+        "handlers",
+        "helper",
+        "helpers",
+        "manager",
+        "managers",
+        "misc",
+        "util",
+        "utils",
+    ]
+)
+LOADED_BY_ALEMBIC: Final = ("storage.migrations.env", "storage.migrations.versions.")
+
+ALONE: Final = """
+import importlib, sys
+for library in ("discord.ext.commands", "aiohttp.web", "sqlalchemy.ext.asyncio", "alembic.command", "obstore"):
+    importlib.import_module(library)
+for name in sys.argv[1:]:
+    for known in [known for known in sys.modules if known.split(".")[0] in ("bot", "cogs", "storage", "sandbox")]:
+        del sys.modules[known]
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(f"{name}: {type(error).__name__}: {error}")
+"""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours, by its dotted name."""
+    found = {}
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES: Final = modules()
+
+
+@cache
+def imports(name: str) -> tuple[str, ...]:
+    """Dotted names of what a module imports, wherever in it; of ours, the very module."""
+    return tuple(_imports(name))
+
+
+def _imports(name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name} has a relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+def is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def layer(name: str) -> tuple[int, str]:
+    """The layer's number, 0 at the top, and the module's home in it."""
+    homes = [(number, home) for number, layer in enumerate(LAYERS) for home in layer if is_in(name, home)]
+    assert homes, f"{name} has no place in LAYERS"
+    return homes[0]
+
+
+def ours(name: str) -> list[str]:
+    return [imported for imported in imports(name) if imported.split(".")[0] in PACKAGES]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not is_in(name, "sandbox") and name != "bot"])
+def test_arrows_point_down(name: str) -> None:
+    number, home = layer(name)
+    for imported in ours(name):
+        assert not is_in(imported, "sandbox"), f"{name} imports {imported}: only tests and benchmarks may"
+        if not is_in(imported, home):
+            assert layer(imported)[0] > number, f"{name} imports {imported}, which is not below it"
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert imports("bot") in ((), ("__future__",))
+
+
+def test_cogs_do_not_know_each_other() -> None:
+    for name in (name for name in MODULES if is_in(name, "cogs")):
+        assert not [imported for imported in ours(name) if is_in(imported, "cogs")], name
+
+
+def test_the_image_apis_emulator_knows_nothing_of_the_bot() -> None:
+    seen, waiting = set(), ["sandbox.kie"]
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        foreign = [imported for imported in ours(name) if not is_in(imported, "sandbox")]
+        assert not foreign, f"{name}, which sandbox.kie needs, imports {foreign}"
+        waiting += [imported for imported in ours(name) if imported not in seen]
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_known_only_where_it_is_needed(library: str) -> None:
+    for name in (name for name in MODULES if not is_in(name, "sandbox")):
+        if any(is_in(imported, library) for imported in imports(name)):
+            assert any(is_in(name, home) for home in ONLY_IN[library]), f"{name} imports {library}"
+
+
+def test_every_name_says_what_is_inside() -> None:
+    assert not [name for name in MODULES if NAMES_THAT_SAY_NOTHING & set(name.split("."))]
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [name for name, path in MODULES.items() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert not silent
+
+
+def test_every_module_can_be_imported_alone_and_without_a_warning() -> None:
+    names = [name for name in MODULES if not name.startswith(LOADED_BY_ALEMBIC)]
+    flags = ["-W", "error", "-W", "ignore:'audioop' is deprecated:DeprecationWarning"]
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own names
+        [sys.executable, *flags, "-c", ALONE, *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", "")

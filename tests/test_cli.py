@@ -1,0 +1,346 @@
+"""The command line and its doctor: exit codes, and what is said on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+from pydantic import SecretStr
+
+from bot import app, cli
+from bot.config import Settings
+from bot.doctor import Finding, examine
+from bot.errors import ConfigurationError
+from storage.database import Database
+from storage.migrations import migrate
+
+pytestmark = pytest.mark.usefixtures("bare_environment", "logs_as_they_were", "discord_as_it_was")
+
+ROOT = Path(__file__).parent.parent
+TOKEN = "MTAx.Gabc.defghijk"
+KEY = "0123456789abcdef0123456789abcdef"
+BOT = {"id": "7001", "username": "Atelier", "discriminator": "0000", "avatar": None, "bot": True}
+APPLICATION: dict[str, object] = {
+    "id": "7002",
+    "name": "Atelier",
+    "icon": None,
+    "description": "",
+    "bot_public": True,
+    "bot_require_code_grant": False,
+    "verify_key": "",
+    "flags": 0,
+    "team": None,
+    "owner": {"id": "7003", "username": "owner", "discriminator": "0", "avatar": None},
+}
+
+
+@dataclass
+class Outside:
+    """Discord and the image API, as far as the doctor asks them, on loopback."""
+
+    application: dict[str, object] = field(default_factory=lambda: dict(APPLICATION))
+    credit: object = 5916.25
+    hanging: bool = False
+    address: str = ""
+
+    async def me(self, request: web.Request) -> web.Response:
+        if request.headers["Authorization"] != f"Bot {TOKEN}":
+            return web.json_response({"message": "401: Unauthorized", "code": 0}, status=401)
+        return await self._json(BOT)
+
+    async def own_application(self, _: web.Request) -> web.Response:
+        return await self._json(self.application)
+
+    async def credits(self, request: web.Request) -> web.Response:
+        if request.headers["Authorization"] != f"Bearer {KEY}":
+            return await self._json({"code": 401, "msg": "Unauthorized"})
+        return await self._json({"code": 200, "msg": "success", "data": self.credit})
+
+    async def _json(self, body: object) -> web.Response:
+        """Exactly `application/json`, as Discord answers: with a charset behind it discord.py reads no JSON."""
+        if self.hanging:
+            await asyncio.Event().wait()
+        return web.Response(body=web.json_response(body).body, headers={"Content-Type": "application/json"})
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    it = Outside()
+    server = web.Application()
+    server.router.add_get("/api/v10/users/@me", it.me)
+    server.router.add_get("/api/v10/oauth2/applications/@me", it.own_application)
+    server.router.add_get("/api/v1/chat/credit", it.credits)
+    async with TestServer(server) as running:
+        it.address = str(running.make_url("")).rstrip("/")
+        yield it
+
+
+@pytest.fixture
+def settings(tmp_path: Path, outside: Outside) -> Settings:
+    return Settings(
+        discord_token=SecretStr(TOKEN),
+        discord_api_url=outside.address,
+        kie_api_key=SecretStr(KEY),
+        kie_api_url=outside.address,
+        database_url=f"sqlite:///{tmp_path}/atelier.db",
+        pictures_url=str(tmp_path / "pictures"),
+    )
+
+
+def changed(settings: Settings, **values: object) -> Settings:
+    return Settings.model_validate(dict(settings) | values)
+
+
+async def finding(settings: Settings, name: str) -> Finding:
+    (found,) = [found for found in await examine(settings) if found.name == name]
+    return found
+
+
+async def python_bot(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-W", "error", "-W", "ignore:'audioop' is deprecated:DeprecationWarning", "-m", "bot"],
+        *arguments,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def command(*arguments: str) -> int:
+    """In this process, in a thread, as `main` has an event loop of its own."""
+    return await asyncio.to_thread(cli.main, arguments)
+
+
+# -- exit codes ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_missing_token_is_one_line_and_78(tmp_path: Path) -> None:
+    code, out, err = await python_bot(tmp_path, "run")
+    assert (code, out) == (78, "")
+    assert err.count("\n") == 1
+    assert err.startswith("DISCORD_TOKEN is missing")
+
+
+async def test_an_unknown_command_is_2(tmp_path: Path) -> None:
+    code, _, err = await python_bot(tmp_path, "walk")
+    assert code == 2
+    assert "walk" in err
+
+
+async def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
+    code, out, _ = await python_bot(tmp_path, "--help")
+    assert code == 0
+    assert all(f"    {name} " in out for name in cli.COMMANDS)
+    assert all(f"\n  {code.value:<4}" in out for code in cli.ExitCode)
+
+
+async def test_migrate_makes_a_database_and_needs_no_token(tmp_path: Path) -> None:
+    code, out, err = await python_bot(tmp_path, "migrate")
+    assert (code, err) == (0, "")
+    assert "up to date" in out
+    assert (tmp_path / "data" / "atelier.db").is_file()
+
+
+async def test_the_doctor_says_in_words_that_all_is_well(tmp_path: Path, outside: Outside) -> None:
+    code, out, err = await python_bot(
+        *(tmp_path, "doctor"),
+        DISCORD_TOKEN=TOKEN,
+        DISCORD_API_URL=outside.address,
+        KIE_API_KEY=KEY,
+        KIE_API_URL=outside.address,
+    )
+    assert (code, err) == (0, "")
+    assert {line[:8].strip() for line in out.splitlines()} == {"ok"}
+    assert "5916.25 credits left" in out
+    assert "permissions=274878024704" in out
+
+
+async def test_the_doctor_goes_on_without_token_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".env").write_text(
+        f"DATABASE_URL=sqlite:///{tmp_path}/a.db\nPICTURES_URL={tmp_path}/p\nMAX_IN_FLITE=2\n", encoding="utf-8"
+    )
+    assert await command("--env-file", str(tmp_path / ".env"), "doctor") == 78
+    captured = capsys.readouterr()
+    assert "not ok  settings: DISCORD_TOKEN and KIE_API_KEY missing" in captured.out
+    assert "ok      database: can be written" in captured.out
+    assert "what to do:" in captured.out
+    assert captured.err.endswith("is no setting; did you mean MAX_IN_FLIGHT?\n")
+
+
+async def test_the_doctor_tells_of_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "many")
+    assert await command("doctor") == 78
+    assert capsys.readouterr().out.startswith("not ok  settings: MAX_IN_FLIGHT should be")
+
+
+async def test_a_database_in_use_is_one_line_and_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"DATABASE_URL=sqlite:///{tmp_path}/a.db\n", encoding="utf-8")
+    async with Database.open(f"sqlite+aiosqlite:///{tmp_path}/a.db"):
+        assert await command("--env-file", str(env_file), "migrate") == 78
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "in use" in line
+
+
+async def test_a_database_that_is_no_place_for_files_is_one_line_and_78(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/file/below/a.db")
+    assert await command("--env-file", str(tmp_path / ".env"), "migrate") == 78
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "DATABASE_URL" in line
+
+
+@pytest.mark.parametrize("name", ["run", "sync"])
+async def test_run_and_sync_give_the_settings_to_the_application(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Settings] = []
+
+    async def take(settings: Settings) -> None:
+        given.append(settings)
+
+    monkeypatch.setattr(app, name, take)
+    (tmp_path / ".env").write_text(f"DISCORD_TOKEN={TOKEN}\nKIE_API_KEY={KEY}\n", encoding="utf-8")
+    assert await command("--env-file", str(tmp_path / ".env"), name) == 0
+    assert [settings.secrets for settings in given] == [(TOKEN, KEY)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "name", "code"),
+    [
+        (ConfigurationError("DISCORD_TOKEN: refused"), "run", 78),
+        (RuntimeError(f"a defect with {KEY}"), "run", 1),
+        (KeyboardInterrupt(), "run", 0),
+        (KeyboardInterrupt(), "sync", 1),
+    ],
+)
+async def test_what_ends_the_application_decides_the_exit_code(
+    raised: BaseException,
+    name: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def end(_: Settings) -> None:
+        raise raised
+
+    monkeypatch.setattr(app, name, end)
+    (tmp_path / ".env").write_text(f"DISCORD_TOKEN={TOKEN}\nKIE_API_KEY={KEY}\n", encoding="utf-8")
+    assert await command("--env-file", str(tmp_path / ".env"), name) == code
+    err = capsys.readouterr().err
+    assert ("Traceback" in err) == isinstance(raised, RuntimeError)
+    assert KEY not in err
+
+
+# -- the doctor's findings -----------------------------------------------------------------------------------------
+
+
+async def test_all_is_well(settings: Settings) -> None:
+    findings = await examine(settings)
+    assert [found.name for found in findings if found.ok] == [
+        *["settings", "database", "pictures", "Discord", "application", "install link", "image API"]
+    ]
+    assert not any(found.remedy for found in findings)
+
+
+async def test_whatever_is_wrong_has_a_remedy_and_shows_no_secret(settings: Settings) -> None:
+    nowhere = f"http://127.0.0.1:{unused_port()}"
+    for wrong in (
+        {"discord_token": SecretStr("another-token")},
+        {"discord_token": SecretStr("")},
+        {"discord_api_url": nowhere},
+        {"kie_api_key": SecretStr("another-key")},
+        {"kie_api_key": SecretStr("")},
+        {"kie_api_url": nowhere},
+        {"database_url": "sqlite:////dev/null/a.db"},
+        {"pictures_url": "/dev/null/pictures"},
+    ):
+        findings = await examine(changed(settings, **wrong))
+        assert [found for found in findings if not found.ok], wrong
+        assert all(found.ok != bool(found.remedy) for found in findings), wrong
+        assert not any(secret in repr(findings) for secret in (TOKEN, KEY, "another")), wrong
+
+
+async def test_a_refused_token_leaves_the_other_checks_alone(settings: Settings) -> None:
+    findings = await examine(changed(settings, discord_token=SecretStr("another-token")))
+    assert [found.name for found in findings if not found.ok] == ["Discord"]
+    assert "image API" in [found.name for found in findings if found.ok]
+
+
+async def test_an_interactions_address_in_the_portal_is_found(settings: Settings, outside: Outside) -> None:
+    outside.application["interactions_endpoint_url"] = "https://example.com"
+    found = await finding(settings, "application")
+    assert "Interactions Endpoint URL" in found.remedy
+
+
+async def test_a_code_grant_in_the_portal_is_found(settings: Settings, outside: Outside) -> None:
+    outside.application["bot_require_code_grant"] = True
+    found = await finding(settings, "application")
+    assert "OAuth2 Code Grant" in found.remedy
+
+
+async def test_the_install_link_asks_for_what_the_bot_needs(settings: Settings) -> None:
+    link = (await finding(settings, "install link")).detail
+    assert "client_id=7002" in link
+    assert "scope=bot+applications.commands" in link
+
+
+async def test_too_few_credits_for_a_picture_are_found(settings: Settings, outside: Outside) -> None:
+    outside.credit = 5.5
+    found = await finding(settings, "image API")
+    assert not found.ok
+    assert "5.5 credits" in found.detail
+
+
+async def test_a_database_in_use_by_a_running_bot_is_well(settings: Settings) -> None:
+    async with Database.open(settings.database_url) as database:
+        await migrate(database)
+        found = await finding(settings, "database")
+    assert found.ok
+    assert "in use" in found.detail
+
+
+async def test_a_database_to_be_migrated_is_well_and_says_so(settings: Settings) -> None:
+    assert "migration" in (await finding(settings, "database")).detail
+    async with Database.open(settings.database_url) as database:
+        await migrate(database)
+    assert "migration" not in (await finding(settings, "database")).detail
+
+
+async def test_a_newer_database_is_found(settings: Settings) -> None:
+    async with Database.open(settings.database_url) as database:
+        await migrate(database)
+        async with database.write() as connection:
+            await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    found = await finding(settings, "database")
+    assert not found.ok
+    assert "newer" in found.detail
+
+
+async def test_the_doctor_tells_how_much_the_pictures_take(settings: Settings) -> None:
+    kept = Path(settings.pictures_url) / "pictures" / "ab12" / "0"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(3 * 1024 * 1024))
+    assert "3.0 MiB" in (await finding(settings, "pictures")).detail
+
+
+async def test_nobody_is_waited_for_longer_than_the_patience(settings: Settings, outside: Outside) -> None:
+    outside.hanging = True
+    findings = await examine(settings, patience=0.3)
+    assert {"Discord", "image API"} <= {found.name for found in findings if "0.3 seconds" in found.detail}

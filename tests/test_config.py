@@ -1,0 +1,203 @@
+"""Settings: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, load_settings, misspelt
+from bot.errors import ConfigurationError
+
+Write = Callable[..., Path]
+
+TOKEN = "MTAx.Gabc.defghijk"
+KEY = "0123456789abcdef0123456789abcdef"
+SECRET = "hunter2-hunter2"
+
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Write:
+    def write(**values: str) -> Path:
+        complete = {"DISCORD_TOKEN": TOKEN, "KIE_API_KEY": KEY} | values
+        path = tmp_path / ".env"
+        path.write_text("".join(f'{name}="{value}"\n' for name, value in complete.items()), encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(path)
+    return str(caught.value)
+
+
+def test_two_values_are_enough(env_file: Write) -> None:
+    settings = load_settings(env_file())
+    assert settings.discord_token.get_secret_value() == TOKEN
+    assert settings.kie_api_key.get_secret_value() == KEY
+    assert settings.kie_api_url == "https://api.kie.ai"
+    assert settings.kie_result_hosts == ("aiquickdraw.com", "redpandaai.co", "r2.cloudflarestorage.com")
+    assert settings.allowed_guilds == frozenset()
+    assert settings.shard_ids is None
+
+
+def test_lists_are_separated_by_commas(env_file: Write) -> None:
+    settings = load_settings(
+        env_file(ALLOWED_GUILDS="1, 22,", SHARD_COUNT="4", SHARD_IDS="0,3", KIE_RESULT_HOSTS="A.example, 127.0.0.1:99")
+    )
+    assert settings.allowed_guilds == {1, 22}
+    assert settings.shard_ids == (0, 3)
+    assert settings.kie_result_hosts == ("a.example", "127.0.0.1:99")
+
+
+def test_an_empty_value_is_the_default(env_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_PICTURES_PER_DAY", "")
+    settings = load_settings(env_file(MAX_IN_FLIGHT="", SHARD_IDS="", ALLOWED_GUILDS="", MAX_PICTURES_PER_DAY="7"))
+    assert settings.max_in_flight == Settings().max_in_flight
+    assert settings.shard_ids is None
+    assert settings.max_pictures_per_day == 7
+
+
+def test_the_environment_wins_over_the_file(env_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "3")
+    assert load_settings(env_file(MAX_IN_FLIGHT="4")).max_in_flight == 3
+
+
+def test_settings_made_by_hand_look_at_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "3")
+    assert Settings().max_in_flight == 100
+
+
+def test_levels_and_choices_may_be_written_in_any_case(env_file: Write) -> None:
+    settings = load_settings(env_file(LOG_LEVEL="debug", LOG_FORMAT="JSON", REFERENCES_AS="Upload"))
+    assert (settings.log_level, settings.log_format, settings.references_as) == ("DEBUG", "json", "upload")
+
+
+def test_a_relative_database_is_below_the_working_directory(env_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = env_file(DATABASE_URL="sqlite:///here/a.db?timeout=1")
+    monkeypatch.chdir(path.parent)
+    assert load_settings(path).database_url == f"sqlite+aiosqlite:///{path.parent}/here/a.db?timeout=1"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("sqlite:////srv/a.db", "sqlite+aiosqlite:////srv/a.db"),
+        ("sqlite+aiosqlite:////srv/a.db", "sqlite+aiosqlite:////srv/a.db"),
+        ("postgresql://u@h/d", "postgresql+asyncpg://u@h/d"),
+        ("postgres://u@h/d", "postgresql+asyncpg://u@h/d"),
+    ],
+)
+def test_a_database_gets_its_driver(env_file: Write, given: str, read: str) -> None:
+    assert load_settings(env_file(DATABASE_URL=given)).database_url == read
+
+
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "KIE_API_KEY"])
+@pytest.mark.parametrize("value", ["", "...", "your-token", "<token>", "xxxx"])
+def test_a_missing_secret_is_named_with_where_to_get_it(env_file: Write, name: str, value: str) -> None:
+    line = refusal(env_file(**{name: value}))
+    assert line.startswith(f"{name} ")
+    assert "https://" in line
+    assert "\n" not in line
+
+
+def test_without_any_file_the_token_is_asked_for(tmp_path: Path) -> None:
+    assert refusal(tmp_path / ".env").startswith("DISCORD_TOKEN is missing")
+
+
+def test_nothing_is_missing_for_those_who_need_nothing(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / ".env", require=()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_IN_FLIGHT", "many"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("MAX_IN_FLIGHT", "1001"),
+        ("MAX_OPEN_TASKS_PER_USER", "-1"),
+        ("MAX_PICTURES_PER_USER_PER_DAY", "-1"),
+        ("MAX_PICTURES_PER_DAY", "-1"),
+        ("KEEP_PICTURES_DAYS", "0"),
+        ("ALLOWED_GUILDS", "my server"),
+        ("ALLOWED_GUILDS", "0"),
+        ("OPERATOR_CHANNEL_ID", "#bot"),
+        ("SHARD_COUNT", "0"),
+        ("SHARD_IDS", "-1"),
+        ("SHARD_IDS", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("REFERENCES_AS", "fax"),
+        ("KIE_API_URL", "api.kie.ai"),
+        ("KIE_API_URL", "https://h:99999"),
+        ("KIE_UPLOAD_URL", "ftp://h"),
+        ("DISCORD_API_URL", "https://"),
+        ("DISCORD_GATEWAY_URL", "https://gateway.example"),
+        ("KIE_RESULT_HOSTS", "https://a.example"),
+        ("DATABASE_URL", "mysql://h/d"),
+        ("DATABASE_URL", "atelier.db"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("PICTURES_URL", "dropbox://x"),
+        ("PICTURES_URL", "s3://"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_the_setting(env_file: Write, name: str, value: str) -> None:
+    line = refusal(env_file(**{name: value}))
+    assert line.startswith(f"{name} ")
+    assert "\n" not in line
+
+
+def test_a_shard_beyond_the_count_is_refused(env_file: Write) -> None:
+    assert refusal(env_file(SHARD_COUNT="2", SHARD_IDS="2")) == "SHARD_IDS must be below SHARD_COUNT: use 0 to 1"
+
+
+def test_all_wrong_settings_are_named_at_once(env_file: Write) -> None:
+    line = refusal(env_file(MAX_IN_FLIGHT="x", LOG_LEVEL="x", KIE_API_URL="x"))
+    assert all(name in line for name in ("MAX_IN_FLIGHT", "LOG_LEVEL", "KIE_API_URL"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DISCORD_TOKEN", f"Bot {SECRET}"),
+        ("KIE_API_KEY", f"Bearer {SECRET}"),
+        ("DATABASE_URL", f"mysql://u:{SECRET}@h/d"),
+        ("PICTURES_URL", f"what://u:{SECRET}@h/d"),
+        ("KIE_API_URL", f"nothing://u:{SECRET}@h/d"),
+    ],
+)
+def test_a_refusal_shows_no_secret(env_file: Write, name: str, value: str) -> None:
+    assert SECRET not in refusal(env_file(**{name: value}))
+
+
+def test_a_repr_shows_no_secret(env_file: Write) -> None:
+    settings = load_settings(env_file(DATABASE_URL=f"postgresql://u:{SECRET}@h/d"))
+    assert not any(secret in repr(settings) for secret in (TOKEN, KEY, SECRET))
+
+
+def test_secrets_are_all_keys_and_the_passwords_within_addresses(env_file: Write) -> None:
+    settings = load_settings(env_file(DATABASE_URL="postgresql://u:p%40ssword@h/d"))
+    assert set(settings.secrets) == {TOKEN, KEY, "p%40ssword", "p@ssword"}
+
+
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"DISCORD_TOKEN=\xff\xfe")
+    assert "cannot be read" in refusal(path)
+
+
+def test_a_misspelt_name_is_noticed_and_a_foreign_one_is_not(env_file: Write) -> None:
+    path = env_file(MAX_IN_FLITE="3", AWS_REGION="eu", KIE_API_KEYS="x")
+    assert misspelt(path) == {"MAX_IN_FLITE": "MAX_IN_FLIGHT", "KIE_API_KEYS": "KIE_API_KEY"}
+    assert load_settings(path).max_in_flight == 100
+
+
+def test_without_a_file_nothing_is_misspelt(tmp_path: Path) -> None:
+    assert misspelt(tmp_path / ".env") == {}

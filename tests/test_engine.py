@@ -1,0 +1,589 @@
+"""The life of a task, with a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bot.engine.ports import CardPhase, Record, RecordStatus
+from bot.errors import (
+    AccountRefused,
+    LimitReached,
+    NotYours,
+    Reason,
+    Refused,
+    ServerFault,
+    Throttled,
+    TooLate,
+    Unavailable,
+    Unconfirmed,
+    Unreachable,
+)
+from storage.models import Limits, Origin, ReferenceKind, Route, TaskState
+from tests.engine_world import NO_LIMITS, World, open_world, png
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+async def test_words_become_pictures_that_are_told_once(world: World) -> None:
+    task = await world.ask("a red door", variants=4)
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert [(one.task_id, one.pictures) for one in world.discord.messages] == [(task.id, (0, 1, 2, 3))]
+    assert world.discord.removed == [task.id]
+    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [True] * 4
+
+
+async def test_the_audit_trail_tells_the_whole_life(world: World) -> None:
+    task = await world.ask()
+    await world.work(60)
+    states = [event.after for event in await world.tasks.events(task.id)]
+    assert states == ["queued", "submitting", "generating", "settled", "closed"]
+
+
+async def test_references_go_as_links_in_their_order(world: World) -> None:
+    await world.ask(references=(world.attach("a.png", png()), world.attach("b.png", png())))
+    await world.work(3)
+    assert [url.rsplit("/")[-1] for url in world.api.taken[0].files] == ["a.png", "b.png"]
+    assert world.api.uploads == []
+
+
+async def test_references_that_may_have_expired_go_by_upload(world: World) -> None:
+    attached = replace(world.attach("a.png", png()), url="https://cdn.discordapp.com/a/a.png?ex=5")
+    await world.ask(references=(attached,))
+    await world.work(5)
+    assert [request.files[0].split("/")[2] for request in world.api.taken] == ["uploads.test"]
+
+
+async def test_a_link_that_the_api_cannot_fetch_is_tried_once_more_by_upload(world: World) -> None:
+    failed = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE, message="451")
+    world.api.next_record = [failed]
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(90)
+    assert [request.files[0].split("/")[2] for request in world.api.taken] == ["cdn.discordapp.com", "uploads.test"]
+    assert (await world.now(task)).reason is None
+    assert len(world.discord.messages) == 1
+
+
+async def test_an_upload_that_cannot_be_fetched_either_is_told(world: World) -> None:
+    failed = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)
+    world.api.next_record = [failed, failed]
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(90)
+    assert (await world.now(task)).reason == Reason.API_REFERENCE_UNFETCHABLE
+    assert len(world.api.taken) == 2
+
+
+async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: World) -> None:
+    photo, mask = _photo_and_mask()
+    await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
+    await world.work(5)
+    assert [line.split()[1] for line in world.api.uploads] == ["image/png", "image/png"]
+    request = world.api.taken[0]
+    assert request.mask is not None
+    assert len(request.files) == 1
+
+
+async def test_a_mask_like_its_picture_goes_as_it_is(world: World) -> None:
+    _, mask = _photo_and_mask()
+    both = (world.attach("a.png", png(size=(64, 64))), world.attach("m.png", mask, ReferenceKind.MASK))
+    await world.ask(references=both)
+    await world.work(5)
+    assert world.api.uploads == []
+    assert (world.api.taken[0].mask or "").endswith("m.png")
+
+
+async def test_a_kept_reference_that_is_gone_is_fetched_again(world: World) -> None:
+    world.api.next_upload = [Unavailable("503")]
+    attached = replace(world.attach("a.png", png()), url="https://cdn.discordapp.com/a/a.png?ex=5")
+    task = await world.ask(references=(attached,))
+    await world.work(3)
+    await world.copies.delete(f"references/{task.id}/0")
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_bad_reference_is_told_and_nothing_is_paid(world: World) -> None:
+    task = await world.ask(references=(world.attach("notes.png", b"not a picture"),))
+    await world.work(3)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.REFERENCE_NOT_A_PICTURE, False)
+    assert ended.reason_parameters["filename"] == "notes.png"
+    assert world.api.taken == []
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_reference_that_discord_does_not_give_for_a_while_is_asked_for_again(world: World) -> None:
+    attached = world.attach("a.png", Unavailable("503"))
+    task = await world.ask(references=(attached,))
+    await world.work(3)
+    assert (await world.now(task)).state is TaskState.QUEUED
+    world.attachments["a.png"] = png()
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_a_reference_that_discord_never_gives_is_told(world: World) -> None:
+    task = await world.ask(references=(world.attach("a.png", Unavailable("503")),))
+    await world.work(120)
+    assert (await world.now(task)).reason == Reason.REFERENCE_UNFETCHABLE
+
+
+async def test_the_same_interaction_twice_is_one_task(world: World) -> None:
+    request = world.request()
+    first = await world.engine.submit(request)
+    second = await world.engine.submit(request)
+    assert first.task.id == second.task.id
+    await world.work(60)
+    assert len(world.api.taken) == 1
+
+
+async def test_ten_quick_submits_against_a_limit_of_three_store_three(tmp_path: Path) -> None:
+    limits = replace(NO_LIMITS, open_tasks_per_user=3)
+    async with open_world(tmp_path, limits=limits) as world:
+        answers = await asyncio.gather(*[world.ask() for _ in range(10)], return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, LimitReached)]
+        assert len(refused) == 7
+        assert {(error.reason, error.parameters["allowed"]) for error in refused} == {(Reason.TOO_MANY_OPEN, 3)}
+        await world.work(90)
+        assert len(world.api.taken) == 3
+
+
+async def test_pictures_per_day_count_variants_and_are_given_back_by_a_failure(tmp_path: Path) -> None:
+    limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=4, pictures_per_day=0)
+    async with open_world(tmp_path, limits=limits) as world:
+        world.api.next_create = [Refused(422, "size error")]
+        await world.ask(variants=4)
+        with pytest.raises(LimitReached) as too_many:
+            await world.ask()
+        assert too_many.value.reason is Reason.TOO_MANY_TODAY
+        await world.work(5)
+        await world.ask(variants=4)
+
+
+# What a create's answer means
+
+
+@pytest.mark.parametrize("error", [Throttled("429"), Throttled("455"), Unreachable("refused")])
+async def test_what_was_not_taken_goes_back_to_the_queue_and_is_created_later(world: World, error: Exception) -> None:
+    world.api.next_create = [error, error]
+    task = await world.ask()
+    await world.work(1)
+    assert (await world.now(task)).state is TaskState.QUEUED
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+    assert len(world.api.taken) == 1
+
+
+async def test_the_distance_grows_with_each_refusal_that_may_pass(world: World) -> None:
+    world.api.next_create = [Throttled("429")] * 4
+    task = await world.ask()
+    waits = []
+    for _ in range(4):
+        before = len(world.api.next_create)
+        while len(world.api.next_create) == before:
+            await world.engine.step()
+            world.clock.turn(0.5)
+        waits.append((await world.now(task)).due_at - world.clock())
+    assert waits == sorted(waits)
+    assert waits[-1] > 4 * waits[0]
+
+
+async def test_three_faults_end_it_and_it_is_not_charged(world: World) -> None:
+    world.api.next_create = [ServerFault("500")] * 3
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_FAULT, False)
+
+
+async def test_two_faults_do_not(world: World) -> None:
+    world.api.next_create = [ServerFault("500")] * 2
+    task = await world.ask()
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_explicit_refusal_is_told_with_its_reason(world: World) -> None:
+    world.api.next_create = [Refused(422, "size error")]
+    task = await world.ask()
+    await world.work(3)
+    assert (await world.now(task)).reason == Reason.INVALID_REQUEST
+    assert world.discord.messages[0].reason == Reason.INVALID_REQUEST
+
+
+@pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])
+async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: World, error: Exception) -> None:
+    world.api.next_create = [error]
+    task = await world.ask()
+    await world.work(120)
+    await world.restart()
+    await world.work(120)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.UNCONFIRMED, True)
+    assert world.api.taken == []
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
+    world: World,
+) -> None:
+    world.api.balance = 2.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    first = await world.ask("first")
+    await world.work(3)
+    second = await world.ask("second")
+    await world.work(180)
+    assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
+    assert (await world.now(second)).state is TaskState.QUEUED
+    assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
+    assert any(card.paused for card in world.discord.shown if card.task.id == second.id)
+    await world.restart()
+    await world.work(30)
+    assert world.api.taken == []
+    world.api.balance = 500.0
+    await world.work(180)
+    assert (await world.now(second)).reason is None
+
+
+async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(tmp_path: Path) -> None:
+    async with open_world(tmp_path, probe_account_after=timedelta(minutes=5)) as world:
+        world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+        await world.ask("first")
+        await world.work(3)
+        second = await world.ask("second")
+        await world.work(7 * 60, every=20)
+        assert (await world.now(second)).state is TaskState.CLOSED
+
+
+# Watching
+
+
+async def test_polls_that_fail_cost_nothing(world: World) -> None:
+    world.api.next_record = [Unavailable("502"), Throttled("429"), Unreachable("no route")]
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_record_that_is_not_there_yet_is_waited_for(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 2
+    task = await world.ask()
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_task_that_the_api_never_knew_is_lost(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 200
+    task = await world.ask()
+    await world.work(900, every=30)
+    assert (await world.now(task)).reason == Reason.LOST
+
+
+async def test_a_success_without_pictures_is_asked_again_and_then_told(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.SUCCEEDED)] * 50
+    task = await world.ask()
+    await world.work(3600, every=60)
+    assert (await world.now(task)).reason == Reason.NO_PICTURES
+
+
+async def test_a_failed_task_is_told_and_not_charged(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.POLICY)]
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert (ended.reason, ended.charged) == (Reason.POLICY, False)
+
+
+async def test_an_overdue_task_says_so_goes_on_and_still_gets_its_pictures(world: World) -> None:
+    world.api.seconds = 40 * 60
+    task = await world.ask()
+    await world.work(20 * 60, every=60)
+    overdue = await world.now(task)
+    assert overdue.state is TaskState.GENERATING
+    assert overdue.overdue_told_at is not None
+    assert world.discord.shown[-1].phase is CardPhase.OVERDUE
+    await world.work(30 * 60, every=60)
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_overdue_task_leaves_its_place_in_flight_to_others(tmp_path: Path) -> None:
+    async with open_world(tmp_path, max_in_flight=1) as world:
+        world.api.seconds = 3600
+        await world.ask("slow")
+        await world.work(5)
+        await world.ask("next")
+        await world.work(60, every=5)
+        assert len(world.api.taken) == 1
+        await world.work(16 * 60, every=60)
+        assert len(world.api.taken) == 2
+
+
+async def test_a_task_without_an_outcome_for_a_day_is_lost(world: World) -> None:
+    world.api.seconds = 2 * DAY
+    task = await world.ask()
+    await world.work(DAY + 4 * 3600, every=3600)
+    assert (await world.now(task)).reason == Reason.LOST
+    assert len(world.discord.messages) == 1
+
+
+async def test_one_task_is_never_asked_about_three_times_in_a_second(world: World) -> None:
+    task = await world.ask()
+    await world.work(120, every=0.1)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    times = [at for at, _ in world.api.asked]
+    assert all(later - earlier >= 1000 for earlier, later in pairwise(times))
+
+
+# Telling
+
+
+async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(world: World) -> None:
+    world.api.next_fetch = [Unavailable("503"), Refused(404, "not there yet"), b"half a pict"]
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -> None:
+    world.api.next_fetch = [Refused(403, "no")] * 20
+    task = await world.ask()
+    await world.work(300)
+    assert (await world.tasks.pictures(task.id))[0].unfetchable
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world: World) -> None:
+    world.discord.lose_answers = 1
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert len(world.discord.messages) == 1
+
+
+async def test_an_outcome_of_several_parts_goes_on_where_it_stopped(world: World) -> None:
+    world.discord.pictures_per_message = 1
+    world.discord.lose_answers = 2
+    await world.ask(variants=4)
+    await world.work(180)
+    assert sorted(message.pictures for message in world.discord.messages) == [(0,), (1,), (2,), (3,)]
+
+
+async def test_a_closed_channel_is_told_by_the_next_route(world: World) -> None:
+    world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
+    await world.ask()
+    await world.work(60)
+    assert [message.route for message in world.discord.messages] == [Route.DIRECT]
+
+
+async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) -> None:
+    world.discord.closed_routes = set(Route)
+    task = await world.ask()
+    await world.work(3600, every=120)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    world.discord.closed_routes = set()
+    await world.work(600, every=10)
+    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pictures_are_kept(world: World) -> None:
+    world.discord.closed_routes = set(Route)
+    task = await world.ask()
+    await world.work(9 * DAY, every=DAY / 2)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert (await world.tasks.events(task.id))[-1].why == "nobody could be told"
+    assert (await world.tasks.pictures(task.id))[0].key is not None
+
+
+async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> None:
+    world.discord.down = True
+    task = await world.ask()
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    (picture,) = await world.tasks.pictures(task.id)
+    assert picture.key is not None
+    await world.copies.delete(picture.key)
+    world.discord.down = False
+    await world.work(400)
+    assert len(world.discord.messages) == 1
+    assert await world.copies.get(picture.key) == png()
+
+
+async def test_discord_down_delays_and_loses_nothing(world: World) -> None:
+    world.discord.down = True
+    task = await world.ask()
+    await world.work(600)
+    assert world.discord.messages == []
+    world.discord.down = False
+    await world.work(400)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert len(world.discord.messages) == 1
+
+
+# Cancel, again, fairness, restart
+
+
+async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: World) -> None:
+    world.api.next_create = [Throttled("429")]
+    task = await world.ask()
+    await world.work(1)
+    with pytest.raises(NotYours):
+        await world.engine.cancel(task.id, 8)
+    cancelled = await world.engine.cancel(task.id, 7)
+    assert (cancelled.state, cancelled.charged) == (TaskState.CANCELLED, False)
+    await world.work(120)
+    assert world.api.taken == []
+    assert world.discord.messages == []
+
+
+async def test_what_is_paid_cannot_be_cancelled(world: World) -> None:
+    task = await world.ask()
+    await world.work(5)
+    with pytest.raises(TooLate) as late:
+        await world.engine.cancel(task.id, 7)
+    assert late.value.reason is Reason.TOO_LATE_TO_CANCEL
+
+
+async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -> None:
+    first = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    del world.attachments["a.png"]
+    card = await world.engine.again(first.id, _origin(world, 900))
+    await world.work(60)
+    again = await world.now(card.task)
+    assert (again.again_of, again.reason) == (first.id, None)
+    assert len(world.api.taken) == 2
+    with pytest.raises(NotYours):
+        await world.engine.again(first.id, replace(_origin(world, 901), asker_id=8))
+
+
+async def test_asking_again_when_our_copies_are_gone_is_told(world: World) -> None:
+    first = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    await world.copies.delete(f"references/{first.id}/0")
+    card = await world.engine.again(first.id, _origin(world, 900))
+    await world.work(5)
+    assert (await world.now(card.task)).reason == Reason.REFERENCE_UNFETCHABLE
+
+
+async def test_nobody_waits_behind_somebody_elses_pile(tmp_path: Path) -> None:
+    async with open_world(tmp_path, max_in_flight=2) as world:
+        for number in range(6):
+            await world.ask(f"pile {number}", asker_id=1)
+            world.clock.turn(0.01)
+        await world.ask("single", asker_id=2)
+        await world.work(5)
+        assert {request.prompt for request in world.api.taken} == {"pile 0", "single"}
+
+
+async def test_at_most_twenty_creates_in_eleven_seconds(world: World) -> None:
+    for number in range(50):
+        await world.ask(str(number), asker_id=number)
+    sent: list[int] = []
+    for _ in range(35):
+        before = len(world.api.taken)
+        await world.engine.step()
+        sent += [world.clock()] * (len(world.api.taken) - before)
+        world.clock.turn(1)
+    assert len(sent) == 50
+    assert all(later - earlier >= 11_000 for earlier, later in zip(sent, sent[20:], strict=False))
+
+
+async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: World) -> None:
+    task = await world.ask()
+    await world.engine.step()
+    prepared = await world.tasks.begin_create("dead", world.policy.creates, now=world.clock(), lease_ms=30_000)
+    assert prepared is not None
+    await world.restart()
+    await world.work(30)
+    assert (await world.now(task)).reason == Reason.UNCONFIRMED
+    assert world.api.taken == []
+
+
+async def test_run_does_the_same_by_itself_and_stops_when_told(world: World) -> None:
+    world.api.seconds = 0
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask()
+    while world.discord.removed != [task.id]:
+        await asyncio.sleep(0)
+        world.clock.turn(0.1)
+    world.engine.stop()
+    await running
+    assert len(world.discord.messages) == 1
+
+
+async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: World) -> None:
+    begun, answer = asyncio.Event(), asyncio.Event()
+    create = world.api.create
+
+    async def slow(request: object) -> str:
+        begun.set()
+        await answer.wait()
+        return await create(request)  # type: ignore[arg-type]  # passed on as it came
+
+    world.api.create = slow  # type: ignore[method-assign]  # a create that takes its time
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask()
+    await begun.wait()
+    world.engine.stop()
+    await asyncio.sleep(0)
+    assert not running.done()
+    answer.set()
+    await running
+    assert (await world.now(task)).state is TaskState.GENERATING
+
+
+async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
+    from bot.engine.retention import Retention
+
+    async with open_world(tmp_path) as world:
+        task = await world.ask(references=(world.attach("a.png", png()),))
+        await world.work(60)
+        sweep = Retention(tasks=world.tasks, pictures=world.copies, keep=timedelta(days=90), clock=world.clock)
+        assert await sweep.sweep() == 0
+        assert await world.copies.used_bytes() > 0
+        world.clock.turn(91 * DAY)
+        assert await sweep.sweep() == 2
+        assert await world.copies.used_bytes() == 0
+        assert (await world.now(task)).state is TaskState.CLOSED
+
+
+def _origin(world: World, interaction_id: int) -> Origin:
+    return Origin(
+        interaction_id=interaction_id,
+        interaction_token="another",
+        arrived_at=world.clock(),
+        asker_id=7,
+        channel_id=9,
+        guild_id=None,
+        locale="en-US",
+        guild_locale=None,
+        upload_limit=10_000_000,
+    )
+
+
+def _photo_and_mask() -> tuple[bytes, bytes]:
+    import io
+
+    from PIL import Image, ImageDraw
+
+    photo, mask = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (64, 64), "navy").save(photo, "JPEG")
+    drawn = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(drawn).rectangle((16, 16, 48, 48), fill=0)
+    drawn.save(mask, "PNG")
+    return photo.getvalue(), mask.getvalue()

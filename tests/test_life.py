@@ -1,0 +1,216 @@
+"""
+Nothing paid is lost, nothing is paid or posted twice, nobody is left without an answer: over whole lives.
+
+Either the process dies at every single call between the engine and what is around it, or everything that can go wrong
+does so in a random order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.engine.ports import Record, RecordStatus
+from bot.errors import Reason, Refused, ServerFault, Throttled, TooLate, Unavailable, Unconfirmed, Unreachable
+from storage.models import Route, Task, TaskState
+from tests.engine_world import Crash, Deaths, World, open_world, png
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_process_that_dies_at_any_call_leaves_one_outcome_and_no_second_create(
+    tmp_path: Path, after: bool
+) -> None:
+    deaths = Deaths()
+    async with open_world(tmp_path) as world:
+        world.wrap = deaths.wrap
+        world.api.seconds = 2
+        world.discord.pictures_per_message = 1
+        points = 0
+        while True:
+            task = await world.ask(f"{points}", variants=2, references=(world.attach("a.png", png()),))
+            await world.restart()
+            deaths.arm(points, after=after)
+            died = await _died(world, 60)
+            deaths.disarm()
+            await world.restart()
+            await world.work(200, every=5)
+            await _assert_told_once(world, task)
+            if not died:
+                break
+            points += 1
+        assert points > 40
+
+
+async def _assert_told_once(world: World, task: Task) -> None:
+    ended = await world.now(task)
+    told = Counter((one.number, one.pictures) for one in world.discord.messages if one.task_id == task.id)
+    assert ended.state is TaskState.CLOSED, ended
+    assert set(told.values()) == {1}, told
+    creates = [request for request in world.api.taken if request.prompt == task.prompt]
+    assert len(creates) <= 1
+    if ended.reason is None:
+        assert sorted(told) == [(0, (0,)), (1, (1,))]
+    else:
+        assert ended.reason == Reason.UNCONFIRMED
+        assert sorted(told) == [(0, ())]
+
+
+# Everything at random
+
+
+@dataclass
+class Story:
+    world: World
+    deaths: Deaths
+    asked: list[Task] = field(default_factory=list)
+
+    async def ask(self, number: int) -> None:
+        references = (self.world.attach("a.png", png()),) if number % 3 == 0 else ()
+        self.asked.append(
+            await self.world.ask(
+                f"task {len(self.asked)}",
+                asker_id=1 + number % 3,
+                variants=(1, 2, 4)[number % 3],
+                references=references,
+            )
+        )
+
+    async def work(self, number: int) -> None:
+        await self._until_death(number + 1)
+
+    async def die(self, number: int) -> None:
+        self.deaths.arm(number * 3, after=number % 2 == 0)
+        await self._until_death(20)
+        self.deaths.disarm()
+        await self.world.restart()
+
+    async def cancel(self, number: int) -> None:
+        if not self.asked:
+            return
+        task = self.asked[number % len(self.asked)]
+        with contextlib.suppress(TooLate):
+            await self.world.engine.cancel(task.id, task.asker_id)
+
+    async def trouble_creating(self, number: int) -> None:
+        errors: list[Exception] = [
+            Throttled("429"),
+            ServerFault("500"),
+            Unreachable("no route"),
+            Refused(422, "no"),
+            Unconfirmed("timeout"),
+            ValueError("a defect"),
+        ]
+        self.world.api.next_create.append(errors[number % len(errors)])
+
+    async def lose_create_answer(self, number: int) -> None:
+        self.world.api.lose_answer += 1
+
+    async def trouble_asking(self, number: int) -> None:
+        answers: list[Record | Exception] = [
+            Unavailable("502"),
+            Throttled("429"),
+            Record(status=RecordStatus.FAILED, reason=Reason.POLICY),
+            Record(status=RecordStatus.MISSING),
+            Record(status=RecordStatus.SUCCEEDED),
+            ValueError("a defect"),
+        ]
+        self.world.api.next_record.append(answers[number % len(answers)])
+
+    async def trouble_fetching(self, number: int) -> None:
+        answers: list[Exception | bytes] = [Unavailable("503"), Refused(404, "gone"), b"half", ValueError("a defect")]
+        self.world.api.next_fetch.append(answers[number % len(answers)])
+
+    async def lose_post_answer(self, number: int) -> None:
+        self.world.discord.lose_answers += 1 + number % 2
+
+    async def discord_down(self, number: int) -> None:
+        self.world.discord.down = not self.world.discord.down
+
+    async def close_route(self, number: int) -> None:
+        route = list(Route)[number % 3]
+        self.world.discord.closed_routes ^= {route}
+
+    async def _until_death(self, seconds: float) -> None:
+        if await _died(self.world, seconds):
+            self.deaths.disarm()
+            await self.world.restart()
+
+    async def end_well(self) -> None:
+        """All is well again, and time passes."""
+        self.world.discord.down = False
+        self.world.discord.closed_routes = set()
+        await self.world.work(4 * 3600, every=30)
+
+
+async def _died(world: World, seconds: float) -> bool:
+    try:
+        await world.work(seconds)
+    except Crash:
+        return True
+    return False
+
+
+ACTIONS: dict[str, Callable[[Story, int], object]] = {
+    name: getattr(Story, name)
+    for name in (
+        "ask",
+        "work",
+        "die",
+        "cancel",
+        "trouble_creating",
+        "lose_create_answer",
+        "trouble_asking",
+        "trouble_fetching",
+        "lose_post_answer",
+        "discord_down",
+        "close_route",
+    )
+}
+STEPS = st.tuples(st.sampled_from(["ask", "work", "work", "ask", *ACTIONS]), st.integers(0, 30))
+
+
+@given(st.lists(STEPS, min_size=15, max_size=40))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_everybody_is_told_exactly_once(steps: list[tuple[str, int]]) -> None:
+    asyncio.run(_tell_story(steps))
+
+
+async def _tell_story(steps: list[tuple[str, int]]) -> None:
+    deaths = Deaths()
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_world(Path(folder)) as world:
+            world.wrap = deaths.wrap
+            world.discord.pictures_per_message = 2
+            await world.restart()
+            story = Story(world, deaths)
+            for name, number in steps:
+                await getattr(story, name)(number)
+            await story.end_well()
+            for task in story.asked:
+                await _assert_one_answer(world, task)
+
+
+async def _assert_one_answer(world: World, task: Task) -> None:
+    ended = await world.now(task)
+    told = [one for one in world.discord.messages if one.task_id == task.id]
+    taken = [request for request in world.api.taken if request.prompt == task.prompt]
+    assert len(taken) <= 1
+    if ended.state is TaskState.CANCELLED:
+        assert (told, taken) == ([], [])
+        return
+    assert ended.state is TaskState.CLOSED
+    parts = Counter((one.number, one.pictures) for one in told)
+    assert set(parts.values()) == {1}
+    pictures = [position for _, positions in sorted(parts) for position in positions]
+    assert pictures == (list(range(task.variants)) if ended.reason is None else [])
+    if ended.reason is None:
+        assert len(taken) == 1

@@ -1,0 +1,124 @@
+"""What reaches the log, and what must not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from typing import Any
+
+import pytest
+import structlog
+
+from bot.logs import configure_logs
+
+SECRET = "zwanzig-zwanzig"
+BOT_TOKEN = "MTAxMjM0NTY3ODkwMTIzNDU2Nzg5.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
+
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+
+
+@pytest.fixture(params=["console", "json"])
+def style(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in captured.readouterr().err.splitlines()]
+
+
+def test_ours_and_a_librarys_events_have_one_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", "json")
+    structlog.get_logger("bot.engine").info("created", task="ab12")
+    logging.getLogger("discord.gateway").warning("Shard %s is gone", 3)
+    ours, theirs = lines(capsys)
+    assert (ours["event"], ours["task"], ours["level"], ours["logger"]) == ("created", "ab12", "info", "bot.engine")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("Shard 3 is gone", "warning", "discord.gateway")
+    assert ours.keys() - {"task"} == theirs.keys()
+
+
+def test_the_level_holds_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("WARNING", "console")
+    structlog.get_logger("bot.engine").info("quiet")
+    logging.getLogger("discord.gateway").info("quiet")
+    assert capsys.readouterr().err == ""
+
+
+def test_payloads_of_libraries_stay_out_even_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("DEBUG", "console")
+    logging.getLogger("discord.http").debug("a payload with a prompt in it")
+    structlog.get_logger("bot.engine").debug("ours")
+    written = capsys.readouterr().err
+    assert "ours" in written
+    assert "prompt" not in written
+
+
+def test_setting_up_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", "console")
+    configure_logs("INFO", "console")
+    structlog.get_logger("bot.engine").info("once")
+    assert capsys.readouterr().err.count("once") == 1
+
+
+def test_a_known_secret_is_blanked_wherever_it_turns_up(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", style, secrets=[SECRET, "", "an"])
+    event = f"an event with {SECRET}"
+    structlog.get_logger("bot.engine").info(event, answer={"data": [SECRET, ("x", SECRET)]}, thing=KeyError(SECRET))
+    logging.getLogger("aiohttp.client").warning("headers %r", {"x": SECRET})
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(SECRET, UserWarning, stacklevel=1)
+    written = capsys.readouterr().err
+    assert "an event with" in written
+    assert written.count("[secret]") >= 5
+    assert SECRET not in written
+
+
+def test_tracebacks_are_blanked_too(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", style, secrets=[SECRET])
+    try:
+        int(f"not {SECRET}")
+    except ValueError:
+        structlog.get_logger("bot.engine").exception("defect")
+        logging.getLogger("discord.client").exception("theirs")
+    written = capsys.readouterr().err
+    assert written.count("ValueError: invalid literal") == 2
+    assert SECRET not in written
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("PATCH https://h/api/v10/webhooks/12/aW50ZXJhY3Rpb24/messages/@original", "aW50ZXJhY3Rpb24"),
+        ("POST https://h/api/v10/interactions/12/aW50ZXJhY3Rpb24/callback", "aW50ZXJhY3Rpb24"),
+        ("Authorization: Bearer 0123456789abcdef", "0123456789abcdef"),
+        (f"token {BOT_TOKEN} refused", BOT_TOKEN),
+        ("postgresql+asyncpg://atelier:hunter@h/d", "hunter"),
+        ("https://cdn/a.png?ex=1&hm=5ignature&x=2", "5ignature"),
+    ],
+)
+def test_what_looks_like_a_secret_is_blanked(
+    text: str, hidden: str, style: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("INFO", style)
+    logging.getLogger("discord.http").info(text)
+    structlog.get_logger("bot").info("ours", note=text)
+    written = capsys.readouterr().err
+    assert written.count("[secret]") == 2
+    assert hidden not in written
+
+
+@pytest.mark.parametrize("name", ["token", "interaction_token", "Authorization", "api_key", "kie_api_key", "password"])
+def test_a_value_under_a_secret_name_is_blanked(name: str, style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", style)
+    structlog.get_logger("bot").info("event", **{name: "plain"}, headers={name: "plain"})
+    assert "plain" not in capsys.readouterr().err
+
+
+def test_ordinary_words_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", "json")
+    structlog.get_logger("bot").info("Bot connected as Atelier", tasks=3, url="https://h:8080/a?page=2", none=None)
+    (line,) = lines(capsys)
+    assert line["event"] == "Bot connected as Atelier"
+    assert (line["tasks"], line["url"], line["none"]) == (3, "https://h:8080/a?page=2", None)

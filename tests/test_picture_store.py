@@ -1,0 +1,174 @@
+"""Our copies of pictures: in a folder, and in a bucket behind a local server that speaks enough of S3."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from storage.pictures import MissingCopy, PictureStore
+
+
+class Bucket:
+    """The objects of one bucket, over HTTP."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    async def answer(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        match request.method:
+            case "PUT":
+                self.objects[key] = await request.read()
+                return web.Response(headers={"ETag": '"1"'})
+            case "POST":
+                return self._delete(await request.text())
+            case "DELETE":
+                self.objects.pop(key, None)
+                return web.Response(status=204)
+        if not key:
+            return self._list()
+        if key not in self.objects:
+            return web.Response(status=404)
+        headers = {"ETag": '"1"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
+        return web.Response(body=self.objects[key], headers=headers)
+
+    def _delete(self, body: str) -> web.Response:
+        keys = re.findall("<Key>(.*?)</Key>", body)
+        for key in keys:
+            self.objects.pop(key, None)
+        deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        return web.Response(text=f"<DeleteResult>{deleted}</DeleteResult>", content_type="application/xml")
+
+    def _list(self) -> web.Response:
+        rows = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(data)}</Size><ETag>1</ETag>"
+            "<LastModified>2025-01-01T00:00:00.000Z</LastModified></Contents>"
+            for key, data in self.objects.items()
+        )
+        text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
+        return web.Response(text=text, content_type="application/xml")
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.fixture(params=["folder", "bucket"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[PictureStore]:
+    if request.param == "folder":
+        yield PictureStore.open(str(tmp_path / "a folder" / "pictures"))
+        return
+    app = web.Application(client_max_size=2**26)
+    app.router.add_route("*", "/atelier{slash:/?}{key:.*}", Bucket().answer)
+    async with TestServer(app) as server:
+        environment = {
+            "AWS_ENDPOINT": str(server.make_url("/")).rstrip("/"),
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "key",
+            "AWS_REGION": "eu-test-1",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield PictureStore.open("s3://atelier")
+
+
+async def test_a_copy_comes_back_as_it_was_put(store: PictureStore) -> None:
+    data = bytes(range(256)) * 1000
+    await store.put("pictures/a1/0", data)
+    assert await store.get("pictures/a1/0") == data
+
+
+async def test_a_copy_is_replaced(store: PictureStore) -> None:
+    await store.put("pictures/a1/0", b"old and long")
+    await store.put("pictures/a1/0", b"new")
+    assert await store.get("pictures/a1/0") == b"new"
+
+
+async def test_what_is_not_there_is_missing_and_may_be_deleted(store: PictureStore) -> None:
+    with pytest.raises(MissingCopy, match="pictures/a1/0"):
+        await store.get("pictures/a1/0")
+    await store.delete("pictures/a1/0")
+
+
+async def test_a_deleted_copy_is_gone(store: PictureStore) -> None:
+    await store.put("pictures/a1/0", b"one")
+    await store.put("pictures/a1/1", b"two")
+    await store.delete("pictures/a1/0")
+    with pytest.raises(MissingCopy):
+        await store.get("pictures/a1/0")
+    assert await store.get("pictures/a1/1") == b"two"
+
+
+async def test_used_bytes_are_those_of_all_copies(store: PictureStore) -> None:
+    assert await store.used_bytes() == 0
+    await asyncio.gather(*[store.put(f"references/{n}/0", b"x" * n) for n in range(120)])
+    assert await store.used_bytes() == sum(range(120))
+
+
+async def test_a_check_leaves_nothing_behind(store: PictureStore) -> None:
+    await store.check()
+    assert await store.used_bytes() == 0
+
+
+async def test_many_copies_are_put_at_once(store: PictureStore) -> None:
+    await asyncio.gather(*[store.put(f"pictures/a1/{n}", bytes([n]) * 100_000) for n in range(16)])
+    for n in range(16):
+        assert await store.get(f"pictures/a1/{n}") == bytes([n]) * 100_000
+
+
+async def test_a_folder_may_be_named_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    await PictureStore.open("data/pictures").put("a/0", b"one")
+    monkeypatch.chdir("/")
+    for url in (str(tmp_path / "data" / "pictures"), (tmp_path / "data" / "pictures").as_uri()):
+        assert await PictureStore.open(url).get("a/0") == b"one"
+
+
+async def test_a_relative_folder_stays_where_it_was_when_it_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = PictureStore.open("pictures")
+    monkeypatch.chdir("/")
+    await store.put("a/0", b"one")
+    assert (tmp_path / "pictures" / "a" / "0").read_bytes() == b"one"
+
+
+async def test_a_folder_is_swept_with_its_last_copy(tmp_path: Path) -> None:
+    store = PictureStore.open(str(tmp_path))
+    await store.put("pictures/a1/0", b"one")
+    await store.delete("pictures/a1/0")
+    assert names(tmp_path) == []
+
+
+async def test_a_half_written_copy_is_never_read(tmp_path: Path) -> None:
+    store = PictureStore.open(str(tmp_path))
+    sizes = set()
+    await store.put("a/0", b"x" * 1_000_000)
+
+    async def write() -> None:
+        for _ in range(20):
+            await store.put("a/0", b"x" * 1_000_000)
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        sizes.add(len(await store.get("a/0")))
+    await writing
+    assert sizes == {1_000_000}
+
+
+async def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
+    store = PictureStore.open(str(tmp_path / "pictures"))
+    with pytest.raises(Exception, match=r"(?i)path"):
+        await store.put("../outside", b"one")
+    assert names(tmp_path) == ["pictures"]

@@ -1,0 +1,104 @@
+"""What the bot says when something does not work."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bot.errors import Reason
+from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_blank, shortened, units
+from bot.replies import explain, explain_to_operator
+from bot.ui.text import ALT_UNITS, alt_text, quote, rough_time
+
+NEXT = re.compile(r"\b(ask|attach|write|try|type|wait|save|make|use|paint|rename|tell)\b", re.IGNORECASE)
+PARAMETERS: dict[str, str | int] = {
+    "allowed": 3, "free_at": 1_800_000_000_000, "permissions": "attach_files,view_channel", "filename": "cat.heic",
+    "format": "HEIC", "named": "PNG", "megabytes": 25, "number": "c0ffee", "width": 1, "height": 2, "mask_width": 3,
+    "mask_height": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("parameters", [PARAMETERS, {}], ids=["told", "untold"])
+def test_every_reason_has_a_sentence_that_says_what_to_do_next(
+    reason: Reason, parameters: dict[str, str | int]
+) -> None:
+    sentence = explain(reason, parameters)
+    assert NEXT.search(sentence)
+    assert sentence.endswith(".")
+    assert sentence[0].isupper() or sentence.startswith("**")
+    for unwanted in ("!", "{", "Error", "None", reason.value if "_" in reason.value else "{"):
+        assert unwanted not in sentence
+
+
+def test_a_file_name_changes_nothing_around_it() -> None:
+    sentence = explain(Reason.REFERENCE_EMPTY, {"filename": "**x**\u202e<@1> @everyone.png\n# big"})
+    assert "\\*\\*x\\*\\*\\<\\@1\\> \\@everyone.png \\# big" in sentence
+    assert "\u202e" not in sentence
+
+
+def test_missing_permissions_are_listed_in_words() -> None:
+    sentence = explain(Reason.MISSING_PERMISSIONS, {"permissions": "attach_files,send_messages,view_channel"})
+    assert "attach files, send messages and see this channel" in sentence
+
+
+@pytest.mark.parametrize("reason", [Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.LOST])
+def test_the_operator_is_told_what_to_look_at(reason: Reason) -> None:
+    assert NEXT.search(explain_to_operator(reason)) or "heck" in explain_to_operator(reason)
+
+
+@pytest.mark.parametrize("text", ["*a*" * 2000, "word " * 900, "👩‍👩‍👧" * 900, "é" * 4000, "<@1>" * 1000, "\\" * 4000])
+@pytest.mark.parametrize("room", [10, 300, 4000])
+def test_escaped_text_never_takes_more_than_its_room(text: str, room: int) -> None:
+    result = escaped(text, room)
+    assert units(result) <= room
+    inside = result.removeprefix(FIRST_STRONG_ISOLATE).removesuffix(POP_ISOLATE).removesuffix("…")
+    assert not re.search(r"(?<!\\)(\\\\)*\\$", inside)
+    assert not inside.endswith("\u200d")
+
+
+def test_what_is_short_enough_is_shown_whole() -> None:
+    assert quote("a red door", most=300).text == f"> {FIRST_STRONG_ISOLATE}a red door{POP_ISOLATE}"
+    assert quote("a red door", most=300).whole
+    assert not quote("a red door " * 50, most=300).whole
+
+
+def test_the_prompt_gives_way_to_the_texts_beside_it() -> None:
+    beside = ("x" * 1500, "y" * 2300)
+    text = quote("word " * 800, beside=beside, most=4000).text
+    assert sum(map(units, beside)) + units(text) <= 4000
+    assert text.endswith(f"…{POP_ISOLATE}")
+
+
+def test_control_characters_and_direction_marks_are_taken_out() -> None:
+    assert cleaned("a\0b\u202ec\u2069 d\n\n  e\ud800f") == "abc d ef"
+
+
+def test_letters_of_every_script_stay() -> None:
+    text = "שלום عالم 世界 👩‍🎨 ñ"
+    assert cleaned(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u200b\n", "\u2060\u00a0"])
+def test_what_cannot_be_seen_is_blank(text: str) -> None:
+    assert is_blank(text)
+
+
+def test_text_is_cut_between_words() -> None:
+    assert shortened("a tin robot watering sunflowers", 24) == "a tin robot watering…"
+
+
+def test_alt_text_is_plain_and_short() -> None:
+    text = alt_text("Picture 1 of 4", "*stars* " * 100)
+    assert text.startswith("Picture 1 of 4: *stars*")
+    assert units(text) <= ALT_UNITS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "a few seconds"), (30, "about half a minute"), (70, "about a minute"), (150, "about 2 minutes"),
+     (3600, "about an hour"), (20_000, "about 6 hours")],
+)  # fmt: skip
+def test_durations_are_told_roughly(seconds: float, words: str) -> None:
+    assert rough_time(seconds) == words

@@ -1,0 +1,203 @@
+"""What belongs to a task: outcomes, parts, pictures that go in and come out, and the sweep of old copies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from storage.models import NewPart, NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
+from storage.tasks import StaleTask, TaskStore
+from tests.storage_rows import BACKENDS, NOW, opened_store, stored
+
+URLS = ("https://results.test/1", "https://results.test/2")
+PARTS = (NewPart(pictures=(0, 1), nonce="first"), NewPart(pictures=(2,), nonce="second"))
+
+
+@pytest.fixture(params=BACKENDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TaskStore]:
+    async with opened_store(request.param, tmp_path) as store:
+        yield store
+
+
+async def generating(store: TaskStore, *, now: int = NOW) -> Task:
+    reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
+    task = await stored(store, now=now, references=(reference,))
+    task = await store.move(task, TaskState.SUBMITTING, now=now, why="create")
+    return await store.move(task, TaskState.GENERATING, now=now, why="taken", kie_id="k1", generating_at=now)
+
+
+async def settled(store: TaskStore, *, now: int = NOW) -> Task:
+    return await store.settle(await generating(store, now=now), now=now, why="done", reason=None, urls=URLS)
+
+
+async def closed(store: TaskStore, *, at: int) -> Task:
+    """With a copy of its reference and of its first picture."""
+    task = await settled(store)
+    (reference,) = await store.references(task.id)
+    await store.save_reference(replace(reference, key=f"references/{task.id}/0"))
+    await store.save_picture(replace((await store.pictures(task.id))[0], key=f"pictures/{task.id}/0"))
+    return await store.move(task, TaskState.CLOSED, now=at, why="told", closed_at=at)
+
+
+# -- settle ------------------------------------------------------------------------------------------------------
+async def test_an_outcome_keeps_its_pictures_in_order(store: TaskStore) -> None:
+    task = await settled(store)
+    assert (task.state, task.settled_at, task.reason) == (TaskState.SETTLED, NOW, None)
+    assert await store.pictures(task.id) == tuple(
+        Picture(task_id=task.id, position=position, url=url) for position, url in enumerate(URLS)
+    )
+    assert (await store.events(task.id))[-1].why == "done"
+
+
+async def test_a_failure_keeps_its_reason_and_parameters(store: TaskStore) -> None:
+    task = await stored(store)
+    told: dict[str, str | int] = {"filename": "a 🚪.png", "megabytes": 25}
+    task = await store.settle(
+        task, now=NOW, why="bad", reason="reference_too_large", parameters=told, charged=False, failures=0
+    )
+    assert (task.reason, task.reason_parameters, task.charged) == ("reference_too_large", told, False)
+    assert await store.get(task.id) == task
+    assert await store.pictures(task.id) == ()
+
+
+@pytest.mark.parametrize(("reason", "urls"), [(None, ()), ("policy", URLS)])
+async def test_an_outcome_is_pictures_or_a_reason(store: TaskStore, reason: str | None, urls: tuple[str, ...]) -> None:
+    task = await generating(store)
+    with pytest.raises(ValueError, match="either pictures or a reason"):
+        await store.settle(task, now=NOW, why="?", reason=reason, urls=urls)
+    assert await store.get(task.id) == task
+
+
+async def test_an_adopted_task_forgets_the_outcome_that_was_told(store: TaskStore) -> None:
+    task = await generating(store)
+    task = await store.settle(task, now=NOW, why="no answer", reason="unconfirmed", parameters={"n": 1})
+    (part,) = await store.plan(task, [NewPart(nonce="sorry")])
+    await store.part_posted(part, channel_id=1, message_id=2)
+    task = await store.move(task, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    adopted = await store.move(task, TaskState.GENERATING, now=NOW, why="a callback", kie_id="k1", generating_at=NOW)
+    outcome = (adopted.settled_at, adopted.reason, adopted.reason_parameters, adopted.closed_at)
+    assert (outcome, adopted.kie_id) == ((None, None, {}, None), "k1")
+    assert await store.parts(task.id) == ()
+    with pytest.raises(StaleTask):
+        await store.attempt_part(part, now=NOW)
+    adopted = await store.settle(adopted, now=NOW, why="done", reason=None, urls=URLS)
+    assert [one.nonce for one in await store.plan(adopted, PARTS)] == ["first", "second"]
+    assert len(await store.pictures(task.id)) == 2
+
+
+async def test_successes_say_how_long_they_took_newest_first(store: TaskStore) -> None:
+    for seconds in (20, 30, 40):
+        task = await generating(store)
+        await store.settle(task, now=NOW + seconds * 1000 + 500, why="done", reason=None, urls=URLS)
+    await store.settle(await generating(store), now=NOW + 99_000, why="failed", reason="policy")
+    await store.settle(await stored(store), now=NOW + 99_000, why="bad", reason="reference_empty")
+    await generating(store)
+    assert await store.recent_seconds() == (40.5, 30.5, 20.5)
+    assert await store.recent_seconds(limit=1) == (40.5,)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------
+async def test_an_outcome_is_planned_once(store: TaskStore) -> None:
+    task = await settled(store)
+    other = [NewPart(nonce="other")]
+    first, again = await store.plan(task, PARTS), await store.plan(task, other)
+    assert first == again == await store.parts(task.id)
+    assert [
+        (part.number, part.pictures, part.nonce, part.route, part.attempted_at, part.message_id) for part in first
+    ] == [
+        (0, (0, 1), "first", Route.CHANNEL, None, None),
+        (1, (2,), "second", Route.CHANNEL, None, None),
+    ]
+
+
+async def test_of_many_plans_at_once_all_get_the_same(store: TaskStore) -> None:
+    task = await settled(store)
+    plans = await asyncio.gather(*[store.plan(task, [NewPart(nonce=str(n))]) for n in range(5)])
+    assert len(set(plans)) == 1
+
+
+async def test_a_part_keeps_when_it_was_first_attempted_until_it_goes_another_way(store: TaskStore) -> None:
+    part, other = await store.plan(await settled(store), PARTS)
+    part = await store.attempt_part(part, now=NOW + 1)
+    part = await store.attempt_part(part, now=NOW + 2)
+    assert part.attempted_at == NOW + 1
+    rerouted = await store.reroute_part(part, Route.DIRECT)
+    assert (rerouted.route, rerouted.attempted_at) == (Route.DIRECT, None)
+    with pytest.raises(StaleTask):
+        await store.part_posted(part, channel_id=1, message_id=2)
+    rerouted = await store.attempt_part(rerouted, now=NOW + 3)
+    posted = await store.part_posted(rerouted, channel_id=11, message_id=22)
+    assert (posted.attempted_at, posted.message_channel_id, posted.message_id) == (NOW + 3, 11, 22)
+    assert await store.parts(part.task_id) == (posted, other)
+
+
+# -- references and pictures -------------------------------------------------------------------------------------
+async def test_what_became_of_a_reference_is_written_back(store: TaskStore) -> None:
+    task = await generating(store)
+    (reference,) = await store.references(task.id)
+    changed = replace(
+        reference,
+        filename="b.png",
+        key="references/x/0",
+        content_type="image/png",
+        bytes=12,
+        width=3,
+        height=4,
+        uploaded_url="https://uploads.test/1",
+        uploaded_at=NOW,
+    )
+    await store.save_reference(changed)
+    assert await store.references(task.id) == (changed,)
+
+
+async def test_what_became_of_a_picture_is_written_back(store: TaskStore) -> None:
+    task = await settled(store)
+    first, second = await store.pictures(task.id)
+    kept = replace(first, key="pictures/x/0", content_type="image/png", bytes=12, width=3, height=4)
+    await store.save_picture(kept)
+    await store.save_picture(replace(second, unfetchable=True))
+    assert await store.pictures(task.id) == (kept, replace(second, unfetchable=True))
+
+
+# -- the sweep of old copies -------------------------------------------------------------------------------------
+async def test_only_old_copies_of_finished_tasks_are_swept_oldest_first(store: TaskStore) -> None:
+    older, old = await closed(store, at=NOW - 9), await closed(store, at=NOW - 5)
+    await closed(store, at=NOW)
+    waiting = await settled(store, now=NOW - 99)
+    await store.save_picture(replace((await store.pictures(waiting.id))[0], key="pictures/x/0"))
+    swept = await store.kept_before(NOW)
+    assert [(type(copy), copy.task_id) for copy in swept] == [
+        (Reference, older.id),
+        (Reference, old.id),
+        (Picture, older.id),
+        (Picture, old.id),
+    ]
+    for copy in swept:
+        await store.forget_copy(copy)
+    assert await store.kept_before(NOW) == ()
+    assert (await store.references(old.id))[0].key is None
+    assert (await store.pictures(old.id))[0].key is None
+
+
+async def test_a_cancelled_task_s_copies_are_swept_by_when_it_was_asked(store: TaskStore) -> None:
+    reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
+    task = await stored(store, references=(reference,))
+    await store.save_reference(replace((await store.references(task.id))[0], key="references/x/0"))
+    await store.move(task, TaskState.CANCELLED, now=NOW + 5, why="by the asker")
+    assert await store.kept_before(NOW) == ()
+    assert [copy.key for copy in await store.kept_before(NOW + 1)] == ["references/x/0"]
+
+
+async def test_the_sweep_comes_in_batches(store: TaskStore) -> None:
+    for _ in range(3):
+        await closed(store, at=NOW - 5)
+    sizes = []
+    while copies := await store.kept_before(NOW, limit=4):
+        sizes.append(len(copies))
+        for copy in copies:
+            await store.forget_copy(copy)
+    assert sizes == [4, 2]

@@ -1,0 +1,230 @@
+"""The bot in simcord's Discord, with the real engine, a real SQLite file, and a clock that the test turns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+from simcord.components import walk_components
+from simcord.env import Env
+from simcord.results import InteractionResult
+
+from bot.client import Atelier
+from bot.delivery import DiscordDelivery
+from bot.engine.engine import Engine
+from bot.engine.policy import Policy
+from bot.engine.ports import Outcome, Posted
+from bot.errors import Reason
+from bot.services import Services
+from storage.database import Database
+from storage.migrations import migrate
+from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+from tests.engine_world import Clock, StandInAPI
+from tests.engine_world import png as png
+
+NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
+EXTENSIONS = ("cogs.generation",)
+PHOTO = ("cat.png", png("orange", (64, 48)))
+
+
+def new_client(**options: Any) -> Atelier:
+    return Atelier(extensions=EXTENSIONS, **({"shard_count": 1} | options))
+
+
+@dataclass
+class World:
+    env: Env
+    client: Atelier
+    tasks: TaskStore
+    copies: PictureStore
+    clock: Clock
+    api: StandInAPI
+    options: dict[str, Any]
+    engine: Engine = field(init=False)
+    delivery: DiscordDelivery = field(init=False)
+    acknowledged: int = 0
+    """Errors of the bot that a test has seen and expects."""
+    guild: GuildHandle = field(init=False)
+    channel: ChannelHandle = field(init=False)
+    alice: MemberActor = field(init=False)
+    bob: MemberActor = field(init=False)
+
+    def furnish(self) -> Self:
+        self.guild = self.env.create_guild("Studio")
+        self.channel = self.guild.create_text_channel("pictures")
+        self.alice = self.guild.add_member(self.env.create_user("alice"))
+        self.bob = self.guild.add_member(self.env.create_user("bob"))
+        return self
+
+    def wire(self, client: Atelier, *, limits: Limits = NO_LIMITS) -> None:
+        """Everything of ours, built as the composition root builds it."""
+        self.client = client
+        self.delivery = DiscordDelivery(
+            client, self.copies, self.tasks, **{"card_every": 0.0, "clock": self.clock, **self.options}
+        )
+        self.engine = Engine(
+            tasks=self.tasks,
+            copies=self.copies,
+            api=self.api,
+            delivery=self.delivery,
+            fetch_reference=self._fetch,
+            policy=Policy(limits=limits),
+            clock=self.clock,
+        )
+        client.services = Services(engine=self.engine)
+
+    async def restart(self) -> None:
+        await self.tasks.void_leases()
+        client = new_client()
+        self.wire(client)
+        await self.env.restart_bot(client)
+
+    async def ask(self, prompt: str = "a red door", **options: Any) -> InteractionResult:
+        return await self.alice.slash(self.channel, "imagine", prompt=prompt, **options)
+
+    async def work(self, seconds: float = 60.0, *, every: float = 5.0) -> None:
+        """Let time pass with the engine and the cards at work."""
+        with self.env.time_context():
+            for _ in range(int(seconds / every)):
+                await self.engine.step()
+                await self.delivery.step()
+                self.clock.turn(every)
+
+    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool = False) -> Posted:
+        with self.env.time_context():
+            return await self.delivery.post(outcome, part, uncertain=uncertain)
+
+    def refusal(self, asked: InteractionResult) -> str:
+        """What was said to the asker alone; the error behind it is expected."""
+        self.acknowledged = self.env.error_cursor
+        assert asked.response is not None
+        assert asked.ephemeral
+        return asked.response.content
+
+    async def only_task(self, asker: Any = None) -> Task:
+        (task,) = await self.tasks.of_user((asker or self.alice).id)
+        return task
+
+    async def outcome(self, task: Task) -> Outcome:
+        return Outcome(
+            task=task,
+            references=await self.tasks.references(task.id),
+            pictures=await self.tasks.pictures(task.id),
+        )
+
+    def pinged(self, message: Any) -> list[int]:
+        """Whom a message of this world has made a sound for; everybody counts as 0, a role as its id."""
+        stored = self.env.backend.get_message(message.channel.id, message.id)
+        return [*stored.ping_user_ids, *stored.ping_role_ids, *([0] if stored.mention_everyone else [])]
+
+    def requests(self, method: str, ending: str) -> list[Any]:
+        return [one for one in self.env.http_requests if one.method == method and one.path.endswith(ending)]
+
+    async def _fetch(self, reference: Reference) -> bytes:
+        return await self.client.http.get_from_cdn(reference.url)
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path, *, limits: Limits = NO_LIMITS, client: Atelier | None = None, **options: Any
+) -> AsyncIterator[World]:
+    """`options` are DiscordDelivery's."""
+    clock = Clock()
+    client = client or new_client()
+    async with Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}") as database:
+        await migrate(database)
+        copies = PictureStore.open(str(folder / "pictures"))
+        world = World(
+            env=Env(client),
+            client=client,
+            tasks=TaskStore(database),
+            copies=copies,
+            clock=clock,
+            api=StandInAPI(clock),
+            options=options,
+        )
+        world.wire(client, limits=limits)
+        await world.env.start()
+        try:
+            await client.publish_commands(world.tasks)
+            yield world.furnish()
+        finally:
+            await world.env.shutdown()
+        if world.env.errors_since(world.acknowledged):
+            world.env.raise_errors()
+
+
+def texts(message: Any) -> str:
+    """All text of a message, in order."""
+    return "\n".join(part["content"] for part in components(message) if part["type"] == 10)
+
+
+def components(message: Any) -> list[dict[str, Any]]:
+    raw = message.components
+    listed = raw if raw and isinstance(raw[0], dict) else [one.to_dict() for one in raw]
+    return list(walk_components(listed))
+
+
+def button_ids(message: Any) -> list[str]:
+    return [part["custom_id"] for part in components(message) if part["type"] == 2]
+
+
+def alt_texts(message: Any) -> list[str]:
+    return [item["description"] for part in components(message) if part["type"] == 12 for item in part["items"]]
+
+
+def a_task(**changes: Any) -> Task:
+    """A row for what only looks at rows."""
+    values: dict[str, Any] = {
+        "id": "00c0ffee00c0ffee", "state": "queued", "interaction_id": 1, "interaction_token": "t", "arrived_at": 0,
+        "asker_id": 7, "channel_id": 9, "guild_id": 8, "locale": "en-US", "guild_locale": None,
+        "upload_limit": 10 * 1024 * 1024, "prompt": "a red door", "size": "1:1", "variants": 1, "enhance": False,
+        "fallback": False, "again_of": None, "created_at": 0, "due_at": 0, "owner": None, "lease_until": 0,
+        "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False, "kie_id": None, "generating_at": None,
+        "progress": 0.0, "overdue_told_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
+        "charged": False, "closed_at": None, "card_message_id": None,
+    }  # fmt: skip
+    return Task(**(values | changes))
+
+
+def a_picture(position: int = 0, **changes: Any) -> Picture:
+    values: dict[str, Any] = {"task_id": "00c0ffee00c0ffee", "position": position, "url": "https://results.test/1.png"}
+    return Picture(**(values | changes))
+
+
+def a_part(**changes: Any) -> OutcomePart:
+    values: dict[str, Any] = {
+        "task_id": "00c0ffee00c0ffee",
+        "number": 0,
+        "pictures": (),
+        "nonce": "0123456789abcdef01",
+        "route": Route.CHANNEL,
+    }
+    return OutcomePart(**(values | changes))
+
+
+def failed(reason: Reason, **changes: Any) -> Outcome:
+    return Outcome(task=a_task(reason=reason.value, **changes), references=(), pictures=())
+
+
+async def settled(world: World, variants: int = 1, **options: Any) -> Outcome:
+    """Pictures are there, the parts are decided, and nobody was told: Discord was down."""
+    await world.ask(variants=variants, **options)
+    return await untold(world)
+
+
+async def untold(world: World) -> Outcome:
+    world.env.inject_error("POST", "/channels/*/messages", status=503)
+    for _ in range(30):
+        await world.work(5)
+        task = await world.only_task()
+        if await world.tasks.parts(task.id):
+            return await world.outcome(task)
+    raise AssertionError("nothing came of it")
