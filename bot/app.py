@@ -110,8 +110,8 @@ async def run(settings: Settings) -> None:
 
     Raises ConfigurationError for a refused token, and whatever ended the connection.
     """
+    stop = asyncio.create_task(_stop_signal().wait())
     async with open_atelier(settings) as atelier:
-        stop = asyncio.create_task(_stop_signal().wait())
         login = asyncio.create_task(_log_in(atelier, settings))
         await asyncio.wait({stop, login}, return_when=asyncio.FIRST_COMPLETED)
         if not login.done():

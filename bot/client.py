@@ -19,6 +19,8 @@ from storage.tasks import TaskStore
 
 PUBLISHED_FACT: Final = "published_commands"
 
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks: nothing to warn of
+
 log = structlog.get_logger(__name__)
 
 

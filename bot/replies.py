@@ -69,14 +69,14 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.NO_PICTURES: "The image service said it was done but sent no picture. Ask again.",
     Reason.INVALID_REQUEST: "The image service could not work with this request. Try it in other words, "
     "or with other pictures.",
-    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment. Whoever runs me has been told; "
-    "ask again later.",
-    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up. Whoever runs me has been told; "
+    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment. "
+    "Whoever runs me has to put that right; ask again later.",
+    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up. Whoever runs me has to top it up; "
     "ask again later.",
     Reason.ACCOUNT_QUOTA: "My quota with the image service is used up for now. Ask again later.",
     Reason.SERVICE_FAULT: "The image service has trouble of its own at the moment. Ask again in a few minutes.",
     Reason.UNCONFIRMED: "I lost the line to the image service and cannot tell whether it took this request. "
-    "If it did, the picture may still come. Wait a little, or ask again, which may cost a second time.",
+    "You can ask again, but that may cost a second time.",
     Reason.LOST: "The image service gave no answer for a whole day, so I stopped waiting. Ask again.",
     Reason.DEFECT: "Something went wrong on my side. Try again, and if it happens again, "
     "tell whoever runs me this number: {number}.",

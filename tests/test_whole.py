@@ -10,10 +10,10 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import pytest
@@ -25,11 +25,8 @@ from bot.config import Settings
 from bot.engine import schedule
 from sandbox.world import Attachments
 from storage.models import Task, TaskState
+from tests.waiting import eventually
 from tests.world import PHOTO, button_ids, texts
-
-LONGEST_SECONDS = 60.0
-
-T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -48,14 +45,6 @@ def image_api() -> Iterator[str]:
         assert found is not None
         yield found[0]
         process.terminate()
-
-
-async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
-    """The first answer that says something. What is waited for happens in rows and in another process."""
-    async with asyncio.timeout(LONGEST_SECONDS):
-        while not (answer := await ask()):  # noqa: ASYNC110  # nothing there to be woken by
-            await asyncio.sleep(0.01)
-    return answer
 
 
 class House:

@@ -254,6 +254,8 @@ class Engine:
     async def _push(self, task: Task) -> None:
         try:
             moved = await self._advanced(task)
+            if moved.state is not task.state:
+                log.info("task moved", task=task.id, state=moved.state.value, reason=moved.reason)
             if moved.state is not TaskState.CLOSED:
                 await self._board.show(moved)
         except StaleTask:

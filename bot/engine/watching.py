@@ -18,8 +18,8 @@ from storage.tasks import TaskStore
 LOST_AFTER: Final = timedelta(hours=24)
 MISSING_GRACE: Final = timedelta(minutes=10)
 """A record may appear late; a task the image API still does not know after this is lost."""
-EMPTY_TRIES: Final = 10
-"""A success that names no picture is asked again this often: its record may lag."""
+EMPTY_TRIES: Final = 6
+"""A success that names no picture is asked again this often, over a minute: its record may lag."""
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from discord import ui
 
 from bot.engine.ports import Card, CardPhase
 from bot.ui.buttons import TASK_ID, answering, engine_of
-from bot.ui.text import alt_text, count, quote, rough_time, shape
+from bot.ui.text import alt_text, attached, count, quote, rough_time, shape
 from storage.models import Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -165,12 +165,7 @@ def _step(card: Card, steps: int) -> int:
 
 def _facts(card: Card) -> list[str]:
     task = card.task
-    kinds = [reference.kind for reference in card.references]
     facts = [f"for <@{task.asker_id}>", shape(task.size)]
     if task.variants > 1:
         facts.append(f"{task.variants} variants")
-    if images := kinds.count(ReferenceKind.IMAGE):
-        facts.append(count(images, "attached picture", "attached pictures"))
-    if ReferenceKind.MASK in kinds:
-        facts.append("a mask")
-    return facts
+    return facts + attached(card.references)

@@ -18,7 +18,7 @@ from bot.replies import explain
 from bot.ui.arrival import origin_of
 from bot.ui.buttons import TASK_ID, answering, engine_of
 from bot.ui.cards import card_view
-from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, count, quote, rough_time, shape
+from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, attached, count, quote, rough_time, shape
 from storage.models import OutcomePart, Picture, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
@@ -161,9 +161,7 @@ def _small_print(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], li
 
 def _facts(outcome: Outcome) -> list[str]:
     task = outcome.task
-    facts = [f"for <@{task.asker_id}>", shape(task.size)]
-    if outcome.references:
-        facts.append(count(len(outcome.references), "attached picture", "attached pictures"))
+    facts = [f"for <@{task.asker_id}>", shape(task.size), *attached(outcome.references)]
     if task.settled_at is not None:
         facts.append(f"took {rough_time((task.settled_at - task.created_at) / 1000)}")
     return facts

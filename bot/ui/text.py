@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.markup import cleaned, escaped, is_blank, shortened, units
+from storage.models import Reference, ReferenceKind
 
 MESSAGE_UNITS: Final = 4000
 """All text of a message together (Discord)."""
@@ -59,6 +60,17 @@ def shape(size: str) -> str:
     """The picture's shape in words; what is unknown is shown as it is."""
     names = {"1:1": "square (1:1)", "3:2": "landscape (3:2)", "2:3": "portrait (2:3)"}
     return names.get(size, size)
+
+
+def attached(references: Sequence[Reference]) -> list[str]:
+    """What went in, as facts of a card or an outcome; nothing where nothing did."""
+    kinds = [reference.kind for reference in references]
+    facts = []
+    if images := kinds.count(ReferenceKind.IMAGE):
+        facts.append(count(images, "attached picture", "attached pictures"))
+    if ReferenceKind.MASK in kinds:
+        facts.append("a mask")
+    return facts
 
 
 def count(number: int, one: str, many: str) -> str:
