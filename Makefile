@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 IN := .venv/bin
 
-UV_LOCK := $(IN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 .PHONY: help sandbox run test check style types fix lock environment-run environment-sandbox environment-dev
@@ -31,15 +31,15 @@ test: environment-dev  ## Run all tests, and say how much of the code they reach
 check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
 
 style: environment-dev
-	$(IN)/ruff format --check .
-	$(IN)/ruff check .
+	$(IN)/python -m ruff format --check .
+	$(IN)/python -m ruff check .
 
 types: environment-dev
-	$(IN)/mypy --strict
+	$(IN)/python -m mypy --strict
 
 fix: environment-dev  ## Format the code, and put right what can be put right by itself
-	$(IN)/ruff check --fix .
-	$(IN)/ruff format .
+	$(IN)/python -m ruff check --fix .
+	$(IN)/python -m ruff format .
 
 lock: environment-dev  ## Pin the newest allowed versions of everything, for Python 3.11 to 3.14
 	$(UV_LOCK) --upgrade --group dev --extra sandbox --output-file requirements/dev.txt

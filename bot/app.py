@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -26,13 +26,17 @@ from bot.errors import ConfigurationError
 from bot.kie.client import KieClient
 from bot.references import AttachmentFetcher
 from bot.services import Services
-from storage.database import Database
+from storage.database import Database, DatabaseInUse
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
 EXTENSIONS: Final = ("cogs.generation",)
+STORE_SECONDS: Final = 20.0
+"""For a bucket to take, give back and forget a small file."""
+LOGIN_TRIES: Final = 3
+"""Of `sync`; `run` waits for Discord for as long as it takes."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,11 +74,11 @@ async def open_atelier(
     Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(settings.database_url))
+        database = await stack.enter_async_context(open_database(settings))
         await migrate(database)
         tasks = TaskStore(database)
         await tasks.void_leases()
-        copies = PictureStore.open(settings.pictures_url)
+        copies = await _open_copies(settings)
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         client = Atelier(
@@ -105,6 +109,40 @@ async def open_atelier(
         yield Running(client=client, engine=engine, delivery=delivery, tasks=tasks)
 
 
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened."""
+    async with AsyncExitStack() as stack:
+        with _usable("DATABASE_URL"):
+            database = await stack.enter_async_context(Database.open(settings.database_url))
+            async with database.read():
+                pass
+        yield database
+
+
+async def _open_copies(settings: Settings) -> PictureStore:
+    """Tried at once: pictures that are paid must have a place."""
+    with _usable("PICTURES_URL"):
+        copies = PictureStore.open(settings.pictures_url)
+        async with asyncio.timeout(STORE_SECONDS):
+            await copies.check()
+    return copies
+
+
+@contextmanager
+def _usable(setting: str) -> Iterator[None]:
+    """Whatever keeps a place from being opened is the operator's to put right."""
+    try:
+        yield
+    except (ConfigurationError, DatabaseInUse):
+        raise
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{setting} needs the package {error.name}, which is not installed") from error
+    except Exception as error:
+        what = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(f"{setting} names a place that cannot be used: {what}") from error
+
+
 async def run(settings: Settings) -> None:
     """Run until SIGINT, SIGTERM or the end of the connection; then stop in order, within 10 s.
 
@@ -118,12 +156,13 @@ async def run(settings: Settings) -> None:
             login.cancel()
             return
         await login
-        await _publish(atelier)
-        connection = asyncio.create_task(atelier.client.connect())
         work = asyncio.create_task(atelier.work())
+        connection = asyncio.create_task(atelier.client.connect())
+        publishing = asyncio.create_task(_publish(atelier))
         await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
         stop.cancel()
+        publishing.cancel()
         atelier.engine.stop()
         await asyncio.wait({work})
         await atelier.client.close()
@@ -133,7 +172,7 @@ async def run(settings: Settings) -> None:
 async def sync(settings: Settings) -> None:
     """Publish the commands now, whether they have changed or not."""
     async with open_atelier(settings) as atelier:
-        await _log_in(atelier, settings)
+        await _log_in(atelier, settings, tries=LOGIN_TRIES)
         await atelier.client.publish_commands(atelier.tasks, force=True)
 
 
@@ -162,8 +201,8 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
     )
 
 
-async def _log_in(atelier: Running, settings: Settings) -> None:
-    """Wait for Discord for as long as it takes; a token it refuses is for the operator to put right."""
+async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = None) -> None:
+    """Wait for Discord, so many tries or as long as it takes; a token it refuses is for the operator to put right."""
     failures = 0
     while True:
         try:
@@ -174,6 +213,8 @@ async def _log_in(atelier: Running, settings: Settings) -> None:
             ) from None
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             failures += 1
+            if failures == tries:
+                raise
             log.warning("Discord does not answer; trying again", error=str(error), failures=failures)
             await asyncio.sleep(backoff(failures))
 

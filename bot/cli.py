@@ -20,7 +20,7 @@ from bot.config import ENV_FILE, Settings, load_settings, misspelt
 from bot.doctor import Finding, examine
 from bot.errors import ConfigurationError
 from bot.logs import configure_logs
-from storage.database import Database, DatabaseInUse
+from storage.database import DatabaseInUse
 from storage.migrations import DatabaseNewer, migrate, pending
 
 
@@ -53,9 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigurationError, DatabaseInUse, DatabaseNewer) as error:
         print(error, file=sys.stderr)
         return ExitCode.CONFIGURATION
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        print(f"{error.filename} cannot be used: {error.strerror}; see DATABASE_URL", file=sys.stderr)
-        return ExitCode.CONFIGURATION
     except KeyboardInterrupt:
         return ExitCode.STOPPED if options.command == "run" else ExitCode.DEFECT
     except Exception:
@@ -70,13 +67,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--env-file", type=Path, default=ENV_FILE, help="where settings are read from (%(default)s)")
+    parser.add_argument("--env-file", type=_file, default=ENV_FILE, help="where settings are read from (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("run", help="run the bot until Ctrl-C or SIGTERM")
     commands.add_parser("sync", help="publish the slash commands now (run does it by itself when they changed)")
     commands.add_parser("doctor", help="check settings, database, pictures, Discord and the image API")
     commands.add_parser("migrate", help="bring the database up to date (run does it by itself)")
     return parser
+
+
+def _file(name: str) -> Path:
+    """One that was named must be there; `.env` need not."""
+    path = Path(name)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {name}")
+    return path
 
 
 async def _run(env_file: Path) -> int:
@@ -95,8 +100,10 @@ async def _sync(env_file: Path) -> int:
 
 
 async def _migrate(env_file: Path) -> int:
+    from bot import app
+
     settings = _load(env_file, require=())
-    async with Database.open(settings.database_url) as database:
+    async with app.open_database(settings) as database:
         waiting = await pending(database)
         await migrate(database)
     print(f"The database is up to date; {waiting} migrations done.")

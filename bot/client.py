@@ -12,7 +12,6 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import NotHere, Reason
 from bot.replies import answer_error
 from bot.services import Services
 from storage.tasks import TaskStore
@@ -27,14 +26,6 @@ log = structlog.get_logger(__name__)
 class AtelierTree(app_commands.CommandTree["Atelier"]):
     async def on_error(self, interaction: discord.Interaction[Atelier], error: app_commands.AppCommandError) -> None:
         await answer_error(interaction, error)
-
-    async def interaction_check(self, interaction: discord.Interaction[Atelier]) -> bool:
-        """With `ALLOWED_GUILDS` set, nothing is made elsewhere; direct messages are elsewhere."""
-        allowed = interaction.client.allowed_guilds
-        if not allowed or interaction.guild_id in allowed:
-            return True
-        await answer_error(interaction, NotHere(Reason.NOT_THIS_SERVER))
-        return False
 
 
 class Atelier(commands.AutoShardedBot):

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     NOT_YOURS = "not_yours"
     TOO_LATE_TO_CANCEL = "too_late_to_cancel"
     TASK_UNKNOWN = "task_unknown"
+    ASKED_AGAIN_ALREADY = "asked_again_already"
     BLANK_PROMPT = "blank_prompt"
     NOT_THIS_SERVER = "not_this_server"
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)

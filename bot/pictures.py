@@ -1,6 +1,6 @@
 """
-Look inside a picture, and make it fit a limit (Pillow). Synchronous, thread-safe and CPU-bound: call through
-asyncio.to_thread. At most `AT_ONCE` calls work at a time, the others wait in their threads, so that memory is bounded.
+Look inside a picture, and make it fit a limit (Pillow). Synchronous, thread-safe and CPU-bound: call through `aside`,
+where at most `AT_ONCE` work at a time, so that memory is bounded.
 
 * what goes in      `inspect` and `inspect_mask`: bytes of strangers, refused with BadReference
 * on its way        `as_png` and `mask_as_png`, both without loss, and `thumbnail` for the card
@@ -15,14 +15,15 @@ phone's MPO, which is a JPEG with a second one behind it, opens as the JPEG it i
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial
 from io import BytesIO
 from math import sqrt
-from threading import BoundedSemaphore
 from typing import Final, ParamSpec, TypeVar
 
 from PIL import Image, ImageChops
@@ -82,7 +83,7 @@ _LYING: Final = frozenset({5, 6, 7, 8})
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_room: Final = BoundedSemaphore(AT_ONCE)
+_threads: Final = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pictures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +120,12 @@ class Unreadable(ValueError):
         self.parameters: Mapping[str, str | int] = parameters
 
 
-def _in_turn(work: Callable[P, T]) -> Callable[P, T]:
-    """For the public functions alone: one inside another could wait for itself."""
-
-    @wraps(work)
-    def when_there_is_room(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _room:
-            return work(*args, **kwargs)
-
-    return when_there_is_room
+async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do one of these off the event loop, when there is room. In threads of their own: asyncio's are few, and host
+    names are looked up there."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(work, *args, **kwargs))
 
 
-@_in_turn
 def inspect(data: bytes, filename: str) -> Look:
     """
     Really decode a reference. Raises BadReference (any REFERENCE_* but UNFETCHABLE) naming `filename`.
@@ -140,7 +135,6 @@ def inspect(data: bytes, filename: str) -> Look:
     return _look(_reference(data, filename))
 
 
-@_in_turn
 def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
     """
     `inspect`, plus same dimensions as `image` and black-and-white enough. Raises BadReference (MASK_*).
@@ -163,7 +157,6 @@ def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
     return Look(content_type=look.content_type, width=look.width, height=look.height, as_shown=as_shown)
 
 
-@_in_turn
 def as_png(data: bytes) -> bytes:
     """Without loss and upright, as one sees it; a PNG that is upright comes back untouched. CMYK becomes RGB."""
     image = _decoded(data)
@@ -172,7 +165,6 @@ def as_png(data: bytes) -> bytes:
     return _png(_upright(image.convert("RGB") if image.mode == "CMYK" else image), profile=_profile(image))
 
 
-@_in_turn
 def mask_as_png(data: bytes) -> bytes:
     """`as_png` of a mask: transparent parts become white."""
     image = _decoded(data)
@@ -182,7 +174,6 @@ def mask_as_png(data: bytes) -> bytes:
     return _png(_upright(_on_white(seen), _orientation(image)))
 
 
-@_in_turn
 def thumbnail(data: bytes, edge: int = 320) -> bytes:
     """A JPEG whose longer side is at most `edge`; upright; on white where transparent; no metadata."""
     image = _opened(data)
@@ -193,13 +184,11 @@ def thumbnail(data: bytes, edge: int = 320) -> bytes:
     return _encoded(_upright(_on_white(small), _orientation(image)), "JPEG", quality=85)
 
 
-@_in_turn
 def look_at_result(data: bytes) -> Look:
     """A picture from the image API, really decoded within the limit of pixels. Raises Unreadable."""
     return _look(_decoded(data))
 
 
-@_in_turn
 def fit(data: bytes, limit: int) -> Fitted:
     """
     At most `limit` bytes (from `SMALLEST_LIMIT` on), with the least loss that fits: unchanged; PNG optimised; WebP

@@ -35,6 +35,7 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.TOO_LATE_TO_CANCEL: "This one has already left the queue, so it can no longer be cancelled. "
     "Wait for it here.",
     Reason.TASK_UNKNOWN: "I no longer know this request. Type `/imagine` to make a new one.",
+    Reason.ASKED_AGAIN_ALREADY: "You have asked for this again already. Wait for that one.",
     Reason.BLANK_PROMPT: "There is nothing to go by yet. Write what you would like to see, or attach a picture.",
     Reason.NOT_THIS_SERVER: "I may not make pictures here. Ask whoever runs me to allow this place, "
     "or use me in a server where I am allowed.",
@@ -82,9 +83,16 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     "tell whoever runs me this number: {number}.",
 }
 
+_MORE_THAN_A_DAY: Final[Mapping[Reason, str]] = {
+    Reason.TOO_MANY_TODAY: "This asks for more than the {allowed} you may have in 24 hours. "
+    "Ask for fewer pictures at once.",
+    Reason.SERVICE_FULL_TODAY: "This asks for more than the {allowed} I may make in 24 hours. "
+    "Ask for fewer pictures at once.",
+}
+"""Where no day is long enough: without `free_at`."""
+
 _UNSAID: Final[Mapping[str, str]] = {
     "allowed": "allowed",
-    "free_at": "tomorrow",
     "permissions": "post here",
     "filename": "One of the files",
     "format": "another format",
@@ -120,7 +128,8 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None = None) -
     """What happened and what to do next. File names are escaped and shortened here."""
     said = dict(_UNSAID)
     said.update({name: _said(name, value) for name, value in (parameters or {}).items()})
-    return _SENTENCES[reason].format_map(said)
+    sentence = _SENTENCES[reason] if "free_at" in said else _MORE_THAN_A_DAY.get(reason, _SENTENCES[reason])
+    return sentence.format_map(said)
 
 
 def explain_to_operator(reason: Reason) -> str:
@@ -129,9 +138,13 @@ def explain_to_operator(reason: Reason) -> str:
 
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
-    """The last stop for an error: the person is told, only they see it, and a defect is logged. Never raises."""
+    """
+    The last stop for an error: the person is told, only they see it, and a defect is logged. Never raises.
+
+    A defect behind the answer is logged alone: what was asked is stored, and "try again" would have it paid twice.
+    """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    sentence = _sentence(cause)
+    sentence = _sentence(cause, answered=interaction.response.is_done())
     if sentence is None:
         return
     try:
@@ -142,8 +155,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         log.exception("an error could not be told")
 
 
-def _sentence(cause: Exception) -> str | None:
-    """None where nothing needs to be said: what was asked is stored, and goes on without this answer."""
+def _sentence(cause: Exception, *, answered: bool) -> str | None:
+    """None where nothing needs to be said: what was asked is stored, and goes on without this answer. That holds for
+    whatever Discord refuses, as it is asked for nothing before."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters)
@@ -155,13 +169,16 @@ def _sentence(cause: Exception) -> str | None:
         case discord.HTTPException(status=status) if status >= 500:
             log.warning("an answer did not reach Discord", status=status)
             return None
+        case discord.HTTPException():
+            log.error("Discord refuses an answer", exc_info=cause)
+            return None
         case aiohttp.ClientError() | TimeoutError():
             log.warning("an answer did not reach Discord", error=type(cause).__name__)
             return None
         case _:
             number = secrets.token_hex(3)
             log.error("defect", number=number, exc_info=cause)
-            return explain(Reason.DEFECT, {"number": number})
+            return None if answered else explain(Reason.DEFECT, {"number": number})
 
 
 async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

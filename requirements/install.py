@@ -20,7 +20,7 @@ OLDEST = (3, 11)
 
 def main(name):
     lock = ROOT / "requirements" / (name + ".txt")
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest() + " %d.%d" % sys.version_info[:2]
     stamp = ENVIRONMENT / (name + ".stamp")
     if is_ready(stamp, wanted):
         return
@@ -33,7 +33,7 @@ def main(name):
 
 
 def is_ready(stamp, wanted):
-    """The lock's very content was installed, and the environment's Python still starts."""
+    """The lock's very content was installed, for this Python, and the environment's own still starts."""
     if not stamp.is_file() or stamp.read_text() != wanted:
         return False
     return runs("-c", "")
@@ -74,8 +74,10 @@ def taking_turns():
 
 
 def create():
-    """Anew also where somebody stopped it half way, before there was a pip."""
-    if runs("-m", "pip", "--version"):
+    """Anew also where somebody stopped it half way, before there was a pip, and for another Python."""
+    if runs("-m", "pip", "--version") and runs(
+        "-c", "import sys; sys.exit(sys.version_info[:2] != %r)" % (sys.version_info[:2],)
+    ):
         return
     print("Making .venv")
     shutil.rmtree(str(ENVIRONMENT), ignore_errors=True)
@@ -97,4 +99,7 @@ def run(*command):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(130)

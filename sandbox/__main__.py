@@ -21,7 +21,7 @@ from bot.logs import configure_logs
 from sandbox import magic
 from sandbox.kie import Emulator
 from sandbox.magic import Magic
-from sandbox.world import Attachments, keep_fresh, name_bot, open_page
+from sandbox.world import Attachments, keep_fresh, name_bot, open_page, spare_refusals
 
 KEY: Final = SecretStr("sandbox")
 CARD_SECONDS: Final = 3.0
@@ -61,6 +61,7 @@ async def run(given: argparse.Namespace) -> None:
         env = await stack.enter_async_context(simcord.run(atelier.client, shard_count=1, check_errors=False))
         await atelier.client.publish_commands(atelier.tasks)
         await name_bot(atelier.client)
+        spare_refusals(atelier.client)
         preview = await stack.enter_async_context(open_page(env, direct=given.dm, port=given.port))
         print(_greeting(preview.url, given), flush=True)
         if given.open:
@@ -105,7 +106,8 @@ def _greeting(url: str, given: argparse.Namespace) -> str:
         "In the field at the bottom type /imagine, press Enter, and say what you want to see.\n"
         'Behind "more" are pictures to attach and other options. Then press Send, and wait for 8 to 20 seconds.\n\n'
         f"Words in the prompt make things go wrong: {words}\n"
-        "All of them: python -m sandbox --help\n\n"
+        "All of them: make sandbox ARGS=--help\n"
+        'If the page says "Action was not completed", news came in between: do it again.\n\n'
         f"Ctrl-C stops everything; {kept}."
     )
 

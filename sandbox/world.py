@@ -9,12 +9,14 @@ from typing import Final
 
 import discord
 import structlog
+from discord import app_commands
 from simcord import Env, HttpLogEntry, SetupError
 from simcord.preview import Preview
 
 from bot.client import Atelier
 from bot.errors import BadReference, Reason, Unavailable
 from bot.pictures import MAX_BYTES
+from bot.replies import answer_error
 from storage.models import Reference
 
 LOOK_SECONDS: Final = 0.5
@@ -58,6 +60,14 @@ def open_page(env: Env, *, direct: bool, port: int) -> Preview:
     return env.preview(channel, viewers=members, layout="channel", port=port)
 
 
+def spare_refusals(client: Atelier) -> None:
+    """simcord takes all that reaches the tree's error handler for a crash, and its page says so; a refusal is none."""
+
+    @client.tree.error
+    async def on_error(interaction: discord.Interaction[Atelier], error: app_commands.AppCommandError) -> None:
+        await answer_error(interaction, error)
+
+
 async def name_bot(client: Atelier) -> None:
     """Its people know it by its own name."""
     if client.user is not None:
@@ -69,6 +79,8 @@ async def keep_fresh(env: Env, preview: Preview) -> None:
     seen, refreshed_at = len(env.http_requests), 0.0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
+        if any(entry.path.endswith("/callback") for entry in env.http_requests[seen:]):
+            refreshed_at = time.monotonic()  # somebody is at the page: what follows at once waits a little
         news = [entry for entry in env.http_requests[seen:] if _changes_messages(entry)]
         if any(_is_outcome(entry) for entry in news):
             await asyncio.sleep(OUTCOME_SECONDS)

@@ -3,7 +3,8 @@ Opening the database, and the two kinds of transaction.
 
 SQLite: WAL, `synchronous=FULL`, foreign keys on; a write begins with BEGIN IMMEDIATE, one at a time; the process that
 opens a file to write holds an OS lock beside it, which the system lets go of when the process dies, however it dies.
-PostgreSQL: any number of processes; what must not run side by side takes `serialize`.
+PostgreSQL: any number of processes; what must not run side by side takes `serialize`. Errors never carry a statement's
+parameters: prompts and tokens are among them.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ async def _check_foreign_keys(connection: AsyncConnection) -> None:
 def _open_sqlite(url: URL, exclusive: bool) -> AsyncEngine:
     if not exclusive:
         url = _read_only(url)
-    engine = create_async_engine(url, connect_args=_SQLITE)
+    engine = create_async_engine(url, connect_args=_SQLITE, hide_parameters=True)
     if exclusive:
         event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -144,13 +145,20 @@ def _open_sqlite(url: URL, exclusive: bool) -> AsyncEngine:
 
 def _open_server(url: URL, exclusive: bool) -> AsyncEngine:
     settings = {} if exclusive else {"default_transaction_read_only": "on"}
-    return create_async_engine(url, connect_args={"server_settings": settings}, pool_pre_ping=True)
+    return create_async_engine(
+        url, connect_args={"server_settings": settings}, pool_pre_ping=True, hide_parameters=True
+    )
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """A file that is no database is found out here; its connection would keep a thread."""
     cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
+    try:
+        for pragma in PRAGMAS:
+            cursor.execute(pragma)
+    except Exception:
+        connection.close()
+        raise
     cursor.close()
 
 
@@ -179,6 +187,8 @@ def _lock_path(path: Path) -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_lock_path(path), timeout=0, fallback_to_soft=False)
     try:

@@ -249,7 +249,7 @@ class OutcomePart:
     nonce: str
     route: Route
     attempted_at: int | None = None
-    """When it was first sent by this route; None if it never was."""
+    """When it was first sent, by whatever route; None if it never was."""
     message_id: int | None = None
     message_channel_id: int | None = None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,16 @@ class OutcomeStore:
         statement = sa.select(references).where(references.c.task_id == task_id).order_by(references.c.position)
         async with self._database.read() as connection:
             return values(Reference, await connection.execute(statement))
+
+    async def references_of(self, task_ids: Sequence[str]) -> Mapping[str, tuple[Reference, ...]]:
+        """By task; a task without any is not in it."""
+        statement = sa.select(references).where(references.c.task_id.in_(task_ids))
+        async with self._database.read() as connection:
+            found = values(Reference, await connection.execute(statement.order_by(references.c.position)))
+        by_task = defaultdict[str, tuple[Reference, ...]](tuple)
+        for reference in found:
+            by_task[reference.task_id] += (reference,)
+        return by_task
 
     async def pictures(self, task_id: str) -> tuple[Picture, ...]:
         statement = sa.select(pictures).where(pictures.c.task_id == task_id).order_by(pictures.c.position)
@@ -98,8 +109,8 @@ class OutcomeStore:
         return await self._change_part(part, {"attempted_at": sa.func.coalesce(outcome_parts.c.attempted_at, now)})
 
     async def reroute_part(self, part: OutcomePart, route: Route) -> OutcomePart:
-        """By another route; attempted_at starts over."""
-        return await self._change_part(part, {"route": route, "attempted_at": None})
+        """By another route. It stays uncertain: the way it was tried before may have worked after all."""
+        return await self._change_part(part, {"route": route})
 
     async def part_posted(self, part: OutcomePart, *, channel_id: int, message_id: int) -> OutcomePart:
         return await self._change_part(part, {"message_channel_id": channel_id, "message_id": message_id})

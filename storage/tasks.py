@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import turns
 from storage.limits import LimitReached, check_limits
 from storage.models import (
+    OPEN_STATES,
     Changes,
     CreateLimits,
     Limits,
@@ -39,12 +40,12 @@ class TaskStore(OutcomeStore):
         """
         Store a task as `queued`, due now, with its references and first event; (task, True).
 
-        The same interaction_id again returns (first task, False) and stores nothing, whatever the limits. Raises
-        LimitReached. Limits and insert happen under one lock.
+        The same interaction_id again returns (first task, False) and stores nothing, whatever the limits; so does
+        asking the same task again while that is open. Raises LimitReached. Limits and insert happen under one lock.
         """
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
-            again = sa.select(tasks).where(tasks.c.interaction_id == new.interaction_id)
+            again = sa.select(tasks).where(_same(new)).order_by(tasks.c.created_at)
             if found := values(Task, await connection.execute(again)):
                 return found[0], False
             if limits.pictures_per_day:
@@ -175,12 +176,12 @@ class TaskStore(OutcomeStore):
             return (await connection.execute(turns.next_due(now))).scalar_one()
 
     # -- questions -----------------------------------------------------------------------------------------------
-    async def queue(self) -> tuple[Task, ...]:
+    async def queue(self, *, limit: int = 1000) -> tuple[Task, ...]:
         """The prepared tasks that wait for a create, in the order of `begin_create`'s turns while nothing else happens.
         Those put off (due later) count too."""
-        return await self._tasks(turns.queue())
+        return await self._tasks(turns.queue().limit(limit))
 
-    async def generating(self, *, limit: int = 200) -> tuple[Task, ...]:
+    async def generating(self, *, limit: int) -> tuple[Task, ...]:
         """Tasks that are `generating` and not overdue, oldest first."""
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
         return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
@@ -223,6 +224,14 @@ class TaskStore(OutcomeStore):
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
+
+
+def _same(new: NewTask) -> sa.ColumnElement[bool]:
+    """What is stored already: this interaction, or an open task that asks the same one again (two quick clicks)."""
+    if new.again_of is None:
+        return tasks.c.interaction_id == new.interaction_id
+    still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES))
+    return sa.or_(tasks.c.interaction_id == new.interaction_id, still_open)
 
 
 async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import io
 import itertools
@@ -39,14 +40,26 @@ class Crash(BaseException):
 
 @dataclass
 class Deaths:
-    """Kills the process at the n-th call through a wrapped part, before or after the call has its effect."""
+    """Kills the process at the n-th call through a wrapped part, before or after the call has its effect.
+
+    With `fails` the call raises a common error instead, and the process lives on.
+    """
 
     calls: int = 0
     at: int | None = None
     after: bool = False
+    fails: bool = False
 
-    def arm(self, at: int, *, after: bool) -> None:
-        self.calls, self.at, self.after = 0, at, after
+    def arm(self, at: int, *, after: bool, fails: bool = False) -> None:
+        self.calls, self.at, self.after, self.fails = 0, at, after, fails
+
+    def counted(self) -> bool:
+        """Whether this is the call."""
+        self.calls += 1
+        return self.calls - 1 == self.at
+
+    def strike(self, name: str) -> BaseException:
+        return OSError(f"{name} failed") if self.fails else Crash(name)
 
     def disarm(self) -> None:
         self.at = None
@@ -66,14 +79,12 @@ class _Mortal:
             return value
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            deaths = self._deaths
-            dies = deaths.calls == deaths.at
-            deaths.calls += 1
-            if dies and not deaths.after:
-                raise Crash(name)
+            dies = self._deaths.counted()
+            if dies and not self._deaths.after:
+                raise self._deaths.strike(name)
             answer = await value(*args, **kwargs)
             if dies:
-                raise Crash(name)
+                raise self._deaths.strike(name)
             return answer
 
         return call
@@ -187,11 +198,11 @@ class StandInDiscord:
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
+        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
+        if uncertain and (found := self._find(message)):
+            return Posted(channel_id=1, message_id=found)
         if part.route in self.closed_routes:
             raise RouteClosed(part.route.value)
-        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
-        if uncertain and message in self.messages:
-            return Posted(channel_id=1, message_id=self.messages.index(message) + 1)
         for picture in outcome.pictures:
             if self.copies and picture.key:
                 await self.copies.get(picture.key)
@@ -201,12 +212,19 @@ class StandInDiscord:
             raise Unavailable("no answer")
         return Posted(channel_id=1, message_id=len(self.messages))
 
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
+    def _find(self, wanted: Message) -> int | None:
+        """Wherever it went."""
+        for number, message in enumerate(self.messages, start=1):
+            if replace(message, route=wanted.route) == wanted:
+                return number
+        return None
+
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         match part.route:
             case Route.CHANNEL:
-                return replace(part, route=Route.ORIGINAL)
+                return Route.ORIGINAL
             case Route.ORIGINAL:
-                return replace(part, route=Route.DIRECT)
+                return Route.DIRECT
             case Route.DIRECT:
                 return None
 
@@ -227,7 +245,7 @@ class World:
     tasks: TaskStore
     copies: PictureStore
     policy: Policy
-    attachments: dict[str, bytes | Exception]
+    attachments: dict[str, bytes | Exception | asyncio.Event]
     engine: Engine
     wrap: Callable[[Any], Any] = lambda part: part
     _interactions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -251,11 +269,16 @@ class World:
 
     async def _fetch(self, reference: Reference) -> bytes:
         answer = self.attachments[reference.filename]
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            return png()
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def attach(self, filename: str, data: bytes | Exception, kind: ReferenceKind = ReferenceKind.IMAGE) -> NewReference:
+    def attach(
+        self, filename: str, data: bytes | Exception | asyncio.Event, kind: ReferenceKind = ReferenceKind.IMAGE
+    ) -> NewReference:
         self.attachments[filename] = data
         return NewReference(kind=kind, url=f"https://cdn.discordapp.com/a/{filename}", filename=filename)
 

@@ -46,6 +46,10 @@ ONLY_IN: Final = {
     "dotenv": ("bot.config",),
     "pydantic_settings": ("bot.config",),
     "simcord": (),
+    "sqlite3": ("storage",),
+    "urllib.request": (),
+    "http": (),
+    "requests": (),
 }
 """Where a library may be imported, the sandbox aside."""
 

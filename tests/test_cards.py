@@ -76,7 +76,8 @@ async def test_a_card_says_in_words_where_it_stands(phase: CardPhase, said: str)
 
 def test_a_card_is_edited_for_what_can_be_seen_only() -> None:
     card = Card(task=a_task(), phase=CardPhase.GENERATING, progress=0.31, remaining_seconds=50)
-    assert card_key(card) == card_key(replace(card, progress=0.39, remaining_seconds=40))
+    assert card_key(card) == card_key(replace(card, progress=0.39, remaining_seconds=48))
+    assert card_key(card) != card_key(replace(card, remaining_seconds=40)), "the words for it are others"
     assert card_key(card) != card_key(replace(card, progress=0.40))
     assert card_key(card, steps=2) == card_key(replace(card, progress=0.49), steps=2)
 
@@ -178,6 +179,31 @@ async def test_a_click_that_comes_too_late_is_told_so(world: World) -> None:
     assert "no longer be cancelled" in world.refusal(refused)
 
 
+async def test_a_cancel_whose_answer_discord_lost_is_shown_all_the_same(world: World) -> None:
+    await world.ask("a red door", image=PHOTO)
+    await world.work(5)
+    (card,) = world.channel.history()
+    assert len(card.attachments) == 1
+    edits = len(world.requests("PATCH", str(card.id)))
+    world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    await world.alice.click(card, label="Cancel")
+    world.acknowledged = world.env.error_cursor
+    await world.work(30)
+    (card,) = world.channel.history()
+    assert texts(card).startswith("### Cancelled")
+    assert (button_ids(card), card.attachments) == ([], [])
+    assert len(world.requests("PATCH", str(card.id))) == edits + 1
+
+
+async def test_a_cancelled_card_that_is_out_of_reach_is_not_tried_for_ever(world: World) -> None:
+    asked = await world.ask("a red door")
+    assert asked.response is not None
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=403, code=50001, times=None)
+    await world.alice.click(asked.response, label="Cancel")
+    await world.work(1200, every=60)
+    assert len(world.requests("PATCH", str(asked.response.id))) == 1
+
+
 async def test_nobody_is_pinged_by_a_prompt(world: World) -> None:
     prompt = f"@everyone <@{world.bob.id}> <@&{world.guild.default_role.id}>"
     asked = await world.ask(prompt)
@@ -222,12 +248,64 @@ async def test_a_card_that_was_deleted_is_posted_anew_once(world: World) -> None
             assert len(world.channel.history()) == left
 
 
-async def test_a_card_that_may_not_be_edited_is_left_alone(world: World) -> None:
+async def test_a_card_that_was_deleted_while_discord_fails_is_posted_anew_later(world: World) -> None:
     world.api.seconds = 1000
-    world.env.inject_error("PATCH", "/channels/*/messages/*", status=403, code=50013, times=None)
     await world.ask("a red door")
-    await world.work(40)
+    await world.work(10)
+    deleted = (await world.only_task()).card_message_id or 0
+    with world.env.time_context():
+        await world.client.get_partial_messageable(world.channel.id).get_partial_message(deleted).delete()
+    world.env.inject_error("POST", "/channels/*/messages", status=503)
+    await world.work(400)
+    (card,) = world.channel.history()
+    assert (await world.only_task()).card_message_id == card.id != deleted
+
+
+async def test_a_card_that_may_not_be_edited_is_left_alone_for_some_minutes(world: World) -> None:
+    world.api.seconds = 1000
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=403, code=50013)
+    await world.ask("a red door")
+    await world.work(200)
     assert len(world.requests("PATCH", str((await world.only_task()).card_message_id))) == 1
+    assert "Getting ready" in texts(world.channel.history()[0])
+    await world.work(200)
+    assert "Making your picture" in texts(world.channel.history()[0])
+
+
+async def lose_first_answer(world: World) -> None:
+    """The asker sees nothing; a fresh card takes the answer's place."""
+    world.api.seconds = 1000
+    world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    await world.ask("a red door")
+    world.acknowledged = world.env.error_cursor
+    await world.work(20)
+
+
+async def test_a_fresh_card_whose_answer_was_lost_is_not_posted_twice(world: World) -> None:
+    await lose_first_answer(world)
+    task = await world.only_task()
+    await world.tasks.set_card(task.id, None)  # as it is while nobody knows whether it was posted
+    await world.restart()
+    await world.work(60)
+    (card,) = world.channel.history()
+    assert (await world.only_task()).card_message_id == card.id
+
+
+async def test_discord_is_told_which_fresh_card_is_the_same(world: World) -> None:
+    await lose_first_answer(world)
+    task = await world.only_task()
+    posts = [f"/channels/{world.channel.id}/messages"]
+    (sent,) = [one.json for one in world.requests("POST", posts[0])]
+    assert (sent["nonce"], sent["enforce_nonce"]) == (f"card-{task.id}", True)
+
+
+async def test_a_fresh_card_that_was_never_written_down_goes_with_the_outcome(world: World) -> None:
+    await lose_first_answer(world)
+    task = await world.only_task()
+    await world.tasks.set_card(task.id, None)
+    with world.env.time_context():
+        await world.delivery.remove_card(task)
+    assert world.channel.history() == []
 
 
 async def test_cards_are_kept_up_to_date_beside_everything_else(world: World) -> None:

@@ -194,15 +194,37 @@ async def test_a_database_in_use_is_one_line_and_78(tmp_path: Path, capsys: pyte
     assert "in use" in line
 
 
-async def test_a_database_that_is_no_place_for_files_is_one_line_and_78(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("DATABASE_URL", "sqlite:///{}/file/below/a.db"),
+        ("DATABASE_URL", "sqlite:///{}"),
+        ("DATABASE_URL", "sqlite:///{}/file"),
+        ("DATABASE_URL", "postgresql://somebody:secret@127.0.0.1:port/atelier"),
+        ("PICTURES_URL", "{}/file"),
+        ("PICTURES_URL", "az://bucket"),
+    ],
+)
+async def test_a_place_that_cannot_be_used_is_one_line_and_78(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, value: str
 ) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/file/below/a.db")
-    assert await command("--env-file", str(tmp_path / ".env"), "migrate") == 78
+    (tmp_path / "file").write_text("neither a database nor a folder, and long enough to be looked into " * 20)
+    for name, given in [("DATABASE_URL", f"sqlite:///{tmp_path}/a.db"), (setting, value.format(tmp_path))]:
+        monkeypatch.setenv(name, given)
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    monkeypatch.setenv("KIE_API_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
+    assert await command("sync") == 78
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "DATABASE_URL" in line
+    assert setting in line
+    assert "secret" not in line
+
+
+async def test_a_named_file_of_settings_must_be_there(tmp_path: Path) -> None:
+    code, _, said = await python_bot(tmp_path, "--env-file", "another.env", "migrate")
+    assert code == 2
+    assert "there is no file another.env" in said
 
 
 @pytest.mark.parametrize("name", ["run", "sync"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from bot.engine.ports import Card, CardPhase, Outcome
 from bot.errors import Reason, RouteClosed, Unavailable
 from bot.ui.outcomes import part_id
-from storage.models import Route, TaskState
+from storage.models import OutcomePart, Route, TaskState
 from tests.world import (
     PHOTO,
     World,
@@ -91,6 +92,18 @@ async def test_a_restart_between_post_and_record_tells_once(world: World) -> Non
 # Fall-backs
 
 
+async def as_answer(world: World, outcome: Outcome) -> OutcomePart:
+    """The part, about to be posted in the card's place."""
+    (part,) = await world.tasks.parts(outcome.task.id)
+    return await world.tasks.attempt_part(await world.tasks.reroute_part(part, Route.ORIGINAL), now=world.clock())
+
+
+async def show(world: World, phase: CardPhase) -> None:
+    task = await world.only_task()
+    references = await world.tasks.references(task.id)
+    await world.delivery.show(Card(task=task, phase=phase, references=references, progress=0.8))
+
+
 @pytest.mark.parametrize("code", [50001, 50013, 10003])
 async def test_where_the_channel_is_closed_the_card_becomes_the_outcome(world: World, code: int) -> None:
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=code, times=None)
@@ -130,6 +143,23 @@ async def test_an_uncertain_direct_message_is_found_there(world: World) -> None:
     assert len(world.alice.user.dm_channel.history()) == 1
 
 
+async def test_what_arrived_in_the_channel_after_all_is_not_told_by_another_route(world: World) -> None:
+    outcome = await settled(world)
+    (part,) = await world.tasks.parts(outcome.task.id)
+    first = await world.post(outcome, part)
+    for route in (Route.ORIGINAL, Route.DIRECT):
+        assert await world.post(outcome, replace(part, route=route), uncertain=True) == first
+    assert world.requests("PATCH", "@original") == []
+
+
+async def test_a_channel_that_shows_nothing_any_more_keeps_nobody_from_being_told(world: World) -> None:
+    outcome = await settled(world)
+    (part,) = await world.tasks.parts(outcome.task.id)
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages", status=403, code=50001, times=None)
+    await world.post(outcome, replace(part, route=Route.DIRECT), uncertain=True)
+    assert len(world.alice.user.dm_channel.history()) == 1
+
+
 async def test_closed_direct_messages_are_the_end_of_the_routes(world: World) -> None:
     outcome = await settled(world)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)
@@ -155,8 +185,7 @@ async def test_the_routes_come_in_their_order(
     outcome = Outcome(task=a_task(), references=(), pictures=tuple(a_picture(n, key="k") for n in range(pictures)))
     part = a_part(route=route, pictures=(0,), attempted_at=5)
     following = world.delivery.next_route(outcome, part, now=int(minutes * 60_000))
-    assert following is not None
-    assert (following.route, following.attempted_at) == (expected, None)
+    assert following is expected
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, 0), (429, 20028), (401, 0), (400, 50035)])
@@ -199,6 +228,73 @@ async def test_an_archived_thread_is_opened_again(world: World) -> None:
 
 
 # Cards and results beside each other
+
+
+async def test_a_card_that_has_become_the_outcome_is_not_made_a_card_again(world: World) -> None:
+    outcome = await settled(world)
+    await world.post(outcome, await as_answer(world, outcome))
+    with world.env.time_context():
+        await show(world, CardPhase.GENERATING)
+        await world.delivery.step()
+    (message,) = world.channel.history()
+    assert texts(message).startswith("### Your picture is ready")
+
+
+async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_the_outcome(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, times=None)
+    await world.ask("a red door")
+    await world.work(60)
+    (message,) = world.channel.history()
+    with world.env.time_context():
+        await world.engine.card_posted((await world.only_task()).id, message.id)
+    assert [one.id for one in world.channel.history()] == [message.id]
+    assert (await world.only_task()).card_message_id is None
+
+
+async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(world: World) -> None:
+    await world.ask("a red door", image=PHOTO)
+    with world.env.time_context():
+        await world.engine.step()  # looks at what is attached
+    task = await world.only_task()
+    outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="k", task_id=task.id),))
+    looked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def get(key: str) -> bytes:
+        if key.startswith("references/"):
+            looked.set()
+            await go_on.wait()
+        return png()
+
+    world.copies.get = get  # type: ignore[method-assign]  # holds an edit up
+    with world.env.time_context():
+        await show(world, CardPhase.GENERATING)
+        editing = asyncio.create_task(world.delivery.step())
+        async with asyncio.timeout(5):
+            await looked.wait()
+        part = a_part(task_id=task.id, route=Route.ORIGINAL, pictures=(0,))
+        posting = asyncio.create_task(world.delivery.post(outcome, part, uncertain=False))
+        await asyncio.wait({posting}, timeout=0.2)
+        go_on.set()
+        await asyncio.gather(editing, posting)
+    (message,) = world.channel.history()
+    assert texts(message).startswith("### Your picture is ready")
+
+
+async def test_a_card_whose_deletion_was_not_answered_does_not_come_back(world: World) -> None:
+    await world.ask("a red door")
+    world.env.inject_error("DELETE", "/channels/*/messages/*", status=503)
+    await world.work(5)
+    card = await world.only_task()
+    with world.env.time_context():
+        while not any(part.message_id for part in await world.tasks.parts(card.id)):
+            world.clock.turn(5)
+            await world.engine.step()
+        assert (await world.only_task()).state is TaskState.SETTLED
+        channel = world.client.get_partial_messageable(world.channel.id)
+        await channel.get_partial_message(card.card_message_id or 0).delete()  # as the unanswered request did
+        await world.delivery.step()
+    (message,) = world.channel.history()
+    assert texts(message).startswith("### Your picture is ready")
 
 
 async def test_a_result_goes_before_a_card_in_the_same_channel(world: World) -> None:

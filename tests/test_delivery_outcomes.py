@@ -20,6 +20,7 @@ from bot.errors import Reason
 from bot.markup import units
 from bot.ui.outcomes import AGAIN_REASONS, Shown, failure_view, pictures_view
 from storage.models import Route
+from storage.pictures import MissingCopy
 from tests.world import (
     World,
     a_part,
@@ -110,12 +111,33 @@ async def test_a_picture_that_could_not_be_kept_is_told_as_a_link() -> None:
     assert "[Picture 2](<https://results.test/2.png>)" in said
 
 
-async def test_a_copy_that_is_gone_is_told_as_a_link(world: World) -> None:
+async def test_a_copy_that_was_spoilt_is_told_as_a_link_and_once(world: World) -> None:
     outcome = await settled(world)
     assert outcome.pictures[0].key is not None
-    await world.copies.delete(outcome.pictures[0].key)
+    await world.copies.put(outcome.pictures[0].key, b"spoilt")
     await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
-    assert "[Picture 1](<https://results.test/" in texts(world.channel.history()[-1])
+    assert texts(world.channel.history()[-1]).count("[Picture 1](<https://results.test/") == 1
+
+
+async def test_a_picture_that_is_lost_after_it_was_planned_is_told_as_a_link_once(world: World) -> None:
+    outcome = await settled(world)
+    lost = replace(outcome, pictures=(replace(outcome.pictures[0], key=None, unfetchable=True),))
+    await world.post(lost, a_part(task_id=outcome.task.id, pictures=(0,)))
+    assert texts(world.channel.history()[-1]).count("[Picture 1](<https://results.test/") == 1
+
+
+async def test_a_copy_that_is_gone_is_for_the_engine_to_fetch_anew(world: World) -> None:
+    outcome = await settled(world)
+    (picture,) = outcome.pictures
+    assert picture.key is not None
+    await world.copies.delete(picture.key)
+    with pytest.raises(MissingCopy):
+        await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
+    with pytest.raises(MissingCopy):
+        await world.delivery.plan(replace(outcome, pictures=(replace(picture, bytes=None),)))
+    await world.work(120)
+    (message,) = world.channel.history()
+    assert [one.filename for one in message.attachments] == [f"atelier-{outcome.task.id}-1.png"]
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.MISSING_PERMISSIONS])

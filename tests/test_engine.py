@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from bot.engine.ports import CardPhase, Record, RecordStatus
+from bot.engine.retention import Retention
 from bot.errors import (
     AccountRefused,
     LimitReached,
@@ -25,8 +27,9 @@ from bot.errors import (
     Unconfirmed,
     Unreachable,
 )
-from storage.models import Limits, Origin, ReferenceKind, Route, TaskState
-from tests.engine_world import NO_LIMITS, World, open_world, png
+from storage.models import Limits, Origin, Reference, ReferenceKind, Route, Task, TaskState
+from tests.engine_world import NO_LIMITS, Deaths, World, open_world, png
+from tests.waiting import eventually
 
 DAY = 24 * 3600.0
 
@@ -75,6 +78,34 @@ async def test_a_link_that_the_api_cannot_fetch_is_tried_once_more_by_upload(wor
     assert [request.files[0].split("/")[2] for request in world.api.taken] == ["cdn.discordapp.com", "uploads.test"]
     assert (await world.now(task)).reason is None
     assert len(world.discord.messages) == 1
+
+
+async def test_words_alone_are_never_created_again_for_a_picture_that_cannot_be_fetched(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)] * 3
+    task = await world.ask("words only")
+    await world.work(120)
+    assert (await world.now(task)).reason == Reason.API_REFERENCE_UNFETCHABLE
+    assert len(world.api.taken) == 1
+
+
+async def test_an_upload_that_is_refused_for_good_is_told_at_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, always_upload=True) as world:
+        world.api.next_upload = [Refused(433, "quota", Reason.ACCOUNT_QUOTA)]
+        task = await world.ask(references=(world.attach("a.png", png()),))
+        await world.work(3)
+        assert (await world.now(task)).reason == Reason.ACCOUNT_QUOTA
+
+
+async def test_words_do_not_wait_behind_slow_attachments(world: World) -> None:
+    never = asyncio.Event()
+    for number in range(10):
+        await world.ask(f"slow {number}", references=(world.attach("a.png", never),))
+    words = await world.ask("words")
+    running = asyncio.create_task(world.engine.run())
+    await eventually(lambda: _is_prepared(world, words))
+    never.set()
+    world.engine.stop()
+    await running
 
 
 async def test_an_upload_that_cannot_be_fetched_either_is_told(world: World) -> None:
@@ -258,6 +289,41 @@ async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_
     assert (await world.now(second)).reason is None
 
 
+async def test_a_probe_costs_one_task_and_not_the_whole_queue(world: World) -> None:
+    world.api.balance = 0.0
+    refused = AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)
+    world.api.next_create = [refused]
+    await world.ask("first")
+    await world.work(10)
+    waiting = [await world.ask(f"{number}", asker_id=10 + number) for number in range(5)]
+    world.api.next_create = [refused]
+    await world.work(11 * 60, every=20)
+    assert [(await world.now(task)).reason for task in waiting].count(Reason.ACCOUNT_CREDIT) == 1
+    await world.work(15 * 60, every=20)
+    assert {(await world.now(task)).state for task in waiting} == {TaskState.CLOSED}
+    assert len(world.api.taken) == 4
+
+
+async def test_the_account_is_looked_after_beside_the_work(world: World) -> None:
+    world.api.balance = 1.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    await world.ask("first")
+    await world.work(3)
+    hanging = asyncio.Event()
+
+    async def balance() -> float:
+        await hanging.wait()
+        return 1.0
+
+    world.api.credits = balance  # type: ignore[method-assign]  # an image API that does not answer
+    world.clock.turn(120)
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask("second")
+    await eventually(lambda: _is_prepared(world, task))
+    world.engine.stop()
+    await running
+
+
 async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(tmp_path: Path) -> None:
     async with open_world(tmp_path, probe_account_after=timedelta(minutes=5)) as world:
         world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
@@ -285,10 +351,21 @@ async def test_a_record_that_is_not_there_yet_is_waited_for(world: World) -> Non
     assert (await world.now(task)).reason is None
 
 
-async def test_a_task_that_the_api_never_knew_is_lost(world: World) -> None:
-    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 200
+async def test_a_paid_task_that_the_api_does_not_know_for_a_while_is_not_given_up(world: World) -> None:
+    world.api.seconds = 20 * 60
     task = await world.ask()
-    await world.work(900, every=30)
+    await world.work(12 * 60, every=30)
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 3
+    await world.work(15 * 60, every=30)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_task_that_the_api_never_knew_is_overdue_and_after_a_day_lost(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 1000
+    task = await world.ask()
+    await world.work(1800, every=60)
+    assert (await world.now(task)).overdue_told_at is not None
+    await world.work(DAY + 7200, every=3600)
     assert (await world.now(task)).reason == Reason.LOST
 
 
@@ -364,6 +441,56 @@ async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -
     await world.work(300)
     assert (await world.tasks.pictures(task.id))[0].unfetchable
     assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_each_picture_has_its_own_tries(world: World) -> None:
+    fetch, failures = world.api.fetch, [Unavailable("503")]
+
+    async def fetched(url: str) -> bytes:
+        if url.endswith("/0.png"):
+            raise Unavailable("500")
+        if failures:
+            raise failures.pop()
+        return await fetch(url)
+
+    world.api.fetch = fetched  # type: ignore[method-assign]  # one picture broken for good, the other for a moment
+    task = await world.ask(variants=2)
+    await world.work(300)
+    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [False, True]
+
+
+async def test_a_result_that_is_refused_for_good_is_told_as_a_link_at_once(world: World) -> None:
+    world.api.next_fetch = [Refused(403, "not an allowed host")]
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert ended.closed_at is not None
+    assert ended.settled_at is not None
+    assert ended.closed_at - ended.settled_at < 5000
+
+
+async def test_a_card_is_taken_away_although_much_went_wrong_before(world: World) -> None:
+    world.api.next_create = [Throttled("429")] * 3 + [Refused(422, "no")]
+    remove, failures = world.discord.remove_card, [Unavailable("503")]
+
+    async def removed(task: Task) -> None:
+        if failures:
+            raise failures.pop()
+        await remove(task)
+
+    world.discord.remove_card = removed  # type: ignore[method-assign]  # Discord fails once
+    task = await world.ask()
+    await world.work(120)
+    assert world.discord.removed == [task.id]
+
+
+async def test_a_first_answer_that_comes_after_the_outcome_goes_at_once(world: World) -> None:
+    world.api.next_create = [Refused(422, "no")]
+    task = await world.ask()
+    await world.work(10)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    await world.engine.card_posted(task.id, 77)
+    assert world.discord.removed == [task.id, task.id]
 
 
 async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world: World) -> None:
@@ -444,6 +571,7 @@ async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: World) -
     with pytest.raises(NotYours):
         await world.engine.cancel(task.id, 8)
     cancelled = await world.engine.cancel(task.id, 7)
+    assert world.discord.shown[-1].phase is CardPhase.CANCELLED
     assert (cancelled.state, cancelled.charged) == (TaskState.CANCELLED, False)
     await world.work(120)
     assert world.api.taken == []
@@ -469,6 +597,28 @@ async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -
     assert len(world.api.taken) == 2
     with pytest.raises(NotYours):
         await world.engine.again(first.id, replace(_origin(world, 901), asker_id=8))
+
+
+async def test_two_quick_clicks_on_ask_again_are_one_task(world: World) -> None:
+    first = await world.ask()
+    await world.work(60)
+    clicks = [world.engine.again(first.id, _origin(world, number)) for number in (900, 901)]
+    answers = await asyncio.gather(*clicks, return_exceptions=True)
+    (refused,) = [answer for answer in answers if isinstance(answer, TooLate)]
+    assert refused.reason is Reason.ASKED_AGAIN_ALREADY
+    await world.work(60)
+    assert len(world.api.taken) == 2
+    await world.engine.again(first.id, _origin(world, 902))
+
+
+async def test_a_post_that_arrived_before_its_channel_closed_is_not_told_by_another_route(world: World) -> None:
+    world.discord.lose_answers = 1
+    await world.ask()
+    while not world.discord.messages:
+        await world.work(2)
+    world.discord.closed_routes = {Route.CHANNEL}
+    await world.work(60)
+    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
 
 
 async def test_asking_again_when_our_copies_are_gone_is_told(world: World) -> None:
@@ -501,6 +651,32 @@ async def test_at_most_twenty_creates_in_eleven_seconds(world: World) -> None:
         world.clock.turn(1)
     assert len(sent) == 50
     assert all(later - earlier >= 11_000 for earlier, later in zip(sent, sent[20:], strict=False))
+
+
+async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: World) -> None:
+    deaths = Deaths()
+    world.wrap = deaths.wrap
+    await world.restart()
+    task = await world.ask()
+    await world.engine.step()
+    references, failures = world.tasks.references, [OSError("the disk is busy")]
+
+    async def read(task_id: str) -> tuple[Reference, ...]:
+        if failures and (await world.now(task)).state is TaskState.SUBMITTING:
+            raise failures.pop()
+        return await references(task_id)
+
+    world.tasks.references = read  # type: ignore[method-assign]  # a database that fails once
+    await world.work(90)
+    assert failures == []
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_error_of_the_database_holds_no_prompt_and_no_token(world: World) -> None:
+    with pytest.raises(IntegrityError) as failed:
+        await world.ask("a private wish", interaction_token="secret", upload_limit=None)
+    assert "secret" not in str(failed.value)
+    assert "private" not in str(failed.value)
 
 
 async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: World) -> None:
@@ -547,9 +723,24 @@ async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: Worl
     assert (await world.now(task)).state is TaskState.GENERATING
 
 
-async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
-    from bot.engine.retention import Retention
+async def test_a_copy_that_cannot_be_removed_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    delete = world.copies.delete
 
+    async def deleted(key: str) -> None:
+        if key.startswith("references/"):
+            raise PermissionError(key)
+        await delete(key)
+
+    monkeypatch.setattr(world.copies, "delete", deleted)
+    sweep = Retention(tasks=world.tasks, pictures=world.copies, keep=timedelta(days=1), clock=world.clock)
+    world.clock.turn(2 * DAY)
+    assert await sweep.sweep() == 1
+    assert (await world.tasks.references(first.id))[0].key is not None
+
+
+async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         task = await world.ask(references=(world.attach("a.png", png()),))
         await world.work(60)
@@ -560,6 +751,10 @@ async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
         assert await sweep.sweep() == 2
         assert await world.copies.used_bytes() == 0
         assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def _is_prepared(world: World, task: Task) -> bool:
+    return (await world.now(task)).prepared_at is not None
 
 
 def _origin(world: World, interaction_id: int) -> Origin:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import discord
 import pytest
+from simcord.components import walk_components
 
-from bot.errors import Reason, Refused
+from bot.errors import Reason, Refused, TooLate
 from storage.models import Limits, ReferenceKind, TaskState
 from tests.world import PHOTO, World, button_ids, new_client, open_world, png, texts
 
@@ -155,6 +156,18 @@ async def test_other_servers_and_direct_messages_are_refused_where_servers_are_n
         assert "may not make pictures here" in world.refusal(direct)
 
 
+async def test_a_button_from_before_is_refused_where_servers_are_named(world: World) -> None:
+    world.api.next_create = [Refused(433, "quota", Reason.ACCOUNT_QUOTA)]
+    await world.ask("a red door")
+    await world.work()
+    (failure,) = world.channel.history()
+    world.client.allowed_guilds = frozenset({1})  # as after a restart with ALLOWED_GUILDS set
+    refused = await world.alice.click(failure, label="Ask again")
+    assert "may not make pictures here" in world.refusal(refused)
+    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert button_ids(world.channel.history()[0]) != []
+
+
 @pytest.mark.parametrize(("status", "code"), [(404, 10062), (400, 40060), (502, 0)])
 async def test_an_answer_that_discord_lost_is_made_up_for_by_a_fresh_card(world: World, status: int, code: int) -> None:
     world.env.inject_error("POST", "/interactions/*/callback", status=status, code=code)
@@ -187,22 +200,45 @@ async def test_an_error_that_cannot_be_told_is_logged_and_ends_there(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.env.inject_error("POST", "/interactions/*/callback", status=400, code=50035, times=None)
-    asked = await world.ask()
+    asked = await world.ask(" ")
     world.acknowledged = world.env.error_cursor
     assert not asked.acknowledged
     assert "could not be told" in capsys.readouterr().out
 
 
-async def test_an_error_after_the_answer_is_told_behind_it(world: World) -> None:
+async def test_a_refusal_after_the_answer_is_told_behind_it(world: World) -> None:
+    async def late(task_id: str, message_id: int) -> None:
+        raise TooLate(Reason.TASK_UNKNOWN)
+
+    world.engine.card_posted = late  # type: ignore[method-assign]  # after the card was posted
+    asked = await world.ask()
+    world.acknowledged = world.env.error_cursor
+    (told,) = asked.followups
+    assert told.ephemeral
+    assert "I no longer know this request" in told.content
+
+
+async def test_a_defect_after_the_answer_is_only_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     async def broken(task_id: str, message_id: int) -> None:
         raise ZeroDivisionError
 
     world.engine.card_posted = broken  # type: ignore[method-assign]  # breaks after the card was posted
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
-    (told,) = asked.followups
-    assert told.ephemeral
-    assert "Something went wrong on my side" in told.content
+    assert asked.followups == []
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+async def test_an_answer_that_discord_refuses_does_not_invite_to_ask_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.env.inject_error("POST", "/interactions/*/callback", status=400, code=50035)
+    asked = await world.ask()
+    world.acknowledged = world.env.error_cursor
+    assert (asked.response, asked.followups) == (None, [])
+    assert "Discord refuses an answer" in capsys.readouterr().out
+    await world.work()
+    assert "Your picture is ready" in texts(world.channel.history()[-1])
 
 
 async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: World) -> None:
@@ -218,6 +254,29 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: W
     await world.work()
     assert "Your picture is ready" in texts(world.channel.history()[-1])
     assert [one.again_of for one in await world.tasks.of_user(world.alice.id)] == [task.id, None]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: World, *, lost: bool) -> None:
+    world.api.lose_answer = 1
+    prompt = "a red door and " * 200
+    await world.ask(prompt)
+    await world.work()
+    (failure,) = world.channel.history()
+    if lost:
+        world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    await world.alice.click(failure, label="Ask again (may cost a second time)")
+    world.acknowledged = world.env.error_cursor
+    pressed = world.channel.history()[0]
+    assert (pressed.id, button_ids(pressed)) == (failure.id, [])
+    assert texts(pressed) == texts(failure)
+    assert [one.filename for one in pressed.attachments] == ["prompt.txt"]
+    edited = world.requests("PATCH", str(failure.id))[-1].json
+    assert [part["file"]["url"] for part in walk_components(edited["components"]) if part["type"] == 13] == [
+        "attachment://prompt.txt"
+    ]
+    await world.work()
+    assert len(world.api.taken) == 2
 
 
 async def test_commands_are_published_only_when_they_changed(world: World) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.engine.ports import Record, RecordStatus
@@ -48,6 +48,31 @@ async def test_a_process_that_dies_at_any_call_leaves_one_outcome_and_no_second_
                 break
             points += 1
         assert points > 40
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_any_call_may_fail_once_and_the_process_mends_it_by_itself(tmp_path: Path, after: bool) -> None:
+    deaths = Deaths()
+    async with open_world(tmp_path) as world:
+        world.wrap = deaths.wrap
+        world.api.seconds = 2
+        world.discord.pictures_per_message = 1
+        await world.restart()
+        for point in range(45):
+            task = await world.ask(f"{point}", variants=2, references=(world.attach("a.png", png()),))
+            deaths.arm(point, after=after, fails=True)
+            await _until_closed(world, task)
+            await _assert_told_once(world, task)
+
+
+async def _until_closed(world: World, task: Task) -> None:
+    """As `Engine.run` does it: what fails while work is looked for is looked for again."""
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            await world.engine.step()
+        if (await world.now(task)).state is TaskState.CLOSED:
+            return
+        world.clock.turn(2)
 
 
 async def _assert_told_once(world: World, task: Task) -> None:
@@ -179,6 +204,7 @@ STEPS = st.tuples(st.sampled_from(["ask", "work", "work", "ask", *ACTIONS]), st.
 
 
 @given(st.lists(STEPS, min_size=15, max_size=40))
+@example([("ask", 0), ("work", 24), ("lose_post_answer", 23), ("work", 7), ("close_route", 0), ("work", 22)])
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_everybody_is_told_exactly_once(steps: list[tuple[str, int]]) -> None:
     asyncio.run(_tell_story(steps))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import struct
 import threading
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -298,7 +298,7 @@ def test_a_result_is_described_and_nonsense_is_a_value_error() -> None:
             look_at_result(nonsense)
 
 
-def test_many_threads_get_what_one_gets_and_few_work_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_callers_get_what_one_gets_and_few_work_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     working, most, guard = 0, 0, threading.Lock()
     decode = pictures._decoded
 
@@ -315,7 +315,6 @@ def test_many_threads_get_what_one_gets_and_few_work_at_a_time(monkeypatch: pyte
 
     monkeypatch.setattr(pictures, "_decoded", counted)
     large = file_of(painted(1500, 1000), "JPEG")
-    with ThreadPoolExecutor(8) as threads:
-        looks = list(threads.map(inspect, [large] * 24, ["x"] * 24))
+    looks = await asyncio.gather(*[pictures.aside(inspect, large, "x") for _ in range(24)])
     assert set(looks) == {Look(content_type="image/jpeg", width=1500, height=1000)}
     assert most == pictures.AT_ONCE

@@ -32,6 +32,14 @@ def test_every_reason_has_a_sentence_that_says_what_to_do_next(
         assert unwanted not in sentence
 
 
+@pytest.mark.parametrize("reason", [Reason.TOO_MANY_TODAY, Reason.SERVICE_FULL_TODAY])
+def test_more_than_a_day_has_is_not_to_be_asked_tomorrow(reason: Reason) -> None:
+    assert "<t:1800000000:R>" in explain(reason, PARAMETERS)
+    too_much = explain(reason, {"allowed": 3})
+    assert "more than the 3" in too_much
+    assert too_much.endswith("Ask for fewer pictures at once.")
+
+
 def test_a_file_name_changes_nothing_around_it() -> None:
     sentence = explain(Reason.REFERENCE_EMPTY, {"filename": "**x**\u202e<@1> @everyone.png\n# big"})
     assert "\\*\\*x\\*\\*\\<\\@1\\> \\@everyone.png \\# big" in sentence

@@ -120,18 +120,18 @@ async def test_of_many_plans_at_once_all_get_the_same(store: TaskStore) -> None:
     assert len(set(plans)) == 1
 
 
-async def test_a_part_keeps_when_it_was_first_attempted_until_it_goes_another_way(store: TaskStore) -> None:
+async def test_a_part_keeps_when_it_was_first_attempted_whatever_way_it_goes(store: TaskStore) -> None:
     part, other = await store.plan(await settled(store), PARTS)
     part = await store.attempt_part(part, now=NOW + 1)
     part = await store.attempt_part(part, now=NOW + 2)
     assert part.attempted_at == NOW + 1
     rerouted = await store.reroute_part(part, Route.DIRECT)
-    assert (rerouted.route, rerouted.attempted_at) == (Route.DIRECT, None)
+    assert (rerouted.route, rerouted.attempted_at) == (Route.DIRECT, NOW + 1)
     with pytest.raises(StaleTask):
         await store.part_posted(part, channel_id=1, message_id=2)
     rerouted = await store.attempt_part(rerouted, now=NOW + 3)
     posted = await store.part_posted(rerouted, channel_id=11, message_id=22)
-    assert (posted.attempted_at, posted.message_channel_id, posted.message_id) == (NOW + 3, 11, 22)
+    assert (posted.attempted_at, posted.message_channel_id, posted.message_id) == (NOW + 1, 11, 22)
     assert await store.parts(part.task_id) == (posted, other)
 
 

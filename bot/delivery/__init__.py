@@ -5,7 +5,7 @@ else; Discord's words for a refusal stop here.
 cards.py       the waiting cards, edited now and then beside everything else
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     which pictures go in which message: a pure function
-finding.py     is a part already in the channel
+finding.py     is a part, or a card, already in the channel
 refusals.py    what an answer of Discord means for us
 thumbnails.py  what was attached, as one small picture
 answers.py     the interaction's first answer, by its token
@@ -26,7 +26,7 @@ from bot.engine.engine import system_clock
 from bot.engine.ports import Card, Outcome, Posted
 from bot.errors import Reason
 from bot.replies import explain_to_operator
-from storage.models import NewPart, OutcomePart, Task
+from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
@@ -75,12 +75,14 @@ class DiscordDelivery:
         return await self._outcomes.plan(outcome)
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        if part.route is Route.ORIGINAL:
+            await self._cards.leave(outcome.task)
         try:
             return await self._outcomes.post(outcome, part, uncertain=uncertain)
         finally:
             self._cards.wake()
 
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         return self._outcomes.next_route(outcome, part, token_lives=token_lives(outcome.task, now))
 
     async def remove_card(self, task: Task) -> None:

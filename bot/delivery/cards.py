@@ -2,7 +2,8 @@
 The waiting cards, brought up to date now and then beside everything else.
 
 The newest card of a task wins. A card is edited at most once per `every` seconds, one at a time per channel, only when
-it would look different, and not while a result is on its way to the same channel.
+it would look different, and not while a result is on its way to the same channel. As soon as its own outcome is on its
+way it is not touched any more: it may be about to become that outcome.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_to, token_lives
+from bot.delivery.finding import find_card
 from bot.delivery.refusals import UNKNOWN_MESSAGE, translated
 from bot.delivery.thumbnails import strip
 from bot.engine.ports import Card, CardPhase
 from bot.errors import RouteClosed, Unavailable
 from bot.ui.cards import CardKey, card_key, card_view, strip_name
-from storage.models import Route, Task, TaskState
+from storage.models import Task, TaskState
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
@@ -32,6 +34,8 @@ ANSWER_EXPECTED: Final = timedelta(seconds=10)
 """A younger task's first answer may still be on its way."""
 RETRY_AFTER: Final = timedelta(seconds=15)
 """How long a card is left alone after Discord could not be reached."""
+LEFT_ALONE: Final = timedelta(minutes=5)
+"""The same after Discord refused; whoever moderates may change their mind."""
 REMEMBERED: Final = 5000
 """Cards; one that is forgotten is edited once more than needed."""
 NOBODY: Final = discord.AllowedMentions.none()
@@ -51,7 +55,6 @@ class Showing:
     not_before: int = 0
     """When it may be edited next (ms)."""
     posted_anew: bool = False
-    given_up: bool = False
 
 
 class CardPump:
@@ -102,21 +105,26 @@ class CardPump:
         while started := self._start_due():
             await asyncio.wait(started)
 
-    async def remove(self, task: Task) -> None:
-        """Delete the card, unless it has become the outcome. Raises Unavailable."""
+    async def leave(self, task: Task) -> None:
+        """Want nothing more of this card, and wait for an edit of it that is under way."""
         self._wanted.pop(task.id, None)
         busy = self._under_way.get(task.channel_id)
         if busy is not None and busy[0] == task.id:
             await asyncio.wait({busy[1]})
         self._wanted.pop(task.id, None)
+
+    async def remove(self, task: Task) -> None:
+        """Delete the card, unless it has become the outcome, and forget it. Raises Unavailable."""
+        await self.leave(task)
         self._showing.pop(task.id, None)
         row = await self._tasks.get(task.id) or task
-        message_id = row.card_message_id or await self._original_id(row)
-        if message_id is None or message_id in await self._outcome_ids(row):
-            return
         try:
-            with translated():
-                await self._message(row, message_id).delete()
+            message_id = row.card_message_id or await self._standing(row)
+            if message_id is None:
+                return
+            if message_id not in await self._outcome_ids(row):
+                with translated():
+                    await self._message(row, message_id).delete()
         except RouteClosed as closed:
             log.debug("a card is out of reach", task=task.id, error=str(closed))
         await self._tasks.set_card(task.id, None)
@@ -166,12 +174,12 @@ class CardPump:
 
     async def _bring_up_to_date(self, card: Card) -> None:
         row = await self._tasks.get(card.task.id)
-        if row is None or row.state in (TaskState.CLOSED, TaskState.CANCELLED):
+        if row is None or await self._is_told(row):
             self._showing.pop(card.task.id, None)
             return
+        if row.state is TaskState.CANCELLED:
+            card = Card(task=row, phase=CardPhase.CANCELLED)
         showing = self._known(row)
-        if showing.given_up:
-            return
         age = timedelta(milliseconds=self._clock() - row.arrived_at)
         if row.card_message_id is None and age < ANSWER_EXPECTED:
             self._later(card, ANSWER_EXPECTED - age)
@@ -179,8 +187,15 @@ class CardPump:
         try:
             await self._present(card, row, showing)
         except RouteClosed as closed:
-            log.debug("a card is given up", task=row.id, error=str(closed))
-            showing.given_up = True
+            log.debug("a card is left alone", task=row.id, error=str(closed))
+            if row.state is not TaskState.CANCELLED:
+                self._later(card, LEFT_ALONE)
+
+    async def _is_told(self, row: Task) -> bool:
+        """Its outcome has reached the asker, or may have."""
+        if row.state is not TaskState.SETTLED:
+            return row.state is TaskState.CLOSED
+        return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
 
     def _known(self, row: Task) -> Showing:
         """A card that we have not touched shows what it was first posted with."""
@@ -195,7 +210,10 @@ class CardPump:
     async def _present(self, card: Card, row: Task, showing: Showing) -> None:
         """Raises RouteClosed, Unavailable."""
         key = card_key(card, steps=self._steps)
+        cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._adopted(row)
+        if message_id is None and cancelled:
+            return
         if message_id is not None and key == showing.key:
             return
         showing.not_before = self._clock() + self._every_ms
@@ -205,17 +223,15 @@ class CardPump:
             else:
                 await self._edit(card, row, showing, message_id)
         except RouteClosed as closed:
-            if not _is_gone(closed) or showing.posted_anew:
+            if not _is_gone(closed) or showing.posted_anew or cancelled:
                 raise
             showing.posted_anew = True
+            await self._tasks.set_card(row.id, None)
             await self._post(card, row, showing)
         showing.key = key
-        await self._check_cancelled(card)
 
     async def _edit(self, card: Card, row: Task, showing: Showing, message_id: int) -> None:
-        kept: Sequence[discord.Attachment | discord.File] = showing.attachments
-        if not showing.prepared:
-            kept = await self._thumbnails(card)
+        kept = await self._kept(card, showing)
         view = card_view(card, steps=self._steps, strip=_name(kept))
         with translated():
             message = await self._message(row, message_id).edit(view=view, attachments=kept, allowed_mentions=NOBODY)
@@ -226,21 +242,36 @@ class CardPump:
         files = await self._thumbnails(card)
         view = card_view(card, steps=self._steps, strip=_name(files))
         with translated():
-            message = await self._channel(row).send(view=view, files=files)
+            message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
         await self._tasks.set_card(row.id, message.id)
+
+    async def _kept(self, card: Card, showing: Showing) -> Sequence[discord.Attachment | discord.File]:
+        """What is attached after an edit."""
+        if card.phase is CardPhase.CANCELLED:
+            return ()
+        return showing.attachments if showing.prepared else await self._thumbnails(card)
 
     async def _thumbnails(self, card: Card) -> list[discord.File]:
         data = await strip(self._copies, card.references) if _is_prepared(card) else None
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
     async def _adopted(self, row: Task) -> int | None:
-        """The first answer, where it stands in the channel and we had no time to write that down."""
-        message_id = await self._original_id(row)
+        """The card that stands in the channel and that we had no time to write down."""
+        message_id = await self._standing(row)
         if message_id is not None:
             await self._tasks.set_card(row.id, message_id)
         return message_id
+
+    async def _standing(self, row: Task) -> int | None:
+        """The first answer, or a card that was posted in its place and whose answer was lost. Raises RouteClosed."""
+        original = await self._original_id(row)
+        if original is not None:
+            return original
+        with translated():
+            found = await find_card(self._client, self._channel(row), row)
+        return found.id if found else None
 
     async def _original_id(self, row: Task) -> int | None:
         if not token_lives(row, self._clock()):
@@ -251,17 +282,8 @@ class CardPump:
         except RouteClosed:
             return None
 
-    async def _check_cancelled(self, card: Card) -> None:
-        """An edit that was under way when the asker cancelled must not have the last word."""
-        row = await self._tasks.get(card.task.id)
-        if row is not None and row.state is TaskState.CANCELLED and row.card_message_id is not None:
-            view = card_view(Card(task=row, phase=CardPhase.CANCELLED))
-            with translated():
-                await self._message(row, row.card_message_id).edit(view=view, attachments=[], allowed_mentions=NOBODY)
-
     async def _outcome_ids(self, row: Task) -> frozenset[int]:
-        parts = await self._tasks.parts(row.id)
-        return frozenset(part.message_id for part in parts if part.route is Route.ORIGINAL and part.message_id)
+        return frozenset(part.message_id for part in await self._tasks.parts(row.id) if part.message_id)
 
     def _later(self, card: Card, delay: timedelta) -> None:
         """Try this card again, unless a newer one has come."""
@@ -283,6 +305,11 @@ def _is_prepared(card: Card) -> bool:
 
 def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
     return files[0].filename if files else None
+
+
+def _nonce(row: Task, showing: Showing) -> str:
+    """At most 23 characters (Discord takes 25). One that was deleted is not what Discord should answer with."""
+    return f"card-{row.id}{'-2' if showing.posted_anew else ''}"
 
 
 def _is_gone(closed: RouteClosed) -> bool:

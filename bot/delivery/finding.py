@@ -1,29 +1,50 @@
-"""Is a part already in the channel? Asked whenever a message may or may not have been sent."""
+"""Is a message of ours already in the channel? Asked whenever it may or may not have been sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import discord
 
+from bot.client import Atelier
 from bot.engine.ports import Outcome
+from bot.errors import Unavailable
+from bot.ui.cards import card_id
 from bot.ui.outcomes import part_id, picture_stem
-from storage.models import OutcomePart
+from storage.models import OutcomePart, Task
 
 SEARCHED: Final = 2000
-"""Messages looked through at most, from shortly before the first attempt."""
+"""Messages looked through at most for a part, from shortly before the first attempt."""
 BEFORE: Final = timedelta(minutes=2)
+LATEST: Final = 100
+"""Messages looked through for a card, from the newest back: one request. It is asked again soon after it was lost."""
 
 
-async def find_posted(
-    channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart, *, author_id: int
+async def find_part(
+    client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
 ) -> discord.Message | None:
-    """Our message with this part. Without the right to read the history Discord shows an empty one."""
+    """Raises Unavailable before the client has logged in, as does `find_card`. Without the right to read the history
+    Discord shows an empty one."""
     after = discord.Object(_earliest(outcome, part))
-    async for message in channel.history(limit=SEARCHED, after=after, oldest_first=True):
-        if message.author.id == author_id and _carries(message, outcome, part):
+    messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
+    return await _first_of_ours(client, messages, lambda message: _carries(message, outcome, part))
+
+
+async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
+    """The card, unless it has become the outcome."""
+    sought = card_id(task)
+    return await _first_of_ours(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
+
+
+async def _first_of_ours(
+    client: Atelier, messages: AsyncIterator[discord.Message], is_it: Callable[[discord.Message], bool]
+) -> discord.Message | None:
+    if client.user is None:
+        raise Unavailable("not logged in to Discord yet")
+    async for message in messages:
+        if message.author.id == client.user.id and is_it(message):
             return message
     return None
 
@@ -37,10 +58,15 @@ def _earliest(outcome: Outcome, part: OutcomePart) -> int:
 
 
 def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> bool:
-    if part_id(part) in {component.id for component in _walked(message.components)}:
+    if part_id(part) in _ids(message):
         return True
     stems = tuple(f"{picture_stem(outcome.task.id, position)}." for position in part.pictures)
     return any(attachment.filename.startswith(stems) for attachment in message.attachments)
+
+
+def _ids(message: discord.Message) -> set[int | None]:
+    """Of all components; those that were given none have one of Discord's."""
+    return {component.id for component in _walked(message.components)}
 
 
 def _walked(components: Sequence[Any]) -> Iterator[Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import discord
@@ -17,15 +16,15 @@ import structlog
 from bot import pictures as pixels
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_to
-from bot.delivery.finding import find_posted
+from bot.delivery.finding import find_part
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
 from bot.engine.ports import Outcome, Posted
-from bot.errors import RouteClosed, Unavailable
+from bot.errors import RouteClosed
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote
 from bot.ui.text import PROMPT_FILENAME
 from storage.models import NewPart, OutcomePart, Picture, Route, Task
-from storage.pictures import MissingCopy, PictureStore
+from storage.pictures import PictureStore
 
 REFITS: Final = 2
 """Halvings of the limit when Discord finds the files too large; then they are told as links."""
@@ -35,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The pictures of one part: those that go along, and those whose copy is not there or would not fit."""
+    """The pictures of one part: those that go along, and those that could not be kept or whose copy was spoilt."""
 
     fitted: tuple[tuple[Picture, pixels.Fitted], ...] = ()
     links: tuple[Picture, ...] = ()
@@ -55,6 +54,7 @@ class OutcomePoster:
         return self._posting[channel_id] > 0
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
+        """Raises MissingCopy."""
         limit = _limit(outcome.task)
         sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
         prompt_file = 0 if prompt_quote(outcome).whole else 1
@@ -64,30 +64,27 @@ class OutcomePoster:
         ]
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        """Raises RouteClosed, Unavailable."""
+        """Raises RouteClosed, Unavailable, MissingCopy."""
         with self._first_in(outcome.task.channel_id):
+            if uncertain and (found := await self._arrived(outcome, part)):
+                return found
             match part.route:
                 case Route.CHANNEL:
-                    channel = self._client.get_partial_messageable(
-                        outcome.task.channel_id, guild_id=outcome.task.guild_id
-                    )
-                    return await self._post_in(channel, outcome, part, uncertain=uncertain)
+                    return await self._post_in(self._channel(outcome.task), outcome, part)
                 case Route.DIRECT:
-                    with translated():
-                        direct = await self._client.create_dm(discord.Object(outcome.task.asker_id))
-                    return await self._post_in(direct, outcome, part, uncertain=uncertain)
+                    return await self._post_in(await self._direct(outcome.task), outcome, part)
                 case Route.ORIGINAL:
                     return await self._post_as_answer(outcome, part)
 
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> OutcomePart | None:
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> Route | None:
         """The first answer can carry an outcome of one part only: it is one message. What needs several goes to the
         asker directly, so that it stays together."""
         alone = part.number == 0 and len(part.pictures) == sum(one.key is not None for one in outcome.pictures)
         match part.route:
             case Route.CHANNEL if alone and token_lives:
-                return replace(part, route=Route.ORIGINAL, attempted_at=None)
+                return Route.ORIGINAL
             case Route.CHANNEL | Route.ORIGINAL:
-                return replace(part, route=Route.DIRECT, attempted_at=None)
+                return Route.DIRECT
             case Route.DIRECT:
                 return None
 
@@ -101,12 +98,14 @@ class OutcomePoster:
             if not self._posting[channel_id]:
                 del self._posting[channel_id]
 
-    async def _post_in(
-        self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart, *, uncertain: bool
-    ) -> Posted:
-        if uncertain and (found := await self._find(channel, outcome, part)):
-            return found
+    def _channel(self, task: Task) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(task.channel_id, guild_id=task.guild_id)
 
+    async def _direct(self, task: Task) -> discord.DMChannel:
+        with translated():
+            return await self._client.create_dm(discord.Object(task.asker_id))
+
+    async def _post_in(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted:
         async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
             mentions = _mentions(outcome, part)
             message = await channel.send(view=view, files=files, nonce=part.nonce, allowed_mentions=mentions)
@@ -124,11 +123,21 @@ class OutcomePoster:
 
         return await self._fitted(outcome, part, send)
 
+    async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        """Where it is by now: in the channel, whatever its route has become since, or where this one leads."""
+        try:
+            found = await self._find(self._channel(outcome.task), outcome, part)
+        except RouteClosed:
+            if part.route is Route.CHANNEL:
+                raise
+            found = None
+        if found is None and part.route is Route.DIRECT:
+            found = await self._find(await self._direct(outcome.task), outcome, part)
+        return found
+
     async def _find(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        if self._client.user is None:
-            raise Unavailable("not logged in to Discord yet")
         with translated():
-            found = await find_posted(channel, outcome, part, author_id=self._client.user.id)
+            found = await find_part(self._client, channel, outcome, part)
         return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
@@ -169,10 +178,8 @@ class OutcomePoster:
 
     async def _load(self, outcome: Outcome, part: OutcomePart, limit: int) -> Load:
         fitted = []
-        links = [one for one in outcome.pictures if part.number == 0 and one.key is None]
-        for picture in outcome.pictures:
-            if picture.position not in part.pictures:
-                continue
+        links = []
+        for picture in _told(outcome, part):
             if copy := await self._fit(picture, limit):
                 fitted.append((picture, copy))
             else:
@@ -180,14 +187,14 @@ class OutcomePoster:
         return Load(fitted=tuple(fitted), links=tuple(links))
 
     async def _fit(self, picture: Picture, limit: int) -> pixels.Fitted | None:
-        """None where our copy is gone, or was spoilt since it was kept."""
+        """None where there is no copy of ours, or it was spoilt since it was kept. Raises MissingCopy."""
         if picture.key is None:
             return None
+        data = await self._copies.get(picture.key)
         try:
-            data = await self._copies.get(picture.key)
-            return await asyncio.to_thread(pixels.fit, data, limit)
-        except (MissingCopy, pixels.Unreadable) as error:
-            log.warning("a copy cannot be sent", task=picture.task_id, error=type(error).__name__)
+            return await pixels.aside(pixels.fit, data, limit)
+        except pixels.Unreadable as error:
+            log.warning("a copy cannot be sent", task=picture.task_id, error=str(error))
             return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Sequence
 from typing import Final
@@ -25,7 +24,7 @@ async def strip(copies: PictureStore, references: Sequence[Reference]) -> bytes 
     """A PNG; a copy that is gone or spoilt is left out. None when nothing is left."""
     tiles = [await _thumbnail(copies, reference) for reference in references]
     made = [tile for tile in tiles if tile is not None]
-    return await asyncio.to_thread(_side_by_side, made) if made else None
+    return await pixels.aside(_side_by_side, made) if made else None
 
 
 async def _thumbnail(copies: PictureStore, reference: Reference) -> bytes | None:
@@ -33,7 +32,7 @@ async def _thumbnail(copies: PictureStore, reference: Reference) -> bytes | None
         return None
     try:
         data = await copies.get(reference.key)
-        return await asyncio.to_thread(pixels.thumbnail, data)
+        return await pixels.aside(pixels.thumbnail, data)
     except (MissingCopy, pixels.Unreadable) as error:
         log.debug("no thumbnail", task=reference.task_id, error=type(error).__name__)
         return None

@@ -1,4 +1,8 @@
-"""Creates stop while the image API's account needs its operator, and go on by themselves."""
+"""
+Creates stop while the image API's account needs its operator, and go on by themselves.
+
+After a pause one create goes first: only when it was accepted do the others follow.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +45,31 @@ class Account:
         self._delivery = delivery
         self._clock = clock
         self._probe_after = probe_after
+        self._between_checks = _ms(min(CHECK_EVERY, probe_after))
         self._pause: Pause | None = None
         self._check_at = 0
+        self._probing = False
+        self._probe_is_out = False
 
     @property
     def paused(self) -> bool:
         return self._pause is not None
+
+    def room(self, wanted: int) -> int:
+        """How many creates may begin: none while paused, one at a time until one was accepted after that."""
+        if self.paused or (self._probing and self._probe_is_out):
+            return 0
+        return min(wanted, 1) if self._probing else wanted
+
+    def begun(self) -> None:
+        """A create is on its way."""
+        self._probe_is_out = True
+
+    def ended(self, *, accepted: bool) -> None:
+        """A create was answered, or never will be."""
+        self._probe_is_out = False
+        if accepted:
+            self._probing = False
 
     async def load(self) -> None:
         """Take up the pause that an earlier process left."""
@@ -61,7 +84,7 @@ class Account:
             return
         log.error("creates stopped until the image API's account is put right", reason=reason.value)
         self._pause = Pause(reason=reason, since=self._clock(), credits=await self._balance())
-        self._check_at = self._clock() + _ms(CHECK_EVERY)
+        self._check_at = self._clock() + self._between_checks
         await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
         await self._tell_operator(reason)
 
@@ -70,12 +93,12 @@ class Account:
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return
-        self._check_at = now + _ms(CHECK_EVERY)
+        self._check_at = now + self._between_checks
         await self._tell_operator(pause.reason)
         balance = await self._balance()
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
             log.info("creates go on", reason=pause.reason.value)
-            self._pause = None
+            self._pause, self._probing = None, True
             await self._tasks.set_fact(FACT, None)
         elif pause.credits is None:
             self._pause = replace(pause, credits=balance)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from bot.engine import schedule
 from bot.engine.account import Account
 from bot.engine.ports import Card, CardPhase, Delivery
-from storage.models import Task, TaskState
+from storage.models import Reference, Task, TaskState
 from storage.tasks import TaskStore
+
+SHOWN: Final = 100
+"""Of those who wait longest, brought up to date at a time; the others' cards follow as they come nearer."""
 
 
 class Board:
@@ -27,34 +31,28 @@ class Board:
         await self._delivery.show(await self.card(task))
 
     async def card(self, task: Task) -> Card:
+        place = await self._tasks.place_in_queue(task) if _phase(task) is CardPhase.QUEUED else None
+        return self._made(task, await self._tasks.references(task.id), place)
+
+    async def show_waiting(self) -> None:
+        """Those who wait for a create move up when others' begin; what is being made comes along between polls."""
+        queued, generating = await self._tasks.queue(limit=SHOWN), await self._tasks.generating(limit=SHOWN)
+        references = await self._tasks.references_of([task.id for task in (*queued, *generating)])
+        places = {task.id: place for place, task in enumerate(queued, start=1)}
+        for task in (*queued, *generating):
+            await self._delivery.show(self._made(task, references.get(task.id, ()), places.get(task.id)))
+
+    def _made(self, task: Task, references: tuple[Reference, ...], place: int | None) -> Card:
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
-        phase = _phase(task)
         return Card(
             task=task,
-            phase=phase,
-            references=await self._tasks.references(task.id),
-            place=await self._tasks.place_in_queue(task) if phase is CardPhase.QUEUED else None,
+            phase=_phase(task),
+            references=references,
+            place=place,
             progress=max(task.progress, schedule.progress(elapsed, self.recent)) if elapsed is not None else 0.0,
             remaining_seconds=schedule.remaining(elapsed, self.recent) if elapsed is not None else None,
             paused=self._account.paused,
         )
-
-    async def show_queue(self) -> None:
-        """Everybody who waits for a create moves up when somebody's begins."""
-        for place, task in enumerate(await self._tasks.queue(), start=1):
-            card = Card(
-                task=task,
-                phase=CardPhase.QUEUED,
-                references=await self._tasks.references(task.id),
-                place=place,
-                paused=self._account.paused,
-            )
-            await self._delivery.show(card)
-
-    async def show_progress(self) -> None:
-        """Everybody whose picture is being made."""
-        for task in await self._tasks.generating():
-            await self.show(task)
 
 
 def _phase(task: Task) -> CardPhase:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
@@ -35,20 +35,48 @@ WRITE_TRIES: Final = 5
 log = structlog.get_logger(__name__)
 
 
+class Counted(TypedDict, total=False):
+    """What is counted of creates that were not taken."""
+
+    failures: int
+    faults: int
+
+
 class Creation:
     def __init__(self, *, tasks: TaskStore, api: ImageAPI, account: Account, clock: Callable[[], int]) -> None:
         self._tasks = tasks
         self._api = api
         self._account = account
         self._clock = clock
+        self._unsent: set[str] = set()
+
+    def begun(self, task: Task) -> None:
+        """It has just become `submitting`, and nothing was sent yet."""
+        self._unsent.add(task.id)
+        self._account.begun()
 
     async def create(self, task: Task) -> Task:
-        """Send a create for a task that has just become `submitting`; the task where its answer has brought it."""
+        """Send a create for a task that has `begun`; the task where its answer has brought it.
+
+        A task found in the table instead may have been sent by a process that is no more: it is unconfirmed.
+        """
+        if task.id not in self._unsent:
+            return await self._unconfirmed(task, "the process ended while the create was under way")
         references = await self._tasks.references(task.id)
-        if not self._can_be_fetched(task, references):
-            return await self._prepare_again(task)
+        request = _request(task, references)
+        fetchable = self._can_be_fetched(task, references)
+        self._unsent.discard(task.id)
+        accepted = False
         try:
-            kie_id = await self._api.create(_request(task, references))
+            answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
+            accepted = answered.state is TaskState.GENERATING
+        finally:
+            self._account.ended(accepted=accepted)
+        return answered
+
+    async def _sent(self, task: Task, request: CreateRequest) -> Task:
+        try:
+            kie_id = await self._api.create(request)
         except (Throttled, Unreachable) as error:
             return await self._later(task, error)
         except ServerFault as error:
@@ -56,16 +84,17 @@ class Creation:
         except Refused as refused:
             return await self._refused(task, refused)
         except Unconfirmed as error:
-            return await self.unconfirmed(task, str(error))
+            return await self._unconfirmed(task, str(error))
         except Exception as error:
             log.exception("defect while creating", task=task.id)
-            return await self.unconfirmed(task, type(error).__name__)
+            return await self._unconfirmed(task, type(error).__name__)
         return await self._taken(task, kie_id)
 
-    async def unconfirmed(self, task: Task, why: str) -> Task:
+    async def _unconfirmed(self, task: Task, why: str) -> Task:
         """It may have been taken and paid: told so, and never sent again by itself."""
+        now = self._clock()
         return await self._tasks.settle(
-            task, now=self._clock(), why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, **released(self._clock())
+            task, now=now, why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, failures=0, **released(now)
         )
 
     def _can_be_fetched(self, task: Task, references: Sequence[Reference]) -> bool:
@@ -116,31 +145,23 @@ class Creation:
         now = self._clock()
         if now - task.created_at >= int(GIVE_UP_AFTER.total_seconds() * 1000):
             return await self._end(task, Reason.SERVICE_FAULT, str(error))
-        failures = task.failures + 1
-        wait = schedule.backoff(failures)
+        wait = schedule.backoff(task.failures + 1)
         if isinstance(error, Throttled) and error.retry_after is not None:
             wait = max(wait, error.retry_after.total_seconds())
-        return await self._tasks.move(
-            task,
-            TaskState.QUEUED,
-            now=now,
-            why=f"not taken: {error}",
-            failures=failures,
-            **released(now + int(wait * 1000)),
-        )
+        return await self._back(task, error, wait, failures=task.failures + 1)
 
     async def _after_fault(self, task: Task, error: ServerFault) -> Task:
         faults = task.faults + 1
         if faults >= FAULTS_ALLOWED:
             return await self._end(task, Reason.SERVICE_FAULT, str(error))
+        return await self._back(task, error, schedule.backoff(faults, first=5), faults=faults)
+
+    async def _back(self, task: Task, error: Exception, wait: float, **counted: Unpack[Counted]) -> Task:
+        """It was not taken; it may be sent again after `wait` seconds."""
         now = self._clock()
+        due = now + int(wait * 1000)
         return await self._tasks.move(
-            task,
-            TaskState.QUEUED,
-            now=now,
-            why=f"not taken: {error}",
-            faults=faults,
-            **released(now + int(schedule.backoff(faults, first=5) * 1000)),
+            task, TaskState.QUEUED, now=now, why=f"not taken: {error}", **counted, **released(due)
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
@@ -151,7 +172,9 @@ class Creation:
 
     async def _end(self, task: Task, reason: Reason, why: str) -> Task:
         now = self._clock()
-        return await self._tasks.settle(task, now=now, why=why, reason=reason, charged=False, **released(now))
+        return await self._tasks.settle(
+            task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
+        )
 
 
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Final, assert_never
@@ -29,18 +29,21 @@ from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
 from bot.engine.telling import Telling
 from bot.engine.watching import Watching
-from bot.errors import AccountRefused, LimitReached, NotYours, Reason, ServiceError, TooLate, UserError
+from bot.errors import AccountRefused, LimitReached, NotYours, Reason, Refused, ServiceError, TooLate, UserError
 from storage import tasks as store
 from storage.models import NewReference, NewTask, Origin, Task, TaskState, released
 from storage.pictures import PictureStore
 from storage.tasks import StaleTask, TaskStore
 
-PUSHES_AT_ONCE: Final = 200
+PUSHES_AT_ONCE: Final = 1000
+"""What takes memory has its own, smaller number where it is done."""
 IDLE_SECONDS: Final = 5.0
 """`run` looks at least this often; whatever it starts itself wakes it at once."""
 BUSY_SECONDS: Final = 0.25
 """How soon `run` looks again when work is due that may not be started yet."""
-PROGRESS_SECONDS: Final = 5.0
+SHOW_SECONDS: Final = 5.0
+"""How often cards of those who wait are looked at: places and progress change without news."""
+CHECK_SECONDS: Final = 5.0
 SWEEP_EVERY: Final = timedelta(hours=1)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
@@ -87,8 +90,6 @@ class Engine:
         self._telling = Telling(tasks=tasks, copies=copies, api=api, delivery=delivery, hold=self._hold, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._busy: set[str] = set()
-        self._unsent: set[str] = set()
-        """Begun just now: `submitting`, and nothing sent yet."""
         self._pushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -97,17 +98,13 @@ class Engine:
 
     async def submit(self, new: NewTask) -> Card:
         """Store a request. The same interaction again is the same task. Raises LimitReached; then nothing is stored."""
-        try:
-            task, _ = await self._tasks.submit(new, self._policy.limits, now=self.clock())
-        except store.LimitReached as reached:
-            raise _refusal(reached) from None
-        self._wake.set()
+        task, _ = await self._stored(new)
         return await self._board.card(task)
 
     async def again(self, task_id: str, origin: Origin) -> Card:
         """The same request once more, as a task of its own, with our copies of its references.
 
-        Raises NotYours, TooLate, LimitReached.
+        Raises NotYours, LimitReached, and TooLate while it is asked again already: two quick clicks cost once.
         """
         task = await self._known(task_id)
         if task.asker_id != origin.asker_id:
@@ -133,7 +130,10 @@ class Engine:
             references=references,
             again_of=task.id,
         )
-        return await self.submit(request)
+        stored, is_new = await self._stored(request)
+        if not is_new and stored.interaction_id != origin.interaction_id:
+            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
+        return await self._board.card(stored)
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""
@@ -145,17 +145,31 @@ class Engine:
                 raise TooLate(Reason.TOO_LATE_TO_CANCEL)
             now = self.clock()
             try:
-                return await self._tasks.move(
-                    task, TaskState.CANCELLED, now=now, why="by the asker", charged=False, **released(now)
+                cancelled = await self._tasks.move(
+                    task, TaskState.CANCELLED, now=now, why="by the asker", **released(now)
                 )
             except StaleTask:
                 continue
+            await self._board.show(cancelled)
+            return cancelled
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
     async def card_posted(self, task_id: str, message_id: int) -> None:
-        """The first answer stands in the channel."""
+        """The first answer stands in the channel; perhaps so late that the asker was told already."""
         await self._tasks.set_card(task_id, message_id)
-        await self._board.show(await self._known(task_id))
+        task = await self._known(task_id)
+        if task.state is TaskState.CLOSED:
+            await self._telling.remove_card(task)
+        else:
+            await self._board.show(task)
+
+    async def _stored(self, new: NewTask) -> tuple[Task, bool]:
+        try:
+            stored = await self._tasks.submit(new, self._policy.limits, now=self.clock())
+        except store.LimitReached as reached:
+            raise _refusal(reached) from None
+        self._wake.set()
+        return stored
 
     # Time
 
@@ -166,12 +180,13 @@ class Engine:
 
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
+        await self._account.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
 
     async def run(self) -> None:
         """Do what is due, as it falls due, until `stop`."""
         async with asyncio.TaskGroup() as group:
-            upkeep = [group.create_task(loop()) for loop in (self._renew_leases, self._show_progress, self._sweep)]
+            upkeep = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
             try:
                 while not self._stopping:
                     self._wake.clear()
@@ -219,7 +234,6 @@ class Engine:
 
     async def _claim(self) -> list[Task]:
         """Everything that may be pushed now, in our hands; what has just become `submitting` comes with its create."""
-        await self._account.check()
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
@@ -231,14 +245,12 @@ class Engine:
 
     async def _begin_creates(self, room: int) -> list[Task]:
         begun: list[Task] = []
-        while not self._account.paused and len(begun) < room:
+        while not self._stopping and len(begun) < self._account.room(room):
             task = await self._begin_create()
             if task is None:
                 break
-            self._unsent.add(task.id)
+            self._creation.begun(task)
             begun.append(task)
-        if begun:
-            await self._board.show_queue()
         return begun
 
     async def _begin_create(self) -> Task | None:
@@ -272,10 +284,13 @@ class Engine:
             raise
         except UserError as error:
             return await self._refuse(task, error.reason, error.parameters, str(error))
+        except AccountRefused as error:
+            await self._account.refused(error.reason)
+            return await self._later(task)
         except ServiceError as error:
             log.debug("tried again later", task=task.id, error=str(error))
-            if isinstance(error, AccountRefused):
-                await self._account.refused(error.reason)
+            if isinstance(error, Refused) and task.state is TaskState.QUEUED:
+                return await self._refuse(task, error.reason, {}, str(error))
             return await self._later(task)
         except Exception:
             log.exception("defect while advancing", task=task.id, state=task.state.value)
@@ -286,7 +301,8 @@ class Engine:
             case TaskState.QUEUED:
                 return await self._preparation.prepare(task)
             case TaskState.SUBMITTING:
-                return await self._submitting(task)
+                await self._board.show(task)
+                return await self._creation.create(task)
             case TaskState.GENERATING:
                 return await self._watching.ask(task)
             case TaskState.SETTLED:
@@ -295,14 +311,6 @@ class Engine:
                 return task
             case unknown:
                 assert_never(unknown)
-
-    async def _submitting(self, task: Task) -> Task:
-        """Sent only by the push that its create was begun for; found in the table it may have been sent already."""
-        if task.id not in self._unsent:
-            return await self._creation.unconfirmed(task, "the process ended while the create was under way")
-        self._unsent.discard(task.id)
-        await self._board.show(task)
-        return await self._creation.create(task)
 
     async def _refuse(self, task: Task, reason: Reason, parameters: Mapping[str, str | int], why: str) -> Task:
         """Settled before anything was sent: it cost nothing."""
@@ -317,9 +325,9 @@ class Engine:
                 return await self._watching.ask_later(task)
             case TaskState.SETTLED:
                 return await self._telling.tell_later(task)
+            case TaskState.QUEUED if self.clock() - task.created_at >= GIVE_UP_AFTER.total_seconds() * 1000:
+                return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
             case _:
-                if self.clock() - task.created_at >= int(GIVE_UP_AFTER.total_seconds() * 1000):
-                    return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
                 failures = task.failures + 1
                 due = self.clock() + int(backoff(failures) * 1000)
                 return await self._tasks.change(task, failures=failures, **released(due))
@@ -330,30 +338,25 @@ class Engine:
         if task.id not in held:
             raise StaleTask
 
+    def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
+        """What goes on beside the pushes, and every how many seconds."""
+        return [
+            (self._renew_leases, RENEW_SECONDS),
+            (self._account.check, CHECK_SECONDS),
+            (self._board.show_waiting, SHOW_SECONDS),
+            (self._retention.sweep, SWEEP_EVERY.total_seconds()),
+        ]
+
+    async def _regularly(self, chore: Callable[[], Awaitable[object]], seconds: float) -> None:
+        while True:
+            try:
+                await chore()
+            except Exception:
+                log.exception("a chore failed; it is done again later", chore=chore.__name__)
+            await asyncio.sleep(seconds)
+
     async def _renew_leases(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            try:
-                await self._tasks.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
-            except Exception:
-                log.exception("leases could not be renewed")
-
-    async def _show_progress(self) -> None:
-        """Cards move on between polls, too."""
-        while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
-            try:
-                await self._board.show_progress()
-            except Exception:
-                log.exception("progress could not be shown")
-
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                await self._retention.sweep()
-            except Exception:
-                log.exception("old copies could not be removed")
-            await asyncio.sleep(SWEEP_EVERY.total_seconds())
+        await self._tasks.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
 
     async def _known(self, task_id: str) -> Task:
         task = await self._tasks.get(task_id)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.errors import Reason
-from storage.models import NewPart, OutcomePart, Picture, Reference, Task
+from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,8 @@ class ImageAPI(Protocol):
     async def fetch(self, url: str) -> bytes:
         """A result's bytes: at most 64 MiB, only from allowed hosts, without the key.
 
-        Refused (403, 404, 410, wrong host, too large) will not pass by waiting; Unavailable and Unreachable may.
+        Refused (403, 404, 410, wrong host, too large) will not pass by waiting; Throttled, Unavailable and
+        Unreachable may.
         """
 
     async def credits(self) -> float:
@@ -130,14 +131,17 @@ class Delivery(Protocol):
         result in the same channel. Posts a fresh card where the task has none. Never raises; returns at once."""
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Decide how many messages an outcome takes and which pictures go in which. Posts nothing."""
+        """Decide how many messages an outcome takes and which pictures go in which. Posts nothing.
+
+        Raises MissingCopy, as `post` does, for a picture whose kept copy is gone.
+        """
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Send one part by `part.route`. If `uncertain`, look for it in the channel first and return what was found.
         Raises RouteClosed when this route is shut for good (then the engine asks `next_route`), else ServiceError."""
 
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> OutcomePart | None:
-        """The part with the route to try next, or None when there is no other."""
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
+        """The route to try next, or None when there is no other."""
 
     async def remove_card(self, task: Task) -> None:
         """The card has done its work. Not there any more is fine. Raises ServiceError."""

@@ -17,8 +17,9 @@ from storage.tasks import TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
-AT_ONCE: Final = 2
-"""Tasks prepared at the same time: each may hold six files of 25 MiB."""
+AT_ONCE: Final = 8
+"""References fetched, looked into or uploaded at the same time: each may be 25 MiB. Who asks with words alone waits for
+none of them."""
 FETCH_TRIES: Final = 5
 PNG: Final = "image/png"
 
@@ -44,23 +45,23 @@ class Preparation:
 
     async def prepare(self, task: Task) -> Task:
         """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, or ServiceError."""
-        async with self._turn:
-            references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
-            as_png = await self._mask_needs_png(references)
-            by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
-            if by_upload:
-                for reference in references:
-                    await self._upload(reference, as_png=as_png)
+        references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
+        as_png = await self._mask_needs_png(references)
+        by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
+        if by_upload:
+            for reference in references:
+                await self._upload(reference, as_png=as_png)
         now = self._clock()
         return await self._tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
     async def _kept(self, task: Task, reference: Reference) -> Reference:
         if reference.key is not None:
             return reference
-        data = await self._bytes(task, reference)
-        look = await asyncio.to_thread(pictures.inspect, data, reference.filename)
         key = f"references/{task.id}/{reference.position}"
-        await self._copies.put(key, data)
+        async with self._turn:
+            data = await self._bytes(task, reference)
+            look = await pictures.aside(pictures.inspect, data, reference.filename)
+            await self._copies.put(key, data)
         kept = replace(
             reference,
             key=key,
@@ -96,8 +97,9 @@ class Preparation:
         if not masks:
             return False
         image, mask = references[0], masks[0]
-        seen = await asyncio.to_thread(pictures.inspect, await self._copy(image), image.filename)
-        masked = await asyncio.to_thread(pictures.inspect_mask, await self._copy(mask), mask.filename, seen)
+        async with self._turn:
+            seen = await pictures.aside(pictures.inspect, await self._copy(image), image.filename)
+            masked = await pictures.aside(pictures.inspect_mask, await self._copy(mask), mask.filename, seen)
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
@@ -112,17 +114,18 @@ class Preparation:
         now = self._clock()
         if upload_is_fresh(reference, now):
             return
-        data, content_type = await self._copy(reference), reference.content_type or PNG
-        if as_png:
-            data, content_type = await _png(reference, data), PNG
-        name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
-        url = await self._api.upload(name, content_type, data)
+        async with self._turn:
+            data, content_type = await self._copy(reference), reference.content_type or PNG
+            if as_png:
+                data, content_type = await _png(reference, data), PNG
+            name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
+            url = await self._api.upload(name, content_type, data)
         await self._tasks.save_reference(replace(reference, uploaded_url=url, uploaded_at=now))
 
 
 async def _png(reference: Reference, data: bytes) -> bytes:
     convert = pictures.mask_as_png if reference.kind is ReferenceKind.MASK else pictures.as_png
-    converted = await asyncio.to_thread(convert, data)
+    converted = await pictures.aside(convert, data)
     if len(converted) > pictures.MAX_BYTES:
         megabytes = pictures.MAX_BYTES // 2**20
         raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=reference.filename, megabytes=megabytes)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from storage.models import Picture, Reference
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
@@ -28,11 +29,21 @@ class Retention:
         before = self._clock() - int(self._keep.total_seconds() * 1000)
         swept = 0
         while copies := await self._tasks.kept_before(before):
-            for copy in copies:
-                if copy.key is not None:
-                    await self._pictures.delete(copy.key)
-                await self._tasks.forget_copy(copy)
-                swept += 1
+            gone = [copy for copy in copies if await self._remove(copy)]
+            swept += len(gone)
+            if not gone:
+                break
         if swept:
             log.info("old copies removed", copies=swept)
         return swept
+
+    async def _remove(self, copy: Reference | Picture) -> bool:
+        """One that cannot be removed does not keep the others."""
+        try:
+            if copy.key is not None:
+                await self._pictures.delete(copy.key)
+        except Exception:
+            log.exception("a copy could not be removed", task=copy.task_id)
+            return False
+        await self._tasks.forget_copy(copy)
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, assert_never
@@ -16,8 +17,6 @@ from storage.models import Task, TaskState, released
 from storage.tasks import TaskStore
 
 LOST_AFTER: Final = timedelta(hours=24)
-MISSING_GRACE: Final = timedelta(minutes=10)
-"""A record may appear late; a task the image API still does not know after this is lost."""
 EMPTY_TRIES: Final = 6
 """A success that names no picture is asked again this often, over a minute: its record may lag."""
 
@@ -30,6 +29,8 @@ class Watching:
         self._api = api
         self._board = board
         self._clock = clock
+        self._empty: Counter[str] = Counter()
+        """Successes without a picture, by task."""
 
     async def ask(self, task: Task) -> Task:
         """Raises ServiceError when the question failed; the task is then asked again."""
@@ -47,40 +48,45 @@ class Watching:
             case RecordStatus.FAILED:
                 return await self._failed(task, record)
             case RecordStatus.MISSING:
-                return await self._missing(task, record)
+                return await self.ask_later(task)
             case unknown:
                 assert_never(unknown)
 
     async def ask_later(self, task: Task) -> Task:
-        """The question failed: it costs nothing to ask again, so only the end of all waiting ends the asking."""
+        """No news, or none that can be used: it costs nothing to ask again, so only the end of all waiting ends it.
+
+        A task that the image API does not know, or not yet, is no exception: what is paid may still appear.
+        """
         if self._elapsed(task) >= LOST_AFTER:
             return await self._lost(task, "no outcome in 24 hours")
-        failures = task.failures + 1
-        due = self._clock() + int(schedule.backoff(failures) * 1000)
-        return await self._tasks.change(task, failures=failures, **released(due))
+        failures, now = task.failures + 1, self._clock()
+        due = now + int(schedule.backoff(failures) * 1000)
+        return await self._tasks.change(task, failures=failures, overdue_told_at=self._overdue(task), **released(due))
 
     async def _running(self, task: Task, record: Record) -> Task:
         elapsed = self._elapsed(task)
         if elapsed >= LOST_AFTER:
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
-        overdue = task.overdue_told_at
-        if overdue is None and seconds >= schedule.OVERDUE_SECONDS:
-            overdue = now
         shown = max(task.progress, record.progress, schedule.progress(seconds, self._board.recent))
         due = now + int(schedule.next_poll(seconds, self._board.recent) * 1000)
-        return await self._tasks.change(task, progress=shown, overdue_told_at=overdue, failures=0, **released(due))
+        return await self._tasks.change(
+            task, progress=shown, overdue_told_at=self._overdue(task), failures=0, **released(due)
+        )
 
     async def _succeeded(self, task: Task, record: Record) -> Task:
         now = self._clock()
         if record.urls:
+            self._empty.pop(task.id, None)
             settled = await self._tasks.settle(
                 task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
             )
             await self._board.learn()
             return settled
-        if task.failures + 1 < EMPTY_TRIES:
+        self._empty[task.id] += 1
+        if self._empty[task.id] < EMPTY_TRIES:
             return await self.ask_later(task)
+        del self._empty[task.id]
         return await self._tasks.settle(
             task, now=now, why="done, without a picture", reason=Reason.NO_PICTURES, failures=0, **released(now)
         )
@@ -89,7 +95,7 @@ class Watching:
         now = self._clock()
         reason = record.reason or Reason.GENERATION_FAILED
         why = f"failed: {record.message}"[:500]
-        if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload:
+        if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload and await self._has_references(task):
             return await self._tasks.move(
                 task,
                 TaskState.QUEUED,
@@ -108,14 +114,17 @@ class Watching:
             task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
         )
 
-    async def _missing(self, task: Task, record: Record) -> Task:
-        if self._elapsed(task) >= MISSING_GRACE:
-            return await self._lost(task, f"the image API does not know it: {record.message}")
-        return await self._running(task, record)
+    async def _has_references(self, task: Task) -> bool:
+        return bool(await self._tasks.references(task.id))
 
     async def _lost(self, task: Task, why: str) -> Task:
         now = self._clock()
         return await self._tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
+
+    def _overdue(self, task: Task) -> int | None:
+        """When it was first seen to be overdue."""
+        late = self._elapsed(task).total_seconds() >= schedule.OVERDUE_SECONDS
+        return self._clock() if late and task.overdue_told_at is None else task.overdue_told_at
 
     def _elapsed(self, task: Task) -> timedelta:
         since = task.generating_at if task.generating_at is not None else task.created_at

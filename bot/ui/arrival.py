@@ -10,9 +10,12 @@ from storage.models import Origin
 
 
 def origin_of(interaction: discord.Interaction[Atelier]) -> Origin:
-    """Raises MissingPermissions where the outcome could not be posted, before anything is paid; NotHere in a place that
-    discord.py does not know. The time of arrival is ours: an interaction's own may be of a clock that disagrees."""
-    if interaction.channel_id is None:
+    """
+    Raises MissingPermissions where the outcome could not be posted, before anything is paid, and NotHere where nothing
+    may be made: commands and buttons both pass here. The time of arrival is ours: an interaction's own may be of a
+    clock that disagrees.
+    """
+    if interaction.channel_id is None or not _is_allowed(interaction):
         raise NotHere(Reason.NOT_THIS_SERVER)
     _check_permissions(interaction)
     return Origin(
@@ -37,6 +40,12 @@ def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     """
     ours = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
     return min(ours, interaction.filesize_limit)
+
+
+def _is_allowed(interaction: discord.Interaction[Atelier]) -> bool:
+    """With `ALLOWED_GUILDS` set, only there; direct messages are elsewhere."""
+    allowed = interaction.client.allowed_guilds
+    return not allowed or interaction.guild_id in allowed
 
 
 def _check_permissions(interaction: discord.Interaction[Atelier]) -> None:

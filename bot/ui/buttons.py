@@ -5,9 +5,8 @@ outlive restarts, and whose task it is is asked of the engine.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+import re
+from typing import Any, ClassVar, Final, Self
 
 import discord
 from discord import ui
@@ -18,22 +17,35 @@ from bot.replies import answer_error
 
 TASK_ID: Final = "(?P<task>[0-9a-f]{16})"
 
-Item = TypeVar("Item", bound=ui.DynamicItem[ui.Button[ui.LayoutView]])
 
+class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
+    """A button about one task. Errors of `press` reach the person: discord.py would only log them."""
 
-def answering(
-    press: Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]],
-) -> Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]]:
-    """A dynamic item's callback whose errors reach the person: discord.py would only log them."""
+    _action: ClassVar[str]
+    _label: ClassVar[str]
 
-    @functools.wraps(press)
-    async def callback(button: Item, interaction: discord.Interaction[Any]) -> None:
+    def __init_subclass__(cls, *, action: str, label: str) -> None:
+        super().__init_subclass__(template=f"a1:{action}:{TASK_ID}")
+        cls._action, cls._label = action, label
+
+    def __init__(self, task_id: str, *, label: str | None = None) -> None:
+        super().__init__(ui.Button(label=label or self._label, custom_id=f"a1:{self._action}:{task_id}"))
+        self.task_id = task_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["task"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
-            await press(button, interaction)
+            await self.press(interaction)
         except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
             await answer_error(interaction, error)
 
-    return callback
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        raise NotImplementedError
 
 
 def engine_of(interaction: discord.Interaction[Any]) -> Engine:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import discord
 from discord import ui
 
 from bot.engine.ports import Card, CardPhase
-from bot.ui.buttons import TASK_ID, answering, engine_of
+from bot.ui.buttons import TaskButton, engine_of
 from bot.ui.text import alt_text, attached, count, quote, rough_time, shape
 from storage.models import Reference, ReferenceKind, Task
 
@@ -37,12 +36,12 @@ _COLOURS: Final = {
 }
 """Decoration only: the heading says the same in words."""
 
-CardKey: TypeAlias = tuple[CardPhase, int | None, int, bool]
+CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, bool]
 
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
-    """What two cards must differ in to be worth an edit. The rough time alone is not: it changes along with a step."""
-    return (card.phase, card.place, _step(card, steps), card.paused)
+    """What two cards must differ in to be worth an edit."""
+    return (card.phase, card.place, _step(card, steps), _left(card), card.paused)
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
@@ -70,19 +69,8 @@ def strip_name(task: Task) -> str:
     return f"card-{task.id}.png"
 
 
-class CancelButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:cancel:{TASK_ID}"):
-    def __init__(self, task_id: str) -> None:
-        super().__init__(ui.Button(label="Cancel", custom_id=f"a1:cancel:{task_id}"))
-        self.task_id = task_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["task"])
-
-    @answering
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+class CancelButton(TaskButton, action="cancel", label="Cancel"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         task = await engine_of(interaction).cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
         await interaction.response.edit_message(view=card_view(cancelled), attachments=[])
@@ -143,7 +131,7 @@ def _body(card: Card, steps: int) -> str:
 
 def _queue(card: Card) -> str:
     if card.paused:
-        return "I can make no new pictures at the moment. Whoever runs me has been told; yours goes on by itself."
+        return "I can make no new pictures at the moment. Yours goes on by itself as soon as I can."
     if card.place is None:
         return "It starts soon."
     if card.place == 1:
@@ -154,9 +142,14 @@ def _queue(card: Card) -> str:
 def _progress(card: Card, steps: int) -> str:
     step = _step(card, steps)
     filled = step * BAR_LENGTH // steps
-    left = f"{rough_time(card.remaining_seconds)} to go" if card.remaining_seconds is not None else "just begun"
-    left = left if step < steps else "nearly done"
-    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {left}"
+    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card)}"
+
+
+def _left(card: Card) -> str:
+    """In words: it is known only roughly, and other words are another edit."""
+    if card.phase is not CardPhase.GENERATING:
+        return ""
+    return f"{rough_time(card.remaining_seconds)} to go" if card.remaining_seconds is not None else "just begun"
 
 
 def _step(card: Card, steps: int) -> int:

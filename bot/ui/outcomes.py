@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 from discord import ui
@@ -16,7 +15,7 @@ from bot.errors import Reason
 from bot.markup import units
 from bot.replies import explain
 from bot.ui.arrival import origin_of
-from bot.ui.buttons import TASK_ID, answering, engine_of
+from bot.ui.buttons import TaskButton, engine_of
 from bot.ui.cards import card_view
 from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, attached, count, quote, rough_time, shape
 from storage.models import OutcomePart, Picture, Route
@@ -39,6 +38,8 @@ AGAIN_REASONS: Final = frozenset(
     }
 )
 """Asking the very same thing again may go better."""
+
+COSTLY_LABEL: Final = "Ask again (may cost a second time)"
 
 _DONE: Final = discord.Colour(0x3BA55D)
 _FAILED: Final = discord.Colour(0xC9A227)
@@ -78,7 +79,7 @@ def pictures_view(
 ) -> ui.LayoutView:
     """One part of an outcome with pictures; `links` are those that are only told as addresses."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
-    container.add_item(ui.TextDisplay(_headline(outcome, part)))
+    container.add_item(ui.TextDisplay(_headline(outcome, part, shown)))
     words = prompt_quote(outcome)
     if part.number == 0:
         container.add_item(ui.TextDisplay(words.text))
@@ -106,36 +107,49 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     if part.route is Route.DIRECT:
         container.add_item(ui.TextDisplay(_elsewhere(outcome)))
     if reason in AGAIN_REASONS:
-        container.add_item(ui.ActionRow(AgainButton(task.id, costly=reason is Reason.UNCONFIRMED)))
+        label = COSTLY_LABEL if reason is Reason.UNCONFIRMED else None
+        container.add_item(ui.ActionRow(AgainButton(task.id, label=label)))
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-class AgainButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:again:{TASK_ID}"):
-    """`costly`: says that it may be paid for twice."""
-
-    def __init__(self, task_id: str, *, costly: bool = False) -> None:
-        label = "Ask again (may cost a second time)" if costly else "Ask again"
-        super().__init__(ui.Button(label=label, custom_id=f"a1:again:{task_id}"))
-        self.task_id = task_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["task"])
-
-    @answering
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+class AgainButton(TaskButton, action="again", label="Ask again"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """
+        The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
+        must be its card. Right behind it the pressed message loses its button, whether or not the answer got through:
+        the new task is stored, and a second click would be paid for as well.
+        """
         engine = engine_of(interaction)
         card = await engine.again(self.task_id, origin_of(interaction))
-        answer = await interaction.response.send_message(view=card_view(card))
-        if answer.message_id is not None:
-            await engine.card_posted(card.task.id, answer.message_id)
+        try:
+            answer = await interaction.response.send_message(view=card_view(card))
+            if answer.message_id is not None:
+                await engine.card_posted(card.task.id, answer.message_id)
+        finally:
+            if interaction.message is not None:
+                await _take_buttons(interaction.message)
 
 
-def _headline(outcome: Outcome, part: OutcomePart) -> str:
+async def _take_buttons(message: discord.Message) -> None:
+    await message.edit(view=_without_buttons(message), allowed_mentions=discord.AllowedMentions.none())
+
+
+def _without_buttons(message: discord.Message) -> ui.LayoutView:
+    """The same otherwise. A file is named anew: Discord takes it back by its name only."""
+    view = ui.LayoutView.from_message(message, timeout=None)
+    for item in list(view.walk_children()):
+        if isinstance(item, ui.ActionRow) and isinstance(item.parent, ui.Container):
+            item.parent.remove_item(item)
+        elif isinstance(item, ui.File):
+            item.url = f"attachment://{PROMPT_FILENAME}"
+    return view
+
+
+def _headline(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
     if part.number:
         return "### More of the same request"
+    if not shown:
+        return "### Made, but I could not bring it here"
     made = len(outcome.pictures)
     return "### Your picture is ready" if made == 1 else f"### Your {made} pictures are ready"
 
@@ -169,7 +183,7 @@ def _facts(outcome: Outcome) -> list[str]:
 
 def _linked(links: Sequence[Picture]) -> str:
     """As many addresses as the budget allows; they are far shorter than it in practice."""
-    text = "I could not bring everything along. Save this soon, the address does not last:"
+    text = "What I could not bring along may still be found here for some days. If not, ask for it again:"
     for picture in links:
         line = f"\n[Picture {picture.position + 1}](<{picture.url}>)"
         if units(text) + units(line) <= LINKS_UNITS:

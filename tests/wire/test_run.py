@@ -68,6 +68,10 @@ async def stopped(process: Process, number: signal.Signals = signal.SIGTERM) -> 
         return await process.wait()
 
 
+async def published(discord: LoopbackDiscord) -> int:
+    return discord.published
+
+
 async def taken(image_api: Emulator) -> int:
     return len(image_api.creates)
 
@@ -82,6 +86,7 @@ async def test_a_command_becomes_a_picture_and_sigterm_ends_it_and_no_secret_is_
 ) -> None:
     async with bot(tmp_path, discord, image_api) as process:
         await discord.connected()
+        await eventually(lambda: published(discord))
         assert [command["name"] for command in discord.commands] == ["imagine"]
         await discord.imagine("a red door", image="cat.png")
         await discord.until(lambda: outcomes(discord) and discord.deleted)
