@@ -76,11 +76,13 @@ async def name_bot(client: Atelier) -> None:
 
 async def keep_fresh(env: Env, preview: Preview) -> None:
     """Show what the engine does in the background: outcomes soon, cards now and then, nothing when nothing changed."""
-    seen, refreshed_at = len(env.http_requests), 0.0
+    seen = looked_at = len(env.http_requests)
+    refreshed_at = 0.0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if any(entry.path.endswith("/callback") for entry in env.http_requests[seen:]):
+        if any(entry.path.endswith("/callback") for entry in env.http_requests[looked_at:]):
             refreshed_at = time.monotonic()  # somebody is at the page: what follows at once waits a little
+        looked_at = len(env.http_requests)
         news = [entry for entry in env.http_requests[seen:] if _changes_messages(entry)]
         if any(_is_outcome(entry) for entry in news):
             await asyncio.sleep(OUTCOME_SECONDS)

@@ -1,4 +1,4 @@
-"""The life of a task, with a clock that the test turns."""
+"""People at the engine's door, and a task's whole life, with a clock that the test turns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from bot.engine.ports import CardPhase, Record, RecordStatus
 from bot.engine.retention import Retention
 from bot.errors import (
-    AccountRefused,
     LimitReached,
     NotYours,
     Reason,
     Refused,
-    ServerFault,
     Throttled,
     TooLate,
     Unavailable,
-    Unconfirmed,
-    Unreachable,
 )
 from storage.models import Limits, Origin, Reference, ReferenceKind, Route, Task, TaskState
 from tests.engine_world import NO_LIMITS, Deaths, World, open_world, png
@@ -204,366 +199,6 @@ async def test_pictures_per_day_count_variants_and_are_given_back_by_a_failure(t
         await world.ask(variants=4)
 
 
-# What a create's answer means
-
-
-@pytest.mark.parametrize("error", [Throttled("429"), Throttled("455"), Unreachable("refused")])
-async def test_what_was_not_taken_goes_back_to_the_queue_and_is_created_later(world: World, error: Exception) -> None:
-    world.api.next_create = [error, error]
-    task = await world.ask()
-    await world.work(1)
-    assert (await world.now(task)).state is TaskState.QUEUED
-    await world.work(90)
-    assert (await world.now(task)).reason is None
-    assert len(world.api.taken) == 1
-
-
-async def test_the_distance_grows_with_each_refusal_that_may_pass(world: World) -> None:
-    world.api.next_create = [Throttled("429")] * 4
-    task = await world.ask()
-    waits = []
-    for _ in range(4):
-        before = len(world.api.next_create)
-        while len(world.api.next_create) == before:
-            await world.engine.step()
-            world.clock.turn(0.5)
-        waits.append((await world.now(task)).due_at - world.clock())
-    assert waits == sorted(waits)
-    assert waits[-1] > 4 * waits[0]
-
-
-async def test_three_faults_end_it_and_it_is_not_charged(world: World) -> None:
-    world.api.next_create = [ServerFault("500")] * 3
-    task = await world.ask()
-    await world.work(60)
-    ended = await world.now(task)
-    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_FAULT, False)
-
-
-async def test_two_faults_do_not(world: World) -> None:
-    world.api.next_create = [ServerFault("500")] * 2
-    task = await world.ask()
-    await world.work(90)
-    assert (await world.now(task)).reason is None
-
-
-async def test_an_explicit_refusal_is_told_with_its_reason(world: World) -> None:
-    world.api.next_create = [Refused(422, "size error")]
-    task = await world.ask()
-    await world.work(3)
-    assert (await world.now(task)).reason == Reason.INVALID_REQUEST
-    assert world.discord.messages[0].reason == Reason.INVALID_REQUEST
-
-
-@pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])
-async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: World, error: Exception) -> None:
-    world.api.next_create = [error]
-    task = await world.ask()
-    await world.work(120)
-    await world.restart()
-    await world.work(120)
-    ended = await world.now(task)
-    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.UNCONFIRMED, True)
-    assert world.api.taken == []
-    assert len(world.discord.messages) == 1
-
-
-async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
-    world: World,
-) -> None:
-    world.api.balance = 2.0
-    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
-    first = await world.ask("first")
-    await world.work(3)
-    second = await world.ask("second")
-    await world.work(180)
-    assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
-    assert (await world.now(second)).state is TaskState.QUEUED
-    assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
-    assert any(card.paused for card in world.discord.shown if card.task.id == second.id)
-    await world.restart()
-    await world.work(30)
-    assert world.api.taken == []
-    world.api.balance = 500.0
-    await world.work(180)
-    assert (await world.now(second)).reason is None
-
-
-async def test_a_probe_costs_one_task_and_not_the_whole_queue(world: World) -> None:
-    world.api.balance = 0.0
-    refused = AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)
-    world.api.next_create = [refused]
-    await world.ask("first")
-    await world.work(10)
-    waiting = [await world.ask(f"{number}", asker_id=10 + number) for number in range(5)]
-    world.api.next_create = [refused]
-    await world.work(11 * 60, every=20)
-    assert [(await world.now(task)).reason for task in waiting].count(Reason.ACCOUNT_CREDIT) == 1
-    await world.work(15 * 60, every=20)
-    assert {(await world.now(task)).state for task in waiting} == {TaskState.CLOSED}
-    assert len(world.api.taken) == 4
-
-
-async def test_the_account_is_looked_after_beside_the_work(world: World) -> None:
-    world.api.balance = 1.0
-    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
-    await world.ask("first")
-    await world.work(3)
-    hanging = asyncio.Event()
-
-    async def balance() -> float:
-        await hanging.wait()
-        return 1.0
-
-    world.api.credits = balance  # type: ignore[method-assign]  # an image API that does not answer
-    world.clock.turn(120)
-    running = asyncio.create_task(world.engine.run())
-    task = await world.ask("second")
-    await eventually(lambda: _is_prepared(world, task))
-    world.engine.stop()
-    await running
-
-
-async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(tmp_path: Path) -> None:
-    async with open_world(tmp_path, probe_account_after=timedelta(minutes=5)) as world:
-        world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
-        await world.ask("first")
-        await world.work(3)
-        second = await world.ask("second")
-        await world.work(7 * 60, every=20)
-        assert (await world.now(second)).state is TaskState.CLOSED
-
-
-# Watching
-
-
-async def test_polls_that_fail_cost_nothing(world: World) -> None:
-    world.api.next_record = [Unavailable("502"), Throttled("429"), Unreachable("no route")]
-    task = await world.ask()
-    await world.work(120)
-    assert (await world.now(task)).reason is None
-
-
-async def test_a_record_that_is_not_there_yet_is_waited_for(world: World) -> None:
-    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 2
-    task = await world.ask()
-    await world.work(90)
-    assert (await world.now(task)).reason is None
-
-
-async def test_a_paid_task_that_the_api_does_not_know_for_a_while_is_not_given_up(world: World) -> None:
-    world.api.seconds = 20 * 60
-    task = await world.ask()
-    await world.work(12 * 60, every=30)
-    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 3
-    await world.work(15 * 60, every=30)
-    assert (await world.now(task)).reason is None
-
-
-async def test_a_task_that_the_api_never_knew_is_overdue_and_after_a_day_lost(world: World) -> None:
-    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 1000
-    task = await world.ask()
-    await world.work(1800, every=60)
-    assert (await world.now(task)).overdue_told_at is not None
-    await world.work(DAY + 7200, every=3600)
-    assert (await world.now(task)).reason == Reason.LOST
-
-
-async def test_a_success_without_pictures_is_asked_again_and_then_told(world: World) -> None:
-    world.api.next_record = [Record(status=RecordStatus.SUCCEEDED)] * 50
-    task = await world.ask()
-    await world.work(3600, every=60)
-    assert (await world.now(task)).reason == Reason.NO_PICTURES
-
-
-async def test_a_failed_task_is_told_and_not_charged(world: World) -> None:
-    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.POLICY)]
-    task = await world.ask()
-    await world.work(60)
-    ended = await world.now(task)
-    assert (ended.reason, ended.charged) == (Reason.POLICY, False)
-
-
-async def test_an_overdue_task_says_so_goes_on_and_still_gets_its_pictures(world: World) -> None:
-    world.api.seconds = 40 * 60
-    task = await world.ask()
-    await world.work(20 * 60, every=60)
-    overdue = await world.now(task)
-    assert overdue.state is TaskState.GENERATING
-    assert overdue.overdue_told_at is not None
-    assert world.discord.shown[-1].phase is CardPhase.OVERDUE
-    await world.work(30 * 60, every=60)
-    assert (await world.now(task)).reason is None
-
-
-async def test_an_overdue_task_leaves_its_place_in_flight_to_others(tmp_path: Path) -> None:
-    async with open_world(tmp_path, max_in_flight=1) as world:
-        world.api.seconds = 3600
-        await world.ask("slow")
-        await world.work(5)
-        await world.ask("next")
-        await world.work(60, every=5)
-        assert len(world.api.taken) == 1
-        await world.work(16 * 60, every=60)
-        assert len(world.api.taken) == 2
-
-
-async def test_a_task_without_an_outcome_for_a_day_is_lost(world: World) -> None:
-    world.api.seconds = 2 * DAY
-    task = await world.ask()
-    await world.work(DAY + 4 * 3600, every=3600)
-    assert (await world.now(task)).reason == Reason.LOST
-    assert len(world.discord.messages) == 1
-
-
-async def test_one_task_is_never_asked_about_three_times_in_a_second(world: World) -> None:
-    task = await world.ask()
-    await world.work(120, every=0.1)
-    assert (await world.now(task)).state is TaskState.CLOSED
-    times = [at for at, _ in world.api.asked]
-    assert all(later - earlier >= 1000 for earlier, later in pairwise(times))
-
-
-# Telling
-
-
-async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(world: World) -> None:
-    world.api.next_fetch = [Unavailable("503"), Refused(404, "not there yet"), b"half a pict"]
-    task = await world.ask()
-    await world.work(120)
-    assert (await world.tasks.pictures(task.id))[0].key is not None
-    assert len(world.discord.messages) == 1
-
-
-async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -> None:
-    world.api.next_fetch = [Refused(403, "no")] * 20
-    task = await world.ask()
-    await world.work(300)
-    assert (await world.tasks.pictures(task.id))[0].unfetchable
-    assert (await world.now(task)).state is TaskState.CLOSED
-
-
-async def test_each_picture_has_its_own_tries(world: World) -> None:
-    fetch, failures = world.api.fetch, [Unavailable("503")]
-
-    async def fetched(url: str) -> bytes:
-        if url.endswith("/0.png"):
-            raise Unavailable("500")
-        if failures:
-            raise failures.pop()
-        return await fetch(url)
-
-    world.api.fetch = fetched  # type: ignore[method-assign]  # one picture broken for good, the other for a moment
-    task = await world.ask(variants=2)
-    await world.work(300)
-    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [False, True]
-
-
-async def test_a_result_that_is_refused_for_good_is_told_as_a_link_at_once(world: World) -> None:
-    world.api.next_fetch = [Refused(403, "not an allowed host")]
-    task = await world.ask()
-    await world.work(60)
-    ended = await world.now(task)
-    assert ended.closed_at is not None
-    assert ended.settled_at is not None
-    assert ended.closed_at - ended.settled_at < 5000
-
-
-async def test_a_card_is_taken_away_although_much_went_wrong_before(world: World) -> None:
-    world.api.next_create = [Throttled("429")] * 3 + [Refused(422, "no")]
-    remove, failures = world.discord.remove_card, [Unavailable("503")]
-
-    async def removed(task: Task) -> None:
-        if failures:
-            raise failures.pop()
-        await remove(task)
-
-    world.discord.remove_card = removed  # type: ignore[method-assign]  # Discord fails once
-    task = await world.ask()
-    await world.work(120)
-    assert world.discord.removed == [task.id]
-
-
-async def test_a_first_answer_that_comes_after_the_outcome_goes_at_once(world: World) -> None:
-    world.api.next_create = [Refused(422, "no")]
-    task = await world.ask()
-    await world.work(10)
-    assert (await world.now(task)).state is TaskState.CLOSED
-    await world.engine.card_posted(task.id, 77)
-    assert world.discord.removed == [task.id, task.id]
-
-
-async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world: World) -> None:
-    world.discord.lose_answers = 1
-    task = await world.ask()
-    await world.work(120)
-    assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(world.discord.messages) == 1
-
-
-async def test_an_outcome_of_several_parts_goes_on_where_it_stopped(world: World) -> None:
-    world.discord.pictures_per_message = 1
-    world.discord.lose_answers = 2
-    await world.ask(variants=4)
-    await world.work(180)
-    assert sorted(message.pictures for message in world.discord.messages) == [(0,), (1,), (2,), (3,)]
-
-
-async def test_a_closed_channel_is_told_by_the_next_route(world: World) -> None:
-    world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
-    await world.ask()
-    await world.work(60)
-    assert [message.route for message in world.discord.messages] == [Route.DIRECT]
-
-
-async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) -> None:
-    world.discord.closed_routes = set(Route)
-    task = await world.ask()
-    await world.work(3600, every=120)
-    assert (await world.now(task)).state is TaskState.SETTLED
-    world.discord.closed_routes = set()
-    await world.work(600, every=10)
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
-    assert (await world.now(task)).state is TaskState.CLOSED
-
-
-async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pictures_are_kept(world: World) -> None:
-    world.discord.closed_routes = set(Route)
-    task = await world.ask()
-    await world.work(9 * DAY, every=DAY / 2)
-    assert (await world.now(task)).state is TaskState.CLOSED
-    assert (await world.tasks.events(task.id))[-1].why == "nobody could be told"
-    assert (await world.tasks.pictures(task.id))[0].key is not None
-
-
-async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> None:
-    world.discord.down = True
-    task = await world.ask()
-    await world.work(60)
-    assert (await world.now(task)).state is TaskState.SETTLED
-    (picture,) = await world.tasks.pictures(task.id)
-    assert picture.key is not None
-    await world.copies.delete(picture.key)
-    world.discord.down = False
-    await world.work(400)
-    assert len(world.discord.messages) == 1
-    assert await world.copies.get(picture.key) == png()
-
-
-async def test_discord_down_delays_and_loses_nothing(world: World) -> None:
-    world.discord.down = True
-    task = await world.ask()
-    await world.work(600)
-    assert world.discord.messages == []
-    world.discord.down = False
-    await world.work(400)
-    assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(world.discord.messages) == 1
-
-
-# Cancel, again, fairness, restart
-
-
 async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: World) -> None:
     world.api.next_create = [Throttled("429")]
     task = await world.ask()
@@ -618,6 +253,20 @@ async def test_a_post_that_arrived_before_its_channel_closed_is_not_told_by_anot
         await world.work(2)
     world.discord.closed_routes = {Route.CHANNEL}
     await world.work(60)
+    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+
+
+async def test_a_post_that_arrived_stays_in_doubt_whatever_way_is_tried_meanwhile(world: World) -> None:
+    world.discord.lose_answers = 1
+    task = await world.ask()
+    while not world.discord.messages:
+        await world.work(2)
+    world.discord.closed_routes, world.discord.blind = set(Route), True
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    world.discord.closed_routes, world.discord.blind = set(), False
+    await world.work(400)
+    assert (await world.now(task)).state is TaskState.CLOSED
     assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
 
 

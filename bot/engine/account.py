@@ -55,11 +55,10 @@ class Account:
     def paused(self) -> bool:
         return self._pause is not None
 
-    def room(self, wanted: int) -> int:
-        """How many creates may begin: none while paused, one at a time until one was accepted after that."""
-        if self.paused or (self._probing and self._probe_is_out):
-            return 0
-        return min(wanted, 1) if self._probing else wanted
+    @property
+    def takes_creates(self) -> bool:
+        """None while paused; after that one at a time, until one was accepted."""
+        return not self.paused and not (self._probing and self._probe_is_out)
 
     def begun(self) -> None:
         """A create is on its way."""

@@ -23,7 +23,7 @@ from bot.engine.account import Account
 from bot.engine.board import Board
 from bot.engine.creation import GIVE_UP_AFTER, Creation
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
-from bot.engine.ports import Card, Delivery, FetchReference, ImageAPI
+from bot.engine.ports import Card, CardPhase, Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
@@ -99,7 +99,7 @@ class Engine:
     async def submit(self, new: NewTask) -> Card:
         """Store a request. The same interaction again is the same task. Raises LimitReached; then nothing is stored."""
         task, _ = await self._stored(new)
-        return await self._board.card(task)
+        return await self._first_card(task)
 
     async def again(self, task_id: str, origin: Origin) -> Card:
         """The same request once more, as a task of its own, with our copies of its references.
@@ -133,7 +133,7 @@ class Engine:
         stored, is_new = await self._stored(request)
         if not is_new and stored.interaction_id != origin.interaction_id:
             raise TooLate(Reason.ASKED_AGAIN_ALREADY)
-        return await self._board.card(stored)
+        return await self._first_card(stored)
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""
@@ -162,6 +162,14 @@ class Engine:
             await self._telling.remove_card(task)
         else:
             await self._board.show(task)
+
+    async def _first_card(self, task: Task) -> Card:
+        """What is stored is asked for: nothing that fails from here on may say that it was not."""
+        try:
+            return await self._board.card(task)
+        except Exception:
+            log.exception("a first card could not be made", task=task.id)
+            return Card(task=task, phase=CardPhase.PREPARING)
 
     async def _stored(self, new: NewTask) -> tuple[Task, bool]:
         try:
@@ -245,7 +253,7 @@ class Engine:
 
     async def _begin_creates(self, room: int) -> list[Task]:
         begun: list[Task] = []
-        while not self._stopping and len(begun) < self._account.room(room):
+        while not self._stopping and self._account.takes_creates and len(begun) < room:
             task = await self._begin_create()
             if task is None:
                 break

@@ -137,7 +137,7 @@ class Delivery(Protocol):
         """
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        """Send one part by `part.route`. If `uncertain`, look for it in the channel first and return what was found.
+        """Send one part by `part.route`. If `uncertain`, look for it where it may be by now and return what was found.
         Raises RouteClosed when this route is shut for good (then the engine asks `next_route`), else ServiceError."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:

@@ -1,0 +1,163 @@
+"""What a create's answer means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import (
+    AccountRefused,
+    Reason,
+    Refused,
+    ServerFault,
+    Throttled,
+    Unconfirmed,
+    Unreachable,
+)
+from storage.models import Task, TaskState
+from tests.engine_world import World, open_world
+from tests.waiting import eventually
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("error", [Throttled("429"), Throttled("455"), Unreachable("refused")])
+async def test_what_was_not_taken_goes_back_to_the_queue_and_is_created_later(world: World, error: Exception) -> None:
+    world.api.next_create = [error, error]
+    task = await world.ask()
+    await world.work(1)
+    assert (await world.now(task)).state is TaskState.QUEUED
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+    assert len(world.api.taken) == 1
+
+
+async def test_the_distance_grows_with_each_refusal_that_may_pass(world: World) -> None:
+    world.api.next_create = [Throttled("429")] * 4
+    task = await world.ask()
+    waits = []
+    for _ in range(4):
+        before = len(world.api.next_create)
+        while len(world.api.next_create) == before:
+            await world.engine.step()
+            world.clock.turn(0.5)
+        waits.append((await world.now(task)).due_at - world.clock())
+    assert waits == sorted(waits)
+    assert waits[-1] > 4 * waits[0]
+
+
+async def test_three_faults_end_it_and_it_is_not_charged(world: World) -> None:
+    world.api.next_create = [ServerFault("500")] * 3
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_FAULT, False)
+
+
+async def test_two_faults_do_not(world: World) -> None:
+    world.api.next_create = [ServerFault("500")] * 2
+    task = await world.ask()
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_explicit_refusal_is_told_with_its_reason(world: World) -> None:
+    world.api.next_create = [Refused(422, "size error")]
+    task = await world.ask()
+    await world.work(3)
+    assert (await world.now(task)).reason == Reason.INVALID_REQUEST
+    assert world.discord.messages[0].reason == Reason.INVALID_REQUEST
+
+
+@pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])
+async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: World, error: Exception) -> None:
+    world.api.next_create = [error]
+    task = await world.ask()
+    await world.work(120)
+    await world.restart()
+    await world.work(120)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.UNCONFIRMED, True)
+    assert world.api.taken == []
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
+    world: World,
+) -> None:
+    world.api.balance = 2.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    first = await world.ask("first")
+    await world.work(3)
+    second = await world.ask("second")
+    await world.work(180)
+    assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
+    assert (await world.now(second)).state is TaskState.QUEUED
+    assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
+    assert any(card.paused for card in world.discord.shown if card.task.id == second.id)
+    await world.restart()
+    await world.work(30)
+    assert world.api.taken == []
+    world.api.balance = 500.0
+    await world.work(180)
+    assert (await world.now(second)).reason is None
+
+
+async def test_a_probe_costs_one_task_and_not_the_whole_queue(world: World) -> None:
+    world.api.balance = 0.0
+    refused = AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)
+    world.api.next_create = [refused]
+    await world.ask("first")
+    await world.work(10)
+    waiting = [await world.ask(f"{number}", asker_id=10 + number) for number in range(5)]
+    world.api.next_create = [refused] * 5
+    await world.work(11 * 60, every=20)
+    assert [(await world.now(task)).reason for task in waiting].count(Reason.ACCOUNT_CREDIT) == 1
+    world.api.next_create = []
+    await world.work(15 * 60, every=20)
+    assert {(await world.now(task)).state for task in waiting} == {TaskState.CLOSED}
+    assert len(world.api.taken) == 4
+
+
+async def test_the_account_is_looked_after_beside_the_work(world: World) -> None:
+    world.api.balance = 1.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    await world.ask("first")
+    await world.work(3)
+    hanging = asyncio.Event()
+
+    async def balance() -> float:
+        await hanging.wait()
+        return 1.0
+
+    world.api.credits = balance  # type: ignore[method-assign]  # an image API that does not answer
+    world.clock.turn(120)
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask("second")
+    await eventually(lambda: _is_prepared(world, task))
+    world.engine.stop()
+    await running
+
+
+async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(tmp_path: Path) -> None:
+    async with open_world(tmp_path, probe_account_after=timedelta(minutes=5)) as world:
+        world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+        await world.ask("first")
+        await world.work(3)
+        second = await world.ask("second")
+        await world.work(7 * 60, every=20)
+        assert (await world.now(second)).state is TaskState.CLOSED
+
+
+async def _is_prepared(world: World, task: Task) -> bool:
+    return (await world.now(task)).prepared_at is not None

@@ -1,0 +1,158 @@
+"""Keeping the pictures, posting each part once, taking the card away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.errors import (
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from storage.models import Route, Task, TaskState
+from tests.engine_world import World, open_world, png
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(world: World) -> None:
+    world.api.next_fetch = [Unavailable("503"), Refused(404, "not there yet"), b"half a pict"]
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -> None:
+    world.api.next_fetch = [Refused(403, "no")] * 20
+    task = await world.ask()
+    await world.work(300)
+    assert (await world.tasks.pictures(task.id))[0].unfetchable
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_each_picture_has_its_own_tries(world: World) -> None:
+    fetch, failures = world.api.fetch, [Unavailable("503")]
+
+    async def fetched(url: str) -> bytes:
+        if url.endswith("/0.png"):
+            raise Unavailable("500")
+        if failures:
+            raise failures.pop()
+        return await fetch(url)
+
+    world.api.fetch = fetched  # type: ignore[method-assign]  # one picture broken for good, the other for a moment
+    task = await world.ask(variants=2)
+    await world.work(300)
+    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [False, True]
+
+
+async def test_a_result_that_is_refused_for_good_is_told_as_a_link_at_once(world: World) -> None:
+    world.api.next_fetch = [Refused(403, "not an allowed host")]
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert ended.closed_at is not None
+    assert ended.settled_at is not None
+    assert ended.closed_at - ended.settled_at < 5000
+
+
+async def test_a_card_is_taken_away_although_much_went_wrong_before(world: World) -> None:
+    world.api.next_create = [Throttled("429")] * 3 + [Refused(422, "no")]
+    remove, failures = world.discord.remove_card, [Unavailable("503")]
+
+    async def removed(task: Task) -> None:
+        if failures:
+            raise failures.pop()
+        await remove(task)
+
+    world.discord.remove_card = removed  # type: ignore[method-assign]  # Discord fails once
+    task = await world.ask()
+    await world.work(120)
+    assert world.discord.removed == [task.id]
+
+
+async def test_a_first_answer_that_comes_after_the_outcome_goes_at_once(world: World) -> None:
+    world.api.next_create = [Refused(422, "no")]
+    task = await world.ask()
+    await world.work(10)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    await world.engine.card_posted(task.id, 77)
+    assert world.discord.removed == [task.id, task.id]
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world: World) -> None:
+    world.discord.lose_answers = 1
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert len(world.discord.messages) == 1
+
+
+async def test_an_outcome_of_several_parts_goes_on_where_it_stopped(world: World) -> None:
+    world.discord.pictures_per_message = 1
+    world.discord.lose_answers = 2
+    await world.ask(variants=4)
+    await world.work(180)
+    assert sorted(message.pictures for message in world.discord.messages) == [(0,), (1,), (2,), (3,)]
+
+
+async def test_a_closed_channel_is_told_by_the_next_route(world: World) -> None:
+    world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
+    await world.ask()
+    await world.work(60)
+    assert [message.route for message in world.discord.messages] == [Route.DIRECT]
+
+
+async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) -> None:
+    world.discord.closed_routes = set(Route)
+    task = await world.ask()
+    await world.work(3600, every=120)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    world.discord.closed_routes = set()
+    await world.work(600, every=10)
+    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pictures_are_kept(world: World) -> None:
+    world.discord.closed_routes = set(Route)
+    task = await world.ask()
+    await world.work(9 * DAY, every=DAY / 2)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert (await world.tasks.events(task.id))[-1].why == "nobody could be told"
+    assert (await world.tasks.pictures(task.id))[0].key is not None
+
+
+async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> None:
+    world.discord.down = True
+    task = await world.ask()
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    (picture,) = await world.tasks.pictures(task.id)
+    assert picture.key is not None
+    await world.copies.delete(picture.key)
+    world.discord.down = False
+    await world.work(400)
+    assert len(world.discord.messages) == 1
+    assert await world.copies.get(picture.key) == png()
+
+
+async def test_discord_down_delays_and_loses_nothing(world: World) -> None:
+    world.discord.down = True
+    task = await world.ask()
+    await world.work(600)
+    assert world.discord.messages == []
+    world.discord.down = False
+    await world.work(400)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert len(world.discord.messages) == 1
