@@ -30,7 +30,7 @@ PROGRESS_STEPS: Final = 2
 PROBE_AFTER: Final = timedelta(seconds=15)
 """After [401] or [402] the bot stops creating and now and then asks whether the account is well again."""
 STOP_SECONDS: Final = 2.0
-A_FEW: Final = (Magic.POLICY, Magic.CREDIT, Magic.UNFETCHED, Magic.DROPPED, Magic.OVERDUE, Magic.BIG)
+A_FEW: Final = (Magic.POLICY, Magic.CREDIT, Magic.UNFETCHED, Magic.DROPPED, Magic.OVERDUE, Magic.GONE)
 
 
 def main() -> None:

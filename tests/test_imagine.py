@@ -52,6 +52,25 @@ async def test_a_mask_goes_with_its_picture(world: World) -> None:
     assert [one.kind for one in references] == [ReferenceKind.IMAGE, ReferenceKind.MASK]
 
 
+async def test_five_pictures_of_25_mib_are_answered_before_one_of_them_is_fetched(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    async def get_from_cdn(url: str) -> bytes:
+        fetched.append(url)
+        return PHOTO[1]
+
+    monkeypatch.setattr(world.client.http, "get_from_cdn", get_from_cdn)
+    large = ("large.png", bytes(25 * 1024 * 1024))
+    asked = await world.ask("mix them", **dict.fromkeys(("image", "image2", "image3", "image4", "image5"), large))
+    assert asked.response is not None
+    assert "Looking at what you attached" in texts(asked.response)
+    assert fetched == []
+    await world.work(10)
+    assert len(fetched) == 5
+
+
 async def test_five_pictures_and_four_variants(world: World) -> None:
     files = dict.fromkeys(("image", "image2", "image3", "image4", "image5"), PHOTO)
     await world.ask("mix them", variants=4, **files)
