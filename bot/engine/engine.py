@@ -71,6 +71,7 @@ class Engine:
     ) -> None:
         self.clock = clock
         self._tasks = tasks
+        self._delivery = delivery
         self._policy = policy
         self._owner = uuid.uuid4().hex
         self._account = Account(
@@ -159,7 +160,7 @@ class Engine:
         await self._tasks.set_card(task_id, message_id)
         task = await self._known(task_id)
         if task.state is TaskState.CLOSED:
-            await self._telling.remove_card(task)
+            await self._delivery.remove_card(task)
         else:
             await self._board.show(task)
 

@@ -81,10 +81,6 @@ class Telling:
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._tasks.change(task, failures=failures, **released(due))
 
-    async def remove_card(self, task: Task) -> None:
-        """Raises ServiceError."""
-        await self._delivery.remove_card(task)
-
     async def _collected(self, task: Task, found: Sequence[Picture]) -> tuple[Picture, ...]:
         """Each with our own copy, or given up on. Raises ServiceError while there is hope for one of them."""
         tried = await asyncio.gather(*[self._collect(task, one) for one in found])
@@ -163,7 +159,7 @@ class Telling:
     async def _close(self, task: Task) -> Task:
         current = await self._tasks.get(task.id)
         try:
-            await self.remove_card(current or task)
+            await self._delivery.remove_card(current or task)
         except ServiceError as error:
             if task.failures + 1 < CARD_TRIES:
                 raise
