@@ -15,13 +15,14 @@ import secrets
 import signal
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from sandbox import magic, wire
 from sandbox.jobs import COST, Job, usual_seconds
@@ -54,6 +55,7 @@ class Emulator:
     * `balance`  credits at the start
     * `key`      the only one accepted; None accepts any
     * `shrink`   divides the size of what is painted
+    * `middlewares`  aiohttp's, around every request, for tests that want something to go wrong in between
     * `creates`  the bodies of the creates that were taken, oldest first; `attempts` also those refused, with their code
     """
 
@@ -67,12 +69,13 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         balance: float = 5000.0,
         shrink: int = 1,
+        middlewares: Sequence[Middleware] = (),
     ) -> None:
         self.creates: list[dict[str, Any]] = []
         self.attempts: list[tuple[int, dict[str, Any]]] = []
         self.jobs: dict[str, Job] = {}
         self._port, self._key, self._seconds, self._speed, self._clock = port, key, seconds, speed, clock
-        self._bought, self._shrink = balance, shrink
+        self._bought, self._shrink, self._middlewares = balance, shrink, middlewares
         self._window: deque[float] = deque()
         self._questions: defaultdict[str, deque[float]] = defaultdict(deque)
         self._turns: Counter[tuple[Magic, str]] = Counter()
@@ -105,7 +108,9 @@ class Emulator:
         return self._bought - sum(job.cost for job in self.jobs.values() if job.outcome(now) is not False)
 
     def _application(self, session: aiohttp.ClientSession) -> web.Application:
-        application = web.Application(middlewares=[wire.refusals], client_max_size=MAX_REQUEST_BYTES)
+        application = web.Application(
+            middlewares=[*self._middlewares, wire.refusals], client_max_size=MAX_REQUEST_BYTES
+        )
         application.add_routes(
             [
                 web.post("/api/v1/gpt4o-image/generate", self._generate),

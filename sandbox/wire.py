@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import EllipsisType
 from typing import Any, Final
 
 from aiohttp import web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from aiohttp.typedefs import Handler
 
 TEXTS: Final[Mapping[int, str]] = {
     401: "Unauthorized – Authentication failed. Please check that your Authorization and Content-Type headers are "

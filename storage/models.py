@@ -163,6 +163,8 @@ class Task:
     by_upload: bool
     """Its references go through the File Upload API instead of as links."""
     kie_id: str | None
+    unconfirmed_at: int | None
+    """Since when nobody knows whether its create was taken; a callback may still say so."""
     generating_at: int | None
     progress: float
     """0 to 1, as the image API last said."""
@@ -173,6 +175,8 @@ class Task:
     reason_parameters: Mapping[str, str | int]
     charged: bool
     """It has cost pictures, or may have, or may yet: counts against the limits per day."""
+    kept_at: int | None
+    """Since when its outcome waits for the asker to come back, as nobody could be told."""
     closed_at: int | None
     card_message_id: int | None
 
@@ -192,10 +196,12 @@ class Changes(TypedDict, total=False):
     prepared_at: int | None
     by_upload: bool
     kie_id: str | None
+    unconfirmed_at: int | None
     generating_at: int | None
     progress: float
     overdue_told_at: int | None
     charged: bool
+    kept_at: int | None
     closed_at: int | None
     card_message_id: int | None
 
@@ -211,6 +217,19 @@ class Released(TypedDict):
 def released(due_at: int) -> Released:
     """Nobody's any more, to be looked at again at `due_at` (ms)."""
     return {"owner": None, "lease_until": 0, "due_at": due_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """One create of a task, written down before it was sent."""
+
+    id: int
+    task_id: str
+    at: int
+    kie_id: str | None
+    """What the image API called it, once that is known."""
+    called_back_at: int | None
+    """When a callback with its token first came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

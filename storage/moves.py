@@ -13,9 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.models import MOVES, Task, TaskState
 from storage.rows import values
-from storage.schema import outcome_parts, task_events, tasks
+from storage.schema import creates, outcome_parts, task_events, tasks
 
-UNSETTLED: Final[dict[str, Any]] = {"settled_at": None, "reason": None, "reason_parameters": {}, "closed_at": None}
+UNSETTLED: Final[dict[str, Any]] = {
+    "settled_at": None,
+    "reason": None,
+    "reason_parameters": {},
+    "kept_at": None,
+    "closed_at": None,
+}
 """What an adoption takes back: the outcome that was told is not the outcome."""
 
 
@@ -46,8 +52,16 @@ async def move(
     moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
     if _takes_back(task.state, to):
         await connection.execute(sa.delete(outcome_parts).where(outcome_parts.c.task_id == task.id))
+    if to is TaskState.GENERATING:
+        await _name_create(connection, moved)
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
     return moved
+
+
+async def _name_create(connection: AsyncConnection, task: Task) -> None:
+    """The last create of the task is what the image API knows by `kie_id`."""
+    last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == task.id).scalar_subquery()
+    await connection.execute(sa.update(creates).where(creates.c.id == last).values(kie_id=task.kie_id))
 
 
 async def write_event(

@@ -76,6 +76,7 @@ tasks = sa.Table(
     sa.Column("prepared_at", sa.BigInteger),
     sa.Column("by_upload", sa.Boolean, nullable=False),
     sa.Column("kie_id", sa.Text),
+    sa.Column("unconfirmed_at", sa.BigInteger),
     sa.Column("generating_at", sa.BigInteger),
     sa.Column("progress", sa.Float, nullable=False),
     sa.Column("overdue_told_at", sa.BigInteger),
@@ -83,6 +84,7 @@ tasks = sa.Table(
     sa.Column("reason", sa.String(64)),
     sa.Column("reason_parameters", sa.JSON, nullable=False),
     sa.Column("charged", sa.Boolean, nullable=False),
+    sa.Column("kept_at", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
     sa.Column("card_message_id", sa.BigInteger),
     sa.Index(None, "state", "due_at"),
@@ -102,6 +104,9 @@ creates = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("token_digest", sa.String(64), unique=True),
+    sa.Column("kie_id", sa.Text),
+    sa.Column("called_back_at", sa.BigInteger),
 )
 
 references = sa.Table(

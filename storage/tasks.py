@@ -6,6 +6,7 @@ The tasks: one method per question or move. Every method that writes is one tran
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Unpack
@@ -18,6 +19,7 @@ from storage.limits import LimitReached, check_limits
 from storage.models import (
     OPEN_STATES,
     Changes,
+    Create,
     CreateLimits,
     Limits,
     NewTask,
@@ -135,9 +137,12 @@ class TaskStore(OutcomeStore):
             claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
 
-    async def begin_create(self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int) -> Task | None:
+    async def begin_create(
+        self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
+    ) -> Task | None:
         """
-        Write down the next create and return its task, now `submitting` under the owner's lease.
+        Write down the next create and return its task, now `submitting` under the owner's lease. `token` is what its
+        callback will carry; only a digest of it is kept.
 
         In one transaction: count the creates of the window and the tasks in flight; take the next prepared, due,
         unowned queued task in fair turn (the asker with the fewest in flight first, then the oldest); write a row in
@@ -150,9 +155,41 @@ class TaskStore(OutcomeStore):
             found = values(Task, await connection.execute(turns.next_create(now)))
             if not found:
                 return None
-            await connection.execute(sa.insert(creates).values(task_id=found[0].id, at=now))
+            written = {"task_id": found[0].id, "at": now, "token_digest": _digest(token) if token else None}
+            await connection.execute(sa.insert(creates).values(written))
             lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
             return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
+
+    async def create_of(self, token: str) -> Create | None:
+        """The create whose callback carries this token."""
+        found = await self._creates(creates.c.token_digest == _digest(token))
+        return found[0] if found else None
+
+    async def last_create(self, task_id: str) -> Create | None:
+        found = await self._creates(creates.c.task_id == task_id)
+        return found[0] if found else None
+
+    async def called_back(self, create: Create, *, now: int) -> None:
+        """Keeps the first time."""
+        statement = sa.update(creates).where(creates.c.id == create.id, creates.c.called_back_at.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(statement.values(called_back_at=now))
+
+    async def callback_share(self, *, before: int, limit: int) -> float | None:
+        """Of the last creates with a token whose task was settled by then, the share that was called back; None when
+        there are fewer than `limit`."""
+        ended = sa.select(creates.c.called_back_at).join(tasks, tasks.c.kie_id == creates.c.kie_id)
+        expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
+        async with self._database.read() as connection:
+            last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
+        return sum(at is not None for at in last) / limit if len(last) == limit else None
+
+    async def expedite(self, state: TaskState, *, now: int, task_id: str | None = None) -> int:
+        """Tasks of a state, or one of them, are due at once, whoever works on them; how many."""
+        these = tasks.c.state == state if task_id is None else sa.and_(tasks.c.state == state, tasks.c.id == task_id)
+        statement = sa.update(tasks).where(these, tasks.c.due_at > now).values(due_at=now)
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
 
     async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
         """Extend leases; the ids still held."""
@@ -221,6 +258,13 @@ class TaskStore(OutcomeStore):
             if value is not None:
                 await connection.execute(sa.insert(facts).values(name=name, value=value))
 
+    async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
+        """Newest first."""
+        columns = [column for column in creates.c if column is not creates.c.token_digest]
+        statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
+        async with self._database.read() as connection:
+            return values(Create, await connection.execute(statement))
+
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
@@ -232,6 +276,10 @@ def _same(new: NewTask) -> sa.ColumnElement[bool]:
         return tasks.c.interaction_id == new.interaction_id
     still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES))
     return sa.or_(tasks.c.interaction_id == new.interaction_id, still_open)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:

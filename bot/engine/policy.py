@@ -24,6 +24,8 @@ class Policy:
     """References go through the File Upload API from the start (`REFERENCES_AS=upload`)."""
     keep_pictures: timedelta = timedelta(days=90)
     probe_account_after: timedelta = timedelta(minutes=10)
+    callbacks: str | None = None
+    """The address that a create's token is appended to for the image API to call back; None without callbacks."""
 
     @property
     def creates(self) -> CreateLimits:

@@ -26,6 +26,7 @@ class CreateRequest:
     mask: str | None = field(default=None, repr=False)
     enhance: bool = False
     fallback: bool = False
+    callback_url: str | None = field(default=None, repr=False)
 
 
 class RecordStatus(StrEnum):
@@ -48,6 +49,8 @@ class Record:
     """Set when FAILED."""
     message: str = ""
     """Theirs, for the audit trail; never shown to a person."""
+    prompt: str | None = field(default=None, repr=False)
+    """What they say was asked, where that can be read."""
 
 
 class ImageAPI(Protocol):

@@ -36,6 +36,8 @@ def create_body(request: CreateRequest) -> dict[str, object]:
         body["filesUrl"] = list(request.files)
     if request.mask:
         body["maskUrl"] = request.mask
+    if request.callback_url:
+        body["callBackUrl"] = request.callback_url
     return body
 
 

@@ -19,6 +19,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.wire.traps import Traps
+
 API = "/api/v10"
 BOT_ID, APPLICATION_ID, GUILD_ID, CHANNEL_ID, ALICE_ID = 7001, 7002, 7010, 7011, 7021
 BOT = {"id": str(BOT_ID), "username": "Atelier", "discriminator": "0000", "avatar": None, "bot": True}
@@ -30,6 +32,7 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 @dataclass
 class LoopbackDiscord:
     token: str
+    traps: Traps = field(default_factory=Traps)
     files: dict[str, bytes] = field(default_factory=dict)
     """What its CDN has, by name."""
     commands: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +47,7 @@ class LoopbackDiscord:
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(9000))
 
     def application(self) -> web.Application:
-        application = web.Application(client_max_size=25 * 1024 * 1024)
+        application = web.Application(middlewares=[self.traps.middleware], client_max_size=25 * 1024 * 1024)
         routes = [
             web.get("/", self._gateway),
             web.get("/attachments/{name}", self._attachment),
