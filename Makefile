@@ -8,7 +8,7 @@ IN := .venv/bin
 UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
 
-.PHONY: help sandbox run test check style types fix lock environment-run environment-sandbox environment-dev
+.PHONY: help sandbox run test check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
 
 help:  ## Show what there is
 	@echo "Atelier: make pictures together on Discord"
@@ -23,12 +23,13 @@ sandbox: environment-sandbox  ## Try the bot in your browser, with no accounts
 run: environment-run  ## Run the bot on Discord, with the settings in .env
 	@$(IN)/python -m bot run $(ARGS)
 
-# The coverage file is a temporary one, so that two runs at the same time do not write into each other's.
+# The coverage file is a temporary one, so that two runs at the same time do not write into each other's. All tests run
+# on every core; those that ARGS name run in one process, where a debugger works.
 test: environment-dev  ## Run all tests, and say how much of the code they reach
 	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT && \
-	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),--cov)
+	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --numprocesses auto --dist worksteal)
 
-check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
+check: style types audit test  ## Everything a change has to pass: format, lint, types, audit, and all tests
 
 style: environment-dev
 	$(IN)/python -m ruff format --check .
@@ -36,6 +37,15 @@ style: environment-dev
 
 types: environment-dev
 	$(IN)/python -m mypy --strict
+
+audit: environment-dev  ## Ask for known weaknesses of what the bot runs on
+	@$(IN)/python requirements/audit.py
+
+crash: environment-dev  ## Kill the bot at every point, and count what is lost or doubled
+	@$(IN)/python -m tests.crash $(ARGS)
+
+bench: environment-dev  ## Measure speed, as ratios
+	@$(IN)/python -m benchmarks $(ARGS)
 
 fix: environment-dev  ## Format the code, and put right what can be put right by itself
 	$(IN)/python -m ruff check --fix .

@@ -4,13 +4,13 @@ The application between a command and a stored row. Arrows point down only:
     __main__  cli          python -m bot run | sync | doctor | migrate
     app                    composition root: opens everything top to bottom, closes in reverse
     (cogs)                 what people can ask
-    delivery  doctor       cards and outcomes to Discord; is everything well?
+    delivery  doctor  web  cards and outcomes to Discord; is all well?; health, metrics, callbacks
     ui                     cards, buttons
     client                 the connection to Discord and its command tree
     replies  services      every sentence the bot says; what cogs are given
     kie  references        the image API over HTTP; attachments from Discord's CDN
     engine                 the life of a task; no Discord, no HTTP, no SQL
-    config  endpoints  logs  pictures
-    errors  formats  markup
+    addresses  config  endpoints  logs  pictures
+    counters  errors  formats  markup  release
     (storage)
 """

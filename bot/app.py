@@ -14,6 +14,7 @@ import aiohttp
 import discord
 import structlog
 
+from bot.addresses import PublicAddresses
 from bot.client import Atelier
 from bot.config import Settings
 from bot.delivery import DiscordDelivery
@@ -26,7 +27,13 @@ from bot.errors import ConfigurationError
 from bot.kie.client import KieClient
 from bot.references import AttachmentFetcher
 from bot.services import Services
+from bot.web.balance import Balance
+from bot.web.callbacks import callback_routes
+from bot.web.metrics import Metrics
+from bot.web.readiness import Readiness
+from bot.web.site import Site
 from storage.database import Database, DatabaseInUse
+from storage.figures import FigureStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
@@ -49,6 +56,8 @@ class Running:
     engine: Engine
     delivery: DiscordDelivery
     tasks: TaskStore
+    api: KieClient
+    figures: FigureStore
 
     async def work(self) -> None:
         """Move tasks and keep cards up to date until `engine.stop()`."""
@@ -79,7 +88,7 @@ async def open_atelier(
         tasks = TaskStore(database)
         await tasks.void_leases()
         copies = await _open_copies(settings)
-        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         client = Atelier(
             extensions=EXTENSIONS,
@@ -97,16 +106,46 @@ async def open_atelier(
             operator_channel_id=settings.operator_channel_id,
         )
         fetch = attachments(client) if attachments else AttachmentFetcher(session, origin=settings.discord_api_url)
+        api = image_api(session, settings)
         engine = Engine(
             tasks=tasks,
             copies=copies,
-            api=image_api(session, settings),
+            api=api,
             delivery=delivery,
             fetch_reference=fetch,
             policy=_policy(settings, probe_account_after),
         )
         client.services = Services(engine=engine)
-        yield Running(client=client, engine=engine, delivery=delivery, tasks=tasks)
+        yield Running(
+            client=client, engine=engine, delivery=delivery, tasks=tasks, api=api, figures=FigureStore(database)
+        )
+
+
+@asynccontextmanager
+async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readiness]:
+    """Health, metrics and callbacks, from before Discord is reached to the very end of stopping: news is news.
+
+    Raises ConfigurationError when it cannot listen.
+    """
+    readiness = Readiness(atelier.client, atelier.tasks)
+    balance = Balance(atelier.api.credits)
+    site = Site(
+        readiness=readiness,
+        metrics=Metrics(atelier.client, atelier.figures, balance),
+        callbacks=callback_routes(atelier.engine, settings.kie_webhook_key) if settings.callbacks else (),
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(balance.close)
+        await stack.enter_async_context(site.open(settings.http_host, settings.http_port))
+        yield readiness
+
+
+def open_session(settings: Settings) -> aiohttp.ClientSession:
+    """For the image API, results and attachments. Keeps no cookies, uses no proxy of the environment, and meets only
+    what is public or set."""
+    own = settings.discord_api_url, settings.kie_api_url, settings.kie_upload_url
+    connector = aiohttp.TCPConnector(resolver=PublicAddresses(*own))
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 @asynccontextmanager
@@ -146,10 +185,10 @@ def _usable(setting: str) -> Iterator[None]:
 async def run(settings: Settings) -> None:
     """Run until SIGINT, SIGTERM or the end of the connection; then stop in order, within 10 s.
 
-    Raises ConfigurationError for a refused token, and whatever ended the connection.
+    Raises ConfigurationError for a refused token or a port it cannot listen at, and whatever ended the connection.
     """
     stop = asyncio.create_task(_stop_signal().wait())
-    async with open_atelier(settings) as atelier:
+    async with open_atelier(settings) as atelier, open_site(atelier, settings) as readiness:
         login = asyncio.create_task(_log_in(atelier, settings))
         await asyncio.wait({stop, login}, return_when=asyncio.FIRST_COMPLETED)
         if not login.done():
@@ -161,6 +200,7 @@ async def run(settings: Settings) -> None:
         publishing = asyncio.create_task(_publish(atelier))
         await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
+        readiness.stopping = True
         stop.cancel()
         publishing.cancel()
         atelier.engine.stop()
@@ -198,6 +238,7 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
         always_upload=settings.references_as == "upload",
         keep_pictures=timedelta(days=settings.keep_pictures_days),
         probe_account_after=probe_account_after,
+        callbacks=settings.callbacks,
     )
 
 

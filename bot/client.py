@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import discord
 import structlog
@@ -52,6 +52,8 @@ class Atelier(commands.AutoShardedBot):
             shard_count=shard_count,
             shard_ids=shard_ids,  # type: ignore[arg-type]  # None is its own default
         )
+        parsers = self._connection.parsers
+        parsers.update({name: _survived(name, parse) for name, parse in parsers.items() if name != "READY"})
         self.allowed_guilds = allowed_guilds
         self._extensions_to_load = tuple(extensions)
 
@@ -74,3 +76,20 @@ class Atelier(commands.AutoShardedBot):
         payloads = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
+    """An event that discord.py cannot read is skipped. By itself it would end with the first one, for everybody; and
+    one that comes at every start would keep it from ever running again. READY is let through: without it there is
+    nothing to run."""
+    told = False
+
+    def parsed(data: Any) -> None:
+        nonlocal told
+        try:
+            parse(data)
+        except Exception as error:
+            log.exception("an event could not be read", name=name, exc_info=None if told else error)
+            told = True
+
+    return parsed

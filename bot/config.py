@@ -9,6 +9,7 @@ a secret. `.env.example` says what each setting means.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,34 @@ def _address(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether the host of an address is this very machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _over_https(value: str) -> str:
+    """What comes from outside is not to be read on the way; on this machine there is no way."""
+    if not value.startswith("https://") and not is_loopback(value):
+        raise ValueError("is no address that begins with https://")
+    if urlsplit(value).username is not None:
+        raise ValueError("must hold no user name and no password: it is given to the image API")
+    return value
+
+
+def _listening(value: str) -> str:
+    """A name or an address of this machine, without a port."""
+    try:
+        return str(ipaddress.ip_address(value.strip("[]")))
+    except ValueError:
+        if not HOST.fullmatch(value.lower()) or ":" in value:
+            raise ValueError("is no host: give a name or an address without a port, like 127.0.0.1") from None
+        return value.lower()
+
+
 def _with_driver(url: str) -> str:
     """SQLAlchemy's form, with the asynchronous driver; a relative SQLite path is from the working directory."""
     scheme, separator, rest = url.partition("://")
@@ -103,6 +132,7 @@ def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
 
 Secret = Annotated[SecretStr, AfterValidator(_no_placeholder)]
 WebAddress = Annotated[str, _address("http", "https")]
+PublicAddress = Annotated[str, _address("http", "https"), AfterValidator(_over_https)]
 GatewayAddress = Annotated[str, _address("ws", "wss")]
 Snowflake = Annotated[int, Field(gt=0, lt=2**63)]
 ShardId = Annotated[int, Field(ge=0)]
@@ -130,6 +160,13 @@ class Settings(BaseModel):
         "r2.cloudflarestorage.com",
     )
     """With their subdomains."""
+    kie_webhook_key: Secret = SecretStr("")
+    """Signs callbacks. Without it, or without `public_url`, they are off."""
+    public_url: PublicAddress | None = None
+    """How the image API reaches us."""
+    http_host: Annotated[str, AfterValidator(_listening)] = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes a free one."""
     database_url: Annotated[str, AfterValidator(_with_driver)] = Field(default="sqlite:///data/atelier.db", repr=False)
     """As SQLAlchemy takes it, with the driver."""
     pictures_url: Annotated[str, AfterValidator(_place)] = Field(default="data/pictures", repr=False)
@@ -156,6 +193,13 @@ class Settings(BaseModel):
         if max(self.shard_ids) >= self.shard_count:
             raise ValueError(f"SHARD_IDS must be below SHARD_COUNT: use 0 to {self.shard_count - 1}")
         return self
+
+    @property
+    def callbacks(self) -> str | None:
+        """The address that a create's token is appended to for the image API to call back; None while that is off."""
+        if self.public_url is None or not self.kie_webhook_key.get_secret_value():
+            return None
+        return f"{self.public_url}/callbacks/kie/"
 
     @property
     def secrets(self) -> tuple[str, ...]:

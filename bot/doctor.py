@@ -40,6 +40,7 @@ PERMISSIONS: Final = discord.Permissions(
 SCOPES: Final = ("bot", "applications.commands")
 CREDITS_FOR_A_PICTURE: Final = 6
 """The image API's price list, 2026-09."""
+HINT_SECONDS: Final = 3.0
 MEBIBYTE: Final = 1024 * 1024
 
 
@@ -169,11 +170,64 @@ async def _credits(settings: Settings) -> float:
         return await client.credits()
 
 
+async def _web(settings: Settings) -> Sequence[Finding]:
+    wrong = await _unheard(settings)
+    remedy = "let HTTP_PORT be a free port, or 0, and HTTP_HOST an address of this machine" if wrong else ""
+    detail = wrong or f"health and metrics at {_site(settings)}"
+    return [Finding(name="web endpoint", ok=not wrong, detail=detail, remedy=remedy), await _callbacks(settings)]
+
+
+async def _unheard(settings: Settings) -> str:
+    """What keeps the bot from listening; empty when nothing does, or when it is listening already."""
+    try:
+        server = await asyncio.start_server(lambda *_: None, settings.http_host, settings.http_port)
+    except OSError as error:
+        if await _answers(_site(settings)):
+            return ""
+        return f"{_site(settings)} cannot be listened at: {error.strerror or type(error).__name__}"
+    server.close()
+    return ""
+
+
+async def _callbacks(settings: Settings) -> Finding:
+    """Both settings or none; whether the address is reached from here says little about the image API's way to it."""
+    given = {"KIE_WEBHOOK_KEY": settings.kie_webhook_key.get_secret_value(), "PUBLIC_URL": settings.public_url}
+    missing = [name for name, value in given.items() if not value]
+    if len(missing) == 1:
+        (there,) = given.keys() - set(missing)
+        remedy = f"give {missing[0]} as well, or take {there} away"
+        return Finding(name="callbacks", ok=False, detail=f"off, as {missing[0]} is missing", remedy=remedy)
+    if missing:
+        return Finding(name="callbacks", ok=True, detail="off; outcomes are found by asking")
+    reached = await _answers(settings.public_url or "")
+    hint = "" if reached else "; not reached from here, which is no fault while the bot is stopped or behind a proxy"
+    return Finding(name="callbacks", ok=True, detail=f"on, at {settings.public_url}{hint}")
+
+
+async def _answers(address: str) -> bool:
+    """Whether a bot is alive there."""
+    timeout = aiohttp.ClientTimeout(total=HINT_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{address}/healthz", allow_redirects=False) as answer,
+        ):
+            return answer.status == 200
+    except (aiohttp.ClientError, OSError, ValueError):
+        return False
+
+
+def _site(settings: Settings) -> str:
+    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    return f"http://{host}:{settings.http_port}"
+
+
 CHECKS: Final[dict[str, tuple[Check, str]]] = {
     "settings": (_settings, "look at .env"),
     "database": (_database, "let DATABASE_URL name a file in a folder that this user may write to"),
     "pictures": (_pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"),
     "Discord": (_discord, "check this machine's network, and DISCORD_API_URL if it is set"),
     "image API": (_kie, "check this machine's network, and KIE_API_URL if it is set"),
+    "web endpoint": (_web, "check HTTP_HOST and HTTP_PORT"),
 }
 """What is examined, and the remedy where a check cannot say more."""

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     TOO_LATE_TO_CANCEL = "too_late_to_cancel"
     TASK_UNKNOWN = "task_unknown"
     ASKED_AGAIN_ALREADY = "asked_again_already"
+    COLLECTED_ALREADY = "collected_already"
+    NO_LONGER_KEPT = "no_longer_kept"
     BLANK_PROMPT = "blank_prompt"
     NOT_THIS_SERVER = "not_this_server"
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
@@ -72,9 +74,12 @@ class Reason(StrEnum):
     ACCOUNT_CREDIT = "account_credit"  # 402
     ACCOUNT_QUOTA = "account_quota"  # 433
     SERVICE_FAULT = "service_fault"  # 500, three times
+    SERVICE_UNREACHABLE = "service_unreachable"
     UNCONFIRMED = "unconfirmed"
     LOST = "lost"  # no outcome in 24 hours
     DEFECT = "defect"  # number
+    # the operator's
+    NOBODY_TOLD = "nobody_told"
 
 
 class AtelierError(Exception):

@@ -26,13 +26,17 @@ SECRET_NAMES: Final = re.compile(r"authorization|password|secret|api_?key|(^|_)t
 SECRET_FORMS: Final = re.compile(
     r"(?<=/webhooks/)(?P<webhook>\d+/)[^/?\s\"']+"  # an interaction's token is a webhook's
     r"|(?<=/interactions/)(?P<interaction>\d+/)[^/?\s\"']+"
+    r"|(?P<callback>/callbacks/kie/)[^/?\s\"']+"
     r"|\b(?P<scheme>Bearer )[\w.~+/=-]{6,}"
     r"|[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a bot's token
     r"|(?P<user>://[^\s/:@]+:)[^\s/@]+(?=@)"  # a password in an address
     r"|(?P<signature>[?&](hm|X-Amz-Signature|X-Amz-Credential|sig)=)[^&\s\"']+"
 )
 
-QUIET: Final = {"discord": logging.INFO, "aiosqlite": logging.INFO, "asyncio": logging.INFO, "alembic": logging.WARNING}
+QUIET: Final = {
+    **dict.fromkeys(("discord", "aiosqlite", "asyncio", "PIL", "filelock"), logging.INFO),
+    "alembic": logging.WARNING,
+}
 """Libraries that say too much: whole payloads, prompts among them, at DEBUG; Alembic at every start."""
 
 

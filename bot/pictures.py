@@ -8,9 +8,10 @@ where at most `AT_ONCE` work at a time, so that memory is bounded.
 
 Everything but `inspect` and `inspect_mask` raises `Unreadable`, a ValueError, for bytes that are no picture we take.
 
-Each decoder's class is called by itself instead of `Image.open`: no other decoder ever sees the bytes, the pixels are
-counted before Pillow would warn of them (its warnings are the whole process's and cannot be caught in a thread), and a
-phone's MPO, which is a JPEG with a second one behind it, opens as the JPEG it is.
+What a file can cost is bounded: its bytes, its pixels and edges as the header has them, the scans of a JPEG, and the
+processor's time while it is read. Each decoder's class is called by itself instead of `Image.open`: no other decoder
+ever sees the bytes, the pixels are counted before Pillow would warn of them (its warnings are the whole process's and
+cannot be caught in a thread), and a phone's MPO, which is a JPEG with a second one behind it, opens as the JPEG it is.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from math import sqrt
+from time import thread_time
 from typing import Final, ParamSpec, TypeVar
 
 from PIL import Image, ImageChops
@@ -40,6 +43,13 @@ MAX_BYTES: Final = 25 * 1024 * 1024
 """What the image API takes per picture (its error message names 26,214,400 bytes)."""
 MAX_PIXELS: Final = 2**26
 """67 megapixels, read from the header before anything is decoded: a 50-megapixel phone's 8192 x 6144 goes in."""
+MAX_EDGE: Final = 2**17
+"""Pixels: each row costs memory of its own, and nobody looks at a line a million pixels long."""
+MAX_SCANS: Final = 100
+"""Of all pictures in a JPEG file; a progressive one has about ten. Each is a pass over all pixels, for some bytes."""
+READING_SECONDS: Final = 8.0
+"""The processor's, each time a file is read; looked at whenever the decoder wants more bytes. 67 megapixels of 16 bits
+take 1.3 s; 25 MiB of nothing but chunks or markers took half a minute."""
 AT_ONCE: Final = 2
 """Calls that work at the same time: the largest WebP takes about 1 GiB while it is decoded."""
 
@@ -67,6 +77,7 @@ MAX_PROFILE_BYTES: Final = 16 * 1024
 WEBP_EDGE: Final = 16_383
 JPEG_EDGE: Final = 65_500
 
+_SCAN: Final = b"\xff\xda"
 _DECODERS: Final[Mapping[str, type[ImageFile]]] = {"JPEG": JpegImageFile, "PNG": PngImageFile, "WebP": WebPImageFile}
 
 _TURNS: Final = {
@@ -111,6 +122,19 @@ class Fitted:
     changed: bool  # re-encoded to fit
 
 
+class _Bounded(BytesIO):
+    """Ends when its thread has been busy for too long since it was opened."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._ends = thread_time() + READING_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if thread_time() > self._ends:
+            raise TimeoutError
+        return super().read(size)
+
+
 class Unreadable(ValueError):
     """Bytes that are no picture we take, and why; `reason` is one of REFERENCE_*."""
 
@@ -122,8 +146,9 @@ class Unreadable(ValueError):
 
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do one of these off the event loop, when there is room. In threads of their own: asyncio's are few, and host
-    names are looked up there."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, partial(work, *args, **kwargs))
+    names are looked up there. What is logged there belongs to the same task."""
+    in_context = partial(copy_context().run, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, in_context)
 
 
 def inspect(data: bytes, filename: str) -> Look:
@@ -239,8 +264,10 @@ def _known_format(data: bytes) -> str:
 def _opened(data: bytes) -> ImageFile:
     """Its header read and found bearable; nothing decoded yet."""
     found = _known_format(data)
-    image = _attempt(lambda: _DECODERS[found](BytesIO(data)))
-    if image.width * image.height > MAX_PIXELS:
+    if found == "JPEG" and data.count(_SCAN) > MAX_SCANS:
+        raise Unreadable(Reason.REFERENCE_BROKEN)
+    image = _attempt(lambda: _DECODERS[found](_Bounded(data)))
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_EDGE:
         raise _too_many_pixels()
     if getattr(image, "is_animated", False):
         raise Unreadable(Reason.REFERENCE_ANIMATED, format=found)

@@ -30,7 +30,8 @@ class _TooLarge(Exception):
 
 class AttachmentFetcher:
     """
-    `session` must keep no cookies (aiohttp.DummyCookieJar) and have no headers of its own: what it adds goes along.
+    `session` must keep no cookies (aiohttp.DummyCookieJar) and have no headers of its own: what it adds goes along. Its
+    resolver sees to it that Discord's names lead to no private address (`bot.addresses`).
 
     `origin`: scheme, host and port of another address that stands for Discord's (DISCORD_API_URL), without https too.
     """
@@ -75,7 +76,7 @@ class AttachmentFetcher:
             origin = url.origin()
         except ValueError:
             raise _unfetchable(reference) from None
-        discord = url.scheme == "https" and url.host in self._hosts and url.port == 443
+        discord = url.scheme == "https" and url.raw_host in self._hosts and url.port == 443
         if url.raw_user is not None or url.raw_password is not None or not (discord or origin == self._origin):
             raise _unfetchable(reference)
         return url

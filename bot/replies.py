@@ -36,6 +36,9 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     "Wait for it here.",
     Reason.TASK_UNKNOWN: "I no longer know this request. Type `/imagine` to make a new one.",
     Reason.ASKED_AGAIN_ALREADY: "You have asked for this again already. Wait for that one.",
+    Reason.COLLECTED_ALREADY: "That one is on its way to you already. Wait for it where you came for it first.",
+    Reason.NO_LONGER_KEPT: "I no longer keep that one for you: it has reached you by another way, or will. "
+    "Look in the channel where you asked for it, and in your direct messages, or type `/imagine` to ask anew.",
     Reason.BLANK_PROMPT: "There is nothing to go by yet. Write what you would like to see, or attach a picture.",
     Reason.NOT_THIS_SERVER: "I may not make pictures here. Ask whoever runs me to allow this place, "
     "or use me in a server where I am allowed.",
@@ -76,9 +79,12 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     "ask again later.",
     Reason.ACCOUNT_QUOTA: "My quota with the image service is used up for now. Ask again later.",
     Reason.SERVICE_FAULT: "The image service has trouble of its own at the moment. Ask again in a few minutes.",
+    Reason.SERVICE_UNREACHABLE: "The image service could not be reached for a whole day, so I stopped trying. "
+    "Nothing was spent. Ask again later.",
     Reason.UNCONFIRMED: "I lost the line to the image service and cannot tell whether it took this request. "
     "You can ask again, but that may cost a second time.",
     Reason.LOST: "The image service gave no answer for a whole day, so I stopped waiting. Ask again.",
+    Reason.NOBODY_TOLD: "I could not reach you. Type `/imagine` where I may post, and I tell you of it there.",
     Reason.DEFECT: "Something went wrong on my side. Try again, and if it happens again, "
     "tell whoever runs me this number: {number}.",
 }
@@ -119,6 +125,8 @@ _OPERATOR: Final[Mapping[Reason, str]] = {
     Reason.ACCOUNT_CREDIT: "The credit with the image service is used up. Top it up; requests wait until then and go "
     "on by themselves.",
     Reason.ACCOUNT_QUOTA: "The key's quota with the image service is used up. Raise it, or wait until it is renewed.",
+    Reason.NOBODY_TOLD: "An outcome could be told neither in its channel nor by direct message. I keep it and tell its "
+    "asker at their next command. Check what I may do in the channels where I am used; the log names the task.",
 }
 
 OUTDATED: Final = "This command has changed. Reload Discord and try again."

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Final, Literal
 
 import discord
+import structlog
 from discord import app_commands
 from discord.ext import commands
 
@@ -16,6 +17,7 @@ from bot.errors import BadReference, BlankPrompt, Reason
 from bot.markup import is_blank
 from bot.ui.arrival import origin_of
 from bot.ui.cards import CancelButton, card_view
+from bot.ui.kept import ShowButton
 from bot.ui.outcomes import AgainButton
 from storage.models import NewReference, NewTask, ReferenceKind
 
@@ -78,6 +80,7 @@ class Generation(commands.Cog):
             references=_references(images, mask),
         )
         card = await self._engine.submit(new)
+        structlog.contextvars.bind_contextvars(task=card.task.id)
         answer = await interaction.response.send_message(view=card_view(card))
         if answer.message_id is not None:
             await self._engine.card_posted(card.task.id, answer.message_id)
@@ -123,5 +126,5 @@ def _reference(attachment: discord.Attachment, kind: ReferenceKind) -> NewRefere
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(CancelButton, AgainButton)
+    bot.add_dynamic_items(CancelButton, AgainButton, ShowButton)
     await bot.add_cog(Generation(bot.services.engine))

@@ -4,7 +4,7 @@ progress, times, addresses, uploads, credits. It fetches `filesUrl` and `maskUrl
 
 In a test: `async with Emulator(seconds=0) as emulator: emulator.url`. As a process: `python -m sandbox.kie`; the
 creates it took can be read there at `GET /_emulator/creates`. Magic words in a prompt make it fail or misbehave
-(`sandbox.magic`). Callbacks are not emulated.
+(`sandbox.magic`). Where a create has a `callBackUrl`, that is called when the task has ended (`sandbox.callbacks`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from sandbox import magic, wire
+from sandbox.callbacks import Callbacks, Called
 from sandbox.jobs import COST, Job, usual_seconds
 from sandbox.magic import Magic
 from sandbox.studio import MAX_AT_ONCE, Studio
@@ -55,6 +56,7 @@ class Emulator:
     * `balance`  credits at the start
     * `key`      the only one accepted; None accepts any
     * `shrink`   divides the size of what is painted
+    * `webhook_key`  signs callbacks; without one they are not signed
     * `middlewares`  aiohttp's, around every request, for tests that want something to go wrong in between
     * `creates`  the bodies of the creates that were taken, oldest first; `attempts` also those refused, with their code
     """
@@ -69,6 +71,7 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         balance: float = 5000.0,
         shrink: int = 1,
+        webhook_key: str | None = None,
         middlewares: Sequence[Middleware] = (),
     ) -> None:
         self.creates: list[dict[str, Any]] = []
@@ -76,6 +79,7 @@ class Emulator:
         self.jobs: dict[str, Job] = {}
         self._port, self._key, self._seconds, self._speed, self._clock = port, key, seconds, speed, clock
         self._bought, self._shrink, self._middlewares = balance, shrink, middlewares
+        self._webhook_key = webhook_key
         self._window: deque[float] = deque()
         self._questions: defaultdict[str, deque[float]] = defaultdict(deque)
         self._turns: Counter[tuple[Magic, str]] = Counter()
@@ -87,10 +91,12 @@ class Emulator:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             self._studio = Studio(session=session, turns=asyncio.Semaphore(MAX_AT_ONCE), shrink=self._shrink)
+            self._callbacks = Callbacks(session=session, key=self._webhook_key, speed=self._speed, clock=self._clock)
             runner = web.AppRunner(self._application(session), shutdown_timeout=0.2, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             stack.push_async_callback(self._stop_working)
+            stack.push_async_callback(self._callbacks.stop)
             await web.TCPSite(runner, "127.0.0.1", self._port).start()
             self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             self._stack = stack.pop_all()
@@ -100,6 +106,11 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def called(self) -> list[Called]:
+        """Every try to call back, oldest first."""
+        return self._callbacks.made
 
     @property
     def credits(self) -> float:
@@ -183,6 +194,7 @@ class Emulator:
         )
         job.work = asyncio.create_task(self._studio.work(job))
         self.jobs[job.id] = job
+        self._callbacks.expect(job)
         self.creates.append(body)
         self.attempts.append((200, body))
         return job
@@ -190,9 +202,14 @@ class Emulator:
     def _how_long(self, body: dict[str, Any], words: frozenset[Magic]) -> float:
         usual = usual_seconds(str(body.get("prompt") or ""), int(body.get("nVariants", 1)))
         seconds = usual if self._seconds is None else self._seconds
+        if Magic.EARLY_CALLBACK in words and body.get("callBackUrl"):
+            return 0.0
         return seconds * (5 if Magic.LONG in words else 1) / self._speed
 
     async def _answer_create(self, request: web.Request, job: Job) -> web.StreamResponse:
+        if Magic.EARLY_CALLBACK in job.magic and job.body.get("callBackUrl"):
+            await self._let_dry(job)
+            await self._callbacks.call(job)
         if Magic.SLOW in job.magic:
             await asyncio.sleep(SLOW_SECONDS / self._speed)
         if Magic.DROPPED in job.magic and request.transport is not None:
@@ -298,10 +315,12 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than usual (8-20 s a task)")
     parser.add_argument("--seconds", type=float, help="how long every task takes, before --speed")
     parser.add_argument("--key", help="the only key accepted (default: any)")
+    parser.add_argument("--webhook-key", help="the key that callbacks are signed with (default: they are not signed)")
     parser.add_argument("--shrink", type=int, default=1, help="divide the size of the pictures")
     given = parser.parse_args()
     limits = {"speed": given.speed, "seconds": given.seconds}
-    asyncio.run(serve(Emulator(port=given.port, key=given.key, shrink=given.shrink, **limits)))
+    named = {"key": given.key, "webhook_key": given.webhook_key}
+    asyncio.run(serve(Emulator(port=given.port, shrink=given.shrink, **named, **limits)))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,10 @@ class Magic(StrEnum):
     GONE = "[gone]"
     NO_PICTURE = "[no picture]"
     BIG = "[big]"
+    NO_CALLBACK = "[no callback]"
+    CALLBACK_TWICE = "[callback twice]"
+    EARLY_CALLBACK = "[early callback]"
+    FORGED_CALLBACK = "[forged callback]"
 
 
 EFFECTS: Final[Mapping[Magic, str]] = {
@@ -78,6 +82,10 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.GONE: "its pictures are not found",
     Magic.NO_PICTURE: "what should be its pictures is a web page",
     Magic.BIG: "its pictures are too large for Discord (more than 10 MiB)",
+    Magic.NO_CALLBACK: "it is not called back, whatever the create says",
+    Magic.CALLBACK_TWICE: "it is called back twice",
+    Magic.EARLY_CALLBACK: "it is done at once, and called back before the create is answered",
+    Magic.FORGED_CALLBACK: "its callback names a picture of somebody else's instead of its own",
 }
 
 

@@ -1,14 +1,18 @@
-"""What a submit must not pass: open tasks of a person; pictures of a person, and of all, in the last 24 hours."""
+"""
+What a submit must not pass: open tasks of a person; pictures of a person, and of all, in the last 24 hours.
+
+An outcome that is kept for its asker is no open task: it waits for the very command that it would stand in the way of.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.models import OPEN_STATES, Limits, NewTask
 from storage.schema import tasks
+from storage.transactions import Transaction
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
@@ -26,7 +30,7 @@ class LimitReached(Exception):
         self.limit, self.allowed, self.free_at = limit, allowed, free_at
 
 
-async def check_limits(connection: AsyncConnection, new: NewTask, limits: Limits, *, now: int) -> None:
+async def check_limits(connection: Transaction, new: NewTask, limits: Limits, *, now: int) -> None:
     """Raises LimitReached. Only holds until the end of a transaction that nobody else can submit beside."""
     theirs = tasks.c.asker_id == new.asker_id
     await _check_open(connection, theirs, limits.open_tasks_per_user)
@@ -34,16 +38,17 @@ async def check_limits(connection: AsyncConnection, new: NewTask, limits: Limits
     await _check_day(connection, sa.true(), "pictures_per_day", limits.pictures_per_day, new, now)
 
 
-async def _check_open(connection: AsyncConnection, whose: sa.ColumnElement[bool], allowed: int) -> None:
+async def _check_open(connection: Transaction, whose: sa.ColumnElement[bool], allowed: int) -> None:
     if not allowed:
         return
-    count = sa.select(sa.func.count()).select_from(tasks).where(whose, tasks.c.state.in_(OPEN_STATES))
+    still_open = sa.and_(whose, tasks.c.state.in_(OPEN_STATES), tasks.c.kept_at.is_(None))
+    count = sa.select(sa.func.count()).select_from(tasks).where(still_open)
     if (await connection.execute(count)).scalar_one() >= allowed:
         raise LimitReached("open_tasks_per_user", allowed)
 
 
 async def _check_day(
-    connection: AsyncConnection, whose: sa.ColumnElement[bool], limit: str, allowed: int, new: NewTask, now: int
+    connection: Transaction, whose: sa.ColumnElement[bool], limit: str, allowed: int, new: NewTask, now: int
 ) -> None:
     if not allowed:
         return
@@ -56,11 +61,11 @@ async def _check_day(
         raise LimitReached(limit, allowed, await _free_at(connection, today, excess))
 
 
-async def _free_at(connection: AsyncConnection, today: sa.ColumnElement[bool], excess: int) -> int | None:
+async def _free_at(connection: Transaction, today: sa.ColumnElement[bool], excess: int) -> int | None:
     """When the oldest tasks of `today` that have `excess` pictures between them are a day old."""
     oldest_first = sa.select(tasks.c.created_at, tasks.c.variants).where(today).order_by(tasks.c.created_at)
-    for created_at, variants in await connection.execute(oldest_first):
-        excess -= variants
+    for row in await connection.execute(oldest_first):
+        excess -= row.variants
         if excess <= 0:
-            return int(created_at) + DAY_MS
+            return int(row.created_at) + DAY_MS
     return None

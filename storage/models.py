@@ -54,6 +54,8 @@ class Route(StrEnum):
     ORIGINAL = "original"
     """Edits the interaction's first answer: harmless to repeat."""
     DIRECT = "direct"
+    COLLECTED = "collected"
+    """Edits the answer to the button with which the asker came for it: for them alone, harmless to repeat."""
 
 
 def new_task_id() -> str:
@@ -165,6 +167,8 @@ class Task:
     kie_id: str | None
     unconfirmed_at: int | None
     """Since when nobody knows whether its create was taken; a callback may still say so."""
+    claimed_kie_id: str | None
+    """What a callback says that its create was taken as; not looked into yet."""
     generating_at: int | None
     progress: float
     """0 to 1, as the image API last said."""
@@ -177,6 +181,9 @@ class Task:
     """It has cost pictures, or may have, or may yet: counts against the limits per day."""
     kept_at: int | None
     """Since when its outcome waits for the asker to come back, as nobody could be told."""
+    collect_token: str | None = field(repr=False)
+    """The asker has come for it: the token of that interaction."""
+    collect_at: int | None
     closed_at: int | None
     card_message_id: int | None
 
@@ -197,6 +204,7 @@ class Changes(TypedDict, total=False):
     by_upload: bool
     kie_id: str | None
     unconfirmed_at: int | None
+    claimed_kie_id: str | None
     generating_at: int | None
     progress: float
     overdue_told_at: int | None

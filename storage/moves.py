@@ -9,33 +9,46 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.models import MOVES, Task, TaskState
 from storage.rows import values
 from storage.schema import creates, outcome_parts, task_events, tasks
+from storage.transactions import Transaction
 
 UNSETTLED: Final[dict[str, Any]] = {
     "settled_at": None,
     "reason": None,
     "reason_parameters": {},
     "kept_at": None,
+    "collect_token": None,
+    "collect_at": None,
     "closed_at": None,
 }
 """What an adoption takes back: the outcome that was told is not the outcome."""
+
+
+IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_kie_id": None}
+"""What was not known of a create is known now, or is about another one."""
 
 
 class StaleTask(Exception):
     """Somebody else moved it; or it is not in the state or in the hands it was read in."""
 
 
-async def compare_and_set(connection: AsyncConnection, task: Task, changes: dict[str, Any]) -> Task:
-    """Set columns if the task is still in the state and in the hands it was read in. Raises StaleTask."""
+async def compare_and_set(connection: Transaction, task: Task, changes: dict[str, Any]) -> Task:
+    """Set columns if the task is still in the state and in the hands it was read in. Raises StaleTask.
+
+    When it falls due is left as it is if there was news of it since it was read: whoever worked on it knew nothing of
+    that yet.
+    """
     as_read = sa.and_(
         tasks.c.id == task.id,
         tasks.c.state == task.state,
         tasks.c.owner.is_not_distinct_from(task.owner),
     )
+    if "due_at" in changes:
+        unmoved = tasks.c.due_at == task.due_at
+        changes = {**changes, "due_at": sa.case((unmoved, changes["due_at"]), else_=tasks.c.due_at)}
     statement = sa.update(tasks).where(as_read).values({"state": task.state, **changes}).returning(tasks)
     found = values(Task, await connection.execute(statement))
     if not found:
@@ -44,7 +57,7 @@ async def compare_and_set(connection: AsyncConnection, task: Task, changes: dict
 
 
 async def move(
-    connection: AsyncConnection, task: Task, to: TaskState, *, now: int, why: str, changes: dict[str, Any]
+    connection: Transaction, task: Task, to: TaskState, *, now: int, why: str, changes: dict[str, Any]
 ) -> Task:
     """Raises StaleTask, and ValueError for a move that MOVES does not have."""
     if to not in MOVES[task.state]:
@@ -58,22 +71,27 @@ async def move(
     return moved
 
 
-async def _name_create(connection: AsyncConnection, task: Task) -> None:
+async def _name_create(connection: Transaction, task: Task) -> None:
     """The last create of the task is what the image API knows by `kie_id`."""
     last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == task.id).scalar_subquery()
     await connection.execute(sa.update(creates).where(creates.c.id == last).values(kie_id=task.kie_id))
 
 
 async def write_event(
-    connection: AsyncConnection, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
+    connection: Transaction, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
 ) -> None:
-    await connection.execute(sa.insert(task_events).values(task_id=task_id, at=at, before=before, after=after, why=why))
+    event = {"task_id": task_id, "at": at, "before": before, "after": after, "why": why}
+    await connection.execute(sa.insert(task_events), event)
 
 
 def _implied(before: TaskState, after: TaskState) -> dict[str, Any]:
-    if after is TaskState.CANCELLED:
-        return {"charged": False}
-    return dict(UNSETTLED) if _takes_back(before, after) else {}
+    match after:
+        case TaskState.CANCELLED:
+            return {"charged": False}
+        case TaskState.QUEUED | TaskState.SUBMITTING | TaskState.GENERATING:
+            return {**IN_DOUBT_NO_MORE, **(UNSETTLED if _takes_back(before, after) else {})}
+        case TaskState.SETTLED | TaskState.CLOSED:
+            return {}
 
 
 def _takes_back(before: TaskState, after: TaskState) -> bool:

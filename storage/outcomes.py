@@ -1,20 +1,35 @@
-"""What belongs to a task: the pictures that went in and came out, and the messages that tell of it."""
+"""What belongs to a task: pictures that went in and came out, the messages that tell of it, outcomes that are kept."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task, TaskState
-from storage.moves import StaleTask
+from storage.moves import StaleTask, compare_and_set
 from storage.rows import values
 from storage.schema import outcome_parts, pictures, references, tasks
+from storage.transactions import Transaction
+
+# Asked for every card: building them each time would cost more than running them.
+REFERENCES: Final = (
+    sa.select(references).where(references.c.task_id == sa.bindparam("of")).order_by(references.c.position)
+)
+KEPT: Final = (
+    sa.select(tasks.c.asker_id, tasks.c.id)
+    .where(
+        tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)),
+        tasks.c.state == TaskState.SETTLED,
+        tasks.c.kept_at.is_not(None),
+        tasks.c.collect_token.is_(None),
+    )
+    .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+)
 
 
 class OutcomeStore:
@@ -25,9 +40,8 @@ class OutcomeStore:
 
     # -- references and pictures ---------------------------------------------------------------------------------
     async def references(self, task_id: str) -> tuple[Reference, ...]:
-        statement = sa.select(references).where(references.c.task_id == task_id).order_by(references.c.position)
         async with self._database.read() as connection:
-            return values(Reference, await connection.execute(statement))
+            return values(Reference, await connection.execute(REFERENCES, {"of": task_id}))
 
     async def references_of(self, task_ids: Sequence[str]) -> Mapping[str, tuple[Reference, ...]]:
         """By task; a task without any is not in it."""
@@ -67,7 +81,7 @@ class OutcomeStore:
     # -- the sweep of old copies ---------------------------------------------------------------------------------
     async def kept_before(self, before: int, *, limit: int = 100) -> tuple[Reference | Picture, ...]:
         """Copies still kept of closed or cancelled tasks older than `before` (by closed_at, else created_at)."""
-        async with self._database.read() as connection:
+        async with self._database.read(long=True) as connection:
             old: tuple[Reference | Picture, ...] = values(
                 Reference, await connection.execute(_kept_before(references, before, limit))
             )
@@ -115,6 +129,55 @@ class OutcomeStore:
     async def part_posted(self, part: OutcomePart, *, channel_id: int, message_id: int) -> OutcomePart:
         return await self._change_part(part, {"message_channel_id": channel_id, "message_id": message_id})
 
+    async def parts_collected(self, parts: Sequence[OutcomePart], *, channel_id: int, message_id: int) -> None:
+        """They stand in one message now, whatever their route was: all of them or, after a crash, none."""
+        keys = [(part.task_id, part.number) for part in parts]
+        these = sa.tuple_(outcome_parts.c.task_id, outcome_parts.c.number).in_(keys)
+        place = {"message_channel_id": channel_id, "message_id": message_id, "route": Route.COLLECTED}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(outcome_parts).where(these).values(place))
+
+    # -- outcomes that nobody could be told ----------------------------------------------------------------------
+    async def keep(self, task: Task, *, now: int, due: int) -> Task:
+        """
+        Put the outcome by for its asker, in nobody's hands, to be tried again at `due`.
+
+        Keeps the first kept_at, and forgets the interaction by which they came for it: that way is closed as well. If
+        they came meanwhile by another one, that is kept, and when it falls due is left as it is. Raises StaleTask.
+        """
+        came = sa.and_(tasks.c.collect_token.is_not(None), tasks.c.collect_token.is_distinct_from(task.collect_token))
+        changes = {
+            "kept_at": sa.func.coalesce(tasks.c.kept_at, now),
+            "collect_token": sa.case((came, tasks.c.collect_token), else_=sa.null()),
+            "due_at": due,
+            "owner": None,
+            "lease_until": 0,
+            "failures": 0,
+        }
+        async with self._database.write() as connection:
+            return await compare_and_set(connection, task, changes)
+
+    async def collect(self, task_id: str, token: str, *, now: int, due: int, lapsed: int) -> bool:
+        """
+        The asker has come for a kept outcome, with an interaction's token: it is due at `due`, whoever works on it.
+
+        False, and nothing happens, if it is not kept, or if they came for it by another interaction after `lapsed`.
+        """
+        free = sa.or_(tasks.c.collect_token.is_(None), tasks.c.collect_token == token, tasks.c.collect_at <= lapsed)
+        kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.kept_at.is_not(None))
+        coming = {"collect_token": token, "collect_at": now, "due_at": due}
+        async with self._database.write() as connection:
+            statement = sa.update(tasks).where(kept, free).values(coming)
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def kept_for(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+        """By asker, the ids of the tasks whose outcomes are kept and were not come for yet, newest first."""
+        by_asker = defaultdict[int, tuple[str, ...]](tuple)
+        async with self._database.read() as connection:
+            for row in await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}):
+                by_asker[row.asker_id] += (row.id,)
+        return by_asker
+
     async def _change_part(self, part: OutcomePart, changes: dict[str, Any]) -> OutcomePart:
         as_read = sa.and_(
             outcome_parts.c.task_id == part.task_id,
@@ -129,7 +192,7 @@ class OutcomeStore:
         return found[0]
 
 
-async def _parts(connection: AsyncConnection, task_id: str) -> tuple[OutcomePart, ...]:
+async def _parts(connection: Transaction, task_id: str) -> tuple[OutcomePart, ...]:
     statement = sa.select(outcome_parts).where(outcome_parts.c.task_id == task_id).order_by(outcome_parts.c.number)
     return values(OutcomePart, await connection.execute(statement))
 

@@ -77,6 +77,7 @@ tasks = sa.Table(
     sa.Column("by_upload", sa.Boolean, nullable=False),
     sa.Column("kie_id", sa.Text),
     sa.Column("unconfirmed_at", sa.BigInteger),
+    sa.Column("claimed_kie_id", sa.Text),
     sa.Column("generating_at", sa.BigInteger),
     sa.Column("progress", sa.Float, nullable=False),
     sa.Column("overdue_told_at", sa.BigInteger),
@@ -85,6 +86,8 @@ tasks = sa.Table(
     sa.Column("reason_parameters", sa.JSON, nullable=False),
     sa.Column("charged", sa.Boolean, nullable=False),
     sa.Column("kept_at", sa.BigInteger),
+    sa.Column("collect_token", sa.Text),
+    sa.Column("collect_at", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
     sa.Column("card_message_id", sa.BigInteger),
     sa.Index(None, "state", "due_at"),
@@ -94,8 +97,10 @@ tasks = sa.Table(
     sa.Index(None, "channel_id", "created_at"),
     sa.Index(None, "created_at"),
     sa.Index(None, "settled_at"),
+    sa.Index(None, "reason", "settled_at"),
     sa.Index(None, "again_of"),
     sa.Index(None, "kie_id"),
+    sa.Index(None, "claimed_kie_id"),
 )
 
 creates = sa.Table(
@@ -105,7 +110,7 @@ creates = sa.Table(
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("token_digest", sa.String(64), unique=True),
-    sa.Column("kie_id", sa.Text),
+    sa.Column("kie_id", sa.Text, index=True),
     sa.Column("called_back_at", sa.BigInteger),
 )
 

@@ -7,12 +7,11 @@ The tasks: one method per question or move. Every method that writes is one tran
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import turns
 from storage.limits import LimitReached, check_limits
@@ -32,8 +31,12 @@ from storage.moves import StaleTask, compare_and_set, move, write_event
 from storage.outcomes import OutcomeStore
 from storage.rows import values
 from storage.schema import creates, facts, pictures, references, task_events, tasks
+from storage.transactions import Transaction
 
 __all__ = ["LimitReached", "StaleTask", "TaskStore"]
+
+BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
+INSERTED: Final = sa.insert(tasks).returning(tasks)
 
 
 class TaskStore(OutcomeStore):
@@ -45,7 +48,7 @@ class TaskStore(OutcomeStore):
         The same interaction_id again returns (first task, False) and stores nothing, whatever the limits; so does
         asking the same task again while that is open. Raises LimitReached. Limits and insert happen under one lock.
         """
-        async with self._database.write() as connection:
+        async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
             again = sa.select(tasks).where(_same(new)).order_by(tasks.c.created_at)
             if found := values(Task, await connection.execute(again)):
@@ -56,7 +59,8 @@ class TaskStore(OutcomeStore):
             return await _insert(connection, new, now), True
 
     async def get(self, task_id: str) -> Task | None:
-        found = await self._tasks(sa.select(tasks).where(tasks.c.id == task_id))
+        async with self._database.read() as connection:
+            found = values(Task, await connection.execute(BY_ID, {"of": task_id}))
         return found[0] if found else None
 
     async def of_user(self, asker_id: int, *, limit: int = 50) -> tuple[Task, ...]:
@@ -118,19 +122,26 @@ class TaskStore(OutcomeStore):
                 await connection.execute(sa.insert(pictures), rows)
             return settled
 
-    async def set_card(self, task_id: str, message_id: int | None) -> None:
-        """Whatever the state; not compare-and-set (the card belongs to no move)."""
+    async def set_card(self, task_id: str, message_id: int | None) -> Task | None:
+        """Whatever the state; not compare-and-set (the card belongs to no move). None if there is no such task."""
+        statement = sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id).returning(tasks)
         async with self._database.write() as connection:
-            await connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id))
+            found = values(Task, await connection.execute(statement))
+        return found[0] if found else None
 
     # -- work ----------------------------------------------------------------------------------------------------
-    async def claim(self, owner: str, *, now: int, lease_ms: int, limit: int) -> tuple[Task, ...]:
+    async def claim(
+        self, owner: str, *, now: int, lease_ms: int, limit: int, besides: Collection[str] = ()
+    ) -> tuple[Task, ...]:
         """
-        Take tasks that are due and in nobody's hands: queued and unprepared, submitting, generating, settled.
+        Take tasks that are due and in nobody's hands: queued and unprepared, submitting, generating, settled, and those
+        in question. None of `besides`, which the owner is about to let go of.
 
         Queued and prepared ones are taken by `begin_create` alone. Oldest due first.
         """
         due = turns.claimable(now).limit(limit).with_for_update(skip_locked=True)
+        if besides:
+            due = due.where(tasks.c.id.not_in(besides))
         async with self._database.write() as connection:
             ids = (await connection.execute(due)).scalars().all()
             taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(owner=owner, lease_until=now + lease_ms)
@@ -175,19 +186,41 @@ class TaskStore(OutcomeStore):
         async with self._database.write() as connection:
             await connection.execute(statement.values(called_back_at=now))
 
-    async def callback_share(self, *, before: int, limit: int) -> float | None:
-        """Of the last creates with a token whose task was settled by then, the share that was called back; None when
-        there are fewer than `limit`."""
-        ended = sa.select(creates.c.called_back_at).join(tasks, tasks.c.kie_id == creates.c.kie_id)
+    async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
+        """Of the last creates with a token whose task was settled before, the share that was called back, at most
+        `grace_ms` after that; None when there are fewer than `limit`."""
+        in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
+        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.kie_id == creates.c.kie_id)
         expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
         async with self._database.read() as connection:
             last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
-        return sum(at is not None for at in last) / limit if len(last) == limit else None
+        return sum(last) / limit if len(last) == limit else None
 
-    async def expedite(self, state: TaskState, *, now: int, task_id: str | None = None) -> int:
-        """Tasks of a state, or one of them, are due at once, whoever works on them; how many."""
-        these = tasks.c.state == state if task_id is None else sa.and_(tasks.c.state == state, tasks.c.id == task_id)
-        statement = sa.update(tasks).where(these, tasks.c.due_at > now).values(due_at=now)
+    async def news(self, kie_id: str, *, now: int) -> bool:
+        """There is news of a generating task: it is due at once, and once more if it is being asked about just now."""
+        these = sa.and_(tasks.c.kie_id == kie_id, tasks.c.state == TaskState.GENERATING)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=_sooner(now)))).rowcount)
+
+    async def put_in_question(self, create: Create, *, kie_id: str, reason: str, now: int) -> bool:
+        """
+        Write down that a create may have been taken as `kie_id`, and make its task due as `news` does.
+
+        False, and nothing happens, unless it is the last create of a task that is `submitting`, or whose outcome is
+        `reason`. What is in question already stays.
+        """
+        last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
+        ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
+        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, ended)
+        these = sa.and_(tasks.c.id == create.task_id, last == create.id, doubtful)
+        claimed = sa.func.coalesce(tasks.c.claimed_kie_id, kie_id)
+        statement = sa.update(tasks).where(these).values(claimed_kie_id=claimed, due_at=_sooner(now))
+        async with self._database.write() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def expedite(self, state: TaskState, *, now: int) -> int:
+        """Tasks of a state that were put off are due at once; how many."""
+        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
@@ -210,7 +243,8 @@ class TaskStore(OutcomeStore):
         """When the next unowned open task wants looking at (ms; may be in the past), or None. Queued and prepared ones
         count too, whether or not `begin_create` may begin now."""
         async with self._database.read() as connection:
-            return (await connection.execute(turns.next_due(now))).scalar_one()
+            due: int | None = (await connection.execute(turns.next_due(now))).scalar_one()
+        return due
 
     # -- questions -----------------------------------------------------------------------------------------------
     async def queue(self, *, limit: int = 1000) -> tuple[Task, ...]:
@@ -226,7 +260,7 @@ class TaskStore(OutcomeStore):
     async def place_in_queue(self, task: Task) -> int:
         """Its number in `queue`, from 1, as if it were prepared. 0 when it is no longer queued."""
         async with self._database.read() as connection:
-            return (await connection.execute(turns.place(task.id))).scalar_one_or_none() or 0
+            return (await connection.execute(turns.PLACE, {"of": task.id})).scalar_one_or_none() or 0
 
     async def recent_seconds(self, *, limit: int = 200) -> tuple[float, ...]:
         """How long the last successful tasks took from create to outcome (settled_at - generating_at), newest first."""
@@ -274,15 +308,20 @@ def _same(new: NewTask) -> sa.ColumnElement[bool]:
     """What is stored already: this interaction, or an open task that asks the same one again (two quick clicks)."""
     if new.again_of is None:
         return tasks.c.interaction_id == new.interaction_id
-    still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES))
+    still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES), tasks.c.kept_at.is_(None))
     return sa.or_(tasks.c.interaction_id == new.interaction_id, still_open)
+
+
+def _sooner(now: int) -> sa.ColumnElement[int]:
+    """Due, and another time than it was: whoever works on it then leaves that as it is (`compare_and_set`)."""
+    return sa.case((tasks.c.due_at > now, now), else_=tasks.c.due_at - 1)
 
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:
+async def _insert(connection: Transaction, new: NewTask, now: int) -> Task:
     asked = asdict(new)
     attached = asked.pop("references")
     fresh = {
@@ -298,8 +337,7 @@ async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:
         "reason_parameters": {},
         "charged": True,
     }
-    statement = sa.insert(tasks).values(**asked, **fresh).returning(tasks)
-    (task,) = values(Task, await connection.execute(statement))
+    (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
     if attached:
         rows = [{"task_id": task.id, "position": position, **one} for position, one in enumerate(attached)]
         await connection.execute(sa.insert(references), rows)
@@ -307,9 +345,11 @@ async def _insert(connection: AsyncConnection, new: NewTask, now: int) -> Task:
     return task
 
 
-async def _may_create(connection: AsyncConnection, limits: CreateLimits, now: int) -> bool:
+async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:
     recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
     in_flight = sa.select(sa.func.count()).select_from(tasks).where(turns.IN_FLIGHT)
-    return (await connection.execute(recent)).scalar_one() < limits.per_window and (
-        await connection.execute(in_flight)
-    ).scalar_one() < limits.in_flight
+    begun: int = (await connection.execute(recent)).scalar_one()
+    if begun >= limits.per_window:
+        return False
+    flying: int = (await connection.execute(in_flight)).scalar_one()
+    return flying < limits.in_flight

@@ -20,6 +20,8 @@ PREPARED: Final = tasks.c.prepared_at.is_not(None)
 IN_FLIGHT: Final = sa.and_(
     tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_told_at.is_(None)
 )
+IN_QUESTION: Final = sa.and_(tasks.c.claimed_kie_id.is_not(None), tasks.c.state == TaskState.CLOSED)
+"""Its outcome was told, but a callback says that there is another one."""
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
@@ -31,12 +33,13 @@ def waiting(now: int) -> sa.ColumnElement[bool]:
 def claimable(now: int) -> sa.Select[str]:
     """Due work, oldest due first, but for creates: those begin in turn."""
     working = [TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED]
-    claimed = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state.in_(working))
+    claimed = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state.in_(working), IN_QUESTION)
     return sa.select(tasks.c.id).where(claimed, waiting(now)).order_by(tasks.c.due_at, tasks.c.id)
 
 
 def next_due(now: int) -> sa.Select[int | None]:
-    return sa.select(sa.func.min(tasks.c.due_at)).where(tasks.c.state.in_(OPEN_STATES), _unowned(now))
+    wanting = sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION)
+    return sa.select(sa.func.min(tasks.c.due_at)).where(wanting, _unowned(now))
 
 
 def next_create(now: int) -> sa.Select[Any]:
@@ -58,10 +61,10 @@ def queue() -> sa.Select[Any]:
     return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
 
 
-def place(task_id: str) -> sa.Select[int]:
-    """A task's place in that order, from 1, as if it were prepared; no row when it is not queued."""
-    turns = _turns(sa.or_(PREPARED, tasks.c.id == task_id))
-    return sa.select(turns.c.turn).where(turns.c.id == task_id)
+def _place() -> sa.Select[int]:
+    this: sa.BindParameter[str] = sa.bindparam("of")
+    turns = _turns(sa.or_(PREPARED, tasks.c.id == this))
+    return sa.select(turns.c.turn).where(turns.c.id == this)
 
 
 def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
@@ -84,3 +87,7 @@ def _unowned(now: int) -> sa.ColumnElement[bool]:
 def _in_flight_by_asker() -> sa.Subquery:
     counted = sa.select(tasks.c.asker_id, sa.func.count().label("tasks"))
     return counted.where(IN_FLIGHT).group_by(tasks.c.asker_id).subquery()
+
+
+PLACE: Final = _place()
+"""The place in that order of the task `of`, from 1, as if it were prepared; no row when it is not queued."""

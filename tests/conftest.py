@@ -5,12 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
 from bot.config import Settings
 from bot.endpoints import point_discord_at
 from bot.logs import QUIET
+
+
+def _short_tracebacks() -> None:
+    """With all local variables, as they would be where rich is installed, one takes longer than most tests."""
+    structlog.reset_defaults()
+    *others, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, renderer])
+
+
+_short_tracebacks()
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 
 @pytest.fixture
@@ -31,7 +45,7 @@ def logs_as_they_were() -> Iterator[None]:
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    _short_tracebacks()
 
 
 @pytest.fixture

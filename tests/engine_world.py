@@ -18,11 +18,10 @@ from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.errors import Reason, RouteClosed, Unavailable, Unconfirmed
-from storage.database import Database
-from storage.migrations import migrate
 from storage.models import Limits, NewPart, NewReference, NewTask, OutcomePart, Reference, ReferenceKind, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
+from tests.ready_database import ready_database
 
 START = 1_800_000_000_000
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
@@ -138,10 +137,12 @@ class StandInAPI:
                 raise answer
             return answer
         done_at, variants = self._done_at[kie_id]
+        request = self.taken[int(kie_id.removeprefix("kie")) - 1]
         if self.clock() < done_at:
-            return Record(status=RecordStatus.RUNNING)
+            return Record(status=RecordStatus.RUNNING, prompt=request.prompt, files=request.files)
         urls = tuple(f"https://results.test/{kie_id}/{n}.png" for n in range(variants))
-        return Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
+        succeeded = Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
+        return replace(succeeded, prompt=request.prompt, files=request.files)
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
         if self.next_upload:
@@ -186,6 +187,10 @@ class StandInDiscord:
     down: bool = False
     lose_answers: int = 0
     """So many posts are received and not answered."""
+    handed: dict[str, tuple[Message, ...]] = field(default_factory=dict)
+    """By the token with which an asker came: what they see. Once more puts it there anew."""
+    said_elsewhere: list[str] = field(default_factory=list)
+    """Tokens of askers who came for what they had been told by another way."""
 
     async def show(self, card: Card) -> None:
         self.shown.append(card)
@@ -221,13 +226,43 @@ class StandInDiscord:
                 return number
         return None
 
+    @property
+    def told(self) -> list[Message]:
+        """All that reached people."""
+        return [*self.messages, *(message for shown in self.handed.values() for message in shown)]
+
+    async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
+        found = None if self.blind else self._find(message)
+        return Posted(channel_id=1, message_id=found) if found else None
+
+    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+        token = outcome.task.collect_token
+        assert token is not None
+        if self.down:
+            raise Unavailable("Discord is down")
+        if Route.COLLECTED in self.closed_routes:
+            raise RouteClosed("the token has run out")
+        if not parts:
+            self.said_elsewhere.append(token)
+        else:
+            self.handed[token] = tuple(
+                Message(one.task_id, one.number, Route.COLLECTED, outcome.task.reason, one.pictures) for one in parts
+            )
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")
+        return Posted(channel_id=2, message_id=len(self.handed))
+
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         match part.route:
             case Route.CHANNEL:
                 return Route.ORIGINAL
             case Route.ORIGINAL:
                 return Route.DIRECT
-            case Route.DIRECT:
+            case Route.DIRECT | Route.COLLECTED:
                 return None
 
     async def remove_card(self, task: Task) -> None:
@@ -317,8 +352,7 @@ class World:
 async def open_world(folder: Path, **policy: Any) -> AsyncIterator[World]:
     clock = Clock()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}"))
-        await migrate(database)
+        database = await stack.enter_async_context(ready_database(folder / "atelier.db"))
         world = World(
             clock=clock,
             api=StandInAPI(clock),

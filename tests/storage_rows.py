@@ -17,6 +17,7 @@ from storage.migrations import migrate
 from storage.models import CreateLimits, Limits, NewTask, Task
 from storage.schema import metadata
 from storage.tasks import TaskStore
+from tests.ready_database import lay_migrated
 
 NOW: Final = 1_800_000_000_000
 LEASE: Final = 30_000
@@ -41,9 +42,11 @@ def url_of(path: Path) -> str:
 async def opened_store(backend: str, folder: Path) -> AsyncIterator[TaskStore]:
     url = url_of(folder / "atelier.db") if backend == "sqlite" else POSTGRES
     assert url is not None
+    if backend == "sqlite":
+        await lay_migrated(folder / "atelier.db")
     async with Database.open(url) as database:
-        await migrate(database)
         if backend != "sqlite":
+            await migrate(database)
             async with database.write() as connection:
                 for table in metadata.sorted_tables:
                     await connection.execute(sa.delete(table))

@@ -13,7 +13,9 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent
-PACKAGES: Final = ("bot", "cogs", "storage", "sandbox")
+PACKAGES: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks")
+AROUND: Final = ("sandbox", "benchmarks")
+"""They drive the bot from outside: they may know anything, and nothing of the bot knows them."""
 
 LAYERS: Final = (
     ("bot.__main__",),
@@ -27,8 +29,8 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.references"),
     ("bot.engine",),
-    ("bot.config", "bot.endpoints", "bot.logs", "bot.pictures"),
-    ("bot.errors", "bot.formats", "bot.markup"),
+    ("bot.addresses", "bot.config", "bot.endpoints", "bot.logs", "bot.pictures"),
+    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.release"),
     ("storage",),
 )
 """From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""
@@ -36,12 +38,16 @@ LAYERS: Final = (
 ONLY_IN: Final = {
     "discord": (
         *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.replies"),
-        *("bot.ui", "cogs"),
+        *("bot.ui", "bot.web", "cogs"),
     ),
-    "aiohttp": ("bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies", "bot.web"),
+    "aiohttp": (
+        *("bot.addresses", "bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies"),
+        "bot.web",
+    ),
     "sqlalchemy": ("storage",),
     "alembic": ("storage",),
     "obstore": ("storage",),
+    "prometheus_client": ("bot.counters", "bot.web"),
     "PIL": ("bot.delivery", "bot.formats", "bot.pictures"),
     "dotenv": ("bot.config",),
     "pydantic_settings": ("bot.config",),
@@ -51,7 +57,7 @@ ONLY_IN: Final = {
     "http": (),
     "requests": (),
 }
-"""Where a library may be imported, the sandbox aside."""
+"""Where a library may be imported, but for what is around the bot."""
 
 NAMES_THAT_SAY_NOTHING: Final = frozenset(
     [
@@ -71,17 +77,18 @@ NAMES_THAT_SAY_NOTHING: Final = frozenset(
 )
 LOADED_BY_ALEMBIC: Final = ("storage.migrations.env", "storage.migrations.versions.")
 
-ALONE: Final = """
+ALONE: Final = f"""
 import importlib, sys
+PACKAGES = {PACKAGES}
 for library in ("discord.ext.commands", "aiohttp.web", "sqlalchemy.ext.asyncio", "alembic.command", "obstore"):
     importlib.import_module(library)
 for name in sys.argv[1:]:
-    for known in [known for known in sys.modules if known.split(".")[0] in ("bot", "cogs", "storage", "sandbox")]:
+    for known in [known for known in sys.modules if known.split(".")[0] in PACKAGES]:
         del sys.modules[known]
     try:
         importlib.import_module(name)
     except BaseException as error:
-        print(f"{name}: {type(error).__name__}: {error}")
+        print(f"{{name}}: {{type(error).__name__}}: {{error}}")
 """
 
 
@@ -129,17 +136,26 @@ def ours(name: str) -> list[str]:
     return [imported for imported in imports(name) if imported.split(".")[0] in PACKAGES]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not is_in(name, "sandbox") and name != "bot"])
+def is_around(name: str) -> bool:
+    return name.split(".")[0] in AROUND
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not is_around(name) and name != "bot"])
 def test_arrows_point_down(name: str) -> None:
     number, home = layer(name)
     for imported in ours(name):
-        assert not is_in(imported, "sandbox"), f"{name} imports {imported}: only tests and benchmarks may"
+        assert not is_around(imported), f"{name} imports {imported}: only tests and benchmarks may"
         if not is_in(imported, home):
             assert layer(imported)[0] > number, f"{name} imports {imported}, which is not below it"
 
 
 def test_the_package_itself_imports_nothing() -> None:
     assert imports("bot") in ((), ("__future__",))
+
+
+def test_nothing_knows_the_benchmarks() -> None:
+    for name in (name for name in MODULES if not is_in(name, "benchmarks")):
+        assert not [imported for imported in ours(name) if is_in(imported, "benchmarks")], name
 
 
 def test_cogs_do_not_know_each_other() -> None:
@@ -159,7 +175,7 @@ def test_the_image_apis_emulator_knows_nothing_of_the_bot() -> None:
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_a_library_is_known_only_where_it_is_needed(library: str) -> None:
-    for name in (name for name in MODULES if not is_in(name, "sandbox")):
+    for name in (name for name in MODULES if not is_around(name)):
         if any(is_in(imported, library) for imported in imports(name)):
             assert any(is_in(name, home) for home in ONLY_IN[library]), f"{name} imports {library}"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -47,6 +49,8 @@ class Outside:
     application: dict[str, object] = field(default_factory=lambda: dict(APPLICATION))
     credit: object = 5916.25
     hanging: bool = False
+    alive: bool = False
+    """A running bot answers at the same address."""
     address: str = ""
 
     async def me(self, request: web.Request) -> web.Response:
@@ -62,6 +66,9 @@ class Outside:
             return await self._json({"code": 401, "msg": "Unauthorized"})
         return await self._json({"code": 200, "msg": "success", "data": self.credit})
 
+    async def healthz(self, _: web.Request) -> web.Response:
+        return web.Response(status=200 if self.alive else 404)
+
     async def _json(self, body: object) -> web.Response:
         """Exactly `application/json`, as Discord answers: with a charset behind it discord.py reads no JSON."""
         if self.hanging:
@@ -76,6 +83,7 @@ async def outside() -> AsyncIterator[Outside]:
     server.router.add_get("/api/v10/users/@me", it.me)
     server.router.add_get("/api/v10/oauth2/applications/@me", it.own_application)
     server.router.add_get("/api/v1/chat/credit", it.credits)
+    server.router.add_get("/healthz", it.healthz)
     async with TestServer(server) as running:
         it.address = str(running.make_url("")).rstrip("/")
         yield it
@@ -90,6 +98,7 @@ def settings(tmp_path: Path, outside: Outside) -> Settings:
         kie_api_url=outside.address,
         database_url=f"sqlite:///{tmp_path}/atelier.db",
         pictures_url=str(tmp_path / "pictures"),
+        http_port=0,
     )
 
 
@@ -157,6 +166,7 @@ async def test_the_doctor_says_in_words_that_all_is_well(tmp_path: Path, outside
         DISCORD_API_URL=outside.address,
         KIE_API_KEY=KEY,
         KIE_API_URL=outside.address,
+        HTTP_PORT="0",
     )
     assert (code, err) == (0, "")
     assert {line[:8].strip() for line in out.splitlines()} == {"ok"}
@@ -276,7 +286,8 @@ async def test_what_ends_the_application_decides_the_exit_code(
 async def test_all_is_well(settings: Settings) -> None:
     findings = await examine(settings)
     assert [found.name for found in findings if found.ok] == [
-        *["settings", "database", "pictures", "Discord", "application", "install link", "image API"]
+        *["settings", "database", "pictures", "Discord", "application", "install link", "image API"],
+        *["web endpoint", "callbacks"],
     ]
     assert not any(found.remedy for found in findings)
 
@@ -292,6 +303,9 @@ async def test_whatever_is_wrong_has_a_remedy_and_shows_no_secret(settings: Sett
         {"kie_api_url": nowhere},
         {"database_url": "sqlite:////dev/null/a.db"},
         {"pictures_url": "/dev/null/pictures"},
+        {"http_host": "192.0.2.1"},
+        {"kie_webhook_key": SecretStr("another-hmac-key")},
+        {"public_url": "https://atelier.example"},
     ):
         findings = await examine(changed(settings, **wrong))
         assert [found for found in findings if not found.ok], wrong
@@ -360,6 +374,38 @@ async def test_the_doctor_tells_how_much_the_pictures_take(settings: Settings) -
     kept.parent.mkdir(parents=True)
     kept.write_bytes(bytes(3 * 1024 * 1024))
     assert "3.0 MiB" in (await finding(settings, "pictures")).detail
+
+
+async def test_a_port_that_another_program_has_is_found(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = await finding(changed(settings, http_port=taken.getsockname()[1]), "web endpoint")
+    assert not found.ok
+    assert "HTTP_PORT" in found.remedy
+
+
+async def test_a_port_that_the_running_bot_has_is_well(settings: Settings, outside: Outside) -> None:
+    outside.alive = True
+    port = int(outside.address.rpartition(":")[2])
+    assert (await finding(changed(settings, http_port=port), "web endpoint")).ok
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({"kie_webhook_key": SecretStr("hmac-key")}, "PUBLIC_URL"), ({"public_url": "https://h"}, "KIE_WEBHOOK_KEY")],
+)
+async def test_half_of_what_callbacks_need_is_found(settings: Settings, given: dict[str, Any], missing: str) -> None:
+    found = await finding(changed(settings, **given), "callbacks")
+    assert (found.ok, found.detail) == (False, f"off, as {missing} is missing")
+    assert found.remedy.startswith(f"give {missing} as well")
+
+
+async def test_whether_the_public_address_is_reached_is_a_hint_only(settings: Settings, outside: Outside) -> None:
+    on = changed(settings, kie_webhook_key=SecretStr("hmac-key"), public_url=outside.address)
+    found = await finding(on, "callbacks")
+    assert found.ok
+    assert found.detail.startswith(f"on, at {outside.address}; not reached from here")
+    outside.alive = True
+    assert (await finding(on, "callbacks")).detail == f"on, at {outside.address}"
 
 
 async def test_nobody_is_waited_for_longer_than_the_patience(settings: Settings, outside: Outside) -> None:

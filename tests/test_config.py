@@ -140,6 +140,13 @@ def test_nothing_is_missing_for_those_who_need_nothing(tmp_path: Path) -> None:
         ("DISCORD_API_URL", "https://"),
         ("DISCORD_GATEWAY_URL", "https://gateway.example"),
         ("KIE_RESULT_HOSTS", "https://a.example"),
+        ("PUBLIC_URL", "http://atelier.example"),
+        ("PUBLIC_URL", "https://atelier.example/?a=b"),
+        ("KIE_WEBHOOK_KEY", "..."),
+        ("HTTP_HOST", "127.0.0.1:8080"),
+        ("HTTP_HOST", "http://h"),
+        ("HTTP_PORT", "-1"),
+        ("HTTP_PORT", "65536"),
         ("DATABASE_URL", "mysql://h/d"),
         ("DATABASE_URL", "atelier.db"),
         ("DATABASE_URL", "sqlite://"),
@@ -158,6 +165,29 @@ def test_a_shard_beyond_the_count_is_refused(env_file: Write) -> None:
     assert refusal(env_file(SHARD_COUNT="2", SHARD_IDS="2")) == "SHARD_IDS must be below SHARD_COUNT: use 0 to 1"
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("[::1]", "::1"), ("Example.host", "example.host")],  # noqa: S104  # as text
+)
+def test_a_host_to_listen_at_is_a_name_or_an_address(env_file: Write, given: str, read: str) -> None:
+    assert load_settings(env_file(HTTP_HOST=given)).http_host == read
+
+
+@pytest.mark.parametrize(
+    ("values", "callbacks"),
+    [
+        ({}, None),
+        ({"KIE_WEBHOOK_KEY": SECRET}, None),
+        ({"PUBLIC_URL": "https://a.example"}, None),
+        ({"KIE_WEBHOOK_KEY": SECRET, "PUBLIC_URL": "https://a.example/"}, "https://a.example/callbacks/kie/"),
+        ({"KIE_WEBHOOK_KEY": SECRET, "PUBLIC_URL": "https://a.example/bot"}, "https://a.example/bot/callbacks/kie/"),
+        ({"KIE_WEBHOOK_KEY": SECRET, "PUBLIC_URL": "http://127.0.0.1:99"}, "http://127.0.0.1:99/callbacks/kie/"),
+    ],
+)
+def test_callbacks_need_a_key_and_an_address(env_file: Write, values: dict[str, str], callbacks: str | None) -> None:
+    assert load_settings(env_file(**values)).callbacks == callbacks
+
+
 def test_all_wrong_settings_are_named_at_once(env_file: Write) -> None:
     line = refusal(env_file(MAX_IN_FLIGHT="x", LOG_LEVEL="x", KIE_API_URL="x"))
     assert all(name in line for name in ("MAX_IN_FLIGHT", "LOG_LEVEL", "KIE_API_URL"))
@@ -168,6 +198,9 @@ def test_all_wrong_settings_are_named_at_once(env_file: Write) -> None:
     [
         ("DISCORD_TOKEN", f"Bot {SECRET}"),
         ("KIE_API_KEY", f"Bearer {SECRET}"),
+        ("KIE_WEBHOOK_KEY", f"hmac {SECRET}"),
+        ("PUBLIC_URL", f"http://u:{SECRET}@h"),
+        ("PUBLIC_URL", f"https://u:{SECRET}@h"),
         ("DATABASE_URL", f"mysql://u:{SECRET}@h/d"),
         ("PICTURES_URL", f"what://u:{SECRET}@h/d"),
         ("KIE_API_URL", f"nothing://u:{SECRET}@h/d"),

@@ -188,7 +188,7 @@ async def test_the_routes_come_in_their_order(
     assert following is expected
 
 
-@pytest.mark.parametrize(("status", "code"), [(503, 0), (429, 20028), (401, 0), (400, 50035)])
+@pytest.mark.parametrize(("status", "code"), [(503, 0), (429, 20028), (401, 0), (400, 40003), (403, 0)])
 async def test_everything_else_is_tried_again_later(world: World, status: int, code: int) -> None:
     outcome = await settled(world)
     (part,) = await world.tasks.parts(outcome.task.id)
@@ -354,6 +354,13 @@ async def test_without_a_channel_the_owner_is_told(world: World) -> None:
         await world.delivery.tell_operator(Reason.ACCOUNT_KEY)
     told = world.requests("POST", "/messages")[-1]
     assert "KIE_API_KEY" in told.json["content"]
+
+
+async def test_where_the_operators_channel_is_closed_the_owner_is_told(tmp_path: Path) -> None:
+    async with open_world(tmp_path, operator_channel_id=404) as world:
+        with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
+            await world.delivery.tell_operator(Reason.NOBODY_TOLD)
+        assert "neither in its channel" in world.requests("POST", "/messages")[-1].json["content"]
 
 
 async def test_buttons_of_outcomes_survive_a_restart(world: World) -> None:

@@ -206,3 +206,19 @@ async def test_only_the_first_part_mentions_the_asker(world: World) -> None:
         )
     *_, first, second = world.channel.history()
     assert (world.pinged(first), world.pinged(second)) == ([world.alice.id], [])
+
+
+async def test_the_bytes_of_a_picture_are_let_go_of_when_it_is_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    class File(discord.File):
+        def __init__(self, fp: BytesIO, filename: str) -> None:
+            super().__init__(fp, filename)
+            sent.append(fp)
+
+    monkeypatch.setattr("bot.delivery.outcomes.discord.File", File)
+    await world.ask(variants=2)
+    await world.work()
+    assert [fp.closed for fp in sent] == [True, True]

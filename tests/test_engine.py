@@ -265,7 +265,7 @@ async def test_a_post_that_arrived_stays_in_doubt_whatever_way_is_tried_meanwhil
     await world.work(60)
     assert (await world.now(task)).state is TaskState.SETTLED
     world.discord.closed_routes, world.discord.blind = set(), False
-    await world.work(400)
+    await world.work(4 * 3600)
     assert (await world.now(task)).state is TaskState.CLOSED
     assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
 

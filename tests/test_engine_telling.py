@@ -119,7 +119,7 @@ async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) 
     await world.work(3600, every=120)
     assert (await world.now(task)).state is TaskState.SETTLED
     world.discord.closed_routes = set()
-    await world.work(600, every=10)
+    await world.work(4 * 3600, every=10)
     assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
     assert (await world.now(task)).state is TaskState.CLOSED
 
@@ -127,7 +127,9 @@ async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) 
 async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pictures_are_kept(world: World) -> None:
     world.discord.closed_routes = set(Route)
     task = await world.ask()
-    await world.work(9 * DAY, every=DAY / 2)
+    await world.work(30 * DAY, every=DAY / 2)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    await world.work(63 * DAY, every=DAY / 2)
     assert (await world.now(task)).state is TaskState.CLOSED
     assert (await world.tasks.events(task.id))[-1].why == "nobody could be told"
     assert (await world.tasks.pictures(task.id))[0].key is not None

@@ -125,8 +125,8 @@ async def test_the_recorded_create_gives_the_task_id(server: KieServer, client: 
 
 async def test_the_recorded_records_pass_unchanged_in_meaning(server: KieServer, client: KieClient) -> None:
     server.say(RUNNING, DONE)
-    assert await client.record("a b&c") == Record(status=RecordStatus.RUNNING)
-    assert await client.record("5fd1") == Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=(RESULT,))
+    assert await client.record("a b&c") == Record(status=RecordStatus.RUNNING, prompt="")
+    assert await client.record("5fd1") == Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=(RESULT,), prompt="")
     assert (server.asked[0].method, server.asked[0].path) == ("GET", "/api/v1/gpt4o-image/record-info")
     assert server.asked[0].query == {"taskId": "a b&c"}
 
@@ -214,7 +214,8 @@ async def test_the_code_in_the_body_is_believed_before_http(
     assert kind_of(await error_of(create(client))) == TO_A_CREATE[code]
 
 
-BARE = {401: WRONG, 403: INVALID, 404: INVALID, 429: LATER}
+TURNED_AWAY: Expected = (Refused, Reason.SERVICE_FAULT)
+BARE = {401: WRONG, 403: TURNED_AWAY, 404: TURNED_AWAY, 429: LATER}
 
 
 @pytest.mark.parametrize("body", [HTML, "error code: 1010", "", '{"status":404}'])

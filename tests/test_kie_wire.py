@@ -13,6 +13,7 @@ from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Reason
 from bot.kie.wire import Created, Credits, Envelope, RecordInfo, Uploaded, create_body, tidy
 
+LAKE = "A serene mountain lake"
 ADDRESS = "https://tempfile.aiquickdraw.com/s/5fd1b68dbca66cddf73654e72e2094ea_0_1774788516_2971.png"
 
 
@@ -77,7 +78,7 @@ def test_reading_an_envelope_never_raises(body: bytes) -> None:
 
 
 def test_the_recorded_running_record_runs() -> None:
-    assert record() == Record(status=RecordStatus.RUNNING, progress=0.0)
+    assert record() == Record(status=RecordStatus.RUNNING, progress=0.0, prompt=LAKE)
 
 
 def test_the_recorded_done_record_has_its_picture() -> None:
@@ -88,7 +89,28 @@ def test_the_recorded_done_record_has_its_picture() -> None:
         status="SUCCESS",
         progress="1.00",
     )
-    assert done == Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=(ADDRESS,))
+    assert done == Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=(ADDRESS,), prompt=LAKE)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "prompt", "files"),
+    [
+        ('{"prompt":"a door","filesUrl":["https://a.test/1.png"]}', "a door", ("https://a.test/1.png",)),
+        ('{"filesUrl":"[\\"https://a.test/1.png\\"]"}', "", ("https://a.test/1.png",)),
+        ({"prompt": "a door", "filesUrl": None}, "a door", ()),
+        ('{"prompt":null,"filesUrl":[1,{"a":2}]}', "", ()),
+        ('{"prompt":["a door"]}', None, ()),
+        ("nonsense", None, ()),
+        ("[" * 100_000, None, ()),
+        (None, None, ()),
+        (7, None, ()),
+    ],
+)
+def test_a_record_says_what_was_asked_where_that_can_be_read(
+    parameters: object, prompt: str | None, files: tuple[str, ...]
+) -> None:
+    found = record(paramJson=parameters)
+    assert (found.prompt, found.files) == (prompt, files)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def test_tracebacks_are_blanked_too(style: str, capsys: pytest.CaptureFixture[st
     [
         ("PATCH https://h/api/v10/webhooks/12/aW50ZXJhY3Rpb24/messages/@original", "aW50ZXJhY3Rpb24"),
         ("POST https://h/api/v10/interactions/12/aW50ZXJhY3Rpb24/callback", "aW50ZXJhY3Rpb24"),
+        ("POST http://127.0.0.1:8080/callbacks/kie/dW5ndWVzc2FibGU HTTP/1.1", "dW5ndWVzc2FibGU"),
+        ("callBackUrl': 'https://a.example/bot/callbacks/kie/dW5ndWVzc2FibGU'}", "dW5ndWVzc2FibGU"),
         ("Authorization: Bearer 0123456789abcdef", "0123456789abcdef"),
         (f"token {BOT_TOKEN} refused", BOT_TOKEN),
         ("postgresql+asyncpg://atelier:hunter@h/d", "hunter"),

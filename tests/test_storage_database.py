@@ -12,13 +12,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database, DatabaseInUse
 from storage.migrations import VERSIONS, DatabaseNewer, migrate, pending
 from storage.models import NewReference, ReferenceKind
 from storage.schema import facts, metadata
 from storage.tasks import TaskStore
+from storage.transactions import Transaction
 from tests.storage_rows import stored, url_of
 
 
@@ -34,7 +34,7 @@ async def database(path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-async def pragma(connection: AsyncConnection, name: str) -> object:
+async def pragma(connection: Transaction, name: str) -> object:
     return (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
 
 
@@ -147,6 +147,22 @@ async def test_many_writers_wait_for_each_other(database: Database) -> None:
 
     await asyncio.gather(*[count() for _ in range(30)])
     assert await store.fact("count") == "30"
+
+
+async def test_a_write_that_a_person_waits_for_goes_before_those_that_queue(database: Database) -> None:
+    order: list[str] = []
+
+    async def write(name: str, *, hurried: bool) -> None:
+        async with database.write(hurried=hurried):
+            order.append(name)
+
+    async with asyncio.TaskGroup() as group, database.write():
+        for number in range(5):
+            group.create_task(write(f"{number}", hurried=False))
+        await asyncio.sleep(0)
+        group.create_task(write("hurried", hurried=True))
+        await asyncio.sleep(0)
+    assert order == ["hurried", "0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("cancels", [1, 2])

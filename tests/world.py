@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,13 +21,12 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
 from bot.errors import Reason
 from bot.services import Services
-from storage.database import Database
-from storage.migrations import migrate
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 from tests.engine_world import Clock, StandInAPI
 from tests.engine_world import png as png
+from tests.ready_database import ready_database
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 EXTENSIONS = ("cogs.generation",)
@@ -138,8 +137,7 @@ async def open_world(
     """`options` are DiscordDelivery's."""
     clock = Clock()
     client = client or new_client()
-    async with Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}") as database:
-        await migrate(database)
+    async with ready_database(folder / "atelier.db") as database:
         copies = PictureStore.open(str(folder / "pictures"))
         world = World(
             env=Env(client),
@@ -187,11 +185,13 @@ def a_task(**changes: Any) -> Task:
         "asker_id": 7, "channel_id": 9, "guild_id": 8, "locale": "en-US", "guild_locale": None,
         "upload_limit": 10 * 1024 * 1024, "prompt": "a red door", "size": "1:1", "variants": 1, "enhance": False,
         "fallback": False, "again_of": None, "created_at": 0, "due_at": 0, "owner": None, "lease_until": 0,
-        "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False, "kie_id": None, "generating_at": None,
+        "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False, "kie_id": None,
+        "unconfirmed_at": None, "generating_at": None,
         "progress": 0.0, "overdue_told_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
-        "charged": False, "closed_at": None, "card_message_id": None,
+        "charged": False, "kept_at": None, "closed_at": None, "card_message_id": None,
     }  # fmt: skip
-    return Task(**(values | changes))
+    empty: dict[str, Any] = dict.fromkeys(one.name for one in fields(Task))
+    return Task(**(empty | values | changes))
 
 
 def a_picture(position: int = 0, **changes: Any) -> Picture:

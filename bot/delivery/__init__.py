@@ -13,9 +13,11 @@ answers.py     the interaction's first answer, by its token
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import discord
+import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import token_lives
@@ -24,13 +26,15 @@ from bot.delivery.outcomes import OutcomePoster
 from bot.delivery.refusals import translated
 from bot.engine.engine import system_clock
 from bot.engine.ports import Card, Outcome, Posted
-from bot.errors import Reason
+from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
 __all__ = ["DiscordDelivery"]
+
+log = structlog.get_logger(__name__)
 
 
 class DiscordDelivery:
@@ -49,6 +53,7 @@ class DiscordDelivery:
     ) -> None:
         self._client = client
         self._operator_channel_id = operator_channel_id
+        self._clock = clock
         self._outcomes = OutcomePoster(client, pictures)
         self._cards = CardPump(
             client,
@@ -83,18 +88,37 @@ class DiscordDelivery:
             self._cards.wake()
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        return self._outcomes.next_route(outcome, part, token_lives=token_lives(outcome.task, now))
+        return self._outcomes.next_route(outcome, part, token_lives=token_lives(outcome.task.arrived_at, now))
+
+    async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        return await self._outcomes.find(outcome, part)
+
+    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+        token, came_at = outcome.task.collect_token, outcome.task.collect_at
+        if token is None or came_at is None or not token_lives(came_at, self._clock()):
+            raise RouteClosed("the interaction by which they came for it has run out")
+        return await self._outcomes.hand_over(outcome, parts, token=token)
 
     async def remove_card(self, task: Task) -> None:
         await self._cards.remove(task)
 
     async def tell_operator(self, reason: Reason) -> None:
-        with translated():
-            if self._operator_channel_id is not None:
-                channel = self._client.get_partial_messageable(self._operator_channel_id)
-                await channel.send(explain_to_operator(reason))
+        """In the operator's channel; where that is closed to us, as a direct message to the application's owner."""
+        if self._operator_channel_id is not None:
+            channel = self._client.get_partial_messageable(self._operator_channel_id)
+            try:
+                with translated():
+                    await channel.send(explain_to_operator(reason), nonce=_nonce(reason))
                 return
+            except RouteClosed as closed:
+                log.warning("the operator's channel is closed", error=str(closed))
+        with translated():
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
             direct = await self._client.create_dm(discord.Object(owner or application.owner.id))
-            await direct.send(explain_to_operator(reason))
+            await direct.send(explain_to_operator(reason), nonce=_nonce(reason))
+
+
+def _nonce(reason: Reason) -> str:
+    """One whose answer was lost is sent again within minutes, while Discord still knows this: it is told once."""
+    return hashlib.blake2b(reason.value.encode(), digest_size=9).hexdigest()

@@ -1,4 +1,4 @@
-"""The first answer to an interaction, by its token: editing it is harmless to repeat; followups are never posted."""
+"""An interaction's first answer, by its token: editing it is harmless to repeat; followups are never posted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import discord
 
 from bot.client import Atelier
 from bot.errors import Unavailable
-from storage.models import Task
 
 
 class _Original(int):
@@ -25,13 +24,13 @@ TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)
 """Discord says 15 minutes; the rest is for the way there."""
 
 
-def token_lives(task: Task, now: int) -> bool:
+def token_lives(arrived_at: int, now: int) -> bool:
     """Counted from when it arrived here, as clocks may disagree."""
-    return now - task.arrived_at < TOKEN_LIFE.total_seconds() * 1000
+    return now - arrived_at < TOKEN_LIFE.total_seconds() * 1000
 
 
-def answer_to(client: Atelier, task: Task) -> discord.Webhook:
+def answer_by(client: Atelier, token: str) -> discord.Webhook:
     """Raises Unavailable before the client has logged in."""
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
-    return discord.Webhook.partial(client.application_id, task.interaction_token, client=client)
+    return discord.Webhook.partial(client.application_id, token, client=client)

@@ -19,7 +19,7 @@ import discord
 import structlog
 
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_to, token_lives
+from bot.delivery.answers import ORIGINAL, answer_by, token_lives
 from bot.delivery.finding import find_card
 from bot.delivery.refusals import UNKNOWN_MESSAGE, translated
 from bot.delivery.thumbnails import strip
@@ -161,6 +161,7 @@ class CardPump:
 
     async def _work(self, card: Card) -> None:
         task = card.task
+        structlog.contextvars.bind_contextvars(task=task.id)
         try:
             await self._bring_up_to_date(card)
         except Unavailable as error:
@@ -274,11 +275,11 @@ class CardPump:
         return found.id if found else None
 
     async def _original_id(self, row: Task) -> int | None:
-        if not token_lives(row, self._clock()):
+        if not token_lives(row.arrived_at, self._clock()):
             return None
         try:
-            with translated():
-                return (await answer_to(self._client, row).fetch_message(ORIGINAL)).id
+            with translated(by_token=True):
+                return (await answer_by(self._client, row.interaction_token).fetch_message(ORIGINAL)).id
         except RouteClosed:
             return None
 

@@ -6,8 +6,8 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
@@ -15,12 +15,13 @@ import structlog
 
 from bot import pictures as pixels
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_to
+from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
+from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote
 from bot.ui.text import PROMPT_FILENAME
 from storage.models import NewPart, OutcomePart, Picture, Route, Task
@@ -28,6 +29,8 @@ from storage.pictures import PictureStore
 
 REFITS: Final = 2
 """Halvings of the limit when Discord finds the files too large; then they are told as links."""
+NOBODY: Final = discord.AllowedMentions.none()
+_BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +58,7 @@ class OutcomePoster:
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Raises MissingCopy."""
-        limit = _limit(outcome.task)
+        limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
         sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
         prompt_file = 0 if prompt_quote(outcome).whole else 1
         return [
@@ -75,6 +78,36 @@ class OutcomePoster:
                     return await self._post_in(await self._direct(outcome.task), outcome, part)
                 case Route.ORIGINAL:
                     return await self._post_as_answer(outcome, part)
+                case Route.COLLECTED:
+                    raise AssertionError("what was collected is not posted")
+
+    async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        """In the channel or in the asker's direct messages, as far as we may look. Raises Unavailable."""
+        with suppress(RouteClosed):
+            if found := await self._find(self._channel(outcome.task), outcome, part):
+                return found
+        with suppress(RouteClosed):
+            return await self._find(await self._direct(outcome.task), outcome, part)
+        return None
+
+    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
+        """What the parts show, in one message, as the first answer by this token; with no parts, that it was told
+        elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
+        answer = answer_by(self._client, token)
+
+        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
+            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NOBODY)
+            return Posted(channel_id=edited.channel.id, message_id=edited.id)
+
+        if not parts:
+            with translated(by_token=True):
+                return await send(told_elsewhere_view(outcome.task), [])
+        whole = replace(
+            parts[0],
+            pictures=tuple(position for part in parts for position in part.pictures),
+            route=Route.COLLECTED,
+        )
+        return await self._fitted(outcome, whole, send)
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> Route | None:
         """The first answer can carry an outcome of one part only: it is one message. What needs several goes to the
@@ -85,7 +118,7 @@ class OutcomePoster:
                 return Route.ORIGINAL
             case Route.CHANNEL | Route.ORIGINAL:
                 return Route.DIRECT
-            case Route.DIRECT:
+            case Route.DIRECT | Route.COLLECTED:
                 return None
 
     @contextmanager
@@ -114,7 +147,7 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _post_as_answer(self, outcome: Outcome, part: OutcomePart) -> Posted:
-        answer = answer_to(self._client, outcome.task)
+        answer = answer_by(self._client, outcome.task.interaction_token)
 
         async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
             mentions = _mentions(outcome, part)
@@ -142,28 +175,25 @@ class OutcomePoster:
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
         """Send it; smaller where Discord finds it too large; at last as links."""
-        limit = _limit(outcome.task)
+        limit = _limit(outcome.task, part)
         for attempt in range(REFITS + 1):
             load = await self._load(outcome, part, limit >> attempt)
             try:
                 return await self._sent(outcome, part, load, send)
             except TooLarge as error:
                 log.info("too large for Discord", task=outcome.task.id, limit=limit >> attempt, error=str(error))
-        try:
-            return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
-        except TooLarge as error:
-            raise RouteClosed(str(error)) from error
+        return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
 
     async def _sent(self, outcome: Outcome, part: OutcomePart, load: Load, send: Send) -> Posted:
         try:
-            with translated():
-                return await send(*_message(outcome, part, load))
+            with translated(by_token=part.route in _BY_TOKEN):
+                return await _once(send, outcome, part, load)
         except RouteClosed as closed:
             if not _is_archived(closed) or part.route is not Route.CHANNEL:
                 raise
         with translated():
             await self._unarchive(outcome.task.channel_id)
-            return await send(*_message(outcome, part, load))
+            return await _once(send, outcome, part, load)
 
     async def _unarchive(self, channel_id: int) -> None:
         thread = await self._client.fetch_channel(channel_id)
@@ -198,15 +228,30 @@ class OutcomePoster:
             return None
 
 
+async def _once(send: Send, outcome: Outcome, part: OutcomePart, load: Load) -> Posted:
+    """Lets go of the files' bytes when they are sent: discord.py leaves each file in a cycle, and few objects with many
+    bytes do not call the garbage collector."""
+    view, files = _message(outcome, part, load)
+    try:
+        return await send(view, files)
+    finally:
+        for file in files:
+            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+
+
 def nonce_of(task: Task, number: int) -> str:
     """18 characters (Discord takes 25). A task that is told twice, of its failure and then of its pictures, has other
     ones the second time."""
-    text = f"{task.id} {number} {task.reason or ''}"
+    text = f"{task.id} {number} {task.reason or ''} {task.settled_at}"
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
-def _limit(task: Task) -> int:
-    """Bytes per file: what the channel takes, and never more than a request."""
+def _limit(task: Task, part: OutcomePart) -> int:
+    """Bytes per file: what the channel takes, and never more than a request. What is collected was planned as several
+    messages perhaps, and for another channel."""
+    if part.route is Route.COLLECTED:
+        shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
+        return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
 
 
@@ -236,7 +281,7 @@ def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.u
 def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
     """Nobody but the asker, and them once."""
     if part.number:
-        return discord.AllowedMentions.none()
+        return NOBODY
     asker = discord.Object(outcome.task.asker_id)
     return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
 

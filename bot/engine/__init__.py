@@ -1,14 +1,21 @@
 """
 The life of a task. Knows no Discord, no HTTP, no SQL.
 
-engine.py       the three doors: people (`submit`, `cancel`, `again`), news (`observe`), time (`step`, `run`)
+engine.py       the three doors: people, news (`called_back`), time (`step`, `run`)
+people.py       the first of them: `submit`, `again`, `cancel`
 preparation.py  queued:      look at the references, keep our copies, upload them where links will not do
 creation.py     submitting:  the one act that cannot be repeated
 watching.py     generating:  ask until there is an outcome
+adoption.py     callbacks:   news sooner, and what became of a create whose answer was lost
 telling.py      settled:     keep the pictures, post the parts, take the card away
+keeping.py      outcomes that nobody could be told, until their asker comes
 board.py        what the waiting cards show meanwhile
+gate.py         whether creates may begin
 account.py      creates stop while the key or the credit needs the operator
+breaker.py      creates stop while the image API is not there
+operator.py     telling whoever runs the bot
 retention.py    our copies go when they are old
+reliance.py     whether callbacks can be relied on
 schedule.py     when to ask, how long it may take: pure functions
 ports.py        what all this needs of others
 """

@@ -14,14 +14,13 @@ from typing import Final
 
 import structlog
 
-from bot.engine.ports import Delivery, ImageAPI
+from bot.engine.operator import Operator
+from bot.engine.ports import ImageAPI
 from bot.errors import Reason, ServiceError
 from storage.tasks import TaskStore
 
 FACT: Final = "creates_paused"
-TOLD_FACT: Final = "operator_told"
 CHECK_EVERY: Final = timedelta(minutes=1)
-TELL_AGAIN_AFTER: Final = timedelta(hours=24)
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +34,14 @@ class Pause:
 
 
 class Account:
-    """The pause is a stored fact: it outlives the process. The operator is told once a day at most for each reason."""
+    """The pause is a stored fact: it outlives the process."""
 
     def __init__(
-        self, *, tasks: TaskStore, api: ImageAPI, delivery: Delivery, clock: Callable[[], int], probe_after: timedelta
+        self, *, tasks: TaskStore, api: ImageAPI, operator: Operator, clock: Callable[[], int], probe_after: timedelta
     ) -> None:
         self._tasks = tasks
         self._api = api
-        self._delivery = delivery
+        self._operator = operator
         self._clock = clock
         self._probe_after = probe_after
         self._between_checks = _ms(min(CHECK_EVERY, probe_after))
@@ -52,13 +51,18 @@ class Account:
         self._probe_is_out = False
 
     @property
-    def paused(self) -> bool:
-        return self._pause is not None
+    def paused(self) -> Reason | None:
+        """Why creates are stopped, if they are."""
+        return self._pause.reason if self._pause else None
 
     @property
     def takes_creates(self) -> bool:
         """None while paused; after that one at a time, until one was accepted."""
         return not self.paused and not (self._probing and self._probe_is_out)
+
+    def probe(self) -> None:
+        """After any other pause too, one create goes first."""
+        self._probing = True
 
     def begun(self) -> None:
         """A create is on its way."""
@@ -85,7 +89,7 @@ class Account:
         self._pause = Pause(reason=reason, since=self._clock(), credits=await self._balance())
         self._check_at = self._clock() + self._between_checks
         await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
-        await self._tell_operator(reason)
+        await self._operator.tell(reason)
 
     async def check(self) -> None:
         """Go on if the account was put right, or, after a while, to see whether it was."""
@@ -93,11 +97,12 @@ class Account:
         if pause is None or now < self._check_at:
             return
         self._check_at = now + self._between_checks
-        await self._tell_operator(pause.reason)
+        await self._operator.tell(pause.reason)
         balance = await self._balance()
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
             log.info("creates go on", reason=pause.reason.value)
-            self._pause, self._probing = None, True
+            self._pause = None
+            self.probe()
             await self._tasks.set_fact(FACT, None)
         elif pause.credits is None:
             self._pause = replace(pause, credits=balance)
@@ -108,18 +113,6 @@ class Account:
         except ServiceError as error:
             log.debug("the balance could not be read", error=str(error))
             return None
-
-    async def _tell_operator(self, reason: Reason) -> None:
-        told = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
-        now = self._clock()
-        if now - told.get(reason.value, 0) < _ms(TELL_AGAIN_AFTER):
-            return
-        try:
-            await self._delivery.tell_operator(reason)
-        except ServiceError as error:
-            log.warning("the operator could not be told", reason=reason.value, error=str(error))
-            return
-        await self._tasks.set_fact(TOLD_FACT, json.dumps({**told, reason.value: now}))
 
 
 def _put_right(pause: Pause, balance: float | None) -> bool:

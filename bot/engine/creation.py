@@ -31,6 +31,8 @@ LINK_MARGIN: Final = timedelta(minutes=15)
 LINK_LIVES: Final = timedelta(hours=12)
 """For addresses that do not say when they expire."""
 WRITE_TRIES: Final = 5
+WORD_WITHIN: Final = timedelta(minutes=10)
+"""How long the callback of an unconfirmed create is waited for before its asker is told."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,29 +45,35 @@ class Counted(TypedDict, total=False):
 
 
 class Creation:
-    def __init__(self, *, tasks: TaskStore, api: ImageAPI, account: Account, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, *, tasks: TaskStore, api: ImageAPI, account: Account, callbacks: bool, clock: Callable[[], int]
+    ) -> None:
         self._tasks = tasks
         self._api = api
         self._account = account
+        self._callbacks = callbacks
         self._clock = clock
-        self._unsent: set[str] = set()
+        self._unsent: dict[str, str | None] = {}
+        """Where each is to be called back."""
 
-    def begun(self, task: Task) -> None:
+    def begun(self, task: Task, callback_url: str | None) -> None:
         """It has just become `submitting`, and nothing was sent yet."""
-        self._unsent.add(task.id)
+        self._unsent[task.id] = callback_url
         self._account.begun()
 
     async def create(self, task: Task) -> Task:
         """Send a create for a task that has `begun`; the task where its answer has brought it.
 
-        A task found in the table instead may have been sent by a process that is no more: it is unconfirmed.
+        A task found in the table instead waits for its callback, or may have been sent by a process that is no more:
+        it is unconfirmed.
         """
         if task.id not in self._unsent:
-            return await self._unconfirmed(task, "the process ended while the create was under way")
+            ended = "the process ended while the create was under way"
+            return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
         references = await self._tasks.references(task.id)
-        request = _request(task, references)
+        request = request_of(task, references, callback_url=self._unsent[task.id])
         fetchable = self._can_be_fetched(task, references)
-        self._unsent.discard(task.id)
+        del self._unsent[task.id]
         accepted = False
         try:
             answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
@@ -91,11 +99,25 @@ class Creation:
         return await self._taken(task, kie_id)
 
     async def _unconfirmed(self, task: Task, why: str) -> Task:
-        """It may have been taken and paid: told so, and never sent again by itself."""
+        """It may have been taken and paid: never sent again by itself. Told so, after a while in which a callback may
+        still bring the answer."""
         now = self._clock()
+        since = task.unconfirmed_at if task.unconfirmed_at is not None else now
+        until = since + _ms(WORD_WITHIN) if self._callbacks else since
+        if now < until:
+            return await self._wait_for_word(task, why, since, until)
         return await self._tasks.settle(
             task, now=now, why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, failures=0, **released(now)
         )
+
+    async def _wait_for_word(self, task: Task, why: str, since: int, until: int) -> Task:
+        """Looked at again at the end, or at growing distances while what a callback claims cannot be seen yet."""
+        if task.claimed_kie_id is None:
+            log.warning("a create is unconfirmed; its callback may still come", task=task.id, why=why)
+            return await self._tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
+        failures = task.failures + 1
+        due = min(until, self._clock() + int(schedule.backoff(failures) * 1000))
+        return await self._tasks.change(task, unconfirmed_at=since, failures=failures, **released(due))
 
     def _can_be_fetched(self, task: Task, references: Sequence[Reference]) -> bool:
         now = self._clock()
@@ -133,6 +155,7 @@ class Creation:
                 )
             except StaleTask:
                 log.exception("a paid task was moved by somebody else meanwhile", task=task.id, kie_id=kie_id)
+                await self._put_in_question(task, kie_id)
                 raise
             except Exception:
                 log.exception("a paid task could not be written down", task=task.id, kie_id=kie_id, attempt=attempt)
@@ -141,10 +164,17 @@ class Creation:
                 await asyncio.sleep(schedule.backoff(attempt, first=0.2))
         raise AssertionError("unreachable")
 
+    async def _put_in_question(self, task: Task, kie_id: str) -> None:
+        """Whoever has it now finds what it was taken as."""
+        create = await self._tasks.last_create(task.id)
+        if create is not None:
+            await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=self._clock())
+
     async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
         now = self._clock()
         if now - task.created_at >= int(GIVE_UP_AFTER.total_seconds() * 1000):
-            return await self._end(task, Reason.SERVICE_FAULT, str(error))
+            reason = Reason.SERVICE_UNREACHABLE if isinstance(error, Unreachable) else Reason.SERVICE_FAULT
+            return await self._end(task, reason, str(error))
         wait = schedule.backoff(task.failures + 1)
         if isinstance(error, Throttled) and error.retry_after is not None:
             wait = max(wait, error.retry_after.total_seconds())
@@ -190,7 +220,7 @@ def link_is_good(url: str, arrived_at: int, now: int) -> bool:
     return now + _ms(LINK_MARGIN) < expires_at
 
 
-def _request(task: Task, references: Sequence[Reference]) -> CreateRequest:
+def request_of(task: Task, references: Sequence[Reference], *, callback_url: str | None = None) -> CreateRequest:
     def address(reference: Reference) -> str:
         return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
 
@@ -203,6 +233,7 @@ def _request(task: Task, references: Sequence[Reference]) -> CreateRequest:
         mask=masks[0] if masks else None,
         enhance=task.enhance,
         fallback=task.fallback,
+        callback_url=callback_url,
     )
 
 

@@ -1,7 +1,7 @@
 """
-The doors to a task's life: people (`submit`, `again`, `cancel`) and time (`step`, `run`).
+The doors to a task's life: people (`submit`, `again`, `cancel`), news (`called_back`) and time (`step`, `run`).
 
-News of a task, from a poll or from elsewhere, goes through `Watching.observe`.
+What the image API says of a task, whether it was asked or has called back, goes through `Watching.observe`.
 
 `step()` does what is due now, once; `run()` is a loop around the same. A task is pushed by one process at a time, under
 a lease in its row, and every move is compare-and-set, so whoever comes second loses politely.
@@ -10,28 +10,32 @@ a lease in its row, and every move is compare-and-set, so whoever comes second l
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Final, assert_never
 
 import structlog
 
-from bot.engine.account import Account
+from bot.engine.adoption import Adoption
 from bot.engine.board import Board
 from bot.engine.creation import GIVE_UP_AFTER, Creation
+from bot.engine.gate import Gate
+from bot.engine.keeping import Keeping
+from bot.engine.operator import Operator
+from bot.engine.people import People
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
-from bot.engine.ports import Card, CardPhase, Delivery, FetchReference, ImageAPI
+from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
+from bot.engine.reliance import Reliance
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
 from bot.engine.telling import Telling
 from bot.engine.watching import Watching
-from bot.errors import AccountRefused, LimitReached, NotYours, Reason, Refused, ServiceError, TooLate, UserError
-from storage import tasks as store
-from storage.models import NewReference, NewTask, Origin, Task, TaskState, released
+from bot.errors import AccountRefused, Reason, Refused, ServiceError, UserError
+from storage.models import Task, TaskState, released
 from storage.pictures import PictureStore
 from storage.tasks import StaleTask, TaskStore
 
@@ -41,13 +45,16 @@ IDLE_SECONDS: Final = 5.0
 """`run` looks at least this often; whatever it starts itself wakes it at once."""
 BUSY_SECONDS: Final = 0.25
 """How soon `run` looks again when work is due that may not be started yet."""
+BREATH_SECONDS: Final = 0.05
+"""`run` looks no oftener: many wake it, and each look is a write that people may have to wait for."""
 SHOW_SECONDS: Final = 5.0
 """How often cards of those who wait are looked at: places and progress change without news."""
 CHECK_SECONDS: Final = 5.0
 SWEEP_EVERY: Final = timedelta(hours=1)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
-CANCEL_TRIES: Final = 3
+TOKEN_BYTES: Final = 32
+"""Of chance in the address that a create is called back at."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +64,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Engine:
+class Engine(People):
     def __init__(
         self,
         *,
@@ -69,15 +76,29 @@ class Engine:
         policy: Policy,
         clock: Callable[[], int] = system_clock,
     ) -> None:
-        self.clock = clock
-        self._tasks = tasks
-        self._delivery = delivery
-        self._policy = policy
-        self._owner = uuid.uuid4().hex
-        self._account = Account(
-            tasks=tasks, api=api, delivery=delivery, clock=clock, probe_after=policy.probe_account_after
+        self._wake = asyncio.Event()
+        operator = Operator(tasks=tasks, delivery=delivery, clock=clock)
+        self._gate = Gate(
+            tasks=tasks,
+            api=api,
+            operator=operator,
+            probe_after=policy.probe_account_after,
+            wake=self._wake.set,
+            clock=clock,
         )
-        self._board = Board(tasks=tasks, delivery=delivery, account=self._account, clock=clock)
+        board = Board(tasks=tasks, delivery=delivery, paused=self._gate.paused, clock=clock)
+        super().__init__(tasks=tasks, delivery=delivery, board=board, policy=policy, wake=self._wake.set, clock=clock)
+        self._account = self._gate.account
+        self._owner = uuid.uuid4().hex
+        self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
+        self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
+        self._set_up_steps(copies, fetch_reference)
+        self._busy: set[str] = set()
+        self._pushes: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def _set_up_steps(self, copies: PictureStore, fetch_reference: FetchReference) -> None:
+        tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
         self._preparation = Preparation(
             tasks=tasks,
             copies=copies,
@@ -86,99 +107,30 @@ class Engine:
             always_upload=policy.always_upload,
             clock=clock,
         )
-        self._creation = Creation(tasks=tasks, api=api, account=self._account, clock=clock)
-        self._watching = Watching(tasks=tasks, api=api, board=self._board, clock=clock)
-        self._telling = Telling(tasks=tasks, copies=copies, api=api, delivery=delivery, hold=self._hold, clock=clock)
-        self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
-        self._busy: set[str] = set()
-        self._pushes: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
-        self._stopping = False
-
-    # People
-
-    async def submit(self, new: NewTask) -> Card:
-        """Store a request. The same interaction again is the same task. Raises LimitReached; then nothing is stored."""
-        task, _ = await self._stored(new)
-        return await self._first_card(task)
-
-    async def again(self, task_id: str, origin: Origin) -> Card:
-        """The same request once more, as a task of its own, with our copies of its references.
-
-        Raises NotYours, LimitReached, and TooLate while it is asked again already: two quick clicks cost once.
-        """
-        task = await self._known(task_id)
-        if task.asker_id != origin.asker_id:
-            raise NotYours
-        references = tuple(
-            NewReference(
-                kind=one.kind,
-                url=one.url,
-                filename=one.filename,
-                declared_type=one.declared_type,
-                declared_bytes=one.declared_bytes,
-                kept_key=one.key,
-            )
-            for one in await self._tasks.references(task_id)
+        callbacks = policy.callbacks is not None
+        self._creation = Creation(tasks=tasks, api=api, account=self._account, callbacks=callbacks, clock=clock)
+        reliance = Reliance(tasks=tasks, expected=callbacks, clock=clock)
+        self._watching = Watching(tasks=tasks, api=api, board=self._board, reliance=reliance, clock=clock)
+        self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)
+        self._telling = Telling(
+            tasks=tasks,
+            copies=copies,
+            api=api,
+            delivery=self._delivery,
+            kept=self.kept,
+            hold=self._hold,
+            give_up_after=policy.keep_pictures,
+            clock=clock,
         )
-        request = NewTask(
-            **asdict(origin),
-            prompt=task.prompt,
-            size=task.size,
-            variants=task.variants,
-            enhance=task.enhance,
-            fallback=task.fallback,
-            references=references,
-            again_of=task.id,
-        )
-        stored, is_new = await self._stored(request)
-        if not is_new and stored.interaction_id != origin.interaction_id:
-            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
-        return await self._first_card(stored)
 
-    async def cancel(self, task_id: str, user_id: int) -> Task:
-        """Take a request back while it is queued. Raises NotYours, TooLate."""
-        for _ in range(CANCEL_TRIES):
-            task = await self._known(task_id)
-            if task.asker_id != user_id:
-                raise NotYours
-            if task.state is not TaskState.QUEUED:
-                raise TooLate(Reason.TOO_LATE_TO_CANCEL)
-            now = self.clock()
-            try:
-                cancelled = await self._tasks.move(
-                    task, TaskState.CANCELLED, now=now, why="by the asker", **released(now)
-                )
-            except StaleTask:
-                continue
-            await self._board.show(cancelled)
-            return cancelled
-        raise TooLate(Reason.TOO_LATE_TO_CANCEL)
+    # News
 
-    async def card_posted(self, task_id: str, message_id: int) -> None:
-        """The first answer stands in the channel; perhaps so late that the asker was told already."""
-        await self._tasks.set_card(task_id, message_id)
-        task = await self._known(task_id)
-        if task.state is TaskState.CLOSED:
-            await self._delivery.remove_card(task)
-        else:
-            await self._board.show(task)
-
-    async def _first_card(self, task: Task) -> Card:
-        """What is stored is asked for: nothing that fails from here on may say that it was not."""
-        try:
-            return await self._board.card(task)
-        except Exception:
-            log.exception("a first card could not be made", task=task.id)
-            return Card(task=task, phase=CardPhase.PREPARING)
-
-    async def _stored(self, new: NewTask) -> tuple[Task, bool]:
-        try:
-            stored = await self._tasks.submit(new, self._policy.limits, now=self.clock())
-        except store.LimitReached as reached:
-            raise _refusal(reached) from None
+    async def called_back(self, token: str, kie_id: str) -> bool:
+        """The image API says that the create with this token has come to an end as `kie_id`. Written down at once, the
+        rest is done in time. False for a token that no create has. Raises what the database does."""
+        known = await self._adoption.called_back(token, kie_id)
         self._wake.set()
-        return stored
+        return known
 
     # Time
 
@@ -189,7 +141,7 @@ class Engine:
 
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
-        await self._account.check()
+        await self._gate.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
 
     async def run(self) -> None:
@@ -199,8 +151,10 @@ class Engine:
             try:
                 while not self._stopping:
                     self._wake.clear()
+                    began = time.monotonic()
                     started = await self._start_due()
                     await self._rest(started)
+                    await asyncio.sleep(began + BREATH_SECONDS - time.monotonic())
                 if self._pushes:
                     await asyncio.wait(self._pushes, timeout=GRACE_SECONDS)
             finally:
@@ -233,10 +187,11 @@ class Engine:
         except Exception:
             log.exception("due work could not be read")
             next_due = None
-        seconds = IDLE_SECONDS if next_due is None else (next_due - self.clock()) / 1000
-        soonest = 0.0 if started else BUSY_SECONDS
+        seconds = IDLE_SECONDS if next_due is None else max(0.0, (next_due - self.clock()) / 1000)
+        if not seconds and not started:
+            seconds = BUSY_SECONDS
         try:
-            async with asyncio.timeout(min(max(seconds, soonest), IDLE_SECONDS)):
+            async with asyncio.timeout(min(seconds, IDLE_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -246,33 +201,42 @@ class Engine:
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
-        due = await self._tasks.claim(self._owner, now=self.clock(), lease_ms=LEASE_MS, limit=room)
-        claimed = [task for task in due if task.id not in self._busy]
-        claimed += await self._begin_creates(room - len(claimed))
+        now, busy = self.clock(), frozenset(self._busy)
+        due = await self._tasks.claim(self._owner, now=now, lease_ms=LEASE_MS, limit=room, besides=busy)
+        claimed = [*due, *await self._begin_creates(room - len(due))]
         self._busy.update(task.id for task in claimed)
         return claimed
 
     async def _begin_creates(self, room: int) -> list[Task]:
         begun: list[Task] = []
-        while not self._stopping and self._account.takes_creates and len(begun) < room:
+        while not self._stopping and self._gate.takes_creates and len(begun) < room:
             task = await self._begin_create()
             if task is None:
                 break
-            self._creation.begun(task)
             begun.append(task)
         return begun
 
     async def _begin_create(self) -> Task | None:
         """None when it is nobody's turn. What was begun before this fails must still be sent, so it does not raise."""
+        token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
         try:
-            return await self._tasks.begin_create(
-                self._owner, self._policy.creates, now=self.clock(), lease_ms=LEASE_MS
+            task = await self._tasks.begin_create(
+                self._owner,
+                self._policy.creates,
+                now=self.clock(),
+                lease_ms=LEASE_MS,
+                token=token if prefix else None,
             )
         except Exception:
             log.exception("the next create could not be begun")
             return None
+        if task is not None:
+            self._creation.begun(task, f"{prefix}{token}" if prefix else None)
+        return task
 
     async def _push(self, task: Task) -> None:
+        """In a task of asyncio's own: whatever is logged meanwhile, by whatever part, carries the task's id."""
+        structlog.contextvars.bind_contextvars(task=task.id)
         try:
             moved = await self._advanced(task)
             if moved.state is not task.state:
@@ -306,6 +270,8 @@ class Engine:
             return await self._later(task)
 
     async def _advance(self, task: Task) -> Task:
+        if adopted := await self._adoption.adopted(task):
+            return adopted
         match task.state:
             case TaskState.QUEUED:
                 return await self._preparation.prepare(task)
@@ -316,7 +282,9 @@ class Engine:
                 return await self._watching.ask(task)
             case TaskState.SETTLED:
                 return await self._telling.tell(task)
-            case TaskState.CLOSED | TaskState.CANCELLED:
+            case TaskState.CLOSED:
+                return await self._adoption.look_later(task)
+            case TaskState.CANCELLED:
                 return task
             case unknown:
                 assert_never(unknown)
@@ -351,7 +319,7 @@ class Engine:
         """What goes on beside the pushes, and every how many seconds."""
         return [
             (self._renew_leases, RENEW_SECONDS),
-            (self._account.check, CHECK_SECONDS),
+            (self._gate.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
         ]
@@ -367,27 +335,8 @@ class Engine:
     async def _renew_leases(self) -> None:
         await self._tasks.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
 
-    async def _known(self, task_id: str) -> Task:
-        task = await self._tasks.get(task_id)
-        if task is None:
-            raise TooLate(Reason.TASK_UNKNOWN)
-        return task
-
 
 async def _end(running: Sequence[asyncio.Task[None]]) -> None:
     for one in running:
         one.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-
-
-def _refusal(reached: store.LimitReached) -> LimitReached:
-    """The store's answer as something that can be told."""
-    reasons = {
-        "open_tasks_per_user": Reason.TOO_MANY_OPEN,
-        "pictures_per_user_per_day": Reason.TOO_MANY_TODAY,
-        "pictures_per_day": Reason.SERVICE_FULL_TODAY,
-    }
-    parameters = {"allowed": reached.allowed}
-    if reached.free_at is not None:
-        parameters["free_at"] = reached.free_at
-    return LimitReached(reasons[reached.limit], **parameters)

@@ -50,7 +50,9 @@ class Record:
     message: str = ""
     """Theirs, for the audit trail; never shown to a person."""
     prompt: str | None = field(default=None, repr=False)
-    """What they say was asked, where that can be read."""
+    """What they say was asked, where that can be read; "" for pictures without words."""
+    files: tuple[str, ...] = field(default=(), repr=False)
+    """And with which pictures."""
 
 
 class ImageAPI(Protocol):
@@ -88,6 +90,8 @@ class CardPhase(StrEnum):
     PREPARING = "preparing"
     QUEUED = "queued"
     CREATING = "creating"
+    UNCONFIRMED = "unconfirmed"
+    """Nobody knows whether the create was taken, and a callback may still say so."""
     GENERATING = "generating"
     OVERDUE = "overdue"
     DELIVERING = "delivering"
@@ -107,8 +111,10 @@ class Card:
     """0 to 1; never goes back."""
     remaining_seconds: float | None = None
     """Roughly; None when nobody knows."""
-    paused: bool = False
-    """Creates are stopped because the account needs its operator."""
+    paused: Reason | None = None
+    """Why creates are stopped: the account needs its operator, or the image API is not there."""
+    kept: tuple[str, ...] = ()
+    """Other tasks of the asker whose outcomes wait for them, newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +124,10 @@ class Outcome:
     task: Task
     references: tuple[Reference, ...]
     pictures: tuple[Picture, ...]
+    kept: tuple[str, ...] = ()
+    """Other tasks of the asker whose outcomes wait for them, newest first."""
+    corrects: bool = False
+    """The asker was told otherwise before: that nobody knew, or that nothing came of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +152,14 @@ class Delivery(Protocol):
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Send one part by `part.route`. If `uncertain`, look for it where it may be by now and return what was found.
         Raises RouteClosed when this route is shut for good (then the engine asks `next_route`), else ServiceError."""
+
+    async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
+        """Where a part that was sent without an answer is by now: in the channel, or with the asker. None also where
+        nobody may look. Raises Unavailable."""
+
+    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+        """Show these parts in one message to the asker alone, in answer to the interaction by which they came for the
+        outcome; with no parts, say that it was told elsewhere. Harmless to repeat. Raises as `post`."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """The route to try next, or None when there is no other."""

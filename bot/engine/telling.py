@@ -1,7 +1,8 @@
 """
 Settled: keep the pictures, decide the messages, post each of them once, take the card away.
 
-A failure goes the same way.
+A failure goes the same way. Where every way to the asker is closed the outcome is kept; once they come for it, it is
+handed over in one message, for which the parts stay as they were decided.
 """
 
 from __future__ import annotations
@@ -11,26 +12,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 
-from bot import pictures
+from bot import counters, pictures
 from bot.engine import schedule
+from bot.engine.keeping import Keeping
 from bot.engine.ports import Delivery, ImageAPI, Outcome
 from bot.errors import Refused, RouteClosed, ServiceError, Unavailable
-from storage.models import OutcomePart, Picture, Route, Task, TaskState, released
+from storage.models import OutcomePart, Picture, Route, Task, TaskEvent, TaskState, released
 from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import TaskStore
 
-AT_ONCE: Final = 6
-"""Results fetched and messages posted at the same time: each may hold 64 and 25 MiB."""
+FETCHES_AT_ONCE: Final = 4
+"""Each may hold 64 MiB."""
+POSTS_AT_ONCE: Final = 6
+"""Each may hold 25 MiB, and for half a minute while Discord has trouble."""
+POSTS_PER_CHANNEL: Final = 2
+"""Discord takes about one a second in a channel; a busy one is not to keep the others waiting."""
 FETCH_TRIES: Final = 6
 """Then a picture is told as a link: about a minute of trying."""
 NOT_THERE_YET: Final = 404
 """A result's address may be known before the file is there; any other refusal is final."""
 CARD_TRIES: Final = 3
-UNTOLD_AFTER: Final = timedelta(days=7)
-"""When nobody could be told for so long, the task is closed; its pictures stay for as long as copies are kept."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,43 +48,68 @@ class Telling:
         copies: PictureStore,
         api: ImageAPI,
         delivery: Delivery,
+        kept: Keeping,
         hold: Callable[[Task], Awaitable[None]],
+        give_up_after: timedelta,
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._copies = copies
         self._api = api
         self._delivery = delivery
+        self._kept = kept
         self._hold = hold
+        self._give_up_after = give_up_after
         self._clock = clock
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._posts = asyncio.Semaphore(POSTS_AT_ONCE)
+        self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def tell(self, task: Task) -> Task:
-        """Closed when everything is posted. Raises ServiceError; what is posted by then is not posted again."""
-        outcome = Outcome(
-            task=task,
-            references=await self._tasks.references(task.id),
-            pictures=await self._collected(task, await self._tasks.pictures(task.id)),
-        )
+        """Closed when everything is posted, kept when nobody can be told. Raises ServiceError; what is posted by then
+        is not posted again."""
+        outcome = await self._outcome(task)
         try:
-            posted = await self._posted(outcome)
+            posted = await self._brought(outcome)
+        except RouteClosed as closed:
+            log.info("every way to the asker is closed", task=task.id, error=str(closed))
+            return await self._give_up(task) if self._is_hopeless(task) else await self._kept.keep(task)
         except MissingCopy as missing:
             await self._forget_copies(outcome)
             raise Unavailable(f"a kept picture is gone: {missing}") from missing
         if posted and task.failures:
             task = await self._tasks.change(task, failures=0)
-        return await self._close(task)
+        return await self._close(replace(outcome, task=task))
 
     async def tell_later(self, task: Task) -> Task:
-        now = self._clock()
-        if task.settled_at is not None and now - task.settled_at >= _ms(UNTOLD_AFTER):
-            log.error("nobody could be told", task=task.id)
-            return await self._tasks.move(
-                task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
-            )
+        """Something failed that may pass."""
+        if self._is_hopeless(task):
+            return await self._give_up(task)
         failures = task.failures + 1
-        due = now + int(schedule.backoff(failures) * 1000)
+        due = self._clock() + int(schedule.backoff(failures) * 1000)
         return await self._tasks.change(task, failures=failures, **released(due))
+
+    def _is_hopeless(self, task: Task) -> bool:
+        return task.settled_at is not None and self._clock() - task.settled_at >= _ms(self._give_up_after)
+
+    async def _give_up(self, task: Task) -> Task:
+        """For as long as copies are kept the asker has not come."""
+        now = self._clock()
+        log.error("nobody could be told, and nobody came for it", task=task.id)
+        return await self._tasks.move(
+            task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
+        )
+
+    async def _outcome(self, task: Task) -> Outcome:
+        """Raises ServiceError while there is hope for a picture that could not be fetched yet."""
+        kept = await self._tasks.kept_for([task.asker_id])
+        return Outcome(
+            task=task,
+            references=await self._tasks.references(task.id),
+            pictures=await self._collected(task, await self._tasks.pictures(task.id)),
+            kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
+            corrects=any(_is_adoption(event) for event in await self._tasks.events(task.id)),
+        )
 
     async def _collected(self, task: Task, found: Sequence[Picture]) -> tuple[Picture, ...]:
         """Each with our own copy, or given up on. Raises ServiceError while there is hope for one of them."""
@@ -93,18 +123,23 @@ class Telling:
         """The picture as it is kept now, and what stood in the way if it is to be tried again."""
         if picture.key is not None or picture.unfetchable:
             return picture, None
-        key = f"pictures/{task.id}/{picture.position}"
         try:
-            async with self._turn:
-                data = await self._api.fetch(picture.url)
-                look = await pictures.aside(pictures.look_at_result, data)
-                await self._copies.put(key, data)
+            async with self._fetches:
+                kept = await self._copied(picture)
         except (ServiceError, ValueError) as error:
             if not _is_final(error) and task.failures + 1 < FETCH_TRIES:
                 return picture, error
             log.warning("a result could not be fetched", task=task.id, error=str(error))
             return await self._saved(replace(picture, unfetchable=True)), None
-        kept = replace(
+        return await self._saved(kept), None
+
+    async def _copied(self, picture: Picture) -> Picture:
+        """With a copy of ours. The bytes are let go of with the fetch's turn: who waits for the database holds none."""
+        key = f"pictures/{picture.task_id}/{picture.position}"
+        data = await self._api.fetch(picture.url)
+        look = await pictures.aside(pictures.look_at_result, data)
+        await self._copies.put(key, data)
+        return replace(
             picture,
             key=key,
             content_type=look.content_type,
@@ -112,7 +147,6 @@ class Telling:
             width=look.width,
             height=look.height,
         )
-        return await self._saved(kept), None
 
     async def _forget_copies(self, outcome: Outcome) -> None:
         """The rows outlived the files (a power cut, a restored backup): the image API still has the originals."""
@@ -128,20 +162,46 @@ class Telling:
         stored = await self._tasks.parts(outcome.task.id)
         return stored or await self._tasks.plan(outcome.task, await self._delivery.plan(outcome))
 
-    async def _posted(self, outcome: Outcome) -> bool:
-        """Every part is in its place now; whether one of them was not before."""
-        missing = [part for part in await self._parts(outcome) if part.message_id is None]
+    async def _brought(self, outcome: Outcome) -> bool:
+        """Every part is in its place now; whether one of them was not before. Raises RouteClosed when nobody can be
+        told."""
+        parts = await self._parts(outcome)
+        missing = [part for part in parts if part.message_id is None]
+        came = outcome.task.collect_token is not None and not any(part.route is Route.COLLECTED for part in parts)
+        if came and await self._handed_over(outcome, missing):
+            return bool(missing)
         for part in missing:
             await self._post(outcome, part)
         return bool(missing)
 
+    async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
+        """What has not arrived elsewhere, in answer to the asker who came for it; False if that is not possible."""
+        rest = [part for part in missing if not await self._arrived(outcome, part)]
+        await self._hold(outcome.task)
+        try:
+            async with self._posts:
+                posted = await self._delivery.hand_over(outcome, rest)
+        except RouteClosed as closed:
+            log.info("an outcome could not be handed over", task=outcome.task.id, error=str(closed))
+            return False
+        await self._tasks.parts_collected(rest, channel_id=posted.channel_id, message_id=posted.message_id)
+        return True
+
+    async def _arrived(self, outcome: Outcome, part: OutcomePart) -> bool:
+        """It was sent without an answer and is where it was sent to."""
+        found = await self._delivery.find(outcome, part) if part.attempted_at is not None else None
+        if found is not None:
+            await self._tasks.part_posted(part, channel_id=found.channel_id, message_id=found.message_id)
+        return found is not None
+
     async def _post(self, outcome: Outcome, part: OutcomePart) -> None:
+        here = self._channels.setdefault(outcome.task.channel_id, asyncio.Semaphore(POSTS_PER_CHANNEL))
         while True:
             await self._hold(outcome.task)
             uncertain = part.attempted_at is not None
             part = await self._tasks.attempt_part(part, now=self._clock())
             try:
-                async with self._turn:
+                async with here, self._posts:
                     posted = await self._delivery.post(outcome, part, uncertain=uncertain)
             except RouteClosed as closed:
                 part = await self._by_another_route(outcome, part, closed)
@@ -150,13 +210,15 @@ class Telling:
             return
 
     async def _by_another_route(self, outcome: Outcome, part: OutcomePart, closed: RouteClosed) -> OutcomePart:
+        """Raises `closed` after the last one; the next time it begins with the first."""
         following = self._delivery.next_route(outcome, part, now=self._clock())
-        if following is not None:
-            return await self._tasks.reroute_part(part, following)
-        await self._tasks.reroute_part(part, Route.CHANNEL)
-        raise Unavailable(f"nobody can be told: {closed}") from closed
+        if following is None:
+            await self._tasks.reroute_part(part, Route.CHANNEL)
+            raise closed
+        return await self._tasks.reroute_part(part, following)
 
-    async def _close(self, task: Task) -> Task:
+    async def _close(self, outcome: Outcome) -> Task:
+        task = outcome.task
         current = await self._tasks.get(task.id)
         try:
             await self._delivery.remove_card(current or task)
@@ -165,11 +227,26 @@ class Telling:
                 raise
             log.warning("a card stays", task=task.id, error=str(error))
         now = self._clock()
-        return await self._tasks.move(task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now))
+        closed = await self._tasks.move(task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now))
+        counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
+        if closed.collect_token not in {None, task.collect_token}:
+            await self._answer(replace(outcome, task=closed))
+        return closed
+
+    async def _answer(self, outcome: Outcome) -> None:
+        """They came for it while it was told by another way; they have it, so this need not get through."""
+        try:
+            await self._delivery.hand_over(outcome, ())
+        except ServiceError as error:
+            log.info("who came for an outcome could not be answered", task=outcome.task.id, error=str(error))
 
 
 def _is_final(error: Exception) -> bool:
     return isinstance(error, Refused) and error.code != NOT_THERE_YET
+
+
+def _is_adoption(event: TaskEvent) -> bool:
+    return event.before is TaskState.CLOSED and event.after is TaskState.GENERATING
 
 
 def _ms(duration: timedelta) -> int:

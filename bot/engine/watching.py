@@ -12,6 +12,7 @@ import structlog
 from bot.engine import schedule
 from bot.engine.board import Board
 from bot.engine.ports import ImageAPI, Record, RecordStatus
+from bot.engine.reliance import Reliance
 from bot.errors import Reason
 from storage.models import Task, TaskState, released
 from storage.tasks import TaskStore
@@ -24,10 +25,13 @@ log = structlog.get_logger(__name__)
 
 
 class Watching:
-    def __init__(self, *, tasks: TaskStore, api: ImageAPI, board: Board, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, *, tasks: TaskStore, api: ImageAPI, board: Board, reliance: Reliance, clock: Callable[[], int]
+    ) -> None:
         self._tasks = tasks
         self._api = api
         self._board = board
+        self._reliance = reliance
         self._clock = clock
         self._empty: Counter[str] = Counter()
         """Successes without a picture, by task."""
@@ -69,7 +73,8 @@ class Watching:
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
         shown = max(task.progress, record.progress, schedule.progress(seconds, self._board.recent))
-        due = now + int(schedule.next_poll(seconds, self._board.recent) * 1000)
+        wait = schedule.next_poll(seconds, self._board.recent, poll_cost=await self._reliance.poll_cost())
+        due = now + int(wait * 1000)
         return await self._tasks.change(
             task, progress=shown, overdue_told_at=self._overdue(task), failures=0, **released(due)
         )

@@ -13,6 +13,7 @@ import aiohttp
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
+from bot import counters
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Unreachable
 from bot.kie import codes
@@ -71,6 +72,7 @@ class KieClient:
 
     async def record(self, kie_id: str) -> Record:
         url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=kie_id)
+        counters.POLLS.inc()
         try:
             answer = await self._call(Call.QUESTION, "GET", url)
         except codes.UnknownRecord as error:
@@ -99,7 +101,8 @@ class KieClient:
         return _read(Call.TRANSFER, Link, answer).root
 
     async def fetch(self, url: str) -> bytes:
-        return await fetch_result(self._session, url, self._hosts, self._timeouts[Call.TRANSFER])
+        with counters.api_call("fetch"):
+            return await fetch_result(self._session, url, self._hosts, self._timeouts[Call.TRANSFER])
 
     async def credits(self) -> float:
         answer = await self._call(Call.QUESTION, "GET", self._api / "api/v1/chat/credit")
@@ -115,14 +118,15 @@ class KieClient:
         form: aiohttp.FormData | None = None,
     ) -> Envelope:
         """An envelope whose code is 200. `bot.kie.codes` says which error everything else is."""
-        status, body, later = await self._exchange(call, method, url, json, form)
-        envelope = Envelope.read(body)
-        if envelope is None:
-            raise codes.unread(call, status, later)
-        if envelope.code != codes.SUCCESS:
-            words = tidy(envelope.msg.replace(self._key.get_secret_value(), "[key]"))
-            raise codes.refusal(call, envelope.code, words, later)
-        return envelope
+        with counters.api_call(call.name.lower()):
+            status, body, later = await self._exchange(call, method, url, json, form)
+            envelope = Envelope.read(body)
+            if envelope is None:
+                raise codes.unread(call, status, later)
+            if envelope.code != codes.SUCCESS:
+                words = tidy(envelope.msg.replace(self._key.get_secret_value(), "[key]"))
+                raise codes.refusal(call, envelope.code, words, later)
+            return envelope
 
     async def _exchange(
         self, call: Call, method: str, url: URL, json: Mapping[str, object] | None, form: aiohttp.FormData | None
@@ -151,7 +155,8 @@ def _read(call: Call, shape: type[Data], answer: Envelope) -> Data:
     try:
         return shape.model_validate(answer.data)
     except ValidationError:
-        raise codes.broken(call, f"200 without a readable {shape.__name__.lower()}") from None
+        with counters.api_errors(call.name.lower()):
+            raise codes.broken(call, f"200 without a readable {shape.__name__.lower()}") from None
 
 
 def _unique(filename: str) -> str:

@@ -7,7 +7,7 @@ answer that is not listed here means that it may have been taken and paid (`Unco
 An HTTP status without a readable body is believed as a refusal only where a handler that could take a task never ran:
 
 * 401, 403  turned away at the door. A 403 page, or "error code: 1010", is Cloudflare's, and never came to the API
-* 404       no such path
+* 404       no such path: as a 403 page, nothing that whoever asked could put right with other words
 * 405, 413  this method, or so large a body, is not let through (of use to uploads only)
 * 429       too fast
 
@@ -38,7 +38,8 @@ class Call(Enum):
 SUCCESS: Final = 200
 THROTTLED: Final = frozenset({429, 455, 550})
 """Too fast, in maintenance, queue full."""
-BEFORE_ANY_HANDLER: Final = frozenset({401, 403, 404, 405, 413, 429})
+TURNED_AWAY: Final = frozenset({403, 404})
+BEFORE_ANY_HANDLER: Final = TURNED_AWAY | {401, 405, 413, 429}
 
 _INVALID = Reason.INVALID_REQUEST
 _REFUSED: Final[Mapping[Call, Mapping[int, Reason]]] = {
@@ -59,7 +60,7 @@ _UNKNOWN_RECORD: Final = re.compile(r"not exist|is null", re.IGNORECASE)
 
 _A_REFERENCE: Final = "filesUrl|(input|uploaded|reference|provided|source) image|image content"
 _A_POLICY: Final = "polic(y|ies)|safety system|flagged|moderation"
-_FAILURES: Final = tuple(
+FAILURES: Final = tuple(
     (reason, re.compile(words, re.IGNORECASE))
     for reason, words in (
         (Reason.API_REFERENCE_UNFETCHABLE, "failed to fetch the image"),
@@ -92,9 +93,10 @@ def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = N
 
 def unread(call: Call, status: int, retry_after: timedelta | None = None) -> Exception:
     """The error for an HTTP answer without a body that can be read."""
-    if status in BEFORE_ANY_HANDLER:
-        return refusal(call, status, "an HTTP status without a readable body", retry_after)
-    return broken(call, f"HTTP {status} without a readable body")
+    words = f"HTTP {status} without a readable body"
+    if status in TURNED_AWAY and call is not Call.QUESTION:
+        return Refused(status, words, Reason.SERVICE_FAULT)
+    return refusal(call, status, words, retry_after) if status in BEFORE_ANY_HANDLER else broken(call, words)
 
 
 def broken(call: Call, what: str) -> Exception:
@@ -107,4 +109,4 @@ def failure(code: int | None, message: str) -> Reason:
     refusal may come as 400, as 500 or with none."""
     if code == 451:
         return Reason.API_REFERENCE_UNFETCHABLE
-    return next((reason for reason, words in _FAILURES if words.search(message)), Reason.GENERATION_FAILED)
+    return next((reason for reason, words in FAILURES if words.search(message)), Reason.GENERATION_FAILED)

@@ -1,5 +1,6 @@
 """
-Fetch a finished picture: only from hosts that are allowed, after every redirect again, and never more than 64 MiB.
+Fetch a finished picture: only from hosts that are allowed, after every redirect again, and never more than 64 MiB. The
+session's resolver sees to it that those hosts are on the public internet (`bot.addresses`).
 
 Knows no key, so it can give none away.
 """
@@ -13,12 +14,14 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from bot.addresses import is_name
 from bot.errors import Refused, Throttled, Unavailable, Unreachable
 from bot.kie.transport import NEVER_SENT, USER_AGENT, TooLong, read_at_most, retry_after
 
 LARGEST_RESULT: Final = 64 * 1024 * 1024
 """Bytes."""
 MOST_REDIRECTS: Final = 5
+_HEADERS: Final = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAY_PASS: Final = frozenset({408, 425})
 _BYTES_OF_ANY_KIND: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
@@ -31,15 +34,16 @@ class ResultHosts:
     own: URL
     """The image API's address; exactly this scheme, host and port is allowed, without https too."""
     suffixes: tuple[str, ...]
-    """Hosts, themselves and all below them; by https only."""
+    """Names of hosts, themselves and all below them; by https only. No address, however it is written, is one."""
 
     def allow(self, url: URL) -> bool:
-        if not url.host or url.scheme not in {"http", "https"}:
+        host = url.raw_host or ""
+        if not host or url.scheme not in {"http", "https"} or url.raw_user is not None or url.raw_password is not None:
             return False
         if url.origin() == self.own.origin():
             return True
-        return url.scheme == "https" and any(
-            url.host == suffix or url.host.endswith(f".{suffix}") for suffix in self.suffixes
+        return (
+            url.scheme == "https" and is_name(host) and f".{host}".endswith(tuple(f".{one}" for one in self.suffixes))
         )
 
 
@@ -63,10 +67,8 @@ async def fetch_result(
 async def _follow(session: aiohttp.ClientSession, url: URL, hosts: ResultHosts, limits: aiohttp.ClientTimeout) -> bytes:
     for _ in range(MOST_REDIRECTS + 1):
         if not hosts.allow(url):
-            raise Refused(403, f"results are not fetched from {url.scheme} {url.host}")
-        async with session.get(
-            url, headers={"User-Agent": USER_AGENT}, allow_redirects=False, timeout=limits
-        ) as response:
+            raise Refused(403, f"results are not fetched from {url.scheme} {ascii(url.raw_host)[:100]}")
+        async with session.get(url, headers=_HEADERS, allow_redirects=False, timeout=limits) as response:
             if response.status not in _REDIRECTS:
                 return await _picture(response)
             url = url.join(_parsed(response.headers.get("Location", "")))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import aiohttp
+
+from bot.release import RELEASE
 
 NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """No connection stood (refused, name not found, TLS, timed out before): not one byte of the request left."""
@@ -26,15 +27,7 @@ LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 _CHUNK_BYTES: Final = 64 * 1024
 
 
-def _user_agent() -> str:
-    try:
-        release = version("atelier")
-    except PackageNotFoundError:
-        release = "unreleased"
-    return f"Atelier/{release} (Discord bot)"
-
-
-USER_AGENT: Final = _user_agent()
+USER_AGENT: Final = f"Atelier/{RELEASE} (Discord bot)"
 """Said explicitly: a library's default name may be turned away by what stands before the API."""
 
 

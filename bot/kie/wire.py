@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
@@ -20,6 +21,7 @@ LONGEST_TEXT: Final = 2000
 """Characters read of what they say."""
 LONGEST_WORDS: Final = 200
 """Characters of it that go into a log."""
+ADDRESS: Final = r"^https?://[^\s\x00-\x1f\x7f]+$"
 
 
 def create_body(request: CreateRequest) -> dict[str, object]:
@@ -85,7 +87,7 @@ def _addresses(response: object) -> tuple[str, ...]:
     if not isinstance(entries, list):
         return ()
     stripped = (entry.strip(" \t\r\n\"'") for entry in entries if isinstance(entry, str))
-    return tuple(entry for entry in stripped if entry)
+    return tuple(entry for entry in stripped if entry.isprintable() and re.match(ADDRESS, entry))
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -94,7 +96,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 class Envelope(BaseModel):
     """What every answer is wrapped in."""
 
-    code: int
+    code: Annotated[int, Field(gt=-(10**9), lt=10**9)]
     msg: Text = ""
     data: object = None
 
@@ -112,22 +114,34 @@ class _Data(BaseModel):
 
 
 class Created(_Data):
-    task_id: str = Field(min_length=1)
+    task_id: str = Field(pattern=r"^[!-~]{1,200}$")
 
 
 class Uploaded(_Data):
     """Their documentation omits the second `success` inside `data`; recordings have it."""
 
     success: Literal[True] = True
-    download_url: str = Field(pattern=r"^https?://\S+$")
+    download_url: str = Field(pattern=ADDRESS)
 
 
-class Link(RootModel[Annotated[str, Field(pattern=r"^https?://\S+$")]]):
+class Link(RootModel[Annotated[str, Field(pattern=ADDRESS)]]):
     """A plain string, good for 20 minutes."""
 
 
 class Credits(RootModel[Annotated[float, Field(allow_inf_nan=False)]]):
     """May be a fraction."""
+
+
+def _asked(parameters: object) -> tuple[str, tuple[str, ...]] | None:
+    """Words and pictures of the request that a record repeats as JSON text; None where that cannot be read."""
+    asked = _unwrapped(parameters)
+    if not isinstance(asked, dict):
+        return None
+    prompt, files = asked.get("prompt"), _unwrapped(asked.get("filesUrl"))
+    if prompt is not None and not isinstance(prompt, str):
+        return None
+    listed = files if isinstance(files, list) else [files]
+    return prompt or "", tuple(one for one in listed if isinstance(one, str))
 
 
 class RecordInfo(_Data):
@@ -139,8 +153,18 @@ class RecordInfo(_Data):
     urls: Annotated[tuple[str, ...], BeforeValidator(_addresses)] = Field(default=(), alias="response")
     error_code: Annotated[int | None, BeforeValidator(_number)] = None
     error_message: Text = ""
+    asked: Annotated[tuple[str, tuple[str, ...]] | None, BeforeValidator(_asked)] = Field(
+        default=None, alias="paramJson", repr=False
+    )
 
     def as_record(self) -> Record:
+        record = self._outcome()
+        if self.asked is None:
+            return record
+        prompt, files = self.asked
+        return replace(record, prompt=prompt, files=files)
+
+    def _outcome(self) -> Record:
         match self.success_flag:
             case 0:
                 return Record(status=RecordStatus.RUNNING, progress=self.progress)

@@ -9,6 +9,7 @@ import re
 from typing import Any, ClassVar, Final, Self
 
 import discord
+import structlog
 from discord import ui
 
 from bot.client import Atelier
@@ -39,10 +40,11 @@ class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
         return cls(match["task"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await self.press(interaction)
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
-            await answer_error(interaction, error)
+        with structlog.contextvars.bound_contextvars(task=self.task_id):
+            try:
+                await self.press(interaction)
+            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+                await answer_error(interaction, error)
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         raise NotImplementedError

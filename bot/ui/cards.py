@@ -10,7 +10,9 @@ import discord
 from discord import ui
 
 from bot.engine.ports import Card, CardPhase
+from bot.errors import Reason
 from bot.ui.buttons import TaskButton, engine_of
+from bot.ui.kept import add_kept
 from bot.ui.text import alt_text, attached, count, quote, rough_time, shape
 from storage.models import Reference, ReferenceKind, Task
 
@@ -29,6 +31,7 @@ _COLOURS: Final = {
     CardPhase.PREPARING: _WAITING,
     CardPhase.QUEUED: _WAITING,
     CardPhase.CREATING: _WORKING,
+    CardPhase.UNCONFIRMED: _DELAYED,
     CardPhase.GENERATING: _WORKING,
     CardPhase.OVERDUE: _DELAYED,
     CardPhase.DELIVERING: _WORKING,
@@ -36,12 +39,19 @@ _COLOURS: Final = {
 }
 """Decoration only: the heading says the same in words."""
 
-CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, bool]
+_STOPPED: Final = "I can make no new pictures at the moment."
+_PAUSED: Final = {
+    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up, and whoever runs me knows.",
+    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment, and whoever runs me knows.",
+    Reason.SERVICE_UNREACHABLE: "The image service cannot be reached at the moment.",
+}
+
+CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple[str, ...]]
 
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
     """What two cards must differ in to be worth an edit."""
-    return (card.phase, card.place, _step(card, steps), _left(card), card.paused)
+    return (card.phase, card.place, _step(card, steps), _left(card), card.paused, card.kept)
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
@@ -55,7 +65,7 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     container.add_item(ui.TextDisplay(footer))
     if card.phase in _CANCELLABLE:
         container.add_item(ui.ActionRow(CancelButton(card.task.id)))
-    return ui.LayoutView(timeout=None).add_item(container)
+    return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept)
 
 
 def card_id(task: Task) -> int:
@@ -101,6 +111,8 @@ def _heading(card: Card) -> str:
             return "Waiting in line"
         case CardPhase.CREATING:
             return "Your turn"
+        case CardPhase.UNCONFIRMED:
+            return "Waiting for word from the image service"
         case CardPhase.GENERATING:
             return f"Making {pictures}"
         case CardPhase.OVERDUE:
@@ -119,6 +131,11 @@ def _body(card: Card, steps: int) -> str:
             return _queue(card)
         case CardPhase.CREATING:
             return "Handing it to the image service."
+        case CardPhase.UNCONFIRMED:
+            return (
+                "The line broke before it could say whether it took your request. I wait some minutes for word of it, "
+                "and tell you here either way."
+            )
         case CardPhase.GENERATING:
             return _progress(card, steps)
         case CardPhase.OVERDUE:
@@ -131,7 +148,7 @@ def _body(card: Card, steps: int) -> str:
 
 def _queue(card: Card) -> str:
     if card.paused:
-        return "I can make no new pictures at the moment. Yours goes on by itself as soon as I can."
+        return f"{_PAUSED.get(card.paused, _STOPPED)} Yours keeps its place and goes on by itself."
     if card.place is None:
         return "It starts soon."
     if card.place == 1:
@@ -142,6 +159,8 @@ def _queue(card: Card) -> str:
 def _progress(card: Card, steps: int) -> str:
     step = _step(card, steps)
     filled = step * BAR_LENGTH // steps
+    if card.paused is Reason.SERVICE_UNREACHABLE:
+        return "The image service does not answer at the moment. I keep asking, and your request is safe."
     return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card)}"
 
 

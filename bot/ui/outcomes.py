@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote as percent
 
 import discord
 from discord import ui
@@ -17,6 +18,7 @@ from bot.replies import explain
 from bot.ui.arrival import origin_of
 from bot.ui.buttons import TaskButton, engine_of
 from bot.ui.cards import card_view
+from bot.ui.kept import add_kept
 from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, attached, count, quote, rough_time, shape
 from storage.models import OutcomePart, Picture, Route
 
@@ -38,6 +40,13 @@ AGAIN_REASONS: Final = frozenset(
     }
 )
 """Asking the very same thing again may go better."""
+
+_ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
+_CORRECTED: Final = "-# I told you before that I was not sure of this one. It did get through after all."
+_CORRECTED_FAILURE: Final = "-# This is what became of the request that I was not sure of before."
+
+_OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
+"""What stays as it is in an address; all else might end the link."""
 
 COSTLY_LABEL: Final = "Ask again (may cost a second time)"
 
@@ -89,7 +98,7 @@ def pictures_view(
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     for text in _small_print(outcome, part, shown, links):
         container.add_item(ui.TextDisplay(text))
-    return ui.LayoutView(timeout=None).add_item(container)
+    return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
 def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
@@ -104,12 +113,14 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     container.add_item(ui.TextDisplay(f"-# for <@{task.asker_id}>"))
-    if part.route is Route.DIRECT:
+    if outcome.corrects:
+        container.add_item(ui.TextDisplay(_CORRECTED_FAILURE))
+    if part.route in _ELSEWHERE:
         container.add_item(ui.TextDisplay(_elsewhere(outcome)))
     if reason in AGAIN_REASONS:
         label = COSTLY_LABEL if reason is Reason.UNCONFIRMED else None
         container.add_item(ui.ActionRow(AgainButton(task.id, label=label)))
-    return ui.LayoutView(timeout=None).add_item(container)
+    return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
 class AgainButton(TaskButton, action="again", label="Ask again"):
@@ -117,7 +128,7 @@ class AgainButton(TaskButton, action="again", label="Ask again"):
         """
         The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
         must be its card. Right behind it the pressed message loses its button, whether or not the answer got through:
-        the new task is stored, and a second click would be paid for as well.
+        the new task is stored, and a second click would be paid for as well. What only they see cannot be edited so.
         """
         engine = engine_of(interaction)
         card = await engine.again(self.task_id, origin_of(interaction))
@@ -126,7 +137,7 @@ class AgainButton(TaskButton, action="again", label="Ask again"):
             if answer.message_id is not None:
                 await engine.card_posted(card.task.id, answer.message_id)
         finally:
-            if interaction.message is not None:
+            if interaction.message is not None and not interaction.message.flags.ephemeral:
                 await _take_buttons(interaction.message)
 
 
@@ -143,6 +154,13 @@ def _without_buttons(message: discord.Message) -> ui.LayoutView:
         elif isinstance(item, ui.File):
             item.url = f"attachment://{PROMPT_FILENAME}"
     return view
+
+
+def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
+    """The card that told of what else is kept is about to go."""
+    if part.number and part.route is not Route.COLLECTED:
+        return view
+    return add_kept(view, outcome.kept, more=part.route is Route.COLLECTED)
 
 
 def _headline(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
@@ -168,7 +186,9 @@ def _small_print(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], li
         texts.append(f"-# {what} saved anew, with as little loss as possible, to fit the size Discord takes here.")
     if part.number == 0:
         texts.append(f"-# {' · '.join(_facts(outcome))}")
-    if part.route is Route.DIRECT:
+    if part.number == 0 and outcome.corrects:
+        texts.append(_CORRECTED)
+    if part.route in _ELSEWHERE:
         texts.append(_elsewhere(outcome))
     return texts
 
@@ -185,7 +205,7 @@ def _linked(links: Sequence[Picture]) -> str:
     """As many addresses as the budget allows; they are far shorter than it in practice."""
     text = "What I could not bring along may still be found here for some days. If not, ask for it again:"
     for picture in links:
-        line = f"\n[Picture {picture.position + 1}](<{picture.url}>)"
+        line = f"\n[Picture {picture.position + 1}](<{percent(picture.url, safe=_OF_ADDRESSES)}>)"
         if units(text) + units(line) <= LINKS_UNITS:
             text += line
     return text

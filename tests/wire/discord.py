@@ -1,253 +1,311 @@
 """
-A loopback Discord over real sockets, as far as one bot with one command needs it: REST v10 and one gateway connection.
+A loopback Discord over real sockets: REST v10, gateway and CDN, as strict as the real one where the bot could do wrong.
 
-It keeps every message it is sent, with the names of its files, so that one posted twice shows.
+    clock.py         its time, which a test may turn on, and its ids
+    places.py        people, servers, channels, threads, and what the bot may do where
+    rest.py          the API's own requests
+    interactions.py  commands and clicks: 3 s for the first answer, 15 min for the token
+    messages.py      all messages, and everything that was ever posted, edited and deleted
+    components.py    what Discord takes in a message
+    uploads.py       payloads and files of a request
+    cdn.py           signed addresses that run out
+    gateway.py       sessions, replay, shards, and everything that can go wrong with a connection
+    limits.py        buckets and 429
+    refusals.py      Discord's codes; `refusal`, `throttled` and `banned` for traps
+    openapi.py       the check against Discord's own description
+    traps.py         what is to go wrong with which request
+    process.py       the bot as the process that people start
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-import time
-from collections.abc import AsyncIterator
+import socket
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 
+from tests.wire import components
+from tests.wire.cdn import Cdn
+from tests.wire.clock import Clock
+from tests.wire.gateway import Gateway
+from tests.wire.interactions import COMMAND, COMPONENT, Interaction, Interactions
+from tests.wire.limits import BY_TOKEN, ROUTE, RateLimits
+from tests.wire.messages import Act, Doing, Kept, Messages, Way
+from tests.wire.openapi import OpenApi, from_environment
+from tests.wire.places import ALICE_ID, APPLICATION_ID, BOT_ID, CHANNEL_ID, GUILD_ID, Channel, Person, Places
+from tests.wire.refusals import Refused, answer
+from tests.wire.rest import API, Rest
 from tests.wire.traps import Traps
+from tests.wire.uploads import SENT, Sent
 
-API = "/api/v10"
-BOT_ID, APPLICATION_ID, GUILD_ID, CHANNEL_ID, ALICE_ID = 7001, 7002, 7010, 7011, 7021
-BOT = {"id": str(BOT_ID), "username": "Atelier", "discriminator": "0000", "avatar": None, "bot": True}
-ALICE = {"id": str(ALICE_ID), "username": "alice", "discriminator": "0", "avatar": None}
-EVERYTHING = str((1 << 53) - 1)
-DISCORD_EPOCH_MS = 1_420_070_400_000
+__all__ = ["ALICE_ID", "APPLICATION_ID", "BOT_ID", "CHANNEL_ID", "GUILD_ID", "LoopbackDiscord", "loopback_discord"]
+
+LONGEST_SECONDS = 60.0
+_OPTION_TYPES: dict[type, int] = {str: 3, int: 4, bool: 5}
+_ATTACHMENT = 11
 
 
-@dataclass
 class LoopbackDiscord:
-    token: str
-    traps: Traps = field(default_factory=Traps)
-    files: dict[str, bytes] = field(default_factory=dict)
-    """What its CDN has, by name."""
-    commands: list[dict[str, Any]] = field(default_factory=list)
-    published: int = 0
-    messages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    url: str = ""
-    _socket: web.WebSocketResponse | None = None
-    _sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(9000))
+    """
+    * `traps`        what is to go wrong with which request
+    * `clock`        its time; `clock.turn(timedelta(minutes=15))`
+    * `places`       who and what there is; `places.channel.may = May.VIEW`
+    * `gateway`      drop, close, op 7, op 9, compression, shards
+    * `cdn`          `cdn.life` is how long an address holds
+    * `limits`       rate limits
+    * `interactions` `interactions.all` tells how each was answered
+    * `files`        pictures that people have, by name, to attach to a command
+    * `acts`         everything that was ever posted, edited and deleted
+    * `violations`   what the bot, or this server, did against Discord's rules; none at the end
+    """
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.url = ""
+        self.violations: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.traps = Traps()
+        self.clock = Clock()
+        self.changed = asyncio.Condition()
+        self.places = Places()
+        self.cdn = Cdn(self.clock)
+        self.limits = RateLimits(self.clock)
+        self.messages_kept = Messages(self.clock, self.cdn, self.places, self.changed)
+        self.interactions = Interactions(self.clock, self.places, self.messages_kept, self.changed)
+        self.gateway = Gateway(token, self.places, self.changed)
+        self.rest = Rest(token, self.clock, self.places, self.messages_kept, self.interactions, self.gateway)
+        self._openapi = from_environment()
+        self._runner: web.AppRunner | None = None
+        self._site: web.SockSite | None = None
+        self._bound: socket.socket | None = None
+        """Holds the port while nobody listens there."""
+
+    # What there is
+
+    @property
+    def messages(self) -> dict[str, dict[str, Any]]:
+        """Those that are there, by id, as they were last given out; what only one person sees too."""
+        return {number: kept.payload for number, kept in self.messages_kept.kept.items()}
+
+    @property
+    def acts(self) -> list[Act]:
+        return self.messages_kept.acts
+
+    @property
+    def deleted(self) -> list[str]:
+        return [act.message_id for act in self.acts if act.doing is Doing.DELETED]
+
+    @property
+    def commands(self) -> list[dict[str, Any]]:
+        return self.rest.commands
+
+    @property
+    def published(self) -> int:
+        """How often the commands were published."""
+        return self.rest.published
+
+    async def until(self, condition: Callable[[], Any]) -> Any:
+        """Until it holds; looked at whenever something changed here. What it then says."""
+        async with asyncio.timeout(LONGEST_SECONDS), self.changed:
+            return await self.changed.wait_for(condition)
+
+    async def connected(self, *, since: int = 0, shards: int = 1) -> None:
+        """Until so many shards have a connection, begun after `since` others (`gateway.begun`)."""
+        gateway = self.gateway
+        await self.until(lambda: gateway.begun >= since + shards and len(gateway.connected()) >= shards)
+
+    # What people do
+
+    async def imagine(
+        self,
+        prompt: str,
+        *,
+        person: Person | None = None,
+        channel: Channel | None = None,
+        options: Mapping[str, str | int | bool] | None = None,
+        **files: str,
+    ) -> Interaction:
+        """Somebody (Alice) types the command somewhere (in her channel). `files`: names in `self.files`, by option."""
+        given = {"prompt": prompt, **(options or {})}
+        return await self.invoke("imagine", given, person=person, channel=channel, files=files)
+
+    async def invoke(
+        self,
+        command: str,
+        options: Mapping[str, str | int | bool],
+        *,
+        person: Person | None = None,
+        channel: Channel | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> Interaction:
+        interaction = self.interactions.begin(COMMAND, person or self.places.alice, channel or self.places.channel)
+        attached = {option: self._attach(name) for option, name in (files or {}).items()}
+        typed = [{"name": name, "type": _OPTION_TYPES[type(value)], "value": value} for name, value in options.items()]
+        typed += [{"name": name, "type": _ATTACHMENT, "value": one["id"]} for name, one in attached.items()]
+        names = [known["name"] for known in self.commands]
+        data = {
+            "id": self.rest.command_id(names.index(command) if command in names else 0),
+            "name": command,
+            "type": 1,
+            "options": typed,
+            "resolved": {"attachments": {one["id"]: one for one in attached.values()}},
+        }
+        return await self._dispatch(interaction, data)
+
+    async def click(self, message_id: str, custom_id: str, *, person: Person | None = None) -> Interaction:
+        """Press a button. `custom_id`: the whole of it."""
+        kept = self.messages_kept.kept[message_id]
+        found = [one for _, one in components.walked(kept.payload["components"]) if one.get("custom_id") == custom_id]
+        assert found, f"message {message_id} has no {custom_id}"
+        assert not found[0].get("disabled"), f"{custom_id} is disabled"
+        data = {"custom_id": custom_id, "component_type": found[0]["type"], "id": found[0]["id"]}
+        interaction = self.interactions.begin(COMPONENT, person or self.places.alice, kept.channel, kept)
+        return await self._dispatch(interaction, data)
+
+    def buttons(self, message_id: str) -> dict[str, str]:
+        """The custom_ids of a message's buttons that can be pressed, by label."""
+        every = [one for _, one in components.walked(self.messages_kept.kept[message_id].payload["components"])]
+        live = [one for one in every if "custom_id" in one and not one.get("disabled")]
+        return {one.get("label", ""): one["custom_id"] for one in live}
+
+    async def say(self, text: str, *, person: Person | None = None, channel: Channel | None = None) -> Kept:
+        """Somebody writes a message; the bot is not told of it."""
+        place, author = channel or self.places.channel, person or self.places.alice
+        return await self.messages_kept.post(place, author, Sent(payload={"content": text}), way=Way.PERSON)
+
+    async def _dispatch(self, interaction: Interaction, data: dict[str, Any]) -> Interaction:
+        payload = self.interactions.payload(interaction, data)
+        await self.gateway.dispatch("INTERACTION_CREATE", payload, guild=interaction.channel.guild)
+        return interaction
+
+    def _attach(self, name: str) -> dict[str, Any]:
+        data = self.files[name]
+        folder = f"ephemeral-attachments/{APPLICATION_ID}"
+        return self.cdn.payload(self.cdn.store(folder, name, data, len(data), ephemeral=True))
+
+    # The server
+
+    @asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """Every connection is broken and none is accepted."""
+        await self.go_down()
+        try:
+            yield
+        finally:
+            await self.come_up()
+
+    async def go_down(self) -> None:
+        assert self._runner is not None
+        assert self._runner.server is not None
+        assert self._site is not None
+        await self._site.stop()
+        self._site, self._bound = None, _bound(int(self.url.rpartition(":")[2]))
+        self.gateway.drop()
+        for connection in list(self._runner.server.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def come_up(self) -> None:
+        assert self._runner is not None
+        assert self._bound is not None
+        self._site, self._bound = web.SockSite(self._runner, self._bound), None
+        await self._site.start()
 
     def application(self) -> web.Application:
-        application = web.Application(middlewares=[self.traps.middleware], client_max_size=25 * 1024 * 1024)
-        routes = [
-            web.get("/", self._gateway),
-            web.get("/attachments/{name}", self._attachment),
-            web.get(f"{API}/users/@me", self._me),
-            web.get(f"{API}/oauth2/applications/@me", self._application),
-            web.get(f"{API}/gateway/bot", self._gateway_bot),
-            web.put(f"{API}/applications/{{id}}/commands", self._publish),
-            web.post(f"{API}/interactions/{{id}}/{{token}}/callback", self._callback),
-            web.post(f"{API}/channels/{{channel}}/messages", self._post),
-            web.get(f"{API}/channels/{{channel}}/messages", self._history),
-            web.patch(f"{API}/channels/{{channel}}/messages/{{id}}", self._edit),
-            web.delete(f"{API}/channels/{{channel}}/messages/{{id}}", self._delete),
-        ]
+        routes = [web.get("/", self.gateway.serve), *self.rest.routes()]
+        folders = ("attachments", "ephemeral-attachments")
+        routes += [web.get(f"/{folder}/{{place}}/{{id}}/{{name}}", self.cdn.serve) for folder in folders]
+        middlewares = [self.traps.middleware, _routed, self.limits.middleware, self._checked, self._answered]
+        application = web.Application(middlewares=middlewares, client_max_size=0)
         application.add_routes(routes)
         return application
 
-    async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(60), self.changed:
-            await self.changed.wait_for(condition)
+    async def start(self) -> None:
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.2)
+        await self._runner.setup()
+        self._bound = _bound(0)
+        port = self._bound.getsockname()[1]
+        self.url = self.cdn.url = f"http://127.0.0.1:{port}"
+        self.gateway.url = f"ws://127.0.0.1:{port}/"
+        await self.come_up()
 
-    async def connected(self) -> None:
-        """Until a bot is ready."""
-        async with asyncio.timeout(30):
-            await self.ready.wait()
+    async def stop(self) -> None:
+        assert self._runner is not None
+        self.gateway.drop()
+        await self._runner.cleanup()
+        if self._bound is not None:
+            self._bound.close()
 
-    # The gateway
+    @web.middleware
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Whether Discord's own description agrees with both sides, where it is there."""
+        response = await handler(request)
+        route = request.get(ROUTE)
+        if route is None:
+            return response
+        named = request.headers.get("User-Agent", "").startswith("DiscordBot (")
+        if not named and not route.startswith(BY_TOKEN):
+            self.violations.append(f"{request.method} {route}: no User-Agent as Discord asks for")
+        if self._openapi is not None and isinstance(response, web.Response):
+            self.violations += _faults(self._openapi, request, route, response)
+        return response
 
-    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41_250}})
-        async for frame in socket:
-            if frame.type is not aiohttp.WSMsgType.TEXT:
-                break
-            said = json.loads(frame.data)
-            if said["op"] == 1:
-                await socket.send_json({"op": 11})
-            elif said["op"] == 2:
-                self._socket = socket
-                await self._dispatch("READY", self._ready_payload())
-                self.ready.set()
-        return socket
-
-    def _ready_payload(self) -> dict[str, Any]:
-        application = {"id": str(APPLICATION_ID), "flags": 0}
-        gateway = self.url.replace("http", "ws")
-        session = {"session_id": "one", "resume_gateway_url": gateway, "shard": [0, 1], "v": 10}
-        return {"user": BOT, "guilds": [], "application": application, **session}
-
-    async def _dispatch(self, event: str, data: dict[str, Any]) -> None:
-        assert self._socket is not None
-        await self._socket.send_json({"op": 0, "t": event, "s": next(self._sequence), "d": data})
-
-    async def imagine(self, prompt: str, **files: str) -> None:
-        """Alice types the command in the channel; files are names on the CDN, by option."""
-        options: list[dict[str, Any]] = [{"name": "prompt", "type": 3, "value": prompt}]
-        attachments = {}
-        for option, name in files.items():
-            attachment = self._attached(name, len(self.files[name]))
-            attachments[attachment["id"]] = attachment
-            options.append({"name": option, "type": 11, "value": attachment["id"]})
-        data = {
-            "id": "7300",
-            "name": "imagine",
-            "type": 1,
-            "options": options,
-            "resolved": {"attachments": attachments},
-        }
-        await self._dispatch("INTERACTION_CREATE", self._interaction(data))
-
-    def _interaction(self, data: dict[str, Any]) -> dict[str, Any]:
-        snowflake = ((time.time_ns() // 1_000_000 - DISCORD_EPOCH_MS) << 22) + next(self._ids)
-        return {
-            "id": str(snowflake),
-            "application_id": str(APPLICATION_ID),
-            "type": 2,
-            "token": "interaction-token",
-            "version": 1,
-            "guild_id": str(GUILD_ID),
-            "guild": {"id": str(GUILD_ID), "locale": "en-US", "features": []},
-            "channel_id": str(CHANNEL_ID),
-            "channel": {"id": str(CHANNEL_ID), "type": 0, "name": "pictures", "position": 0, "permissions": EVERYTHING},
-            "member": {"user": ALICE, "roles": [], "joined_at": None, "deaf": False, "mute": False, "flags": 0},
-            "app_permissions": EVERYTHING,
-            "locale": "en-US",
-            "guild_locale": "en-US",
-            "context": 0,
-            "authorizing_integration_owners": {"0": str(GUILD_ID)},
-            "entitlements": [],
-            "attachment_size_limit": 10 * 1024 * 1024,
-            "data": data,
-        }
-
-    # REST
-
-    async def _me(self, request: web.Request) -> web.Response:
-        if request.headers["Authorization"] != f"Bot {self.token}":
-            return _json({"message": "401: Unauthorized", "code": 0}, status=401)
-        return _json(BOT)
-
-    async def _application(self, _: web.Request) -> web.Response:
-        owner = {"id": "7003", "username": "owner", "discriminator": "0", "avatar": None}
-        about = {"name": "Atelier", "icon": None, "description": "", "verify_key": "", "flags": 0, "team": None}
-        switches = {"bot_public": True, "bot_require_code_grant": False}
-        return _json({"id": str(APPLICATION_ID), "owner": owner, **about, **switches})
-
-    async def _gateway_bot(self, _: web.Request) -> web.Response:
-        limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-        return _json({"url": self.url.replace("http", "ws"), "shards": 1, "session_start_limit": limit})
-
-    async def _publish(self, request: web.Request) -> web.Response:
-        self.commands = await request.json()
-        self.published += 1
-        known = {"application_id": str(APPLICATION_ID), "version": "1"}
-        return _json([{**command, "id": str(7300 + n), **known} for n, command in enumerate(self.commands)])
-
-    async def _callback(self, request: web.Request) -> web.Response:
-        payload, files = await _body(request)
-        message = await self._keep(CHANNEL_ID, payload["data"], files)
-        interaction = {"id": request.match_info["id"], "type": 2, "response_message_id": message["id"]}
-        return _json({"interaction": interaction, "resource": {"type": payload["type"], "message": message}})
-
-    async def _post(self, request: web.Request) -> web.Response:
-        payload, files = await _body(request)
-        return _json(await self._keep(int(request.match_info["channel"]), payload, files))
-
-    async def _edit(self, request: web.Request) -> web.Response:
-        payload, files = await _body(request)
-        message = self.messages.get(request.match_info["id"])
-        if message is None:
-            return _json({"message": "Unknown Message", "code": 10008}, status=404)
-        message["components"] = payload.get("components", message["components"])
-        if "attachments" in payload:
-            kept = {one["id"] for one in payload["attachments"]}
-            staying = [one for one in message["attachments"] if one["id"] in kept]
-            message["attachments"] = staying + [self._attached(name, size) for name, size in files]
-        return _json(message)
-
-    async def _history(self, _: web.Request) -> web.Response:
-        return _json(sorted(self.messages.values(), key=lambda message: -int(message["id"])))
-
-    async def _delete(self, request: web.Request) -> web.Response:
-        if self.messages.pop(request.match_info["id"], None) is None:
-            return _json({"message": "Unknown Message", "code": 10008}, status=404)
-        async with self.changed:
-            self.deleted.append(request.match_info["id"])
-            self.changed.notify_all()
-        return web.Response(status=204)
-
-    async def _attachment(self, request: web.Request) -> web.Response:
-        data = self.files.get(request.match_info["name"])
-        return web.Response(body=data) if data is not None else web.Response(status=404)
-
-    async def _keep(self, channel: int, payload: dict[str, Any], files: list[tuple[str, int]]) -> dict[str, Any]:
-        pinged = payload.get("allowed_mentions", {}).get("users", [])
-        message = {
-            "id": str(next(self._ids)),
-            "channel_id": str(channel),
-            "author": BOT,
-            "content": payload.get("content") or "",
-            "timestamp": "2026-01-01T00:00:00+00:00",
-            "edited_timestamp": None,
-            "tts": False,
-            "mention_everyone": False,
-            "mentions": [ALICE] if str(ALICE_ID) in map(str, pinged) else [],
-            "mention_roles": [],
-            "attachments": [self._attached(name, size) for name, size in files],
-            "embeds": [],
-            "pinned": False,
-            "type": 0,
-            "flags": payload.get("flags", 0),
-            "components": payload.get("components", []),
-        }
-        async with self.changed:
-            self.messages[message["id"]] = message
-            self.changed.notify_all()
-        return message
-
-    def _attached(self, name: str, size: int) -> dict[str, Any]:
-        url = f"{self.url}/attachments/{name}"
-        return {"id": str(next(self._ids)), "filename": name, "size": size, "url": url, "proxy_url": url}
+    @web.middleware
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refused as refused:
+            return refused.response()
+        except web.HTTPException as error:
+            self.violations.append(f"{request.method} {request.path}: {error.status}, not known here")
+            return answer({"message": f"{error.status}: {error.reason}", "code": 0}, status=error.status)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:  # noqa: BLE001  # told at the end of the test
+            self.violations.append(f"{request.method} {request.path}: {traceback.format_exc()}")
+            return answer({"message": "500: Internal Server Error", "code": 0}, status=500)
 
 
-def _json(body: object, *, status: int = 200) -> web.Response:
-    """Exactly `application/json`, as Discord answers: with a charset behind it discord.py reads no JSON."""
-    return web.Response(body=json.dumps(body), status=status, headers={"Content-Type": "application/json"})
+def _bound(port: int) -> socket.socket:
+    """Bound, not listening: whoever connects is refused."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
-async def _body(request: web.Request) -> tuple[dict[str, Any], list[tuple[str, int]]]:
-    """The payload, and the names and bytes of the files beside it."""
-    if request.content_type != "multipart/form-data":
-        return await request.json(), []
-    form = await request.post()
-    files = [(part.filename, len(part.file.read())) for part in form.values() if isinstance(part, web.FileField)]
-    return json.loads(str(form["payload_json"])), files
+@web.middleware
+async def _routed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    resource = request.match_info.route.resource
+    if resource is not None and resource.canonical.startswith(API):
+        request[ROUTE] = resource.canonical.removeprefix(API)
+    return await handler(request)
+
+
+def _faults(openapi: OpenApi, request: web.Request, route: str, response: web.Response) -> list[str]:
+    faults = []
+    sent = request.get(SENT)
+    if sent is not None:
+        faults += openapi.faults_of_request(request.method, route, sent.payload)
+    body = json.loads(response.body) if isinstance(response.body, bytes) and response.body else None
+    if isinstance(body, dict):
+        body.pop("errors", None)  # the description has numbers for their codes; Discord has words
+    return faults + openapi.faults_of_response(request.method, route, response.status, body)
 
 
 @asynccontextmanager
 async def loopback_discord(token: str) -> AsyncIterator[LoopbackDiscord]:
+    """It runs until the end; then nothing may have been done against Discord's rules."""
     discord = LoopbackDiscord(token)
-    async with TestServer(discord.application()) as server:
-        discord.url = str(server.make_url("")).rstrip("/")
+    await discord.start()
+    try:
         yield discord
+    finally:
+        await discord.stop()
+    assert not discord.violations, "\n".join(discord.violations)

@@ -25,6 +25,8 @@ class Moment(Enum):
     """Its head is here; it has no effect yet."""
     DONE = "done"
     """It has its effect; no byte of an answer has left."""
+    HALF = "half"
+    """Half of the answer was written."""
     ANSWERED = "answered"
     """The answer was written."""
 
@@ -39,13 +41,15 @@ class Trap:
     """So many matching requests are let through first."""
     times: int | None = 1
     """None is for ever."""
+    when: Callable[[web.Request], bool] = lambda _: True
+    """Which of the matching requests count."""
     met: int = 0
     """Matching requests so far."""
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
     def catches(self, request: web.Request) -> bool:
         """Counts the request; whether it is one to act on."""
-        if not fnmatchcase(f"{request.method} {request.path}", self.route):
+        if not fnmatchcase(f"{request.method} {request.path}", self.route) or not self.when(request):
             return False
         self.met += 1
         number = self.met - 1 - self.skip
@@ -56,8 +60,17 @@ class Trap:
 class Traps:
     laid: list[Trap] = field(default_factory=list)
 
-    def lay(self, route: str, moment: Moment, action: Action, *, skip: int = 0, times: int | None = 1) -> Trap:
-        trap = Trap(route=route, moment=moment, action=action, skip=skip, times=times)
+    def lay(
+        self,
+        route: str,
+        moment: Moment,
+        action: Action,
+        *,
+        skip: int = 0,
+        times: int | None = 1,
+        when: Callable[[web.Request], bool] = lambda _: True,
+    ) -> Trap:
+        trap = Trap(route=route, moment=moment, action=action, skip=skip, times=times, when=when)
         self.laid.append(trap)
         return trap
 
@@ -74,6 +87,8 @@ class Traps:
             response = await handler(request)
             if answer := await self._spring(caught, Moment.DONE, request):
                 return answer
+            if any(trap.moment is Moment.HALF for trap in caught):
+                return await self._half(caught, request, response)
             if any(trap.moment is Moment.ANSWERED for trap in caught):
                 await response.prepare(request)
                 await response.write_eof()
@@ -81,6 +96,18 @@ class Traps:
             return response
 
         return trapped
+
+    async def _half(self, caught: list[Trap], request: web.Request, whole: web.StreamResponse) -> web.StreamResponse:
+        assert isinstance(whole, web.Response)
+        assert isinstance(whole.body, bytes)
+        response = web.StreamResponse(status=whole.status, headers={"Content-Type": whole.content_type})
+        response.content_length, middle = len(whole.body), len(whole.body) // 2
+        await response.prepare(request)
+        await response.write(whole.body[:middle])
+        await self._spring(caught, Moment.HALF, request)
+        await response.write(whole.body[middle:])
+        await response.write_eof()
+        return response
 
     async def _spring(self, caught: list[Trap], moment: Moment, request: web.Request) -> web.StreamResponse | None:
         answer = None

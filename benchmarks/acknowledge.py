@@ -1,0 +1,105 @@
+"""`/imagine` until its first answer, over real sockets: the bot as people start it, and a bot that only answers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks.results import Row, Table, percentile
+from sandbox.kie import Emulator
+from tests.waiting import eventually
+from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.process import KEY, ROOT, TOKEN, bot
+
+PER_SECOND: Final = 50
+ROUNDS: Final = 3
+FIRST: Final = 20
+"""Answers before it counts: what is made once is made by then."""
+LONGEST_SECONDS: Final = 20.0
+"""What is not answered by then counts as this long."""
+FIRST_ANSWER_SECONDS: Final = 3.0
+Starts = Callable[[Path, LoopbackDiscord, Emulator], AbstractAsyncContextManager[None]]
+
+
+async def measure(quick: bool) -> list[Table]:
+    number, rounds = (4, 1) if quick else (5 * PER_SECOND, ROUNDS)
+    took: dict[str, list[list[float]]] = {"bare": [], "ours": []}
+    for _ in range(rounds):
+        for name, starts in (("bare", _bare), ("ours", _ours)):
+            took[name].append(await _round(starts, number, quick))
+    figures = {name: _figures(each) for name, each in took.items()}
+    rows: list[Row] = []
+    for name, (half, most) in figures.items():
+        ratios = half / figures["bare"][0], most / figures["bare"][1]
+        late = sum(seconds > FIRST_ANSWER_SECONDS for each in took[name] for seconds in each)
+        about: Row = {"bot": name, "commands": number * rounds, "p50 ms": half, "p99 ms": most, "over 3 s": late}
+        rows.append({**about, "p50 ratio": ratios[0], "p99 ratio": ratios[1]})
+    return [Table(name="acknowledge", title=f"/imagine to first answer, {PER_SECOND} a second", rows=tuple(rows))]
+
+
+def _figures(rounds: list[list[float]]) -> tuple[float, float]:
+    """p50 and p99 in ms, the median of all rounds."""
+    return (
+        1000 * median(median(each) for each in rounds),
+        1000 * median(percentile(each, 99) for each in rounds),
+    )
+
+
+async def _round(starts: Starts, number: int, quick: bool) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            loopback_discord(TOKEN) as discord,
+            Emulator(key=KEY, seconds=600, shrink=64) as image_api,
+            starts(Path(folder), discord, image_api),
+        ):
+            await discord.connected()
+            await eventually(lambda: _published(discord))
+            if not quick:
+                await _asked(discord, FIRST)
+            return await _asked(discord, number)
+
+
+async def _published(discord: LoopbackDiscord) -> int:
+    return discord.published
+
+
+async def _asked(discord: LoopbackDiscord, number: int) -> list[float]:
+    """Commands in an even beat, whether those before are answered or not; the seconds each took."""
+    loop = asyncio.get_running_loop()
+    began, asked = loop.time(), []
+    for count in range(number):
+        await asyncio.sleep(began + count / PER_SECOND - loop.time())
+        asked.append(await discord.imagine("a red door in a white wall"))
+    await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=LONGEST_SECONDS)
+    return [LONGEST_SECONDS if one.acknowledged_after is None else one.acknowledged_after for one in asked]
+
+
+@asynccontextmanager
+async def _ours(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
+    unlimited = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
+    async with bot(folder, discord, image_api, LOG_LEVEL="INFO", **unlimited):
+        yield
+
+
+@asynccontextmanager
+async def _bare(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "DISCORD_TOKEN": TOKEN,
+        "DISCORD_API_URL": discord.url,
+        "DISCORD_GATEWAY_URL": discord.gateway.url,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "benchmarks.bare"], cwd=folder, env=environment
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()

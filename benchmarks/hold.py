@@ -1,0 +1,237 @@
+"""
+Many tasks in flight in one process: CPU, memory, lateness of polls, and taking them up again after a restart.
+
+Each case is a process of its own (`python -m benchmarks.hold`), with the real engine on a real SQLite file; the image
+API and Discord are stand-ins in process, which answer after 100 ms and never have an outcome.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import resource
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, Unpack
+
+import sqlalchemy as sa
+
+from benchmarks.results import Row, Table, percentile, resident_mib
+from benchmarks.store import NO_LIMITS, bare_commits, new_task, now_ms
+from bot.engine.engine import Engine
+from bot.engine.policy import Policy
+from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
+from bot.engine.schedule import next_poll
+from storage.database import Database
+from storage.migrations import migrate
+from storage.models import Changes, Reference, Task, TaskState, new_task_id
+from storage.pictures import PictureStore
+from storage.schema import tasks as table
+from storage.tasks import TaskStore
+from tests.engine_world import StandInDiscord
+
+ANSWER_SECONDS: Final = 0.1
+CREATE_EVERY_MS: Final = 550
+"""The image API takes 20 creates in 11 s: of so many tasks in flight the oldest is at least so old."""
+RESUME_SECONDS: Final = 40.0
+BARE_COMMITS: Final = 1000
+SIZES: Final = (100, 1000, 10_000)
+
+
+async def measure(quick: bool) -> list[Table]:
+    sizes, seconds, resumed = ((20,), 0.5, 20) if quick else (SIZES, 15.0, 10_000)
+    holding = [await _apart("steady", size, seconds) for size in sizes]
+    resuming = await _apart("resume", resumed, 0.0)
+    return [
+        Table(name="hold", title="tasks in flight, as old as 20 creates in 11 s allow", rows=tuple(holding)),
+        Table(name="hold", title="start-up with all of them due at once", rows=(resuming,)),
+    ]
+
+
+async def _apart(case: str, size: int, seconds: float) -> Row:
+    arguments = [sys.executable, "-m", "benchmarks.hold", case, str(size), str(seconds)]
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, cwd=Path(__file__).parent.parent)
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments[1:])} ended with {process.returncode}")
+    row: Row = json.loads(told)
+    return row
+
+
+class Observed(TaskStore):
+    """Remembers when each task falls due."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.due: dict[str, int] = {}
+
+    async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
+        changed = await super().change(task, **changes)
+        self.due[changed.kie_id or ""] = changed.due_at
+        return changed
+
+
+class Slow:
+    """An image API that is never done."""
+
+    def __init__(self, tasks: Observed) -> None:
+        self._tasks = tasks
+        self.late_ms: list[int] = []
+        self.asked = asyncio.Condition()
+
+    async def record(self, kie_id: str) -> Record:
+        self.late_ms.append(now_ms() - self._tasks.due[kie_id])
+        async with self.asked:
+            self.asked.notify_all()
+        await asyncio.sleep(ANSWER_SECONDS)
+        return Record(status=RecordStatus.RUNNING)
+
+    async def create(self, request: CreateRequest) -> str:
+        raise AssertionError("everything is created already")
+
+    async def upload(self, filename: str, content_type: str, data: bytes) -> str:
+        raise AssertionError("there are no references")
+
+    async def fetch(self, url: str) -> bytes:
+        raise AssertionError("there are no results")
+
+    async def credits(self) -> float:
+        return 1000.0
+
+
+class Blank(StandInDiscord):
+    async def show(self, card: Card) -> None:
+        """Cards are not counted here."""
+
+
+async def _no_reference(reference: Reference) -> bytes:
+    raise AssertionError("there are no references")
+
+
+async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bool) -> None:
+    """So many rows in flight, the newest created just now."""
+    now = now_ms()
+    rows = [_row(index, now, due_now=due_now) for index in range(number)]
+    tasks.due = {row["kie_id"]: row["due_at"] for row in rows}
+    async with database.write() as connection:
+        await connection.execute(sa.insert(table), rows)
+
+
+def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
+    begun = now - index * CREATE_EVERY_MS
+    wait = next_poll((now - begun) / 1000, ()) * 1000
+    asked = asdict(new_task(index + 1))
+    del asked["references"]
+    return {
+        **asked,
+        "id": new_task_id(),
+        "state": TaskState.GENERATING,
+        "created_at": begun,
+        "prepared_at": begun,
+        "generating_at": begun,
+        "due_at": now if due_now else now + int(wait * (index * 0.618 % 1)),
+        "lease_until": 0,
+        "failures": 0,
+        "faults": 0,
+        "by_upload": False,
+        "progress": 0.0,
+        "reason_parameters": {},
+        "charged": True,
+        "kie_id": f"kie{index}",
+    }
+
+
+async def _hold(case: str, number: int, seconds: float) -> Row:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        database = await stack.enter_async_context(Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}"))
+        await migrate(database)
+        tasks = Observed(database)
+        await _fill(database, tasks, number, due_now=case == "resume")
+        api = Slow(tasks)
+        engine = Engine(
+            tasks=tasks,
+            copies=PictureStore.open(str(folder / "pictures")),
+            api=api,
+            delivery=Blank(),
+            fetch_reference=_no_reference,
+            policy=Policy(limits=NO_LIMITS, max_in_flight=max(number, 100)),
+        )
+        if case == "steady":
+            return await _steady(engine, api, number, seconds)
+        return await _resumed(engine, api, number, folder)
+
+
+async def _steady(engine: Engine, api: Slow, number: int, seconds: float) -> Row:
+    before = resident_mib()
+    await engine.start()
+    began, spent = time.perf_counter(), _cpu_seconds()
+    running = asyncio.create_task(engine.run())
+    await asyncio.sleep(seconds)
+    share = (_cpu_seconds() - spent) / (time.perf_counter() - began)
+    held = resident_mib() - before
+    late = list(api.late_ms) or [0]
+    engine.stop()
+    await running
+    return {
+        "in flight": number,
+        "polls per second": len(late) / seconds,
+        "CPU of one core": share,
+        "CPU ms per poll": share * seconds * 1000 / len(late),
+        "KiB per task": held * 1024 / number,
+        "late ms p50": median(late),
+        "late ms p99": percentile(late, 99),
+    }
+
+
+async def _resumed(engine: Engine, api: Slow, number: int, folder: Path) -> Row:
+    """Until all are asked, or `RESUME_SECONDS`."""
+    began = time.perf_counter()
+    await engine.start()
+    running = asyncio.create_task(engine.run())
+    after_first = await _asked(api, 1, began)
+    after_all = await _asked(api, number, began)
+    asked = len(api.late_ms)
+    engine.stop()
+    await running
+    floor = await asyncio.to_thread(bare_commits, folder / "bare.db", min(number, BARE_COMMITS))
+    bare, ours = min(number, BARE_COMMITS) / floor, asked / after_all
+    return {
+        "rows": number,
+        "first asked s": after_first,
+        "asked": asked,
+        "in s": after_all,
+        "per second": ours,
+        "bare commits per second": bare,
+        "ratio": bare / ours,
+    }
+
+
+async def _asked(api: Slow, number: int, began: float) -> float:
+    """Seconds until so many questions were asked; at most `RESUME_SECONDS`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RESUME_SECONDS), api.asked:
+            await api.asked.wait_for(lambda: len(api.late_ms) >= number)
+    return time.perf_counter() - began
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("case", choices=["steady", "resume"])
+    parser.add_argument("number", type=int)
+    parser.add_argument("seconds", type=float)
+    given = parser.parse_args()
+    print(json.dumps(asyncio.run(_hold(given.case, given.number, given.seconds))))

@@ -1,0 +1,106 @@
+"""Done at the image API until noticed, against polls spent: our schedule, its rivals, and the best there is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from benchmarks.optimum import best, off
+from benchmarks.results import Row, Table
+from benchmarks.times import BIMODAL, LOGNORMAL, Times, at_equal_polls, scheduled
+from bot.engine.schedule import POLL_COST_SECONDS, next_poll
+
+RIVALS: Final[dict[str, Callable[[float], float]]] = {
+    "fixed 3 s": lambda elapsed: 3.0,
+    "fixed 5 s": lambda elapsed: 5.0,
+    "fixed 10 s": lambda elapsed: 10.0,
+    "back-off x1.5 to 10 s": lambda elapsed: min(1.0 + elapsed / 2, 10.0),
+}
+"""The last waits 1 s first, then each time half as long again: a second more than half of what has passed by then."""
+COSTS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+LEARNT: Final = 200
+SEEDS: Final = 5
+Point = tuple[float, float]
+"""Polls, and seconds late."""
+
+
+async def measure(quick: bool) -> list[Table]:
+    costs = COSTS[1:8:3] if quick else COSTS
+    seeds = range(1 if quick else SEEDS)
+    rows = [row for times in (LOGNORMAL, BIMODAL) for row in _compared(times, costs, seeds)]
+    learning = [row for times in (LOGNORMAL, BIMODAL) for row in _learning(times, costs, seeds)]
+    return [
+        Table(name="notice", title="seconds late at equal polls, having learnt 200 times", rows=tuple(rows)),
+        Table(name="notice", title="our schedule while it learns, at its usual cost of a poll", rows=tuple(learning)),
+    ]
+
+
+def _compared(times: Times, costs: Sequence[float], seeds: range) -> list[Row]:
+    optimum = [times.spent(best(times, cost)) for cost in costs]
+    learnt = [[_ours(times, recent, cost) for cost in costs] for recent in _recent(times, seeds)]
+    cold = [_ours(times, (), cost) for cost in costs]
+    rows: list[Row] = []
+    for name, wait in RIVALS.items():
+        polls, late = times.spent(scheduled(wait))
+        ours = sum(at_equal_polls(points, polls) for points in learnt) / len(learnt)
+        least = at_equal_polls(optimum, polls)
+        rows.append(
+            {
+                "times": times.name,
+                "rival": name,
+                "polls": polls,
+                "rival late s": late,
+                "ours late s": ours,
+                "optimum late s": least,
+                "ours/rival ratio": ours / late,
+                "ours/optimum ratio": ours / least,
+                "unlearnt/rival ratio": at_equal_polls(cold, polls) / late,
+            }
+        )
+    return rows
+
+
+def _learning(times: Times, costs: Sequence[float], seeds: range) -> list[Row]:
+    rows = [_known(times, costs, _recent(times, seeds, number), f"{number} known") for number in (0, 10, 50, LEARNT)]
+    slow = times.slower(2)
+    for number in (0, 20, 100):
+        new, old = _recent(slow, seeds, number), _recent(times, seeds, LEARNT - number)
+        mixed = [newest + before for newest, before in zip(new, old, strict=True)]
+        rows.append(_known(slow, costs, mixed, f"{number} known since"))
+    return rows
+
+
+def _known(times: Times, costs: Sequence[float], recents: Sequence[tuple[float, ...]], known: str) -> Row:
+    optimum = [times.spent(best(times, cost)) for cost in costs]
+    points = [_ours(times, recent, POLL_COST_SECONDS) for recent in recents]
+    polls, late = (sum(figures) / len(points) for figures in zip(*points, strict=True))
+    least = at_equal_polls(optimum, polls)
+    return {
+        "times": times.name,
+        "known": known,
+        "polls": polls,
+        "late s": late,
+        "optimum late s": least,
+        "ours/optimum ratio": late / least,
+        "fixed/optimum ratio": _fixed_late(times, polls) / least,
+    }
+
+
+def _fixed_late(times: Times, polls: float) -> float:
+    """Of a fixed beat that asks as often."""
+    points = [times.spent(scheduled(lambda elapsed, beat=beat: beat)) for beat in (2.0, 3.0, 5.0, 8.0, 13.0)]  # type: ignore[misc]
+    return at_equal_polls(points, polls)
+
+
+def _recent(times: Times, seeds: range, number: int = LEARNT) -> list[tuple[float, ...]]:
+    return [times.drawn(number, random.Random(seed)) for seed in seeds]
+
+
+def _ours(times: Times, recent: tuple[float, ...], cost: float) -> Point:
+    return times.spent(scheduled(lambda elapsed: next_poll(elapsed, recent, cost)))
+
+
+def verified(times: Times, poll_cost: float, grid: float = 0.5) -> float:
+    """How far the optimum by dynamic programming is from the condition of Barlow, Hunter and Proschan, in seconds."""
+    return off(times, best(times, poll_cost, grid), poll_cost)

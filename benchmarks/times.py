@@ -1,0 +1,100 @@
+"""
+How long pictures take, for `notice`: mixtures of lognormals, and what a schedule of polls costs on them.
+
+A schedule is the times at which a task is asked about. Nothing here is drawn by chance: polls and delay are integrals
+over the distribution.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+from typing import Final
+
+STEP: Final = 0.1
+"""Seconds of the grid of the integrals."""
+END: Final = 900.0
+"""No schedule is looked at any longer: fewer than one task in a million is left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """`parts`: share, median in seconds, sigma of the logarithm."""
+
+    name: str
+    parts: tuple[tuple[float, float, float], ...]
+
+    def done(self, seconds: float) -> float:
+        """The share that is done by then."""
+        if seconds <= 0:
+            return 0.0
+        return sum(
+            share * NormalDist(math.log(median), sigma).cdf(math.log(seconds)) for share, median, sigma in self.parts
+        )
+
+    def density(self, seconds: float) -> float:
+        return sum(
+            share * NormalDist(math.log(median), sigma).pdf(math.log(seconds)) / seconds
+            for share, median, sigma in self.parts
+        )
+
+    def slower(self, times: float) -> Times:
+        """Everything takes so many times as long."""
+        parts = tuple((share, median * times, sigma) for share, median, sigma in self.parts)
+        return Times(name=f"{self.name}, {times:g} times slower", parts=parts)
+
+    def drawn(self, number: int, chance: random.Random) -> tuple[float, ...]:
+        weights = [share for share, _, _ in self.parts]
+        chosen = chance.choices(self.parts, weights, k=number)
+        return tuple(chance.lognormvariate(math.log(median), sigma) for _, median, sigma in chosen)
+
+    def spent(self, schedule: Sequence[float]) -> tuple[float, float]:
+        """Polls of a task, and seconds between done and noticed, each on average."""
+        polls = late = before = 0.0
+        for at in schedule:
+            polls += 1 - self.done(before)
+            late += self.area(at) - self.area(before) - self.done(before) * (at - before)
+            before = at
+        return polls, late
+
+    @cached_property
+    def _areas(self) -> list[float]:
+        """The integral of `done` up to each point of the grid."""
+        areas, last = [0.0], 0.0
+        for number in range(1, int(END / STEP) + 1):
+            now = self.done(number * STEP)
+            areas.append(areas[-1] + (last + now) / 2 * STEP)
+            last = now
+        return areas
+
+    def area(self, seconds: float) -> float:
+        at = seconds / STEP
+        below = min(int(at), len(self._areas) - 2)
+        return self._areas[below] + (self._areas[below + 1] - self._areas[below]) * (at - below)
+
+
+LOGNORMAL: Final = Times(name="lognormal", parts=((1.0, 40.0, 0.6),))
+BIMODAL: Final = Times(name="bimodal", parts=((0.6, 25.0, 0.25), (0.4, 110.0, 0.3)))
+"""One picture from words alone on an idle service; several, or from references, or in a queue."""
+
+
+def scheduled(wait: Callable[[float], float]) -> list[float]:
+    """The times of all polls, of a function from the time that has passed to the wait."""
+    polls = [wait(0.0)]
+    while polls[-1] < END:
+        polls.append(polls[-1] + wait(polls[-1]))
+    return [*polls[:-1], END] if polls[-1] > END else polls
+
+
+def at_equal_polls(frontier: Sequence[tuple[float, float]], polls: float) -> float:
+    """The delay for so many polls, between points of a frontier (polls, delay), which falls like a power."""
+    ordered = sorted(frontier)
+    right = min(max(bisect_left(ordered, (polls, 0.0)), 1), len(ordered) - 1)
+    (fewer, slow), (more, fast) = ordered[right - 1], ordered[right]
+    share = (math.log(polls) - math.log(fewer)) / (math.log(more) - math.log(fewer))
+    return math.exp(math.log(slow) + share * (math.log(fast) - math.log(slow)))

@@ -1,0 +1,92 @@
+"""
+What only this process knows, counted where it happens; `/metrics` shows it beside what the rows say.
+
+Labels are words of the code, never of people: no id, prompt, address or key. docs/metrics.md explains every name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+
+TOO_FAST: Final = 429
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it without types
+
+REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+POLLS: Final = Counter(
+    "atelier_polls_total",
+    "Questions to the image API whether a task is done.",
+    registry=REGISTRY,
+)
+API_SECONDS: Final = Histogram(
+    "atelier_api_call_seconds",
+    "How long calls to the image API took, answered or not; downloads of results are not among them.",
+    ["call"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180),
+    registry=REGISTRY,
+)
+API_ERRORS: Final = Counter(
+    "atelier_api_errors_total",
+    "Calls to the image API that were refused, failed, or had an answer that cannot be read.",
+    ["call", "kind"],
+    registry=REGISTRY,
+)
+DISCORD_ERRORS: Final = Counter(
+    "atelier_discord_errors_total",
+    "Refusals and failures of Discord while cards and outcomes were brought to a channel or a person.",
+    ["status"],
+    registry=REGISTRY,
+)
+TOLD_SECONDS: Final = Histogram(
+    "atelier_told_seconds",
+    "From an outcome being known to its asker having been told.",
+    buckets=(1, 2, 3, 5, 10, 20, 30, 60, 300, 1800, 7200, 86400),
+    registry=REGISTRY,
+)
+CALLBACKS: Final = Counter(
+    "atelier_callbacks_total",
+    "Callbacks received, by what became of them.",
+    ["result"],
+    registry=REGISTRY,
+)
+LOOP_LAG: Final = Histogram(
+    "atelier_event_loop_lag_seconds",
+    "How much later than asked for the event loop came back; looked at once a second.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+
+
+@contextmanager
+def api_call(call: str) -> Iterator[None]:
+    """Times a call to the image API and counts the error it ends with."""
+    with API_SECONDS.labels(call).time(), api_errors(call):
+        yield
+
+
+@contextmanager
+def api_errors(call: str) -> Iterator[None]:
+    """Counts the error it ends with, alone. Being cancelled is none."""
+    try:
+        yield
+    except Exception as error:
+        API_ERRORS.labels(call, _kind(error)).inc()
+        raise
+
+
+def discord_error(status: int | None) -> None:
+    """The HTTP status, or None if Discord could not be reached."""
+    kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
+    DISCORD_ERRORS.labels(kind).inc()
+
+
+def _kind(error: BaseException) -> str:
+    """`ServerFault` is server_fault."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()

@@ -1,0 +1,78 @@
+"""Whether creates may begin: not while the account needs its operator, nor while the image API is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from bot.engine.account import Account
+from bot.engine.breaker import Breaker
+from bot.engine.creation import GIVE_UP_AFTER
+from bot.engine.operator import Operator
+from bot.engine.ports import ImageAPI
+from bot.errors import Reason
+from storage.models import TaskState, released
+from storage.tasks import StaleTask, TaskStore
+
+LOOKED_AT: Final = 100
+"""Of those who wait longest, each time."""
+
+
+class Gate:
+    """`api` is the image API behind the circuit breaker: what everybody here is to use."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskStore,
+        api: ImageAPI,
+        operator: Operator,
+        probe_after: timedelta,
+        wake: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._tasks = tasks
+        self._wake = wake
+        self._clock = clock
+        self.api = Breaker(api, clock=clock, recovered=self._go_on)
+        self.account = Account(tasks=tasks, api=self.api, operator=operator, clock=clock, probe_after=probe_after)
+
+    @property
+    def takes_creates(self) -> bool:
+        return self.account.takes_creates and not self.api.open
+
+    def paused(self) -> Reason | None:
+        """Why creates are stopped, if they are."""
+        return self.account.paused or (Reason.SERVICE_UNREACHABLE if self.api.open else None)
+
+    async def check(self) -> None:
+        """See whether what stopped creates is over; whoever has waited for a whole day gets an answer."""
+        await self.api.check()
+        await self.account.check()
+        if reason := self.paused():
+            await self._give_up(reason)
+
+    async def _go_on(self) -> None:
+        """One create goes first; all that was put off meanwhile is due now."""
+        self.account.probe()
+        for state in (TaskState.QUEUED, TaskState.GENERATING):
+            await self._tasks.expedite(state, now=self._clock())
+        self._wake()
+
+    async def _give_up(self, reason: Reason) -> None:
+        now = self._clock()
+        before = now - int(GIVE_UP_AFTER.total_seconds() * 1000)
+        for task in await self._tasks.queue(limit=LOOKED_AT):
+            if task.created_at <= before:
+                with suppress(StaleTask):
+                    await self._tasks.settle(
+                        task,
+                        now=now,
+                        why="creates were stopped for 24 hours",
+                        reason=reason,
+                        charged=False,
+                        failures=0,
+                        **released(now),
+                    )

@@ -1,0 +1,41 @@
+"""Whether callbacks can be relied on: polls, which stay the safety net, are then further apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bot.engine.schedule import POLL_COST_SECONDS
+from storage.tasks import TaskStore
+
+RELIED_POLL_COST_SECONDS: Final = 9 * POLL_COST_SECONDS
+"""Waits grow with the square root of it: they are three times as long."""
+LAST: Final = 20
+"""Creates that are looked at; with fewer nothing is relied on."""
+LEAST_SHARE: Final = 0.9
+LATEST: Final = 2
+"""When both of the very last were not called back, callbacks have stopped."""
+GRACE_MS: Final = 60_000
+"""A callback may come so long after the outcome was noticed without it."""
+LOOK_EVERY_MS: Final = 10_000
+
+
+class Reliance:
+    def __init__(self, *, tasks: TaskStore, expected: bool, clock: Callable[[], int]) -> None:
+        """`expected`: creates say where to call back."""
+        self._tasks = tasks
+        self._expected = expected
+        self._clock = clock
+        self._reliable = False
+        self._look_at = 0
+
+    async def poll_cost(self) -> float:
+        """What one poll is worth, as `schedule.next_poll` takes it."""
+        if self._expected and self._clock() >= self._look_at:
+            self._look_at = self._clock() + LOOK_EVERY_MS
+            self._reliable = await self._share(LATEST) > 0 and await self._share(LAST) >= LEAST_SHARE
+        return RELIED_POLL_COST_SECONDS if self._reliable else POLL_COST_SECONDS
+
+    async def _share(self, last: int) -> float:
+        before = self._clock() - GRACE_MS
+        return await self._tasks.callback_share(before=before, grace_ms=GRACE_MS, limit=last) or 0.0

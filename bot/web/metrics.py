@@ -1,0 +1,162 @@
+"""
+`/metrics`: what the rows say, and what this process has counted, in Prometheus' text format.
+
+The rows are counted at each scrape, in the database's thread. docs/metrics.md explains every name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import discord
+import structlog
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bot import counters
+from bot.client import Atelier
+from bot.engine.engine import system_clock
+from bot.errors import Reason
+from bot.release import RELEASE
+from bot.web.balance import Balance
+from bot.web.readiness import connected_shards, wanted_shards
+from storage.figures import Fate, Figures, FigureStore
+from storage.models import OPEN_STATES, TaskState
+
+READ_SECONDS: Final = 5.0
+LAG_EVERY_SECONDS: Final = 1.0
+PICTURES: Final = "pictures"
+"""The label of an outcome that has them."""
+OTHER: Final = "other"
+"""The label of a reason that this release does not know."""
+FATES: Final = (Fate.TAKEN, Fate.REFUSED, Fate.UNCONFIRMED)
+"""What has become of a create. One under way is a task that is `submitting`."""
+
+log = structlog.get_logger(__name__)
+
+
+class Metrics:
+    def __init__(
+        self, client: Atelier, store: FigureStore, balance: Balance, clock: Callable[[], int] = system_clock
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._balance = balance
+        self._clock = clock
+        self._most = defaultdict[str, dict[str, int]](dict)
+
+    async def scrape(self) -> bytes:
+        figures = await self._figures()
+        return generate_latest(_Shown([*self._of_process(), *self._of_rows(figures)]))
+
+    async def _figures(self) -> Figures | None:
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self._store.figures()
+        except Exception as error:  # noqa: BLE001  # what this process has counted is shown all the same
+            log.warning("the rows could not be counted", error=str(error) or type(error).__name__)
+            return None
+
+    def _of_process(self) -> Iterator[Metric]:
+        yield from counters.REGISTRY.collect()
+        yield _build()
+        yield _gauge("shards", "Shards that this process runs; 0 until Discord was asked.", wanted_shards(self._client))
+        yield _gauge("shards_connected", "Those that are connected.", connected_shards(self._client))
+        credits_left = self._balance.last_known()
+        if credits_left is not None:
+            yield GaugeMetricFamily("atelier_credits", "Credits left, as the image API last said.", value=credits_left)
+
+    def _of_rows(self, figures: Figures | None) -> Iterator[Metric]:
+        readable = "Whether the rows could be counted; without them what is counted in rows is missing here."
+        yield GaugeMetricFamily("atelier_database_readable", readable, value=figures is not None)
+        if figures is None:
+            return
+        yield from _tasks(figures, self._clock())
+        outcomes = self._never_less("outcomes", _by_reason(figures))
+        yield _counter("outcomes", "Outcomes known: pictures, or a reason why there are none.", "reason", outcomes)
+        fates = {fate.value: figures.creates[fate] for fate in FATES}
+        creates = self._never_less("creates", fates)
+        yield _counter("creates", "Creates sent to the image API, by what became of them.", "result", creates)
+
+    def _never_less(self, name: str, counted: Mapping[str, int]) -> Mapping[str, int]:
+        """An adoption takes an outcome back, and a counter that goes down would look as if it had begun anew."""
+        most = self._most[name]
+        most.update({label: max(number, most.get(label, 0)) for label, number in counted.items()})
+        return most
+
+
+async def watch_lag() -> None:
+    """Until cancelled: how late does the event loop come back?"""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_EVERY_SECONDS
+        await asyncio.sleep(LAG_EVERY_SECONDS)
+        counters.LOOP_LAG.observe(max(loop.time() - due, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown(Collector):
+    families: Iterable[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def _tasks(figures: Figures, now: int) -> Iterator[Metric]:
+    by_state = GaugeMetricFamily("atelier_tasks", "Tasks, by the state they are in.", labels=["state"])
+    for state in TaskState:
+        by_state.add_metric([state.value], figures.tasks[state])
+    yield by_state
+    oldest = GaugeMetricFamily(
+        "atelier_oldest_task_age_seconds",
+        "Since the oldest task in this state was asked for, but for kept outcomes; 0 where there is none.",
+        labels=["state"],
+    )
+    for state in TaskState:
+        if state in OPEN_STATES:
+            oldest.add_metric([state.value], max(now - figures.oldest.get(state, now), 0) / 1000)
+    yield oldest
+    yield GaugeMetricFamily("atelier_queue_length", "Prepared tasks that wait for a create.", value=figures.queue)
+    yield GaugeMetricFamily(
+        "atelier_tasks_unconfirmed",
+        "Tasks whose create was never answered, while a callback may still say that it was taken.",
+        value=figures.unconfirmed,
+    )
+    yield GaugeMetricFamily(
+        "atelier_tasks_overdue", "Tasks without an outcome for longer than expected.", value=figures.overdue
+    )
+    yield GaugeMetricFamily(
+        "atelier_tasks_kept", "Outcomes that nobody could be told, kept for their asker.", value=figures.kept
+    )
+
+
+def _by_reason(figures: Figures) -> Mapping[str, int]:
+    """Every reason has its number from the start, so that the first one is an increase."""
+    counted = {PICTURES: 0, **{reason.value: 0 for reason in Reason}, OTHER: 0}
+    for reason, number in figures.outcomes.items():
+        label = PICTURES if reason is None else reason if reason in counted else OTHER
+        counted[label] += number
+    return counted
+
+
+def _build() -> Metric:
+    build = GaugeMetricFamily("atelier_build_info", "1; what runs.", labels=["version", "python", "discord_py"])
+    build.add_metric([RELEASE, platform.python_version(), discord.__version__], 1)
+    return build
+
+
+def _gauge(name: str, says: str, counted: Iterable[int]) -> Metric:
+    return GaugeMetricFamily(f"atelier_{name}", says, value=len(list(counted)))
+
+
+def _counter(name: str, says: str, label: str, counted: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"atelier_{name}", says, labels=[label])
+    for value, number in counted.items():
+        family.add_metric([value], number)
+    return family

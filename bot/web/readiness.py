@@ -1,0 +1,73 @@
+"""Is the bot fit for work: does Discord reach it, and can it write down what it is told?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from bot.client import Atelier
+from bot.engine.engine import system_clock
+from storage.tasks import TaskStore
+
+WRITE_SECONDS: Final = 2.0
+GOOD_FOR_MS: Final = 1000
+"""However often it is asked, a row is written once a second at most."""
+WRITTEN_FACT: Final = "last_readiness_check"
+
+log = structlog.get_logger(__name__)
+
+
+class Readiness:
+    """`stopping` is set by whoever stops the bot."""
+
+    def __init__(self, client: Atelier, tasks: TaskStore, clock: Callable[[], int] = system_clock) -> None:
+        self.stopping = False
+        self._client = client
+        self._tasks = tasks
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._writable = False
+        self._tried_at = 0
+
+    async def missing(self) -> list[str]:
+        """What stands in the way, in words; nothing when all is well."""
+        if self.stopping:
+            return ["the bot is stopping"]
+        connected, wanted = len(connected_shards(self._client)), len(wanted_shards(self._client))
+        words = []
+        if not wanted or connected < wanted:
+            words.append(f"Discord's gateway is not connected ({connected} of {wanted or 'so far unknown'} shards)")
+        elif not self._client.is_ready():
+            words.append("Discord's gateway is connected but not ready yet")
+        if not await self._can_write():
+            words.append(f"the database could not be written to within {WRITE_SECONDS:g} seconds")
+        return words
+
+    async def _can_write(self) -> bool:
+        async with self._asking:
+            if self._clock() - self._tried_at >= GOOD_FOR_MS:
+                self._writable = await self._write()
+                self._tried_at = self._clock()
+            return self._writable
+
+    async def _write(self) -> bool:
+        """A real row: a full or read-only disk shows at nothing less."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._tasks.set_fact(WRITTEN_FACT, str(self._clock()))
+        except Exception as error:  # noqa: BLE001  # whatever keeps it from being written is the answer
+            log.warning("the database cannot be written to", error=str(error) or type(error).__name__)
+            return False
+        return True
+
+
+def wanted_shards(client: Atelier) -> Sequence[int]:
+    """Those of this process; none while Discord has not said how many there are."""
+    return client.shard_ids or range(client.shard_count or 0)
+
+
+def connected_shards(client: Atelier) -> list[int]:
+    return [number for number, shard in client.shards.items() if not shard.is_closed()]

@@ -1,0 +1,132 @@
+"""
+The bot's own address: is it alive, is it ready, what does it count; and callbacks, where they are on.
+
+Nothing here is secret, but only callbacks are meant for the world outside: README, "Running it".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from bot import counters
+from bot.errors import ConfigurationError
+from bot.web.callbacks import LARGEST_BODY, PATH
+from bot.web.metrics import Metrics, watch_lag
+from bot.web.readiness import Readiness
+
+STOP_SECONDS: Final = 1.0
+"""For answers under way."""
+CALLBACK_RESULTS: Final = {
+    200: "heard",
+    400: "unreadable",
+    401: "not_signed",
+    404: "unknown",
+    408: "too_slow",
+    413: "too_large",
+}
+FAILED: Final = "failed"
+"""A callback that could not be written down; the image API tries again."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is answered. `callbacks`: their routes, none where they are off."""
+
+    readiness: Readiness
+    metrics: Metrics
+    callbacks: Sequence[web.RouteDef] = ()
+
+    @asynccontextmanager
+    async def open(self, host: str, port: int) -> AsyncIterator[str]:
+        """Its address. Answers until the very end of the block. Raises ConfigurationError when it cannot listen."""
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_SECONDS)
+        await runner.setup()
+        lag = asyncio.create_task(watch_lag())
+        try:
+            address = await _listen(runner, host, port)
+            log.info("web endpoint open", address=address, callbacks=bool(self.callbacks))
+            yield address
+        finally:
+            lag.cancel()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[_counted], client_max_size=LARGEST_BODY)
+        application.on_response_prepare.append(_nameless)
+        application.add_routes(
+            [
+                web.get("/healthz", self._alive),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._metrics),
+                *self.callbacks,
+            ]
+        )
+        return application
+
+    async def _alive(self, _: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        missing = await self.readiness.missing()
+        if missing:
+            return web.Response(text="".join(f"not ready: {words}\n" for words in missing), status=503)
+        return web.Response(text="ready\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=await self.metrics.scrape(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4})
+
+
+@web.middleware
+async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical != PATH:
+        return await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as answer:
+        _count(answer.status)
+        raise
+    _count(response.status)
+    return response
+
+
+def _count(status: int) -> None:
+    counters.CALLBACKS.labels(CALLBACK_RESULTS.get(status, FAILED)).inc()
+
+
+async def _nameless(_: web.Request, response: web.StreamResponse) -> None:
+    """Which versions answer is nobody's business."""
+    response.headers.popall(hdrs.SERVER, None)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigurationError(_why(error, host, port)) from error
+    (at, *_) = runner.addresses
+    return f"http://[{at[0]}]:{at[1]}" if ":" in at[0] else f"http://{at[0]}:{at[1]}"
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    """One line."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"HTTP_HOST {host} is no address of this machine; 127.0.0.1 always is"
+    if error.errno == errno.EADDRINUSE:
+        return f"HTTP_PORT {port} on {host} is taken by another program; give another number, or 0 for a free one"
+    what = error.strerror or type(error).__name__
+    return f"HTTP_PORT {port} on HTTP_HOST {host} cannot be listened at: {what}; give another number above 1023"

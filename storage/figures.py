@@ -1,0 +1,125 @@
+"""
+What the rows say about all tasks together, for whoever watches the bot.
+
+Open tasks are few and are looked at; ended ones are many and only counted, each count within one index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import OPEN_STATES, TaskState
+from storage.schema import creates, tasks
+
+UNCONFIRMED: Final = "unconfirmed"
+"""The reason of a task whose create was never answered."""
+
+
+class Fate(StrEnum):
+    """What became of a create."""
+
+    TAKEN = "taken"
+    """The image API gave it an id, at once or by a callback."""
+    REFUSED = "refused"
+    """It said no, or could not be reached: nothing was taken."""
+    UNCONFIRMED = "unconfirmed"
+    """Nobody knows whether it was taken."""
+    UNDER_WAY = "under_way"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Of one moment."""
+
+    tasks: Mapping[TaskState, int]
+    """Every state has its number."""
+    oldest: Mapping[TaskState, int]
+    """When (ms) the oldest task of an open state was asked for; none that is kept for its asker."""
+    queue: int
+    """Prepared tasks that wait for a create."""
+    unconfirmed: int
+    """Tasks whose create was never answered, while a callback may still say that it was taken."""
+    overdue: int
+    kept: int
+    """Outcomes that wait for their asker to come back."""
+    outcomes: Mapping[str | None, int]
+    """Outcomes known, by reason; None for pictures. An adoption takes one back."""
+    creates: Mapping[Fate, int]
+    """Every fate has its number. An adoption makes an unconfirmed one taken."""
+
+
+class FigureStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def figures(self) -> Figures:
+        """About 25 ms in the database's thread with 100,000 ended tasks; the event loop goes on."""
+        async with self._database.read(long=True) as connection:
+            still_open = {row.state: row for row in await connection.execute(_still_open())}
+            ended = {row.state: row.tasks for row in await connection.execute(_ended())}
+            outcomes = {row.reason: row.tasks for row in await connection.execute(_outcomes())}
+            sent = (await connection.execute(_creates())).one()
+        counted = {state: row.tasks for state, row in still_open.items()} | ended
+        submitting, silent = counted.get(TaskState.SUBMITTING, 0), _sum(still_open, "unconfirmed")
+        return Figures(
+            tasks={state: counted.get(state, 0) for state in TaskState},
+            oldest={state: row.oldest for state, row in still_open.items() if row.oldest is not None},
+            queue=_sum(still_open, "queue"),
+            unconfirmed=silent,
+            overdue=_sum(still_open, "overdue"),
+            kept=_sum(still_open, "kept"),
+            outcomes=outcomes,
+            creates=_fates(sent, submitting - silent, outcomes.get(UNCONFIRMED, 0) + silent),
+        )
+
+
+def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[Fate, int]:
+    """Only a task's last create can be under way or unconfirmed, and its task says so."""
+    return {
+        Fate.TAKEN: sent.taken,
+        Fate.REFUSED: sent.others - under_way - unconfirmed,
+        Fate.UNCONFIRMED: unconfirmed,
+        Fate.UNDER_WAY: under_way,
+    }
+
+
+def _sum(by_state: Mapping[TaskState, sa.Row[Any]], column: str) -> int:
+    return sum(getattr(row, column) for row in by_state.values())
+
+
+def _still_open() -> sa.Select[Any]:
+    state, kept = tasks.c.state, tasks.c.kept_at.is_not(None)
+    columns = [
+        sa.func.count().label("tasks"),
+        sa.func.min(sa.case((kept, None), else_=tasks.c.created_at)).label("oldest"),
+        _number(sa.and_(state == TaskState.QUEUED, tasks.c.prepared_at.is_not(None))).label("queue"),
+        _number(sa.and_(state == TaskState.SUBMITTING, tasks.c.unconfirmed_at.is_not(None))).label("unconfirmed"),
+        _number(sa.and_(state == TaskState.GENERATING, tasks.c.overdue_told_at.is_not(None))).label("overdue"),
+        _number(sa.and_(state == TaskState.SETTLED, kept)).label("kept"),
+    ]
+    return sa.select(state, *columns).where(state.in_(OPEN_STATES)).group_by(state)
+
+
+def _ended() -> sa.Select[Any]:
+    over = tasks.c.state.in_(frozenset(TaskState) - OPEN_STATES)
+    return sa.select(tasks.c.state, sa.func.count().label("tasks")).where(over).group_by(tasks.c.state)
+
+
+def _outcomes() -> sa.Select[Any]:
+    known = tasks.c.settled_at.is_not(None)
+    return sa.select(tasks.c.reason, sa.func.count().label("tasks")).where(known).group_by(tasks.c.reason)
+
+
+def _creates() -> sa.Select[int, int]:
+    taken = sa.func.count(creates.c.kie_id)
+    return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
+
+
+def _number(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((which, 1), else_=0))

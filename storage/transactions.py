@@ -1,0 +1,37 @@
+"""What statements are executed in: SQLAlchemy's connection to a server, or SQLite at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+class AtOnce:
+    """What the store uses of an AsyncConnection, without a thread: the event loop stands still during a statement. A
+    result has to be read before the transaction ends."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
+        return self._connection.exec_driver_sql(statement)
+
+    async def run_sync(
+        self, fn: Callable[Concatenate[Connection, Given], Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        return fn(self._connection, *args, **kwargs)
+
+
+Transaction: TypeAlias = AsyncConnection | AtOnce

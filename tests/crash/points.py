@@ -1,0 +1,135 @@
+"""Where the process is struck: at a moment of one of the requests that it makes, as the servers see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from tests.wire.traps import Moment
+
+
+class Server(StrEnum):
+    DISCORD = "discord"
+    IMAGE_API = "image api"
+
+
+class Blow(StrEnum):
+    KILL = "kill -9"
+    TERMINATE = "SIGTERM"
+    GATEWAY = "gateway"
+    """The connection is dropped, or Discord asks for another (op 7), or ends the session (op 9)."""
+    BREAK = "no answer"
+    """What was received and has its effect is answered by a broken connection, or by Discord with 502."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    name: str
+    server: Server
+    route: str
+    moment: Moment
+    first: int = 0
+    """So many of these requests are let through."""
+    succeeded: bool | None = None
+    """Of questions: only those about a task that is done, or is not."""
+    upload: bool = False
+    """References go through the image API's upload."""
+    parts: bool = False
+    """The outcome is so large that it takes two messages."""
+    seconds: float = 1.0
+    """How long the image API takes."""
+    blind: bool = False
+    """From then on the bot may not read the channel's history: whether a message is there only its nonce can tell."""
+    late: float = 0.0
+    """Seconds after the moment; what was answered is written down by then."""
+    called_back: bool = False
+    """The image API calls back; so what is unconfirmed is found out."""
+
+
+Request: TypeAlias = dict[str, object]
+
+POLLED_BEFORE = 25.0
+"""Seconds; a bot that knows nothing yet asks for the first time after about 18."""
+CALLED_BACK_AFTER = 8.0
+"""Seconds; whoever was killed is there again by then."""
+
+ASKED: Request = {"server": Server.DISCORD, "route": "POST */interactions/*/callback"}
+ATTACHED: Request = {"server": Server.DISCORD, "route": "GET /ephemeral-attachments/*"}
+UPLOADED: Request = {"server": Server.IMAGE_API, "route": "POST */file-stream-upload", "upload": True}
+EDITED: Request = {"server": Server.DISCORD, "route": "PATCH */channels/*/messages/*"}
+CREATED: Request = {"server": Server.IMAGE_API, "route": "POST */gpt4o-image/generate"}
+POLLED: Request = {"server": Server.IMAGE_API, "route": "GET */gpt4o-image/record-info"}
+FETCHED: Request = {"server": Server.IMAGE_API, "route": "GET /s/*"}
+POSTED: Request = {"server": Server.DISCORD, "route": "POST */channels/*/messages"}
+DELETED: Request = {"server": Server.DISCORD, "route": "DELETE */channels/*/messages/*"}
+
+
+def _at(name: str, moment: Moment, request: Request, **more: object) -> Point:
+    return Point(name=name, moment=moment, **(request | more))  # type: ignore[arg-type]  # of the constants above
+
+
+POINTS = (
+    _at("command stored, not acknowledged", Moment.RECEIVED, ASKED),
+    _at("command acknowledged, no answer yet", Moment.DONE, ASKED),
+    _at("command acknowledged", Moment.ANSWERED, ASKED),
+    _at("attachment half fetched", Moment.HALF, ATTACHED),
+    _at("attachment fetched", Moment.ANSWERED, ATTACHED),
+    _at("reference being uploaded", Moment.RECEIVED, UPLOADED),
+    _at("reference uploaded, no answer yet", Moment.DONE, UPLOADED),
+    _at("card being edited", Moment.RECEIVED, EDITED),
+    _at("card edited, no answer yet", Moment.DONE, EDITED),
+    _at("card edited", Moment.ANSWERED, EDITED),
+    _at("create in flight", Moment.RECEIVED, CREATED),
+    _at("create taken, no answer yet", Moment.DONE, CREATED),
+    _at("create answered", Moment.ANSWERED, CREATED),
+    _at("create answered a second ago", Moment.ANSWERED, CREATED, late=1.0, seconds=CALLED_BACK_AFTER),
+    _at("create taken, called back later", Moment.DONE, CREATED, called_back=True, seconds=CALLED_BACK_AFTER),
+    _at("poll in flight", Moment.RECEIVED, POLLED, succeeded=False, seconds=POLLED_BEFORE),
+    _at("poll answered: running", Moment.ANSWERED, POLLED, succeeded=False, seconds=POLLED_BEFORE),
+    _at("success not yet answered", Moment.DONE, POLLED, succeeded=True),
+    _at("success known", Moment.ANSWERED, POLLED, succeeded=True),
+    _at("picture being fetched", Moment.RECEIVED, FETCHED),
+    _at("picture half fetched", Moment.HALF, FETCHED),
+    _at("picture fetched", Moment.ANSWERED, FETCHED),
+    _at("message in flight", Moment.RECEIVED, POSTED),
+    _at("message received, no answer yet", Moment.DONE, POSTED),
+    _at("message received, history hidden", Moment.DONE, POSTED, blind=True),
+    _at("message answered", Moment.ANSWERED, POSTED),
+    _at("first part answered", Moment.ANSWERED, POSTED, parts=True),
+    _at("second part in flight", Moment.RECEIVED, POSTED, parts=True, first=1),
+    _at("second part received, no answer yet", Moment.DONE, POSTED, parts=True, first=1),
+    _at("card being deleted", Moment.RECEIVED, DELETED),
+    _at("card deleted, no answer yet", Moment.DONE, DELETED),
+    _at("card deleted", Moment.ANSWERED, DELETED),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    point: Point
+    blow: Blow
+    tasks: int
+    seed: int
+
+    @property
+    def again(self) -> bool:
+        """Every other seed is struck once more while it recovers; but somebody has to be there for the callback."""
+        return self.blow is Blow.KILL and self.seed % 2 == 1 and not self.point.called_back
+
+    @property
+    def discord_is_down(self) -> bool:
+        """When the next process starts."""
+        return self.blow is Blow.KILL and self.seed % 5 == 4
+
+    @property
+    def callbacks(self) -> bool:
+        """Also with some seeds once nothing can be in doubt any more: outcomes are then noticed another way."""
+        return self.point.called_back or (self.seed % 4 == 2 and self.point.route != CREATED["route"])
+
+
+def fits(point: Point, blow: Blow, tasks: int) -> bool:
+    """Large outcomes, and what is no death, are tried with one task."""
+    if tasks > 1:
+        return blow is Blow.KILL and not (point.parts or point.blind or point.called_back)
+    return blow is not Blow.BREAK or point.moment is Moment.DONE

@@ -1,0 +1,297 @@
+"""Where one run takes place: the servers, the bot as a process, the people, the blow, and what can be seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+from aiohttp.typedefs import Handler, Middleware
+
+from sandbox.kie import Emulator
+from tests.crash.points import FETCHED, Blow, Case, Server
+from tests.crash.verdict import Evidence, Post, Row
+from tests.engine_world import png
+from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.messages import Act, Doing, Way
+from tests.wire.places import May
+from tests.wire.process import KEY, TOKEN, Bot, bot
+from tests.wire.traps import Action, Moment, Trap, Traps, reset, says
+
+LONGEST_SECONDS = 150.0
+"""Of a run: fifty tasks take three of the image API's windows."""
+LOOK_SECONDS = 0.1
+LATEST_BLOW_SECONDS = 0.04
+PADDING = bytes(7 * 1024 * 1024)
+"""Behind a picture's own bytes: four of them take two messages."""
+WEBHOOK_KEY = "webhook-key-of-the-crash-matrix"
+SETTINGS = {
+    "MAX_OPEN_TASKS_PER_USER": "0",
+    "MAX_PICTURES_PER_USER_PER_DAY": "0",
+    "MAX_PICTURES_PER_DAY": "0",
+    "LOG_LEVEL": "INFO",
+}
+
+
+@dataclass(kw_only=True)
+class Stage:
+    case: Case
+    folder: Path
+    discord: LoopbackDiscord
+    image_api: Emulator
+    image_traps: Traps
+    dice: random.Random
+    witness: Witness
+    port: int
+    """Of the bot's web endpoint, where callbacks come."""
+    variants: int
+    struck_at: list[float] = field(default_factory=list)
+    killed: int = 0
+    faults: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def bot(self) -> AsyncIterator[Bot]:
+        settings = {"REFERENCES_AS": "upload"} if self.case.point.upload else {}
+        if self.case.callbacks:
+            address = f"http://127.0.0.1:{self.port}"
+            settings |= {"HTTP_PORT": str(self.port), "PUBLIC_URL": address, "KIE_WEBHOOK_KEY": WEBHOOK_KEY}
+        async with bot(self.folder, self.discord, self.image_api, **SETTINGS, **settings) as running:
+            yield running
+
+    async def published(self) -> bool:
+        return bool(self.discord.published)
+
+    async def waits_for_discord(self, running: Bot) -> bool:
+        return "Discord does not answer" in running.said()
+
+    # What people do
+
+    async def ask(self) -> None:
+        for number in range(self.case.tasks):
+            prompt = f"task {number} of seed {self.case.seed}"
+            self.asked.append(prompt)
+            await self.discord.imagine(prompt, options={"variants": self.variants}, image="cat.png")
+
+    # The blow
+
+    def lay(self, running: Bot) -> Trap:
+        """At any of the tasks; with a single one at any of its results."""
+        point = self.case.point
+        choices = self.variants if point.route == FETCHED["route"] and self.case.tasks == 1 else self.case.tasks
+        skip = point.first + self.dice.randrange(choices)
+        traps = self.discord.traps if point.server is Server.DISCORD else self.image_traps
+        return traps.lay(point.route, point.moment, self._blow(running), skip=skip, when=self._counts)
+
+    def lay_anywhere(self, running: Bot) -> Trap:
+        """At the n-th request of whatever kind that the next process makes."""
+        trap = Trap(
+            route="*",
+            moment=self.dice.choice((Moment.RECEIVED, Moment.DONE)),
+            action=self._killing(running),
+            skip=self.dice.randrange(9),
+        )
+        self.discord.traps.laid.append(trap)
+        self.image_traps.laid.append(trap)
+        return trap
+
+    def strike(self, running: Bot) -> None:
+        self.struck_at.append(time.monotonic())
+        if running.process.returncode is None:
+            self.killed += 1
+            running.process.kill()
+
+    def expect_exit(self, code: int) -> None:
+        if code != 0:
+            self.faults.append(f"the process ended with {code}")
+
+    def clear(self) -> None:
+        self.discord.traps.clear()
+        self.image_traps.clear()
+
+    def _counts(self, request: web.Request) -> bool:
+        if self.case.point.blind:
+            self.discord.places.channel.may &= ~May.HISTORY
+        wanted = self.case.point.succeeded
+        job = self.image_api.jobs.get(request.query.get("taskId", ""))
+        return wanted is None or (job is not None and bool(job.outcome(time.time())) is wanted)
+
+    def _blow(self, running: Bot) -> Action:
+        match self.case.blow:
+            case Blow.KILL:
+                return self._killing(running)
+            case Blow.TERMINATE:
+                return self._terminating(running)
+            case Blow.GATEWAY:
+                return self._disconnecting()
+            case Blow.BREAK if self.case.point.server is Server.DISCORD and self.dice.random() < 0.5:
+                return says(502, {"message": "502: Bad Gateway", "code": 0})
+            case Blow.BREAK:
+                return self._breaking
+
+    def _killing(self, running: Bot) -> Action:
+        late = self.dice.uniform(0, LATEST_BLOW_SECONDS) if self.dice.random() < 0.5 else 0.0
+        without_effect = self.dice.random() < 0.5
+
+        async def kill(_: web.Request) -> web.StreamResponse | None:
+            if self.case.point.moment is Moment.ANSWERED:
+                await asyncio.sleep(self.case.point.late + late)
+            self.strike(running)
+            received = self.case.point.moment is Moment.RECEIVED
+            return web.Response(status=503) if received and without_effect else None
+
+        return kill
+
+    async def _breaking(self, request: web.Request) -> None:
+        self.struck_at.append(time.monotonic())
+        await reset(request)
+
+    def _terminating(self, running: Bot) -> Action:
+        async def terminate(_: web.Request) -> None:
+            running.process.terminate()
+
+        return terminate
+
+    def _disconnecting(self) -> Action:
+        gateway = self.discord.gateway
+        way = self.case.seed % 4
+
+        async def disconnect(_: web.Request) -> None:
+            if way == 0:
+                gateway.drop()
+            elif way == 1:
+                await gateway.ask_to_reconnect()
+            else:
+                await gateway.invalidate(resumable=way == 2)
+
+        return disconnect
+
+    # What became of it
+
+    async def over(self) -> None:
+        """Until every task that is stored was told, with the process alive."""
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while not await asyncio.to_thread(self._is_over):  # noqa: ASYNC110  # rows of another process
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_over(self) -> bool:
+        rows = self.rows()
+        missing = 0 if self.case.blow is Blow.KILL else len(self.asked) - len(rows)
+        return bool(rows) and not missing and all(row.state == "closed" for row in rows)
+
+    def rows(self) -> tuple[Row, ...]:
+        path = self.folder / "data" / "atelier.db"
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+            found = connection.execute("SELECT id, prompt, state, reason, variants FROM tasks").fetchall()
+        connection.close()
+        return tuple(Row(id=i, prompt=p, state=s, reason=r, variants=v) for i, p, s, r, v in found)
+
+    def evidence(self) -> Evidence:
+        every = self.discord.interactions.all
+        prompts = dict(zip((one.id for one in every), self.asked, strict=False))
+        posted = [act for act in self.discord.acts if act.doing is Doing.POSTED and act.way is not Way.PERSON]
+        return Evidence(
+            acknowledged=frozenset(prompts[one.id] for one in every if one.acknowledged_after is not None),
+            rows=self.rows(),
+            posts=tuple(post for act in posted if (post := told_by(act))),
+            creates={prompt: tuple(times) for prompt, times in self.witness.creates.items()},
+            struck_at=tuple(self.struck_at),
+            killed=self.killed,
+            cards_left=sum('"a1:cancel:' in json.dumps(one["components"]) for one in self.discord.messages.values()),
+            faults=tuple(self.faults),
+        )
+
+
+def told_by(act: Act) -> Post | None:
+    """None for a card."""
+    said = json.dumps(act.payload)
+    names = [re.fullmatch(r"atelier-([0-9a-f]{16})-(\d)\.\w+", file.name) for file in act.files]
+    pictures = [name for name in names if name]
+    again = re.search(r"a1:again:([0-9a-f]{16})", said)
+    if not pictures and not again:
+        return None
+    return Post(
+        task_id=(pictures[0] if pictures else again)[1],  # type: ignore[index]  # one of them is there
+        pictures=tuple(int(name[2]) for name in pictures),
+        again=again is not None,
+        mentions=bool(act.payload.get("allowed_mentions", {}).get("users")),
+    )
+
+
+@asynccontextmanager
+async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
+    witness, traps = Witness(), Traps()
+    middlewares = (
+        [_padded, witness.middleware, traps.middleware] if case.point.parts else [witness.middleware, traps.middleware]
+    )
+    async with AsyncExitStack() as stack:
+        discord = await stack.enter_async_context(loopback_discord(TOKEN))
+        discord.files["cat.png"] = png("orange", (64, 48))
+        image_api = Emulator(
+            key=KEY, seconds=case.point.seconds, shrink=8, middlewares=middlewares, webhook_key=WEBHOOK_KEY
+        )
+        witness.image_api = await stack.enter_async_context(image_api)
+        dice = random.Random(f"{case.point.name} {case.blow} {case.tasks} {case.seed}")
+        yield Stage(
+            case=case,
+            folder=folder,
+            discord=discord,
+            image_api=image_api,
+            image_traps=traps,
+            dice=dice,
+            variants=4 if case.point.parts else dice.choice((1, 2, 4)),
+            witness=witness,
+            port=unused_port(),
+        )
+
+
+@dataclass
+class Witness:
+    """When creates came, and when their answers had left."""
+
+    creates: dict[str, list[tuple[float, float | None]]] = field(default_factory=lambda: defaultdict(list))
+    image_api: Emulator | None = None
+
+    @property
+    def middleware(self) -> Middleware:
+        @web.middleware
+        async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.method != "POST" or not request.path.endswith("/generate"):
+                return await handler(request)
+            came, prompt = time.monotonic(), (await request.json())["prompt"]
+            before = self._taken(prompt)
+            answered = None
+            try:
+                response = await handler(request)
+                await response.prepare(request)
+                await response.write_eof()
+                answered = time.monotonic()
+            finally:
+                if self._taken(prompt) > before:
+                    self.creates[prompt].append((came, answered))
+            return response
+
+        return watched
+
+    def _taken(self, prompt: str) -> int:
+        assert self.image_api is not None
+        return [body["prompt"] for body in self.image_api.creates].count(prompt)
+
+
+@web.middleware
+async def _padded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Large pictures, without the work of painting them."""
+    response = await handler(request)
+    if request.path.startswith("/s/") and isinstance(response, web.Response) and isinstance(response.body, bytes):
+        response.body += PADDING
+    return response

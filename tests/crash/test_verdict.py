@@ -1,0 +1,64 @@
+"""What was lost or doubled is found out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.crash.verdict import Evidence, Post, Row, judge
+
+ROW = Row(id="1", prompt="a red door", state="closed", reason=None, variants=2)
+UNCONFIRMED = replace(ROW, reason="unconfirmed")
+POST = Post(task_id="1", pictures=(1, 2), again=False, mentions=True)
+TOLD_AS_UNCONFIRMED = Post(task_id="1", pictures=(), again=True, mentions=True)
+ANSWERED = {"a red door": ((10.0, 10.3),)}
+UNANSWERED = {"a red door": ((10.0, None),)}
+CLEAN = Evidence(
+    acknowledged=frozenset({"a red door"}), rows=(ROW,), posts=(POST,), creates=ANSWERED, struck_at=(12.0,)
+)
+
+
+def test_a_run_in_which_everybody_was_told_once_is_clean() -> None:
+    assert judge(CLEAN).clean
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rows": ()}, "nothing of it is stored"),
+        ({"rows": (replace(ROW, state="settled"),)}, "settled"),
+        ({"posts": ()}, r"pictures \[1, 2\] were never told"),
+        ({"posts": (replace(POST, pictures=(1,)),)}, r"pictures \[2\] were never told"),
+        ({"rows": (replace(ROW, reason="lost"),), "posts": (TOLD_AS_UNCONFIRMED,)}, "failed with lost"),
+        ({"rows": (UNCONFIRMED,), "posts": (), "creates": UNANSWERED}, "cannot ask again"),
+        ({"rows": (UNCONFIRMED,), "posts": (TOLD_AS_UNCONFIRMED,)}, "although its create was answered"),
+        ({"cards_left": 1}, "1 cards are left"),
+    ],
+)
+def test_what_is_lost_is_said(changes: dict[str, object], says: str) -> None:
+    (what,) = judge(replace(CLEAN, **changes)).lost  # type: ignore[arg-type]  # by its own fields
+    assert re.search(says, what)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"posts": (POST, replace(POST, pictures=(2,), mentions=False))}, "picture 2 was posted 2 times"),
+        ({"posts": (replace(POST, pictures=(1,)), replace(POST, pictures=(2,)))}, "called 2 times"),
+        ({"creates": {"a red door": ((10.0, 10.3), (14.0, 14.2))}}, "created 2 times"),
+    ],
+)
+def test_what_is_doubled_is_said(changes: dict[str, object], says: str) -> None:
+    (what,) = judge(replace(CLEAN, **changes)).doubled  # type: ignore[arg-type]  # by its own fields
+    assert says in what
+
+
+def test_a_create_that_was_under_way_may_be_told_as_unconfirmed() -> None:
+    seen = replace(CLEAN, rows=(UNCONFIRMED,), posts=(TOLD_AS_UNCONFIRMED,), creates=UNANSWERED)
+    assert (judge(seen).clean, judge(seen).unconfirmed) == (True, 1)
+
+
+def test_a_run_that_never_came_to_the_blow_is_not_clean() -> None:
+    assert not judge(replace(CLEAN, faults=("it never came to this point",))).clean

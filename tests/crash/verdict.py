@@ -1,0 +1,124 @@
+"""What was seen of a run from outside, and what was lost or doubled in it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+ANSWER_READ_SECONDS = 0.5
+"""So long after a create's answer has left it may still be unread by whoever is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the bot's own record says of a task at the end."""
+
+    id: str
+    prompt: str
+    state: str
+    reason: str | None
+    variants: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A message of the bot that tells an outcome, ever posted."""
+
+    task_id: str
+    pictures: tuple[int, ...]
+    """Numbers, from 1."""
+    again: bool
+    """It has a button to ask again."""
+    mentions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    acknowledged: frozenset[str]
+    """Prompts of the commands that Discord was told are being looked after."""
+    rows: tuple[Row, ...]
+    posts: tuple[Post, ...]
+    creates: Mapping[str, tuple[tuple[float, float | None], ...]]
+    """By prompt: when each create that was taken came, and when its answer had left."""
+    struck_at: tuple[float, ...]
+    """When the process was killed."""
+    killed: int = 0
+    cards_left: int = 0
+    faults: tuple[str, ...] = ()
+    """What went wrong with the run itself: never struck, a wrong exit code, not over in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    lost: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    unconfirmed: int = 0
+    """Tasks told as such, with cause."""
+    killed: int = 0
+    """Deaths that were really seen."""
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.doubled or self.faults)
+
+
+@dataclass(slots=True)
+class _Findings:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    unconfirmed: int = 0
+
+
+def judge(seen: Evidence) -> Verdict:
+    found = _Findings()
+    stored = {row.prompt for row in seen.rows}
+    found.lost += [f"{prompt}: acknowledged, and nothing of it is stored" for prompt in seen.acknowledged - stored]
+    for row in seen.rows:
+        _judge(row, seen, found)
+    if seen.cards_left:
+        found.lost.append(f"{seen.cards_left} cards are left of tasks that are over")
+    return Verdict(
+        lost=tuple(found.lost),
+        doubled=tuple(found.doubled),
+        faults=seen.faults,
+        unconfirmed=found.unconfirmed,
+        killed=seen.killed,
+    )
+
+
+def _judge(row: Row, seen: Evidence, found: _Findings) -> None:
+    posts = [post for post in seen.posts if post.task_id == row.id]
+    creates = seen.creates.get(row.prompt, ())
+    found.doubled += [f"{row.prompt}: {what}" for what in _repeated(posts, len(creates))]
+    if row.state != "closed":
+        found.lost.append(f"{row.prompt}: {row.state}")
+    elif row.reason is None:
+        told = {number for post in posts for number in post.pictures}
+        missing = set(range(1, row.variants + 1)) - told
+        if missing:
+            found.lost.append(f"{row.prompt}: pictures {sorted(missing)} were never told")
+    elif row.reason != "unconfirmed":
+        found.lost.append(f"{row.prompt}: failed with {row.reason}")
+    elif not any(post.again for post in posts):
+        found.lost.append(f"{row.prompt}: unconfirmed, and its asker was not told or cannot ask again")
+    elif not any(_in_doubt(create, struck) for create in creates or ((0.0, None),) for struck in seen.struck_at):
+        found.lost.append(f"{row.prompt}: told as unconfirmed although its create was answered")
+    else:
+        found.unconfirmed += 1
+
+
+def _repeated(posts: list[Post], creates: int) -> Iterator[str]:
+    pictures = Counter(number for post in posts for number in post.pictures)
+    yield from (f"picture {number} was posted {times} times" for number, times in pictures.items() if times > 1)
+    mentions = sum(post.mentions for post in posts)
+    if mentions > 1:
+        yield f"its asker was called {mentions} times"
+    if creates > 1:
+        yield f"it was created {creates} times"
+
+
+def _in_doubt(create: tuple[float, float | None], struck: float) -> bool:
+    came, answered = create
+    return came <= struck and (answered is None or answered >= struck - ANSWER_READ_SECONDS)

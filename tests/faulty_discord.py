@@ -1,0 +1,190 @@
+"""
+The real client, delivery and engine against a loopback Discord that refuses, with a small stand-in for the image API.
+
+There is no gateway: what it would tell is handed to the client. Discord's clock is everybody's, and is turned; so is
+what discord.py waits before it tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import discord.http
+import discord.webhook.async_
+import pytest
+
+from bot.client import Atelier
+from bot.delivery import DiscordDelivery
+from bot.endpoints import point_discord_at
+from bot.engine.engine import Engine
+from bot.engine.policy import Policy
+from bot.services import Services
+from bot.ui.cards import card_id
+from bot.ui.outcomes import part_id
+from storage.models import Reference, Task, TaskState
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+from tests.engine_world import NO_LIMITS, Clock, StandInAPI
+from tests.ready_database import ready_database
+from tests.wire.components import walked
+from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.interactions import COMMAND, Interaction
+from tests.wire.messages import Act, Doing
+from tests.wire.places import Channel
+
+TOKEN = "bot-token-c0ffee"
+LONGEST_STEP = timedelta(minutes=10)
+
+
+@dataclass
+class Sleepless:
+    """asyncio as discord.py is to see it: time passes when it sleeps, but nobody waits for that."""
+
+    turn: Callable[[timedelta], None]
+    slept: list[float] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float, result: object = None) -> object:
+        self.slept.append(seconds)
+        self.turn(timedelta(seconds=seconds))
+        await asyncio.sleep(0)
+        return result
+
+
+@dataclass
+class DiscordWorld:
+    discord: LoopbackDiscord
+    client: Atelier
+    engine: Engine
+    delivery: DiscordDelivery
+    tasks: TaskStore
+    api: StandInAPI
+    operator: Channel
+
+    async def ask(self, *, channel: Channel | None = None, variants: int = 1) -> tuple[Task, Interaction]:
+        """Alice types the command; the client has done with it."""
+        interaction = self.discord.interactions.begin(
+            COMMAND, self.discord.places.alice, channel or self.discord.places.channel
+        )
+        options: list[dict[str, Any]] = [
+            {"name": "prompt", "type": 3, "value": "a red door"},
+            {"name": "variants", "type": 4, "value": variants},
+        ]
+        data = {"id": "7300", "name": "imagine", "type": 1, "options": options, "resolved": {}}
+        self.client._connection.parse_interaction_create(
+            cast("Any", self.discord.interactions.payload(interaction, data))
+        )
+        await self.quiet()
+        return next(one for one in await self._of_alice() if one.interaction_id == interaction.id), interaction
+
+    async def quiet(self) -> None:
+        """Until the client has done with what it was told."""
+        while invoked := [one for one in asyncio.all_tasks() if one.get_name() == "CommandTree-invoker"]:
+            await asyncio.wait(invoked)
+
+    async def _of_alice(self) -> tuple[Task, ...]:
+        return tuple(await self.tasks.of_user(self.discord.places.alice.id))
+
+    async def now(self, task: Task) -> Task:
+        found = await self.tasks.get(task.id)
+        assert found is not None
+        return found
+
+    async def work(
+        self, task: Task, until: Callable[[Task], bool], *, within: timedelta, every: timedelta = LONGEST_STEP
+    ) -> Task:
+        """Let time pass with the engine and the cards at work, until this is so of the task or the time is up.
+
+        `every`: they are at work at least as often.
+        """
+        clock = self.discord.clock
+        end = clock.now() + within // timedelta(milliseconds=1)
+        while not until(now := await self.now(task)) and clock.now() < end:
+            await self.engine.step()
+            await self.delivery.step()
+            due = await self.tasks.next_due(now=clock.now())
+            wait = timedelta(milliseconds=(due or end) - clock.now())
+            clock.turn(min(max(wait, timedelta(seconds=2)), every))
+        return now
+
+    async def closed(self, task: Task) -> Task:
+        """The task once it is closed; at most a quarter of an hour later."""
+        return await self.work(
+            task, lambda now: now.state is TaskState.CLOSED, within=timedelta(minutes=15), every=timedelta(seconds=30)
+        )
+
+    async def outcomes(self, task: Task) -> list[Act]:
+        """Every act by which an outcome of the task came to stand somewhere."""
+        ids = {part_id(part) for part in await self.tasks.parts(task.id)}
+        return [act for act in self.discord.acts if act.doing is not Doing.DELETED and _ids(act) & ids]
+
+    def cards(self, task: Task) -> list[str]:
+        """The messages that are still the card of the task."""
+        sought = card_id(task)
+        found = self.discord.messages.items()
+        return [number for number, one in found if sought in {part.get("id") for _, part in walked(one["components"])}]
+
+    def said_in(self, channel: Channel) -> list[str]:
+        return [one["content"] for one in self.discord.messages.values() if one["channel_id"] == str(channel.id)]
+
+
+def _ids(act: Act) -> set[Any]:
+    return {part.get("id") for _, part in walked(act.payload.get("components") or [])}
+
+
+@asynccontextmanager
+async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
+    async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        loopback = await stack.enter_async_context(loopback_discord(TOKEN))
+        sleepless = Sleepless(turn=loopback.clock.turn)
+        patch.setattr(discord.http, "asyncio", sleepless)
+        patch.setattr(discord.webhook.async_, "asyncio", sleepless)
+        point_discord_at(loopback.url, loopback.gateway.url)
+        stack.callback(point_discord_at, None, None)
+        opened = await stack.enter_async_context(ready_database(folder / "atelier.db"))
+        world = _built(loopback, TaskStore(opened), PictureStore.open(str(folder / "pictures")))
+        stack.push_async_callback(world.client.close)
+        await world.client.login(TOKEN)
+        await world.engine.start()
+        yield world
+
+
+def _built(loopback: LoopbackDiscord, tasks: TaskStore, copies: PictureStore) -> DiscordWorld:
+    """As the composition root builds it."""
+    client = Atelier(extensions=("cogs.generation",), shard_count=1)
+    operator = loopback.places.add_channel(name="operators")
+    clock = loopback.clock.now
+    delivery = DiscordDelivery(client, copies, tasks, operator_channel_id=operator.id, clock=clock)
+    api = StandInAPI(cast("Clock", clock), seconds=40.0)
+    engine = Engine(
+        tasks=tasks,
+        copies=copies,
+        api=api,
+        delivery=delivery,
+        fetch_reference=_no_reference,
+        policy=Policy(limits=NO_LIMITS),
+        clock=clock,
+    )
+    client.services = Services(engine=engine)
+    return DiscordWorld(
+        discord=loopback,
+        client=client,
+        engine=engine,
+        delivery=delivery,
+        tasks=tasks,
+        api=api,
+        operator=operator,
+    )
+
+
+async def _no_reference(reference: Reference) -> bytes:
+    raise AssertionError(f"nobody attached {reference.filename}")

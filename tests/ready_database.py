@@ -1,0 +1,80 @@
+"""
+A real SQLite file, ready at once, for tests of what works with it.
+
+They are about tasks, not about disks, so what only costs time is left out: the migrations run once and their file is
+copied, nothing waits for the disk, and statements run in the test's own thread. The tests of the database itself, and
+those in which processes are killed, leave nothing out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import aiosqlite
+import pytest
+
+from storage import database
+from storage.database import Database
+from storage.migrations import migrate
+
+_MIGRATED: Final[list[bytes]] = []
+"""The file as the migrations leave it, once they have run."""
+
+
+class _SameThread(aiosqlite.Connection):
+    """Others have their turn between two statements, as they would with a thread."""
+
+    def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
+        return self._connect().__await__()
+
+    async def _connect(self) -> aiosqlite.Connection:
+        self._connection = self._connector()
+        return self
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        if self._connection is None:
+            raise ValueError("Connection closed")
+        return fn(*args, **kwargs)
+
+    def stop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+def _connect(path: str, *, iter_chunk_size: int = 64, **options: Any) -> aiosqlite.Connection:
+    return _SameThread(lambda: sqlite3.connect(path, **options), iter_chunk_size)
+
+
+@asynccontextmanager
+async def ready_database(path: Path) -> AsyncIterator[Database]:
+    """A file that is there already is left as it is."""
+    await lay_migrated(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "PRAGMA synchronous=OFF"))
+        patch.setattr(aiosqlite, "connect", _connect)
+        async with Database.open(f"sqlite+aiosqlite:///{path}") as opened:
+            yield opened
+
+
+async def lay_migrated(path: Path) -> None:
+    """As `migrate` would leave it, unless there is a file."""
+    if not _MIGRATED:
+        _MIGRATED.append(await _migrated())
+    if not await asyncio.to_thread(path.exists):
+        await asyncio.to_thread(path.write_bytes, _MIGRATED[0])
+
+
+async def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "migrated.db"
+        async with Database.open(f"sqlite+aiosqlite:///{path}") as opened:
+            await migrate(opened)
+        return await asyncio.to_thread(path.read_bytes)

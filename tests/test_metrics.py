@@ -1,0 +1,339 @@
+"""`/metrics` over real HTTP: it agrees with the rows, counts what happens, waits for nobody, and gives nothing away."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import discord
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from bot import counters
+from bot.app import Running, image_api
+from bot.config import Settings
+from bot.delivery.refusals import translated
+from bot.errors import AccountRefused, Reason, Unavailable
+from bot.web.balance import Balance
+from sandbox.kie import Emulator
+from storage.figures import Fate, FigureStore
+from storage.models import TaskState, released
+from tests.engine_world import png
+from tests.storage_rows import NOW, begun, opened_store, prepared, stored
+from tests.visiting import Visitor, address_of, opened, visiting
+from tests.waiting import eventually
+from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, bot, called_back
+
+pytestmark = pytest.mark.usefixtures("discord_as_it_was")
+
+ROOT = Path(__file__).parent.parent
+Values = Mapping[tuple[str, str], float]
+
+
+def parsed(text: str) -> Values:
+    """Samples by name and the values of their labels."""
+    families = text_string_to_metric_families(text)
+    samples = [sample for family in families for sample in family.samples]
+    return {(sample.name, " ".join(sample.labels.values())): sample.value for sample in samples}
+
+
+async def scraped(visitor: Visitor) -> Values:
+    status, text = await visitor.get("/metrics")
+    assert status == 200
+    return parsed(text)
+
+
+def counted() -> Values:
+    samples = [sample for family in counters.REGISTRY.collect() for sample in family.samples]
+    return {(sample.name, " ".join(sample.labels.values())): sample.value for sample in samples}
+
+
+@dataclass
+class Balances:
+    """The image API, as far as the credits go."""
+
+    asked: int = 0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    address: str = ""
+
+    async def credits(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        await self.may_answer.wait()
+        return web.json_response({"code": 200, "msg": "success", "data": 4321.5})
+
+
+@pytest.fixture
+async def balances() -> AsyncIterator[Balances]:
+    it = Balances()
+    server = web.Application()
+    server.router.add_get("/api/v1/chat/credit", it.credits)
+    async with TestServer(server) as running:
+        it.address = str(running.make_url("")).rstrip("/")
+        yield it
+        it.may_answer.set()
+
+
+@asynccontextmanager
+async def scraping(folder: Path, balances: Balances) -> AsyncIterator[tuple[Running, Visitor]]:
+    async with opened(folder, kie_api_url=balances.address) as (atelier, _, visitor):
+        yield atelier, visitor
+
+
+# -- what the rows say ---------------------------------------------------------------------------------------------
+
+
+async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        tasks, hour_ago = atelier.tasks, int(time.time() * 1000) - 3_600_000
+        await stored(tasks, now=hour_ago)
+        await prepared(tasks, now=hour_ago)
+        overdue = await begun(tasks, now=hour_ago)
+        assert overdue is not None
+        generating = await tasks.move(overdue, TaskState.GENERATING, now=hour_ago, why="taken", kie_id="kie1")
+        await tasks.change(generating, overdue_told_at=hour_ago)
+        await prepared(tasks, now=hour_ago)
+        silent = await begun(tasks, now=hour_ago)
+        assert silent is not None
+        await tasks.change(silent, unconfirmed_at=hour_ago)
+        kept = await tasks.settle(await stored(tasks, now=1), now=hour_ago, why="x", reason="policy")
+        await tasks.change(kept, kept_at=hour_ago)
+        await prepared(tasks, now=hour_ago)
+        await tasks.move(await stored(tasks), TaskState.CANCELLED, now=hour_ago, why="x")
+        values = await scraped(visitor)
+        assert {state: values["atelier_tasks", state.value] for state in TaskState} == await tasks.count_by_state()
+    assert [values["atelier_tasks", state.value] for state in TaskState] == [2, 1, 1, 1, 0, 1]
+    for name in ("queue_length", "tasks_unconfirmed", "tasks_overdue", "tasks_kept", "database_readable"):
+        assert values[f"atelier_{name}", ""] == 1, name
+    for state in ("queued", "submitting", "generating"):
+        assert values["atelier_oldest_task_age_seconds", state] == pytest.approx(3600, abs=60)
+    assert values["atelier_oldest_task_age_seconds", "settled"] == 0
+    assert ("atelier_oldest_task_age_seconds", "closed") not in values
+
+
+async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(
+    tmp_path: Path, balances: Balances
+) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        before = await scraped(visitor)
+        reasons = {label for name, label in before if name == "atelier_outcomes_total"}
+        assert reasons == {"pictures", "other", *Reason}
+        for reason in ("policy", "policy", "of a later release", None):
+            urls = ["https://results.test/1.png"] if reason is None else []
+            await atelier.tasks.settle(await stored(atelier.tasks), now=NOW, why="x", reason=reason, urls=urls)
+        values = await scraped(visitor)
+    counted = {reason: values["atelier_outcomes_total", reason] for reason in reasons}
+    assert {reason: number for reason, number in counted.items() if number} == {"policy": 2, "other": 1, "pictures": 1}
+
+
+async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    async with opened_store("sqlite", tmp_path) as tasks:
+        figures = FigureStore(tasks._database)
+        for _ in range(4):
+            await prepared(tasks)
+        taken, refused, silent, waiting = [await begun(tasks) for _ in range(4)]
+        assert taken
+        assert refused
+        assert silent
+        assert waiting
+        assert (await figures.figures()).creates == {**dict.fromkeys(Fate, 0), Fate.UNDER_WAY: 4}
+        await tasks.move(taken, TaskState.GENERATING, now=NOW, why="taken", kie_id="kie1")
+        await tasks.move(refused, TaskState.QUEUED, now=NOW, why="not taken", **released(NOW))
+        await tasks.settle(silent, now=NOW, why="no answer", reason="unconfirmed")
+        await tasks.change(waiting, unconfirmed_at=NOW)
+        told = {Fate.TAKEN: 1, Fate.REFUSED: 1, Fate.UNCONFIRMED: 2, Fate.UNDER_WAY: 0}
+        assert (await figures.figures()).creates == told
+        await begun(tasks)
+        assert (await figures.figures()).creates == told | {Fate.UNDER_WAY: 1}
+
+
+async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        await prepared(atelier.tasks)
+        task = await begun(atelier.tasks)
+        assert task is not None
+        settled = await atelier.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed")
+        before = await scraped(visitor)
+        await atelier.tasks.move(settled, TaskState.GENERATING, now=NOW, why="called back", kie_id="kie1")
+        after = await scraped(visitor)
+    for values in (before, after):
+        assert values["atelier_outcomes_total", "unconfirmed"] == 1
+        assert values["atelier_creates_total", "unconfirmed"] == 1
+    assert (before["atelier_creates_total", "taken"], after["atelier_creates_total", "taken"]) == (0, 1)
+
+
+async def test_rows_that_cannot_be_counted_leave_the_rest(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (_, visitor):
+        with closing(sqlite3.connect(tmp_path / "atelier.db")) as connection:
+            connection.execute("ALTER TABLE creates RENAME TO elsewhere")
+        values = await scraped(visitor)
+    assert values["atelier_database_readable", ""] == 0
+    assert ("atelier_tasks", "queued") not in values
+    assert ("atelier_polls_total", "") in values
+
+
+# -- what only the process knows -----------------------------------------------------------------------------------
+
+
+async def test_the_credits_are_never_waited_for_and_asked_for_once_a_minute(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (_, visitor):
+        for _ in range(5):
+            assert ("atelier_credits", "") not in await scraped(visitor)
+        balances.may_answer.set()
+
+        async def known() -> bool:
+            return (await scraped(visitor)).get(("atelier_credits", "")) == 4321.5
+
+        await eventually(known)
+        assert balances.asked == 1
+
+
+async def test_credits_that_cannot_be_had_again_stay_as_last_known() -> None:
+    answers: list[float | Exception] = [7.0, Unavailable("no answer"), 5.0]
+    now = 1_000_000
+
+    async def ask() -> float:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    balance = Balance(ask, clock=lambda: now)
+    seen = []
+    for _ in range(4):
+        balance.last_known()
+        assert balance._asking
+        await balance._asking
+        seen.append(balance.last_known())
+        now += 60_000 if answers else 0
+    assert seen == [7.0, 7.0, 5.0, 5.0]
+    await balance.close()
+
+
+async def test_calls_to_the_image_api_are_counted_with_what_went_wrong() -> None:
+    before = counted()
+    async with Emulator(key=KEY) as emulator, aiohttp.ClientSession() as session:
+        for key in (KEY, "another"):
+            settings = Settings(kie_api_key=SecretStr(key), kie_api_url=emulator.url)
+            try:
+                await image_api(session, settings).credits()
+            except AccountRefused:
+                await image_api(session, settings.model_copy(update={"kie_api_key": SecretStr(KEY)})).record("unknown")
+        with pytest.raises(Exception, match="no connection"):
+            await image_api(session, Settings(kie_api_url="http://127.0.0.1:1")).credits()
+    after = {name: number - before.get(name, 0) for name, number in counted().items()}
+    assert after["atelier_api_call_seconds_count", "question"] == 4
+    assert after["atelier_polls_total", ""] == 1
+    errors = {label: number for (name, label), number in after.items() if name == "atelier_api_errors_total" and number}
+    assert errors == {"question account_refused": 1, "question unknown_record": 1, "question unreachable": 1}
+
+
+def test_refusals_and_failures_of_discord_are_counted_by_status() -> None:
+    before = counted()
+
+    def meets(error: Exception) -> None:
+        with pytest.raises(Exception, match="Discord"), translated():
+            raise error
+
+    for status in (403, 404, 429, 500, 503):
+        meets(discord.HTTPException(_Answer(status), {"code": 0, "message": "no"}))  # type: ignore[arg-type]  # as read
+    meets(aiohttp.ClientConnectionError())
+    after = {
+        label: value - before.get((name, label), 0)
+        for (name, label), value in counted().items()
+        if "_discord_e" in name
+    }
+    assert after == {"4xx": 2, "429": 1, "5xx": 2, "none": 1}
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    reason: str = "no"
+
+
+# -- a whole life --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def loopback() -> AsyncIterator[LoopbackDiscord]:
+    async with loopback_discord(TOKEN) as running:
+        running.files["cat.png"] = png("orange", (64, 48))
+        yield running
+
+
+async def test_a_request_shows_all_the_way_and_nothing_of_it_is_given_away(
+    tmp_path: Path, loopback: LoopbackDiscord
+) -> None:
+    async with AsyncExitStack() as stack:
+        emulator = await stack.enter_async_context(Emulator(key=KEY, seconds=1, shrink=8, webhook_key=WEBHOOK_KEY))
+        running = await stack.enter_async_context(bot(tmp_path, loopback, emulator, **called_back()))
+        visitor = await stack.enter_async_context(visiting(await address_of(running)))
+        await running.connected()
+        await loopback.imagine("a red door on a hill", image="cat.png")
+        await loopback.until(lambda: loopback.deleted)
+
+        async def told() -> bool:
+            return (await scraped(visitor))["atelier_told_seconds_count", ""] == 1
+
+        await eventually(told)
+        values = await scraped(visitor)
+        text = (await visitor.get("/metrics"))[1]
+        assert await running.stopped() == 0
+    assert values["atelier_outcomes_total", "pictures"] == 1
+    assert values["atelier_creates_total", "taken"] == 1
+    assert values["atelier_tasks", "closed"] == 1
+    assert values["atelier_polls_total", ""] >= 1
+    assert values["atelier_api_call_seconds_count", "create"] == 1
+    assert values["atelier_api_call_seconds_count", "fetch"] == 1
+    assert (values["atelier_shards", ""], values["atelier_shards_connected", ""]) == (1, 1)
+    with closing(sqlite3.connect(tmp_path / "data" / "atelier.db")) as connection:
+        (row,) = connection.execute("SELECT id, kie_id, interaction_token, prompt, asker_id FROM tasks")
+    assert not [secret for secret in (*map(str, row), TOKEN, KEY, "red door") if secret in text]
+
+
+async def test_a_scrape_waits_for_no_writer_and_keeps_none_waiting(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        with closing(sqlite3.connect(tmp_path / "atelier.db", isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            async with asyncio.timeout(10):
+                assert (await scraped(visitor))["atelier_tasks", "queued"] == 0
+        scrapes = [asyncio.create_task(scraped(visitor)) for _ in range(20)]
+        for _ in range(20):
+            await prepared(atelier.tasks)
+        seen = [values["atelier_queue_length", ""] for values in await asyncio.gather(*scrapes)]
+        assert all(0 <= number <= 20 for number in seen)
+        assert (await scraped(visitor))["atelier_queue_length", ""] == 20
+
+
+# -- the page ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_page_explains_every_metric_and_no_other(tmp_path: Path, balances: Balances) -> None:
+    balances.may_answer.set()
+    async with scraping(tmp_path, balances) as (_, visitor):
+
+        async def known() -> bool:
+            return ("atelier_credits", "") in await scraped(visitor)
+
+        await eventually(known)
+        text = (await visitor.get("/metrics"))[1]
+    shown = set(re.findall(r"^# TYPE (atelier_\S+)", text, re.MULTILINE))
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(atelier_\w+)` \|", page, re.MULTILINE)) == shown
+    alerts = page.partition("```promql")[2]
+    named = {re.sub(r"_(count|sum|bucket)$", "", name) for name in re.findall(r"atelier_\w+", alerts)}
+    assert named
+    assert named <= shown
+    without_help = [name for name in shown if not re.search(rf"^# HELP {name} \w.*\.$", text, re.MULTILINE)]
+    assert not without_help

@@ -1,0 +1,36 @@
+"""A loopback Discord, somebody who calls it, and the image API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from sandbox.kie import Emulator
+from tests.engine_world import png
+from tests.wire.caller import Caller
+from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[LoopbackDiscord]:
+    """With a picture of a cat, for people to attach. At the end nothing was done against Discord's rules."""
+    async with loopback_discord(TOKEN) as running:
+        running.files["cat.png"] = png("orange", (64, 48))
+        yield running
+
+
+@pytest.fixture
+async def caller(discord: LoopbackDiscord) -> AsyncIterator[Caller]:
+    """What it sends against the rules it sends on purpose."""
+    async with aiohttp.ClientSession() as session:
+        yield Caller(discord, session)
+    discord.violations[:] = [fault for fault in discord.violations if " was sent: " not in fault]
+
+
+@pytest.fixture
+async def image_api() -> AsyncIterator[Emulator]:
+    async with Emulator(key=KEY, seconds=1, shrink=8, webhook_key=WEBHOOK_KEY) as running:
+        yield running

@@ -1,0 +1,115 @@
+"""How often Discord may be asked: buckets, their headers, and 429. Generous unless a test says otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from tests.wire.clock import Clock
+from tests.wire.refusals import answer
+
+ROUTE = web.RequestKey("ROUTE", str)
+"""Which of the API's routes a request is for, as Discord's description names it."""
+GENEROUS = (1000, 1.0)
+BY_TOKEN = ("/interactions/", "/webhooks/")
+"""Not of the bot, but of whoever has the token: the limit over all routes does not count these."""
+MAJOR = ("channel_id", "guild_id", "webhook_id", "webhook_token")
+
+
+@dataclass(kw_only=True)
+class Bucket:
+    id: str
+    limit: int
+    seconds: float
+    begun_ms: int
+    used: int = 0
+
+    def spend(self, now: int) -> bool:
+        """Whether there was something left."""
+        if now - self.begun_ms >= self.seconds * 1000:
+            self.begun_ms, self.used = now, 0
+        self.used += 1
+        return self.used <= self.limit
+
+    def left(self, now: int) -> float:
+        """Seconds until it is full again."""
+        return max(0.0, self.begun_ms / 1000 + self.seconds - now / 1000)
+
+    def headers(self, now: int) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "X-RateLimit-Reset": f"{now / 1000 + self.left(now):.3f}",
+            "X-RateLimit-Reset-After": f"{self.left(now):.3f}",
+            "X-RateLimit-Bucket": self.id,
+        }
+
+
+@dataclass
+class RateLimits:
+    clock: Clock
+    everywhere: tuple[int, float] | None = None
+    """Requests per seconds over all routes; Discord has (50, 1.0)."""
+    refused: int = 0
+    """Answers of 401, 403 and 429; Discord bans an address for a while after 10,000 in 10 minutes."""
+    _rules: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
+
+    def set(self, route: str, limit: int, seconds: float) -> None:
+        """For each channel (server, webhook): `POST /channels/{channel_id}/messages`."""
+        self._rules[route] = (limit, seconds)
+        self._buckets.clear()
+
+    @property
+    def middleware(self) -> Middleware:
+        """Around everything that has a place in the API."""
+
+        @web.middleware
+        async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+            route = request.get(ROUTE)
+            if route is None:
+                return await handler(request)
+            now = self.clock.now()
+            bucket = self._bucket(f"{request.method} {route}", request, now)
+            everywhere = self._everywhere(route, now)
+            if not bucket.spend(now):
+                response: web.StreamResponse = _throttled(bucket, now)
+            elif everywhere is not None and not everywhere.spend(now):
+                response = _throttled(everywhere, now, everywhere=True)
+            else:
+                response = await handler(request)
+            self.refused += response.status in (401, 403, 429)
+            response.headers.update(bucket.headers(now))
+            return response
+
+        return limited
+
+    def _bucket(self, route: str, request: web.Request, now: int) -> Bucket:
+        key = (route, *(request.match_info.get(name, "") for name in MAJOR))
+        if key not in self._buckets:
+            limit, seconds = self._rules.get(route, GENEROUS)
+            name = hashlib.sha256(route.encode()).hexdigest()[:20]
+            self._buckets[key] = Bucket(id=name, limit=limit, seconds=seconds, begun_ms=now)
+        return self._buckets[key]
+
+    def _everywhere(self, route: str, now: int) -> Bucket | None:
+        if self.everywhere is None or route.startswith(BY_TOKEN):
+            return None
+        limit, seconds = self.everywhere
+        return self._buckets.setdefault(
+            ("everywhere",), Bucket(id="everywhere", limit=limit, seconds=seconds, begun_ms=now)
+        )
+
+
+def _throttled(bucket: Bucket, now: int, *, everywhere: bool = False) -> web.Response:
+    left = round(bucket.left(now), 3)
+    body = {"message": "You are being rate limited.", "retry_after": left, "global": everywhere, "code": 0}
+    response = answer(body, status=429)
+    response.headers.update({"Via": "1.1 google", "Retry-After": str(int(left) + 1)})
+    response.headers["X-RateLimit-Scope"] = "global" if everywhere else "user"
+    if everywhere:
+        response.headers["X-RateLimit-Global"] = "true"
+    return response

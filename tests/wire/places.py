@@ -1,0 +1,145 @@
+"""Who and what there is on the loopback Discord: people, servers, channels, threads, direct messages; and what the bot
+may do where."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from typing import Any
+
+BOT_ID, APPLICATION_ID, OWNER_ID, GUILD_ID, CHANNEL_ID, ALICE_ID = 7001, 7002, 7003, 7010, 7011, 7021
+FILE_BYTES = 10 * 1024 * 1024
+"""Per file, where no server is boosted."""
+
+
+class May(IntFlag):
+    """Of Discord's permissions those that are looked at here."""
+
+    VIEW = 1 << 10
+    SEND = 1 << 11
+    MANAGE_MESSAGES = 1 << 13
+    EMBED = 1 << 14
+    ATTACH = 1 << 15
+    HISTORY = 1 << 16
+    MANAGE_THREADS = 1 << 34
+    SEND_IN_THREADS = 1 << 38
+    USUAL = VIEW | SEND | EMBED | ATTACH | HISTORY | SEND_IN_THREADS
+
+
+class Kind(IntEnum):
+    TEXT = 0
+    DIRECT = 1
+    THREAD = 11
+
+
+@dataclass(eq=False, kw_only=True)
+class Person:
+    id: int
+    name: str
+    locale: str = "en-US"
+    direct: bool = True
+    """Takes direct messages of the bot."""
+    is_bot: bool = False
+
+    def payload(self) -> dict[str, Any]:
+        about = {"avatar": None, "global_name": self.name, "public_flags": 0, "flags": 0, "primary_guild": None}
+        bot = {"bot": True} if self.is_bot else {}
+        return {"id": str(self.id), "username": self.name, "discriminator": "0", **about, **bot}
+
+
+@dataclass(eq=False, kw_only=True)
+class Guild:
+    id: int
+    name: str
+    locale: str = "en-US"
+    upload_limit: int = FILE_BYTES
+
+    def shard(self, shards: int) -> int:
+        return (self.id >> 22) % shards
+
+
+@dataclass(eq=False, kw_only=True)
+class Channel:
+    id: int
+    name: str = ""
+    kind: Kind = Kind.TEXT
+    guild: Guild | None = None
+    may: May = May.USUAL
+    """What the bot may do here."""
+    parent: Channel | None = None
+    archived: bool = False
+    locked: bool = False
+    recipient: Person | None = None
+    gone: bool = False
+
+    @property
+    def file_bytes(self) -> int:
+        return self.guild.upload_limit if self.guild else FILE_BYTES
+
+    def payload(self) -> dict[str, Any]:
+        about: dict[str, Any] = {"id": str(self.id), "type": int(self.kind), "flags": 0, "last_message_id": None}
+        if self.recipient is not None:
+            return about | {"recipients": [self.recipient.payload()]}
+        assert self.guild is not None
+        about |= {"guild_id": str(self.guild.id), "name": self.name}
+        if self.parent is None:
+            return about | {"position": 0, "permission_overwrites": [], "nsfw": False, "topic": None}
+        return about | self._as_thread(self.parent)
+
+    def _as_thread(self, parent: Channel) -> dict[str, Any]:
+        times = {"archive_timestamp": "2026-01-01T00:00:00+00:00", "auto_archive_duration": 1440}
+        counts = {"message_count": 0, "member_count": 1, "total_message_sent": 0}
+        state = {"archived": self.archived, "locked": self.locked, **times}
+        return {"parent_id": str(parent.id), "owner_id": str(ALICE_ID), "thread_metadata": state, **counts}
+
+
+@dataclass
+class Places:
+    """To begin with: Alice in one channel of one server, the bot, and whoever runs it."""
+
+    people: dict[int, Person] = field(default_factory=dict)
+    guilds: dict[int, Guild] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(8000))
+
+    def __post_init__(self) -> None:
+        self.bot = self._enter(Person(id=BOT_ID, name="Atelier", is_bot=True))
+        self.owner = self._enter(Person(id=OWNER_ID, name="owner"))
+        self.alice = self._enter(Person(id=ALICE_ID, name="alice"))
+        self.guild = Guild(id=GUILD_ID, name="Studio")
+        self.channel = Channel(id=CHANNEL_ID, name="pictures", guild=self.guild)
+        self.guilds[GUILD_ID] = self.guild
+        self.channels[CHANNEL_ID] = self.channel
+
+    def add_person(self, name: str) -> Person:
+        return self._enter(Person(id=next(self._ids), name=name))
+
+    def add_guild(self, name: str, *, lane: int = 0) -> Guild:
+        """One whose events go to shard `lane` modulo the number of shards."""
+        guild = Guild(id=(lane << 22) + next(self._ids), name=name)
+        self.guilds[guild.id] = guild
+        return guild
+
+    def add_channel(self, guild: Guild | None = None, name: str = "more-pictures") -> Channel:
+        return self._open(Channel(id=next(self._ids), name=name, guild=guild or self.guild))
+
+    def add_thread(self, channel: Channel | None = None, name: str = "a thread") -> Channel:
+        parent = channel or self.channel
+        return self._open(Channel(id=next(self._ids), name=name, kind=Kind.THREAD, guild=parent.guild, parent=parent))
+
+    def direct(self, person: Person) -> Channel:
+        """The same one every time."""
+        known = [channel for channel in self.channels.values() if channel.recipient is person]
+        return known[0] if known else self._open(Channel(id=next(self._ids), kind=Kind.DIRECT, recipient=person))
+
+    def channels_of(self, guild: Guild) -> list[Channel]:
+        return [channel for channel in self.channels.values() if channel.guild is guild and not channel.gone]
+
+    def _enter(self, person: Person) -> Person:
+        self.people[person.id] = person
+        return person
+
+    def _open(self, channel: Channel) -> Channel:
+        self.channels[channel.id] = channel
+        return channel
