@@ -96,7 +96,7 @@ TO_A_CREATE: Mapping[int, Comes] = {
     408: UNCONFIRMED,  # no result for 10 minutes: the task was taken
     422: INVALID,  # validation
     429: SECOND,  # too fast
-    433: QUOTA,  # the key's own quota
+    433: replace(QUOTA, operator=Reason.ACCOUNT_QUOTA),  # the key's own quota
     451: UNCONFIRMED,
     455: SECOND,  # maintenance
     500: SECOND,  # server error

@@ -91,6 +91,10 @@ class Account:
         await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
         await self._operator.tell(reason)
 
+    async def tell(self, reason: Reason) -> None:
+        """Something the operator should know, for which creates need not stop."""
+        await self._operator.tell(reason)
+
     async def check(self) -> None:
         """Go on if the account was put right, or, after a while, to see whether it was."""
         pause, now = self._pause, self._clock()

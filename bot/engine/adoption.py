@@ -25,6 +25,9 @@ from storage.tasks import TaskStore
 ADOPTED_WITHIN: Final = timedelta(hours=24)
 """Of the create."""
 
+REPEATED_WITHIN_MS: Final = 1000
+"""A callback repeated so soon says nothing new; the image API may be asked three times a second about a task."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,6 +37,8 @@ class Adoption:
         self._api = api
         self._watching = watching
         self._clock = clock
+        self._heard: dict[str, int] = {}
+        """Of which tasks there was news in the last moment."""
 
     async def called_back(self, token: str, kie_id: str) -> bool:
         """Write down what a callback says, for whoever works on the task. False for a token that no create has."""
@@ -88,7 +93,10 @@ class Adoption:
         create = await self._tasks.create_of(token)
         if create is None or create.kie_id != kie_id:
             return False
-        await self._tasks.news(kie_id, now=self._clock())
+        now = self._clock()
+        if now - self._heard.get(kie_id, 0) >= REPEATED_WITHIN_MS:
+            await self._tasks.news(kie_id, now=now)
+            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {kie_id: now}
         return True
 
     async def _record(self, kie_id: str) -> Record | None:

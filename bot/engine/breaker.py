@@ -38,8 +38,8 @@ class Breaker:
         self._clock = clock
         self._recovered = recovered
         self._failures = 0
+        self._failing_since = 0
         self._unanswered_creates = 0
-        self._answered_at = clock()
         self._opened_at: int | None = None
         self._checks = 0
         self._check_at = 0
@@ -69,8 +69,13 @@ class Breaker:
     async def record(self, kie_id: str) -> Record:
         if self.open:
             raise Unreachable("not asked: the image API is not there")
-        with self._watched():
-            return await self._api.record(kie_id)
+        try:
+            with self._watched(trips=False):
+                return await self._api.record(kie_id)
+        except (Unreachable, Unavailable):
+            if self._is_silent() and not await self._answers_something():
+                self._trip()
+            raise
 
     async def credits(self) -> float:
         """Of little weight: that the balance cannot be read keeps nobody from making pictures."""
@@ -89,16 +94,18 @@ class Breaker:
         if self._opened_at is None or self._clock() < self._check_at:
             return
         self._check_later()
-        if await _answers(self._api.credits()) or await _answers(self._api.record(NOBODYS)):
+        if await self._answers_something():
             await self._close(self._opened_at)
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watched(self, *, trips: bool = True) -> Iterator[None]:
         try:
             yield
         except (Unreachable, Unavailable, Unconfirmed):
+            if not self._failures:
+                self._failing_since = self._clock()
             self._failures += 1
-            if self._failures >= FAILURES and self._clock() - self._answered_at >= SILENCE_MS:
+            if trips and self._is_silent():
                 self._trip()
             raise
         except ServiceError:
@@ -106,9 +113,18 @@ class Breaker:
             raise
         self._answered()
 
+    def _is_silent(self) -> bool:
+        return self._failures >= FAILURES and self._clock() - self._failing_since >= SILENCE_MS
+
+    async def _answers_something(self) -> bool:
+        """One record that cannot be read says nothing about the API."""
+        answers = await _answers(self._api.credits()) or await _answers(self._api.record(NOBODYS))
+        if answers:
+            self._answered()
+        return answers
+
     def _answered(self) -> None:
         self._failures = 0
-        self._answered_at = self._clock()
 
     def _create_answered(self) -> None:
         self._unanswered_creates = self._checks = 0

@@ -8,7 +8,7 @@ explicit refusal may lead to another try; whatever else happens, the create may 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final, TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
@@ -46,15 +46,25 @@ class Counted(TypedDict, total=False):
 
 class Creation:
     def __init__(
-        self, *, tasks: TaskStore, api: ImageAPI, account: Account, callbacks: bool, clock: Callable[[], int]
+        self,
+        *,
+        tasks: TaskStore,
+        api: ImageAPI,
+        account: Account,
+        callbacks: bool,
+        hold: Callable[[Task], Awaitable[None]],
+        clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._api = api
         self._account = account
         self._callbacks = callbacks
         self._clock = clock
+        self._hold = hold
         self._unsent: dict[str, str | None] = {}
         """Where each is to be called back."""
+        self._taken_as: dict[str, str] = {}
+        """Paid, and not written down yet."""
 
     def begun(self, task: Task, callback_url: str | None) -> None:
         """It has just become `submitting`, and nothing was sent yet."""
@@ -67,18 +77,21 @@ class Creation:
         A task found in the table instead waits for its callback, or may have been sent by a process that is no more:
         it is unconfirmed.
         """
+        if task.id in self._taken_as:
+            return await self._taken(task, self._taken_as[task.id])
         if task.id not in self._unsent:
             ended = "the process ended while the create was under way"
             return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
         references = await self._tasks.references(task.id)
         request = request_of(task, references, callback_url=self._unsent[task.id])
         fetchable = self._can_be_fetched(task, references)
-        del self._unsent[task.id]
         accepted = False
         try:
+            await self._hold(task)
             answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
             accepted = answered.state is TaskState.GENERATING
         finally:
+            self._unsent.pop(task.id, None)
             self._account.ended(accepted=accepted)
         return answered
 
@@ -138,7 +151,13 @@ class Creation:
         )
 
     async def _taken(self, task: Task, kie_id: str) -> Task:
-        """Paid: this must be written down, so a database that is busy is tried again."""
+        """Paid: this must be written down, so a database that is busy is tried again, at the next claim too."""
+        self._taken_as[task.id] = kie_id
+        written = await self._written(task, kie_id)
+        del self._taken_as[task.id]
+        return written
+
+    async def _written(self, task: Task, kie_id: str) -> Task:
         now = self._clock()
         later = now + int(schedule.next_poll(0, ()) * 1000)
         for attempt in range(1, WRITE_TRIES + 1):
@@ -156,6 +175,7 @@ class Creation:
             except StaleTask:
                 log.exception("a paid task was moved by somebody else meanwhile", task=task.id, kie_id=kie_id)
                 await self._put_in_question(task, kie_id)
+                del self._taken_as[task.id]
                 raise
             except Exception:
                 log.exception("a paid task could not be written down", task=task.id, kie_id=kie_id, attempt=attempt)
@@ -198,6 +218,8 @@ class Creation:
         ended = await self._end(task, refused.reason, str(refused))
         if isinstance(refused, AccountRefused):
             await self._account.refused(refused.reason)
+        elif refused.reason is Reason.ACCOUNT_QUOTA:
+            await self._account.tell(refused.reason)
         return ended
 
     async def _end(self, task: Task, reason: Reason, why: str) -> Task:

@@ -108,7 +108,9 @@ class Engine(People):
             clock=clock,
         )
         callbacks = policy.callbacks is not None
-        self._creation = Creation(tasks=tasks, api=api, account=self._account, callbacks=callbacks, clock=clock)
+        self._creation = Creation(
+            tasks=tasks, api=api, account=self._account, callbacks=callbacks, hold=self._hold, clock=clock
+        )
         reliance = Reliance(tasks=tasks, expected=callbacks, clock=clock)
         self._watching = Watching(tasks=tasks, api=api, board=self._board, reliance=reliance, clock=clock)
         self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)

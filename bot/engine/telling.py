@@ -138,7 +138,11 @@ class Telling:
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(picture.url)
         look = await pictures.aside(pictures.look_at_result, data)
-        await self._copies.put(key, data)
+        try:
+            await self._copies.put(key, data)
+        except Exception as error:  # whatever a bucket or a full disk may raise; people are told all the same
+            log.exception("a copy could not be kept", task=picture.task_id)
+            raise Unavailable("the copy could not be kept") from error
         return replace(
             picture,
             key=key,
@@ -177,9 +181,9 @@ class Telling:
     async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
         """What has not arrived elsewhere, in answer to the asker who came for it; False if that is not possible."""
         rest = [part for part in missing if not await self._arrived(outcome, part)]
-        await self._hold(outcome.task)
         try:
             async with self._posts:
+                await self._hold(outcome.task)
                 posted = await self._delivery.hand_over(outcome, rest)
         except RouteClosed as closed:
             log.info("an outcome could not be handed over", task=outcome.task.id, error=str(closed))
@@ -197,11 +201,11 @@ class Telling:
     async def _post(self, outcome: Outcome, part: OutcomePart) -> None:
         here = self._channels.setdefault(outcome.task.channel_id, asyncio.Semaphore(POSTS_PER_CHANNEL))
         while True:
-            await self._hold(outcome.task)
             uncertain = part.attempted_at is not None
-            part = await self._tasks.attempt_part(part, now=self._clock())
             try:
                 async with here, self._posts:
+                    await self._hold(outcome.task)
+                    part = await self._tasks.attempt_part(part, now=self._clock())
                     posted = await self._delivery.post(outcome, part, uncertain=uncertain)
             except RouteClosed as closed:
                 part = await self._by_another_route(outcome, part, closed)
@@ -229,9 +233,18 @@ class Telling:
         now = self._clock()
         closed = await self._tasks.move(task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now))
         counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
+        if closed.card_message_id is not None:
+            await self._remove_late_card(closed)
         if closed.collect_token not in {None, task.collect_token}:
             await self._answer(replace(outcome, task=closed))
         return closed
+
+    async def _remove_late_card(self, closed: Task) -> None:
+        """The first answer arrived while the card was being looked for."""
+        try:
+            await self._delivery.remove_card(closed)
+        except ServiceError as error:
+            log.warning("a card stays", task=closed.id, error=str(error))
 
     async def _answer(self, outcome: Outcome) -> None:
         """They came for it while it was told by another way; they have it, so this need not get through."""

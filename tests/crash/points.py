@@ -52,7 +52,7 @@ Request: TypeAlias = dict[str, object]
 POLLED_BEFORE = 25.0
 """Seconds; a bot that knows nothing yet asks for the first time after about 18."""
 CALLED_BACK_AFTER = 8.0
-"""Seconds; whoever was killed is there again by then."""
+"""Seconds; whoever was killed is there again by then. A create that is in doubt would else be so for ten minutes."""
 
 ASKED: Request = {"server": Server.DISCORD, "route": "POST */interactions/*/callback"}
 ATTACHED: Request = {"server": Server.DISCORD, "route": "GET /ephemeral-attachments/*"}
@@ -116,6 +116,11 @@ class Case:
     def again(self) -> bool:
         """Every other seed is struck once more while it recovers; but somebody has to be there for the callback."""
         return self.blow is Blow.KILL and self.seed % 2 == 1 and not self.point.called_back
+
+    @property
+    def seconds(self) -> float:
+        """How long the image API takes."""
+        return max(self.point.seconds, CALLED_BACK_AFTER) if self.callbacks else self.point.seconds
 
     @property
     def discord_is_down(self) -> bool:

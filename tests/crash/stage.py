@@ -237,9 +237,7 @@ async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(loopback_discord(TOKEN))
         discord.files["cat.png"] = png("orange", (64, 48))
-        image_api = Emulator(
-            key=KEY, seconds=case.point.seconds, shrink=8, middlewares=middlewares, webhook_key=WEBHOOK_KEY
-        )
+        image_api = Emulator(key=KEY, seconds=case.seconds, shrink=8, middlewares=middlewares, webhook_key=WEBHOOK_KEY)
         witness.image_api = await stack.enter_async_context(image_api)
         dice = random.Random(f"{case.point.name} {case.blow} {case.tasks} {case.seed}")
         yield Stage(

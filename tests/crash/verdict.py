@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 ANSWER_READ_SECONDS = 0.5
 """So long after a create's answer has left it may still be unread by whoever is killed."""
 
+ON_THE_WAY_SECONDS = 1.0
+"""What the dead had sent may come so long after; the next process needs longer to begin anything."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -121,4 +124,4 @@ def _repeated(posts: list[Post], creates: int) -> Iterator[str]:
 
 def _in_doubt(create: tuple[float, float | None], struck: float) -> bool:
     came, answered = create
-    return came <= struck and (answered is None or answered >= struck - ANSWER_READ_SECONDS)
+    return came <= struck + ON_THE_WAY_SECONDS and (answered is None or answered >= struck - ANSWER_READ_SECONDS)
