@@ -154,6 +154,34 @@ async def test_uploads_that_fail_say_nothing_about_the_api(world: World) -> None
     assert not [entry for entry in logs if entry["event"].startswith("image API")]
 
 
+async def test_an_instants_trouble_after_a_quiet_hour_stops_nothing(world: World) -> None:
+    await world.work(3600, every=600)
+    for number in range(3):
+        await world.ask(asker_id=number + 1)
+    world.api.next_create = [Unreachable("refused")] * 3
+    with capture_logs() as logs:
+        await world.work(60)
+    assert len(world.api.taken) == 3
+    assert not [entry for entry in logs if entry["event"].startswith("image API")]
+
+
+async def test_one_record_that_cannot_be_read_says_nothing_about_the_api(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = world.api.record
+
+    async def poisoned(kie_id: str) -> Record:
+        if kie_id == "kie1":
+            raise Unavailable("200 without a readable recordinfo")
+        return await record(kie_id)
+
+    monkeypatch.setattr(world.api, "record", poisoned)
+    await world.ask()
+    with capture_logs() as logs:
+        await world.work(1800, every=5)
+    assert not [entry for entry in logs if entry["event"].startswith("image API")]
+
+
 def test_an_unconfirmed_create_is_no_service_error() -> None:
     """The breaker tells them apart by type."""
     assert not isinstance(Unconfirmed("lost"), Unreachable | Unavailable | Refused)

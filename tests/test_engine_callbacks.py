@@ -467,3 +467,16 @@ async def test_polls_are_further_apart_while_callbacks_are_relied_on(
     usual = await wait()
     monkeypatch.setattr(Reliance, "poll_cost", relied)
     assert await wait() >= 1.5 * usual
+
+
+async def test_callbacks_repeated_in_a_moment_ask_no_more_often_than_the_api_allows(world: World) -> None:
+    """It allows three questions a second about a task."""
+    world.api.seconds = 300
+    await world.ask()
+    await world.work(5)
+    before = len(world.api.asked)
+    for _ in range(100):
+        await world.engine.called_back(token(world), "kie1")
+        await world.engine.step()
+        world.clock.turn(0.02)
+    assert len(world.api.asked) - before <= 3

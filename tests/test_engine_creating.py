@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.engine import creation
 from bot.errors import (
     AccountRefused,
     Reason,
@@ -18,7 +20,7 @@ from bot.errors import (
     Unconfirmed,
     Unreachable,
 )
-from storage.models import Task, TaskState
+from storage.models import Reference, Task, TaskState
 from tests.engine_world import World, open_world
 from tests.waiting import eventually
 
@@ -161,3 +163,60 @@ async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(t
 
 async def _is_prepared(world: World, task: Task) -> bool:
     return (await world.now(task)).prepared_at is not None
+
+
+async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id is known: it is not told as one of which nobody knows."""
+    busy = True
+    move = world.tasks.move
+
+    async def moved(task: Task, to: TaskState, **changes: Any) -> Task:
+        if busy and to is TaskState.GENERATING:
+            raise OSError("database is locked")
+        return await move(task, to, **changes)
+
+    monkeypatch.setattr(world.tasks, "move", moved)
+    monkeypatch.setattr(creation, "WRITE_TRIES", 1)
+    task = await world.ask()
+    await world.work(10)
+    assert len(world.api.taken) == 1
+    busy = False
+    await world.work(300)
+    assert (await world.now(task)).reason is None
+    assert [message.reason for message in world.discord.messages] == [None]
+    assert len(world.api.taken) == 1
+
+
+async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may have told the asker by then."""
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+    references = world.tasks.references
+    await world.ask()
+    await world.engine.step()
+
+    async def slowly(task_id: str) -> tuple[Reference, ...]:
+        if asyncio.current_task() in stalled:
+            reached.set()
+            await goes_on.wait()
+        return await references(task_id)
+
+    stalled: set[asyncio.Task[Any] | None] = set()
+    monkeypatch.setattr(world.tasks, "references", slowly)
+    create = world.engine._creation.create
+
+    async def stalling(task: Task) -> Task:
+        stalled.add(asyncio.current_task())
+        return await create(task)
+
+    monkeypatch.setattr(world.engine._creation, "create", stalling)
+    pushing = asyncio.create_task(world.engine.step())
+    await reached.wait()
+    world.clock.turn(31)
+    await world.restart()
+    await world.work(30)
+    goes_on.set()
+    await pushing
+    assert world.api.taken == []
+    assert [message.reason for message in world.discord.messages] == [Reason.UNCONFIRMED]

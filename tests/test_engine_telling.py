@@ -158,3 +158,36 @@ async def test_discord_down_delays_and_loses_nothing(world: World) -> None:
     await world.work(400)
     assert (await world.now(task)).state is TaskState.CLOSED
     assert len(world.discord.messages) == 1
+
+
+async def test_a_picture_store_that_takes_nothing_leads_to_a_link(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put(key: str, data: bytes) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(world.copies, "put", put)
+    task = await world.ask()
+    await world.work(600)
+    assert (await world.tasks.pictures(task.id))[0].unfetchable
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert len(world.discord.messages) == 1
+
+
+async def test_a_card_that_arrives_while_it_is_looked_for_goes_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = await world.ask()
+    removed: list[int | None] = []
+    remove = world.discord.remove_card
+
+    async def removing(row: Task) -> None:
+        removed.append(row.card_message_id)
+        await remove(row)
+        if len(removed) == 1:
+            await world.engine.card_posted(task.id, 4711)
+
+    monkeypatch.setattr(world.discord, "remove_card", removing)
+    await world.work(120)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert removed[-1] == 4711
