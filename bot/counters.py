@@ -27,7 +27,7 @@ POLLS: Final = Counter(
 )
 API_SECONDS: Final = Histogram(
     "atelier_api_call_seconds",
-    "How long calls to the image API took, answered or not; downloads of results are not among them.",
+    "How long calls to the image API and downloads of results took, answered or not.",
     ["call"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180),
     registry=REGISTRY,

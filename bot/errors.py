@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TOO_LATE_TO_CANCEL = "too_late_to_cancel"
     TASK_UNKNOWN = "task_unknown"
     ASKED_AGAIN_ALREADY = "asked_again_already"
+    GOT_THROUGH = "got_through"
     COLLECTED_ALREADY = "collected_already"
     NO_LONGER_KEPT = "no_longer_kept"
     BLANK_PROMPT = "blank_prompt"

@@ -39,6 +39,8 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.COLLECTED_ALREADY: "That one is on its way to you already. Wait for it where you came for it first.",
     Reason.NO_LONGER_KEPT: "I no longer keep that one for you: it has reached you by another way, or will. "
     "Look in the channel where you asked for it, and in your direct messages, or type `/imagine` to ask anew.",
+    Reason.GOT_THROUGH: "This one did get through after all. Look for it in this channel, "
+    "or type `/imagine` to ask for another.",
     Reason.BLANK_PROMPT: "There is nothing to go by yet. Write what you would like to see, or attach a picture.",
     Reason.NOT_THIS_SERVER: "I may not make pictures here. Ask whoever runs me to allow this place, "
     "or use me in a server where I am allowed.",

@@ -13,7 +13,7 @@ import pytest
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.engine.reliance import RELIED_POLL_COST_SECONDS, Reliance
 from bot.engine.schedule import POLL_COST_SECONDS
-from bot.errors import Reason, Unavailable
+from bot.errors import Reason, TooLate, Unavailable
 from storage.models import OutcomePart, Task, TaskState
 from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world, png
 from tests.storage_rows import PLENTY
@@ -480,3 +480,15 @@ async def test_callbacks_repeated_in_a_moment_ask_no_more_often_than_the_api_all
         await world.engine.step()
         world.clock.turn(0.02)
     assert len(world.api.asked) - before <= 3
+
+
+async def test_what_got_through_after_all_is_not_paid_again_by_the_old_button(world: World) -> None:
+    task = await lost(world)
+    await world.work(11 * MINUTE, every=5)
+    assert told(world, task) == [Reason.UNCONFIRMED]
+    await world.engine.called_back(token(world), "kie1")
+    await world.work(120)
+    assert told(world, task) == [Reason.UNCONFIRMED, None]
+    with pytest.raises(TooLate) as refused:
+        await world.engine.again(task.id, world.request())
+    assert refused.value.reason is Reason.GOT_THROUGH

@@ -49,11 +49,14 @@ class People:
     async def again(self, task_id: str, origin: Origin) -> Card:
         """The same request once more, as a task of its own, with our copies of its references.
 
-        Raises NotYours, LimitReached, and TooLate while it is asked again already: two quick clicks cost once.
+        Raises NotYours, LimitReached, and TooLate while it is asked again already (two quick clicks cost once) or where
+        the one in doubt was found: its old message still has the button.
         """
         task = await self._known(task_id)
         if task.asker_id != origin.asker_id:
             raise NotYours
+        if task.reason is None and await self._got_through(task):
+            raise TooLate(Reason.GOT_THROUGH)
         references = tuple(
             NewReference(
                 kind=one.kind,
@@ -79,6 +82,10 @@ class People:
         if not is_new and stored.interaction_id != origin.interaction_id:
             raise TooLate(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(stored)
+
+    async def _got_through(self, task: Task) -> bool:
+        events = await self._tasks.events(task.id)
+        return any(event.before is TaskState.CLOSED and event.after is TaskState.GENERATING for event in events)
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""

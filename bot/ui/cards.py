@@ -41,8 +41,9 @@ _COLOURS: Final = {
 
 _STOPPED: Final = "I can make no new pictures at the moment."
 _PAUSED: Final = {
-    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up, and whoever runs me knows.",
-    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment, and whoever runs me knows.",
+    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up. Whoever runs me has to top it up.",
+    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment. "
+    "Whoever runs me has to put that right.",
     Reason.SERVICE_UNREACHABLE: "The image service cannot be reached at the moment.",
 }
 

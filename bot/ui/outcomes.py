@@ -212,4 +212,4 @@ def _linked(links: Sequence[Picture]) -> str:
 
 
 def _elsewhere(outcome: Outcome) -> str:
-    return f"-# You asked for this in <#{outcome.task.channel_id}>, where I can no longer post."
+    return f"-# You asked for this in <#{outcome.task.channel_id}>, where I could not post."

@@ -67,7 +67,7 @@ class Metrics:
         yield from counters.REGISTRY.collect()
         yield _build()
         yield _gauge("shards", "Shards that this process runs; 0 until Discord was asked.", wanted_shards(self._client))
-        yield _gauge("shards_connected", "Those that are connected.", connected_shards(self._client))
+        yield _gauge("shards_connected", "Shards that are connected.", connected_shards(self._client))
         credits_left = self._balance.last_known()
         if credits_left is not None:
             yield GaugeMetricFamily("atelier_credits", "Credits left, as the image API last said.", value=credits_left)
