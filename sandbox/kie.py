@@ -28,6 +28,7 @@ from sandbox import magic, wire
 from sandbox.callbacks import Callbacks, Called
 from sandbox.jobs import COST, Job, usual_seconds
 from sandbox.magic import Magic
+from sandbox.painter import Order, paint
 from sandbox.studio import MAX_AT_ONCE, Studio
 from sandbox.uploads import Uploads
 from sandbox.wire import Refused
@@ -56,6 +57,7 @@ class Emulator:
     * `balance`  credits at the start
     * `key`      the only one accepted; None accepts any
     * `shrink`   divides the size of what is painted
+    * `brush`    paints instead of the painter
     * `webhook_key`  signs callbacks; without one they are not signed
     * `middlewares`  aiohttp's, around every request, for tests that want something to go wrong in between
     * `creates`  the bodies of the creates that were taken, oldest first; `attempts` also those refused, with their code
@@ -71,6 +73,7 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         balance: float = 5000.0,
         shrink: int = 1,
+        brush: Callable[[Order, int], bytes] = paint,
         webhook_key: str | None = None,
         middlewares: Sequence[Middleware] = (),
     ) -> None:
@@ -79,7 +82,7 @@ class Emulator:
         self.jobs: dict[str, Job] = {}
         self._port, self._key, self._seconds, self._speed, self._clock = port, key, seconds, speed, clock
         self._bought, self._shrink, self._middlewares = balance, shrink, middlewares
-        self._webhook_key = webhook_key
+        self._webhook_key, self._brush = webhook_key, brush
         self._window: deque[float] = deque()
         self._questions: defaultdict[str, deque[float]] = defaultdict(deque)
         self._turns: Counter[tuple[Magic, str]] = Counter()
@@ -90,7 +93,8 @@ class Emulator:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            self._studio = Studio(session=session, turns=asyncio.Semaphore(MAX_AT_ONCE), shrink=self._shrink)
+            turns = asyncio.Semaphore(MAX_AT_ONCE)
+            self._studio = Studio(session=session, turns=turns, shrink=self._shrink, brush=self._brush)
             self._callbacks = Callbacks(session=session, key=self._webhook_key, speed=self._speed, clock=self._clock)
             runner = web.AppRunner(self._application(session), shutdown_timeout=0.2, access_log=None)
             await runner.setup()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,11 +32,12 @@ class CannotUse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """`shrink` divides the size of what is painted, for tests in a hurry."""
+    """`shrink` divides the size of what is painted, and `brush` paints it, for tests in a hurry."""
 
     session: aiohttp.ClientSession
     turns: asyncio.Semaphore
     shrink: int = 1
+    brush: Callable[[Order, int], bytes] = paint
 
     async def work(self, job: Job) -> None:
         """Gives the job its pictures or its failure."""
@@ -89,7 +91,7 @@ class Studio:
             shrink=self.shrink,
         )
         async with self.turns:
-            return await asyncio.to_thread(paint, order, variant)
+            return await asyncio.to_thread(self.brush, order, variant)
 
 
 def look(data: bytes) -> tuple[str | None, tuple[int, int]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 import traceback
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,25 +15,51 @@ from tests.crash.points import Blow, Case
 from tests.crash.stage import Stage, stage
 from tests.crash.verdict import Verdict, judge
 from tests.waiting import eventually
-from tests.wire.process import Bot
+from tests.wire.process import LOG
 from tests.wire.traps import Trap
 
 TERMINATED_SECONDS = 10.0
 """A SIGTERM is obeyed within this."""
 STRUCK_SECONDS = 90.0
 """Until a request that one of fifty tasks makes has come."""
+TOLD_BYTES = 8000
+"""Of the end of a log: where a process ended late, its threads' stacks are there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    case: Case
+    verdict: Verdict
+    seconds: float
+    broke_before: str = ""
+    """Why it was played a second time."""
+
+
+async def play(case: Case, *, broke_before: str = "") -> Run:
+    began = time.monotonic()
+    verdict = await perform(case)
+    return Run(case=case, verdict=verdict, seconds=time.monotonic() - began, broke_before=broke_before)
 
 
 async def perform(case: Case) -> Verdict:
-    with tempfile.TemporaryDirectory(prefix="atelier-crash-") as folder:
+    with tempfile.TemporaryDirectory(prefix="atelier-crash-") as name:
+        folder = Path(name)
         try:
-            async with stage(case, Path(folder)) as on:
-                await _play(on)
+            async with stage(case, folder) as on:
+                try:
+                    await _play(on)
+                except Exception:  # noqa: BLE001  # what it doubled until then is still to be seen
+                    on.broken = _report(folder)
                 return judge(on.evidence())
-        except Exception:  # noqa: BLE001  # a run that broke is told like one that lost something
-            log = Path(folder) / "bot.log"
-            said = log.read_text()[-2000:] if log.exists() else ""
-            return Verdict(faults=(f"{traceback.format_exc()}\n{said}",))
+        except Exception:  # noqa: BLE001  # a server that failed, or nothing stored yet
+            return Verdict(broken=_report(folder))
+
+
+def _report(folder: Path) -> str:
+    """Of the exception at hand, with the end of what the bot said."""
+    log = folder / LOG
+    said = log.read_text(errors="replace")[-TOLD_BYTES:] if log.exists() else ""
+    return f"{traceback.format_exc()}\n{said}"
 
 
 async def _play(on: Stage) -> None:
@@ -40,16 +68,54 @@ async def _play(on: Stage) -> None:
         await eventually(on.published)
         trap = on.lay(first)
         await on.ask()
-        await _until_struck(on, first, trap)
-        if on.case.blow is Blow.TERMINATE:
+        if not await _struck(on, trap):
+            return
+        if on.case.blow is Blow.KILL:
+            await first.ended()
+        elif on.case.blow is Blow.TERMINATE:
             on.expect_exit(await first.ended(TERMINATED_SECONDS))
-        elif on.case.blow is not Blow.KILL:
+        else:
             await on.over()
             on.expect_exit(await first.stopped())
             return
     on.clear()
     if on.case.again:
         await _strike_again(on)
+    await _recover(on)
+
+
+async def _struck(on: Stage, trap: Trap) -> bool:
+    """A run in which it never came to the blow shows nothing."""
+    try:
+        async with asyncio.timeout(STRUCK_SECONDS):
+            await trap.sprung.wait()
+    except TimeoutError:
+        on.missed = f"not struck: {trap.met} of {trap.skip + 1} requests came within {STRUCK_SECONDS:g} s"
+        return False
+    return True
+
+
+async def _strike_again(on: Stage) -> None:
+    """While it recovers, or, where the one task takes fewer requests, when all is done."""
+    async with on.bot() as second:
+        trap = on.lay_anywhere(second)
+        over, ended = asyncio.create_task(on.over()), asyncio.create_task(second.process.wait())
+        await asyncio.wait({over, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (over, ended):
+            waiting.cancel()
+        await asyncio.gather(over, ended, return_exceptions=True)
+        if trap.sprung.is_set():
+            on.again += 1
+        else:
+            on.strike(second)
+            if on.case.tasks > 1:
+                on.missed = f"not struck again: {trap.met} of {trap.skip + 1} requests came"
+        with contextlib.suppress(TimeoutError):
+            await second.ended()
+    on.clear()
+
+
+async def _recover(on: Stage) -> None:
     if on.case.discord_is_down:
         await on.discord.go_down()
     async with on.bot() as last:
@@ -59,31 +125,3 @@ async def _play(on: Stage) -> None:
         await last.connected()
         await on.over()
         on.expect_exit(await last.stopped())
-
-
-async def _until_struck(on: Stage, running: Bot, trap: Trap) -> None:
-    """A run in which it never came to the blow shows nothing."""
-    try:
-        async with asyncio.timeout(STRUCK_SECONDS):
-            await trap.sprung.wait()
-    except TimeoutError:
-        on.faults.append("it never came to this point")
-        return
-    if on.case.blow is Blow.KILL:
-        await running.ended()
-
-
-async def _strike_again(on: Stage) -> None:
-    """While it recovers, or, where that takes fewer requests, when all is done."""
-    async with on.bot() as second:
-        trap = on.lay_anywhere(second)
-        over, ended = asyncio.create_task(on.over()), asyncio.create_task(second.process.wait())
-        await asyncio.wait({over, ended}, return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (over, ended):
-            waiting.cancel()
-        await asyncio.gather(over, ended, return_exceptions=True)
-        if not trap.sprung.is_set():
-            on.strike(second)
-        with contextlib.suppress(TimeoutError):
-            await second.ended()
-    on.clear()

@@ -18,7 +18,8 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 from aiohttp.typedefs import Handler, Middleware
 
-from sandbox.kie import Emulator
+from sandbox.kie import CREATES_PER_WINDOW, Emulator
+from sandbox.painter import Order
 from tests.crash.points import FETCHED, Blow, Case, Server
 from tests.crash.verdict import Evidence, Post, Row
 from tests.engine_world import png
@@ -35,6 +36,7 @@ LATEST_BLOW_SECONDS = 0.04
 PADDING = bytes(7 * 1024 * 1024)
 """Behind a picture's own bytes: four of them take two messages."""
 WEBHOOK_KEY = "webhook-key-of-the-crash-matrix"
+COLOURS = ("red", "green", "blue", "orange")
 SETTINGS = {
     "MAX_OPEN_TASKS_PER_USER": "0",
     "MAX_PICTURES_PER_USER_PER_DAY": "0",
@@ -56,7 +58,10 @@ class Stage:
     """Of the bot's web endpoint, where callbacks come."""
     variants: int
     struck_at: list[float] = field(default_factory=list)
-    killed: int = 0
+    struck: int = 0
+    again: int = 0
+    missed: str = ""
+    broken: str = ""
     faults: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -88,10 +93,17 @@ class Stage:
     def lay(self, running: Bot) -> Trap:
         """At any of the tasks; with a single one at any of its results."""
         point = self.case.point
-        choices = self.variants if point.route == FETCHED["route"] and self.case.tasks == 1 else self.case.tasks
-        skip = point.first + self.dice.randrange(choices)
+        skip = point.first + self.dice.randrange(*self._choices())
         traps = self.discord.traps if point.server is Server.DISCORD else self.image_traps
         return traps.lay(point.route, point.moment, self._blow(running), skip=skip, when=self._counts)
+
+    def _choices(self) -> tuple[int, int]:
+        """Of many tasks that are called back one of the last window's: by then no create is in flight."""
+        each = self.variants if self.case.point.route == FETCHED["route"] else 1
+        if self.case.tasks == 1:
+            return 0, each
+        first = self.case.tasks - self.case.tasks % CREATES_PER_WINDOW
+        return (first * each, self.case.tasks * each) if self.case.callbacks else (0, self.case.tasks)
 
     def lay_anywhere(self, running: Bot) -> Trap:
         """At the n-th request of whatever kind that the next process makes."""
@@ -99,7 +111,7 @@ class Stage:
             route="*",
             moment=self.dice.choice((Moment.RECEIVED, Moment.DONE)),
             action=self._killing(running),
-            skip=self.dice.randrange(9),
+            skip=self.dice.randrange(8 + self.case.tasks),
         )
         self.discord.traps.laid.append(trap)
         self.image_traps.laid.append(trap)
@@ -108,7 +120,7 @@ class Stage:
     def strike(self, running: Bot) -> None:
         self.struck_at.append(time.monotonic())
         if running.process.returncode is None:
-            self.killed += 1
+            self.struck += 1
             running.process.kill()
 
     def expect_exit(self, code: int) -> None:
@@ -124,7 +136,7 @@ class Stage:
             self.discord.places.channel.may &= ~May.HISTORY
         wanted = self.case.point.succeeded
         job = self.image_api.jobs.get(request.query.get("taskId", ""))
-        return wanted is None or (job is not None and bool(job.outcome(time.time())) is wanted)
+        return wanted is None or (job is not None and (time.time() >= job.finished) is wanted)
 
     def _blow(self, running: Bot) -> Action:
         match self.case.blow:
@@ -134,10 +146,8 @@ class Stage:
                 return self._terminating(running)
             case Blow.GATEWAY:
                 return self._disconnecting()
-            case Blow.BREAK if self.case.point.server is Server.DISCORD and self.dice.random() < 0.5:
-                return says(502, {"message": "502: Bad Gateway", "code": 0})
             case Blow.BREAK:
-                return self._breaking
+                return self._breaking()
 
     def _killing(self, running: Bot) -> Action:
         late = self.dice.uniform(0, LATEST_BLOW_SECONDS) if self.dice.random() < 0.5 else 0.0
@@ -152,13 +162,22 @@ class Stage:
 
         return kill
 
-    async def _breaking(self, request: web.Request) -> None:
-        self.struck_at.append(time.monotonic())
-        await reset(request)
+    def _breaking(self) -> Action:
+        refused = self.case.point.server is Server.DISCORD and self.dice.random() < 0.5
+        act = says(502, {"message": "502: Bad Gateway", "code": 0}) if refused else reset
+
+        async def break_off(request: web.Request) -> web.StreamResponse | None:
+            self.struck_at.append(time.monotonic())
+            self.struck += 1
+            return await act(request)
+
+        return break_off
 
     def _terminating(self, running: Bot) -> Action:
         async def terminate(_: web.Request) -> None:
-            running.process.terminate()
+            if running.process.returncode is None:
+                self.struck += 1
+                running.process.terminate()
 
         return terminate
 
@@ -167,6 +186,7 @@ class Stage:
         way = self.case.seed % 4
 
         async def disconnect(_: web.Request) -> None:
+            self.struck += bool(gateway.connected())
             if way == 0:
                 gateway.drop()
             elif way == 1:
@@ -179,10 +199,14 @@ class Stage:
     # What became of it
 
     async def over(self) -> None:
-        """Until every task that is stored was told, with the process alive."""
-        async with asyncio.timeout(LONGEST_SECONDS):
-            while not await asyncio.to_thread(self._is_over):  # noqa: ASYNC110  # rows of another process
-                await asyncio.sleep(LOOK_SECONDS)
+        """Until every task that is stored was told, with the process alive. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                while not await asyncio.to_thread(self._is_over):  # noqa: ASYNC110  # rows of another process
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError as error:
+            unfinished = {row.id: str(row.state) for row in self.rows() if row.state != "closed"}
+            raise TimeoutError(f"not over after {LONGEST_SECONDS:.0f} s: {unfinished}") from error
 
     def _is_over(self) -> bool:
         rows = self.rows()
@@ -206,7 +230,10 @@ class Stage:
             posts=tuple(post for act in posted if (post := told_by(act))),
             creates={prompt: tuple(times) for prompt, times in self.witness.creates.items()},
             struck_at=tuple(self.struck_at),
-            killed=self.killed,
+            struck=self.struck,
+            again=self.again,
+            missed=self.missed,
+            broken=self.broken,
             cards_left=sum('"a1:cancel:' in json.dumps(one["components"]) for one in self.discord.messages.values()),
             faults=tuple(self.faults),
         )
@@ -237,7 +264,9 @@ async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(loopback_discord(TOKEN))
         discord.files["cat.png"] = png("orange", (64, 48))
-        image_api = Emulator(key=KEY, seconds=case.seconds, shrink=8, middlewares=middlewares, webhook_key=WEBHOOK_KEY)
+        image_api = Emulator(
+            key=KEY, seconds=case.seconds, brush=_painted, middlewares=middlewares, webhook_key=WEBHOOK_KEY
+        )
         witness.image_api = await stack.enter_async_context(image_api)
         dice = random.Random(f"{case.point.name} {case.blow} {case.tasks} {case.seed}")
         yield Stage(
@@ -284,6 +313,11 @@ class Witness:
     def _taken(self, prompt: str) -> int:
         assert self.image_api is not None
         return [body["prompt"] for body in self.image_api.creates].count(prompt)
+
+
+def _painted(_: Order, variant: int) -> bytes:
+    """At once: painting would take more of the processor than all else together."""
+    return png(COLOURS[variant], (64, 64))
 
 
 @web.middleware

@@ -16,7 +16,7 @@ TOLD_AS_UNCONFIRMED = Post(task_id="1", pictures=(), again=True, mentions=True)
 ANSWERED = {"a red door": ((10.0, 10.3),)}
 UNANSWERED = {"a red door": ((10.0, None),)}
 CLEAN = Evidence(
-    acknowledged=frozenset({"a red door"}), rows=(ROW,), posts=(POST,), creates=ANSWERED, struck_at=(12.0,)
+    acknowledged=frozenset({"a red door"}), rows=(ROW,), posts=(POST,), creates=ANSWERED, struck_at=(12.0,), struck=1
 )
 
 
@@ -60,5 +60,16 @@ def test_a_create_that_was_under_way_may_be_told_as_unconfirmed() -> None:
     assert (judge(seen).clean, judge(seen).unconfirmed) == (True, 1)
 
 
-def test_a_run_that_never_came_to_the_blow_is_not_clean() -> None:
-    assert not judge(replace(CLEAN, faults=("it never came to this point",))).clean
+def test_a_run_whose_blow_never_fell_is_not_clean_and_has_lost_nothing() -> None:
+    verdict = judge(replace(CLEAN, struck=0, posts=()))
+    assert (verdict.clean, verdict.says, verdict.lost) == (False, ("not struck",), ())
+
+
+def test_a_run_that_broke_is_not_clean_and_has_lost_nothing_but_what_it_doubled_stays_doubled() -> None:
+    verdict = judge(replace(CLEAN, broken="TimeoutError", rows=(replace(ROW, state="settled"),), posts=(POST, POST)))
+    assert (verdict.clean, verdict.broken, verdict.lost) == (False, "TimeoutError", ())
+    assert len(verdict.doubled) == 3
+
+
+def test_a_wrong_exit_code_is_not_clean() -> None:
+    assert not judge(replace(CLEAN, faults=("the process ended with 1",))).clean

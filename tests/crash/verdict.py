@@ -46,10 +46,17 @@ class Evidence:
     """By prompt: when each create that was taken came, and when its answer had left."""
     struck_at: tuple[float, ...]
     """When the process was killed."""
-    killed: int = 0
+    struck: int = 0
+    """Blows that really fell, of whatever kind; without one the run shows nothing."""
+    again: int = 0
+    """Those of them that fell while it recovered."""
+    missed: str = ""
+    """Of a blow that did not fall: how far it came."""
     cards_left: int = 0
     faults: tuple[str, ...] = ()
-    """What went wrong with the run itself: never struck, a wrong exit code, not over in time."""
+    """What else the bot did wrong: its exit code."""
+    broken: str = ""
+    """Why the run was not played to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +64,23 @@ class Verdict:
     lost: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    broken: str = ""
+    """The run was not played to its end: it took too long, or a server of the test failed. It proves nothing."""
+    missed: str = ""
+    """The blow did not fall. It proves nothing either."""
     unconfirmed: int = 0
     """Tasks told as such, with cause."""
-    killed: int = 0
-    """Deaths that were really seen."""
+    struck: int = 0
+    again: int = 0
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.doubled or self.faults)
+        return not self.says
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """All that stands against it."""
+        return tuple(filter(None, (*self.lost, *self.doubled, *self.faults, self.missed, self.broken)))
 
 
 @dataclass(slots=True)
@@ -75,6 +91,7 @@ class _Findings:
 
 
 def judge(seen: Evidence) -> Verdict:
+    """What was not played to its end, or not struck, has lost nothing; but what it doubled stays doubled."""
     found = _Findings()
     stored = {row.prompt for row in seen.rows}
     found.lost += [f"{prompt}: acknowledged, and nothing of it is stored" for prompt in seen.acknowledged - stored]
@@ -82,12 +99,16 @@ def judge(seen: Evidence) -> Verdict:
         _judge(row, seen, found)
     if seen.cards_left:
         found.lost.append(f"{seen.cards_left} cards are left of tasks that are over")
+    missed = seen.missed or ("" if seen.struck or seen.broken else "not struck")
     return Verdict(
-        lost=tuple(found.lost),
+        lost=() if seen.broken or missed else tuple(found.lost),
         doubled=tuple(found.doubled),
         faults=seen.faults,
         unconfirmed=found.unconfirmed,
-        killed=seen.killed,
+        broken=seen.broken,
+        missed=missed,
+        struck=seen.struck,
+        again=seen.again,
     )
 
 

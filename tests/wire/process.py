@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import sys
 from asyncio.subprocess import STDOUT, Process
@@ -23,6 +25,15 @@ KEY = "0123456789abcdef0123456789abcdef"
 WEBHOOK_KEY = "webhook-key-of-the-tests"
 LOG = "bot.log"
 STOP_SECONDS = 15.0
+DUMP_SECONDS = 5.0
+MORTAL = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""prctl(2), PR_SET_PDEATHSIG: it outlives the exec, so the program itself knows nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +56,19 @@ class Bot:
         return await self.ended(STOP_SECONDS)
 
     async def ended(self, within_seconds: float = LONGEST_SECONDS) -> int:
-        async with asyncio.timeout(within_seconds):
-            return await self.process.wait()
+        """Raises TimeoutError when it does not end; its log then ends with what every thread was at."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                return await self.process.wait()
+        except TimeoutError:
+            await self._dumped()
+            raise
+
+    async def _dumped(self) -> None:
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            self.process.send_signal(signal.SIGABRT)
+            async with asyncio.timeout(DUMP_SECONDS):
+                await self.process.wait()
 
     async def killed(self) -> None:
         """`kill -9`; it is gone, and so are its connections."""
@@ -63,6 +85,7 @@ async def bot(folder: Path, discord: LoopbackDiscord, image_api: Emulator, **set
     """Started in this folder, where its database and pictures are; killed at the end if it still runs."""
     environment = {
         "PYTHONPATH": str(ROOT),
+        "PYTHONFAULTHANDLER": "1",
         "DISCORD_TOKEN": TOKEN,
         "DISCORD_API_URL": discord.url,
         "DISCORD_GATEWAY_URL": discord.gateway.url,
@@ -75,13 +98,22 @@ async def bot(folder: Path, discord: LoopbackDiscord, image_api: Emulator, **set
     begun = discord.gateway.begun
     with (folder / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "bot", "run"], cwd=folder, env=environment | settings, stdout=log, stderr=STDOUT
+            *mortal(sys.executable, "-m", "bot", "run"),
+            cwd=folder,
+            env=environment | settings,
+            stdout=log,
+            stderr=STDOUT,
         )
     running = Bot(process=process, discord=discord, log=folder / LOG, begun=begun)
     try:
         yield running
     finally:
         await running.killed()
+
+
+def mortal(*command: str) -> tuple[str, ...]:
+    """The command as one that dies with the process that starts it, however that dies (on Linux)."""
+    return (sys.executable, "-I", "-S", "-c", MORTAL, str(os.getpid()), *command)
 
 
 def called_back() -> dict[str, str]:
