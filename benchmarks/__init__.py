@@ -11,4 +11,5 @@ acknowledge.py  a command until its first answer
 bare.py         the floor of that: a bot that only answers
 tell.py         a result until its message
 telling.py      the process in which that is measured
+line.py         a line to the servers that takes its time
 """

@@ -108,6 +108,9 @@ class Slow:
 
 
 class Blank(StandInDiscord):
+    def posted(self, card: Card) -> None:
+        pass
+
     async def show(self, card: Card) -> None:
         """Cards are not counted here."""
 

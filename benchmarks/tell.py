@@ -2,6 +2,7 @@
 A result until its message, against a bare loop that downloads and posts the same bytes with the same libraries.
 
 This process is Discord and the host of the results; what is measured runs in one of its own (`benchmarks.telling`).
+When a message stands in its channel is seen here; both processes have one clock.
 """
 
 from __future__ import annotations
@@ -15,73 +16,129 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import Any, Final
+from statistics import median
+from typing import Any, Final, TypedDict
 
 from aiohttp import web
 from PIL import Image
 
+from benchmarks.line import Line
 from benchmarks.results import MIB, Row, Table
 from tests.wire.discord import LoopbackDiscord, loopback_discord
+from tests.wire.messages import Doing
 from tests.wire.places import Channel
 from tests.wire.process import KEY, ROOT, TOKEN
 
 SIZES: Final = (0.5, 2.0, 8.0)
-ROUNDS: Final = 5
+ROUNDS: Final = 9
+ROUNDS_BY_LINE: Final = 3
+"""Those are slow, and steady."""
 WAITING: Final = (1, 10, 40)
 CHANNELS: Final = tuple(range(70_000, 70_010))
+ROUND_TRIP_SECONDS: Final = 0.030
+BITS_PER_SECOND: Final = 100e6
+LINE: Final = f"{1000 * ROUND_TRIP_SECONDS:g} ms and {BITS_PER_SECOND / 1e6:g} Mbit/s away"
+
+
+class Times(TypedDict):
+    """Of each round from when to when it was at it, in seconds of `time.perf_counter`, which all processes share."""
+
+    bare: list[tuple[float, float]]
+    ours: list[tuple[float, float]]
 
 
 async def measure(quick: bool) -> list[Table]:
-    sizes, numbers, rounds, waiting = ((0.1,), (1,), 1, (1,)) if quick else (SIZES, (1, 4), ROUNDS, WAITING)
-    told = [await _apart("compare", number, size, rounds) for size in sizes for number in numbers]
-    held = [await _apart("memory", number, max(sizes), 1) for number in waiting]
+    sizes, numbers, waiting = ((0.1,), (1,), (1,)) if quick else (SIZES, (1, 4), WAITING)
+    rounds, by_line = (1, 1) if quick else (ROUNDS, ROUNDS_BY_LINE)
+    cases = [(number, size) for size in sizes for number in numbers]
+    near = [await _compared(number, size, rounds, None) for number, size in cases]
+    far = [await _compared(number, size, by_line, _line()) for number, size in cases]
+    held = [await _held(number, max(sizes)) for number in waiting]
+    title = "result known to message posted, against a bare download and post"
     return [
-        Table(name="tell", title="result known to told, against a bare download and post", rows=tuple(told)),
+        Table(name="tell", title=f"{title}, on loopback", rows=tuple(near)),
+        Table(name="tell", title=f"{title}, {LINE}", rows=tuple(far)),
         Table(name="tell", title=f"peak memory, results of {max(sizes):g} MiB each", rows=tuple(held)),
     ]
 
 
-async def _apart(case: str, number: int, size: float, rounds: int) -> Row:
-    async with _servers() as (discord, results):
-        environment = {
-            **{name: value for name, value in os.environ.items() if name in {"PATH", "TMPDIR"}},
-            "PYTHONPATH": str(ROOT),
-            "DISCORD_TOKEN": TOKEN,
-            "DISCORD_API_URL": discord.url,
-            "DISCORD_GATEWAY_URL": discord.gateway.url,
-            "KIE_API_KEY": KEY,
-            "KIE_API_URL": results,
-            "KIE_UPLOAD_URL": results,
-        }
-        arguments = ["-m", "benchmarks.telling", case, str(number), str(size), str(rounds)]
-        with tempfile.TemporaryDirectory() as folder:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, cwd=folder, env=environment, stdout=PIPE
-            )
-            told, _ = await process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
-        row: Row = json.loads(told.splitlines()[-1])  # the bot's log goes before it
+async def _compared(number: int, size: float, rounds: int, line: Line | None) -> Row:
+    async with _servers(line) as (discord, settings):
+        times: Times = await _apart(settings, "compare", number, size, rounds)
+        bare = 1000 * median(_until_posted(discord, *each) for each in times["bare"])
+        ours = 1000 * median(_until_posted(discord, *each) for each in times["ours"])
+    figures = {"bare ms": bare, "ours ms": ours, "more ms": ours - bare, "ratio": ours / bare}
+    done = 1000 * median(ended - began for began, ended in times["ours"])
+    return {"pictures": number, "MiB each": size, **figures, "card gone, closed ms": done}
+
+
+def _until_posted(discord: LoopbackDiscord, began: float, ended: float) -> float:
+    """Seconds until the last message of a round stood in its channel."""
+    return max(act.at for act in discord.acts if act.doing is Doing.POSTED and began < act.at < ended) - began
+
+
+async def _held(waiting: int, size: float) -> Row:
+    async with _servers(None) as (_, settings):
+        row: Row = await _apart(settings, "memory", waiting, size, 1)
         return row
 
 
+async def _apart(settings: dict[str, str], *given: object) -> Any:
+    """What `benchmarks.telling` yields for these arguments."""
+    passed = {name: value for name, value in os.environ.items() if name in {"PATH", "TMPDIR"}}
+    environment = {**passed, "PYTHONPATH": str(ROOT), **settings}
+    arguments = ["-m", "benchmarks.telling", *map(str, given)]
+    with tempfile.TemporaryDirectory() as folder:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=folder, env=environment, stdout=PIPE
+        )
+        told, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
+    return json.loads(told.splitlines()[-1])  # the bot's log goes before it
+
+
+def _line() -> Line:
+    return Line(round_trip=ROUND_TRIP_SECONDS, bits_per_second=BITS_PER_SECOND)
+
+
 @asynccontextmanager
-async def _servers() -> AsyncIterator[tuple[LoopbackDiscord, str]]:
-    async with loopback_discord(TOKEN) as discord:
+async def _servers(line: Line | None) -> AsyncIterator[tuple[LoopbackDiscord, dict[str, str]]]:
+    """Discord, and the settings of a bot between the servers; by a line, if there is one."""
+    async with AsyncExitStack() as stack:
+        discord = await stack.enter_async_context(loopback_discord(TOKEN))
         places: dict[int, Any] = discord.places.channels
         for number in CHANNELS:
             places[number] = Channel(id=number, name=f"pictures-{number}", guild=discord.places.guild)
-        application = web.Application()
-        application.add_routes([web.get("/{size}/{name}", _result)])
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield discord, f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        rest, results = discord.url, await stack.enter_async_context(_results())
+        if line is not None:
+            rest, results = [await stack.enter_async_context(line.to(address)) for address in (rest, results)]
+        yield (
+            discord,
+            {
+                "DISCORD_TOKEN": TOKEN,
+                "DISCORD_API_URL": rest,
+                "DISCORD_GATEWAY_URL": discord.gateway.url,
+                "KIE_API_KEY": KEY,
+                "KIE_API_URL": results,
+                "KIE_UPLOAD_URL": results,
+            },
+        )
+
+
+@asynccontextmanager
+async def _results() -> AsyncIterator[str]:
+    application = web.Application()
+    application.add_routes([web.get("/{size}/{name}", _result)])
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 async def _result(request: web.Request) -> web.Response:

@@ -8,14 +8,13 @@ import io
 import json
 import time
 from itertools import count
-from statistics import median
 from typing import Final
 
 import discord
 
 from benchmarks.results import Row, resident_mib
 from benchmarks.store import NO_LIMITS, new_task, now_ms
-from benchmarks.tell import CHANNELS
+from benchmarks.tell import CHANNELS, Times
 from bot.app import Running, open_atelier, open_session
 from bot.config import Settings, load_settings
 from storage.models import TaskState, released
@@ -24,29 +23,27 @@ BYTES_PER_MESSAGE: Final = 24 * 2**20
 _numbers = count(1)
 
 
-async def _compared(settings: Settings, number: int, size: float, rounds: int) -> Row:
-    ours, bare = [], []
+async def _compared(settings: Settings, number: int, size: float, rounds: int) -> Times:
+    times = Times(bare=[], ours=[])
     async with open_atelier(settings) as atelier:
         await _ready(atelier, settings)
         urls = _urls(settings, number, size)
         for _ in range(rounds + 1):
-            bare.append(await _bare(atelier.client, settings, urls))
-            ours.append(await _told(atelier, [urls]))
-    before, after = 1000 * median(bare[1:]), 1000 * median(ours[1:])
-    figures = {"bare ms": before, "ours ms": after, "more ms": after - before, "ratio": after / before}
-    return {"pictures": number, "MiB each": size, **figures}
+            times["bare"].append(await _bare(atelier.client, settings, urls))
+            times["ours"].append(await _told(atelier, [urls]))
+    return Times(bare=times["bare"][1:], ours=times["ours"][1:])
 
 
 async def _peak(settings: Settings, waiting: int, size: float) -> Row:
     async with open_atelier(settings) as atelier:
         await _ready(atelier, settings)
         before = resident_mib("VmHWM")
-        seconds = await _told(atelier, [_urls(settings, 1, size)] * waiting)
+        began, ended = await _told(atelier, [_urls(settings, 1, size)] * waiting)
         return {
             "waiting": waiting,
             "before MiB": before,
             "more at peak MiB": resident_mib("VmHWM") - before,
-            "all told s": seconds,
+            "all told s": ended - began,
         }
 
 
@@ -59,16 +56,16 @@ def _urls(settings: Settings, number: int, size: float) -> list[str]:
     return [f"{settings.kie_api_url}/{size}/{position}.png" for position in range(number)]
 
 
-async def _told(atelier: Running, outcomes: list[list[str]]) -> float:
-    """Seconds from when results are known, and written down, until all are told, and written down."""
+async def _told(atelier: Running, outcomes: list[list[str]]) -> tuple[float, float]:
+    """From when results are known, and written down, until all are told, and written down."""
     for urls in outcomes:
         await _settle(atelier, urls)
     began = time.perf_counter()
     await atelier.engine.step()
-    seconds = time.perf_counter() - began
+    ended = time.perf_counter()
     told = await atelier.tasks.count_by_state()
     assert told[TaskState.SETTLED] == 0, "not all were told"
-    return seconds
+    return began, ended
 
 
 async def _settle(atelier: Running, urls: list[str]) -> None:
@@ -80,7 +77,7 @@ async def _settle(atelier: Running, urls: list[str]) -> None:
     await atelier.tasks.settle(task, now=now_ms(), why="done", reason=None, urls=urls, **released(now_ms()))
 
 
-async def _bare(client: discord.Client, settings: Settings, urls: list[str]) -> float:
+async def _bare(client: discord.Client, settings: Settings, urls: list[str]) -> tuple[float, float]:
     """Download all at once, post them in as few messages as they fit in; nothing is looked at or kept."""
     async with open_session(settings) as session:
         began = time.perf_counter()
@@ -95,7 +92,7 @@ async def _bare(client: discord.Client, settings: Settings, urls: list[str]) -> 
         for first in range(0, len(pictures), at_once):
             batch = pictures[first : first + at_once]
             await channel.send(files=[discord.File(io.BytesIO(data), f"{n}.png") for n, data in enumerate(batch)])
-        return time.perf_counter() - began
+        return began, time.perf_counter()
 
 
 def main() -> None:
@@ -107,10 +104,9 @@ def main() -> None:
     given = parser.parse_args()
     settings = load_settings()
     if given.case == "compare":
-        row = asyncio.run(_compared(settings, given.number, given.size, given.rounds))
+        print(json.dumps(asyncio.run(_compared(settings, given.number, given.size, given.rounds))))
     else:
-        row = asyncio.run(_peak(settings, given.number, given.size))
-    print(json.dumps(row))
+        print(json.dumps(asyncio.run(_peak(settings, given.number, given.size))))
 
 
 if __name__ == "__main__":

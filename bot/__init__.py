@@ -10,7 +10,7 @@ The application between a command and a stored row. Arrows point down only:
     replies  services      every sentence the bot says; what cogs are given
     kie  references        the image API over HTTP; attachments from Discord's CDN
     engine                 the life of a task; no Discord, no HTTP, no SQL
-    addresses  config  endpoints  logs  pictures
-    counters  errors  formats  markup  release
+    addresses  config  ending  endpoints  logs  pictures
+    counters  errors  formats  markup  memory  release
     (storage)
 """

@@ -1,21 +1,9 @@
-"""
-`python -m bot`.
-
-The process ends without Python's own shutdown: everything is closed by then, and a thread of the picture store's that
-is still awake would abort it, with another exit code than ours.
-"""
+"""`python -m bot`."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-
 from bot.cli import main
+from bot.ending import end
 
 if __name__ == "__main__":
-    code = main()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    end(main())

@@ -18,6 +18,7 @@ from bot.addresses import PublicAddresses
 from bot.client import Atelier
 from bot.config import Settings
 from bot.delivery import DiscordDelivery
+from bot.ending import end_within
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
@@ -25,6 +26,7 @@ from bot.engine.ports import FetchReference
 from bot.engine.schedule import backoff
 from bot.errors import ConfigurationError
 from bot.kie.client import KieClient
+from bot.memory import give_back_what_is_freed
 from bot.references import AttachmentFetcher
 from bot.services import Services
 from bot.web.balance import Balance
@@ -42,6 +44,9 @@ from storage.tasks import TaskStore
 EXTENSIONS: Final = ("cogs.generation",)
 STORE_SECONDS: Final = 20.0
 """For a bucket to take, give back and forget a small file."""
+STOP_SECONDS: Final = 13.0
+"""The engine's grace, the client's, and a few for the web endpoint and the files."""
+PART_SECONDS: Final = 0.5
 LOGIN_TRIES: Final = 3
 """Of `sync`; `run` waits for Discord for as long as it takes."""
 
@@ -82,6 +87,7 @@ async def open_atelier(
     `attachments`: another way to the bytes of attachments (the sandbox's Discord has no HTTP).
     Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
     """
+    give_back_what_is_freed()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         await migrate(database)
@@ -183,10 +189,13 @@ def _usable(setting: str) -> Iterator[None]:
 
 
 async def run(settings: Settings) -> None:
-    """Run until SIGINT, SIGTERM or the end of the connection; then stop in order, within 10 s.
+    """Run until SIGINT, SIGTERM or the end of the connection; then stop in order. After a signal the process ends
+    within `STOP_SECONDS`, whatever does not let go.
 
     Raises ConfigurationError for a refused token or a port it cannot listen at, and whatever ended the connection.
     """
+    if settings.callbacks_lack:
+        log.warning("callbacks lack something", on=settings.callbacks is not None, remedy=settings.callbacks_lack)
     stop = asyncio.create_task(_stop_signal().wait())
     async with open_atelier(settings) as atelier, open_site(atelier, settings) as readiness:
         login = asyncio.create_task(_log_in(atelier, settings))
@@ -206,7 +215,8 @@ async def run(settings: Settings) -> None:
         atelier.engine.stop()
         await asyncio.wait({work})
         await atelier.client.close()
-        await asyncio.gather(work, connection)
+        await work
+        await _parted(connection)
 
 
 async def sync(settings: Settings) -> None:
@@ -256,8 +266,10 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
             failures += 1
             if failures == tries:
                 raise
-            log.warning("Discord does not answer; trying again", error=str(error), failures=failures)
-            await asyncio.sleep(backoff(failures))
+            seconds = round(backoff(failures), 1)
+            what = f"{type(error).__name__}: {error}"
+            log.warning("Discord does not answer; trying again", error=what, failures=failures, in_seconds=seconds)
+            await asyncio.sleep(seconds)
 
 
 async def _publish(atelier: Running) -> None:
@@ -268,8 +280,24 @@ async def _publish(atelier: Running) -> None:
         log.warning("the commands could not be published; `sync` tries again", error=str(error))
 
 
+async def _parted(connection: asyncio.Task[None]) -> None:
+    """Of a client that is closed. discord.py goes on for ever with a first connection that was under way. Raises
+    whatever ended it."""
+    await asyncio.wait({connection}, timeout=PART_SECONDS)
+    if connection.cancel():
+        await asyncio.wait({connection}, timeout=PART_SECONDS)
+    else:
+        await connection
+
+
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
+
+    def asked() -> None:
+        if not stop.is_set():
+            end_within(STOP_SECONDS, code=0)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked)
     return stop

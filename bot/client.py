@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from bot.services import Services
 from storage.tasks import TaskStore
 
 PUBLISHED_FACT: Final = "published_commands"
+CLOSE_SECONDS: Final = 2.0
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks: nothing to warn of
 
@@ -60,6 +62,26 @@ class Atelier(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         for extension in self._extensions_to_load:
             await self.load_extension(extension)
+
+    async def login(self, token: str) -> None:
+        """One that fails leaves no session behind, so that it can be tried again."""
+        try:
+            await super().login(token)
+        except BaseException:
+            await self.http.close()
+            self.http.connector = discord.utils.MISSING
+            raise
+
+    async def close(self) -> None:
+        """Ends within `CLOSE_SECONDS`: what discord.py still waits for then (a connection that does not let go, say) is
+        given up."""
+        closing = asyncio.create_task(super().close())
+        _, late = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if late:
+            closing.cancel()
+            log.warning("Discord's connections did not close; they are given up", seconds=CLOSE_SECONDS)
+            return
+        await closing
 
     async def publish_commands(self, tasks: TaskStore, *, force: bool = False) -> bool:
         """Tell Discord the global commands if they differ from those told last. True if told. After `login`."""

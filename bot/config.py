@@ -36,7 +36,8 @@ REMEDIES: Final = {
     "DISCORD_TOKEN": "copy the token from your application's page 'Bot' at https://discord.com/developers/applications",
     "KIE_API_KEY": "make a key at https://kie.ai/api-key",
 }
-HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*(:\d{1,5})?")
+HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+CALLBACK_PATH: Final = "/callbacks/kie/"
 PLACEHOLDER: Final = re.compile(r"[.…x*]+|<.*>|your\b.*|change.?me|.*\b(token|key)[-_ ]here", re.IGNORECASE)
 
 
@@ -66,11 +67,21 @@ def _address(*schemes: str) -> AfterValidator:
             sound = parts.scheme in schemes and parts.hostname and parts.port != 0
         except ValueError:  # a port beyond 65535, a broken IPv6 address
             sound = False
-        if not sound or parts.query or parts.fragment:
+        if not sound:
             raise ValueError(f"is no address that begins with {wanted}")
+        if "?" in value or "#" in value:
+            raise ValueError("must end with its path: take away the ? or # and what comes after it")
         return value.rstrip("/")
 
     return AfterValidator(check)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(address: str) -> bool:
@@ -91,12 +102,18 @@ def _over_https(value: str) -> str:
     return value
 
 
+def _without_callbacks(value: str) -> str:
+    if CALLBACK_PATH in f"{urlsplit(value).path.lower()}/":
+        raise ValueError(f"must leave out {CALLBACK_PATH}: the bot appends that itself; give what comes before it")
+    return value
+
+
 def _listening(value: str) -> str:
     """A name or an address of this machine, without a port."""
     try:
         return str(ipaddress.ip_address(value.strip("[]")))
     except ValueError:
-        if not HOST.fullmatch(value.lower()) or ":" in value:
+        if not HOST.fullmatch(value.lower()):
             raise ValueError("is no host: give a name or an address without a port, like 127.0.0.1") from None
         return value.lower()
 
@@ -125,14 +142,21 @@ def _place(url: str) -> str:
 
 def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
-        if not HOST.fullmatch(value.lower()):
+        name, colon, port = value.partition(":")
+        if colon and port.isdecimal() and HOST.fullmatch(name.lower()):
+            raise ValueError(
+                f"has {value!r}: leave out the port, as results are fetched by https from any; give {name}"
+            )
+        if not HOST.fullmatch(value.lower()) or _is_address(value):
             raise ValueError(f"has {value!r}, which is no host name: give names only, like example.com")
     return tuple(value.lower() for value in values)
 
 
 Secret = Annotated[SecretStr, AfterValidator(_no_placeholder)]
 WebAddress = Annotated[str, _address("http", "https")]
-PublicAddress = Annotated[str, _address("http", "https"), AfterValidator(_over_https)]
+PublicAddress = Annotated[
+    str, _address("http", "https"), AfterValidator(_over_https), AfterValidator(_without_callbacks)
+]
 GatewayAddress = Annotated[str, _address("ws", "wss")]
 Snowflake = Annotated[int, Field(gt=0, lt=2**63)]
 ShardId = Annotated[int, Field(ge=0)]
@@ -199,7 +223,19 @@ class Settings(BaseModel):
         """The address that a create's token is appended to for the image API to call back; None while that is off."""
         if self.public_url is None or not self.kie_webhook_key.get_secret_value():
             return None
-        return f"{self.public_url}/callbacks/kie/"
+        return f"{self.public_url}{CALLBACK_PATH}"
+
+    @property
+    def callbacks_lack(self) -> str:
+        """What is to be given, or taken away, where only a part of what callbacks need is there; else nothing."""
+        given = {"KIE_WEBHOOK_KEY": bool(self.kie_webhook_key.get_secret_value()), "PUBLIC_URL": bool(self.public_url)}
+        missing = [name for name, there in given.items() if not there]
+        if len(missing) == 1:
+            (there,) = given.keys() - set(missing)
+            return f"give {missing[0]} as well, or take {there} away"
+        if not missing and self.http_port == 0:
+            return "give HTTP_PORT the number that PUBLIC_URL leads to: with 0 it is another one at each start"
+        return ""
 
     @property
     def secrets(self) -> tuple[str, ...]:

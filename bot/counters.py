@@ -1,7 +1,8 @@
 """
 What only this process knows, counted where it happens; `/metrics` shows it beside what the rows say.
 
-Labels are words of the code, never of people: no id, prompt, address or key. docs/metrics.md explains every name.
+Labels are words of the code, never of people: no id, prompt, address or key. All that is known beforehand stands there
+with 0 from the start, so that the first of its kind is an increase. docs/metrics.md explains every name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,24 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
 TOO_FAST: Final = 429
+FAILURES: Final = ("throttled", "unreachable", "unavailable", "refused")
+CALL_FAILURES: Final = {
+    "create": (*FAILURES, "server_fault", "account_refused", "unconfirmed"),
+    "question": (*FAILURES, "server_fault", "account_refused", "unknown_record"),
+    "transfer": (*FAILURES, "server_fault", "account_refused"),
+    "fetch": FAILURES,
+}
+STATUSES: Final = ("4xx", "429", "5xx", "none")
+CALLBACK_RESULTS: Final = {
+    200: "heard",
+    400: "unreadable",
+    401: "not_signed",
+    404: "unknown",
+    408: "too_slow",
+    413: "too_large",
+}
+FAILED: Final = "failed"
+"""A callback that could not be written down; the image API tries again."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it without types
 
@@ -63,6 +82,15 @@ LOOP_LAG: Final = Histogram(
     registry=REGISTRY,
 )
 
+for _call, _kinds in CALL_FAILURES.items():
+    API_SECONDS.labels(_call)
+    for _name in _kinds:
+        API_ERRORS.labels(_call, _name)
+for _name in STATUSES:
+    DISCORD_ERRORS.labels(_name)
+for _name in (*CALLBACK_RESULTS.values(), FAILED):
+    CALLBACKS.labels(_name)
+
 
 @contextmanager
 def api_call(call: str) -> Iterator[None]:
@@ -85,6 +113,11 @@ def discord_error(status: int | None) -> None:
     """The HTTP status, or None if Discord could not be reached."""
     kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
     DISCORD_ERRORS.labels(kind).inc()
+
+
+def callback(status: int) -> None:
+    """What a callback was answered with."""
+    CALLBACKS.labels(CALLBACK_RESULTS.get(status, FAILED)).inc()
 
 
 def _kind(error: BaseException) -> str:

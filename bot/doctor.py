@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import discord
 
-from bot.config import REMEDIES, Settings
+from bot.config import CALLBACK_PATH, REMEDIES, Settings
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
@@ -41,6 +42,9 @@ SCOPES: Final = ("bot", "applications.commands")
 CREDITS_FOR_A_PICTURE: Final = 6
 """The image API's price list, 2026-09."""
 HINT_SECONDS: Final = 3.0
+"""Twice, one after the other, within `PATIENCE_SECONDS`."""
+REACHED: Final = 405
+"""To a GET where only a POST is taken."""
 MEBIBYTE: Final = 1024 * 1024
 
 
@@ -190,31 +194,59 @@ async def _unheard(settings: Settings) -> str:
 
 
 async def _callbacks(settings: Settings) -> Finding:
-    """Both settings or none; whether the address is reached from here says little about the image API's way to it."""
-    given = {"KIE_WEBHOOK_KEY": settings.kie_webhook_key.get_secret_value(), "PUBLIC_URL": settings.public_url}
-    missing = [name for name, value in given.items() if not value]
-    if len(missing) == 1:
-        (there,) = given.keys() - set(missing)
-        remedy = f"give {missing[0]} as well, or take {there} away"
-        return Finding(name="callbacks", ok=False, detail=f"off, as {missing[0]} is missing", remedy=remedy)
-    if missing:
+    """All that they need or nothing of it; and whether the public address leads to the bot that is running."""
+    state = "on" if settings.callbacks else "off"
+    if settings.callbacks_lack:
+        return Finding(name="callbacks", ok=False, detail=f"{state}, in part", remedy=settings.callbacks_lack)
+    if settings.callbacks is None:
         return Finding(name="callbacks", ok=True, detail="off; outcomes are found by asking")
-    reached = await _answers(settings.public_url or "")
-    hint = "" if reached else "; not reached from here, which is no fault while the bot is stopped or behind a proxy"
-    return Finding(name="callbacks", ok=True, detail=f"on, at {settings.public_url}{hint}")
+    detail = f"on, at {settings.public_url}"
+    astray = await _astray(settings.callbacks)
+    if not astray:
+        return Finding(name="callbacks", ok=True, detail=f"{detail}; the bot is reached there")
+    if not await _answers(_site(settings)):
+        unknown = "not reached there now, as the bot is not running; start it and ask again"
+        return Finding(name="callbacks", ok=True, detail=f"{detail}; {unknown}")
+    what, remedy = astray
+    return Finding(name="callbacks", ok=False, detail=f"{detail}, but {what}", remedy=remedy)
+
+
+async def _astray(callbacks: str) -> tuple[str, str] | None:
+    """What came of a question that only our route for callbacks answers with 405, and what to check; None if it did."""
+    host = urlsplit(callbacks).hostname
+    try:
+        status = await _status(f"{callbacks}doctor")
+    except aiohttp.ClientConnectorDNSError:
+        return "that name is not known here", f"check PUBLIC_URL and the DNS entry of {host}"
+    except aiohttp.ClientSSLError as error:
+        what = f"the connection cannot be trusted ({type(error).__name__})"
+        return what, f"check the proxy's certificate (TLS) for {host}, and its dates"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        check = f"check that the proxy runs, that the DNS entry of {host} leads to it, and the firewall"
+        elsewhere = "where a network cannot reach its own public address, try that address from another one"
+        return f"no connection from here ({type(error).__name__})", f"{check}; {elsewhere}"
+    if status == REACHED:
+        return None
+    proxy = f"let the proxy pass {CALLBACK_PATH} on to HTTP_PORT, path unchanged"
+    return f"the answer there is {status}", f"{proxy}; restart the bot if it was started before callbacks were set up"
 
 
 async def _answers(address: str) -> bool:
     """Whether a bot is alive there."""
-    timeout = aiohttp.ClientTimeout(total=HINT_SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{address}/healthz", allow_redirects=False) as answer,
-        ):
-            return answer.status == 200
+        return await _status(f"{address}/healthz") == 200
     except (aiohttp.ClientError, OSError, ValueError):
         return False
+
+
+async def _status(address: str) -> int:
+    """Raises ClientError, OSError (a TimeoutError after `HINT_SECONDS` among them), ValueError."""
+    timeout = aiohttp.ClientTimeout(total=HINT_SECONDS)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
+        session.get(address, allow_redirects=False) as answer,
+    ):
+        return answer.status
 
 
 def _site(settings: Settings) -> str:

@@ -2,7 +2,8 @@
 Logs: one line an event on standard error, for people (`console`) or machines (`json`), with every secret blanked.
 
 The libraries' records (discord.py, aiohttp, Alembic, warnings) take the same way as ours, tracebacks included, so
-nothing reaches the log around `Blank`.
+nothing reaches the log around `Blank`. What is no defect has no traceback: a connection to Discord that is made again,
+and a database that another program holds.
 """
 
 from __future__ import annotations
@@ -31,6 +32,17 @@ SECRET_FORMS: Final = re.compile(
     r"|[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a bot's token
     r"|(?P<user>://[^\s/:@]+:)[^\s/@]+(?=@)"  # a password in an address
     r"|(?P<signature>[?&](hm|X-Amz-Signature|X-Amz-Credential|sig)=)[^&\s\"']+"
+)
+
+RECONNECTS: Final = (
+    "Attempting a reconnect in %.2fs",
+    "Attempting a reconnect for shard ID %s in %.2fs",
+    "Failed to connect for shard_id: %s. Retrying...",
+)
+"""What discord.py says, as an error with a traceback, whenever Discord is away for a while."""
+HELD: Final = (
+    "the database is held by another program, such as a backup or an open sqlite3 shell: end that one; "
+    "what was to be done is tried again"
 )
 
 QUIET: Final = {
@@ -71,8 +83,46 @@ def _shared() -> list[Processor]:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _without_traceback,
         structlog.processors.format_exc_info,
     ]
+
+
+def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    error = _error_of(event)
+    if error is None:
+        return event
+    if getattr(event.get("_record"), "msg", None) in RECONNECTS:
+        return {**event, "level": "warning", "exc_info": None, "error": _in_a_line(error)}
+    if _is_held(error):
+        return {**event, "event": HELD, "level": "warning", "exc_info": None, "meanwhile": event["event"]}
+    return event
+
+
+def _error_of(event: EventDict) -> BaseException | None:
+    match event.get("exc_info"):
+        case BaseException() as error:
+            return error
+        case (_, BaseException() as error, _):
+            return error
+        case None | False:
+            return None
+        case _:
+            return sys.exc_info()[1]
+
+
+def _is_held(error: BaseException) -> bool:
+    """Whether SQLite waited for a lock in vain, as it says itself or as what was raised from it."""
+    one: BaseException | None = error
+    while one is not None:
+        if getattr(one, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return True
+        one = one.__cause__
+    return False
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _formatter(style: str, blank: Blank) -> logging.Formatter:

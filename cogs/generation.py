@@ -83,7 +83,7 @@ class Generation(commands.Cog):
         structlog.contextvars.bind_contextvars(task=card.task.id)
         answer = await interaction.response.send_message(view=card_view(card))
         if answer.message_id is not None:
-            await self._engine.card_posted(card.task.id, answer.message_id)
+            await self._engine.card_posted(card, answer.message_id)
 
 
 def _prompt(prompt: str, images: Sequence[discord.Attachment]) -> str:

@@ -1,12 +1,15 @@
 """
 What the rows say about all tasks together, for whoever watches the bot.
 
-Open tasks are few and are looked at; ended ones are many and only counted, each count within one index.
+Open tasks are few and are looked at; ended ones are many and only counted, each count within one index, from its one
+end to the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -16,6 +19,9 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import OPEN_STATES, TaskState
 from storage.schema import creates, tasks
+
+MANY: Final = 500_000
+ROWS_PER_SECOND: Final = 50_000
 
 UNCONFIRMED: Final = "unconfirmed"
 """The reason of a task whose create was never answered."""
@@ -55,11 +61,30 @@ class Figures:
 
 
 class FigureStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` in seconds."""
         self._database = database
+        self._clock = clock
+        self._counting = asyncio.Lock()
+        self._last: Figures | None = None
+        self._good_until = 0.0
 
     async def figures(self) -> Figures:
-        """About 25 ms in the database's thread with 100,000 ended tasks; the event loop goes on."""
+        """
+        Counted in the database's thread, one count at a time, while the event loop goes on.
+
+        The time grows with the ended tasks: about 35 ms for 100,000. From `MANY` rows on the answer is given again for
+        about a hundred times as long (`ROWS_PER_SECOND`), so that whoever asks often costs a hundredth of a processor.
+        """
+        async with self._counting:
+            now = self._clock()
+            if self._last is None or now >= self._good_until:
+                self._last = await self._counted()
+                rows = sum(self._last.outcomes.values()) + sum(self._last.creates.values())
+                self._good_until = now + (rows / ROWS_PER_SECOND if rows >= MANY else 0)
+            return self._last
+
+    async def _counted(self) -> Figures:
         async with self._database.read(long=True) as connection:
             still_open = {row.state: row for row in await connection.execute(_still_open())}
             ended = {row.state: row.tasks for row in await connection.execute(_ended())}

@@ -15,6 +15,7 @@ from storage.rows import values
 from storage.schema import creates, outcome_parts, task_events, tasks
 from storage.transactions import Transaction
 
+EVENT: Final = sa.insert(task_events)
 UNSETTLED: Final[dict[str, Any]] = {
     "settled_at": None,
     "reason": None,
@@ -26,6 +27,9 @@ UNSETTLED: Final[dict[str, Any]] = {
 }
 """What an adoption takes back: the outcome that was told is not the outcome."""
 
+
+TAKEN_BACK: Final = -1
+"""The number of a part that told of an outcome which was none."""
 
 IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_kie_id": None}
 """What was not known of a create is known now, or is about another one."""
@@ -64,11 +68,23 @@ async def move(
         raise ValueError(f"a task does not go from {task.state} to {to}")
     moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
     if _takes_back(task.state, to):
-        await connection.execute(sa.delete(outcome_parts).where(outcome_parts.c.task_id == task.id))
+        await _take_back_parts(connection, task.id)
     if to is TaskState.GENERATING:
         await _name_create(connection, moved)
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
     return moved
+
+
+async def _take_back_parts(connection: Transaction, task_id: str) -> None:
+    """Of what was told, or may have been, the first part stays, under a number that no outcome has."""
+    of_task = outcome_parts.c.task_id == task_id
+    sent = sa.or_(outcome_parts.c.attempted_at.is_not(None), outcome_parts.c.message_id.is_not(None))
+    told = sa.select(outcome_parts.c.number).where(of_task, outcome_parts.c.number == 0, sent)
+    if (await connection.execute(told)).first() is None:
+        await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number >= 0))
+        return
+    await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number != 0))
+    await connection.execute(sa.update(outcome_parts).where(of_task).values(number=TAKEN_BACK))
 
 
 async def _name_create(connection: Transaction, task: Task) -> None:
@@ -81,7 +97,7 @@ async def write_event(
     connection: Transaction, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
 ) -> None:
     event = {"task_id": task_id, "at": at, "before": before, "after": after, "why": why}
-    await connection.execute(sa.insert(task_events), event)
+    await connection.execute(EVENT, event)
 
 
 def _implied(before: TaskState, after: TaskState) -> dict[str, Any]:

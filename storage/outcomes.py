@@ -11,15 +11,23 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task, TaskState
-from storage.moves import StaleTask, compare_and_set
+from storage.moves import TAKEN_BACK, StaleTask, compare_and_set
 from storage.rows import values
 from storage.schema import outcome_parts, pictures, references, tasks
 from storage.transactions import Transaction
 
-# Asked for every card: building them each time would cost more than running them.
+# Asked for every card, or while a picture is waited for: building them each time would cost more than running them.
 REFERENCES: Final = (
     sa.select(references).where(references.c.task_id == sa.bindparam("of")).order_by(references.c.position)
 )
+PICTURES: Final = sa.select(pictures).where(pictures.c.task_id == sa.bindparam("of")).order_by(pictures.c.position)
+SAVED: Final = sa.update(pictures).where(
+    pictures.c.task_id == sa.bindparam("of"), pictures.c.position == sa.bindparam("at")
+)
+OF_OUTCOME: Final = sa.and_(outcome_parts.c.task_id == sa.bindparam("of"), outcome_parts.c.number >= 0)
+PARTS: Final = sa.select(outcome_parts).where(OF_OUTCOME).order_by(outcome_parts.c.number)
+ANY_PART: Final = sa.select(outcome_parts.c.number).where(OF_OUTCOME).limit(1)
+PLANNED: Final = sa.insert(outcome_parts).returning(outcome_parts)
 KEPT: Final = (
     sa.select(tasks.c.asker_id, tasks.c.id)
     .where(
@@ -54,9 +62,8 @@ class OutcomeStore:
         return by_task
 
     async def pictures(self, task_id: str) -> tuple[Picture, ...]:
-        statement = sa.select(pictures).where(pictures.c.task_id == task_id).order_by(pictures.c.position)
         async with self._database.read() as connection:
-            return values(Picture, await connection.execute(statement))
+            return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
 
     async def save_reference(self, reference: Reference) -> None:
         """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename."""
@@ -73,10 +80,11 @@ class OutcomeStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(references).where(_same(references, reference)).values(changes))
 
-    async def save_picture(self, picture: Picture) -> None:
-        """Write back everything of a picture that `settle` stored."""
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(pictures).where(_same(pictures, picture)).values(asdict(picture)))
+    async def save_pictures(self, changed: Sequence[Picture]) -> None:
+        """Write back everything of pictures that `settle` stored: of all or of none."""
+        if changed:
+            async with self._database.write() as connection:
+                await _save(connection, changed)
 
     # -- the sweep of old copies ---------------------------------------------------------------------------------
     async def kept_before(self, before: int, *, limit: int = 100) -> tuple[Reference | Picture, ...]:
@@ -100,27 +108,49 @@ class OutcomeStore:
         async with self._database.read() as connection:
             return await _parts(connection, task_id)
 
-    async def plan(self, task: Task, parts: Sequence[NewPart]) -> tuple[OutcomePart, ...]:
+    async def taken_back(self, task_id: str) -> OutcomePart | None:
+        """The first message of the outcome that an adoption took back, if it was sent or may have been."""
+        these = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number == TAKEN_BACK)
+        async with self._database.read() as connection:
+            found = values(OutcomePart, await connection.execute(sa.select(outcome_parts).where(these)))
+        return found[0] if found else None
+
+    async def plan(
+        self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture] = ()
+    ) -> tuple[OutcomePart, ...]:
         """
-        Store the parts of an outcome, all by Route.CHANNEL; if parts are stored already return those and store nothing.
+        Store the parts of an outcome, all by Route.CHANNEL; if parts are stored already return those and store none.
+        With them the pictures that were `fetched` for it.
 
         An adoption forgets them: the next outcome is planned anew.
         """
         async with self._database.write() as connection:
-            await self._database.serialize(connection, f"parts of {task.id}")
-            if stored := await _parts(connection, task.id):
-                return stored
-            rows = [
-                {"task_id": task.id, "number": number, "route": Route.CHANNEL, **asdict(part)}
-                for number, part in enumerate(parts)
-            ]
-            await connection.execute(sa.insert(outcome_parts), rows)
-            return await _parts(connection, task.id)
+            await _save(connection, fetched)
+            return await self._plan(connection, task, parts) or await _parts(connection, task.id)
 
-    async def attempt_part(self, part: OutcomePart, *, now: int) -> OutcomePart:
-        """Written before it is sent; keeps the first attempted_at. Raises StaleTask, as do the two below, when the part
-        goes by another route by now, or is no longer part of the outcome."""
-        return await self._change_part(part, {"attempted_at": sa.func.coalesce(outcome_parts.c.attempted_at, now)})
+    async def begin_telling(
+        self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture], now: int, until: int
+    ) -> tuple[OutcomePart, ...]:
+        """`plan`, and `attempt_part` of the first, in one. Raises StaleTask also when parts are stored already."""
+        async with self._database.write() as connection:
+            await compare_and_set(connection, task, {"lease_until": until})
+            await _save(connection, fetched)
+            begun = await self._plan(connection, task, parts, attempted_at=now)
+            if begun is None:
+                raise StaleTask(f"task {task.id} has its parts already")
+            return begun
+
+    async def attempt_part(self, part: OutcomePart, task: Task, *, now: int, until: int) -> OutcomePart:
+        """
+        Written before it is sent: the task is in our hands, and stays so `until` then. Keeps the first attempted_at.
+
+        Raises StaleTask: that is no longer so or, as in the two below, the part goes by another route by now, or is no
+        longer part of the outcome.
+        """
+        async with self._database.write() as connection:
+            await compare_and_set(connection, task, {"lease_until": until})
+            first = sa.func.coalesce(outcome_parts.c.attempted_at, now)
+            return await _change_part(connection, part, {"attempted_at": first})
 
     async def reroute_part(self, part: OutcomePart, route: Route) -> OutcomePart:
         """By another route. It stays uncertain: the way it was tried before may have worked after all."""
@@ -178,23 +208,52 @@ class OutcomeStore:
                 by_asker[row.asker_id] += (row.id,)
         return by_asker
 
+    async def _plan(
+        self, connection: Transaction, task: Task, parts: Sequence[NewPart], *, attempted_at: int | None = None
+    ) -> tuple[OutcomePart, ...] | None:
+        """None when parts are stored already. `attempted_at`: of the first."""
+        await self._database.serialize(connection, f"parts of {task.id}")
+        if (await connection.execute(ANY_PART, {"of": task.id})).first():
+            return None
+        rows = [
+            {
+                "task_id": task.id,
+                "number": number,
+                "route": Route.CHANNEL,
+                "attempted_at": None if number else attempted_at,
+                **asdict(part),
+            }
+            for number, part in enumerate(parts)
+        ]
+        stored = values(OutcomePart, await connection.execute(PLANNED, rows))
+        return tuple(sorted(stored, key=lambda part: part.number))
+
     async def _change_part(self, part: OutcomePart, changes: dict[str, Any]) -> OutcomePart:
-        as_read = sa.and_(
-            outcome_parts.c.task_id == part.task_id,
-            outcome_parts.c.number == part.number,
-            outcome_parts.c.route == part.route,
-        )
-        statement = sa.update(outcome_parts).where(as_read).values(changes).returning(outcome_parts)
         async with self._database.write() as connection:
-            found = values(OutcomePart, await connection.execute(statement))
-            if not found:
-                raise StaleTask(f"part {part.number} of task {part.task_id} is no longer to be told by {part.route}")
-        return found[0]
+            return await _change_part(connection, part, changes)
+
+
+async def _save(connection: Transaction, changed: Sequence[Picture]) -> None:
+    if changed:
+        rows = [{**asdict(one), "of": one.task_id, "at": one.position} for one in changed]
+        await connection.execute(SAVED, rows)
+
+
+async def _change_part(connection: Transaction, part: OutcomePart, changes: dict[str, Any]) -> OutcomePart:
+    as_read = sa.and_(
+        outcome_parts.c.task_id == part.task_id,
+        outcome_parts.c.number == part.number,
+        outcome_parts.c.route == part.route,
+    )
+    statement = sa.update(outcome_parts).where(as_read).values(changes).returning(outcome_parts)
+    found = values(OutcomePart, await connection.execute(statement))
+    if not found:
+        raise StaleTask(f"part {part.number} of task {part.task_id} is no longer to be told by {part.route}")
+    return found[0]
 
 
 async def _parts(connection: Transaction, task_id: str) -> tuple[OutcomePart, ...]:
-    statement = sa.select(outcome_parts).where(outcome_parts.c.task_id == task_id).order_by(outcome_parts.c.number)
-    return values(OutcomePart, await connection.execute(statement))
+    return values(OutcomePart, await connection.execute(PARTS, {"of": task_id}))
 
 
 def _same(table: sa.Table, copy: Reference | Picture) -> sa.ColumnElement[bool]:

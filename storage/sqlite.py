@@ -29,6 +29,8 @@ PRAGMAS: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA 
 BEGIN: Final = "begin_with"
 """The execution option that says with which statements a transaction begins."""
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
+BEGIN_AT_ONCE: Final = ("PRAGMA busy_timeout=0", BEGIN_WRITE, f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+"""Or not at all, and then the connection is of no more use."""
 
 
 class _Closing(sqlite3.Connection):

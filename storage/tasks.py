@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
@@ -37,26 +37,29 @@ __all__ = ["LimitReached", "StaleTask", "TaskStore"]
 
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)
+ATTACHED: Final = sa.insert(references)
+ASKED: Final = [field.name for field in fields(NewTask) if field.name != "references"]
+BY_INTERACTION: Final = sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction"))
 
 
 class TaskStore(OutcomeStore):
     # -- people --------------------------------------------------------------------------------------------------
-    async def submit(self, new: NewTask, limits: Limits, *, now: int) -> tuple[Task, bool]:
+    async def submit(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
         """
-        Store a task as `queued`, due now, with its references and first event; (task, True).
+        Store a task as `queued`, due now, with its references and first event; (task, True). `prepared`: there is
+        nothing to look at first.
 
         The same interaction_id again returns (first task, False) and stores nothing, whatever the limits; so does
         asking the same task again while that is open. Raises LimitReached. Limits and insert happen under one lock.
         """
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
-            again = sa.select(tasks).where(_same(new)).order_by(tasks.c.created_at)
-            if found := values(Task, await connection.execute(again)):
+            if found := await _same(connection, new):
                 return found[0], False
             if limits.pictures_per_day:
                 await self._database.serialize(connection, "submits of all")
             await check_limits(connection, new, limits, now=now)
-            return await _insert(connection, new, now), True
+            return await _insert(connection, new, now, prepared), True
 
     async def get(self, task_id: str) -> Task | None:
         async with self._database.read() as connection:
@@ -159,6 +162,9 @@ class TaskStore(OutcomeStore):
         unowned queued task in fair turn (the asker with the fewest in flight first, then the oldest); write a row in
         `creates` and move the task. None when there is none or a limit is reached.
         """
+        async with self._database.read() as connection:
+            if (await connection.execute(turns.any_waiting(now))).first() is None:
+                return None  # without a turn to write, which others wait for
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
             if not await _may_create(connection, limits, now):
@@ -252,6 +258,11 @@ class TaskStore(OutcomeStore):
         Those put off (due later) count too."""
         return await self._tasks(turns.queue().limit(limit))
 
+    async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
+        """Of those in `queue`, the ones asked for no later than `before` (ms), oldest first."""
+        old = sa.and_(turns.QUEUED, turns.PREPARED, tasks.c.created_at <= before)
+        return await self._tasks(sa.select(tasks).where(old).order_by(*turns.AGE).limit(limit))
+
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
         """Tasks that are `generating` and not overdue, oldest first."""
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
@@ -304,12 +315,13 @@ class TaskStore(OutcomeStore):
             return values(Task, await connection.execute(statement))
 
 
-def _same(new: NewTask) -> sa.ColumnElement[bool]:
+async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
     """What is stored already: this interaction, or an open task that asks the same one again (two quick clicks)."""
-    if new.again_of is None:
-        return tasks.c.interaction_id == new.interaction_id
+    found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
+    if found or new.again_of is None:
+        return found
     still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES), tasks.c.kept_at.is_(None))
-    return sa.or_(tasks.c.interaction_id == new.interaction_id, still_open)
+    return values(Task, await connection.execute(sa.select(tasks).where(still_open).order_by(tasks.c.created_at)))
 
 
 def _sooner(now: int) -> sa.ColumnElement[int]:
@@ -321,14 +333,14 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def _insert(connection: Transaction, new: NewTask, now: int) -> Task:
-    asked = asdict(new)
-    attached = asked.pop("references")
+async def _insert(connection: Transaction, new: NewTask, now: int, prepared: bool) -> Task:
+    asked = {name: getattr(new, name) for name in ASKED}
     fresh = {
         "id": new_task_id(),
         "state": TaskState.QUEUED,
         "created_at": now,
         "due_at": now,
+        "prepared_at": now if prepared else None,
         "lease_until": 0,
         "failures": 0,
         "faults": 0,
@@ -338,9 +350,9 @@ async def _insert(connection: Transaction, new: NewTask, now: int) -> Task:
         "charged": True,
     }
     (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
-    if attached:
-        rows = [{"task_id": task.id, "position": position, **one} for position, one in enumerate(attached)]
-        await connection.execute(sa.insert(references), rows)
+    if new.references:
+        rows = [{"task_id": task.id, "position": at, **asdict(one)} for at, one in enumerate(new.references)]
+        await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")
     return task
 

@@ -55,6 +55,11 @@ def next_create(now: int) -> sa.Select[Any]:
     )
 
 
+def any_waiting(now: int) -> sa.Select[Any]:
+    """A row, if `next_create` has one."""
+    return sa.select(tasks.c.id).where(QUEUED, PREPARED, waiting(now)).limit(1)
+
+
 def queue() -> sa.Select[Any]:
     """The prepared tasks in the order in which their creates begin, whether they are due or put off."""
     turns = _turns(PREPARED)

@@ -17,9 +17,9 @@ from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from storage.sqlite import BEGIN, BEGIN_WRITE
+from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE
 
 LONGEST_SECONDS: Final = 0.02
 """How long a group lets in others before it is committed."""
@@ -88,6 +88,7 @@ class Group:
 class Writes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{BEGIN: (BEGIN_WRITE,)})
+        self._engine_at_once = engine.execution_options(**{BEGIN: BEGIN_AT_ONCE})
         self._thread = ThreadPoolExecutor(1, "sqlite")
         self._wanted = 0
         """Writes that have yet to do their statements."""
@@ -157,9 +158,22 @@ class Writes:
         return group
 
     def _open(self) -> Group | None:
-        if self._group is None or self._busy or self._change is not None or not self._group.lets_in:
+        if self._busy or self._change is not None:
             return None
-        return self._group
+        if self._group is None:
+            self._group = self._begun_at_once()
+        return self._group if self._group is not None and self._group.lets_in else None
+
+    def _begun_at_once(self) -> Group | None:
+        """None while another process writes: that is waited for in the thread."""
+        connection = self._engine_at_once.connect()
+        try:
+            connection.begin()
+        except OperationalError:
+            connection.invalidate()
+            connection.close()
+            return None
+        return Group(connection)
 
     def _go_on(self) -> None:
         """Called by whoever came, had their turn, or gave it up: others join, or the group is committed."""

@@ -189,8 +189,13 @@ class StandInDiscord:
     """So many posts are received and not answered."""
     handed: dict[str, tuple[Message, ...]] = field(default_factory=dict)
     """By the token with which an asker came: what they see. Once more puts it there anew."""
+    taken_back: list[int] = field(default_factory=list)
+    """Messages that say by now that they were not the last word."""
     said_elsewhere: list[str] = field(default_factory=list)
     """Tokens of askers who came for what they had been told by another way."""
+
+    def posted(self, card: Card) -> None:
+        pass
 
     async def show(self, card: Card) -> None:
         self.shown.append(card)
@@ -237,6 +242,12 @@ class StandInDiscord:
         message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
         found = None if self.blind else self._find(message)
         return Posted(channel_id=1, message_id=found) if found else None
+
+    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+        if self.down or self.blind:
+            raise Unavailable("Discord is down")
+        assert part.message_id is not None
+        self.taken_back.append(part.message_id)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         token = outcome.task.collect_token

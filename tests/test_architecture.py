@@ -29,8 +29,8 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.references"),
     ("bot.engine",),
-    ("bot.addresses", "bot.config", "bot.endpoints", "bot.logs", "bot.pictures"),
-    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.release"),
+    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.pictures"),
+    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release"),
     ("storage",),
 )
 """From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""

@@ -203,6 +203,19 @@ async def test_a_callback_that_was_seen_and_sent_to_another_create_changes_nothi
     assert len(house.world.discord.messages) == 2
 
 
+async def test_the_first_that_is_not_signed_is_said_with_what_to_check_and_no_other(
+    house: House, capsys: pytest.CaptureFixture[str], logs_as_they_were: None
+) -> None:
+    configure_logs("INFO", "console")
+    for _ in range(3):
+        assert await house.call("a-token-of-ours", {"data": {"taskId": "kie1"}}) == 401
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "[bot.web.callbacks]" in line]
+    assert "[warning" in line
+    assert "KIE_WEBHOOK_KEY" in line
+    assert "clock" in line
+    assert "a-token-of-ours" not in line
+
+
 async def test_an_unknown_token_is_not_found(house: House) -> None:
     await running(house)
     assert await house.signed("never-given", "kie1") == 404
@@ -272,8 +285,13 @@ async def until_called(emulator: Emulator, times: int = 1) -> None:
 
 
 async def pictures_of(house: House, task: Task) -> list[str]:
-    await house.world.work(SOON)
-    assert (await house.world.now(task)).state is TaskState.CLOSED
+    """The emulator's clock is the real one, so the world's goes on until it is done."""
+
+    async def closed() -> bool:
+        await house.world.work(1)
+        return (await house.world.now(task)).state is TaskState.CLOSED
+
+    await eventually(closed)
     assert [message.reason for message in house.world.discord.messages if message.task_id == task.id][-1] is None
     return [picture.url for picture in await house.world.tasks.pictures(task.id)]
 

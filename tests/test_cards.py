@@ -267,7 +267,7 @@ async def test_a_card_that_may_not_be_edited_is_left_alone_for_some_minutes(worl
     await world.ask("a red door")
     await world.work(200)
     assert len(world.requests("PATCH", str((await world.only_task()).card_message_id))) == 1
-    assert "Getting ready" in texts(world.channel.history()[0])
+    assert "Waiting in line" in texts(world.channel.history()[0])
     await world.work(200)
     assert "Making your picture" in texts(world.channel.history()[0])
 
@@ -331,7 +331,7 @@ async def test_discord_being_down_for_a_while_only_delays_a_card(world: World) -
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=503)
     await world.ask("a red door")
     await world.work(10)
-    assert "Getting ready" in texts(world.channel.history()[0])
+    assert "Waiting in line" in texts(world.channel.history()[0])
     await world.work(30)
     assert "Making your picture" in texts(world.channel.history()[0])
 
@@ -345,3 +345,19 @@ async def test_a_first_answer_that_was_never_written_down_is_found_again(world: 
     assert asked.response is not None
     assert (await world.only_task()).card_message_id == asked.response.id
     assert len(world.channel.history()) == 1
+
+
+async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_when_it_has_news(world: World) -> None:
+    first = await world.ask("a red door")
+    second = await world.bob.slash(world.channel, "imagine", prompt="a blue door")
+    assert "You are next." in texts(first.response)
+    assert "1 request is before yours." in texts(second.response)
+    with world.env.time_context():
+        await world.engine._board.show_waiting()
+        await world.delivery.step()
+    assert [one for one in world.env.http_requests if one.method == "PATCH"] == []
+    await world.engine.cancel((await world.only_task()).id, world.alice.id)
+    with world.env.time_context():
+        await world.engine._board.show_waiting()
+        await world.delivery.step()
+    assert "You are next." in texts(world.channel.history()[1])

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bot import app, cli
 from bot.config import Settings
-from bot.doctor import Finding, examine
+from bot.doctor import PATIENCE_SECONDS, Finding, examine
 from bot.errors import ConfigurationError
 from storage.database import Database
 from storage.migrations import migrate
@@ -51,6 +51,8 @@ class Outside:
     hanging: bool = False
     alive: bool = False
     """A running bot answers at the same address."""
+    callbacks_status: int = 405
+    callbacks_asked: list[str] = field(default_factory=list)
     address: str = ""
 
     async def me(self, request: web.Request) -> web.Response:
@@ -65,6 +67,10 @@ class Outside:
         if request.headers["Authorization"] != f"Bearer {KEY}":
             return await self._json({"code": 401, "msg": "Unauthorized"})
         return await self._json({"code": 200, "msg": "success", "data": self.credit})
+
+    async def called_back(self, request: web.Request) -> web.Response:
+        self.callbacks_asked.append(request.match_info["token"])
+        return web.Response(status=self.callbacks_status)
 
     async def healthz(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.alive else 404)
@@ -84,6 +90,7 @@ async def outside() -> AsyncIterator[Outside]:
     server.router.add_get("/api/v10/oauth2/applications/@me", it.own_application)
     server.router.add_get("/api/v1/chat/credit", it.credits)
     server.router.add_get("/healthz", it.healthz)
+    server.router.add_get("/callbacks/kie/{token}", it.called_back)
     async with TestServer(server) as running:
         it.address = str(running.make_url("")).rstrip("/")
         yield it
@@ -395,17 +402,76 @@ async def test_a_port_that_the_running_bot_has_is_well(settings: Settings, outsi
 )
 async def test_half_of_what_callbacks_need_is_found(settings: Settings, given: dict[str, Any], missing: str) -> None:
     found = await finding(changed(settings, **given), "callbacks")
-    assert (found.ok, found.detail) == (False, f"off, as {missing} is missing")
+    assert (found.ok, found.detail) == (False, "off, in part")
     assert found.remedy.startswith(f"give {missing} as well")
 
 
-async def test_whether_the_public_address_is_reached_is_a_hint_only(settings: Settings, outside: Outside) -> None:
-    on = changed(settings, kie_webhook_key=SecretStr("hmac-key"), public_url=outside.address)
-    found = await finding(on, "callbacks")
-    assert found.ok
-    assert found.detail.startswith(f"on, at {outside.address}; not reached from here")
+def called_back(settings: Settings, outside: Outside, **changes: Any) -> Settings:
+    """Callbacks are on, and lead to where the bot would answer."""
+    port = int(outside.address.rpartition(":")[2])
+    on = {"kie_webhook_key": SecretStr("hmac-key"), "public_url": outside.address, "http_port": port}
+    return changed(settings, **(on | changes))
+
+
+async def test_callbacks_at_a_port_that_changes_are_found(settings: Settings, outside: Outside) -> None:
+    found = await finding(called_back(settings, outside, http_port=0), "callbacks")
+    assert (found.ok, found.detail) == (False, "on, in part")
+    assert found.remedy.startswith("give HTTP_PORT the number")
+
+
+async def test_a_public_address_that_leads_to_the_bot_is_well(settings: Settings, outside: Outside) -> None:
     outside.alive = True
-    assert (await finding(on, "callbacks")).detail == f"on, at {outside.address}"
+    found = await finding(called_back(settings, outside), "callbacks")
+    assert (found.ok, found.detail) == (True, f"on, at {outside.address}; the bot is reached there")
+    assert outside.callbacks_asked == ["doctor"]
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 502])
+async def test_another_answer_at_the_public_address_is_the_proxys_fault(
+    settings: Settings, outside: Outside, status: int
+) -> None:
+    outside.alive, outside.callbacks_status = True, status
+    found = await finding(called_back(settings, outside), "callbacks")
+    assert (found.ok, found.detail) == (False, f"on, at {outside.address}, but the answer there is {status}")
+    assert found.remedy.startswith("let the proxy pass /callbacks/kie/ on to HTTP_PORT")
+
+
+async def test_while_the_bot_is_stopped_nothing_is_said_of_its_public_address(
+    settings: Settings, outside: Outside
+) -> None:
+    outside.callbacks_status = 502
+    found = await finding(called_back(settings, outside), "callbacks")
+    assert found.ok
+    assert found.detail.endswith("not reached there now, as the bot is not running; start it and ask again")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "what", "check"),
+    [
+        ("https", "127.0.0.1", "the connection cannot be trusted", "certificate (TLS) for 127.0.0.1"),
+        ("https", "atelier.invalid", "that name is not known here", "DNS entry of atelier.invalid"),
+        ("http", "127.0.0.1", "no connection from here", "check that the proxy runs"),
+    ],
+)
+async def test_what_keeps_the_public_address_from_being_reached_is_told_apart(
+    settings: Settings, outside: Outside, scheme: str, host: str, what: str, check: str
+) -> None:
+    outside.alive = True
+    port = unused_port() if scheme == "http" else outside.address.rpartition(":")[2]
+    found = await finding(called_back(settings, outside, public_url=f"{scheme}://{host}:{port}"), "callbacks")
+    assert not found.ok
+    assert what in found.detail
+    assert check in found.remedy
+
+
+async def test_a_public_address_that_is_silent_is_not_waited_for(settings: Settings, outside: Outside) -> None:
+    outside.alive = True
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found = await finding(called_back(settings, outside, public_url=address), "callbacks")
+    assert not found.ok
+    assert "no connection from here" in found.detail
 
 
 async def test_nobody_is_waited_for_longer_than_the_patience(settings: Settings, outside: Outside) -> None:

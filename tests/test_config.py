@@ -49,11 +49,11 @@ def test_two_values_are_enough(env_file: Write) -> None:
 
 def test_lists_are_separated_by_commas(env_file: Write) -> None:
     settings = load_settings(
-        env_file(ALLOWED_GUILDS="1, 22,", SHARD_COUNT="4", SHARD_IDS="0,3", KIE_RESULT_HOSTS="A.example, 127.0.0.1:99")
+        env_file(ALLOWED_GUILDS="1, 22,", SHARD_COUNT="4", SHARD_IDS="0,3", KIE_RESULT_HOSTS="A.example, b.example")
     )
     assert settings.allowed_guilds == {1, 22}
     assert settings.shard_ids == (0, 3)
-    assert settings.kie_result_hosts == ("a.example", "127.0.0.1:99")
+    assert settings.kie_result_hosts == ("a.example", "b.example")
 
 
 def test_an_empty_value_is_the_default(env_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +186,55 @@ def test_a_host_to_listen_at_is_a_name_or_an_address(env_file: Write, given: str
 )
 def test_callbacks_need_a_key_and_an_address(env_file: Write, values: dict[str, str], callbacks: str | None) -> None:
     assert load_settings(env_file(**values)).callbacks == callbacks
+
+
+@pytest.mark.parametrize("path", ["/callbacks/kie", "/callbacks/kie/", "/bot/callbacks/kie", "/Callbacks/KIE/x"])
+def test_a_public_address_leaves_out_the_path_that_the_bot_appends(env_file: Write, path: str) -> None:
+    line = refusal(env_file(PUBLIC_URL=f"https://a.example{path}"))
+    assert line.startswith("PUBLIC_URL must leave out /callbacks/kie/: the bot appends that itself")
+
+
+@pytest.mark.parametrize("end", ["?", "?a=b", "/bot?a=b", "#", "#top"])
+def test_a_public_address_ends_with_its_path(env_file: Write, end: str) -> None:
+    line = refusal(env_file(PUBLIC_URL=f"https://a.example{end}"))
+    assert line == "PUBLIC_URL must end with its path: take away the ? or # and what comes after it"
+
+
+def test_a_path_that_only_looks_like_the_callbacks_is_taken(env_file: Write) -> None:
+    address = "https://a.example/callbacks/kiev"
+    assert load_settings(env_file(PUBLIC_URL=address)).public_url == address
+
+
+@pytest.mark.parametrize(
+    ("values", "lack"),
+    [
+        ({}, ""),
+        ({"HTTP_PORT": "0"}, ""),
+        ({"KIE_WEBHOOK_KEY": SECRET, "PUBLIC_URL": "https://a.example"}, ""),
+        ({"KIE_WEBHOOK_KEY": SECRET}, "give PUBLIC_URL as well, or take KIE_WEBHOOK_KEY away"),
+        ({"PUBLIC_URL": "https://a.example"}, "give KIE_WEBHOOK_KEY as well, or take PUBLIC_URL away"),
+        (
+            {"KIE_WEBHOOK_KEY": SECRET, "PUBLIC_URL": "https://a.example", "HTTP_PORT": "0"},
+            "give HTTP_PORT the number that PUBLIC_URL leads to: with 0 it is another one at each start",
+        ),
+    ],
+)
+def test_what_callbacks_lack_is_said(env_file: Write, values: dict[str, str], lack: str) -> None:
+    assert load_settings(env_file(**values)).callbacks_lack == lack
+
+
+@pytest.mark.parametrize("hosts", ["a.example:8443", "b.example, a.example:8443"])
+def test_a_port_with_a_host_of_results_is_refused_with_the_host_to_give(env_file: Write, hosts: str) -> None:
+    line = refusal(env_file(KIE_RESULT_HOSTS=hosts))
+    assert line == (
+        "KIE_RESULT_HOSTS has 'a.example:8443': leave out the port, as results are fetched by https from any; "
+        "give a.example"
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1", "[::1]", "::1", "a.example:port"])
+def test_an_address_is_no_host_of_results(env_file: Write, host: str) -> None:
+    assert "which is no host name" in refusal(env_file(KIE_RESULT_HOSTS=host))
 
 
 def test_all_wrong_settings_are_named_at_once(env_file: Write) -> None:

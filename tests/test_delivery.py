@@ -95,7 +95,8 @@ async def test_a_restart_between_post_and_record_tells_once(world: World) -> Non
 async def as_answer(world: World, outcome: Outcome) -> OutcomePart:
     """The part, about to be posted in the card's place."""
     (part,) = await world.tasks.parts(outcome.task.id)
-    return await world.tasks.attempt_part(await world.tasks.reroute_part(part, Route.ORIGINAL), now=world.clock())
+    part, task, now = await world.tasks.reroute_part(part, Route.ORIGINAL), await world.only_task(), world.clock()
+    return await world.tasks.attempt_part(part, task, now=now, until=now)
 
 
 async def show(world: World, phase: CardPhase) -> None:
@@ -246,7 +247,7 @@ async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_th
     await world.work(60)
     (message,) = world.channel.history()
     with world.env.time_context():
-        await world.engine.card_posted((await world.only_task()).id, message.id)
+        await world.engine.card_posted(Card(task=await world.only_task(), phase=CardPhase.QUEUED), message.id)
     assert [one.id for one in world.channel.history()] == [message.id]
     assert (await world.only_task()).card_message_id is None
 
@@ -376,4 +377,4 @@ async def test_buttons_of_outcomes_survive_a_restart(world: World) -> None:
     assert "Only the person who asked" in world.refusal(refused)
     again = await world.alice.click(failure, label="Ask again")
     assert again.response is not None
-    assert "Getting ready" in texts(again.response)
+    assert "Waiting in line" in texts(again.response)

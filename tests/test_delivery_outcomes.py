@@ -27,6 +27,7 @@ from tests.world import (
     a_picture,
     a_task,
     alt_texts,
+    button_ids,
     components,
     failed,
     open_world,
@@ -222,3 +223,21 @@ async def test_the_bytes_of_a_picture_are_let_go_of_when_it_is_sent(
     await world.ask(variants=2)
     await world.work()
     assert [fp.closed for fp in sent] == [True, True]
+
+
+async def test_what_was_told_in_doubt_says_later_that_it_got_through_and_has_no_button_any_more(world: World) -> None:
+    await world.ask("a very long story " * 60)
+    task = await world.only_task()
+    doubtful = Outcome(task=replace(task, reason=Reason.UNCONFIRMED.value), references=(), pictures=())
+    part = a_part(task_id=task.id)
+    posted = await world.post(doubtful, part)
+    told = replace(part, number=-1, message_id=posted.message_id, message_channel_id=posted.channel_id)
+    before = len(world.channel.history())
+    with world.env.time_context():
+        for _ in range(2):
+            await world.delivery.take_back(replace(doubtful, task=task), told)
+    (message,) = [one for one in world.channel.history() if one.id == posted.message_id]
+    assert len(world.channel.history()) == before
+    assert "did get through after all" in texts(message)
+    assert button_ids(message) == []
+    assert len(message.attachments) == 1

@@ -20,7 +20,7 @@ from bot.errors import ConfigurationError
 
 ROOT: Final = Path(__file__).parent.parent
 SETTINGS: Final = sorted(name.upper() for name in Settings.model_fields)
-PAGES: Final = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/metrics.md")
+PAGES: Final = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/metrics.md", "docs/running.md")
 
 
 def read(name: str) -> str:

@@ -307,7 +307,6 @@ async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: 
     world.wrap = deaths.wrap
     await world.restart()
     task = await world.ask()
-    await world.engine.step()
     references, failures = world.tasks.references, [OSError("the disk is busy")]
 
     async def read(task_id: str) -> tuple[Reference, ...]:
@@ -330,7 +329,6 @@ async def test_an_error_of_the_database_holds_no_prompt_and_no_token(world: Worl
 
 async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: World) -> None:
     task = await world.ask()
-    await world.engine.step()
     prepared = await world.tasks.begin_create("dead", world.policy.creates, now=world.clock(), lease_ms=30_000)
     assert prepared is not None
     await world.restart()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from bot.engine import gate
 from bot.engine.ports import CardPhase, CreateRequest, Record
 from bot.errors import Reason, Refused, Unavailable, Unconfirmed, Unreachable
 from storage.models import Task, TaskState
@@ -143,6 +144,21 @@ async def test_who_has_waited_for_a_day_while_creates_were_stopped_gets_an_answe
     ended = await world.now(task)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_UNREACHABLE, False)
     assert [message.reason for message in world.discord.messages] == [Reason.SERVICE_UNREACHABLE]
+
+
+async def test_all_who_have_waited_for_a_day_get_an_answer_however_many_newer_ones_are_before_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "TOLD_AT_ONCE", 3)
+    Outage(world.api)
+    eager = [await world.ask(f"{number}") for number in range(8)]
+    await world.work(60)
+    world.clock.turn(23 * 3600)
+    newer = [await world.ask(f"{number}", asker_id=100 + number) for number in range(4)]
+    world.clock.turn(1.5 * 3600)
+    await world.work(120)
+    assert {await state(world, task) for task in eager} == {TaskState.CLOSED}
+    assert {await state(world, task) for task in newer} == {TaskState.QUEUED}
 
 
 async def test_uploads_that_fail_say_nothing_about_the_api(world: World) -> None:

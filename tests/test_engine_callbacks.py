@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.engine.reliance import RELIED_POLL_COST_SECONDS, Reliance
 from bot.engine.schedule import POLL_COST_SECONDS
-from bot.errors import Reason, TooLate, Unavailable
-from storage.models import OutcomePart, Task, TaskState
+from bot.errors import Reason, Throttled, TooLate, Unavailable
+from storage.models import NewPart, OutcomePart, Task, TaskState
 from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world, png
 from tests.storage_rows import PLENTY
 
@@ -164,7 +165,6 @@ async def test_an_unconfirmed_create_waits_ten_minutes_for_its_callback_and_says
 
 async def test_a_create_under_way_when_the_process_died_waits_for_its_callback_too(world: World) -> None:
     task = await world.ask()
-    await world.engine.step()
     await world.tasks.begin_create("dead", world.policy.creates, now=world.clock(), lease_ms=30_000, token="one")
     await world.restart()
     await world.work(MINUTE)
@@ -197,6 +197,21 @@ async def test_an_adopted_task_that_still_runs_is_watched_to_its_end(world: Worl
     assert (await world.now(task)).state is TaskState.GENERATING
     await world.work(6 * MINUTE)
     assert told(world, task) == [None]
+
+
+async def test_a_task_that_was_asked_for_long_before_its_adoption_is_given_a_day_from_then(world: World) -> None:
+    world.api.seconds = 60 * HOUR
+    world.api.next_create, world.api.lose_answer = [Throttled("429", timedelta(hours=20))], 1
+    task = await world.ask()
+    await world.work(21 * HOUR, every=HOUR)
+    assert len(world.api.taken) == 1
+    await world.work(10 * HOUR, every=HOUR)
+    assert told(world, task) == [Reason.UNCONFIRMED]
+    assert await world.engine.called_back(token(world), "kie1")
+    await world.work(23 * HOUR, every=HOUR)
+    assert (await world.now(task)).state is TaskState.GENERATING
+    await world.work(5 * HOUR, every=HOUR)
+    assert told(world, task) == [Reason.UNCONFIRMED, Reason.LOST]
 
 
 async def test_an_adopted_task_does_not_teach_how_long_pictures_take(world: World) -> None:
@@ -373,6 +388,74 @@ async def test_a_callback_while_the_doubt_is_being_told_ends_with_the_picture(wo
     await world.work(15 * MINUTE)
     assert told(world, task) == ([None] if when == "failed" else [Reason.UNCONFIRMED, None])
     assert (await world.now(task)).state is TaskState.CLOSED
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its_task_was_closed(
+    world: World, answered: bool
+) -> None:
+    task, corrects = await lost(world), list[tuple[str | None, bool]]()
+    post, remove_card, find = world.discord.post, world.discord.remove_card, world.discord.find
+
+    async def posting(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        corrects.append((outcome.task.reason, outcome.corrects))
+        return await post(outcome, part, uncertain=uncertain)
+
+    async def finding(outcome: Outcome, part: OutcomePart) -> Posted | None:
+        doubtful = replace(outcome, task=replace(outcome.task, reason=Reason.UNCONFIRMED))
+        return await find(doubtful, replace(part, number=0))
+
+    async def removing(gone: Task) -> None:
+        if gone.reason is not None:
+            raise Unavailable("503")
+        await remove_card(gone)
+
+    world.discord.lose_answers = 0 if answered else 1
+    world.discord.post, world.discord.remove_card = posting, removing  # type: ignore[method-assign,assignment]  # in between
+    world.discord.find = finding  # type: ignore[method-assign]  # by the part alone, as the real one does
+    while not world.discord.messages:
+        await world.engine.step()
+        world.clock.turn(5)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    await world.engine.called_back(token(world), "kie1")
+    await world.engine.step()
+    with pytest.raises(TooLate):
+        await world.engine.again(task.id, world.request())
+    await world.work(MINUTE)
+    assert told(world, task) == [Reason.UNCONFIRMED, None]
+    assert corrects == [(Reason.UNCONFIRMED, False), (None, True)]
+    assert world.discord.taken_back == [1]
+
+
+async def test_a_doubt_that_was_never_told_is_not_corrected(world: World) -> None:
+    outcomes = list[Outcome]()
+    task, plan = await lost(world), world.discord.plan
+
+    async def planning(outcome: Outcome) -> Sequence[NewPart]:
+        outcomes.append(outcome)
+        if outcome.task.reason is not None:
+            raise Unavailable("not yet")
+        return await plan(outcome)
+
+    world.discord.plan = planning  # type: ignore[method-assign]  # settled, and nothing was sent
+    while not outcomes:
+        await world.engine.step()
+        world.clock.turn(5)
+    await world.engine.called_back(token(world), "kie1")
+    await world.work(MINUTE)
+    assert told(world, task) == [None]
+    assert not outcomes[-1].corrects
+    assert world.discord.taken_back == []
+
+
+async def test_a_doubt_that_cannot_be_taken_back_keeps_nobody_waiting(world: World) -> None:
+    task = await lost(world)
+    await world.work(11 * MINUTE)
+    world.discord.blind = True
+    await world.engine.called_back(token(world), "kie1")
+    await world.work(10)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert told(world, task) == [Reason.UNCONFIRMED, None]
 
 
 @pytest.mark.parametrize(("minutes", "after"), [(1, True), (11, False)])

@@ -21,7 +21,7 @@ from bot.errors import (
     Unreachable,
 )
 from storage.models import Reference, Task, TaskState
-from tests.engine_world import World, open_world
+from tests.engine_world import World, open_world, png
 from tests.waiting import eventually
 
 DAY = 24 * 3600.0
@@ -103,6 +103,7 @@ async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_
     await world.work(3)
     second = await world.ask("second")
     await world.work(180)
+    await world.engine._board.show_waiting()
     assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
     assert (await world.now(second)).state is TaskState.QUEUED
     assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
@@ -194,7 +195,6 @@ async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypa
     reached, goes_on = asyncio.Event(), asyncio.Event()
     references = world.tasks.references
     await world.ask()
-    await world.engine.step()
 
     async def slowly(task_id: str) -> tuple[Reference, ...]:
         if asyncio.current_task() in stalled:
@@ -220,3 +220,86 @@ async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypa
     await pushing
     assert world.api.taken == []
     assert [message.reason for message in world.discord.messages] == [Reason.UNCONFIRMED]
+
+
+async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds it meanwhile cannot know that it was not."""
+    task = await world.ask()
+    _fail_once_while_submitting(world, monkeypatch)
+    await world.engine.step()
+    assert (await world.now(task)).state is TaskState.QUEUED
+    await world._new_engine().step()
+    await world.work(120)
+    assert (await world.now(task)).reason is None
+    assert len(world.api.taken) == 1
+
+
+async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.engine._account.probe()
+    first, other = await world.ask("first"), world._new_engine()
+    _fail_once_while_submitting(world, monkeypatch)
+    back = world.tasks.move
+
+    async def moving(task: Task, to: TaskState, **given: Any) -> Task:
+        if to is TaskState.QUEUED:
+            raise OSError("the database is away")
+        return await back(task, to, **given)
+
+    monkeypatch.setattr(world.tasks, "move", moving)
+    await world.engine.step()
+    assert (await world.now(first)).state is TaskState.SUBMITTING
+    world.clock.turn(31)
+    await other.step()
+    assert (await world.now(first)).reason == Reason.UNCONFIRMED
+    second = await world.ask("second", asker_id=8)
+    await world.work(120)
+    assert (await world.now(second)).reason is None
+    assert len(world.api.taken) == 1
+
+
+def _fail_once_while_submitting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    show = world.engine._board.show
+
+    async def failing(task: Task) -> None:
+        if task.state is TaskState.SUBMITTING:
+            monkeypatch.setattr(world.engine._board, "show", show)
+            raise OSError("the database is away")
+        await show(task)
+
+    monkeypatch.setattr(world.engine._board, "show", failing)
+
+
+async def test_a_pause_that_began_while_another_was_looked_at_stays(world: World) -> None:
+    world.api.balance = 1.0
+    account = world.engine._account
+    await account.refused(AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT))
+    world.clock.turn(61)
+
+    async def credits_are_read() -> float:
+        world.api.credits = lambda: _soon(9.0)  # type: ignore[method-assign]  # the first reading only
+        await account.refused(AccountRefused(401, "key", Reason.ACCOUNT_KEY))
+        return 500.0
+
+    world.api.credits = credits_are_read  # type: ignore[method-assign]  # another refusal in between
+    await account.check()
+    assert account.paused is Reason.ACCOUNT_KEY
+    await world.restart()
+    assert world.engine._account.paused is Reason.ACCOUNT_KEY
+
+
+async def _soon(value: float) -> float:
+    return value
+
+
+async def test_a_quota_used_up_by_an_upload_is_told_to_the_operator_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, always_upload=True) as world:
+        world.api.next_upload = [Refused(433, "limit", Reason.ACCOUNT_QUOTA)] * 2
+        tasks = [await world.ask(references=(world.attach("a.png", png()),)) for _ in range(2)]
+        await world.work(30)
+        assert {(await world.now(task)).reason for task in tasks} == {Reason.ACCOUNT_QUOTA}
+        assert world.discord.told_operator == [Reason.ACCOUNT_QUOTA]
+        assert world.engine._gate.takes_creates

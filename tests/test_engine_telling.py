@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
+from bot.engine import telling
+from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import (
     Refused,
     Throttled,
     Unavailable,
 )
-from storage.models import Route, Task, TaskState
+from storage.database import Database
+from storage.models import OutcomePart, Route, Task, TaskState
+from storage.transactions import Transaction
 from tests.engine_world import World, open_world, png
+from tests.waiting import eventually
 
 DAY = 24 * 3600.0
 
@@ -86,7 +92,7 @@ async def test_a_first_answer_that_comes_after_the_outcome_goes_at_once(world: W
     task = await world.ask()
     await world.work(10)
     assert (await world.now(task)).state is TaskState.CLOSED
-    await world.engine.card_posted(task.id, 77)
+    await world.engine.card_posted(Card(task=task, phase=CardPhase.QUEUED), 77)
     assert world.discord.removed == [task.id, task.id]
 
 
@@ -185,9 +191,110 @@ async def test_a_card_that_arrives_while_it_is_looked_for_goes_too(
         removed.append(row.card_message_id)
         await remove(row)
         if len(removed) == 1:
-            await world.engine.card_posted(task.id, 4711)
+            await world.engine.card_posted(Card(task=task, phase=CardPhase.QUEUED), 4711)
 
     monkeypatch.setattr(world.discord, "remove_card", removing)
     await world.work(120)
     assert (await world.now(task)).state is TaskState.CLOSED
     assert removed[-1] == 4711
+
+
+async def test_what_turns_out_to_be_no_picture_is_not_kept(world: World) -> None:
+    world.api.next_fetch = [b"half a pict"] * 20
+    task = await world.ask()
+    await world.work(300)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert await world.copies.used_bytes() == 0
+
+
+def patience(seen: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    """For `eventually`: it was seen, or it has had the time to happen."""
+    left = iter(range(20))
+
+    async def ask() -> bool:
+        return seen() or next(left, None) is None
+
+    return ask
+
+
+async def test_nothing_is_posted_before_its_copy_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, posted = world.copies.put, list[bool]()
+
+    async def slow(key: str, data: bytes) -> None:
+        await eventually(patience(lambda: bool(world.discord.messages)))
+        posted.append(bool(world.discord.messages))
+        await put(key, data)
+
+    monkeypatch.setattr(world.copies, "put", slow)
+    task = await world.ask()
+    await world.work(60)
+    assert posted == [False]
+    assert len(world.discord.messages) == 1
+    assert (await world.tasks.pictures(task.id))[0].key is not None
+
+
+async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: World) -> None:
+    world.api.next_fetch = [png("navy"), Unavailable("503")]
+    asked, fetch = list[str](), world.api.fetch
+
+    async def counted(url: str) -> bytes:
+        asked.append(url)
+        return await fetch(url)
+
+    world.api.fetch = counted  # type: ignore[method-assign]  # counts
+    await world.ask(variants=2)
+    await world.work(120)
+    assert len(world.discord.messages) == 1
+    assert len(asked) == 3
+
+
+async def test_however_many_wait_the_bytes_being_posted_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "POSTED_BYTES", 2 * len(png()))
+    await world.restart()
+    world.discord.down = True
+    for number in range(6):
+        await world.ask(asker_id=number, channel_id=100 + number)
+    await world.work(60, every=4)
+    post, busy, most = world.discord.post, 0, 0
+
+    async def posted(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await eventually(patience(lambda: most > 2))
+        busy -= 1
+        return await post(outcome, part, uncertain=uncertain)
+
+    world.discord.down = False
+    world.discord.post = posted  # type: ignore[method-assign]  # counts
+    await world.work(120, every=60)
+    assert len(world.discord.messages) == 6
+    assert most == 2
+
+
+async def test_one_write_lies_between_a_fetched_picture_and_its_message(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    post, fetch, write = world.discord.post, world.api.fetch, Database.write
+
+    def written(database: Database, **how: bool) -> AbstractAsyncContextManager[Transaction]:
+        writes.append("write")
+        return write(database, **how)
+
+    async def fetched(url: str) -> bytes:
+        writes.clear()
+        return await fetch(url)
+
+    async def posted(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        assert writes == ["write"]
+        return await post(outcome, part, uncertain=uncertain)
+
+    monkeypatch.setattr(Database, "write", written)
+    world.api.fetch = fetched  # type: ignore[method-assign]  # from here on writes are counted
+    world.discord.post = posted  # type: ignore[method-assign]  # looks at them
+    await world.ask()
+    await world.work(60)
+    assert len(world.discord.messages) == 1

@@ -132,7 +132,7 @@ TO_AN_UPLOAD: Mapping[int, Comes] = {
     415: replace(INVALID, sent=0),
     422: replace(INVALID, sent=0),
     429: PICTURE,
-    433: replace(QUOTA, sent=0),
+    433: replace(QUOTA, sent=0, operator=Reason.ACCOUNT_QUOTA),
     451: Comes(
         reason=Reason.API_REFERENCE_UNFETCHABLE, words="get hold of an attached picture", charged=False, sent=0
     ),

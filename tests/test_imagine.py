@@ -9,6 +9,7 @@ import discord
 import pytest
 from simcord.components import walk_components
 
+from bot.engine.ports import Card
 from bot.errors import Reason, Refused, TooLate
 from storage.models import Limits, ReferenceKind, TaskState
 from tests.world import PHOTO, World, button_ids, new_client, open_world, png, texts
@@ -23,7 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_words_become_a_picture_in_the_channel(world: World) -> None:
     asked = await world.ask("a red door")
     assert asked.response is not None
-    assert "Getting ready" in texts(asked.response)
+    assert "Waiting in line" in texts(asked.response)
     await world.work()
     (message,) = world.channel.history()
     assert "Your picture is ready" in texts(message)
@@ -226,7 +227,7 @@ async def test_an_error_that_cannot_be_told_is_logged_and_ends_there(
 
 
 async def test_a_refusal_after_the_answer_is_told_behind_it(world: World) -> None:
-    async def late(task_id: str, message_id: int) -> None:
+    async def late(card: Card, message_id: int) -> None:
         raise TooLate(Reason.TASK_UNKNOWN)
 
     world.engine.card_posted = late  # type: ignore[method-assign]  # after the card was posted
@@ -238,7 +239,7 @@ async def test_a_refusal_after_the_answer_is_told_behind_it(world: World) -> Non
 
 
 async def test_a_defect_after_the_answer_is_only_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    async def broken(task_id: str, message_id: int) -> None:
+    async def broken(card: Card, message_id: int) -> None:
         raise ZeroDivisionError
 
     world.engine.card_posted = broken  # type: ignore[method-assign]  # breaks after the card was posted

@@ -12,6 +12,7 @@ from bot.engine.ports import Outcome, Posted
 from bot.errors import LimitReached, NotYours, Reason, TooLate, Unavailable
 from storage.models import Limits, OutcomePart, Route, Task, TaskState
 from tests.engine_world import World, open_world
+from tests.waiting import eventually
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -316,14 +317,18 @@ async def test_a_busy_channel_does_not_keep_others_waiting(world: World) -> None
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
+        await eventually(all_fetched)  # the others post by now, or wait
         for _ in range(20):
-            await asyncio.sleep(0)  # lets others go on
+            await asyncio.sleep(0)
         busy -= 1
         return await post(outcome, part, uncertain=uncertain)
 
+    async def all_fetched() -> bool:
+        found = [picture for task in asked for picture in await world.tasks.pictures(task.id)]
+        return len(found) == 6 and all(picture.key for picture in found)
+
     world.discord.post = posted  # type: ignore[method-assign]  # counts
-    for number in range(6):
-        await world.ask(asker_id=number)
+    asked = [await world.ask(asker_id=number) for number in range(6)]
     await world.work(60, every=4)
     assert len(world.discord.messages) == 6
     assert most == 2

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import warnings
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from bot.logs import configure_logs
+from storage.database import Database
+from storage.migrations import migrate
+from storage.tasks import TaskStore
 
 SECRET = "zwanzig-zwanzig"
 BOT_TOKEN = "MTAxMjM0NTY3ODkwMTIzNDU2Nzg5.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -116,6 +122,46 @@ def test_a_value_under_a_secret_name_is_blanked(name: str, style: str, capsys: p
     configure_logs("INFO", style)
     structlog.get_logger("bot").info("event", **{name: "plain"}, headers={name: "plain"})
     assert "plain" not in capsys.readouterr().err
+
+
+def test_a_connection_to_discord_that_is_made_again_is_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO", "json", secrets=[SECRET])
+    theirs = logging.getLogger("discord.shard")
+    try:
+        raise ConnectionResetError(104, f"reset\nby {SECRET}")
+    except OSError as error:
+        theirs.exception("Failed to connect for shard_id: %s. Retrying...", 0)
+        theirs.error("Attempting a reconnect for shard ID %s in %.2fs", 0, 1.5, exc_info=error)
+        theirs.exception("Ignoring exception in %s", "on_ready")
+    known, reconnect, unknown = lines(capsys)
+    assert (known["level"], known["event"]) == ("warning", "Failed to connect for shard_id: 0. Retrying...")
+    assert reconnect["event"] == "Attempting a reconnect for shard ID 0 in 1.50s"
+    assert known["error"] == reconnect["error"] == "ConnectionResetError: [Errno 104] reset by [secret]"
+    assert not {"exception", "exc_info"} & {*known, *reconnect}
+    assert "Traceback" in unknown["exception"]
+    assert unknown["level"] == "error"
+
+
+async def test_a_database_that_another_program_holds_is_one_line_that_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the store raises it, and as whoever works with the store raises from it."""
+    configure_logs("INFO", "json")
+    log = structlog.get_logger("bot.engine")
+    async with Database.open(f"sqlite+aiosqlite:///{tmp_path}/a.db") as database:
+        await migrate(database)
+        capsys.readouterr()
+        with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            try:
+                await TaskStore(database).set_fact("a", "b")
+            except Exception:
+                log.exception("defect while advancing", task="ab12")
+    (held,) = lines(capsys)
+    assert "held by another program" in held["event"]
+    assert "tried again" in held["event"]
+    assert (held["level"], held["task"], held["meanwhile"]) == ("warning", "ab12", "defect while advancing")
+    assert "exception" not in held
 
 
 def test_ordinary_words_stay(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ async def closed(store: TaskStore, *, at: int) -> Task:
     task = await settled(store)
     (reference,) = await store.references(task.id)
     await store.save_reference(replace(reference, key=f"references/{task.id}/0"))
-    await store.save_picture(replace((await store.pictures(task.id))[0], key=f"pictures/{task.id}/0"))
+    await store.save_pictures([replace((await store.pictures(task.id))[0], key=f"pictures/{task.id}/0")])
     return await store.move(task, TaskState.CLOSED, now=at, why="told", closed_at=at)
 
 
@@ -83,7 +83,7 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(store: TaskStor
     assert (outcome, adopted.kie_id) == ((None, None, {}, None), "k1")
     assert await store.parts(task.id) == ()
     with pytest.raises(StaleTask):
-        await store.attempt_part(part, now=NOW)
+        await store.attempt_part(part, adopted, now=NOW, until=NOW)
     adopted = await store.settle(adopted, now=NOW, why="done", reason=None, urls=URLS)
     assert [one.nonce for one in await store.plan(adopted, PARTS)] == ["first", "second"]
     assert len(await store.pictures(task.id)) == 2
@@ -121,18 +121,49 @@ async def test_of_many_plans_at_once_all_get_the_same(store: TaskStore) -> None:
 
 
 async def test_a_part_keeps_when_it_was_first_attempted_whatever_way_it_goes(store: TaskStore) -> None:
-    part, other = await store.plan(await settled(store), PARTS)
-    part = await store.attempt_part(part, now=NOW + 1)
-    part = await store.attempt_part(part, now=NOW + 2)
+    task = await settled(store)
+    part, other = await store.plan(task, PARTS)
+    part = await store.attempt_part(part, task, now=NOW + 1, until=NOW)
+    part = await store.attempt_part(part, task, now=NOW + 2, until=NOW)
     assert part.attempted_at == NOW + 1
     rerouted = await store.reroute_part(part, Route.DIRECT)
     assert (rerouted.route, rerouted.attempted_at) == (Route.DIRECT, NOW + 1)
     with pytest.raises(StaleTask):
         await store.part_posted(part, channel_id=1, message_id=2)
-    rerouted = await store.attempt_part(rerouted, now=NOW + 3)
+    rerouted = await store.attempt_part(rerouted, task, now=NOW + 3, until=NOW)
     posted = await store.part_posted(rerouted, channel_id=11, message_id=22)
     assert (posted.attempted_at, posted.message_channel_id, posted.message_id) == (NOW + 1, 11, 22)
     assert await store.parts(part.task_id) == (posted, other)
+
+
+async def test_a_telling_begins_with_all_that_belongs_to_it_or_with_nothing(store: TaskStore) -> None:
+    task = await settled(store)
+    fetched = [replace(one, key=f"pictures/x/{one.position}") for one in await store.pictures(task.id)]
+    first, second = await store.begin_telling(task, PARTS, fetched=fetched, now=NOW + 1, until=NOW + 9)
+    assert [(part.number, part.attempted_at, part.message_id) for part in (first, second)] == [
+        (0, NOW + 1, None),
+        (1, None, None),
+    ]
+    assert await store.parts(task.id) == (first, second)
+    assert await store.pictures(task.id) == tuple(fetched)
+    assert (found := await store.get(task.id)) is not None
+    assert found.lease_until == NOW + 9
+    with pytest.raises(StaleTask):
+        await store.begin_telling(task, PARTS, fetched=[replace(fetched[0], key=None)], now=NOW, until=NOW + 99)
+    assert await store.pictures(task.id) == tuple(fetched)
+    assert await store.parts(task.id) == (first, second)
+
+
+async def test_who_no_longer_has_a_task_in_hand_begins_no_post_of_it(store: TaskStore) -> None:
+    task = await settled(store)
+    (taken,) = await store.claim("another", now=NOW, lease_ms=1000, limit=1)
+    with pytest.raises(StaleTask):
+        await store.begin_telling(task, PARTS, fetched=(), now=NOW, until=NOW + 9)
+    assert await store.parts(task.id) == ()
+    part, _ = await store.plan(taken, PARTS)
+    with pytest.raises(StaleTask):
+        await store.attempt_part(part, task, now=NOW, until=NOW + 9)
+    assert (await store.attempt_part(part, taken, now=NOW, until=NOW + 9)).attempted_at == NOW
 
 
 # -- references and pictures -------------------------------------------------------------------------------------
@@ -158,8 +189,7 @@ async def test_what_became_of_a_picture_is_written_back(store: TaskStore) -> Non
     task = await settled(store)
     first, second = await store.pictures(task.id)
     kept = replace(first, key="pictures/x/0", content_type="image/png", bytes=12, width=3, height=4)
-    await store.save_picture(kept)
-    await store.save_picture(replace(second, unfetchable=True))
+    await store.save_pictures([kept, replace(second, unfetchable=True)])
     assert await store.pictures(task.id) == (kept, replace(second, unfetchable=True))
 
 
@@ -168,7 +198,7 @@ async def test_only_old_copies_of_finished_tasks_are_swept_oldest_first(store: T
     older, old = await closed(store, at=NOW - 9), await closed(store, at=NOW - 5)
     await closed(store, at=NOW)
     waiting = await settled(store, now=NOW - 99)
-    await store.save_picture(replace((await store.pictures(waiting.id))[0], key="pictures/x/0"))
+    await store.save_pictures([replace((await store.pictures(waiting.id))[0], key="pictures/x/0")])
     swept = await store.kept_before(NOW)
     assert [(type(copy), copy.task_id) for copy in swept] == [
         (Reference, older.id),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.migrations import migrate
 from storage.schema import facts
+from storage.sqlite import BUSY_SECONDS
 from tests.storage_rows import url_of
 
 TOGETHER = 20
@@ -114,3 +115,25 @@ async def test_while_somebody_else_holds_the_file_a_write_fails_and_the_next_one
         other.execute("ROLLBACK")
     await write(database, "two")
     assert on_disk(path) == {"two"}
+
+
+async def test_while_another_process_writes_the_others_go_on_and_the_write_follows(
+    database: Database, path: Path
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(write(database, "late"))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        async with database.read() as connection:
+            assert (await connection.execute(sa.select(facts.c.name))).all() == []
+        assert not writing.done()
+        other.execute("ROLLBACK")
+    await writing
+    assert on_disk(path) == {"late"}
+
+
+async def test_a_write_that_begins_at_once_leaves_others_the_time_they_may_wait(database: Database) -> None:
+    await write(database, "one")
+    async with database.read() as connection:
+        assert (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar_one() == BUSY_SECONDS * 1000

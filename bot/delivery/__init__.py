@@ -73,6 +73,9 @@ class DiscordDelivery:
         """Bring every card up to date that may be edited now, once, and wait until it is."""
         await self._cards.step()
 
+    def posted(self, card: Card) -> None:
+        self._cards.posted(card)
+
     async def show(self, card: Card) -> None:
         self._cards.show(card)
 
@@ -92,6 +95,9 @@ class DiscordDelivery:
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         return await self._outcomes.find(outcome, part)
+
+    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+        await self._outcomes.take_back(outcome, part)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         token, came_at = outcome.task.collect_token, outcome.task.collect_at

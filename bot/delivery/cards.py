@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 class Showing:
     """What a card shows as far as we know."""
 
-    key: CardKey
+    key: CardKey | None = None
     prepared: bool = False
     """Its thumbnails, if there are any, are attached: they stay for all later edits."""
     attachments: list[discord.Attachment] = field(default_factory=list)
@@ -81,6 +81,10 @@ class CardPump:
         self._under_way: dict[int, tuple[str, asyncio.Task[None]]] = {}
         """By channel: the task whose card is being edited."""
         self._wake = asyncio.Event()
+
+    def posted(self, card: Card) -> None:
+        self._remember(card.task, Showing(key=card_key(card, steps=self._steps)))
+        self._wake.set()
 
     def show(self, card: Card) -> None:
         self._wanted[card.task.id] = card
@@ -199,14 +203,15 @@ class CardPump:
         return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
 
     def _known(self, row: Task) -> Showing:
-        """A card that we have not touched shows what it was first posted with."""
-        showing = self._showing.pop(row.id, None)
-        if showing is None:
-            showing = Showing(key=card_key(Card(task=row, phase=CardPhase.PREPARING)))
+        """A card that an earlier process posted may show anything: it is edited."""
+        showing = self._showing.pop(row.id, None) or Showing()
+        self._remember(row, showing)
+        return showing
+
+    def _remember(self, row: Task, showing: Showing) -> None:
         self._showing[row.id] = showing
         if len(self._showing) > REMEMBERED:
             del self._showing[next(iter(self._showing))]
-        return showing
 
     async def _present(self, card: Card, row: Task, showing: Showing) -> None:
         """Raises RouteClosed, Unavailable."""

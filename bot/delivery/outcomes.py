@@ -22,7 +22,7 @@ from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
 from bot.ui.kept import told_elsewhere_view
-from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote
+from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
 from storage.models import NewPart, OutcomePart, Picture, Route, Task
 from storage.pictures import PictureStore
@@ -89,6 +89,15 @@ class OutcomePoster:
         with suppress(RouteClosed):
             return await self._find(await self._direct(outcome.task), outcome, part)
         return None
+
+    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+        """What somebody came for is out of reach: only its interaction's token, which has run out, could edit it."""
+        if part.message_channel_id is None or part.message_id is None or part.route is Route.COLLECTED:
+            raise RouteClosed("nothing that could be edited")
+        channel = self._client.get_partial_messageable(part.message_channel_id)
+        with translated():
+            message = channel.get_partial_message(part.message_id)
+            await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NOBODY)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
         """What the parts show, in one message, as the first answer by this token; with no parts, that it was told
@@ -222,6 +231,8 @@ class OutcomePoster:
             return None
         data = await self._copies.get(picture.key)
         try:
+            if len(data) <= limit:
+                return pixels.fit(data, limit)  # as it is, and at once
             return await pixels.aside(pixels.fit, data, limit)
         except pixels.Unreadable as error:
             log.warning("a copy cannot be sent", task=picture.task_id, error=str(error))

@@ -16,6 +16,7 @@ breaker.py      creates stop while the image API is not there
 operator.py     telling whoever runs the bot
 retention.py    our copies go when they are old
 reliance.py     whether callbacks can be relied on
+room.py         bytes in memory, so many at a time
 schedule.py     when to ask, how long it may take: pure functions
 ports.py        what all this needs of others
 """

@@ -16,7 +16,7 @@ import structlog
 
 from bot.engine.operator import Operator
 from bot.engine.ports import ImageAPI
-from bot.errors import Reason, ServiceError
+from bot.errors import AccountRefused, Reason, Refused, ServiceError
 from storage.tasks import TaskStore
 
 FACT: Final = "creates_paused"
@@ -48,7 +48,8 @@ class Account:
         self._pause: Pause | None = None
         self._check_at = 0
         self._probing = False
-        self._probe_is_out = False
+        self._out: set[str] = set()
+        """Tasks whose create is on its way."""
 
     @property
     def paused(self) -> Reason | None:
@@ -58,19 +59,19 @@ class Account:
     @property
     def takes_creates(self) -> bool:
         """None while paused; after that one at a time, until one was accepted."""
-        return not self.paused and not (self._probing and self._probe_is_out)
+        return not self.paused and not (self._probing and self._out)
 
     def probe(self) -> None:
         """After any other pause too, one create goes first."""
         self._probing = True
 
-    def begun(self) -> None:
+    def begun(self, task_id: str) -> None:
         """A create is on its way."""
-        self._probe_is_out = True
+        self._out.add(task_id)
 
-    def ended(self, *, accepted: bool) -> None:
-        """A create was answered, or never will be."""
-        self._probe_is_out = False
+    def ended(self, task_id: str, *, accepted: bool) -> None:
+        """It was answered, never will be, or is not in our hands any more. Twice is fine."""
+        self._out.discard(task_id)
         if accepted:
             self._probing = False
 
@@ -81,18 +82,24 @@ class Account:
             values = json.loads(stored)
             self._pause = Pause(reason=Reason(values["reason"]), since=values["since"], credits=values["credits"])
 
-    async def refused(self, reason: Reason) -> None:
-        """The image API would not have our key, or our balance is too small."""
+    async def refused(self, refused: Refused) -> None:
+        """What a refusal says of the account: creates stop where the image API would not have our key, or our balance
+        is too small; the operator is told of that, and of a limit of the account's for which they need not stop."""
+        if isinstance(refused, AccountRefused):
+            await self._stop(refused.reason)
+        elif refused.reason is Reason.ACCOUNT_QUOTA:
+            await self._operator.tell(refused.reason)
+
+    async def _stop(self, reason: Reason) -> None:
         if self._pause is not None and self._pause.reason is reason:
             return
         log.error("creates stopped until the image API's account is put right", reason=reason.value)
-        self._pause = Pause(reason=reason, since=self._clock(), credits=await self._balance())
+        self._pause = begun = Pause(reason=reason, since=self._clock(), credits=None)
         self._check_at = self._clock() + self._between_checks
-        await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
-        await self._operator.tell(reason)
-
-    async def tell(self, reason: Reason) -> None:
-        """Something the operator should know, for which creates need not stop."""
+        balance = await self._balance()
+        if self._pause is begun:
+            self._pause = replace(begun, credits=balance)
+            await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
         await self._operator.tell(reason)
 
     async def check(self) -> None:
@@ -103,6 +110,8 @@ class Account:
         self._check_at = now + self._between_checks
         await self._operator.tell(pause.reason)
         balance = await self._balance()
+        if self._pause is not pause:
+            return  # another one began meanwhile, of which this balance says nothing
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
             log.info("creates go on", reason=pause.reason.value)
             self._pause = None

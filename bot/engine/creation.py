@@ -19,7 +19,7 @@ from bot.engine import schedule
 from bot.engine.account import Account
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.preparation import upload_is_fresh
-from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
+from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
 from storage.models import Reference, ReferenceKind, Task, TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
@@ -69,7 +69,7 @@ class Creation:
     def begun(self, task: Task, callback_url: str | None) -> None:
         """It has just become `submitting`, and nothing was sent yet."""
         self._unsent[task.id] = callback_url
-        self._account.begun()
+        self._account.begun(task.id)
 
     async def create(self, task: Task) -> Task:
         """Send a create for a task that has `begun`; the task where its answer has brought it.
@@ -85,15 +85,30 @@ class Creation:
         references = await self._tasks.references(task.id)
         request = request_of(task, references, callback_url=self._unsent[task.id])
         fetchable = self._can_be_fetched(task, references)
+        await self._hold(task)
         accepted = False
         try:
-            await self._hold(task)
             answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
             accepted = answered.state is TaskState.GENERATING
         finally:
             self._unsent.pop(task.id, None)
-            self._account.ended(accepted=accepted)
+            self._account.ended(task.id, accepted=accepted)
         return answered
+
+    async def not_sent(self, task: Task) -> Task | None:
+        """Something failed before a create that has `begun` was sent: it waits for its turn again. None when it may
+        have been sent. Raises StaleTask when it is in other hands by now."""
+        if task.id not in self._unsent:
+            return None
+        failures = task.failures + 1
+        wait = schedule.backoff(failures)
+        return await self._back(task, "something failed before it was sent", wait, failures=failures)
+
+    def left(self, task_id: str) -> None:
+        """Nobody here works on it now. What was not sent by then never is: in other hands it may have been since. And
+        nobody's create waits for its answer."""
+        self._unsent.pop(task_id, None)
+        self._account.ended(task_id, accepted=False)
 
     async def _sent(self, task: Task, request: CreateRequest) -> Task:
         try:
@@ -206,7 +221,7 @@ class Creation:
             return await self._end(task, Reason.SERVICE_FAULT, str(error))
         return await self._back(task, error, schedule.backoff(faults, first=5), faults=faults)
 
-    async def _back(self, task: Task, error: Exception, wait: float, **counted: Unpack[Counted]) -> Task:
+    async def _back(self, task: Task, error: Exception | str, wait: float, **counted: Unpack[Counted]) -> Task:
         """It was not taken; it may be sent again after `wait` seconds."""
         now = self._clock()
         due = now + int(wait * 1000)
@@ -216,10 +231,7 @@ class Creation:
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
         ended = await self._end(task, refused.reason, str(refused))
-        if isinstance(refused, AccountRefused):
-            await self._account.refused(refused.reason)
-        elif refused.reason is Reason.ACCOUNT_QUOTA:
-            await self._account.tell(refused.reason)
+        await self._account.refused(refused)
         return ended
 
     async def _end(self, task: Task, reason: Reason, why: str) -> Task:

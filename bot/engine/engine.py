@@ -251,6 +251,7 @@ class Engine(People):
             log.exception("a task could not be moved; its lease will run out", task=task.id)
         finally:
             self._busy.discard(task.id)
+            self._creation.left(task.id)
 
     async def _advanced(self, task: Task) -> Task:
         try:
@@ -260,12 +261,14 @@ class Engine(People):
         except UserError as error:
             return await self._refuse(task, error.reason, error.parameters, str(error))
         except AccountRefused as error:
-            await self._account.refused(error.reason)
+            await self._account.refused(error)
             return await self._later(task)
         except ServiceError as error:
             log.debug("tried again later", task=task.id, error=str(error))
             if isinstance(error, Refused) and task.state is TaskState.QUEUED:
-                return await self._refuse(task, error.reason, {}, str(error))
+                refused = await self._refuse(task, error.reason, {}, str(error))
+                await self._account.refused(error)
+                return refused
             return await self._later(task)
         except Exception:
             log.exception("defect while advancing", task=task.id, state=task.state.value)
@@ -300,6 +303,8 @@ class Engine(People):
 
     async def _later(self, task: Task) -> Task:
         match task.state:
+            case TaskState.SUBMITTING if not_sent := await self._creation.not_sent(task):
+                return not_sent
             case TaskState.GENERATING:
                 return await self._watching.ask_later(task)
             case TaskState.SETTLED:

@@ -16,8 +16,8 @@ from bot.errors import Reason
 from storage.models import TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
-LOOKED_AT: Final = 100
-"""Of those who wait longest, each time."""
+TOLD_AT_ONCE: Final = 100
+"""Of those who have waited for a day; the others the next time, within seconds."""
 
 
 class Gate:
@@ -64,15 +64,14 @@ class Gate:
     async def _give_up(self, reason: Reason) -> None:
         now = self._clock()
         before = now - int(GIVE_UP_AFTER.total_seconds() * 1000)
-        for task in await self._tasks.queue(limit=LOOKED_AT):
-            if task.created_at <= before:
-                with suppress(StaleTask):
-                    await self._tasks.settle(
-                        task,
-                        now=now,
-                        why="creates were stopped for 24 hours",
-                        reason=reason,
-                        charged=False,
-                        failures=0,
-                        **released(now),
-                    )
+        for task in await self._tasks.waiting_since(before, limit=TOLD_AT_ONCE):
+            with suppress(StaleTask):
+                await self._tasks.settle(
+                    task,
+                    now=now,
+                    why="creates were stopped for 24 hours",
+                    reason=reason,
+                    charged=False,
+                    failures=0,
+                    **released(now),
+                )

@@ -16,6 +16,10 @@ from storage.tasks import TaskStore
 
 TOLD_FACT: Final = "operator_told"
 TELL_AGAIN_AFTER: Final = timedelta(hours=24)
+UNTOLD: Final = (
+    "the operator could not be told: let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, "
+    "or let the application's owner take direct messages from it"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +43,6 @@ class Operator:
             try:
                 await self._delivery.tell_operator(reason)
             except ServiceError as error:
-                log.warning("the operator could not be told", reason=reason.value, error=str(error))
+                log.error(UNTOLD, reason=reason.value, error=str(error))  # noqa: TRY400  # one line says it all
                 return
             await self._tasks.set_fact(TOLD_FACT, json.dumps({**told, reason.value: now}))

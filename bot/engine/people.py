@@ -17,6 +17,8 @@ from storage.models import NewReference, NewTask, Origin, Task, TaskState, relea
 from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
+UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
+"""Its asker was told, or was about to be, that nobody knew."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +87,7 @@ class People:
 
     async def _got_through(self, task: Task) -> bool:
         events = await self._tasks.events(task.id)
-        return any(event.before is TaskState.CLOSED and event.after is TaskState.GENERATING for event in events)
+        return any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events)
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""
@@ -106,17 +108,15 @@ class People:
             return cancelled
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
-    async def card_posted(self, task_id: str, message_id: int) -> None:
-        """The first answer stands in the channel; perhaps so late that the asker was told already.
-
-        While the task is not even prepared, that answer is what the card shows.
-        """
-        task = await self._tasks.set_card(task_id, message_id)
+    async def card_posted(self, card: Card, message_id: int) -> None:
+        """The first answer stands in the channel, as this card; perhaps so late that the asker was told already."""
+        self._delivery.posted(card)
+        task = await self._tasks.set_card(card.task.id, message_id)
         if task is None:
             raise TooLate(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
             await self._delivery.remove_card(task)
-        elif task.state is not TaskState.QUEUED or task.prepared_at is not None:
+        elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
             await self._board.show(task)
 
     async def _first_card(self, task: Task) -> Card:
@@ -129,7 +129,8 @@ class People:
 
     async def _stored(self, new: NewTask) -> tuple[Task, bool]:
         try:
-            stored = await self._tasks.submit(new, self._policy.limits, now=self.clock())
+            only_words = not new.references
+            stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)
         except store.LimitReached as reached:
             raise _refusal(reached) from None
         self._wake_up()

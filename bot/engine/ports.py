@@ -139,6 +139,9 @@ class Posted:
 class Delivery(Protocol):
     """Brings news to people. Fall-backs, limits of files, and Discord's words stop here."""
 
+    def posted(self, card: Card) -> None:
+        """What the first answer shows: `show` leaves it alone while it would look the same."""
+
     async def show(self, card: Card) -> None:
         """Bring the card up to date, soon: the newest wins, never more often than every 3 s per card, never before a
         result in the same channel. Posts a fresh card where the task has none. Never raises; returns at once."""
@@ -160,6 +163,10 @@ class Delivery(Protocol):
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         """Show these parts in one message to the asker alone, in answer to the interaction by which they came for the
         outcome; with no parts, say that it was told elsewhere. Harmless to repeat. Raises as `post`."""
+
+    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+        """A message of an earlier outcome says that it was not the last word, and has no button any more. Posts
+        nothing; harmless to repeat. Raises RouteClosed, Unavailable."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """The route to try next, or None when there is no other."""

@@ -8,7 +8,8 @@ handed over in one message, for which the parts stay as they were decided.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -18,17 +19,22 @@ import structlog
 
 from bot import counters, pictures
 from bot.engine import schedule
+from bot.engine.correcting import Correcting
 from bot.engine.keeping import Keeping
+from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, ImageAPI, Outcome
+from bot.engine.room import Room
 from bot.errors import Refused, RouteClosed, ServiceError, Unavailable
-from storage.models import OutcomePart, Picture, Route, Task, TaskEvent, TaskState, released
+from storage.models import OutcomePart, Picture, Route, Task, TaskState, released
 from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import TaskStore
 
 FETCHES_AT_ONCE: Final = 4
 """Each may hold 64 MiB."""
 POSTS_AT_ONCE: Final = 6
-"""Each may hold 25 MiB, and for half a minute while Discord has trouble."""
+"""Each may take half a minute while Discord has trouble."""
+POSTED_BYTES: Final = 32 * 1024 * 1024
+"""Of all posts together in memory, however many wait. One message's is at most 24 MiB."""
 POSTS_PER_CHANNEL: Final = 2
 """Discord takes about one a second in a channel; a busy one is not to keep the others waiting."""
 FETCH_TRIES: Final = 6
@@ -58,19 +64,31 @@ class Telling:
         self._api = api
         self._delivery = delivery
         self._kept = kept
+        self._correcting = Correcting(tasks=tasks, delivery=delivery)
         self._hold = hold
         self._give_up_after = give_up_after
         self._clock = clock
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
         self._posts = asyncio.Semaphore(POSTS_AT_ONCE)
+        self._room = Room(POSTED_BYTES)
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def tell(self, task: Task) -> Task:
         """Closed when everything is posted, kept when nobody can be told. Raises ServiceError; what is posted by then
         is not posted again."""
-        outcome = await self._outcome(task)
+        found = await self._tasks.pictures(task.id)
+        fetching = asyncio.gather(*[self._collect(task, one) for one in found])
         try:
-            posted = await self._brought(outcome)
+            tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read while bytes are on the way
+        finally:
+            fetching.cancel()
+        fetched = [picture for before, (picture, _) in zip(found, tried, strict=True) if picture != before]
+        if waiting := [error for _, error in tried if error is not None]:
+            await self._tasks.save_pictures(fetched)
+            raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
+        outcome = replace(known, pictures=tuple(picture for picture, _ in tried))
+        try:
+            posted = await self._brought(outcome, parts, fetched)
         except RouteClosed as closed:
             log.info("every way to the asker is closed", task=task.id, error=str(closed))
             return await self._give_up(task) if self._is_hopeless(task) else await self._kept.keep(task)
@@ -100,49 +118,48 @@ class Telling:
             task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
         )
 
-    async def _outcome(self, task: Task) -> Outcome:
-        """Raises ServiceError while there is hope for a picture that could not be fetched yet."""
+    async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
+        """All but the pictures; and the parts, once they are decided."""
         kept = await self._tasks.kept_for([task.asker_id])
-        return Outcome(
+        outcome = Outcome(
             task=task,
             references=await self._tasks.references(task.id),
-            pictures=await self._collected(task, await self._tasks.pictures(task.id)),
+            pictures=(),
             kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
-            corrects=any(_is_adoption(event) for event in await self._tasks.events(task.id)),
         )
-
-    async def _collected(self, task: Task, found: Sequence[Picture]) -> tuple[Picture, ...]:
-        """Each with our own copy, or given up on. Raises ServiceError while there is hope for one of them."""
-        tried = await asyncio.gather(*[self._collect(task, one) for one in found])
-        waiting = [error for _, error in tried if error is not None]
-        if waiting:
-            raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
-        return tuple(picture for picture, _ in tried)
+        outcome = replace(outcome, corrects=await self._correcting.corrects(outcome))
+        return outcome, await self._tasks.parts(task.id)
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
-        """The picture as it is kept now, and what stood in the way if it is to be tried again."""
+        """The picture with our own copy or given up on, and what stood in the way if it is to be tried again."""
         if picture.key is not None or picture.unfetchable:
             return picture, None
         try:
             async with self._fetches:
-                kept = await self._copied(picture)
+                return await self._copied(picture), None
         except (ServiceError, ValueError) as error:
             if not _is_final(error) and task.failures + 1 < FETCH_TRIES:
                 return picture, error
             log.warning("a result could not be fetched", task=task.id, error=str(error))
-            return await self._saved(replace(picture, unfetchable=True)), None
-        return await self._saved(kept), None
+            return replace(picture, unfetchable=True), None
 
     async def _copied(self, picture: Picture) -> Picture:
-        """With a copy of ours. The bytes are let go of with the fetch's turn: who waits for the database holds none."""
+        """With a copy of ours, written while it is looked at. The bytes are let go of with the fetch's turn: who waits
+        for anything else holds none."""
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(picture.url)
-        look = await pictures.aside(pictures.look_at_result, data)
-        try:
-            await self._copies.put(key, data)
-        except Exception as error:  # whatever a bucket or a full disk may raise; people are told all the same
-            log.exception("a copy could not be kept", task=picture.task_id)
-            raise Unavailable("the copy could not be kept") from error
+        look, put = await asyncio.gather(
+            pictures.aside(pictures.look_at_result, data), self._copies.put(key, data), return_exceptions=True
+        )
+        if isinstance(look, BaseException):
+            with suppress(Exception):  # what a next try does not overwrite, nobody asks for
+                await self._copies.delete(key)
+            raise look
+        if isinstance(put, Exception):  # whatever a bucket or a full disk may raise; people are told all the same
+            log.error("a copy could not be kept", task=picture.task_id, exc_info=put)
+            raise Unavailable("the copy could not be kept") from put
+        if put is not None:
+            raise put
         return replace(
             picture,
             key=key,
@@ -154,32 +171,52 @@ class Telling:
 
     async def _forget_copies(self, outcome: Outcome) -> None:
         """The rows outlived the files (a power cut, a restored backup): the image API still has the originals."""
-        for picture in outcome.pictures:
-            await self._tasks.save_picture(replace(picture, key=None))
+        await self._tasks.save_pictures([replace(picture, key=None) for picture in outcome.pictures])
 
-    async def _saved(self, picture: Picture) -> Picture:
-        await self._tasks.save_picture(picture)
-        return picture
-
-    async def _parts(self, outcome: Outcome) -> tuple[OutcomePart, ...]:
-        """Stored before the first is posted, so that a restart goes on with the same ones."""
-        stored = await self._tasks.parts(outcome.task.id)
-        return stored or await self._tasks.plan(outcome.task, await self._delivery.plan(outcome))
-
-    async def _brought(self, outcome: Outcome) -> bool:
+    async def _brought(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
         """Every part is in its place now; whether one of them was not before. Raises RouteClosed when nobody can be
-        told."""
-        parts = await self._parts(outcome)
+        told. The parts are stored before the first is posted, so that a restart goes on with the same ones."""
+        is_new = not parts
+        if is_new:
+            parts = await self._begun(outcome, fetched)
+        else:
+            await self._tasks.save_pictures(fetched)
         missing = [part for part in parts if part.message_id is None]
         came = outcome.task.collect_token is not None and not any(part.route is Route.COLLECTED for part in parts)
         if came and await self._handed_over(outcome, missing):
             return bool(missing)
         for part in missing:
             await self._post(outcome, part)
-        return bool(missing)
+        return is_new or bool(missing)
+
+    async def _begun(self, outcome: Outcome, fetched: Sequence[Picture]) -> tuple[OutcomePart, ...]:
+        """The parts, stored together with what was fetched for them. The first is posted already, unless its asker came
+        for the outcome or the first route is closed."""
+        task = outcome.task
+        planned = await self._delivery.plan(outcome)
+        if task.collect_token is not None:
+            return await self._tasks.plan(task, planned, fetched=fetched)
+        if self._is_busy(task):
+            await self._tasks.save_pictures(fetched)
+        try:
+            async with self._turn(outcome, planned[0].pictures):
+                now = self._clock()
+                first, *others = await self._tasks.begin_telling(
+                    task, planned, fetched=fetched, now=now, until=now + LEASE_MS
+                )
+                posted = await self._delivery.post(outcome, first, uncertain=False)
+        except RouteClosed as closed:
+            return await self._by_another_route(outcome, first, closed), *others
+        first = await self._tasks.part_posted(first, channel_id=posted.channel_id, message_id=posted.message_id)
+        return first, *others
 
     async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
-        """What has not arrived elsewhere, in answer to the asker who came for it; False if that is not possible."""
+        """What has not arrived elsewhere, in answer to the asker who came for it; False if that is not possible.
+
+        If that answer is taken without our hearing of it, and Discord then stays away until the interaction's token has
+        run out, it is told once more: such an answer is in no history, and only that token could read or edit it. To
+        count it as told would leave them with nothing where it was never taken.
+        """
         rest = [part for part in missing if not await self._arrived(outcome, part)]
         try:
             async with self._posts:
@@ -199,19 +236,31 @@ class Telling:
         return found is not None
 
     async def _post(self, outcome: Outcome, part: OutcomePart) -> None:
-        here = self._channels.setdefault(outcome.task.channel_id, asyncio.Semaphore(POSTS_PER_CHANNEL))
         while True:
             uncertain = part.attempted_at is not None
             try:
-                async with here, self._posts:
-                    await self._hold(outcome.task)
-                    part = await self._tasks.attempt_part(part, now=self._clock())
+                async with self._turn(outcome, part.pictures):
+                    now = self._clock()
+                    part = await self._tasks.attempt_part(part, outcome.task, now=now, until=now + LEASE_MS)
                     posted = await self._delivery.post(outcome, part, uncertain=uncertain)
             except RouteClosed as closed:
                 part = await self._by_another_route(outcome, part, closed)
                 continue
             await self._tasks.part_posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
             return
+
+    @asynccontextmanager
+    async def _turn(self, outcome: Outcome, positions: Sequence[int]) -> AsyncIterator[None]:
+        """To post these pictures. Room is waited for last, so that only who has the rest holds any."""
+        here = self._channels.setdefault(outcome.task.channel_id, asyncio.Semaphore(POSTS_PER_CHANNEL))
+        weight = sum(picture.bytes or 0 for picture in outcome.pictures if picture.position in positions)
+        async with here, self._posts, self._room.taken(weight):
+            yield
+
+    def _is_busy(self, task: Task) -> bool:
+        """A turn to post has to be waited for."""
+        here = self._channels.get(task.channel_id)
+        return self._posts.locked() or (here is not None and here.locked())
 
     async def _by_another_route(self, outcome: Outcome, part: OutcomePart, closed: RouteClosed) -> OutcomePart:
         """Raises `closed` after the last one; the next time it begins with the first."""
@@ -230,6 +279,8 @@ class Telling:
             if task.failures + 1 < CARD_TRIES:
                 raise
             log.warning("a card stays", task=task.id, error=str(error))
+        if outcome.corrects:
+            await self._correcting.take_back(outcome)
         now = self._clock()
         closed = await self._tasks.move(task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now))
         counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
@@ -256,10 +307,6 @@ class Telling:
 
 def _is_final(error: Exception) -> bool:
     return isinstance(error, Refused) and error.code != NOT_THERE_YET
-
-
-def _is_adoption(event: TaskEvent) -> bool:
-    return event.before is TaskState.CLOSED and event.after is TaskState.GENERATING
 
 
 def _ms(duration: timedelta) -> int:

@@ -61,14 +61,16 @@ class Watching:
 
         A task that the image API does not know, or not yet, is no exception: what is paid may still appear.
         """
-        if self._elapsed(task) >= LOST_AFTER:
+        elapsed = await self._elapsed(task)
+        if elapsed >= LOST_AFTER:
             return await self._lost(task, "no outcome in 24 hours")
         failures, now = task.failures + 1, self._clock()
         due = now + int(schedule.backoff(failures) * 1000)
-        return await self._tasks.change(task, failures=failures, overdue_told_at=self._overdue(task), **released(due))
+        overdue = self._overdue(task, elapsed)
+        return await self._tasks.change(task, failures=failures, overdue_told_at=overdue, **released(due))
 
     async def _running(self, task: Task, record: Record) -> Task:
-        elapsed = self._elapsed(task)
+        elapsed = await self._elapsed(task)
         if elapsed >= LOST_AFTER:
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
@@ -76,7 +78,7 @@ class Watching:
         wait = schedule.next_poll(seconds, self._board.recent, poll_cost=await self._reliance.poll_cost())
         due = now + int(wait * 1000)
         return await self._tasks.change(
-            task, progress=shown, overdue_told_at=self._overdue(task), failures=0, **released(due)
+            task, progress=shown, overdue_told_at=self._overdue(task, elapsed), failures=0, **released(due)
         )
 
     async def _succeeded(self, task: Task, record: Record) -> Task:
@@ -126,11 +128,16 @@ class Watching:
         now = self._clock()
         return await self._tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
 
-    def _overdue(self, task: Task) -> int | None:
+    def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
         """When it was first seen to be overdue."""
-        late = self._elapsed(task).total_seconds() >= schedule.OVERDUE_SECONDS
+        late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS
         return self._clock() if late and task.overdue_told_at is None else task.overdue_told_at
 
-    def _elapsed(self, task: Task) -> timedelta:
-        since = task.generating_at if task.generating_at is not None else task.created_at
+    async def _elapsed(self, task: Task) -> timedelta:
+        """Since the image API took it; since it was adopted where that is not known, however long ago it was asked."""
+        since = task.generating_at if task.generating_at is not None else await self._adopted_at(task)
         return timedelta(milliseconds=self._clock() - since)
+
+    async def _adopted_at(self, task: Task) -> int:
+        times = [event.at for event in await self._tasks.events(task.id) if event.after is TaskState.GENERATING]
+        return max(times, default=task.created_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Final
 
 import aiohttp
@@ -39,12 +40,12 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body, decompressed, at most `limit` bytes of it. Raises TooLong, and what aiohttp raises while reading."""
     if (response.content_length or 0) > limit:
         raise TooLong
-    body = bytearray()
+    body = BytesIO()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > limit:
+        if body.tell() + len(chunk) > limit:
             raise TooLong
-    return bytes(body)
+        body.write(chunk)
+    return body.getvalue()  # the same bytes, not a copy of them
 
 
 def retry_after(response: aiohttp.ClientResponse) -> timedelta | None:

@@ -45,6 +45,8 @@ _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 _CORRECTED: Final = "-# I told you before that I was not sure of this one. It did get through after all."
 _CORRECTED_FAILURE: Final = "-# This is what became of the request that I was not sure of before."
 
+_TAKEN_BACK: Final = "### This did get through after all\nI told you what became of it in a later message."
+
 _OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
 """What stays as it is in an address; all else might end the link."""
 
@@ -123,6 +125,18 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
+def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
+    """In the place of a failure that was not the last word. A file stays, named anew."""
+    container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
+    container.add_item(ui.TextDisplay(_TAKEN_BACK))
+    words = prompt_quote(outcome)
+    container.add_item(ui.TextDisplay(words.text))
+    if not words.whole:
+        container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
+    container.add_item(ui.TextDisplay(f"-# for <@{outcome.task.asker_id}>"))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
 class AgainButton(TaskButton, action="again", label="Ask again"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """
@@ -135,7 +149,7 @@ class AgainButton(TaskButton, action="again", label="Ask again"):
         try:
             answer = await interaction.response.send_message(view=card_view(card))
             if answer.message_id is not None:
-                await engine.card_posted(card.task.id, answer.message_id)
+                await engine.card_posted(card, answer.message_id)
         finally:
             if interaction.message is not None and not interaction.message.flags.ephemeral:
                 await _take_buttons(interaction.message)

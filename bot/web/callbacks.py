@@ -10,10 +10,11 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
+from bot.config import CALLBACK_PATH
 from bot.engine.engine import Engine, system_clock
 from bot.kie import callbacks
 
-PATH: Final = "/callbacks/kie/{token}"
+PATH: Final = f"{CALLBACK_PATH}{{token}}"
 LARGEST_BODY: Final = 64 * 1024
 """Bytes; a callback has a few hundred."""
 READ_SECONDS: Final = 10.0
@@ -24,6 +25,17 @@ log = structlog.get_logger(__name__)
 
 def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = system_clock) -> list[web.RouteDef]:
     """`key` signs callbacks; `clock` in milliseconds. The path holds a secret: it belongs in no access log."""
+    warned = False
+
+    def not_signed() -> web.HTTPUnauthorized:
+        nonlocal warned
+        if not warned:
+            log.warning(
+                "a callback was not signed rightly: compare KIE_WEBHOOK_KEY with the key at kie.ai/settings, and see "
+                "that this machine's clock is right; if both are, somebody else sent it. Said once"
+            )
+            warned = True
+        return web.HTTPUnauthorized()
 
     async def called_back(request: web.Request) -> web.Response:
         """200 also for what is known already. They try again, up to three times, after anything else."""
@@ -37,7 +49,7 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
             key=key,
             now=clock(),
         ):
-            raise web.HTTPUnauthorized
+            raise not_signed()
         if not await _heard(engine, request.match_info["token"], kie_id):
             raise web.HTTPNotFound
         return web.json_response({"code": 200, "msg": "success"})

@@ -35,6 +35,16 @@ PICTURES: Final = "pictures"
 """The label of an outcome that has them."""
 OTHER: Final = "other"
 """The label of a reason that this release does not know."""
+NEVER_OUTCOMES: Final = frozenset(
+    {
+        *(Reason.TOO_MANY_OPEN, Reason.TOO_MANY_TODAY, Reason.SERVICE_FULL_TODAY, Reason.NOT_YOURS),
+        *(Reason.TOO_LATE_TO_CANCEL, Reason.TASK_UNKNOWN, Reason.ASKED_AGAIN_ALREADY, Reason.GOT_THROUGH),
+        *(Reason.COLLECTED_ALREADY, Reason.NO_LONGER_KEPT, Reason.BLANK_PROMPT, Reason.NOT_THIS_SERVER),
+        *(Reason.MISSING_PERMISSIONS, Reason.MASK_WITHOUT_IMAGE, Reason.MASK_WITH_SEVERAL),
+        *(Reason.DEFECT, Reason.NOBODY_TOLD),
+    }
+)
+"""Said to somebody at once, without a task or about one that has its outcome."""
 FATES: Final = (Fate.TAKEN, Fate.REFUSED, Fate.UNCONFIRMED)
 """What has become of a create. One under way is a task that is `submitting`."""
 
@@ -138,7 +148,7 @@ def _tasks(figures: Figures, now: int) -> Iterator[Metric]:
 
 def _by_reason(figures: Figures) -> Mapping[str, int]:
     """Every reason has its number from the start, so that the first one is an increase."""
-    counted = {PICTURES: 0, **{reason.value: 0 for reason in Reason}, OTHER: 0}
+    counted = {PICTURES: 0, **{reason.value: 0 for reason in Reason if reason not in NEVER_OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
         label = PICTURES if reason is None else reason if reason in counted else OTHER
         counted[label] += number

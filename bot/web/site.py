@@ -26,16 +26,6 @@ from bot.web.readiness import Readiness
 
 STOP_SECONDS: Final = 1.0
 """For answers under way."""
-CALLBACK_RESULTS: Final = {
-    200: "heard",
-    400: "unreadable",
-    401: "not_signed",
-    404: "unknown",
-    408: "too_slow",
-    413: "too_large",
-}
-FAILED: Final = "failed"
-"""A callback that could not be written down; the image API tries again."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -98,14 +88,10 @@ async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
     except web.HTTPException as answer:
-        _count(answer.status)
+        counters.callback(answer.status)
         raise
-    _count(response.status)
+    counters.callback(response.status)
     return response
-
-
-def _count(status: int) -> None:
-    counters.CALLBACKS.labels(CALLBACK_RESULTS.get(status, FAILED)).inc()
 
 
 async def _nameless(_: web.Request, response: web.StreamResponse) -> None:
