@@ -33,6 +33,8 @@ LONGEST_SECONDS = 150.0
 """Of a run: fifty tasks take three of the image API's windows."""
 LOOK_SECONDS = 0.1
 LATEST_BLOW_SECONDS = 0.04
+STARTING = 4
+"""Requests that a process makes at least before it does anything for a task."""
 PADDING = bytes(7 * 1024 * 1024)
 """Behind a picture's own bytes: four of them take two messages."""
 WEBHOOK_KEY = "webhook-key-of-the-crash-matrix"
@@ -106,12 +108,15 @@ class Stage:
         return (first * each, self.case.tasks * each) if self.case.callbacks else (0, self.case.tasks)
 
     def lay_anywhere(self, running: Bot) -> Trap:
-        """At the n-th request of whatever kind that the next process makes."""
+        """At the n-th request of whatever kind that the next process makes: while it starts, or as long as there is
+        surely something left to do. Its connection to the gateway never has an answer."""
+        unfinished = sum(row.state != "closed" for row in self.rows())
         trap = Trap(
             route="*",
             moment=self.dice.choice((Moment.RECEIVED, Moment.DONE)),
             action=self._killing(running),
-            skip=self.dice.randrange(8 + self.case.tasks),
+            skip=self.dice.randrange(STARTING + unfinished),
+            when=lambda request: "Sec-WebSocket-Key" not in request.headers,
         )
         self.discord.traps.laid.append(trap)
         self.image_traps.laid.append(trap)

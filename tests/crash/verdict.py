@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-ANSWER_READ_SECONDS = 0.5
-"""So long after a create's answer has left it may still be unread by whoever is killed."""
+ANSWER_READ_SECONDS = 0.9
+"""So long after a create's answer has left it may still be unread by whoever is killed, with several runs at a time on
+one machine. Less than the second of the point "create answered a second ago"."""
 
 ON_THE_WAY_SECONDS = 1.0
 """What the dead had sent may come so long after; the next process needs longer to begin anything."""
@@ -128,7 +129,11 @@ def _judge(row: Row, seen: Evidence, found: _Findings) -> None:
     elif not any(post.again for post in posts):
         found.lost.append(f"{row.prompt}: unconfirmed, and its asker was not told or cannot ask again")
     elif not any(_in_doubt(create, struck) for create in creates or ((0.0, None),) for struck in seen.struck_at):
-        found.lost.append(f"{row.prompt}: told as unconfirmed although its create was answered")
+        times = [f"{came:.2f} to {answered or 0:.2f}" for came, answered in creates]
+        found.lost.append(
+            f"{row.prompt}: told as unconfirmed although its create was answered ({', '.join(times)}; "
+            f"struck at {', '.join(f'{struck:.2f}' for struck in seen.struck_at)})"
+        )
     else:
         found.unconfirmed += 1
 
