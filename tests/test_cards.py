@@ -349,6 +349,7 @@ async def test_a_first_answer_that_was_never_written_down_is_found_again(world: 
 
 async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_when_it_has_news(world: World) -> None:
     first = await world.ask("a red door")
+    world.clock.turn(1)
     second = await world.bob.slash(world.channel, "imagine", prompt="a blue door")
     assert "You are next." in texts(first.response)
     assert "1 request is before yours." in texts(second.response)
