@@ -73,6 +73,15 @@ class Running:
             cards.cancel()
 
 
+def _client(settings: Settings) -> Atelier:
+    return Atelier(
+        extensions=EXTENSIONS,
+        allowed_guilds=settings.allowed_guilds,
+        shard_count=settings.shard_count,
+        shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
+    )
+
+
 @asynccontextmanager
 async def open_atelier(
     settings: Settings,
@@ -96,13 +105,7 @@ async def open_atelier(
         copies = await _open_copies(settings)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-        client = Atelier(
-            extensions=EXTENSIONS,
-            allowed_guilds=settings.allowed_guilds,
-            shard_count=settings.shard_count,
-            shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
-        )
-        await stack.enter_async_context(client)
+        client = await stack.enter_async_context(_client(settings))
         delivery = DiscordDelivery(
             client,
             copies,
