@@ -36,6 +36,7 @@ from bot.web.readiness import Readiness
 from bot.web.site import Site
 from storage.database import Database, DatabaseInUse
 from storage.figures import FigureStore
+from storage.guilds import GuildStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
@@ -124,7 +125,7 @@ async def open_atelier(
             fetch_reference=fetch,
             policy=_policy(settings, probe_account_after),
         )
-        client.services = Services(engine=engine)
+        client.services = Services(engine=engine, tasks=tasks, copies=copies, guilds=GuildStore(database))
         yield Running(
             client=client, engine=engine, delivery=delivery, tasks=tasks, api=api, figures=FigureStore(database)
         )

@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from bot.replies import answer_error
 from bot.services import Services
+from bot.translation import CatalogueTranslator
 from storage.tasks import TaskStore
 
 PUBLISHED_FACT: Final = "published_commands"
@@ -58,8 +59,10 @@ class Atelier(commands.AutoShardedBot):
         parsers.update({name: _survived(name, parse) for name, parse in parsers.items() if name != "READY"})
         self.allowed_guilds = allowed_guilds
         self._extensions_to_load = tuple(extensions)
+        self._translator = CatalogueTranslator()
 
     async def setup_hook(self) -> None:
+        await self.tree.set_translator(self._translator)
         for extension in self._extensions_to_load:
             await self.load_extension(extension)
 
@@ -85,7 +88,7 @@ class Atelier(commands.AutoShardedBot):
 
     async def publish_commands(self, tasks: TaskStore, *, force: bool = False) -> bool:
         """Tell Discord the global commands if they differ from those told last. True if told. After `login`."""
-        digest = self._commands_digest()
+        digest = await self._commands_digest()
         if not force and await tasks.fact(PUBLISHED_FACT) == digest:
             return False
         published = await self.tree.sync()
@@ -93,9 +96,10 @@ class Atelier(commands.AutoShardedBot):
         log.info("commands published", commands=[command.name for command in published])
         return True
 
-    def _commands_digest(self) -> str:
-        """Of what would be sent, and of the application it would be sent for."""
-        payloads = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+    async def _commands_digest(self) -> str:
+        """Of what would be sent, in all languages, and of the application it would be sent for."""
+        commands = self.tree.get_commands()
+        payloads = [await command.get_translated_payload(self.tree, self._translator) for command in commands]
         text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

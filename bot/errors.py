@@ -48,6 +48,8 @@ class Reason(StrEnum):
     NO_LONGER_KEPT = "no_longer_kept"
     BLANK_PROMPT = "blank_prompt"
     NOT_THIS_SERVER = "not_this_server"
+    NOT_THIS_CHANNEL = "not_this_channel"  # channels
+    TOO_MANY_REFERENCES = "too_many_references"  # allowed
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
     REFERENCE_EMPTY = "reference_empty"  # filename, for all that begin with reference_ and mask_
     REFERENCE_TOO_LARGE = "reference_too_large"  # megabytes

@@ -58,6 +58,42 @@ class Route(StrEnum):
     """Edits the answer to the button with which the asker came for it: for them alone, harmless to repeat."""
 
 
+class Reach(StrEnum):
+    """How we get at the place where a task was asked for."""
+
+    CHANNEL = "channel"
+    """We may post there."""
+    ANSWER = "answer"
+    """Only in answer to the interaction, for 15 minutes; then by direct message. What only the asker is to see, and
+    where only the asker has installed us."""
+
+
+class Kinship(StrEnum):
+    """How a task came from another one."""
+
+    AGAIN = "again"
+    EDIT = "edit"
+    VARY = "vary"
+
+
+class PostingKind(StrEnum):
+    """Why a result is posted once more."""
+
+    PUBLISHED = "published"
+    """It was private; now it stands in the channel where it was asked for."""
+    SHOWN = "shown"
+    """Its asker found it again and wanted it in a channel."""
+    GALLERY = "gallery"
+
+
+class ReportState(StrEnum):
+    OPEN = "open"
+    HIDDEN = "hidden"
+    """A spoiler until it is decided."""
+    REMOVED = "removed"
+    DISMISSED = "dismissed"
+
+
 def new_task_id() -> str:
     """16 hex digits: short enough for a `custom_id`, a file name and a person; 64 random bits."""
     return secrets.token_hex(8)
@@ -114,6 +150,9 @@ class Origin:
     guild_locale: str | None = None
     upload_limit: int = 10 * 1024 * 1024
     """Bytes per file that this channel takes."""
+    private: bool = False
+    """Only the asker is to see anything of it."""
+    reach: Reach = Reach.CHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +167,15 @@ class NewTask(Origin):
     references: tuple[NewReference, ...] = ()
     again_of: str | None = None
     """The task this one asks again."""
+    kinship: Kinship | None = None
+    parent_id: str | None = None
+    """The task whose request or picture this one began with."""
+    parent_picture: int | None = None
+    """The position of that picture, where it began with one."""
+    style: str | None = None
+    """The name of the preset its words were put into."""
+    batch_id: str | None = None
+    batch_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +199,16 @@ class Task:
     enhance: bool
     fallback: bool
     again_of: str | None
+    private: bool
+    reach: Reach
+    kinship: Kinship | None
+    parent_id: str | None
+    parent_picture: int | None
+    family_id: str | None
+    """The first task of those that came from one another; None for that one itself."""
+    style: str | None
+    batch_id: str | None
+    batch_position: int | None
     created_at: int
     due_at: int
     """Not looked at before this time."""
@@ -186,6 +244,15 @@ class Task:
     collect_at: int | None
     closed_at: int | None
     card_message_id: int | None
+    unwanted_at: int | None
+    """Since when its asker wants it kept and not posted."""
+    hidden_at: int | None
+    """Since when its messages are spoilers."""
+    removed_at: int | None
+    """Since when its messages are to go, or are gone."""
+    removed_by: int | None
+    upkeep_at: int | None
+    """When its messages in Discord are to be looked at, because what they should be has changed."""
 
     @property
     def open(self) -> bool:
@@ -212,6 +279,11 @@ class Changes(TypedDict, total=False):
     kept_at: int | None
     closed_at: int | None
     card_message_id: int | None
+    unwanted_at: int | None
+    hidden_at: int | None
+    removed_at: int | None
+    removed_by: int | None
+    upkeep_at: int | None
 
 
 class Released(TypedDict):
@@ -290,6 +362,22 @@ class TaskEvent:
     before: TaskState | None
     after: TaskState
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuildSettings:
+    """What a server has chosen; the defaults are those of a server that has chosen nothing, and of direct messages."""
+
+    channels: tuple[int, ...] = ()
+    """Where pictures may be made, and in the threads there; empty is everywhere."""
+    gallery_channel_id: int | None = None
+    moderators_channel_id: int | None = None
+    greatest_batch: int = 10
+    """Tasks that one request with alternatives may make."""
+    size: str = "1:1"
+    variants: int = 1
+    language: str | None = None
+    """Of what everybody there reads; None is that of whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

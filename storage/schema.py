@@ -7,12 +7,12 @@ A change here is a new file in `migrations/versions`; a test compares the two.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from storage.models import ReferenceKind, Route, TaskState
+from storage.models import Kinship, PostingKind, Reach, ReferenceKind, ReportState, Route, TaskState
 
 NAMES: Final = {
     "pk": "pk_%(table_name)s",
@@ -43,6 +43,18 @@ def _word(kind: type[Enum]) -> sa.Enum:
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda words: [word.value for word in words])
 
 
+def _kept_picture() -> tuple[sa.Column[Any], ...]:
+    """A picture of which we keep a copy."""
+    return (
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("filename", sa.Text, nullable=False),
+        sa.Column("content_type", sa.String(64), nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("width", sa.Integer, nullable=False),
+        sa.Column("height", sa.Integer, nullable=False),
+    )
+
+
 def _task_key() -> sa.Column[str]:
     return sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
 
@@ -67,6 +79,15 @@ tasks = sa.Table(
     sa.Column("enhance", sa.Boolean, nullable=False),
     sa.Column("fallback", sa.Boolean, nullable=False),
     sa.Column("again_of", sa.String(32), sa.ForeignKey("tasks.id", ondelete="SET NULL")),
+    sa.Column("private", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reach", _word(Reach), nullable=False, server_default=Reach.CHANNEL.value),
+    sa.Column("kinship", _word(Kinship)),
+    sa.Column("parent_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="SET NULL")),
+    sa.Column("parent_picture", sa.Integer),
+    sa.Column("family_id", sa.String(32)),
+    sa.Column("style", sa.Text),
+    sa.Column("batch_id", sa.String(32), sa.ForeignKey("batches.id", ondelete="SET NULL")),
+    sa.Column("batch_position", sa.Integer),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("due_at", sa.BigInteger, nullable=False),
     sa.Column("owner", sa.String(128)),
@@ -90,6 +111,11 @@ tasks = sa.Table(
     sa.Column("collect_at", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
     sa.Column("card_message_id", sa.BigInteger),
+    sa.Column("unwanted_at", sa.BigInteger),
+    sa.Column("hidden_at", sa.BigInteger),
+    sa.Column("removed_at", sa.BigInteger),
+    sa.Column("removed_by", sa.BigInteger),
+    sa.Column("upkeep_at", sa.BigInteger),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "asker_id", "state"),
     sa.Index(None, "asker_id", "created_at"),
@@ -101,6 +127,10 @@ tasks = sa.Table(
     sa.Index(None, "again_of"),
     sa.Index(None, "kie_id"),
     sa.Index(None, "claimed_kie_id"),
+    sa.Index(None, "parent_id"),
+    sa.Index(None, "family_id", "created_at"),
+    sa.Index(None, "batch_id", "batch_position"),
+    sa.Index(None, "upkeep_at"),
 )
 
 creates = sa.Table(
@@ -177,4 +207,159 @@ facts = sa.Table(
     metadata,
     sa.Column("name", sa.String(128), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+
+guild_settings = sa.Table(
+    "guild_settings",
+    metadata,
+    sa.Column("guild_id", sa.BigInteger, primary_key=True),
+    sa.Column("channels", Positions, nullable=False),
+    sa.Column("gallery_channel_id", sa.BigInteger),
+    sa.Column("moderators_channel_id", sa.BigInteger),
+    sa.Column("greatest_batch", sa.Integer),
+    sa.Column("size", sa.String(16)),
+    sa.Column("variants", sa.Integer),
+    sa.Column("language", sa.String(16)),
+)
+
+setting_changes = sa.Table(
+    "setting_changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("guild_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.BigInteger, nullable=False),
+    sa.Column("setting", sa.String(64), nullable=False),
+    sa.Column("before", sa.JSON),
+    sa.Column("after", sa.JSON),
+)
+
+styles = sa.Table(
+    "styles",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("guild_id", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("folded", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("size", sa.String(16)),
+    sa.Column("variants", sa.Integer),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("changed_by", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("guild_id", "folded"),
+)
+
+style_pictures = sa.Table(
+    "style_pictures",
+    metadata,
+    sa.Column("style_id", sa.String(32), sa.ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True),
+    *_kept_picture(),
+)
+
+reference_sets = sa.Table(
+    "reference_sets",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("owner_id", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("folded", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("owner_id", "folded"),
+)
+
+set_pictures = sa.Table(
+    "set_pictures",
+    metadata,
+    sa.Column("set_id", sa.String(32), sa.ForeignKey("reference_sets.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    *_kept_picture(),
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("interaction_id", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("interaction_token", sa.Text, nullable=False),
+    sa.Column("arrived_at", sa.BigInteger, nullable=False),
+    sa.Column("asker_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("guild_id", sa.BigInteger),
+    sa.Column("locale", sa.String(16), nullable=False),
+    sa.Column("upload_limit", sa.BigInteger, nullable=False),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("tasks", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("due_at", sa.BigInteger, index=True),
+    sa.Column("owner", sa.String(128)),
+    sa.Column("lease_until", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("closed_at", sa.BigInteger),
+)
+
+batch_messages = sa.Table(
+    "batch_messages",
+    metadata,
+    sa.Column("batch_id", sa.String(32), sa.ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("attempted_at", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", _word(PostingKind), nullable=False),
+    sa.Column("once", sa.String(64), nullable=False, unique=True),
+    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("guild_id", sa.BigInteger),
+    sa.Column("upload_limit", sa.BigInteger, nullable=False),
+    sa.Column("asked_by", sa.BigInteger, nullable=False),
+    sa.Column("asked_at", sa.BigInteger, nullable=False),
+    sa.Column("due_at", sa.BigInteger, index=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("attempted_at", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger, index=True),
+)
+
+reported = sa.Table(
+    "reported",
+    metadata,
+    _task_key(),
+    sa.Column("state", _word(ReportState), nullable=False),
+    sa.Column("guild_id", sa.BigInteger, nullable=False),
+    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    sa.Column("decided_by", sa.BigInteger),
+    sa.Column("decided_at", sa.BigInteger),
+    sa.Column("due_at", sa.BigInteger, index=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("attempted_at", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    _task_key(),
+    sa.Column("reporter_id", sa.BigInteger, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("person_id", sa.BigInteger),
+    sa.Column("asked_at", sa.BigInteger, nullable=False),
+    sa.Column("done_at", sa.BigInteger),
+    sa.Column("due_at", sa.BigInteger, index=True),
+    sa.Column("counts", sa.JSON, nullable=False),
 )

@@ -316,11 +316,16 @@ class TaskStore(OutcomeStore):
 
 
 async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
-    """What is stored already: this interaction, or an open task that asks the same one again (two quick clicks)."""
+    """What is stored already: this interaction, or their open task that asks the same one again (two quick clicks)."""
     found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
     if found or new.again_of is None:
         return found
-    still_open = sa.and_(tasks.c.again_of == new.again_of, tasks.c.state.in_(OPEN_STATES), tasks.c.kept_at.is_(None))
+    still_open = sa.and_(
+        tasks.c.again_of == new.again_of,
+        tasks.c.asker_id == new.asker_id,
+        tasks.c.state.in_(OPEN_STATES),
+        tasks.c.kept_at.is_(None),
+    )
     return values(Task, await connection.execute(sa.select(tasks).where(still_open).order_by(tasks.c.created_at)))
 
 
@@ -334,7 +339,7 @@ def _digest(token: str) -> str:
 
 
 async def _insert(connection: Transaction, new: NewTask, now: int, prepared: bool) -> Task:
-    asked = {name: getattr(new, name) for name in ASKED}
+    asked = {name: getattr(new, name) for name in ASKED} | {"family_id": await _family(connection, new)}
     fresh = {
         "id": new_task_id(),
         "state": TaskState.QUEUED,
@@ -355,6 +360,14 @@ async def _insert(connection: Transaction, new: NewTask, now: int, prepared: boo
         await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")
     return task
+
+
+async def _family(connection: Transaction, new: NewTask) -> str | None:
+    """The first of those that came from one another; its own row says None."""
+    if new.parent_id is None:
+        return None
+    family = sa.select(sa.func.coalesce(tasks.c.family_id, tasks.c.id)).where(tasks.c.id == new.parent_id)
+    return (await connection.execute(family)).scalar_one_or_none()
 
 
 async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:

@@ -27,6 +27,8 @@ from bot.engine.policy import Policy
 from bot.services import Services
 from bot.ui.cards import card_id
 from bot.ui.outcomes import part_id
+from storage.database import Database
+from storage.guilds import GuildStore
 from storage.models import Reference, Task, TaskState
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -151,15 +153,16 @@ async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
         point_discord_at(loopback.url, loopback.gateway.url)
         stack.callback(point_discord_at, None, None)
         opened = await stack.enter_async_context(ready_database(folder / "atelier.db"))
-        world = _built(loopback, TaskStore(opened), PictureStore.open(str(folder / "pictures")))
+        world = _built(loopback, opened, PictureStore.open(str(folder / "pictures")))
         stack.push_async_callback(world.client.close)
         await world.client.login(TOKEN)
         await world.engine.start()
         yield world
 
 
-def _built(loopback: LoopbackDiscord, tasks: TaskStore, copies: PictureStore) -> DiscordWorld:
+def _built(loopback: LoopbackDiscord, database: Database, copies: PictureStore) -> DiscordWorld:
     """As the composition root builds it."""
+    tasks = TaskStore(database)
     client = Atelier(extensions=("cogs.generation",), shard_count=1)
     operator = loopback.places.add_channel(name="operators")
     clock = loopback.clock.now
@@ -174,7 +177,7 @@ def _built(loopback: LoopbackDiscord, tasks: TaskStore, copies: PictureStore) ->
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services(engine=engine)
+    client.services = Services(engine=engine, tasks=tasks, copies=copies, guilds=GuildStore(database))
     return DiscordWorld(
         discord=loopback,
         client=client,

@@ -25,12 +25,12 @@ LAYERS: Final = (
     ("bot.delivery", "bot.doctor", "bot.web"),
     ("bot.ui",),
     ("bot.client",),
-    ("bot.replies",),
+    ("bot.replies", "bot.translation"),
     ("bot.services",),
     ("bot.kie", "bot.references"),
     ("bot.engine",),
     ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.pictures"),
-    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release"),
+    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
     ("storage",),
 )
 """From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""
@@ -38,7 +38,7 @@ LAYERS: Final = (
 ONLY_IN: Final = {
     "discord": (
         *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.replies"),
-        *("bot.ui", "bot.web", "cogs"),
+        *("bot.translation", "bot.ui", "bot.web", "cogs"),
     ),
     "aiohttp": (
         *("bot.addresses", "bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies"),
@@ -46,6 +46,8 @@ ONLY_IN: Final = {
     ),
     "sqlalchemy": ("storage",),
     "alembic": ("storage",),
+    "babel": (),
+    "fluent": ("bot.texts",),
     "obstore": ("storage",),
     "prometheus_client": ("bot.counters", "bot.web"),
     "PIL": ("bot.delivery", "bot.formats", "bot.pictures"),

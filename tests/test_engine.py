@@ -22,7 +22,7 @@ from bot.errors import (
     TooLate,
     Unavailable,
 )
-from storage.models import Limits, Origin, Reference, ReferenceKind, Route, Task, TaskState
+from storage.models import Kinship, Limits, Origin, Reference, ReferenceKind, Route, Task, TaskState
 from tests.engine_world import NO_LIMITS, Deaths, World, open_world, png
 from tests.waiting import eventually
 
@@ -230,8 +230,46 @@ async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -
     again = await world.now(card.task)
     assert (again.again_of, again.reason) == (first.id, None)
     assert len(world.api.taken) == 2
+    assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, first.id, first.id)
+
+
+async def test_what_everybody_sees_anybody_may_ask_again_as_a_task_of_their_own(world: World) -> None:
+    first = await world.ask()
+    await world.work(60)
+    mine = await world.engine.again(first.id, _origin(world, 900))
+    theirs = await world.engine.again(first.id, replace(_origin(world, 901), asker_id=8))
+    assert (mine.task.asker_id, theirs.task.asker_id) == (7, 8)
+    await world.work(60)
+    grandchild = await world.engine.again(theirs.task.id, _origin(world, 902))
+    assert (grandchild.task.parent_id, grandchild.task.family_id) == (theirs.task.id, first.id)
+
+
+async def test_only_its_asker_asks_again_what_came_to_nothing(world: World) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.GENERATION_FAILED)]
+    first = await world.ask()
+    await world.work(60)
     with pytest.raises(NotYours):
-        await world.engine.again(first.id, replace(_origin(world, 901), asker_id=8))
+        await world.engine.again(first.id, replace(_origin(world, 900), asker_id=8))
+
+
+@pytest.mark.parametrize("why", ["private", "removed"])
+async def test_what_is_not_theirs_to_see_is_unknown_to_others(world: World, why: str) -> None:
+    first = await world.ask(private=why == "private")
+    await world.work(60)
+    if why == "removed":
+        await world.tasks.change(await world.now(first), removed_at=world.clock())
+    with pytest.raises(TooLate) as unknown:
+        await world.engine.again(first.id, replace(_origin(world, 900), asker_id=8))
+    assert unknown.value.reason is Reason.TASK_UNKNOWN
+    await world.engine.again(first.id, _origin(world, 901))
+
+
+async def test_nothing_is_made_from_a_picture_that_is_not_theirs_to_see(world: World) -> None:
+    first = await world.ask(private=True)
+    await world.work(60)
+    with pytest.raises(TooLate) as unknown:
+        await world.ask("the same at night", asker_id=8, parent_id=first.id, kinship=Kinship.EDIT)
+    assert unknown.value.reason is Reason.TASK_UNKNOWN
 
 
 async def test_two_quick_clicks_on_ask_again_are_one_task(world: World) -> None:
@@ -322,9 +360,9 @@ async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: 
 
 async def test_an_error_of_the_database_holds_no_prompt_and_no_token(world: World) -> None:
     with pytest.raises(IntegrityError) as failed:
-        await world.ask("a private wish", interaction_token="secret", upload_limit=None)
+        await world.ask("a quiet wish", interaction_token="secret", upload_limit=None)
     assert "secret" not in str(failed.value)
-    assert "private" not in str(failed.value)
+    assert "quiet" not in str(failed.value)
 
 
 async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: World) -> None:

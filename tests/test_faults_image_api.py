@@ -20,6 +20,7 @@ from bot.errors import Reason
 from bot.kie import codes
 from bot.kie.codes import Call
 from bot.replies import explain
+from bot.texts import texts_in
 from storage.models import NewReference, Task, TaskState
 from tests.engine_world import png
 from tests.faulty_api import (
@@ -450,7 +451,7 @@ async def assert_comes(world: ImageWorld, task: Task, comes: Comes, *, within_ho
     assert (ended.state, ended.reason) == (TaskState.CLOSED, comes.reason)
     assert [message.reason for message in world.told(task)] == [comes.reason]
     if comes.reason is not None:
-        assert comes.words in explain(comes.reason, ended.reason_parameters)
+        assert comes.words in explain(comes.reason, ended.reason_parameters, texts_in(ended.locale))
     assert ended.charged is comes.charged
     assert world.count("/generate") == comes.sent or comes.sent is None
     assert len(world.emulator.creates) <= 1

@@ -16,6 +16,7 @@ from bot.engine.ports import Card, CardPhase, Outcome
 from bot.errors import BadReference, Reason
 from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, escaped, units
 from bot.replies import explain
+from bot.texts import texts_in
 from bot.ui.cards import card_view
 from bot.ui.outcomes import Shown, failure_view, pictures_view, prompt_quote
 from bot.ui.text import quote
@@ -47,6 +48,7 @@ WORDS = st.one_of(
     st.text(alphabet="@<#>`*_~|[]()\\:/-. \n\u202e\u2066\u2069\u0300\u200d😀\x00\ud800a1", max_size=4000),
     st.lists(st.sampled_from([*PIECES.split(" "), " "])).map("".join),
 )
+ENGLISH = texts_in("en-US")
 VISIBLE = "visible words"
 
 
@@ -144,9 +146,10 @@ def test_a_file_name_changes_nothing_around_it(filename: str) -> None:
     assert units(description) <= 256
     assert description.encode()
     assert not re.search("[\u2066-\u2069\u202a-\u202e\x00-\x1f\x7f-\x9f]", description)
-    plain = explain(Reason.REFERENCE_EMPTY, {"filename": VISIBLE})
+    plain = explain(Reason.REFERENCE_EMPTY, {"filename": VISIBLE}, ENGLISH)
     before, after = plain.split(escaped(VISIBLE, 200))
-    sentence = explain(Reason.REFERENCE_EMPTY, BadReference(Reason.REFERENCE_EMPTY, filename=filename).parameters)
+    parameters = BadReference(Reason.REFERENCE_EMPTY, filename=filename).parameters
+    sentence = explain(Reason.REFERENCE_EMPTY, parameters, ENGLISH)
     assert sentence.startswith(before)
     assert sentence.endswith(after)
     assert units(sentence) < 1000
@@ -202,7 +205,7 @@ async def assert_told(world: World, message: Any, tasks: Sequence[Task]) -> None
     (alt,) = alt_texts(message)
     assert alt.startswith("Picture: a door")
     kept = [one for one in message.attachments if one.filename == "prompt.txt"]
-    assert len(kept) == (not quote(prompt, most=500).whole)
+    assert len(kept) == (not quote(ENGLISH, prompt, most=500).whole)
     assert [await one.read() for one in kept] == [prompt.encode()] * len(kept)
 
 

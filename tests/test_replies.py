@@ -9,9 +9,11 @@ import pytest
 from bot.errors import Reason
 from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_blank, shortened, units
 from bot.replies import explain, explain_to_operator
+from bot.texts import texts_in
 from bot.ui.text import ALT_UNITS, alt_text, quote, rough_time
 
-NEXT = re.compile(r"\b(ask|attach|write|try|type|wait|save|make|use|paint|rename|tell)\b", re.IGNORECASE)
+NEXT = re.compile(r"\b(ask|attach|choose|write|try|type|wait|save|make|use|paint|rename|tell)\b", re.IGNORECASE)
+ENGLISH = texts_in("en-US")
 PARAMETERS: dict[str, str | int] = {
     "allowed": 3, "free_at": 1_800_000_000_000, "permissions": "attach_files,view_channel", "filename": "cat.heic",
     "format": "HEIC", "named": "PNG", "megabytes": 25, "number": "c0ffee", "width": 1, "height": 2, "mask_width": 3,
@@ -24,7 +26,7 @@ PARAMETERS: dict[str, str | int] = {
 def test_every_reason_has_a_sentence_that_says_what_to_do_next(
     reason: Reason, parameters: dict[str, str | int]
 ) -> None:
-    sentence = explain(reason, parameters)
+    sentence = explain(reason, parameters, ENGLISH)
     assert NEXT.search(sentence)
     assert sentence.endswith(".")
     assert sentence[0].isupper() or sentence.startswith("**")
@@ -34,26 +36,27 @@ def test_every_reason_has_a_sentence_that_says_what_to_do_next(
 
 @pytest.mark.parametrize("reason", [Reason.TOO_MANY_TODAY, Reason.SERVICE_FULL_TODAY])
 def test_more_than_a_day_has_is_not_to_be_asked_tomorrow(reason: Reason) -> None:
-    assert "<t:1800000000:R>" in explain(reason, PARAMETERS)
-    too_much = explain(reason, {"allowed": 3})
+    assert "<t:1800000000:R>" in explain(reason, PARAMETERS, ENGLISH)
+    too_much = explain(reason, {"allowed": 3}, ENGLISH)
     assert "more than the 3" in too_much
     assert too_much.endswith("Ask for fewer pictures at once.")
 
 
 def test_a_file_name_changes_nothing_around_it() -> None:
-    sentence = explain(Reason.REFERENCE_EMPTY, {"filename": "**x**\u202e<@1> @everyone.png\n# big"})
+    sentence = explain(Reason.REFERENCE_EMPTY, {"filename": "**x**\u202e<@1> @everyone.png\n# big"}, ENGLISH)
     assert "\\*\\*x\\*\\*\\<\\@1\\> \\@everyone.png \\# big" in sentence
     assert "\u202e" not in sentence
 
 
 def test_missing_permissions_are_listed_in_words() -> None:
-    sentence = explain(Reason.MISSING_PERMISSIONS, {"permissions": "attach_files,send_messages,view_channel"})
+    sentence = explain(Reason.MISSING_PERMISSIONS, {"permissions": "attach_files,send_messages,view_channel"}, ENGLISH)
     assert "attach files, send messages and see this channel" in sentence
 
 
 @pytest.mark.parametrize("reason", [Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.LOST])
 def test_the_operator_is_told_what_to_look_at(reason: Reason) -> None:
-    assert NEXT.search(explain_to_operator(reason)) or "heck" in explain_to_operator(reason)
+    sentence = explain_to_operator(reason, ENGLISH)
+    assert NEXT.search(sentence) or "heck" in sentence
 
 
 @pytest.mark.parametrize("text", ["*a*" * 2000, "word " * 900, "👩‍👩‍👧" * 900, "é" * 4000, "<@1>" * 1000, "\\" * 4000])
@@ -67,14 +70,14 @@ def test_escaped_text_never_takes_more_than_its_room(text: str, room: int) -> No
 
 
 def test_what_is_short_enough_is_shown_whole() -> None:
-    assert quote("a red door", most=300).text == f"> {FIRST_STRONG_ISOLATE}a red door{POP_ISOLATE}"
-    assert quote("a red door", most=300).whole
-    assert not quote("a red door " * 50, most=300).whole
+    assert quote(ENGLISH, "a red door", most=300).text == f"> {FIRST_STRONG_ISOLATE}a red door{POP_ISOLATE}"
+    assert quote(ENGLISH, "a red door", most=300).whole
+    assert not quote(ENGLISH, "a red door " * 50, most=300).whole
 
 
 def test_the_prompt_gives_way_to_the_texts_beside_it() -> None:
     beside = ("x" * 1500, "y" * 2300)
-    text = quote("word " * 800, beside=beside, most=4000).text
+    text = quote(ENGLISH, "word " * 800, beside=beside, most=4000).text
     assert sum(map(units, beside)) + units(text) <= 4000
     assert text.endswith(f"…{POP_ISOLATE}")
 
@@ -98,7 +101,7 @@ def test_text_is_cut_between_words() -> None:
 
 
 def test_alt_text_is_plain_and_short() -> None:
-    text = alt_text("Picture 1 of 4", "*stars* " * 100)
+    text = alt_text(ENGLISH, "Picture 1 of 4", "*stars* " * 100)
     assert text.startswith("Picture 1 of 4: *stars*")
     assert units(text) <= ALT_UNITS
 
@@ -109,4 +112,4 @@ def test_alt_text_is_plain_and_short() -> None:
      (3600, "about an hour"), (20_000, "about 6 hours")],
 )  # fmt: skip
 def test_durations_are_told_roughly(seconds: float, words: str) -> None:
-    assert rough_time(seconds) == words
+    assert rough_time(ENGLISH, seconds) == words

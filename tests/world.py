@@ -21,6 +21,8 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
 from bot.errors import Reason
 from bot.services import Services
+from storage.database import Database
+from storage.guilds import GuildStore
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -41,6 +43,7 @@ def new_client(**options: Any) -> Atelier:
 class World:
     env: Env
     client: Atelier
+    database: Database
     tasks: TaskStore
     copies: PictureStore
     clock: Clock
@@ -48,6 +51,8 @@ class World:
     options: dict[str, Any]
     engine: Engine = field(init=False)
     delivery: DiscordDelivery = field(init=False)
+    locales: dict[int, str] = field(default_factory=dict)
+    """Of people whose Discord is not in English, by their ids."""
     acknowledged: int = 0
     """Errors of the bot that a test has seen and expects."""
     guild: GuildHandle = field(init=False)
@@ -77,7 +82,10 @@ class World:
             policy=Policy(limits=limits),
             clock=self.clock,
         )
-        client.services = Services(engine=self.engine)
+        client.services = Services(
+            engine=self.engine, tasks=self.tasks, copies=self.copies, guilds=GuildStore(self.database)
+        )
+        self._tell_locales(client)
 
     async def restart(self) -> None:
         await self.tasks.void_leases()
@@ -126,6 +134,17 @@ class World:
     def requests(self, method: str, ending: str) -> list[Any]:
         return [one for one in self.env.http_requests if one.method == method and one.path.endswith(ending)]
 
+    def _tell_locales(self, client: Atelier) -> None:
+        """simcord says of everybody that their Discord is in English."""
+        parsers = client._connection.parsers
+        parse = parsers["INTERACTION_CREATE"]
+
+        def parsed(data: Any) -> None:
+            person = data.get("user") or data["member"]["user"]
+            parse(data | {"locale": self.locales.get(int(person["id"]), data["locale"])})
+
+        parsers["INTERACTION_CREATE"] = parsed
+
     async def _fetch(self, reference: Reference) -> bytes:
         return await self.client.http.get_from_cdn(reference.url)
 
@@ -142,6 +161,7 @@ async def open_world(
         world = World(
             env=Env(client),
             client=client,
+            database=database,
             tasks=TaskStore(database),
             copies=copies,
             clock=clock,
@@ -184,8 +204,9 @@ def a_task(**changes: Any) -> Task:
         "id": "00c0ffee00c0ffee", "state": "queued", "interaction_id": 1, "interaction_token": "t", "arrived_at": 0,
         "asker_id": 7, "channel_id": 9, "guild_id": 8, "locale": "en-US", "guild_locale": None,
         "upload_limit": 10 * 1024 * 1024, "prompt": "a red door", "size": "1:1", "variants": 1, "enhance": False,
-        "fallback": False, "again_of": None, "created_at": 0, "due_at": 0, "owner": None, "lease_until": 0,
-        "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False, "kie_id": None,
+        "fallback": False, "again_of": None, "private": False, "reach": "channel", "created_at": 0, "due_at": 0,
+        "owner": None, "lease_until": 0, "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False,
+        "kie_id": None,
         "unconfirmed_at": None, "generating_at": None,
         "progress": 0.0, "overdue_told_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
         "charged": False, "kept_at": None, "closed_at": None, "card_message_id": None,

@@ -28,6 +28,7 @@ from bot.engine.engine import system_clock
 from bot.engine.ports import Card, Outcome, Posted
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
+from bot.texts import Texts, texts_in
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -114,7 +115,7 @@ class DiscordDelivery:
             channel = self._client.get_partial_messageable(self._operator_channel_id)
             try:
                 with translated():
-                    await channel.send(explain_to_operator(reason), nonce=_nonce(reason))
+                    await channel.send(explain_to_operator(reason, self._texts_there(channel.id)), nonce=_nonce(reason))
                 return
             except RouteClosed as closed:
                 log.warning("the operator's channel is closed", error=str(closed))
@@ -122,7 +123,13 @@ class DiscordDelivery:
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
             direct = await self._client.create_dm(discord.Object(owner or application.owner.id))
-            await direct.send(explain_to_operator(reason), nonce=_nonce(reason))
+            await direct.send(explain_to_operator(reason, texts_in(None)), nonce=_nonce(reason))
+
+    def _texts_there(self, channel_id: int) -> Texts:
+        """In the language of the channel's server."""
+        channel = self._client.get_channel(channel_id)
+        guild = channel.guild if isinstance(channel, (discord.abc.GuildChannel, discord.Thread)) else None
+        return texts_in(str(guild.preferred_locale) if guild else None)
 
 
 def _nonce(reason: Reason) -> str:

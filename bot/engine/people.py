@@ -13,7 +13,7 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import LimitReached, NotYours, Reason, TooLate
 from storage import tasks as store
-from storage.models import NewReference, NewTask, Origin, Task, TaskState, released
+from storage.models import Kinship, NewReference, NewTask, Origin, Task, TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
@@ -44,22 +44,48 @@ class People:
         self._wake_up = wake
 
     async def submit(self, new: NewTask) -> Card:
-        """Store a request. The same interaction again is the same task. Raises LimitReached; then nothing is stored."""
+        """Store a request. The same interaction again is the same task. Raises LimitReached, and TooLate where it comes
+        from a task that is not theirs to see; then nothing is stored."""
+        if new.parent_id is not None:
+            await self.visible(new.parent_id, new.asker_id)
         task, _ = await self._stored(new)
         return await self._first_card(task)
 
-    async def again(self, task_id: str, origin: Origin) -> Card:
-        """The same request once more, as a task of its own, with our copies of its references.
-
-        Raises NotYours, LimitReached, and TooLate while it is asked again already (two quick clicks cost once) or where
-        the one in doubt was found: its old message still has the button.
+    async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
         """
-        task = await self._known(task_id)
-        if task.asker_id != origin.asker_id:
+        The same request once more, as a task of whoever asks, with our copies of its references. `message_id`: of the
+        message with the button.
+
+        Raises LimitReached, NotYours for somebody else's of which nothing came, and TooLate while they ask it again
+        already (two quick clicks cost once), where it is not theirs to see, or where the one in doubt was found: its
+        old message still has the button.
+        """
+        task = await self.visible(task_id, origin.asker_id)
+        if task.reason is not None and task.asker_id != origin.asker_id:
             raise NotYours
-        if task.reason is None and await self._got_through(task):
+        if task.reason is None and await self._got_through(task, message_id):
             raise TooLate(Reason.GOT_THROUGH)
-        references = tuple(
+        request = NewTask(
+            **asdict(origin),
+            prompt=task.prompt,
+            size=task.size,
+            variants=task.variants,
+            enhance=task.enhance,
+            fallback=task.fallback,
+            references=await self.references_again(task_id),
+            again_of=task.id,
+            kinship=Kinship.AGAIN,
+            parent_id=task.id,
+            style=task.style,
+        )
+        stored, is_new = await self._stored(request)
+        if not is_new and stored.interaction_id != origin.interaction_id:
+            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
+        return await self._first_card(stored)
+
+    async def references_again(self, task_id: str) -> tuple[NewReference, ...]:
+        """What went into a task, to go into another one: our copies, where there are any."""
+        return tuple(
             NewReference(
                 kind=one.kind,
                 url=one.url,
@@ -70,24 +96,20 @@ class People:
             )
             for one in await self._tasks.references(task_id)
         )
-        request = NewTask(
-            **asdict(origin),
-            prompt=task.prompt,
-            size=task.size,
-            variants=task.variants,
-            enhance=task.enhance,
-            fallback=task.fallback,
-            references=references,
-            again_of=task.id,
-        )
-        stored, is_new = await self._stored(request)
-        if not is_new and stored.interaction_id != origin.interaction_id:
-            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
-        return await self._first_card(stored)
 
-    async def _got_through(self, task: Task) -> bool:
+    async def visible(self, task_id: str, user_id: int) -> Task:
+        """Raises TooLate, as for a task that never was, where it is private or removed and somebody else's."""
+        task = await self._known(task_id)
+        if not visible_to(task, user_id):
+            raise TooLate(Reason.TASK_UNKNOWN)
+        return task
+
+    async def _got_through(self, task: Task, message_id: int | None) -> bool:
+        """It was told once that nothing came of it, and that message may be where the button was."""
         events = await self._tasks.events(task.id)
-        return any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events)
+        if not any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events):
+            return False
+        return message_id is None or message_id not in {part.message_id for part in await self._tasks.parts(task.id)}
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""
@@ -141,6 +163,11 @@ class People:
         if task is None:
             raise TooLate(Reason.TASK_UNKNOWN)
         return task
+
+
+def visible_to(task: Task, user_id: int) -> bool:
+    """Whether a person may know of it and work with it."""
+    return task.asker_id == user_id or not (task.private or task.removed_at is not None)
 
 
 def _refusal(reached: store.LimitReached) -> LimitReached:

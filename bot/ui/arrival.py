@@ -6,18 +6,22 @@ import discord
 
 from bot.client import Atelier
 from bot.errors import MissingPermissions, NotHere, Reason
-from storage.models import Origin
+from storage.models import GuildSettings, Origin, Reach
 
 
-def origin_of(interaction: discord.Interaction[Atelier]) -> Origin:
+def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings, *, private: bool = False) -> Origin:
     """
     Raises MissingPermissions where the outcome could not be posted, before anything is paid, and NotHere where nothing
-    may be made: commands and buttons both pass here. The time of arrival is ours: an interaction's own may be of a
-    clock that disagrees.
+    may be made: commands and buttons all pass here. The time of arrival is ours: an interaction's own may be of a
+    clock that disagrees. What others read is in the server's language where it has chosen one.
     """
     if interaction.channel_id is None or not _is_allowed(interaction):
         raise NotHere(Reason.NOT_THIS_SERVER)
-    _check_permissions(interaction)
+    _check_channel(interaction, settings)
+    reach = _reach(interaction, private=private)
+    if reach is Reach.CHANNEL:
+        _check_permissions(interaction)
+    language = None if private else settings.language
     return Origin(
         interaction_id=interaction.id,
         interaction_token=interaction.token,
@@ -25,9 +29,11 @@ def origin_of(interaction: discord.Interaction[Atelier]) -> Origin:
         asker_id=interaction.user.id,
         channel_id=interaction.channel_id,
         guild_id=interaction.guild_id,
-        locale=str(interaction.locale),
+        locale=language or str(interaction.locale),
         guild_locale=str(interaction.guild_locale) if interaction.guild_locale else None,
         upload_limit=upload_limit(interaction),
+        private=private,
+        reach=reach,
     )
 
 
@@ -40,6 +46,27 @@ def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     """
     ours = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
     return min(ours, interaction.filesize_limit)
+
+
+def is_made_in(settings: GuildSettings, channel_id: int, parent_id: int | None) -> bool:
+    """Whether the server has its pictures made in this channel, or in threads of its parent."""
+    return not settings.channels or channel_id in settings.channels or parent_id in settings.channels
+
+
+def _check_channel(interaction: discord.Interaction[Atelier], settings: GuildSettings) -> None:
+    parent_id = interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None
+    if interaction.channel_id is not None and not is_made_in(settings, interaction.channel_id, parent_id):
+        channels = " ".join(f"<#{one}>" for one in settings.channels[:5])
+        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=channels)
+
+
+def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach:
+    """What only the asker is to see stands in an answer; and where only the asker has installed us, or among friends,
+    Discord lets us answer and nothing else."""
+    elsewhere = interaction.guild_id is not None and not interaction.is_guild_integration()
+    among_friends = interaction.context.private_channel is True
+    alone = interaction.is_user_integration() and (elsewhere or among_friends)
+    return Reach.ANSWER if private or alone else Reach.CHANNEL
 
 
 def _is_allowed(interaction: discord.Interaction[Atelier]) -> bool:

@@ -15,12 +15,17 @@ from discord import ui
 from bot.client import Atelier
 from bot.engine.engine import Engine
 from bot.replies import answer_error
+from bot.services import Services
+from bot.texts import Texts, texts_in
 
 TASK_ID: Final = "(?P<task>[0-9a-f]{16})"
 
 
 class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
-    """A button about one task. Errors of `press` reach the person: discord.py would only log them."""
+    """
+    A button about one task, with the message `label` on it. Errors of `press` reach the person: discord.py would only
+    log them.
+    """
 
     _action: ClassVar[str]
     _label: ClassVar[str]
@@ -29,15 +34,15 @@ class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
         super().__init_subclass__(template=f"a1:{action}:{TASK_ID}")
         cls._action, cls._label = action, label
 
-    def __init__(self, task_id: str, *, label: str | None = None) -> None:
-        super().__init__(ui.Button(label=label or self._label, custom_id=f"a1:{self._action}:{task_id}"))
+    def __init__(self, task_id: str, say: Texts, *, label: str | None = None) -> None:
+        super().__init__(ui.Button(label=say(label or self._label), custom_id=f"a1:{self._action}:{task_id}"))
         self.task_id = task_id
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
     ) -> Self:
-        return cls(match["task"])
+        return cls(match["task"], texts_in(str(interaction.locale)))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         with structlog.contextvars.bound_contextvars(task=self.task_id):
@@ -50,7 +55,11 @@ class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
         raise NotImplementedError
 
 
-def engine_of(interaction: discord.Interaction[Any]) -> Engine:
+def services_of(interaction: discord.Interaction[Any]) -> Services:
     """discord.py leaves the client of a dynamic item's interaction untyped."""
     client: Atelier = interaction.client
-    return client.services.engine
+    return client.services
+
+
+def engine_of(interaction: discord.Interaction[Any]) -> Engine:
+    return services_of(interaction).engine

@@ -11,9 +11,10 @@ from discord import ui
 
 from bot.engine.ports import Card, CardPhase
 from bot.errors import Reason
+from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, engine_of
 from bot.ui.kept import add_kept
-from bot.ui.text import alt_text, attached, count, quote, rough_time, shape
+from bot.ui.text import alt_text, asked_by, attached, quote, rough_time, shape
 from storage.models import Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -39,12 +40,10 @@ _COLOURS: Final = {
 }
 """Decoration only: the heading says the same in words."""
 
-_STOPPED: Final = "I can make no new pictures at the moment."
 _PAUSED: Final = {
-    Reason.ACCOUNT_CREDIT: "My credit with the image service is used up. Whoever runs me has to top it up.",
-    Reason.ACCOUNT_KEY: "The image service does not accept my key at the moment. "
-    "Whoever runs me has to put that right.",
-    Reason.SERVICE_UNREACHABLE: "The image service cannot be reached at the moment.",
+    Reason.ACCOUNT_CREDIT: "card-credit",
+    Reason.ACCOUNT_KEY: "card-key",
+    Reason.SERVICE_UNREACHABLE: "card-unreachable",
 }
 
 CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple[str, ...]]
@@ -52,21 +51,22 @@ CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
     """What two cards must differ in to be worth an edit."""
-    return (card.phase, card.place, _step(card, steps), _left(card), card.paused, card.kept)
+    return (card.phase, card.place, _step(card, steps), _left(card, texts_in(card.task.locale)), card.paused, card.kept)
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
     """`strip`: the name of the attached file that shows the references, once they are prepared."""
-    heading, footer = f"### {_heading(card)}\n{_body(card, steps)}", f"-# {' · '.join(_facts(card))}"
-    words = quote(card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
+    say = texts_in(card.task.locale)
+    heading, footer = f"### {_heading(card, say)}\n{_body(card, say, steps)}", f"-# {' · '.join(_facts(card, say))}"
+    words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
     container: ui.Container[ui.LayoutView] = ui.Container(id=card_id(card.task), accent_colour=_COLOURS[card.phase])
     container.add_item(ui.TextDisplay(heading))
-    for item in _words_and_strip(words, card.references, strip):
+    for item in _words_and_strip(say, words, card.references, strip):
         container.add_item(item)
     container.add_item(ui.TextDisplay(footer))
     if card.phase in _CANCELLABLE:
-        container.add_item(ui.ActionRow(CancelButton(card.task.id)))
-    return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept)
+        container.add_item(ui.ActionRow(CancelButton(card.task.id, say)))
+    return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept, say)
 
 
 def card_id(task: Task) -> int:
@@ -80,105 +80,106 @@ def strip_name(task: Task) -> str:
     return f"card-{task.id}.png"
 
 
-class CancelButton(TaskButton, action="cancel", label="Cancel"):
+class CancelButton(TaskButton, action="cancel", label="card-cancel"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         task = await engine_of(interaction).cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
         await interaction.response.edit_message(view=card_view(cancelled), attachments=[])
 
 
-def _words_and_strip(words: str, references: Sequence[Reference], strip: str | None) -> list[ui.Item[ui.LayoutView]]:
+def _words_and_strip(
+    say: Texts, words: str, references: Sequence[Reference], strip: str | None
+) -> list[ui.Item[ui.LayoutView]]:
     """A single tile stands beside the words, a longer strip below them."""
     if strip is None:
         return [ui.TextDisplay(words)]
-    address, description = f"attachment://{strip}", alt_text("Attached", _names(references))
+    address, description = f"attachment://{strip}", alt_text(say, say("card-attached"), _names(say, references))
     if len(references) == 1:
         return [ui.Section(words, accessory=ui.Thumbnail(address, description=description))]
     return [ui.TextDisplay(words), ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
 
 
-def _names(references: Iterable[Reference]) -> str:
-    return ", ".join(
-        f"the mask {one.filename}" if one.kind is ReferenceKind.MASK else one.filename for one in references
+def _names(say: Texts, references: Iterable[Reference]) -> str:
+    return say("text-between").join(
+        say("card-mask", filename=one.filename) if one.kind is ReferenceKind.MASK else one.filename
+        for one in references
     )
 
 
-def _heading(card: Card) -> str:
-    pictures = "your picture" if card.task.variants == 1 else f"your {card.task.variants} pictures"
+def _heading(card: Card, say: Texts) -> str:
     match card.phase:
         case CardPhase.PREPARING:
-            return "Looking at what you attached" if card.references else "Getting ready"
+            return say("card-looking") if card.references else say("card-preparing")
         case CardPhase.QUEUED:
-            return "Waiting in line"
+            return say("card-queued")
         case CardPhase.CREATING:
-            return "Your turn"
+            return say("card-creating")
         case CardPhase.UNCONFIRMED:
-            return "Waiting for word from the image service"
+            return say("card-unconfirmed")
         case CardPhase.GENERATING:
-            return f"Making {pictures}"
+            return say("card-generating", count=card.task.variants)
         case CardPhase.OVERDUE:
-            return "This takes longer than usual"
+            return say("card-overdue")
         case CardPhase.DELIVERING:
-            return "Nearly there"
+            return say("card-delivering")
         case CardPhase.CANCELLED:
-            return "Cancelled"
+            return say("card-cancelled")
 
 
-def _body(card: Card, steps: int) -> str:
+def _body(card: Card, say: Texts, steps: int) -> str:
     match card.phase:
         case CardPhase.PREPARING:
-            return "It joins the line in a moment."
+            return say("card-joining")
         case CardPhase.QUEUED:
-            return _queue(card)
+            return _queue(card, say)
         case CardPhase.CREATING:
-            return "Handing it to the image service."
+            return say("card-handing")
         case CardPhase.UNCONFIRMED:
-            return (
-                "The line broke before it could say whether it took your request. I wait some minutes for word of it, "
-                "and tell you here either way."
-            )
+            return say("card-unsure")
         case CardPhase.GENERATING:
-            return _progress(card, steps)
+            return _progress(card, say, steps)
         case CardPhase.OVERDUE:
-            return "There is nothing you need to do. I keep asking, and the outcome comes here."
+            return say("card-asking")
         case CardPhase.DELIVERING:
-            return "Bringing the outcome to this channel."
+            return say("card-bringing")
         case CardPhase.CANCELLED:
-            return "Nothing was made and nothing was spent. Type `/imagine` to ask for something else."
+            return say("card-nothing-spent")
 
 
-def _queue(card: Card) -> str:
+def _queue(card: Card, say: Texts) -> str:
     if card.paused:
-        return f"{_PAUSED.get(card.paused, _STOPPED)} Yours keeps its place and goes on by itself."
+        return say("card-paused", why=say(_PAUSED.get(card.paused, "card-stopped")))
     if card.place is None:
-        return "It starts soon."
+        return say("card-soon")
     if card.place == 1:
-        return "You are next."
-    return f"{count(card.place - 1, 'request is', 'requests are')} before yours."
+        return say("card-next")
+    return say("card-before", count=card.place - 1)
 
 
-def _progress(card: Card, steps: int) -> str:
+def _progress(card: Card, say: Texts, steps: int) -> str:
     step = _step(card, steps)
     filled = step * BAR_LENGTH // steps
     if card.paused is Reason.SERVICE_UNREACHABLE:
-        return "The image service does not answer at the moment. I keep asking, and your request is safe."
-    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card)}"
+        return say("card-silent")
+    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card, say)}"
 
 
-def _left(card: Card) -> str:
+def _left(card: Card, say: Texts) -> str:
     """In words: it is known only roughly, and other words are another edit."""
     if card.phase is not CardPhase.GENERATING:
         return ""
-    return f"{rough_time(card.remaining_seconds)} to go" if card.remaining_seconds is not None else "just begun"
+    if card.remaining_seconds is None:
+        return say("card-begun")
+    return say("card-left", time=rough_time(say, card.remaining_seconds))
 
 
 def _step(card: Card, steps: int) -> int:
     return min(steps, int(card.progress * steps + 1e-9)) if card.phase is CardPhase.GENERATING else 0
 
 
-def _facts(card: Card) -> list[str]:
+def _facts(card: Card, say: Texts) -> list[str]:
     task = card.task
-    facts = [f"for <@{task.asker_id}>", shape(task.size)]
+    facts = [asked_by(say, task.asker_id), shape(say, task.size)]
     if task.variants > 1:
-        facts.append(f"{task.variants} variants")
-    return facts + attached(card.references)
+        facts.append(say("card-variants", count=task.variants))
+    return facts + attached(say, card.references)

@@ -15,11 +15,12 @@ from bot.engine.ports import Outcome
 from bot.errors import Reason
 from bot.markup import units
 from bot.replies import explain
+from bot.texts import Texts, texts_in
 from bot.ui.arrival import origin_of
-from bot.ui.buttons import TaskButton, engine_of
-from bot.ui.cards import card_view
+from bot.ui.asking import answer_with
+from bot.ui.buttons import TaskButton, services_of
 from bot.ui.kept import add_kept
-from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, attached, count, quote, rough_time, shape
+from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, asked_by, attached, quote, rough_time, shape
 from storage.models import OutcomePart, Picture, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
@@ -42,15 +43,8 @@ AGAIN_REASONS: Final = frozenset(
 """Asking the very same thing again may go better."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
-_CORRECTED: Final = "-# I told you before that I was not sure of this one. It did get through after all."
-_CORRECTED_FAILURE: Final = "-# This is what became of the request that I was not sure of before."
-
-_TAKEN_BACK: Final = "### This did get through after all\nI told you what became of it in a later message."
-
 _OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
 """What stays as it is in an address; all else might end the link."""
-
-COSTLY_LABEL: Final = "Ask again (may cost a second time)"
 
 _DONE: Final = discord.Colour(0x3BA55D)
 _FAILED: Final = discord.Colour(0xC9A227)
@@ -82,7 +76,7 @@ def part_id(part: OutcomePart) -> int:
 
 def prompt_quote(outcome: Outcome) -> Quote:
     """The budget leaves room for it whatever else is said."""
-    return quote(outcome.task.prompt, most=OUTCOME_PROMPT_UNITS)
+    return quote(texts_in(outcome.task.locale), outcome.task.prompt, most=OUTCOME_PROMPT_UNITS)
 
 
 def pictures_view(
@@ -90,66 +84,68 @@ def pictures_view(
 ) -> ui.LayoutView:
     """One part of an outcome with pictures; `links` are those that are only told as addresses."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
-    container.add_item(ui.TextDisplay(_headline(outcome, part, shown)))
+    say = texts_in(outcome.task.locale)
+    container.add_item(ui.TextDisplay(f"### {_headline(say, outcome, part, shown)}"))
     words = prompt_quote(outcome)
     if part.number == 0:
         container.add_item(ui.TextDisplay(words.text))
     if shown:
-        container.add_item(ui.MediaGallery(*[_item(outcome, one) for one in shown]))
+        container.add_item(ui.MediaGallery(*[_item(say, outcome, one) for one in shown]))
     if part.number == 0 and not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
-    for text in _small_print(outcome, part, shown, links):
+    for text in _small_print(say, outcome, part, shown, links):
         container.add_item(ui.TextDisplay(text))
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
 def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     """What happened in one sentence, what to do next, and a button where asking again may help."""
-    task = outcome.task
+    task, say = outcome.task, texts_in(outcome.task.locale)
     reason = Reason(task.reason or Reason.DEFECT)
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_FAILED)
-    heading = "I cannot tell whether this worked" if reason is Reason.UNCONFIRMED else "No picture this time"
-    container.add_item(ui.TextDisplay(f"### {heading}\n{explain(reason, task.reason_parameters)}"))
+    heading = say("outcome-unsure") if reason is Reason.UNCONFIRMED else say("outcome-none")
+    container.add_item(ui.TextDisplay(f"### {heading}\n{explain(reason, task.reason_parameters, say)}"))
     words = prompt_quote(outcome)
     container.add_item(ui.TextDisplay(words.text))
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
-    container.add_item(ui.TextDisplay(f"-# for <@{task.asker_id}>"))
+    container.add_item(ui.TextDisplay(f"-# {asked_by(say, task.asker_id)}"))
     if outcome.corrects:
-        container.add_item(ui.TextDisplay(_CORRECTED_FAILURE))
+        container.add_item(ui.TextDisplay(f"-# {say('outcome-corrected-failure')}"))
     if part.route in _ELSEWHERE:
-        container.add_item(ui.TextDisplay(_elsewhere(outcome)))
+        container.add_item(ui.TextDisplay(_elsewhere(say, outcome)))
     if reason in AGAIN_REASONS:
-        label = COSTLY_LABEL if reason is Reason.UNCONFIRMED else None
-        container.add_item(ui.ActionRow(AgainButton(task.id, label=label)))
+        label = "outcome-again-costly" if reason is Reason.UNCONFIRMED else None
+        container.add_item(ui.ActionRow(AgainButton(task.id, say, label=label)))
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
 def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     """In the place of a failure that was not the last word. A file stays, named anew."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
-    container.add_item(ui.TextDisplay(_TAKEN_BACK))
+    say = texts_in(outcome.task.locale)
+    container.add_item(ui.TextDisplay(f"### {say('outcome-taken-back')}\n{say('outcome-told-later')}"))
     words = prompt_quote(outcome)
     container.add_item(ui.TextDisplay(words.text))
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
-    container.add_item(ui.TextDisplay(f"-# for <@{outcome.task.asker_id}>"))
+    container.add_item(ui.TextDisplay(f"-# {asked_by(say, outcome.task.asker_id)}"))
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-class AgainButton(TaskButton, action="again", label="Ask again"):
+class AgainButton(TaskButton, action="again", label="outcome-again"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """
         The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
         must be its card. Right behind it the pressed message loses its button, whether or not the answer got through:
         the new task is stored, and a second click would be paid for as well. What only they see cannot be edited so.
         """
-        engine = engine_of(interaction)
-        card = await engine.again(self.task_id, origin_of(interaction))
+        services = services_of(interaction)
+        settings = await services.guilds.settings(interaction.guild_id)
+        message_id = interaction.message.id if interaction.message else None
+        card = await services.engine.again(self.task_id, origin_of(interaction, settings), message_id=message_id)
         try:
-            answer = await interaction.response.send_message(view=card_view(card))
-            if answer.message_id is not None:
-                await engine.card_posted(card, answer.message_id)
+            await answer_with(interaction, card)
         finally:
             if interaction.message is not None and not interaction.message.flags.ephemeral:
                 await _take_buttons(interaction.message)
@@ -174,56 +170,60 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
     """The card that told of what else is kept is about to go."""
     if part.number and part.route is not Route.COLLECTED:
         return view
-    return add_kept(view, outcome.kept, more=part.route is Route.COLLECTED)
+    return add_kept(view, outcome.kept, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
 
 
-def _headline(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
+def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
     if part.number:
-        return "### More of the same request"
+        return say("outcome-more")
     if not shown:
-        return "### Made, but I could not bring it here"
-    made = len(outcome.pictures)
-    return "### Your picture is ready" if made == 1 else f"### Your {made} pictures are ready"
+        return say("outcome-not-brought")
+    return say("outcome-ready", count=len(outcome.pictures))
 
 
-def _item(outcome: Outcome, shown: Shown) -> discord.MediaGalleryItem:
+def _item(say: Texts, outcome: Outcome, shown: Shown) -> discord.MediaGalleryItem:
     made = len(outcome.pictures)
-    which = "Picture" if made == 1 else f"Picture {shown.position + 1} of {made}"
-    description = alt_text(which, outcome.task.prompt)
+    number = shown.position + 1
+    which = say("outcome-picture") if made == 1 else say("outcome-picture-of", number=number, count=made)
+    description = alt_text(say, which, outcome.task.prompt)
     return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description)
 
 
-def _small_print(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]) -> list[str]:
-    texts = [_linked(links)] if links else []
+def _small_print(
+    say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]
+) -> list[str]:
+    texts = [_linked(say, links)] if links else []
     if again := [one for one in shown if one.reencoded]:
-        what = "This picture was" if len(shown) == 1 else f"{count(len(again), 'picture was', 'pictures were')}"
-        texts.append(f"-# {what} saved anew, with as little loss as possible, to fit the size Discord takes here.")
+        alone = len(shown) == 1
+        what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
+        texts.append(f"-# {what}")
     if part.number == 0:
-        texts.append(f"-# {' · '.join(_facts(outcome))}")
+        texts.append(f"-# {' · '.join(_facts(say, outcome))}")
     if part.number == 0 and outcome.corrects:
-        texts.append(_CORRECTED)
+        texts.append(f"-# {say('outcome-corrected')}")
     if part.route in _ELSEWHERE:
-        texts.append(_elsewhere(outcome))
+        texts.append(_elsewhere(say, outcome))
     return texts
 
 
-def _facts(outcome: Outcome) -> list[str]:
+def _facts(say: Texts, outcome: Outcome) -> list[str]:
     task = outcome.task
-    facts = [f"for <@{task.asker_id}>", shape(task.size), *attached(outcome.references)]
+    facts = [asked_by(say, task.asker_id), shape(say, task.size), *attached(say, outcome.references)]
     if task.settled_at is not None:
-        facts.append(f"took {rough_time((task.settled_at - task.created_at) / 1000)}")
+        facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts
 
 
-def _linked(links: Sequence[Picture]) -> str:
+def _linked(say: Texts, links: Sequence[Picture]) -> str:
     """As many addresses as the budget allows; they are far shorter than it in practice."""
-    text = "What I could not bring along may still be found here for some days. If not, ask for it again:"
+    text = say("outcome-links")
     for picture in links:
-        line = f"\n[Picture {picture.position + 1}](<{percent(picture.url, safe=_OF_ADDRESSES)}>)"
+        which = say("outcome-picture-numbered", number=picture.position + 1)
+        line = f"\n[{which}](<{percent(picture.url, safe=_OF_ADDRESSES)}>)"
         if units(text) + units(line) <= LINKS_UNITS:
             text += line
     return text
 
 
-def _elsewhere(outcome: Outcome) -> str:
-    return f"-# You asked for this in <#{outcome.task.channel_id}>, where I could not post."
+def _elsewhere(say: Texts, outcome: Outcome) -> str:
+    return f"-# {say('outcome-elsewhere', channel=f'<#{outcome.task.channel_id}>')}"

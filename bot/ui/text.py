@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.markup import cleaned, escaped, is_blank, shortened, units
+from bot.texts import Texts
 from storage.models import Reference, ReferenceKind
 
 MESSAGE_UNITS: Final = 4000
@@ -16,7 +17,7 @@ ALT_UNITS: Final = 256
 PROMPT_FILENAME: Final = "prompt.txt"
 
 _QUOTE: Final = "> "
-_WORDLESS: Final = "> *no words, only pictures*"
+_SHAPES: Final = {"1:1": "text-square", "3:2": "text-landscape", "2:3": "text-portrait"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,51 +28,50 @@ class Quote:
     whole: bool
 
 
-def quote(prompt: str, *, beside: Sequence[str] = (), most: int) -> Quote:
+def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> Quote:
     """The prompt in at most `most` units after escaping, and in what the texts `beside` it leave of the message."""
     if is_blank(prompt):
-        return Quote(text=_WORDLESS, whole=True)
+        return Quote(text=f"{_QUOTE}*{say('text-wordless')}*", whole=True)
     room = min(most, MESSAGE_UNITS - sum(units(text) for text in beside) - len(_QUOTE))
     text = escaped(prompt, room)
     return Quote(text=_QUOTE + text, whole=text == escaped(prompt, 3 * units(prompt) + 2))
 
 
-def alt_text(before: str, prompt: str) -> str:
+def alt_text(say: Texts, what: str, prompt: str) -> str:
     """For a screen reader: plain words, no markup."""
-    return shortened(before if is_blank(prompt) else f"{before}: {cleaned(prompt)}", ALT_UNITS)
+    return shortened(what if is_blank(prompt) else say("text-alt", what=what, words=cleaned(prompt)), ALT_UNITS)
 
 
-def rough_time(seconds: float) -> str:
+def rough_time(say: Texts, seconds: float) -> str:
     """A duration in words, as roughly as it is known."""
     if seconds < 15:
-        return "a few seconds"
+        return say("text-seconds")
     if seconds < 45:
-        return "about half a minute"
+        return say("text-half-a-minute")
     if seconds < 90:
-        return "about a minute"
+        return say("text-minute")
     if seconds < 55 * 60:
-        return f"about {round(seconds / 60)} minutes"
+        return say("text-minutes", count=round(seconds / 60))
     if seconds < 90 * 60:
-        return "about an hour"
-    return f"about {round(seconds / 3600)} hours"
+        return say("text-hour")
+    return say("text-hours", count=round(seconds / 3600))
 
 
-def shape(size: str) -> str:
+def shape(say: Texts, size: str) -> str:
     """The picture's shape in words; what is unknown is shown as it is."""
-    names = {"1:1": "square (1:1)", "3:2": "landscape (3:2)", "2:3": "portrait (2:3)"}
-    return names.get(size, size)
+    return say(_SHAPES[size]) if size in _SHAPES else size
 
 
-def attached(references: Sequence[Reference]) -> list[str]:
+def asked_by(say: Texts, asker_id: int) -> str:
+    return say("text-for", asker=f"<@{asker_id}>")
+
+
+def attached(say: Texts, references: Sequence[Reference]) -> list[str]:
     """What went in, as facts of a card or an outcome; nothing where nothing did."""
     kinds = [reference.kind for reference in references]
     facts = []
     if images := kinds.count(ReferenceKind.IMAGE):
-        facts.append(count(images, "attached picture", "attached pictures"))
+        facts.append(say("text-attached", count=images))
     if ReferenceKind.MASK in kinds:
-        facts.append("a mask")
+        facts.append(say("text-with-mask"))
     return facts
-
-
-def count(number: int, one: str, many: str) -> str:
-    return f"1 {one}" if number == 1 else f"{number} {many}"

@@ -1,0 +1,70 @@
+"""
+Everything people read, in their language: a folder of Fluent files (https://projectfluent.org) for each language, one
+file for each subject. All folders have the same messages; the folder's name is Discord's code for the language.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import structlog
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.types import FluentInt
+
+FOLDER: Final = Path(__file__).parent
+DEFAULT: Final = "en-US"
+LANGUAGES: Final = tuple(sorted({path.parent.name for path in FOLDER.glob("*/*.ftl")}))
+
+VALUE_CHARACTERS: Final = 2000
+"""Of a value within a message; what is longer is cut. (Fluent gives up the whole message from 2500 on.)"""
+
+log = structlog.get_logger(__name__)
+
+
+class Texts:
+    """`say = texts_in(locale)`, then `say("queue-before", count=3)`. `language` is one of `LANGUAGES`."""
+
+    def __init__(self, language: str) -> None:
+        self.language: Final = language
+        self._bundle = FluentBundle([language], use_isolating=False)
+        for path in sorted((FOLDER / language).glob("*.ftl")):
+            self._bundle.add_resource(FluentResource(path.read_text(encoding="utf-8")))
+
+    def __contains__(self, name: str) -> bool:
+        return self._bundle.has_message(name)
+
+    def __call__(self, name: str, /, **values: str | int) -> str:
+        """
+        Numbers are shown without grouping. Raises KeyError for a name that is in no file. A value that the message
+        needs and nobody gave is logged, and its name stands in its place: half a sentence is better than none.
+        """
+        pattern = self._bundle.get_message(name).value
+        if pattern is None:
+            raise KeyError(name)
+        told, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
+        if errors:
+            log.error("a text is incomplete", message=name, language=self.language, errors=[str(one) for one in errors])
+        return str(told)
+
+
+def texts_in(locale: str | None) -> Texts:
+    """By any of Discord's codes: the language itself, else one that shares its first part, else English."""
+    return _texts(_nearest(locale or DEFAULT))
+
+
+def _nearest(locale: str) -> str:
+    if locale in LANGUAGES:
+        return locale
+    family = locale.partition("-")[0]
+    return next((language for language in LANGUAGES if language.partition("-")[0] == family), DEFAULT)
+
+
+@cache
+def _texts(language: str) -> Texts:
+    return Texts(language)
+
+
+def _value(value: str | int) -> str | FluentInt:
+    return value[:VALUE_CHARACTERS] if isinstance(value, str) else FluentInt(value, useGrouping=False)

@@ -1,0 +1,51 @@
+# The waiting card: heading and body of each state.
+
+card-looking = Looking at what you attached
+card-preparing = Getting ready
+card-joining = It joins the line in a moment.
+
+card-queued = Waiting in line
+card-soon = It starts soon.
+card-next = You are next.
+card-before = { $count ->
+    [one] { $count } request is before yours.
+   *[other] { $count } requests are before yours.
+}
+card-paused = { $why } Yours keeps its place and goes on by itself.
+card-stopped = I can make no new pictures at the moment.
+card-credit = My credit with the image service is used up. Whoever runs me has to top it up.
+card-key = The image service does not accept my key at the moment. Whoever runs me has to put that right.
+card-unreachable = The image service cannot be reached at the moment.
+
+card-creating = Your turn
+card-handing = Handing it to the image service.
+
+card-unconfirmed = Waiting for word from the image service
+card-unsure = The line broke before it could say whether it took your request. I wait some minutes for word of it, and tell you here either way.
+
+card-generating = { $count ->
+    [one] Making your picture
+   *[other] Making your { $count } pictures
+}
+card-silent = The image service does not answer at the moment. I keep asking, and your request is safe.
+card-left = { $time } to go
+card-begun = just begun
+
+card-overdue = This takes longer than usual
+card-asking = There is nothing you need to do. I keep asking, and the outcome comes here.
+
+card-delivering = Nearly there
+card-bringing = Bringing the outcome to this channel.
+
+card-cancelled = Cancelled
+card-nothing-spent = Nothing was made and nothing was spent. Type `/{ imagine-name }` to ask for something else.
+
+card-cancel = Cancel
+card-variants = { $count ->
+    [one] { $count } variant
+   *[other] { $count } variants
+}
+
+# For screen readers: what was attached.
+card-attached = Attached
+card-mask = the mask { $filename }

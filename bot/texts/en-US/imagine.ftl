@@ -1,0 +1,11 @@
+imagine-name = imagine
+imagine-command = Make pictures from words, and from pictures you attach
+imagine-prompt = What you would like to see
+imagine-image = A picture to start from: JPEG, PNG or WebP, up to 25 MB
+imagine-more = One more picture
+imagine-mask = Only with one picture, and as large as it is: black is what changes, white stays
+imagine-size = The shape of the picture
+imagine-variants = How many pictures to choose from
+imagine-enhance = Let the image service work out your words in more detail
+imagine-fallback = Let another model step in when the first one cannot
+imagine-private = Only you see the picture

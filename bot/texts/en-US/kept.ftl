@@ -1,0 +1,13 @@
+# Outcomes that could not be told, and wait until their asker comes.
+
+kept-waiting = { $count ->
+    [one] An earlier request of yours is finished, but I could not reach you. Only you will see it.
+   *[other] { $count } earlier requests of yours are finished, but I could not reach you. Only you will see them.
+}
+kept-more = { $count ->
+    [one] One more is waiting for you.
+   *[other] { $count } more are waiting for you.
+}
+kept-told-elsewhere = This one has just come through to you. You asked for it in { $channel }.
+kept-show = Show it to me
+kept-show-next = Show the next one

@@ -1,0 +1,7 @@
+# For whoever runs the bot, on Discord. What stands in their terminal is English.
+
+operator-account-key = The image service refuses the key. Check `KIE_API_KEY` and start the bot again; until then requests wait.
+operator-account-credit = The credit with the image service is used up. Top it up; requests wait until then and go on by themselves.
+operator-account-quota = The key's quota with the image service is used up. Raise it, or wait until it is renewed.
+operator-nobody-told = An outcome could be told neither in its channel nor by direct message. I keep it and tell its asker at their next command. Check what I may do in the channels where I am used; the log names the task.
+operator-other = Something needs a look: { $reason }. Check the log.

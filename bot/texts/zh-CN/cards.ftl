@@ -1,0 +1,45 @@
+# The waiting card: heading and body of each state.
+
+card-looking = 正在看你附上的图片
+card-preparing = 正在准备
+card-joining = 马上就会排进队伍。
+
+card-queued = 排队中
+card-soon = 很快就开始。
+card-next = 下一个就是你。
+card-before = 你前面还有 { $count } 个请求。
+card-paused = { $why }你的位置会保留，之后会自动继续。
+card-stopped = 我暂时无法画新的图片。
+card-credit = 我在图像服务那里的余额用完了，需要运行我的人去充值。
+card-key = 图像服务暂时不接受我的密钥，需要运行我的人去处理。
+card-unreachable = 暂时连不上图像服务。
+
+card-creating = 轮到你了
+card-handing = 正在把请求交给图像服务。
+
+card-unconfirmed = 正在等图像服务的回音
+card-unsure = 连接在它答复之前断开了，还不知道它有没有收下你的请求。我会等几分钟，无论结果如何都会在这里告诉你。
+
+card-generating = { $count ->
+    [1] 正在画你的图片
+   *[other] 正在画你的 { $count } 张图片
+}
+card-silent = 图像服务暂时没有回应。我会继续询问，你的请求不会丢。
+card-left = 还要{ $time }
+card-begun = 刚刚开始
+
+card-overdue = 这次比平时久一些
+card-asking = 你什么都不用做。我会继续询问，结果会出现在这里。
+
+card-delivering = 快好了
+card-bringing = 正在把结果送到这个频道。
+
+card-cancelled = 已取消
+card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ imagine-name }` 可以再画别的。
+
+card-cancel = 取消
+card-variants = { $count } 张备选
+
+# For screen readers: what was attached.
+card-attached = 附上的图片
+card-mask = 蒙版 { $filename }

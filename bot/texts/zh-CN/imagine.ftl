@@ -1,0 +1,11 @@
+imagine-name = 画图
+imagine-command = 用文字画图，也可以附上图片一起用
+imagine-prompt = 你想看到什么
+imagine-image = 作为起点的图片：JPEG、PNG 或 WebP，最大 25 MB
+imagine-more = 再加一张图片
+imagine-mask = 仅在只附一张图片时可用，尺寸须与它一致：黑色部分会改变，白色部分保留
+imagine-size = 图片的形状
+imagine-variants = 要几张图片供你挑选
+imagine-enhance = 让图像服务把你的描述写得更细致
+imagine-fallback = 第一个模型做不到时，换另一个模型来做
+imagine-private = 只有你能看到图片

@@ -1,0 +1,14 @@
+# Names of the commands' options. No blanks, at most 32 characters.
+
+option-prompt = 描述
+option-image = 图片
+option-image2 = 图片2
+option-image3 = 图片3
+option-image4 = 图片4
+option-image5 = 图片5
+option-mask = 蒙版
+option-size = 形状
+option-variants = 张数
+option-enhance = 润色
+option-fallback = 备用模型
+option-private = 仅自己可见

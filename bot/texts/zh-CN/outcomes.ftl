@@ -1,0 +1,28 @@
+# The message with the pictures, and the one that says why there are none.
+
+outcome-ready = { $count ->
+    [1] 你的图片画好了
+   *[other] 你的 { $count } 张图片画好了
+}
+outcome-more = 同一个请求的其余图片
+outcome-not-brought = 画好了，但我没能送到这里
+outcome-took = 用时{ $time }
+outcome-saved-anew-this = 为了符合 Discord 在这里允许的大小，这张图片重新保存过，画质损失已尽量减小。
+outcome-saved-anew = 为了符合 Discord 在这里允许的大小，有 { $count } 张图片重新保存过，画质损失已尽量减小。
+outcome-links = 我没能带来的图片，这几天也许还能在这里找到。找不到的话，请重新画一次：
+outcome-elsewhere = 你是在 { $channel } 提出的，但我无法在那里发消息。
+
+# For screen readers, and for links.
+outcome-picture = 图片
+outcome-picture-numbered = 图片 { $number }
+outcome-picture-of = 图片 { $number }/{ $count }
+
+outcome-none = 这次没有画成
+outcome-unsure = 不确定这次有没有成功
+outcome-again = 再画一次
+outcome-again-costly = 再画一次（可能会再次计费）
+
+outcome-corrected = 之前我说过不确定这一个，其实它成功了。
+outcome-corrected-failure = 之前不确定的那个请求，结果是这样的。
+outcome-taken-back = 这一个其实成功了
+outcome-told-later = 结果我已经在后面的消息里告诉你了。

@@ -1,0 +1,71 @@
+# Why there is no picture, or why something is refused: reason-<Reason> for every reason there is. Each says what to do
+# next.
+
+reason-too-many-open = 你已经有 { $allowed } 个请求在排队或进行中。等其中一个完成后再试，或者取消一个。
+reason-too-many-today = 过去 24 小时里，你的 { $allowed } 张图片已经用完。请在 { $free_at } 再试。
+reason-service-full-today = 24 小时内我最多可以画 { $allowed } 张图片，现在已经画满。请在 { $free_at } 再试。
+reason-not-yours = 只有提出这张图片的人才能这样做。输入 `/{ imagine-name }` 画你自己的吧。
+reason-too-late-to-cancel = 它已经离开队伍，不能再取消了。请在这里等它完成。
+reason-task-unknown = 我已经不记得这个请求了。输入 `/{ imagine-name }` 重新画一张吧。
+reason-asked-again-already = 你已经重新提出过一次了。请等那一个完成。
+reason-collected-already = 它已经在送往你那里的路上了。请在你最先领取的地方等它。
+reason-no-longer-kept = 我这里已经不再为你保留它了：它已经或即将通过别的方式送到你那里。请看看你当时提出的频道和你的私信，或者输入 `/{ imagine-name }` 重新画一张。
+reason-got-through = 这一个其实成功了。请在这个频道里找找看，或者输入 `/{ imagine-name }` 再画一张。
+reason-blank-prompt = 还没有可以参考的内容。请写下你想看到什么，或者附上一张图片。
+reason-not-this-server = 我不能在这里画图。请让运行我的人允许这个地方，或者在允许我的服务器里使用。
+reason-not-this-channel = 这个服务器在其他频道里画图：{ $channels }。请到那里找我。
+reason-too-many-references = 参考图片太多了。最多选 { $allowed } 张。
+reason-missing-permissions = 在这个频道里，我还需要以下权限：{ $permissions }。请管理员开通，或者换一个频道使用我。
+
+reason-reference-empty = { $filename } 是空的。请重新附上图片。
+reason-reference-too-large = { $filename } 超过 25 MB。请把它缩小后重新附上。
+reason-reference-too-many-pixels = { $filename } 的像素太多，我处理不了。请把它缩小后重新附上。
+reason-reference-not-a-picture = { $filename } 不是我能打开的图片。请改附 JPEG、PNG 或 WebP 文件。
+reason-reference-format = { $filename } 的格式是 { $format }，我用不了。请存成 JPEG、PNG 或 WebP 后重新附上。
+reason-reference-animated = { $filename } 是动图。请把其中一帧存成 JPEG、PNG 或 WebP 后附上。
+reason-reference-broken = { $filename } 已损坏或不完整。请重新保存一次再附上。
+reason-reference-misnamed = { $filename } 的名字像 { $named }，内容却是 { $format }。请改成相符的名字后重新附上。
+reason-reference-unfetchable = Discord 上已经没有 { $filename } 了。请重新附上。
+reason-mask-without-image = 蒙版需要有对应的图片。请把那张图片附在 `{ option-image }` 里，或者不用蒙版。
+reason-mask-with-several = 蒙版只能配一张图片。请只附那一张，或者不用蒙版。
+reason-mask-size = 蒙版 { $filename } 是 { $mask_width } × { $mask_height }，图片却是 { $width } × { $height }。请把蒙版做成一样大，再把两者重新附上。
+reason-mask-not-black-and-white = 蒙版 { $filename } 不是黑白的。请把可以改变的部分涂黑，其余涂白，然后重新附上。
+
+reason-policy = 图像服务不允许这个请求。请换一种说法，或换一张图片试试。
+reason-reference-policy = 图像服务不允许其中一张附图。请换一张试试。
+reason-api-reference-too-large = 图像服务认为有一张附图太大。请把它缩小后再试。
+reason-api-reference-format = 图像服务读不了其中一张附图。请存成 PNG 或 JPEG 后再试。
+reason-api-reference-unfetchable = 图像服务取不到其中一张附图。请再试一次，或重新附上图片。
+reason-generation-failed = 图像服务试过了，但没有画成。请再试一次，也可以换一种说法。
+reason-no-pictures = 图像服务说已经完成，却没有送来图片。请再试一次。
+reason-invalid-request = 图像服务处理不了这个请求。请换一种说法或换别的图片试试。
+reason-account-key = 图像服务暂时不接受我的密钥。这需要运行我的人去处理，请稍后再试。
+reason-account-credit = 我在图像服务那里的余额用完了。这需要运行我的人去充值，请稍后再试。
+reason-account-quota = 我在图像服务那里的配额暂时用完了。请稍后再试。
+reason-service-fault = 图像服务自己出了点问题。请过几分钟再试。
+reason-service-unreachable = 整整一天都连不上图像服务，所以我不再尝试了。没有任何花费。请稍后再试。
+reason-unconfirmed = 我和图像服务的连接断开了，不确定它有没有收下这个请求。你可以再试一次，但可能会再次计费。
+reason-lost = 图像服务整整一天没有答复，所以我不再等了。请再试一次。
+reason-nobody-told = 我没能联系上你。请在我可以发消息的地方输入 `/{ imagine-name }`，我会在那里告诉你结果。
+reason-defect = 我这边出了点问题。请再试一次；如果还是这样，请把这个编号告诉运行我的人：{ $number }。
+
+# Where no day is long enough.
+reason-too-many-today-at-once = 这次要的图片超过了你 24 小时内可以有的 { $allowed } 张。请一次少要几张。
+reason-service-full-today-at-once = 这次要的图片超过了我 24 小时内可以画的 { $allowed } 张。请一次少要几张。
+
+# In place of what is not known.
+unsaid-allowed = 规定数量的
+unsaid-channels = 可以问管理员是哪些
+unsaid-permissions = 在这里发消息
+unsaid-filename = 其中一个文件
+unsaid-format = 别的格式
+unsaid-named = 别的格式
+unsaid-number = 无
+
+permission-view-channel = 查看这个频道
+permission-send-messages = 发送消息
+permission-send-messages-in-threads = 在子区内发送消息
+permission-attach-files = 附加文件
+permission-read-message-history = 读取消息历史记录
+
+answer-outdated = 这个命令已经更新。请重新加载 Discord 后再试。

@@ -1,0 +1,21 @@
+# Pieces of sentences that many messages share.
+
+text-wordless = 没有文字，只有图片
+text-alt = { $what }：{ $words }
+text-between = 、
+text-and = { $before }和{ $last }
+text-for = 为 { $asker } 而画
+
+text-seconds = 几秒钟
+text-half-a-minute = 半分钟左右
+text-minute = 一分钟左右
+text-minutes = { $count } 分钟左右
+text-hour = 一小时左右
+text-hours = { $count } 小时左右
+
+text-square = 方形 (1:1)
+text-landscape = 横向 (3:2)
+text-portrait = 纵向 (2:3)
+
+text-attached = 附了 { $count } 张图片
+text-with-mask = 一张蒙版

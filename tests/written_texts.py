@@ -1,0 +1,66 @@
+"""The catalogue of texts as it is written, before anybody says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from fluent.syntax import FluentParser
+from fluent.syntax import ast as ftl
+from fluent.syntax.visitor import Visitor
+
+from bot.texts import FOLDER
+
+CATEGORIES: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
+"""Of numbers, in any language (Unicode CLDR)."""
+
+
+class Inside(Visitor):
+    """What a message is made of."""
+
+    def __init__(self) -> None:
+        self.variables: set[str] = set()
+        self.messages: set[str] = set()
+        self.selects: list[ftl.SelectExpression] = []
+
+    def visit_VariableReference(self, node: ftl.VariableReference) -> None:  # noqa: N802  # the library's name
+        self.variables.add(node.id.name)
+
+    def visit_MessageReference(self, node: ftl.MessageReference) -> None:  # noqa: N802  # the library's name
+        self.messages.add(node.id.name)
+
+    def visit_SelectExpression(self, node: ftl.SelectExpression) -> None:  # noqa: N802  # the library's name
+        self.selects.append(node)
+        self.generic_visit(node)
+
+
+def entries(language: str) -> Iterator[ftl.EntryType]:
+    for path in sorted((FOLDER / language).glob("*.ftl")):
+        yield from FluentParser().parse(path.read_text(encoding="utf-8")).body
+
+
+@cache
+def messages(language: str) -> dict[str, Inside]:
+    found = {}
+    for entry in entries(language):
+        if isinstance(entry, ftl.Message):
+            found[entry.id.name] = Inside()
+            found[entry.id.name].visit(entry)
+    return found
+
+
+def variables(language: str, name: str) -> set[str]:
+    """All that the message needs, itself or in those it refers to."""
+    inside = messages(language)[name]
+    return inside.variables.union(*(variables(language, other) for other in inside.messages))
+
+
+def plurals(language: str, name: str) -> dict[str, set[str]]:
+    """By the number that is looked at: the plural forms there are."""
+    found = {}
+    for select in messages(language)[name].selects:
+        keys = {one.key.name for one in select.variants if isinstance(one.key, ftl.Identifier)}
+        if isinstance(select.selector, ftl.VariableReference) and keys <= CATEGORIES:
+            found[select.selector.id.name] = keys
+    return found
