@@ -62,7 +62,7 @@ async def run(given: argparse.Namespace) -> None:
         await atelier.client.publish_commands(atelier.tasks)
         await name_bot(atelier.client)
         spare_refusals(atelier.client)
-        preview = await stack.enter_async_context(open_page(env, direct=given.dm, port=given.port))
+        preview = await stack.enter_async_context(open_page(env, atelier.client, direct=given.dm, port=given.port))
         print(_greeting(preview.url, given), flush=True)
         if given.open:
             await asyncio.to_thread(webbrowser.open, preview.url)
@@ -98,7 +98,11 @@ def _settings(folder: Path, kie_url: str) -> Settings:
 
 
 def _greeting(url: str, given: argparse.Namespace) -> str:
-    where = "a direct message with the bot" if given.dm else "a channel; you can be one of two people"
+    where = (
+        "a direct message with the bot"
+        if given.dm
+        else "a channel; you can be Alice, who manages the server, Bob, or Mei"
+    )
     words = "  ".join(A_FEW)
     kept = f"what was made stays in {given.data}" if given.data else "nothing is kept"
     return (

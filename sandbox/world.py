@@ -1,11 +1,16 @@
-"""The Discord of the sandbox: a server with a channel and two people, or a direct message, and the page of it."""
+"""
+The Discord of the sandbox: a server with a channel and three people, or a direct message, and the page of it.
+
+Alice may manage the server; Mei has her Discord in Chinese.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import discord
 import structlog
@@ -49,15 +54,31 @@ class Attachments:
         return data
 
 
-def open_page(env: Env, *, direct: bool, port: int) -> Preview:
-    """Furnish the world and show it: a channel as two people see it, or one person's direct message with the bot."""
-    alice, bob = (env.create_user(name, global_name=name.title()) for name in ("alice", "bob"))
+def open_page(env: Env, client: Atelier, *, direct: bool, port: int) -> Preview:
+    """Furnish the world and show it: a channel as its people see it, or one person's direct message with the bot."""
+    alice, bob, mei = (env.create_user(name, global_name=name.title()) for name in ("alice", "bob", "mei"))
+    _speak(client, {mei.id: "zh-CN"})
     guild = env.create_guild("Atelier")
     channel = guild.create_text_channel("atelier", topic="Type /imagine")
-    members = [guild.add_member(alice), guild.add_member(bob)]
+    for name in ("gallery", "moderators"):
+        guild.create_text_channel(name)
+    managers = guild.create_role("Managers", permissions=discord.Permissions(manage_guild=True, manage_messages=True))
+    members = [guild.add_member(alice, roles=[managers]), guild.add_member(bob), guild.add_member(mei)]
     if direct:
         return env.preview(alice.dm_channel, viewers=[alice], layout="channel", port=port)
     return env.preview(channel, viewers=members, layout="channel", port=port)
+
+
+def _speak(client: Atelier, languages: Mapping[int, str]) -> None:
+    """simcord says of everybody that their Discord is in English."""
+    parsers = client._connection.parsers
+    parse = parsers["INTERACTION_CREATE"]
+
+    def parsed(data: Any) -> None:
+        person = data.get("user") or data["member"]["user"]
+        parse(data | {"locale": languages.get(int(person["id"]), data["locale"])})
+
+    parsers["INTERACTION_CREATE"] = parsed
 
 
 def spare_refusals(client: Atelier) -> None:

@@ -1,0 +1,77 @@
+"""Where pictures may be made: what a server has chosen, and where Discord lets us answer only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import sqlalchemy as sa
+
+from storage.models import Reach
+from storage.schema import guild_settings
+from tests.world import World, open_world, texts
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as world:
+        yield world
+
+
+async def choose(world: World, **chosen: Any) -> None:
+    row = {"guild_id": world.guild.id, "channels": (), **chosen}
+    async with world.database.write() as connection:
+        await connection.execute(sa.delete(guild_settings))
+        await connection.execute(sa.insert(guild_settings).values(row))
+
+
+async def test_where_a_server_has_chosen_channels_the_others_point_to_them_and_nothing_is_stored(world: World) -> None:
+    studio = world.guild.create_text_channel("studio")
+    await choose(world, channels=(studio.id,))
+    refused = world.refusal(await world.ask())
+    assert f"<#{studio.id}>" in refused
+    assert await world.tasks.of_user(world.alice.id) == ()
+
+
+async def test_a_chosen_channel_and_its_threads_make_pictures(world: World) -> None:
+    await choose(world, channels=(world.channel.id,))
+    await world.ask()
+    with world.env.time_context():
+        channel = await world.client.fetch_channel(world.channel.id)
+        assert isinstance(channel, discord.TextChannel)
+        await channel.create_thread(name="corner", type=discord.ChannelType.public_thread)
+    (thread,) = world.channel.threads
+    await world.alice.slash(thread, "imagine", prompt="a blue door")
+    assert len(await world.tasks.of_user(world.alice.id)) == 2
+
+
+async def test_what_a_person_leaves_open_is_what_the_server_has_chosen(world: World) -> None:
+    await choose(world, size="2:3", variants=2)
+    await world.ask()
+    task = await world.only_task()
+    assert (task.size, task.variants) == ("2:3", 2)
+
+
+async def test_what_a_person_says_is_what_they_get(world: World) -> None:
+    await choose(world, size="2:3", variants=2)
+    await world.ask(size="1:1", variants=1)
+    task = await world.only_task()
+    assert (task.size, task.variants) == ("1:1", 1)
+
+
+async def test_what_everybody_reads_is_in_the_language_the_server_has_chosen(world: World) -> None:
+    await choose(world, language="zh-CN")
+    await world.ask()
+    await world.work(60)
+    assert "你的图片" in texts(world.channel.history()[-1])
+
+
+async def test_what_only_the_asker_reads_is_in_their_own_language(world: World) -> None:
+    await choose(world, language="zh-CN")
+    asked = await world.ask(private=True)
+    assert asked.ephemeral
+    task = await world.only_task()
+    assert (task.locale, task.private, task.reach) == ("en-US", True, Reach.ANSWER)
