@@ -103,6 +103,9 @@ class Slow:
     async def fetch(self, url: str) -> bytes:
         raise AssertionError("there are no results")
 
+    async def direct_link(self, kie_id: str, url: str) -> str:
+        raise AssertionError("there are no results")
+
     async def credits(self) -> float:
         return 1000.0
 

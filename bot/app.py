@@ -36,13 +36,26 @@ from bot.web.readiness import Readiness
 from bot.web.site import Site
 from storage.database import Database, DatabaseInUse
 from storage.figures import FigureStore
-from storage.guilds import GuildStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
-EXTENSIONS: Final = ("cogs.generation",)
+EXTENSIONS: Final = (
+    "cogs.generation",
+    "cogs.actions",
+    "cogs.avatars",
+    "cogs.blend",
+    "cogs.create",
+    "cogs.mentions",
+    "cogs.menus",
+    "cogs.privacy",
+    "cogs.reference",
+    "cogs.show",
+    "cogs.style",
+    "cogs.tasks",
+    "cogs.settings",
+)
 STORE_SECONDS: Final = 20.0
 """For a bucket to take, give back and forget a small file."""
 STOP_SECONDS: Final = 13.0
@@ -78,6 +91,7 @@ def _client(settings: Settings) -> Atelier:
     return Atelier(
         extensions=EXTENSIONS,
         allowed_guilds=settings.allowed_guilds,
+        message_content=settings.message_content_intent,
         shard_count=settings.shard_count,
         shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
     )
@@ -125,7 +139,7 @@ async def open_atelier(
             fetch_reference=fetch,
             policy=_policy(settings, probe_account_after),
         )
-        client.services = Services(engine=engine, tasks=tasks, copies=copies, guilds=GuildStore(database))
+        client.services = Services.around(engine, database, tasks=tasks, copies=copies, fetch=fetch)
         yield Running(
             client=client, engine=engine, delivery=delivery, tasks=tasks, api=api, figures=FigureStore(database)
         )
@@ -282,16 +296,24 @@ async def _publish(atelier: Running) -> None:
         await atelier.client.publish_commands(atelier.tasks)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("the commands could not be published; `sync` tries again", error=str(error))
+    except Exception:
+        log.exception("the commands may not be published; `sync` tries again")
 
 
 async def _parted(connection: asyncio.Task[None]) -> None:
     """Of a client that is closed. discord.py goes on for ever with a first connection that was under way. Raises
-    whatever ended it."""
+    whatever ended it; ConfigurationError where that was an intent that Discord does not grant."""
     await asyncio.wait({connection}, timeout=PART_SECONDS)
     if connection.cancel():
         await asyncio.wait({connection}, timeout=PART_SECONDS)
-    else:
+        return
+    try:
         await connection
+    except discord.PrivilegedIntentsRequired:
+        raise ConfigurationError(
+            "MESSAGE_CONTENT_INTENT: Discord has it switched off; switch the Message Content Intent on in the developer"
+            " portal, under Bot, or take the setting away"
+        ) from None
 
 
 def _stop_signal() -> asyncio.Event:

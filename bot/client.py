@@ -32,7 +32,10 @@ class AtelierTree(app_commands.CommandTree["Atelier"]):
 
 
 class Atelier(commands.AutoShardedBot):
-    """Needs no privileged intent: it reads no messages but its own."""
+    """
+    Needs no privileged intent: it reads its own messages and those that mention it. `message_content`: that one is
+    switched on, for pictures in what others have written.
+    """
 
     services: Services
     """Set by whoever opens the bot, before it starts."""
@@ -42,6 +45,7 @@ class Atelier(commands.AutoShardedBot):
         *,
         extensions: Sequence[str],
         allowed_guilds: frozenset[int] = frozenset(),
+        message_content: bool = False,
         shard_count: int | None = None,
         shard_ids: list[int] | None = None,
     ) -> None:
@@ -49,7 +53,9 @@ class Atelier(commands.AutoShardedBot):
             command_prefix=commands.when_mentioned,
             help_command=None,
             tree_cls=AtelierTree,
-            intents=discord.Intents(guilds=True),
+            intents=discord.Intents(
+                guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+            ),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shard_count,
@@ -65,6 +71,9 @@ class Atelier(commands.AutoShardedBot):
         await self.tree.set_translator(self._translator)
         for extension in self._extensions_to_load:
             await self.load_extension(extension)
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Not for commands of discord.py's own, of which there are none; cogs listen."""
 
     async def login(self, token: str) -> None:
         """One that fails leaves no session behind, so that it can be tried again."""

@@ -202,6 +202,8 @@ class Settings(BaseModel):
     max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
     allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
     """Empty means any."""
+    message_content_intent: bool = False
+    """Privileged: to be switched on in the developer portal as well, or Discord closes the connection."""
     operator_channel_id: Snowflake | None = None
     shard_count: int | None = Field(default=None, ge=1, le=10_000)
     shard_ids: Annotated[tuple[ShardId, ...] | None, NoDecode, BeforeValidator(_split), NoneIfEmpty] = None

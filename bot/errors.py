@@ -10,6 +10,8 @@ Everything that can go wrong, and who is told what:
     - BlankPrompt            neither words nor a picture
     - NotHere                this server, or this channel, is not for making pictures
     - MissingPermissions     what the bot may not do in this channel
+    - NotAllowed             a matter of those who manage or moderate the server
+    - BadChoice              a setting, or a style, that would not work: which one and why
   x ServiceError             nobody here can put it right: retried, then apologised for
     - Throttled              asked to come back later; nothing was taken (429, 455, 550)
     - ServerFault            500 in a readable body; nothing was taken
@@ -41,11 +43,18 @@ class Reason(StrEnum):
     SERVICE_FULL_TODAY = "service_full_today"  # allowed, free_at (ms)
     NOT_YOURS = "not_yours"
     TOO_LATE_TO_CANCEL = "too_late_to_cancel"
+    TOO_LATE_TO_WITHHOLD = "too_late_to_withhold"
     TASK_UNKNOWN = "task_unknown"
     ASKED_AGAIN_ALREADY = "asked_again_already"
     GOT_THROUGH = "got_through"
     COLLECTED_ALREADY = "collected_already"
     NO_LONGER_KEPT = "no_longer_kept"
+    PICTURE_GONE = "picture_gone"
+    ORIGINAL_GONE = "original_gone"
+    ORIGINAL_LATER = "original_later"
+    NOT_FOUND = "not_found"
+    FORM_GONE = "form_gone"
+    NO_PICTURE_THERE = "no_picture_there"
     BLANK_PROMPT = "blank_prompt"
     NOT_THIS_SERVER = "not_this_server"
     NOT_THIS_CHANNEL = "not_this_channel"  # channels
@@ -64,6 +73,21 @@ class Reason(StrEnum):
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
     MASK_NOT_BLACK_AND_WHITE = "mask_not_black_and_white"
+    MANAGERS_ONLY = "managers_only"
+    MODERATORS_ONLY = "moderators_only"
+    CHANNEL_UNUSABLE = "channel_unusable"  # channel, permissions (comma-separated names)
+    STYLE_UNKNOWN = "style_unknown"  # name, for all that begin with style_
+    STYLE_NAMELESS = "style_nameless"
+    STYLE_TAKEN = "style_taken"
+    STYLES_FULL = "styles_full"  # allowed
+    STYLE_TEMPLATE = "style_template"
+    STYLE_UNCHANGED = "style_unchanged"
+    STYLE_WITH_MASK = "style_with_mask"
+    SET_UNKNOWN = "set_unknown"  # name, for all that begin with set_
+    SET_NAMELESS = "set_nameless"
+    SET_TAKEN = "set_taken"
+    SETS_FULL = "sets_full"  # allowed
+    REPLIED_UNSEEN = "replied_unseen"
     # the image API's
     POLICY = "policy"
     REFERENCE_POLICY = "reference_policy"
@@ -120,6 +144,12 @@ class NotHere(UserError): ...
 
 
 class MissingPermissions(UserError): ...
+
+
+class NotAllowed(UserError): ...
+
+
+class BadChoice(UserError): ...
 
 
 class ServiceError(Exception):

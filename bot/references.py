@@ -12,7 +12,13 @@ from bot.errors import BadReference, Reason, Unavailable, Unreachable
 from bot.pictures import MAX_BYTES
 from storage.models import Reference
 
-HOSTS: Final = ("cdn.discordapp.com", "media.discordapp.net")
+HOSTS: Final = (
+    "cdn.discordapp.com",
+    "media.discordapp.net",
+    "images-ext-1.discordapp.net",
+    "images-ext-2.discordapp.net",
+)
+"""Where Discord keeps what people attached, and through which it shows what a message embeds from elsewhere."""
 CONNECT_SECONDS: Final = 10.0
 TOTAL_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 15.0

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 _UNSAID: Final = {
     "allowed": "unsaid-allowed",
     "channels": "unsaid-channels",
+    "channel": "unsaid-channel",
+    "name": "unsaid-name",
     "permissions": "unsaid-permissions",
     "filename": "unsaid-filename",
     "format": "unsaid-format",
@@ -120,7 +122,7 @@ def _said(name: str, value: str | int, say: Texts) -> str | int:
             return f"<t:{int(value) // 1000}:R>"
         case "permissions":
             return _listed([_permission(one.strip(), say) for one in str(value).split(",")], say)
-        case "named" | "format":
+        case "named" | "format" | "name":
             return escaped(str(value), FILENAME_UNITS)
         case _:
             return value

@@ -11,9 +11,10 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.translation import said
 from bot.ui.asking import Request, ask, references_of
-from bot.ui.cards import CancelButton
+from bot.ui.cards import CancelButton, PostButton, WithholdButton
 from bot.ui.kept import ShowButton
-from bot.ui.outcomes import AgainButton
+from bot.ui.sets import offer_sets, with_set
+from bot.ui.styles import in_style, offer_styles
 
 
 class Generation(commands.Cog):
@@ -30,10 +31,13 @@ class Generation(commands.Cog):
         mask=said("imagine-mask"),
         size=said("imagine-size"),
         variants=said("imagine-variants"),
+        style=said("style-option-imagine"),
+        reference=said("reference-option-imagine"),
         private=said("imagine-private"),
         enhance=said("imagine-enhance"),
         fallback=said("imagine-fallback"),
     )
+    @app_commands.autocomplete(style=offer_styles, reference=offer_sets)
     async def imagine(
         self,
         interaction: discord.Interaction[Atelier],
@@ -46,6 +50,8 @@ class Generation(commands.Cog):
         mask: discord.Attachment | None = None,
         size: Literal["1:1", "3:2", "2:3"] | None = None,
         variants: Literal[1, 2, 4] | None = None,
+        style: str | None = None,
+        reference: str | None = None,
         private: bool = False,
         enhance: bool = False,
         fallback: bool = False,
@@ -60,9 +66,11 @@ class Generation(commands.Cog):
             enhance=enhance,
             fallback=fallback,
         )
-        await ask(interaction, request)
+        services = interaction.client.services
+        begun = await with_set(services, interaction.user.id, reference, request)
+        await ask(interaction, await in_style(services, interaction.guild_id, style, begun))
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(CancelButton, AgainButton, ShowButton)
+    bot.add_dynamic_items(CancelButton, WithholdButton, PostButton, ShowButton)
     await bot.add_cog(Generation())

@@ -1,20 +1,44 @@
-"""What a server has chosen."""
+"""What a server has chosen: its settings, one change at a time, and its styles."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Final
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, fields, replace
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.models import GuildSettings
-from storage.schema import guild_settings
+from storage.models import Chosen, GuildSettings, KeptPicture, Setting, SettingChange, Style, StyleChanges
+from storage.rows import values
+from storage.schema import guild_settings, setting_changes, style_pictures, styles
+from storage.transactions import Transaction
 
 NOTHING_CHOSEN: Final = GuildSettings()
+MOST_STYLES: Final = 50
+"""Of a server."""
 CHOSEN: Final = sa.select(*[column for column in guild_settings.c if column is not guild_settings.c.guild_id]).where(
     guild_settings.c.guild_id == sa.bindparam("of")
 )
+_PICTURE: Final = {f"picture_{one.name}": style_pictures.c[one.name] for one in fields(KeptPicture)}
+_STYLES: Final = sa.select(
+    *[column for column in styles.c if column is not styles.c.folded],
+    *[column.label(name) for name, column in _PICTURE.items()],
+).outerjoin_from(styles, style_pictures)
+
+
+class NameTaken(Exception):
+    """The server has another style of this name."""
+
+
+class TooManyStyles(Exception):
+    """The server has `MOST_STYLES`."""
+
+
+class StyleGone(Exception):
+    """Somebody has removed it meanwhile."""
 
 
 class GuildStore:
@@ -29,3 +53,123 @@ class GuildStore:
             row = (await connection.execute(CHOSEN, {"of": guild_id})).first()
         chosen = {name: value for name, value in row._asdict().items() if value is not None} if row else {}
         return GuildSettings(**(asdict(NOTHING_CHOSEN) | chosen))
+
+    async def choose(self, guild_id: int, setting: Setting, chosen: Chosen, *, by: int, now: int) -> bool:
+        """One setting, whatever others change meanwhile. False where it was so already: then nothing is noted."""
+        column = guild_settings.c[setting.value]
+        this = guild_settings.c.guild_id == guild_id
+        after = () if chosen is None and setting is Setting.CHANNELS else chosen
+        async with self._database.write(hurried=True) as connection:
+            await self._database.serialize(connection, f"settings of {guild_id}")
+            row = (await connection.execute(sa.select(column).where(this))).first()
+            before = row[0] if row is not None else _default(setting)
+            if before == after:
+                return False
+            if row is None:
+                await connection.execute(sa.insert(guild_settings).values(guild_id=guild_id, channels=()))
+            await connection.execute(sa.update(guild_settings).where(this).values({setting.value: after}))
+            change = {"setting": setting.value, "before": before, "after": after}
+            await connection.execute(sa.insert(setting_changes).values(guild_id=guild_id, at=now, by=by, **change))
+        return True
+
+    async def changes(self, guild_id: int, *, most: int) -> tuple[SettingChange, ...]:
+        """The last ones, newest first."""
+        of = setting_changes.c
+        last = sa.select(of.at, of.by, of.setting, of.after).where(of.guild_id == guild_id)
+        async with self._database.read() as connection:
+            return values(_change, await connection.execute(last.order_by(of.id.desc()).limit(most)))
+
+    async def styles(self, guild_id: int | None) -> tuple[Style, ...]:
+        """By name. None in direct messages."""
+        async with self._database.read() as connection:
+            found = await connection.execute(_STYLES.where(styles.c.guild_id == guild_id).order_by(styles.c.folded))
+            return values(_style, found)
+
+    async def style(self, guild_id: int | None, name: str) -> Style | None:
+        """Capitals, and how its characters are composed, make no difference."""
+        this = sa.and_(styles.c.guild_id == guild_id, styles.c.folded == folded(name))
+        async with self._database.read() as connection:
+            found = values(_style, await connection.execute(_STYLES.where(this)))
+        return found[0] if found else None
+
+    async def add_style(self, style: Style) -> None:
+        """Raises TooManyStyles, or NameTaken."""
+        async with self._styles_of(style.guild_id) as connection:
+            count = sa.select(sa.func.count()).select_from(styles).where(styles.c.guild_id == style.guild_id)
+            if (await connection.execute(count)).scalar_one() >= MOST_STYLES:
+                raise TooManyStyles
+            await _check_name(connection, style)
+            await connection.execute(sa.insert(styles).values(_row(style)))
+            await _put_picture(connection, style)
+
+    async def change_style(self, style: Style, changes: StyleChanges, *, by: int, now: int) -> KeptPicture | None:
+        """The picture it had, where `changes` brings another or takes it away. Raises StyleGone, or NameTaken."""
+        async with self._styles_of(style.guild_id) as connection:
+            before = await _present(connection, style)
+            after = replace(before, **changes, changed_at=now, changed_by=by)
+            if "name" in changes:
+                await _check_name(connection, after)
+            await connection.execute(sa.update(styles).where(styles.c.id == style.id).values(_row(after)))
+            if "picture" not in changes:
+                return None
+            await connection.execute(sa.delete(style_pictures).where(style_pictures.c.style_id == style.id))
+            await _put_picture(connection, after)
+        return before.picture
+
+    async def remove_style(self, style: Style) -> KeptPicture | None:
+        """The picture it had. Raises StyleGone."""
+        async with self._styles_of(style.guild_id) as connection:
+            before = await _present(connection, style)
+            await connection.execute(sa.delete(styles).where(styles.c.id == style.id))
+        return before.picture
+
+    @asynccontextmanager
+    async def _styles_of(self, guild_id: int) -> AsyncIterator[Transaction]:
+        async with self._database.write(hurried=True) as connection:
+            await self._database.serialize(connection, f"styles of {guild_id}")
+            yield connection
+
+
+def folded(name: str) -> str:
+    """What makes two names the same."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+async def _present(connection: Transaction, style: Style) -> Style:
+    found = values(_style, await connection.execute(_STYLES.where(styles.c.id == style.id)))
+    if not found:
+        raise StyleGone
+    return found[0]
+
+
+async def _check_name(connection: Transaction, style: Style) -> None:
+    same = sa.and_(styles.c.guild_id == style.guild_id, styles.c.folded == folded(style.name))
+    another = sa.select(styles.c.id).where(same, styles.c.id != style.id)
+    if (await connection.execute(another)).first() is not None:
+        raise NameTaken
+
+
+async def _put_picture(connection: Transaction, style: Style) -> None:
+    if style.picture is not None:
+        await connection.execute(sa.insert(style_pictures).values(style_id=style.id, **asdict(style.picture)))
+
+
+def _row(style: Style) -> dict[str, Any]:
+    row = asdict(style) | {"folded": folded(style.name)}
+    del row["picture"]
+    return row
+
+
+def _style(**columns: Any) -> Style:
+    picture = {name.removeprefix("picture_"): columns.pop(name) for name in _PICTURE}
+    return Style(**columns, picture=KeptPicture(**picture) if picture["key"] is not None else None)
+
+
+def _default(setting: Setting) -> Chosen:
+    """As the table has it: nothing, or for channels an empty list."""
+    return () if setting is Setting.CHANNELS else None
+
+
+def _change(*, at: int, by: int, setting: str, after: Any) -> SettingChange:
+    chosen = tuple(after) if isinstance(after, list) else after
+    return SettingChange(at=at, by=by, setting=Setting(setting), after=chosen)

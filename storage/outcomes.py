@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task, TaskState
+from storage.models import NewPart, OutcomePart, Picture, Reach, Reference, Route, Task, TaskState, first_route
 from storage.moves import TAKEN_BACK, StaleTask, compare_and_set
 from storage.rows import values
 from storage.schema import outcome_parts, pictures, references, tasks
@@ -119,8 +119,8 @@ class OutcomeStore:
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture] = ()
     ) -> tuple[OutcomePart, ...]:
         """
-        Store the parts of an outcome, all by Route.CHANNEL; if parts are stored already return those and store none.
-        With them the pictures that were `fetched` for it.
+        Store the parts of an outcome, all by the `first_route`; if parts are stored already return those and store
+        none. With them the pictures that were `fetched` for it.
 
         An adoption forgets them: the next outcome is planned anew.
         """
@@ -166,6 +166,32 @@ class OutcomeStore:
         place = {"message_channel_id": channel_id, "message_id": message_id, "route": Route.COLLECTED}
         async with self._database.write() as connection:
             await connection.execute(sa.update(outcome_parts).where(these).values(place))
+
+    # -- tasks that came from one another ------------------------------------------------------------------------
+    async def family(self, task: Task, *, limit: int) -> tuple[Task, ...]:
+        """Whatever shares its first one with this task, itself too; the newest `limit`, oldest first."""
+        first = task.family_id or task.id
+        kin = sa.or_(tasks.c.family_id == first, tasks.c.id == first)
+        newest = sa.select(tasks).where(kin).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return values(Task, await connection.execute(newest))[::-1]
+
+    async def first_parts(self, task_ids: Sequence[str]) -> Mapping[str, OutcomePart]:
+        """By task, the first message of its outcome; only of those that were told."""
+        told = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
+        statement = sa.select(outcome_parts).where(told, outcome_parts.c.task_id.in_(task_ids))
+        async with self._database.read() as connection:
+            return {part.task_id: part for part in values(OutcomePart, await connection.execute(statement))}
+
+    async def untold_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
+        """What only an interaction's answer can tell, is not settled and arrived in this time (ms), oldest first."""
+        unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
+        these = sa.and_(
+            tasks.c.state.in_(unsettled), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until)
+        )
+        async with self._database.read() as connection:
+            statement = sa.select(tasks).where(these).order_by(tasks.c.arrived_at).limit(limit)
+            return values(Task, await connection.execute(statement))
 
     # -- outcomes that nobody could be told ----------------------------------------------------------------------
     async def keep(self, task: Task, *, now: int, due: int) -> Task:
@@ -219,7 +245,7 @@ class OutcomeStore:
             {
                 "task_id": task.id,
                 "number": number,
-                "route": Route.CHANNEL,
+                "route": first_route(task.reach),
                 "attempted_at": None if number else attempted_at,
                 **asdict(part),
             }

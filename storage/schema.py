@@ -187,7 +187,7 @@ outcome_parts = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("route", _word(Route), nullable=False),
     sa.Column("attempted_at", sa.BigInteger),
-    sa.Column("message_id", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger, index=True),
     sa.Column("message_channel_id", sa.BigInteger),
 )
 
@@ -306,6 +306,15 @@ batch_messages = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("attempted_at", sa.BigInteger),
     sa.Column("message_id", sa.BigInteger),
+)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("person_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("pictures", sa.JSON, nullable=False),
 )
 
 postings = sa.Table(

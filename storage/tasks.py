@@ -20,6 +20,7 @@ from storage.models import (
     Changes,
     Create,
     CreateLimits,
+    Kinship,
     Limits,
     NewTask,
     Task,
@@ -50,7 +51,8 @@ class TaskStore(OutcomeStore):
         nothing to look at first.
 
         The same interaction_id again returns (first task, False) and stores nothing, whatever the limits; so does
-        asking the same task again while that is open. Raises LimitReached. Limits and insert happen under one lock.
+        asking the same task again, or varying the same picture, while that is open. Raises LimitReached. Limits and
+        insert happen under one lock.
         """
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
@@ -128,6 +130,16 @@ class TaskStore(OutcomeStore):
     async def set_card(self, task_id: str, message_id: int | None) -> Task | None:
         """Whatever the state; not compare-and-set (the card belongs to no move). None if there is no such task."""
         statement = sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id).returning(tasks)
+        async with self._database.write() as connection:
+            found = values(Task, await connection.execute(statement))
+        return found[0] if found else None
+
+    async def want(self, task_id: str, *, unwanted_at: int | None) -> Task | None:
+        """Whether its outcome is to be posted. Not compare-and-set (nobody who works on it minds). None where it is too
+        late, or too early: before its create it is cancelled."""
+        states = [TaskState.SUBMITTING, TaskState.GENERATING]
+        these = sa.and_(tasks.c.id == task_id, tasks.c.state.in_(states))
+        statement = sa.update(tasks).where(these).values(unwanted_at=unwanted_at).returning(tasks)
         async with self._database.write() as connection:
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
@@ -263,6 +275,12 @@ class TaskStore(OutcomeStore):
         old = sa.and_(turns.QUEUED, turns.PREPARED, tasks.c.created_at <= before)
         return await self._tasks(sa.select(tasks).where(old).order_by(*turns.AGE).limit(limit))
 
+    async def waiting_at_start(self, *, limit: int) -> tuple[Task, ...]:
+        """Those whose card stands and whose outcome is not known yet, oldest first."""
+        states = [TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING]
+        carded = sa.and_(tasks.c.state.in_(states), tasks.c.card_message_id.is_not(None))
+        return await self._tasks(sa.select(tasks).where(carded).order_by(*turns.AGE).limit(limit))
+
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
         """Tasks that are `generating` and not overdue, oldest first."""
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
@@ -318,15 +336,24 @@ class TaskStore(OutcomeStore):
 async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
     """What is stored already: this interaction, or their open task that asks the same one again (two quick clicks)."""
     found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
-    if found or new.again_of is None:
+    if found or (new.again_of is None and new.kinship is not Kinship.VARY):
         return found
     still_open = sa.and_(
-        tasks.c.again_of == new.again_of,
+        _varied(new) if new.again_of is None else tasks.c.again_of == new.again_of,
         tasks.c.asker_id == new.asker_id,
         tasks.c.state.in_(OPEN_STATES),
         tasks.c.kept_at.is_(None),
     )
     return values(Task, await connection.execute(sa.select(tasks).where(still_open).order_by(tasks.c.created_at)))
+
+
+def _varied(new: NewTask) -> sa.ColumnElement[bool]:
+    """From the same picture, without another word."""
+    return sa.and_(
+        tasks.c.kinship == Kinship.VARY,
+        tasks.c.parent_id == new.parent_id,
+        tasks.c.parent_picture == new.parent_picture,
+    )
 
 
 def _sooner(now: int) -> sa.ColumnElement[int]:

@@ -114,6 +114,7 @@ class StandInAPI:
     next_record: list[Record | Exception] = field(default_factory=list)
     next_upload: list[Exception] = field(default_factory=list)
     next_fetch: list[Exception | bytes] = field(default_factory=list)
+    next_link: list[Exception] = field(default_factory=list)
     balance: float = 100.0
     asked: list[tuple[int, str]] = field(default_factory=list)
     _done_at: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -158,6 +159,11 @@ class StandInAPI:
             return answer
         return png()
 
+    async def direct_link(self, kie_id: str, url: str) -> str:
+        if self.next_link:
+            raise self.next_link.pop(0)
+        return f"{url}?link-of={kie_id}"
+
     async def credits(self) -> float:
         return self.balance
 
@@ -191,6 +197,8 @@ class StandInDiscord:
     """By the token with which an asker came: what they see. Once more puts it there anew."""
     taken_back: list[int] = field(default_factory=list)
     """Messages that say by now that they were not the last word."""
+    withheld: list[str] = field(default_factory=list)
+    looked_up: list[tuple[str, str]] = field(default_factory=list)
     said_elsewhere: list[str] = field(default_factory=list)
     """Tokens of askers who came for what they had been told by another way."""
 
@@ -267,6 +275,9 @@ class StandInDiscord:
             raise Unavailable("no answer")
         return Posted(channel_id=2, message_id=len(self.handed))
 
+    async def show_to(self, outcome: Outcome, *, token: str) -> None:
+        self.looked_up.append((outcome.task.id, token))
+
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         match part.route:
             case Route.CHANNEL:
@@ -275,6 +286,11 @@ class StandInDiscord:
                 return Route.DIRECT
             case Route.DIRECT | Route.COLLECTED:
                 return None
+
+    async def withhold(self, outcome: Outcome) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        self.withheld.append(outcome.task.id)
 
     async def remove_card(self, task: Task) -> None:
         if self.down:

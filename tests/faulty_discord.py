@@ -28,7 +28,6 @@ from bot.services import Services
 from bot.ui.cards import card_id
 from bot.ui.outcomes import part_id
 from storage.database import Database
-from storage.guilds import GuildStore
 from storage.models import Reference, Task, TaskState
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -70,22 +69,50 @@ class DiscordWorld:
     tasks: TaskStore
     api: StandInAPI
     operator: Channel
+    database: Database
+    copies: PictureStore
 
-    async def ask(self, *, channel: Channel | None = None, variants: int = 1) -> tuple[Task, Interaction]:
+    async def restart(self) -> None:
+        """Another process over the same rows."""
+        await self.tasks.void_leases()
+        await self.client.close()
+        fresh = _built(self.discord, self.database, self.copies, self.operator, self.api)
+        self.client, self.engine, self.delivery = fresh.client, fresh.engine, fresh.delivery
+        await self.start()
+
+    async def start(self) -> None:
+        await self.client.login(TOKEN)
+        await self.engine.start()
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    async def ask(
+        self, *, channel: Channel | None = None, variants: int = 1, private: bool = False
+    ) -> tuple[Task, Interaction]:
         """Alice types the command; the client has done with it."""
+        interaction = await self.try_to_ask(channel=channel, variants=variants, private=private)
+        (task,) = [one for one in await self._of_alice() if one.interaction_id == interaction.id]
+        return task, interaction
+
+    async def try_to_ask(
+        self, *, channel: Channel | None = None, variants: int = 1, private: bool = False
+    ) -> Interaction:
+        """The same, perhaps in vain."""
         interaction = self.discord.interactions.begin(
             COMMAND, self.discord.places.alice, channel or self.discord.places.channel
         )
         options: list[dict[str, Any]] = [
             {"name": "prompt", "type": 3, "value": "a red door"},
             {"name": "variants", "type": 4, "value": variants},
+            {"name": "private", "type": 5, "value": private},
         ]
         data = {"id": "7300", "name": "imagine", "type": 1, "options": options, "resolved": {}}
         self.client._connection.parse_interaction_create(
             cast("Any", self.discord.interactions.payload(interaction, data))
         )
         await self.quiet()
-        return next(one for one in await self._of_alice() if one.interaction_id == interaction.id), interaction
+        return interaction
 
     async def quiet(self) -> None:
         """Until the client has done with what it was told."""
@@ -153,21 +180,22 @@ async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
         point_discord_at(loopback.url, loopback.gateway.url)
         stack.callback(point_discord_at, None, None)
         opened = await stack.enter_async_context(ready_database(folder / "atelier.db"))
-        world = _built(loopback, opened, PictureStore.open(str(folder / "pictures")))
-        stack.push_async_callback(world.client.close)
-        await world.client.login(TOKEN)
-        await world.engine.start()
+        copies = PictureStore.open(str(folder / "pictures"))
+        api = StandInAPI(cast("Clock", loopback.clock.now), seconds=40.0)
+        world = _built(loopback, opened, copies, loopback.places.add_channel(name="operators"), api)
+        stack.push_async_callback(world.close)
+        await world.start()
         yield world
 
 
-def _built(loopback: LoopbackDiscord, database: Database, copies: PictureStore) -> DiscordWorld:
+def _built(
+    loopback: LoopbackDiscord, database: Database, copies: PictureStore, operator: Channel, api: StandInAPI
+) -> DiscordWorld:
     """As the composition root builds it."""
     tasks = TaskStore(database)
     client = Atelier(extensions=("cogs.generation",), shard_count=1)
-    operator = loopback.places.add_channel(name="operators")
     clock = loopback.clock.now
     delivery = DiscordDelivery(client, copies, tasks, operator_channel_id=operator.id, clock=clock)
-    api = StandInAPI(cast("Clock", clock), seconds=40.0)
     engine = Engine(
         tasks=tasks,
         copies=copies,
@@ -177,7 +205,7 @@ def _built(loopback: LoopbackDiscord, database: Database, copies: PictureStore) 
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services(engine=engine, tasks=tasks, copies=copies, guilds=GuildStore(database))
+    client.services = Services.around(engine, database, tasks=tasks, copies=copies, fetch=_no_reference)
     return DiscordWorld(
         discord=loopback,
         client=client,
@@ -186,6 +214,8 @@ def _built(loopback: LoopbackDiscord, database: Database, copies: PictureStore) 
         tasks=tasks,
         api=api,
         operator=operator,
+        database=database,
+        copies=copies,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.engine.ports import CardPhase, Record, RecordStatus
 from bot.engine.retention import Retention
 from bot.errors import (
+    BadReference,
     LimitReached,
     NotYours,
     Reason,
@@ -312,9 +313,20 @@ async def test_asking_again_when_our_copies_are_gone_is_told(world: World) -> No
     first = await world.ask(references=(world.attach("a.png", png()),))
     await world.work(60)
     await world.copies.delete(f"references/{first.id}/0")
+    world.attachments["a.png"] = BadReference(Reason.REFERENCE_UNFETCHABLE, filename="a.png")
     card = await world.engine.again(first.id, _origin(world, 900))
     await world.work(5)
     assert (await world.now(card.task)).reason == Reason.REFERENCE_UNFETCHABLE
+
+
+async def test_asking_again_when_only_our_copies_are_gone_takes_what_discord_still_has(world: World) -> None:
+    first = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    await world.copies.delete(f"references/{first.id}/0")
+    card = await world.engine.again(first.id, _origin(world, 900))
+    await world.work(60)
+    assert (await world.now(card.task)).state is TaskState.CLOSED
+    assert (await world.now(card.task)).reason is None
 
 
 async def test_nobody_waits_behind_somebody_elses_pile(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ async def test_the_outcome_that_follows_tells_of_it_too(world: World) -> None:
     await world.work(60)
     told = world.channel.history()[-1]
     assert texts(told).startswith("### Your picture is ready")
-    assert button_ids(told) == [f"a1:show:{task.id}"]
+    assert button_ids(told)[-1] == f"a1:show:{task.id}"
 
 
 async def test_who_is_refused_is_told_of_it_the_next_time(world: World) -> None:

@@ -14,6 +14,7 @@ from simcord.components import walk_components
 from simcord.env import Env
 from simcord.results import InteractionResult
 
+from bot.app import EXTENSIONS
 from bot.client import Atelier
 from bot.delivery import DiscordDelivery
 from bot.engine.engine import Engine
@@ -22,7 +23,6 @@ from bot.engine.ports import Outcome, Posted
 from bot.errors import Reason
 from bot.services import Services
 from storage.database import Database
-from storage.guilds import GuildStore
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -31,7 +31,6 @@ from tests.engine_world import png as png
 from tests.ready_database import ready_database
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
-EXTENSIONS = ("cogs.generation",)
 PHOTO = ("cat.png", png("orange", (64, 48)))
 
 
@@ -82,8 +81,8 @@ class World:
             policy=Policy(limits=limits),
             clock=self.clock,
         )
-        client.services = Services(
-            engine=self.engine, tasks=self.tasks, copies=self.copies, guilds=GuildStore(self.database)
+        client.services = Services.around(
+            self.engine, self.database, tasks=self.tasks, copies=self.copies, fetch=self._fetch
         )
         self._tell_locales(client)
 

@@ -25,7 +25,7 @@ from bot.delivery.cards import CardPump
 from bot.delivery.outcomes import OutcomePoster
 from bot.delivery.refusals import translated
 from bot.engine.engine import system_clock
-from bot.engine.ports import Card, Outcome, Posted
+from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
@@ -85,6 +85,8 @@ class DiscordDelivery:
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         if part.route is Route.ORIGINAL:
+            if not self._can_answer(outcome.task, self._clock()):
+                raise RouteClosed("its interaction can no longer be answered")
             await self._cards.leave(outcome.task)
         try:
             return await self._outcomes.post(outcome, part, uncertain=uncertain)
@@ -92,7 +94,11 @@ class DiscordDelivery:
             self._cards.wake()
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        return self._outcomes.next_route(outcome, part, token_lives=token_lives(outcome.task.arrived_at, now))
+        return self._outcomes.next_route(outcome, part, token_lives=self._can_answer(outcome.task, now))
+
+    def _can_answer(self, task: Task, now: int) -> bool:
+        """What was asked by a plain message has no interaction to answer."""
+        return bool(task.interaction_token) and token_lives(task.arrived_at, now)
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         return await self._outcomes.find(outcome, part)
@@ -105,6 +111,12 @@ class DiscordDelivery:
         if token is None or came_at is None or not token_lives(came_at, self._clock()):
             raise RouteClosed("the interaction by which they came for it has run out")
         return await self._outcomes.hand_over(outcome, parts, token=token)
+
+    async def show_to(self, outcome: Outcome, *, token: str) -> None:
+        await self._outcomes.show_to(outcome, token=token)
+
+    async def withhold(self, outcome: Outcome) -> None:
+        await self._cards.end_as(Card(task=outcome.task, phase=CardPhase.WITHHELD))
 
     async def remove_card(self, task: Task) -> None:
         await self._cards.remove(task)

@@ -26,7 +26,7 @@ from bot.delivery.thumbnails import strip
 from bot.engine.ports import Card, CardPhase
 from bot.errors import RouteClosed, Unavailable
 from bot.ui.cards import CardKey, card_key, card_view, strip_name
-from storage.models import Task, TaskState
+from storage.models import Reach, Task, TaskState
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
@@ -127,11 +127,22 @@ class CardPump:
             if message_id is None:
                 return
             if message_id not in await self._outcome_ids(row):
-                with translated():
-                    await self._message(row, message_id).delete()
+                await self._delete(row, message_id)
         except RouteClosed as closed:
             log.debug("a card is out of reach", task=task.id, error=str(closed))
         await self._tasks.set_card(task.id, None)
+
+    async def end_as(self, card: Card) -> None:
+        """The last that the card shows; it stays. Raises Unavailable."""
+        await self.leave(card.task)
+        row = await self._tasks.get(card.task.id) or card.task
+        try:
+            message_id = row.card_message_id or await self._standing(row)
+            if message_id is not None:
+                await self._edit(card, row, Showing(), message_id)
+        except RouteClosed as closed:
+            log.debug("a card is out of reach", task=row.id, error=str(closed))
+        self._showing.pop(row.id, None)
 
     def _start_due(self) -> list[asyncio.Task[None]]:
         now = self._clock()
@@ -186,6 +197,8 @@ class CardPump:
             card = Card(task=row, phase=CardPhase.CANCELLED)
         showing = self._known(row)
         age = timedelta(milliseconds=self._clock() - row.arrived_at)
+        if row.reach is Reach.ANSWER and not token_lives(row.arrived_at, self._clock()):
+            return
         if row.card_message_id is None and age < ANSWER_EXPECTED:
             self._later(card, ANSWER_EXPECTED - age)
             return
@@ -218,7 +231,7 @@ class CardPump:
         key = card_key(card, steps=self._steps)
         cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._adopted(row)
-        if message_id is None and cancelled:
+        if message_id is None and (cancelled or row.reach is Reach.ANSWER):
             return
         if message_id is not None and key == showing.key:
             return
@@ -229,7 +242,7 @@ class CardPump:
             else:
                 await self._edit(card, row, showing, message_id)
         except RouteClosed as closed:
-            if not _is_gone(closed) or showing.posted_anew or cancelled:
+            if not _is_gone(closed) or showing.posted_anew or cancelled or row.reach is Reach.ANSWER:
                 raise
             showing.posted_anew = True
             await self._tasks.set_card(row.id, None)
@@ -239,10 +252,27 @@ class CardPump:
     async def _edit(self, card: Card, row: Task, showing: Showing, message_id: int) -> None:
         kept = await self._kept(card, showing)
         view = card_view(card, steps=self._steps, strip=_name(kept))
-        with translated():
-            message = await self._message(row, message_id).edit(view=view, attachments=kept, allowed_mentions=NOBODY)
+        with translated(by_token=row.reach is Reach.ANSWER):
+            if row.reach is Reach.ANSWER:
+                answer = answer_by(self._client, row.interaction_token)
+                message: discord.Message = await answer.edit_message(
+                    ORIGINAL, view=view, attachments=kept, allowed_mentions=NOBODY
+                )
+            else:
+                message = await self._message(row, message_id).edit(
+                    view=view, attachments=kept, allowed_mentions=NOBODY
+                )
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
+
+    async def _delete(self, row: Task, message_id: int) -> None:
+        """What only the asker sees cannot be taken away once its interaction's token has run out."""
+        if row.reach is Reach.CHANNEL:
+            with translated():
+                await self._message(row, message_id).delete()
+        elif token_lives(row.arrived_at, self._clock()):
+            with translated(by_token=True):
+                await answer_by(self._client, row.interaction_token).delete_message(ORIGINAL)
 
     async def _post(self, card: Card, row: Task, showing: Showing) -> None:
         files = await self._thumbnails(card)
@@ -255,7 +285,7 @@ class CardPump:
 
     async def _kept(self, card: Card, showing: Showing) -> Sequence[discord.Attachment | discord.File]:
         """What is attached after an edit."""
-        if card.phase is CardPhase.CANCELLED:
+        if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
         return showing.attachments if showing.prepared else await self._thumbnails(card)
 
@@ -273,14 +303,14 @@ class CardPump:
     async def _standing(self, row: Task) -> int | None:
         """The first answer, or a card that was posted in its place and whose answer was lost. Raises RouteClosed."""
         original = await self._original_id(row)
-        if original is not None:
+        if original is not None or row.reach is Reach.ANSWER:
             return original
         with translated():
             found = await find_card(self._client, self._channel(row), row)
         return found.id if found else None
 
     async def _original_id(self, row: Task) -> int | None:
-        if not token_lives(row.arrived_at, self._clock()):
+        if not row.interaction_token or not token_lives(row.arrived_at, self._clock()):
             return None
         try:
             with translated(by_token=True):

@@ -12,7 +12,8 @@ from bot.client import Atelier
 from bot.engine.ports import Outcome
 from bot.errors import Unavailable
 from bot.ui.cards import card_id
-from bot.ui.outcomes import part_id, picture_stem
+from bot.ui.outcomes import part_id
+from bot.ui.pictures import picture_stem
 from storage.models import OutcomePart, Task
 
 SEARCHED: Final = 2000

@@ -24,7 +24,7 @@ from bot.errors import RouteClosed
 from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
-from storage.models import NewPart, OutcomePart, Picture, Route, Task
+from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
 REFITS: Final = 2
@@ -58,6 +58,8 @@ class OutcomePoster:
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Raises MissingCopy."""
+        if outcome.task.reach is Reach.ANSWER:  # an answer is one message
+            return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
         sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
         prompt_file = 0 if prompt_quote(outcome).whole else 1
@@ -83,8 +85,9 @@ class OutcomePoster:
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """In the channel or in the asker's direct messages, as far as we may look. Raises Unavailable."""
+        in_channel = outcome.task.reach is Reach.CHANNEL
         with suppress(RouteClosed):
-            if found := await self._find(self._channel(outcome.task), outcome, part):
+            if in_channel and (found := await self._find(self._channel(outcome.task), outcome, part)):
                 return found
         with suppress(RouteClosed):
             return await self._find(await self._direct(outcome.task), outcome, part)
@@ -92,7 +95,10 @@ class OutcomePoster:
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
         """What somebody came for is out of reach: only its interaction's token, which has run out, could edit it."""
-        if part.message_channel_id is None or part.message_id is None or part.route is Route.COLLECTED:
+        out_of_reach = part.route is Route.COLLECTED or (
+            part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER
+        )
+        if part.message_channel_id is None or part.message_id is None or out_of_reach:
             raise RouteClosed("nothing that could be edited")
         channel = self._client.get_partial_messageable(part.message_channel_id)
         with translated():
@@ -102,12 +108,7 @@ class OutcomePoster:
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
         """What the parts show, in one message, as the first answer by this token; with no parts, that it was told
         elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
-        answer = answer_by(self._client, token)
-
-        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
-            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NOBODY)
-            return Posted(channel_id=edited.channel.id, message_id=edited.id)
-
+        send = self._as_answer(token)
         if not parts:
             with translated(by_token=True):
                 return await send(told_elsewhere_view(outcome.task), [])
@@ -118,10 +119,32 @@ class OutcomePoster:
         )
         return await self._fitted(outcome, whole, send)
 
+    async def show_to(self, outcome: Outcome, *, token: str) -> None:
+        """Raises RouteClosed, Unavailable, MissingCopy."""
+        whole = OutcomePart(
+            task_id=outcome.task.id,
+            number=0,
+            pictures=tuple(_with_copies(outcome)),
+            nonce=nonce_of(outcome.task, 0),
+            route=Route.COLLECTED,
+        )
+        await self._fitted(outcome, whole, self._as_answer(token))
+
+    def _as_answer(self, token: str) -> Send:
+        answer = answer_by(self._client, token)
+
+        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
+            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NOBODY)
+            return Posted(channel_id=edited.channel.id, message_id=edited.id)
+
+        return send
+
     def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> Route | None:
         """The first answer can carry an outcome of one part only: it is one message. What needs several goes to the
         asker directly, so that it stays together."""
-        alone = part.number == 0 and len(part.pictures) == sum(one.key is not None for one in outcome.pictures)
+        if outcome.task.reach is Reach.ANSWER:
+            return Route.DIRECT if part.route is Route.ORIGINAL else None
+        alone = part.number == 0 and list(part.pictures) == _with_copies(outcome)
         match part.route:
             case Route.CHANNEL if alone and token_lives:
                 return Route.ORIGINAL
@@ -166,13 +189,15 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Where it is by now: in the channel, whatever its route has become since, or where this one leads."""
+        """Where it is by now: in the channel, whatever its route has become since, or where this one leads. What only
+        the asker sees is in no channel's history."""
+        found = None
         try:
-            found = await self._find(self._channel(outcome.task), outcome, part)
+            if outcome.task.reach is Reach.CHANNEL:
+                found = await self._find(self._channel(outcome.task), outcome, part)
         except RouteClosed:
             if part.route is Route.CHANNEL:
                 raise
-            found = None
         if found is None and part.route is Route.DIRECT:
             found = await self._find(await self._direct(outcome.task), outcome, part)
         return found
@@ -259,11 +284,15 @@ def nonce_of(task: Task, number: int) -> str:
 
 def _limit(task: Task, part: OutcomePart) -> int:
     """Bytes per file: what the channel takes, and never more than a request. What is collected was planned as several
-    messages perhaps, and for another channel."""
-    if part.route is Route.COLLECTED:
+    messages perhaps, and for another channel; what only an answer can carry is one message."""
+    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
         return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
+
+
+def _with_copies(outcome: Outcome) -> list[int]:
+    return [one.position for one in outcome.pictures if one.key is not None]
 
 
 def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:

@@ -22,19 +22,17 @@ log = structlog.get_logger(__name__)
 
 async def strip(copies: PictureStore, references: Sequence[Reference]) -> bytes | None:
     """A PNG; a copy that is gone or spoilt is left out. None when nothing is left."""
-    tiles = [await _thumbnail(copies, reference) for reference in references]
+    tiles = [await small(copies, one.key) for one in references if one.key is not None]
     made = [tile for tile in tiles if tile is not None]
     return await pixels.aside(_side_by_side, made) if made else None
 
 
-async def _thumbnail(copies: PictureStore, reference: Reference) -> bytes | None:
-    if reference.key is None:
-        return None
+async def small(copies: PictureStore, key: str) -> bytes | None:
+    """A JPEG of one of our copies, at most 320 pixels long; None where it is gone or spoilt."""
     try:
-        data = await copies.get(reference.key)
-        return await pixels.aside(pixels.thumbnail, data)
+        return await pixels.aside(pixels.thumbnail, await copies.get(key))
     except (MissingCopy, pixels.Unreadable) as error:
-        log.debug("no thumbnail", task=reference.task_id, error=type(error).__name__)
+        log.debug("no thumbnail", key=key, error=type(error).__name__)
         return None
 
 

@@ -89,6 +89,10 @@ class Breaker:
         """As `upload`."""
         return await self._api.fetch(url)
 
+    async def direct_link(self, kie_id: str, url: str) -> str:
+        """Somebody waits for it, and does without."""
+        return await self._api.direct_link(kie_id, url)
+
     async def check(self) -> None:
         """While it is open: see, now and then, whether the API is back."""
         if self._opened_at is None or self._clock() < self._check_at:

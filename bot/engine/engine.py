@@ -32,10 +32,11 @@ from bot.engine.preparation import Preparation
 from bot.engine.reliance import Reliance
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
+from bot.engine.showing import Showing
 from bot.engine.telling import Telling
 from bot.engine.watching import Watching
 from bot.errors import AccountRefused, Reason, Refused, ServiceError, UserError
-from storage.models import Task, TaskState, released
+from storage.models import Picture, Task, TaskState, released
 from storage.pictures import PictureStore
 from storage.tasks import StaleTask, TaskStore
 
@@ -90,6 +91,7 @@ class Engine(People):
         super().__init__(tasks=tasks, delivery=delivery, board=board, policy=policy, wake=self._wake.set, clock=clock)
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
+        self.showing = Showing(tasks=tasks, delivery=delivery, board=board)
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._set_up_steps(copies, fetch_reference)
@@ -125,6 +127,23 @@ class Engine(People):
             clock=clock,
         )
 
+    @property
+    def keep_pictures(self) -> timedelta:
+        """How long after its end a task's copies are kept."""
+        return self._policy.keep_pictures
+
+    async def original_link(self, task: Task, picture: Picture) -> str | None:
+        """An address of a picture as the image API made it, good for 20 minutes; None where that no longer has it.
+        Raises ServiceError where it cannot be asked now."""
+        if task.kie_id is None:
+            return None
+        try:
+            return await self._gate.api.direct_link(task.kie_id, picture.url)
+        except AccountRefused:
+            raise
+        except Refused:
+            return None
+
     # News
 
     async def called_back(self, token: str, kie_id: str) -> bool:
@@ -140,6 +159,7 @@ class Engine(People):
         """Once, before `step` or `run`: take up what an earlier process left."""
         await self._account.load()
         await self._board.learn()
+        await self._board.come_back()
 
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""

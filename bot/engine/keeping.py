@@ -50,10 +50,10 @@ class Keeping:
         """
         The asker has come for it, by the interaction with this token; `bring` follows once that is acknowledged.
 
-        Raises NotYours, and TooLate when it is not kept any more or on its way already.
+        Raises NotYours, and TooLate when it is not kept any more or on its way already, or private and somebody else's.
         """
         task = await self._tasks.get(task_id)
-        if task is None:
+        if task is None or (task.private and task.asker_id != user_id):
             raise TooLate(Reason.TASK_UNKNOWN)
         if task.asker_id != user_id:
             raise NotYours

@@ -45,10 +45,13 @@ class People:
 
     async def submit(self, new: NewTask) -> Card:
         """Store a request. The same interaction again is the same task. Raises LimitReached, and TooLate where it comes
-        from a task that is not theirs to see; then nothing is stored."""
+        from a task that is not theirs to see, or where two quick clicks vary the same picture; then nothing is
+        stored."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
-        task, _ = await self._stored(new)
+        task, is_new = await self._stored(new)
+        if not is_new and task.interaction_id != new.interaction_id:
+            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(task)
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
@@ -114,7 +117,7 @@ class People:
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Take a request back while it is queued. Raises NotYours, TooLate."""
         for _ in range(CANCEL_TRIES):
-            task = await self._known(task_id)
+            task = await self.visible(task_id, user_id)
             if task.asker_id != user_id:
                 raise NotYours
             if task.state is not TaskState.QUEUED:
@@ -129,6 +132,16 @@ class People:
             await self._board.show(cancelled)
             return cancelled
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
+
+    async def want(self, task_id: str, user_id: int, *, wanted: bool) -> None:
+        """Whether the outcome of what is being made already is posted, or only kept. Raises NotYours, TooLate."""
+        task = await self._known(task_id)
+        if task.asker_id != user_id:
+            raise NotYours
+        changed = await self._tasks.want(task_id, unwanted_at=None if wanted else self.clock())
+        if changed is None:
+            raise TooLate(Reason.TOO_LATE_TO_WITHHOLD)
+        await self._board.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
         """The first answer stands in the channel, as this card; perhaps so late that the asker was told already."""

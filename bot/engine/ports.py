@@ -75,6 +75,9 @@ class ImageAPI(Protocol):
         Unreachable may.
         """
 
+    async def direct_link(self, kie_id: str, url: str) -> str:
+        """Another address of the result `url`, good for 20 minutes and for anybody who has it. Raises as `upload`."""
+
     async def credits(self) -> float:
         """Raises like `record`."""
 
@@ -96,6 +99,8 @@ class CardPhase(StrEnum):
     OVERDUE = "overdue"
     DELIVERING = "delivering"
     CANCELLED = "cancelled"
+    WITHHELD = "withheld"
+    """It is there, kept for its asker and not posted, as they wished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,13 @@ class Card:
     """Why creates are stopped: the account needs its operator, or the image API is not there."""
     kept: tuple[str, ...] = ()
     """Other tasks of the asker whose outcomes wait for them, newest first."""
+    usual: tuple[float, float] | None = None
+    """Seconds from their turn within which half, and nine in ten, of the last ones were done; None when few are
+    known."""
+    back: bool = False
+    """It stood like this before we were started again, and has not been told so."""
+    leaving: bool = False
+    """Soon it can be edited no more: what is only an answer lives as long as its interaction's token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +140,10 @@ class Outcome:
     """Other tasks of the asker whose outcomes wait for them, newest first."""
     corrects: bool = False
     """The asker was told otherwise before: that nobody knew, or that nothing came of it."""
+    parent: Task | None = None
+    """The task it came from."""
+    looked_up: bool = False
+    """Somebody wants to see it again, and they alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +180,19 @@ class Delivery(Protocol):
         """Show these parts in one message to the asker alone, in answer to the interaction by which they came for the
         outcome; with no parts, say that it was told elsewhere. Harmless to repeat. Raises as `post`."""
 
+    async def show_to(self, outcome: Outcome, *, token: str) -> None:
+        """The whole outcome as the first answer to an interaction that was acknowledged. Raises RouteClosed,
+        Unavailable, MissingCopy."""
+
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
         """A message of an earlier outcome says that it was not the last word, and has no button any more. Posts
         nothing; harmless to repeat. Raises RouteClosed, Unavailable."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """The route to try next, or None when there is no other."""
+
+    async def withhold(self, outcome: Outcome) -> None:
+        """The card says that the outcome is kept and not posted. Not there any more is fine. Raises Unavailable."""
 
     async def remove_card(self, task: Task) -> None:
         """The card has done its work. Not there any more is fine. Raises ServiceError."""

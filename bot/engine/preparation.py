@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -74,12 +75,10 @@ class Preparation:
         return kept
 
     async def _bytes(self, task: Task, reference: Reference) -> bytes:
-        """From an earlier task's copy where there is one, else from Discord."""
+        """From an earlier copy where there is one, else from Discord."""
         if reference.kept_key is not None:
-            try:
+            with suppress(MissingCopy):
                 return await self._copies.get(reference.kept_key)
-            except MissingCopy:
-                raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
         try:
             return await self._fetch(reference)
         except ServiceError:

@@ -24,6 +24,8 @@ HALF_LIFE: Final = 70
 SMOOTHING: Final = 0.5
 """Of the width that is best for one hump: two humps stay two."""
 NARROWEST: Final = 0.05
+LEAST_KNOWN: Final = 10
+"""Tasks, before what is usual is said."""
 
 POLL_COST_SECONDS: Final = 0.3
 """One poll is worth noticing an outcome this much earlier."""
@@ -76,6 +78,14 @@ def remaining(elapsed: float, recent: Sequence[float]) -> float:
     left = _survivors(tuple(recent))
     half = _at(left, elapsed) / 2
     return max(0.0, bisect_left(left, -half, key=neg) * _STEP - elapsed)
+
+
+def usual(recent: Sequence[float]) -> tuple[float, float] | None:
+    """Within how many seconds half of these were done, and nine in ten."""
+    if len(recent) < LEAST_KNOWN:
+        return None
+    tenths = quantiles(recent, n=10, method="inclusive")
+    return tenths[4], tenths[8]
 
 
 def backoff(failures: int, first: float = 2.0) -> float:

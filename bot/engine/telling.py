@@ -25,7 +25,7 @@ from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, ImageAPI, Outcome
 from bot.engine.room import Room
 from bot.errors import Refused, RouteClosed, ServiceError, Unavailable
-from storage.models import OutcomePart, Picture, Route, Task, TaskState, released
+from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import TaskStore
 
@@ -87,6 +87,8 @@ class Telling:
             await self._tasks.save_pictures(fetched)
             raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
         outcome = replace(known, pictures=tuple(picture for picture, _ in tried))
+        if task.unwanted_at is not None and task.reason is None:
+            return await self._withheld(outcome, fetched)
         try:
             posted = await self._brought(outcome, parts, fetched)
         except RouteClosed as closed:
@@ -98,6 +100,15 @@ class Telling:
         if posted and task.failures:
             task = await self._tasks.change(task, failures=0)
         return await self._close(replace(outcome, task=task))
+
+    async def _withheld(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
+        """Kept, and not posted, as its asker wished."""
+        await self._tasks.save_pictures(fetched)
+        await self._delivery.withhold(outcome)
+        now = self._clock()
+        return await self._tasks.move(
+            outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
+        )
 
     async def tell_later(self, task: Task) -> Task:
         """Something failed that may pass."""
@@ -126,6 +137,7 @@ class Telling:
             references=await self._tasks.references(task.id),
             pictures=(),
             kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
+            parent=await self._tasks.get(task.parent_id) if task.parent_id is not None else None,
         )
         outcome = replace(outcome, corrects=await self._correcting.corrects(outcome))
         return outcome, await self._tasks.parts(task.id)
@@ -266,7 +278,7 @@ class Telling:
         """Raises `closed` after the last one; the next time it begins with the first."""
         following = self._delivery.next_route(outcome, part, now=self._clock())
         if following is None:
-            await self._tasks.reroute_part(part, Route.CHANNEL)
+            await self._tasks.reroute_part(part, first_route(outcome.task.reach))
             raise closed
         return await self._tasks.reroute_part(part, following)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import discord
 import structlog
@@ -80,9 +80,20 @@ def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTa
     )
 
 
-def references_of(
-    images: Sequence[discord.Attachment], mask: discord.Attachment | None = None
-) -> tuple[NewReference, ...]:
+class Attached(Protocol):
+    """A file as Discord tells of it: a `discord.Attachment`, or what came with a form."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def content_type(self) -> str | None: ...
+
+
+def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
     """Raises BadReference for what can be told without looking inside."""
     if mask is not None and not images:
         raise BadReference(Reason.MASK_WITHOUT_IMAGE)
@@ -104,7 +115,7 @@ def _words(request: Request) -> str:
     return ""
 
 
-def _reference(attachment: discord.Attachment) -> NewReference:
+def _reference(attachment: Attached) -> NewReference:
     if attachment.size > LARGEST_REFERENCE_BYTES:
         raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=attachment.filename, megabytes=25)
     if attachment.size == 0:

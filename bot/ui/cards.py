@@ -15,7 +15,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, engine_of
 from bot.ui.kept import add_kept
 from bot.ui.text import alt_text, asked_by, attached, quote, rough_time, shape
-from storage.models import Reference, ReferenceKind, Task
+from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
 DEFAULT_STEPS: Final = 10
@@ -24,6 +24,9 @@ FULL: Final = "▰"
 EMPTY: Final = "▱"
 
 _CANCELLABLE: Final = frozenset({CardPhase.PREPARING, CardPhase.QUEUED})
+_UNDER_WAY: Final = frozenset({CardPhase.CREATING, CardPhase.UNCONFIRMED, CardPhase.GENERATING, CardPhase.OVERDUE})
+"""Paid, or perhaps: what comes of it can be kept instead of posted."""
+_OPEN: Final = _CANCELLABLE | _UNDER_WAY
 _WAITING: Final = discord.Colour(0x5865F2)
 _WORKING: Final = discord.Colour(0x3BA5A0)
 _DELAYED: Final = discord.Colour(0xC9A227)
@@ -37,6 +40,7 @@ _COLOURS: Final = {
     CardPhase.OVERDUE: _DELAYED,
     CardPhase.DELIVERING: _WORKING,
     CardPhase.CANCELLED: _OVER,
+    CardPhase.WITHHELD: _OVER,
 }
 """Decoration only: the heading says the same in words."""
 
@@ -46,12 +50,20 @@ _PAUSED: Final = {
     Reason.SERVICE_UNREACHABLE: "card-unreachable",
 }
 
-CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple[str, ...]]
+CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple[str, ...], tuple[bool, ...]]
 
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
     """What two cards must differ in to be worth an edit."""
-    return (card.phase, card.place, _step(card, steps), _left(card, texts_in(card.task.locale)), card.paused, card.kept)
+    return (
+        card.phase,
+        card.place,
+        _step(card, steps),
+        _left(card, texts_in(card.task.locale)),
+        card.paused,
+        card.kept,
+        (card.leaving, card.back, card.task.unwanted_at is not None),
+    )
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
@@ -66,6 +78,9 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     container.add_item(ui.TextDisplay(footer))
     if card.phase in _CANCELLABLE:
         container.add_item(ui.ActionRow(CancelButton(card.task.id, say)))
+    elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
+        button = WithholdButton if card.task.unwanted_at is None else PostButton
+        container.add_item(ui.ActionRow(button(card.task.id, say)))
     return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept, say)
 
 
@@ -85,6 +100,19 @@ class CancelButton(TaskButton, action="cancel", label="card-cancel"):
         task = await engine_of(interaction).cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
         await interaction.response.edit_message(view=card_view(cancelled), attachments=[])
+
+
+class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """What is said of it follows on the card."""
+        await engine_of(interaction).want(self.task_id, interaction.user.id, wanted=False)
+        await interaction.response.defer()
+
+
+class PostButton(TaskButton, action="post", label="card-post"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await engine_of(interaction).want(self.task_id, interaction.user.id, wanted=True)
+        await interaction.response.defer()
 
 
 def _words_and_strip(
@@ -124,9 +152,23 @@ def _heading(card: Card, say: Texts) -> str:
             return say("card-delivering")
         case CardPhase.CANCELLED:
             return say("card-cancelled")
+        case CardPhase.WITHHELD:
+            return say("card-withheld")
 
 
 def _body(card: Card, say: Texts, steps: int) -> str:
+    """What stands for this phase, and below it what else there is to know."""
+    lines = [_state(card, say, steps)]
+    if card.task.unwanted_at is not None and card.phase in _UNDER_WAY:
+        lines.append(say("card-unwanted"))
+    if card.back and card.phase in _OPEN:
+        lines.append(say("card-back"))
+    return "\n".join(lines)
+
+
+def _state(card: Card, say: Texts, steps: int) -> str:
+    if card.leaving and card.phase is not CardPhase.CANCELLED:
+        return say("private-leaving")
     match card.phase:
         case CardPhase.PREPARING:
             return say("card-joining")
@@ -141,9 +183,11 @@ def _body(card: Card, say: Texts, steps: int) -> str:
         case CardPhase.OVERDUE:
             return say("card-asking")
         case CardPhase.DELIVERING:
-            return say("card-bringing")
+            return say("card-bringing" if card.task.reach is Reach.CHANNEL else "private-bringing")
         case CardPhase.CANCELLED:
             return say("card-nothing-spent")
+        case CardPhase.WITHHELD:
+            return say("card-kept")
 
 
 def _queue(card: Card, say: Texts) -> str:
@@ -151,9 +195,14 @@ def _queue(card: Card, say: Texts) -> str:
         return say("card-paused", why=say(_PAUSED.get(card.paused, "card-stopped")))
     if card.place is None:
         return say("card-soon")
-    if card.place == 1:
-        return say("card-next")
-    return say("card-before", count=card.place - 1)
+    lines = [say("card-next") if card.place == 1 else say("card-before", count=card.place - 1)]
+    if card.place > 1:
+        lines.append(f"-# {say('card-fair')}")
+    if card.usual is not None:
+        half, most = (rough_time(say, seconds) for seconds in card.usual)
+        usual = say("card-usual", half=half, most=most) if half != most else say("card-usual-both", most=most)
+        lines.append(f"-# {usual}")
+    return "\n".join(lines)
 
 
 def _progress(card: Card, say: Texts, steps: int) -> str:

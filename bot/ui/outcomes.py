@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote as percent
+from typing import Final
 
 import discord
 from discord import ui
@@ -16,12 +15,11 @@ from bot.errors import Reason
 from bot.markup import units
 from bot.replies import explain
 from bot.texts import Texts, texts_in
-from bot.ui.arrival import origin_of
-from bot.ui.asking import answer_with
-from bot.ui.buttons import TaskButton, services_of
+from bot.ui.actions import AgainButton, result_rows
 from bot.ui.kept import add_kept
-from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, asked_by, attached, quote, rough_time, shape
-from storage.models import OutcomePart, Picture, Route
+from bot.ui.pictures import picture_stem
+from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, asked_by, attached, linked, quote, rough_time, shape
+from storage.models import Kinship, OutcomePart, Picture, Reach, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
 LINKS_UNITS: Final = 2400
@@ -43,8 +41,6 @@ AGAIN_REASONS: Final = frozenset(
 """Asking the very same thing again may go better."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
-_OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
-"""What stays as it is in an address; all else might end the link."""
 
 _DONE: Final = discord.Colour(0x3BA55D)
 _FAILED: Final = discord.Colour(0xC9A227)
@@ -61,11 +57,6 @@ class Shown:
 
 def picture_name(outcome: Outcome, position: int, extension: str) -> str:
     return f"{picture_stem(outcome.task.id, position)}.{extension}"
-
-
-def picture_stem(task_id: str, position: int) -> str:
-    """What the file name of a finished picture begins with, whatever it was encoded as."""
-    return f"atelier-{task_id}-{position + 1}"
 
 
 def part_id(part: OutcomePart) -> int:
@@ -95,6 +86,8 @@ def pictures_view(
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     for text in _small_print(say, outcome, part, shown, links):
         container.add_item(ui.TextDisplay(text))
+    for row in result_rows(outcome):
+        container.add_item(row)
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
@@ -112,8 +105,8 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     container.add_item(ui.TextDisplay(f"-# {asked_by(say, task.asker_id)}"))
     if outcome.corrects:
         container.add_item(ui.TextDisplay(f"-# {say('outcome-corrected-failure')}"))
-    if part.route in _ELSEWHERE:
-        container.add_item(ui.TextDisplay(_elsewhere(say, outcome)))
+    if where := _where(say, outcome, part):
+        container.add_item(ui.TextDisplay(f"-# {where}"))
     if reason in AGAIN_REASONS:
         label = "outcome-again-costly" if reason is Reason.UNCONFIRMED else None
         container.add_item(ui.ActionRow(AgainButton(task.id, say, label=label)))
@@ -131,39 +124,6 @@ def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     container.add_item(ui.TextDisplay(f"-# {asked_by(say, outcome.task.asker_id)}"))
     return ui.LayoutView(timeout=None).add_item(container)
-
-
-class AgainButton(TaskButton, action="again", label="outcome-again"):
-    async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """
-        The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
-        must be its card. Right behind it the pressed message loses its button, whether or not the answer got through:
-        the new task is stored, and a second click would be paid for as well. What only they see cannot be edited so.
-        """
-        services = services_of(interaction)
-        settings = await services.guilds.settings(interaction.guild_id)
-        message_id = interaction.message.id if interaction.message else None
-        card = await services.engine.again(self.task_id, origin_of(interaction, settings), message_id=message_id)
-        try:
-            await answer_with(interaction, card)
-        finally:
-            if interaction.message is not None and not interaction.message.flags.ephemeral:
-                await _take_buttons(interaction.message)
-
-
-async def _take_buttons(message: discord.Message) -> None:
-    await message.edit(view=_without_buttons(message), allowed_mentions=discord.AllowedMentions.none())
-
-
-def _without_buttons(message: discord.Message) -> ui.LayoutView:
-    """The same otherwise. A file is named anew: Discord takes it back by its name only."""
-    view = ui.LayoutView.from_message(message, timeout=None)
-    for item in list(view.walk_children()):
-        if isinstance(item, ui.ActionRow) and isinstance(item.parent, ui.Container):
-            item.parent.remove_item(item)
-        elif isinstance(item, ui.File):
-            item.url = f"attachment://{PROMPT_FILENAME}"
-    return view
 
 
 def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
@@ -201,29 +161,47 @@ def _small_print(
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
     if part.number == 0 and outcome.corrects:
         texts.append(f"-# {say('outcome-corrected')}")
-    if part.route in _ELSEWHERE:
-        texts.append(_elsewhere(say, outcome))
+    if where := _where(say, outcome, part):
+        texts.append(f"-# {where}")
     return texts
 
 
 def _facts(say: Texts, outcome: Outcome) -> list[str]:
     task = outcome.task
-    facts = [asked_by(say, task.asker_id), shape(say, task.size), *attached(say, outcome.references)]
+    facts = [asked_by(say, task.asker_id), *_lineage(say, outcome)]
+    facts += [shape(say, task.size), *attached(say, outcome.references)]
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts
+
+
+def _lineage(say: Texts, outcome: Outcome) -> list[str]:
+    """Whose picture it began with, or whose request it repeats. Not where that was removed."""
+    task, parent = outcome.task, outcome.parent
+    if parent is None or parent.removed_at is not None:
+        return []
+    if task.kinship is not Kinship.AGAIN:
+        return [say("actions-from-picture", asker=f"<@{parent.asker_id}>")]
+    return [say("actions-same-request", asker=f"<@{parent.asker_id}>")] if parent.asker_id != task.asker_id else []
 
 
 def _linked(say: Texts, links: Sequence[Picture]) -> str:
     """As many addresses as the budget allows; they are far shorter than it in practice."""
     text = say("outcome-links")
     for picture in links:
-        which = say("outcome-picture-numbered", number=picture.position + 1)
-        line = f"\n[{which}](<{percent(picture.url, safe=_OF_ADDRESSES)}>)"
+        line = f"\n{linked(say, picture.position, picture.url)}"
         if units(text) + units(line) <= LINKS_UNITS:
             text += line
     return text
 
 
-def _elsewhere(say: Texts, outcome: Outcome) -> str:
-    return f"-# {say('outcome-elsewhere', channel=f'<#{outcome.task.channel_id}>')}"
+def _where(say: Texts, outcome: Outcome, part: OutcomePart) -> str:
+    """Who sees it, and why it is not where it was asked for; nothing where both go without saying."""
+    task = outcome.task
+    if outcome.looked_up:
+        return say("show-only-you")
+    if task.reach is Reach.CHANNEL:
+        elsewhere = part.route in _ELSEWHERE
+        return say("outcome-elsewhere", channel=f"<#{task.channel_id}>") if elsewhere else ""
+    by_message = [say("private-by-message")] if part.route is Route.DIRECT else []
+    return " ".join([*by_message, say("private-only-you")] if task.private else by_message)

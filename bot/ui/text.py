@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote as percent
 
 from bot.markup import cleaned, escaped, is_blank, shortened, units
 from bot.texts import Texts
@@ -16,6 +17,8 @@ ALT_UNITS: Final = 256
 """What screen readers comfortably read; Discord takes 1024."""
 PROMPT_FILENAME: Final = "prompt.txt"
 
+_OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
+"""What stays as it is in an address; all else might end the link."""
 _QUOTE: Final = "> "
 _SHAPES: Final = {"1:1": "text-square", "3:2": "text-landscape", "2:3": "text-portrait"}
 
@@ -60,6 +63,11 @@ def rough_time(say: Texts, seconds: float) -> str:
 def shape(say: Texts, size: str) -> str:
     """The picture's shape in words; what is unknown is shown as it is."""
     return say(_SHAPES[size]) if size in _SHAPES else size
+
+
+def linked(say: Texts, position: int, url: str) -> str:
+    """A picture's address behind its number."""
+    return f"[{say('outcome-picture-numbered', number=position + 1)}](<{percent(url, safe=_OF_ADDRESSES)}>)"
 
 
 def asked_by(say: Texts, asker_id: int) -> str:

@@ -28,6 +28,10 @@ MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, MODAL = 4, 5, 6, 7, 9
 ONLY_FOR_COMPONENTS = frozenset({DEFERRED_UPDATE, UPDATE})
 PERMISSIONS = str((1 << 53) - 1)
 """Of the person who asks."""
+CONTEXTS = {Kind.DIRECT: 1, Kind.GROUP: 2}
+"""Of interactions; 0 is a server."""
+MOST_FOLLOWUPS = 5
+"""Where only a person has installed the app."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -102,8 +106,8 @@ class Interactions:
             "channel": channel.payload() | ({} if channel.recipient else {"permissions": PERMISSIONS}),
             "app_permissions": str(int(channel.may)),
             "locale": interaction.person.locale,
-            "context": 1 if channel.kind is Kind.DIRECT else 0,
-            "authorizing_integration_owners": {"0": str(channel.guild.id) if channel.guild else "0"},
+            "context": CONTEXTS.get(channel.kind, 0),
+            "authorizing_integration_owners": _owners(interaction),
             "entitlements": [],
             "attachment_size_limit": channel.file_bytes,
             "data": data,
@@ -193,6 +197,8 @@ class Interactions:
     async def followup(self, request: web.Request) -> web.Response:
         sent = await sent_with(request)
         interaction = self._living(request)
+        if len(interaction.followups) >= MOST_FOLLOWUPS and "0" not in _owners(interaction):
+            raise Refused(40094)
         original = interaction.original
         if original is not None and original.flags & LOADING and not interaction.followups:
             kept = await self.messages.edit(original, sent, way=Way.ORIGINAL)
@@ -245,14 +251,21 @@ def _way(request: web.Request) -> Way:
     return Way.FOLLOWUP if "message_id" in request.match_info else Way.ORIGINAL
 
 
+def _owners(interaction: Interaction) -> dict[str, str]:
+    """Who has installed the app: the server ("0" in direct messages with the bot), or the person."""
+    guild = interaction.channel.guild
+    if interaction.channel.kind is Kind.GROUP or (guild is not None and not guild.installed):
+        return {"1": str(interaction.person.id)}
+    return {"0": str(guild.id) if guild else "0"}
+
+
 def _origin(interaction: Interaction) -> dict[str, Any]:
     """What a message says of the interaction it answers."""
-    owners = {"0": str(interaction.channel.guild.id) if interaction.channel.guild else "0"}
     metadata = {
         "id": str(interaction.id),
         "type": interaction.kind,
         "user": interaction.person.payload(),
-        "authorizing_integration_owners": owners,
+        "authorizing_integration_owners": _owners(interaction),
     }
     if interaction.source is not None:
         metadata["interacted_message_id"] = interaction.source.id

@@ -30,7 +30,12 @@ class May(IntFlag):
 class Kind(IntEnum):
     TEXT = 0
     DIRECT = 1
+    VOICE = 2
+    GROUP = 3
+    """Friends among themselves; the bot is no member."""
     THREAD = 11
+    """Or a post, where the parent is a forum."""
+    FORUM = 15
 
 
 @dataclass(eq=False, kw_only=True)
@@ -54,6 +59,8 @@ class Guild:
     name: str
     locale: str = "en-US"
     upload_limit: int = FILE_BYTES
+    installed: bool = True
+    """The bot is a member; else only people have installed it, and it may do nothing there but answer them."""
 
     def shard(self, shards: int) -> int:
         return (self.id >> 22) % shards
@@ -81,8 +88,12 @@ class Channel:
         about: dict[str, Any] = {"id": str(self.id), "type": int(self.kind), "flags": 0, "last_message_id": None}
         if self.recipient is not None:
             return about | {"recipients": [self.recipient.payload()]}
+        if self.kind is Kind.GROUP:
+            return about | {"recipients": [], "name": self.name, "icon": None, "owner_id": str(ALICE_ID)}
         assert self.guild is not None
         about |= {"guild_id": str(self.guild.id), "name": self.name}
+        if self.kind is Kind.VOICE:
+            about |= {"bitrate": 64000, "user_limit": 0}
         if self.parent is None:
             return about | {"position": 0, "permission_overwrites": [], "nsfw": False, "topic": None}
         return about | self._as_thread(self.parent)
@@ -122,7 +133,15 @@ class Places:
         return guild
 
     def add_channel(self, guild: Guild | None = None, name: str = "more-pictures") -> Channel:
-        return self._open(Channel(id=next(self._ids), name=name, guild=guild or self.guild))
+        guild = guild or self.guild
+        may = May.USUAL if guild.installed else May(0)
+        return self._open(Channel(id=next(self._ids), name=name, guild=guild, may=may))
+
+    def add(self, kind: Kind, name: str = "a place") -> Channel:
+        """A channel of the first server; or a group, which is in none."""
+        if kind is Kind.GROUP:
+            return self._open(Channel(id=next(self._ids), name=name, kind=kind, may=May(0)))
+        return self._open(Channel(id=next(self._ids), name=name, kind=kind, guild=self.guild))
 
     def add_thread(self, channel: Channel | None = None, name: str = "a thread") -> Channel:
         parent = channel or self.channel

@@ -119,12 +119,21 @@ class Rest:
         return answer(self._published_commands())
 
     def _published_commands(self) -> list[dict[str, Any]]:
+        """A menu command comes back with an empty description."""
         known = {"application_id": str(APPLICATION_ID), "version": "1"}
         told = []
         for number, command in enumerate(self.commands):
             said = {name: value for name, value in command.items() if value is not None}
             permissions = command.get("default_member_permissions")
-            told.append({**said, "default_member_permissions": permissions, **known, "id": self.command_id(number)})
+            told.append(
+                {
+                    "description": "",
+                    **said,
+                    "default_member_permissions": permissions,
+                    **known,
+                    "id": self.command_id(number),
+                }
+            )
         return told
 
     def command_id(self, number: int) -> str:

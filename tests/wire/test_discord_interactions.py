@@ -136,3 +136,16 @@ async def test_what_an_interaction_says_of_itself(discord: LoopbackDiscord, call
     assert (direct["context"], direct["user"]["username"], "guild_id" in direct) == (1, "bob", False)
     assert thread["channel"]["thread_metadata"]["archived"] is False
     assert len({here["token"], direct["token"], thread["token"]}) == 3
+
+
+async def test_where_only_a_person_has_installed_the_app_there_are_five_followups(
+    discord: LoopbackDiscord, caller: Caller
+) -> None:
+    elsewhere = discord.places.add_guild("Elsewhere")
+    elsewhere.installed = False
+    asked = await discord.imagine("a red door", channel=discord.places.add_channel(elsewhere))
+    await caller.respond(asked, content="here")
+    assert [(await caller.followup(asked)).status for _ in range(5)] == [200] * 5
+    sixth = await caller.followup(asked)
+    assert (sixth.status, sixth.code) == (400, 40094)
+    assert (await caller.ask("POST", f"/channels/{asked.channel.id}/messages", {"content": "x"})).code == 50001

@@ -25,7 +25,7 @@ async def test_a_command_becomes_a_picture_and_sigterm_ends_it_and_no_secret_is_
     async with bot(tmp_path, discord, image_api, **called_back()) as running:
         await running.connected()
         await eventually(lambda: published(discord))
-        assert [command["name"] for command in discord.commands] == ["imagine"]
+        assert "imagine" in {command["name"] for command in discord.commands}
         asked = await discord.imagine("a red door", image="cat.png")
         assert await asked.acknowledgement() < 3
         await discord.until(lambda: outcomes(discord) and discord.deleted)

@@ -49,3 +49,13 @@ card-variants = { $count ->
 # For screen readers: what was attached.
 card-attached = Attached
 card-mask = the mask { $filename }
+
+card-withhold = Don't post
+card-post = Post it after all
+card-unwanted = It is paid already, so it goes on. I keep it for you and do not post it; type `/{ show-name }` to see it when it is done.
+card-withheld = Kept, not posted
+card-kept = It is done. I keep it for you, as you wished: type `/{ show-name }` to see it.
+card-back = I am back again and still collecting it for you.
+card-fair = Everybody has a turn before anybody has the next one.
+card-usual = Half of the last ones were done within { $half } of their turn, nine in ten within { $most }.
+card-usual-both = Nine in ten of the last ones were done within { $most } of their turn.

@@ -19,8 +19,15 @@ reason-task-unknown = I no longer know this request. Type `/{ imagine-name }` to
 reason-asked-again-already = You have asked for this again already. Wait for that one.
 reason-collected-already = That one is on its way to you already. Wait for it where you came for it first.
 reason-no-longer-kept = I no longer keep that one for you: it has reached you by another way, or will. Look in the channel where you asked for it, and in your direct messages, or type `/{ imagine-name }` to ask anew.
+reason-picture-gone = I no longer keep this picture. If you can still see it, choose “{ forms-menu }” on its message, or save it and attach it to `/{ imagine-name }`.
+reason-original-gone = Neither I nor the image service keep the original any more. The picture in the message is the best there is: save that one.
+reason-original-later = I cannot get at the original at the moment. Try again in a few minutes.
+reason-form-gone = This form was open for too long. Open it again from the message.
+reason-no-picture-there = There is no picture in that message that I can start from. Choose a message with a picture, or attach one to `/{ imagine-name }`.
 reason-got-through = This one did get through after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
 reason-blank-prompt = There is nothing to go by yet. Write what you would like to see, or attach a picture.
+reason-not-found = I find nothing like that, or nothing that you may see. Choose one of your own from the list that appears while you type.
+reason-too-late-to-withhold = It is too late for that: this one is done, or about to be posted. Look in the channel where you asked for it.
 reason-not-this-server = I may not make pictures here. Ask whoever runs me to allow this place, or use me in a server where I am allowed.
 reason-not-this-channel = Pictures are made in other channels of this server: { $channels }. Ask me there.
 reason-too-many-references = That is more pictures than I can start from. Choose at most { $allowed }.
@@ -58,6 +65,29 @@ reason-lost = The image service gave no answer for a whole day, so I stopped wai
 reason-nobody-told = I could not reach you. Type `/{ imagine-name }` where I may post, and I tell you of it there.
 reason-defect = Something went wrong on my side. Try again, and if it happens again, tell whoever runs me this number: { $number }.
 
+reason-managers-only = Only people who may manage this server can do that. Ask one of them.
+reason-moderators-only = Only people who may manage this server or its messages can do that. Ask one of them.
+reason-channel-unusable = I cannot use { $channel }. Allow me there to { $permissions }, in the channel’s settings under Permissions, and choose it again, or choose another channel.
+reason-style-unknown = This server has no style called { $name }. Type `/{ style-name } { style-list-name }` to see those it has.
+reason-style-nameless = A style needs a name with letters in it. Type one and send it again.
+reason-style-taken = This server already has a style called { $name }. Choose another name, or change that one with `/{ style-name } { style-edit-name }`.
+reason-styles-full = { $allowed ->
+    [one] A server can have { $allowed } style. Remove it before you add another.
+   *[other] A server can have { $allowed } styles. Remove one before you add another.
+}
+reason-style-template = Write {"{prompt}"} into the template exactly once: that is where people’s own words go. For example: {"{prompt}"}, as a watercolour.
+reason-style-unchanged = There is nothing to change in that yet. Choose what should be different: the name, the template, the shape, how many pictures, or the picture.
+reason-style-with-mask = The style { $name } brings a picture of its own, and a mask goes with one picture alone. Leave the mask out, or choose another style.
+
+reason-set-unknown = You have no set of pictures called { $name }. Type `/{ reference-name } { reference-list-name }` to see those you have.
+reason-set-nameless = A set of pictures needs a name with letters in it. Type one and send it again.
+reason-set-taken = You already have a set of pictures called { $name }. Choose another name, or remove that one with `/{ reference-name } { reference-remove-name }` first.
+reason-sets-full = { $allowed ->
+    [one] You can have { $allowed } set of pictures. Remove it before you save another.
+   *[other] You can have { $allowed } sets of pictures. Remove one before you save another.
+}
+reason-replied-unseen = I cannot see the message you replied to. If there are pictures in it, open its menu, choose Apps and then “{ forms-menu }”; or attach them to your own message.
+
 # Where no day is long enough.
 reason-too-many-today-at-once = This asks for more than the { $allowed } you may have in 24 hours. Ask for fewer pictures at once.
 reason-service-full-today-at-once = This asks for more than the { $allowed } I may make in 24 hours. Ask for fewer pictures at once.
@@ -65,6 +95,8 @@ reason-service-full-today-at-once = This asks for more than the { $allowed } I m
 # In place of what is not known.
 unsaid-allowed = allowed
 unsaid-channels = moderators know which
+unsaid-channel = that channel
+unsaid-name = that name
 unsaid-permissions = post here
 unsaid-filename = One of the files
 unsaid-format = another format

@@ -43,3 +43,13 @@ card-variants = { $count } 张备选
 # For screen readers: what was attached.
 card-attached = 附上的图片
 card-mask = 蒙版 { $filename }
+
+card-withhold = 不要发布
+card-post = 还是发布吧
+card-unwanted = 费用已经产生，所以会继续做完。我会替你留着，不会发布；完成后输入 `/{ show-name }` 查看。
+card-withheld = 已保留，未发布
+card-kept = 已经完成。按你的意思，我替你留着：输入 `/{ show-name }` 查看。
+card-back = 我回来了，还在继续等你的结果。
+card-fair = 大家轮流来，每人轮到一次之后才轮第二次。
+card-usual = 最近的请求，轮到后一半在{ $half }内完成，九成在{ $most }内完成。
+card-usual-both = 最近的请求，轮到后九成在{ $most }内完成。

@@ -10,8 +10,15 @@ reason-task-unknown = 我已经不记得这个请求了。输入 `/{ imagine-nam
 reason-asked-again-already = 你已经重新提出过一次了。请等那一个完成。
 reason-collected-already = 它已经在送往你那里的路上了。请在你最先领取的地方等它。
 reason-no-longer-kept = 我这里已经不再为你保留它了：它已经或即将通过别的方式送到你那里。请看看你当时提出的频道和你的私信，或者输入 `/{ imagine-name }` 重新画一张。
+reason-picture-gone = 这张图片我已经不再保留。如果你还看得到它，请在那条消息上选择“{ forms-menu }”，或者存下来附到 `/{ imagine-name }` 里。
+reason-original-gone = 原图我和图像服务都已不再保留。消息里的那张就是现有最好的，请直接保存它。
+reason-original-later = 现在取不到原图。请过几分钟再试。
+reason-form-gone = 这个表单打开得太久了。请从消息上重新打开。
+reason-no-picture-there = 那条消息里没有我能用的图片。请选一条带图片的消息，或者把图片附到 `/{ imagine-name }` 里。
 reason-got-through = 这一个其实成功了。请在这个频道里找找看，或者输入 `/{ imagine-name }` 再画一张。
 reason-blank-prompt = 还没有可以参考的内容。请写下你想看到什么，或者附上一张图片。
+reason-not-found = 我找不到这样的图片，或者你无权查看。输入时会出现你自己的列表，请从中选一个。
+reason-too-late-to-withhold = 来不及了：这张图已经完成或马上就要发布。请到你提出请求的频道查看。
 reason-not-this-server = 我不能在这里画图。请让运行我的人允许这个地方，或者在允许我的服务器里使用。
 reason-not-this-channel = 这个服务器在其他频道里画图：{ $channels }。请到那里找我。
 reason-too-many-references = 参考图片太多了。最多选 { $allowed } 张。
@@ -49,6 +56,23 @@ reason-lost = 图像服务整整一天没有答复，所以我不再等了。请
 reason-nobody-told = 我没能联系上你。请在我可以发消息的地方输入 `/{ imagine-name }`，我会在那里告诉你结果。
 reason-defect = 我这边出了点问题。请再试一次；如果还是这样，请把这个编号告诉运行我的人：{ $number }。
 
+reason-managers-only = 只有可以管理这个服务器的人才能这样做。请找他们帮忙。
+reason-moderators-only = 只有可以管理这个服务器或管理消息的人才能这样做。请找他们帮忙。
+reason-channel-unusable = 我用不了{ $channel }。请在该频道设置的“权限”里允许我：{ $permissions }，然后重新选择它，或者换一个频道。
+reason-style-unknown = 这个服务器没有叫 { $name } 的风格。输入 `/{ style-name } { style-list-name }` 看看有哪些。
+reason-style-nameless = 风格需要一个看得见的名字。请写一个再发送。
+reason-style-taken = 这个服务器已经有叫 { $name } 的风格了。请换一个名字，或者用 `/{ style-name } { style-edit-name }` 修改那一个。
+reason-styles-full = 一个服务器最多有 { $allowed } 个风格。请先删除一个再添加。
+reason-style-template = 模板里必须有且只有一个 {"{prompt}"}：大家自己写的描述会放在那里。例如：{"{prompt}"}，水彩画风格。
+reason-style-unchanged = 还没有要修改的内容。请选择要改什么：名字、模板、形状、张数或图片。
+reason-style-with-mask = 风格 { $name } 自带一张图片，而蒙版只能配一张图片。请不用蒙版，或者换一个风格。
+
+reason-set-unknown = 你没有叫 { $name } 的图片组。输入 `/{ reference-name } { reference-list-name }` 看看你有哪些。
+reason-set-nameless = 图片组需要一个看得见的名字。请写一个再发送。
+reason-set-taken = 你已经有叫 { $name } 的图片组了。请换一个名字，或者先用 `/{ reference-name } { reference-remove-name }` 删除那一个。
+reason-sets-full = 每个人最多有 { $allowed } 个图片组。请先删除一个再保存。
+reason-replied-unseen = 我看不到你回复的那条消息。如果里面有图片，请打开它的菜单，在“APP”里选择“{ forms-menu }”；或者把图片附到你自己的消息里。
+
 # Where no day is long enough.
 reason-too-many-today-at-once = 这次要的图片超过了你 24 小时内可以有的 { $allowed } 张。请一次少要几张。
 reason-service-full-today-at-once = 这次要的图片超过了我 24 小时内可以画的 { $allowed } 张。请一次少要几张。
@@ -56,6 +80,8 @@ reason-service-full-today-at-once = 这次要的图片超过了我 24 小时内�
 # In place of what is not known.
 unsaid-allowed = 规定数量的
 unsaid-channels = 可以问管理员是哪些
+unsaid-channel = 那个频道
+unsaid-name = 那个名字
 unsaid-permissions = 在这里发消息
 unsaid-filename = 其中一个文件
 unsaid-format = 别的格式

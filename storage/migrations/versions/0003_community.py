@@ -16,6 +16,7 @@ def upgrade() -> None:
     _tasks()
     _guilds()
     _reference_sets()
+    _drafts()
     _postings()
     _reports()
     _erasures()
@@ -39,6 +40,7 @@ def _tasks() -> None:
         table.add_column(sa.Column("upkeep_at", sa.BigInteger))
         table.create_foreign_key("fk_tasks_parent_id", "tasks", ["parent_id"], ["id"], ondelete="SET NULL")
         table.create_foreign_key("fk_tasks_batch_id", "batches", ["batch_id"], ["id"], ondelete="SET NULL")
+    op.create_index("ix_outcome_parts_message_id", "outcome_parts", ["message_id"])
     for columns in (("parent_id",), ("family_id", "created_at"), ("batch_id", "batch_position"), ("upkeep_at",)):
         op.create_index(f"ix_tasks_{'_'.join(columns)}", "tasks", list(columns))
 
@@ -159,6 +161,19 @@ def _batches() -> None:
         sa.PrimaryKeyConstraint("batch_id", "number", name="pk_batch_messages"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_batch_messages_batch_id", ondelete="CASCADE"),
     )
+
+
+def _drafts() -> None:
+    op.create_table(
+        "drafts",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("person_id", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("pictures", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_drafts"),
+    )
+    for column in ("person_id", "at"):
+        op.create_index(f"ix_drafts_{column}", "drafts", [column])
 
 
 def _postings() -> None:

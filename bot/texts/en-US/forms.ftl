@@ -1,0 +1,25 @@
+# The forms in which pictures are asked for, and the commands that open them.
+
+create-name = create
+create-command = Make pictures with a form
+forms-menu = Edit pictures
+
+forms-create-title = Make pictures
+forms-edit-title = Edit a picture
+forms-menu-title = Edit pictures from a message
+
+forms-words = What you would like to see
+forms-words-change = What you would like to see instead
+forms-words-hint = With pictures to start from you may also leave this empty.
+forms-picture = The picture to start from
+forms-pictures = The pictures to start from
+forms-files = Pictures to start from
+forms-files-more = More pictures to start from
+forms-files-hint = JPEG, PNG or WebP, up to 25 MB each; all together at most { $most }.
+forms-size = The shape of the picture
+forms-variants = How many pictures to choose from
+forms-variants-count = { $count ->
+    [one] { $count } picture
+   *[other] { $count } pictures
+}
+forms-private = Only you see the picture

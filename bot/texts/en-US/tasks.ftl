@@ -1,0 +1,33 @@
+tasks-name = tasks
+tasks-command = Everything you have asked for, page by page
+tasks-search = Only those with these words
+tasks-heading = Your requests
+tasks-with-words = With the words { $words }
+tasks-page = { $count ->
+    [one] 1 request
+   *[other] { $count } requests, page { $page } of { $pages }
+}
+tasks-all = All of them
+tasks-waiting = Waiting
+tasks-done = Made
+tasks-failed = Nothing came of it
+tasks-cancelled = Cancelled
+tasks-none = You have not asked for anything yet. Type `/{ imagine-name }` and say what you would like to see.
+tasks-none-waiting = Nothing of yours is waiting at the moment.
+tasks-none-done = None of yours is finished yet.
+tasks-none-failed = All of yours have worked out so far.
+tasks-none-cancelled = You have not cancelled any.
+tasks-none-found = None of yours has these words. Try fewer, or choose another kind below.
+tasks-open = Open one of them
+tasks-newer = Newer
+tasks-older = Older
+tasks-private = private
+tasks-state-waiting = waiting
+tasks-state-kept = finished, kept for you
+tasks-state-failed = nothing came of it
+tasks-state-cancelled = cancelled
+tasks-state-removed = removed
+tasks-state-done = { $count ->
+    [one] 1 picture
+   *[other] { $count } pictures
+}

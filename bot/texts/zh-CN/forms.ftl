@@ -1,0 +1,24 @@
+# The forms in which pictures are asked for, and the commands that open them.
+
+create-name = 填表画图
+create-command = 填一张表来画图
+forms-menu = 修改图片
+
+forms-create-title = 画图
+forms-edit-title = 修改图片
+forms-menu-title = 修改消息里的图片
+
+forms-words = 你想看到什么
+forms-words-change = 你想改成什么样
+forms-words-hint = 有起点图片时，这里也可以留空。
+forms-picture = 以哪张图片为起点
+forms-pictures = 以哪些图片为起点
+forms-files = 作为起点的图片
+forms-files-more = 再加一些起点图片
+forms-files-hint = JPEG、PNG 或 WebP，每张最大 25 MB；总共最多 { $most } 张。
+forms-size = 图片的形状
+forms-variants = 要几张图片供你挑选
+forms-variants-count = { $count ->
+   *[other] { $count } 张
+}
+forms-private = 只有你能看到图片

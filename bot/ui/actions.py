@@ -1,0 +1,140 @@
+"""
+What can be done under a result: the rows of buttons, and those that ask for another one.
+
+`result_rows` is the only place that decides which buttons stand there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self, TypeAlias
+
+import discord
+import structlog
+from discord import ui
+
+from bot.engine.ports import Outcome
+from bot.replies import answer_error
+from bot.texts import texts_in
+from bot.ui.arrival import origin_of
+from bot.ui.asking import Request, answer_with, ask
+from bot.ui.buttons import TASK_ID, TaskButton, services_of
+from bot.ui.edits import open_edit
+from bot.ui.family import FamilyButton
+from bot.ui.originals import FullSizeButton
+from bot.ui.pictures import as_reference, chosen_of, picture_options, pictures_of
+from bot.ui.text import PROMPT_FILENAME
+from storage.models import Kinship, Picture, Task
+
+Row: TypeAlias = ui.ActionRow[Any]
+
+
+def result_rows(outcome: Outcome) -> list[Row]:
+    """The first row makes another one of it, the second is about this one."""
+    task, say = outcome.task, texts_in(outcome.task.locale)
+    again = AgainButton(task.id, say, label="actions-again")
+    making: Row = ui.ActionRow(again, EditButton(task.id, say), VaryButton(task.id, say))
+    about: Row = ui.ActionRow(FullSizeButton(task.id, say), FamilyButton(task.id, say))
+    return [making, about]
+
+
+class AgainButton(TaskButton, action="again", label="outcome-again"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """
+        The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
+        must be its card. Right behind it a message that tells of a failure loses its button, whether or not the answer
+        got through: the new task is stored, and a second click would be paid for as well. What only they see cannot be
+        edited so.
+        """
+        services, message = services_of(interaction), interaction.message
+        asked = await services.engine.visible(self.task_id, interaction.user.id)
+        settings = await services.guilds.settings(interaction.guild_id)
+        origin = origin_of(interaction, settings, private=asked.private)
+        card = await services.engine.again(self.task_id, origin, message_id=message.id if message else None)
+        try:
+            await answer_with(interaction, card)
+        finally:
+            if asked.reason is not None and message is not None and not message.flags.ephemeral:
+                await _take_buttons(message)
+
+
+class EditButton(TaskButton, action="edit", label="actions-edit"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await open_edit(interaction, self.task_id)
+
+
+class VaryButton(TaskButton, action="vary", label="actions-vary"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """With several pictures it is asked first which one."""
+        task, pictures = await pictures_of(interaction, self.task_id)
+        if len(pictures) == 1:
+            await vary(interaction, task, pictures[0])
+        else:
+            await _ask_which(interaction, task, pictures)
+
+
+class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of:{TASK_ID}"):
+    """Which of a task's pictures is varied."""
+
+    def __init__(self, task_id: str, select: ui.Select[ui.LayoutView]) -> None:
+        super().__init__(select)
+        self.task_id = task_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["task"], item)  # type: ignore[arg-type]  # discord.py finds it by its kind
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        with structlog.contextvars.bound_contextvars(task=self.task_id):
+            try:
+                task, pictures = await pictures_of(interaction, self.task_id)
+                await vary(interaction, task, chosen_of(pictures, self.item.values[0]) or pictures[0])
+            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+                await answer_error(interaction, error)
+
+
+async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
+    """The same words, beginning with this picture."""
+    request = Request(
+        prompt=task.prompt,
+        references=(await as_reference(interaction, picture),),
+        size=task.size,
+        variants=task.variants,
+        enhance=task.enhance,
+        fallback=task.fallback,
+        private=task.private,
+        style=task.style,
+        kinship=Kinship.VARY,
+        parent_id=task.id,
+        parent_picture=picture.position,
+    )
+    await ask(interaction, request)
+
+
+async def _ask_which(interaction: discord.Interaction[Any], task: Task, pictures: tuple[Picture, ...]) -> None:
+    say = texts_in(str(interaction.locale))
+    select: ui.Select[ui.LayoutView] = ui.Select(
+        custom_id=f"a1:vary-of:{task.id}",
+        placeholder=say("actions-choose"),
+        options=picture_options(say, pictures),
+    )
+    view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("actions-which")))
+    view.add_item(ui.ActionRow(VarySelect(task.id, select)))
+    await interaction.response.send_message(view=view, ephemeral=True)
+
+
+async def _take_buttons(message: discord.Message) -> None:
+    await message.edit(view=_without_buttons(message), allowed_mentions=discord.AllowedMentions.none())
+
+
+def _without_buttons(message: discord.Message) -> ui.LayoutView:
+    """The same otherwise. A file is named anew: Discord takes it back by its name only."""
+    view = ui.LayoutView.from_message(message, timeout=None)
+    for item in list(view.walk_children()):
+        if isinstance(item, ui.ActionRow) and isinstance(item.parent, ui.Container):
+            item.parent.remove_item(item)
+        elif isinstance(item, ui.File):
+            item.url = f"attachment://{PROMPT_FILENAME}"
+    return view

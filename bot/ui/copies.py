@@ -1,0 +1,66 @@
+"""Our own copy of a picture that somebody attached, for what begins with it later: Discord's address will not last."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Final
+
+import structlog
+
+from bot import pictures
+from bot.errors import BadReference, Reason, ServiceError
+from bot.services import Services
+from bot.ui.asking import Attached, references_of
+from storage.models import KeptPicture, NewReference, Reference
+
+FETCH_SECONDS: Final = 30.0
+"""Somebody waits for the answer."""
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_copy(services: Services, attached: Attached, folder: str) -> KeptPicture:
+    """Under a key of its own in `folder`, so that it replaces nothing. Takes seconds: defer the answer first. Raises
+    BadReference for what could not go in later either."""
+    (reference,) = references_of([attached])
+    data = await _fetched(services, reference)
+    look = await pictures.aside(pictures.inspect, data, reference.filename)
+    key = f"{folder}/{secrets.token_hex(8)}"
+    await services.copies.put(key, data)
+    return KeptPicture(
+        key=key,
+        filename=reference.filename,
+        content_type=look.content_type,
+        bytes=len(data),
+        width=look.width,
+        height=look.height,
+    )
+
+
+async def drop_copy(services: Services, picture: KeptPicture | None) -> None:
+    """Of what no row names any more. A store that does not let go of it is the log's matter: what was asked for is
+    done."""
+    if picture is None:
+        return
+    try:
+        await services.copies.delete(picture.key)
+    except Exception:
+        log.exception("a copy could not be deleted", key=picture.key)
+
+
+async def _fetched(services: Services, reference: NewReference) -> bytes:
+    asked = Reference(
+        task_id="",
+        position=0,
+        kind=reference.kind,
+        url=reference.url,
+        filename=reference.filename,
+        declared_type=reference.declared_type,
+        declared_bytes=reference.declared_bytes,
+    )
+    try:
+        async with asyncio.timeout(FETCH_SECONDS):
+            return await services.fetch(asked)
+    except (ServiceError, TimeoutError):
+        raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None

@@ -1,0 +1,56 @@
+"""The form that edits a finished picture: other words, which of the pictures, more of them, shape and number."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.client import Atelier
+from bot.texts import texts_in
+from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
+from bot.ui.forms import Filled, files_field, open_form, size_field, variants_field, variants_in, words_field
+from bot.ui.pictures import as_reference, chosen_of, picture_options, pictures_of, shown_in
+from storage.models import Kinship, Picture
+
+EDIT_FORM: Final = "edit"
+
+
+async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None:
+    """Filled with what was asked. Raises TooLate for what they may not see, or where no picture came."""
+    task, pictures = await pictures_of(interaction, task_id)
+    say = texts_in(str(interaction.locale))
+    fields = [words_field(say, task.prompt, changes=True)]
+    if len(pictures) > 1:
+        options = picture_options(say, pictures, chosen=_first_shown(interaction.message, pictures))
+        select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)
+        fields.append(ui.Label(text=say("forms-picture"), component=select))
+    fields.append(files_field(say, most=MOST_REFERENCES - 1, label=say("forms-files-more")))
+    fields += [size_field(say, task.size), variants_field(say, task.variants)]
+    await open_form(interaction, EDIT_FORM, task_id, title=say("forms-edit-title"), fields=fields)
+
+
+async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
+    """The form came back: the chosen picture goes first."""
+    task, pictures = await pictures_of(interaction, task_id)
+    picture = chosen_of(pictures, filled.first("picture")) or _first_shown(interaction.message, pictures)
+    references = (await as_reference(interaction, picture), *references_of(filled.files("files")))
+    request = Request(
+        prompt=filled.words("words"),
+        references=references,
+        size=filled.first("size") or task.size,
+        variants=variants_in(filled) or task.variants,
+        enhance=task.enhance,
+        fallback=task.fallback,
+        private=task.private,
+        kinship=Kinship.EDIT,
+        parent_id=task.id,
+        parent_picture=picture.position,
+    )
+    await ask(interaction, request)
+
+
+def _first_shown(message: discord.Message | None, pictures: tuple[Picture, ...]) -> Picture:
+    """Of those in the message with the button, if it shows any: a result may be several messages."""
+    return next((one for one in pictures if shown_in(message, one)), pictures[0])

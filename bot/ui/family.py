@@ -1,0 +1,109 @@
+"""A picture's family: whatever came from one another, as far as whoever looks may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.engine.people import visible_to
+from bot.markup import escaped, is_blank
+from bot.texts import Texts, texts_in
+from bot.ui.buttons import TaskButton, services_of
+from storage.models import Kinship, OutcomePart, Route, Task, TaskState
+
+MOST_KIN: Final = 10
+LOOKED_AT: Final = 100
+"""The newest of a family; of these, those that may be seen."""
+WORDS_UNITS: Final = 100
+
+_CAME_BY: Final = {
+    Kinship.AGAIN: "actions-kin-again",
+    Kinship.EDIT: "actions-kin-edit",
+    Kinship.VARY: "actions-kin-vary",
+}
+
+
+class FamilyButton(TaskButton, action="family", label="actions-family"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services = services_of(interaction)
+        task = await services.engine.visible(self.task_id, interaction.user.id)
+        family = await services.tasks.family(task, limit=LOOKED_AT)
+        seen = [one for one in family if one.id == task.id or may_see(interaction, one)]
+        parts = await services.tasks.first_parts([one.id for one in seen])
+        view = family_view(texts_in(str(interaction.locale)), task, seen, parts, viewer_id=interaction.user.id)
+        nobody = discord.AllowedMentions.none()
+        await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+
+
+def family_view(
+    say: Texts, task: Task, family: Sequence[Task], parts: Mapping[str, OutcomePart], *, viewer_id: int
+) -> ui.LayoutView:
+    """Oldest first; `task` is the one whose button was pressed."""
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    if len(family) == 1:
+        container.add_item(ui.TextDisplay(say("actions-kin-alone")))
+        return ui.LayoutView(timeout=None).add_item(container)
+    container.add_item(ui.TextDisplay(f"### {say('actions-kin')}"))
+    for one in family[-MOST_KIN:]:
+        link = _link(parts.get(one.id), one, viewer_id)
+        container.add_item(ui.TextDisplay(_entry(say, one, link, is_this=one.id == task.id)))
+    if (older := len(family) - MOST_KIN) > 0:
+        container.add_item(ui.TextDisplay(f"-# {say('actions-kin-older', count=older)}"))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def _entry(say: Texts, task: Task, link: str | None, *, is_this: bool) -> str:
+    what = say(_CAME_BY[task.kinship]) if task.kinship is not None else say("actions-kin-first")
+    words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
+    facts = [f"<t:{task.created_at // 1000}:R>"]
+    if is_this:
+        facts.append(say("actions-kin-this"))
+    elif link is not None:
+        facts.append(f"[{say('actions-kin-open')}]({link})")
+    if task.reason is not None or task.state is TaskState.CANCELLED:
+        facts.append(say("actions-kin-none"))
+    elif task.open:
+        facts.append(say("actions-kin-waiting"))
+    line = say("actions-kin-line", what=what, asker=f"<@{task.asker_id}>")
+    return f"**{line}**: {words}\n-# {' · '.join(facts)}"
+
+
+def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
+    """To a message that whoever looks can open: what stands in an answer, or in somebody's direct messages, is theirs
+    alone."""
+    if part is None or task.private or part.message_id is None:
+        return None
+    if part.route is Route.DIRECT:
+        return (
+            f"https://discord.com/channels/@me/{part.message_channel_id}/{part.message_id}"
+            if _is(task, viewer_id)
+            else None
+        )
+    if part.route is Route.COLLECTED:
+        return None
+    return f"https://discord.com/channels/{task.guild_id or '@me'}/{part.message_channel_id}/{part.message_id}"
+
+
+def may_see(interaction: discord.Interaction[Any], task: Task) -> bool:
+    """Their own, and what stands where they can read it."""
+    if not visible_to(task, interaction.user.id):
+        return False
+    return _is(task, interaction.user.id) or task.channel_id == interaction.channel_id or _reads(interaction, task)
+
+
+def _is(task: Task, person_id: int) -> bool:
+    return task.asker_id == person_id
+
+
+def _reads(interaction: discord.Interaction[Any], task: Task) -> bool:
+    """Another channel of this server. What Discord has not told us of (an old thread, say) is not taken for granted."""
+    guild, person = interaction.guild, interaction.user
+    if guild is None or guild.id != task.guild_id or not isinstance(person, discord.Member):
+        return False
+    channel = guild.get_channel_or_thread(task.channel_id)
+    if channel is None or (isinstance(channel, discord.Thread) and channel.is_private()):
+        return False
+    return channel.permissions_for(person).view_channel

@@ -1,0 +1,144 @@
+"""What a message that mentions us asks for: its words, its pictures, and where it came from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+import discord
+
+from bot.client import Atelier
+from bot.engine.people import visible_to
+from bot.errors import BadReference, MissingPermissions, NotHere, Reason
+from bot.services import Services
+from bot.ui.arrival import is_made_in
+from bot.ui.asking import MOST_REFERENCES, Request
+from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
+from bot.ui.message_pictures import pictures_in
+from storage.models import GuildSettings, Kinship, NewReference, Origin
+
+_RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
+"""`bot.ui.pictures.picture_stem`."""
+
+
+def words_for(message: discord.Message, bot_id: int) -> str | None:
+    """
+    The message without the mention of us, and other people by their names. None where it is not for us: only what
+    begins or ends with a mention is, so that talk about us costs nobody a picture. To be mentioned by a reply, or with
+    a role or everybody, is no mention.
+    """
+    mention = f"<@!?{bot_id}>"
+    found = re.fullmatch(rf"\s*(?:{mention}(?P<after>.*)|(?P<before>.*?){mention}\s*)", message.content, re.DOTALL)
+    if found is None:
+        return None
+    words = re.sub(mention, "", found["after"] if found["after"] is not None else found["before"])
+    for person in message.mentions:
+        words = re.sub(f"<@!?{person.id}>", person.display_name.replace("\\", r"\\"), words)
+    return words.strip()
+
+
+async def request_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Request:
+    """With the pictures of the message that it answers, then its own. Raises BadReference where there are none to be
+    seen in the former, or too many in both."""
+    replied = await _replied(message)
+    begun = _of_ours(replied, bot_id) if replied is not None else ()
+    pictures = (*begun, *pictures_in(message))
+    if len(pictures) > MOST_REFERENCES:
+        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
+    if replied is not None and not pictures and _is_hidden(replied):
+        raise BadReference(Reason.REPLIED_UNSEEN)
+    request = Request(prompt=words, references=pictures)
+    if replied is None or replied.author.id != bot_id:
+        return request
+    if not pictures:
+        raise BadReference(Reason.NO_PICTURE_THERE)
+    return await _with_lineage(services, request, begun, message.author.id)
+
+
+def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:
+    """
+    No interaction and no token: the message's id stands for it, and everything is said in the channel. Raises NotHere,
+    or MissingPermissions.
+    """
+    guild = message.guild
+    if client.allowed_guilds and (guild is None or guild.id not in client.allowed_guilds):
+        raise NotHere(Reason.NOT_THIS_SERVER)
+    _check_channel(message, settings)
+    return Origin(
+        interaction_id=message.id,
+        interaction_token="",
+        arrived_at=client.services.engine.clock(),
+        asker_id=message.author.id,
+        channel_id=message.channel.id,
+        guild_id=guild.id if guild is not None else None,
+        locale=language_of(message, settings),
+        guild_locale=str(guild.preferred_locale) if guild is not None else None,
+        upload_limit=guild.filesize_limit if guild is not None else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES,
+    )
+
+
+def language_of(message: discord.Message, settings: GuildSettings) -> str:
+    """Nobody tells us that of the person."""
+    if settings.language is not None:
+        return settings.language
+    return str(message.guild.preferred_locale) if message.guild is not None else "en-US"
+
+
+def may_speak(message: discord.Message) -> bool:
+    return "view_channel" not in (lacks := _lacking(message)) and not any(one.startswith("send_") for one in lacks)
+
+
+def _check_channel(message: discord.Message, settings: GuildSettings) -> None:
+    parent_id = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
+    if not is_made_in(settings, message.channel.id, parent_id):
+        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{one}>" for one in settings.channels[:5]))
+    if lacks := _lacking(message):
+        raise MissingPermissions(Reason.MISSING_PERMISSIONS, permissions=",".join(lacks))
+
+
+def _lacking(message: discord.Message) -> tuple[str, ...]:
+    """In direct messages there is nothing to miss."""
+    if message.guild is None or isinstance(message.channel, (discord.PartialMessageable, discord.DMChannel)):
+        return ()
+    allowed = message.channel.permissions_for(message.guild.me)
+    needed = NEEDED_IN_POSTS if isinstance(message.channel, discord.Thread) else NEEDED
+    return tuple(name for name in needed if not getattr(allowed, name))
+
+
+async def _replied(message: discord.Message) -> discord.Message | None:
+    """What it answers; it mostly comes along. None where that is gone, or not ours to read."""
+    reference = message.reference
+    if reference is None or reference.type is not discord.MessageReferenceType.reply or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    try:
+        return await message.channel.fetch_message(reference.message_id)
+    except discord.HTTPException:
+        return None
+
+
+def _is_hidden(replied: discord.Message) -> bool:
+    """Without the message content intent Discord empties what others have written."""
+    return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
+
+
+def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
+    """Of our own messages only finished pictures: cards have small pictures of what went in."""
+    found = pictures_in(replied)
+    return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
+
+
+async def _with_lineage(
+    services: Services, request: Request, begun: tuple[NewReference, ...], asker_id: int
+) -> Request:
+    """It comes from the task whose result was answered, where that is theirs to see."""
+    results = [found for one in begun if (found := _RESULT.match(one.filename))]
+    if not results:
+        return request
+    parent = await services.tasks.get(results[0]["task"])
+    if parent is None or not visible_to(parent, asker_id):
+        return request
+    position = int(results[0]["number"]) - 1 if len(results) == 1 else None
+    return replace(request, size=parent.size, kinship=Kinship.EDIT, parent_id=parent.id, parent_picture=position)

@@ -1,0 +1,77 @@
+"""The pictures that somebody sees in a message: attached, embedded, in galleries, forwarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import discord
+
+from bot.formats import format_named
+from storage.models import NewReference, ReferenceKind
+
+DISCORDS: Final = (".discordapp.com", ".discordapp.net")
+"""What stands elsewhere is fetched from Discord's proxy."""
+
+Said: TypeAlias = discord.Message | discord.MessageSnapshot
+
+
+def pictures_in(message: Said) -> tuple[NewReference, ...]:
+    """In the order shown, each once. What they really are is seen when they are prepared."""
+    found: dict[str, NewReference] = {}
+    for one in _all(message):
+        found.setdefault(urlsplit(one.url).path, one)
+    return tuple(found.values())
+
+
+def _all(message: Said) -> Iterator[NewReference]:
+    for attachment in message.attachments:
+        if _is_picture(attachment.content_type, attachment.filename):
+            yield _reference(
+                attachment.url, attachment.filename, declared_type=attachment.content_type, size=attachment.size
+            )
+    for embed in message.embeds:
+        for picture in (embed.image, embed.thumbnail):
+            if picture.url:
+                yield _linked(picture.url, picture.proxy_url)
+    for media in _media(message.components):
+        if _is_picture(media.content_type, _name(media.url)):
+            yield _linked(media.url, media.proxy_url)
+    for snapshot in getattr(message, "message_snapshots", ()):
+        yield from _all(snapshot)
+
+
+def _media(components: Sequence[Any]) -> Iterator[discord.UnfurledMediaItem]:
+    for component in components:
+        match component:
+            case discord.MediaGalleryComponent():
+                yield from (item.media for item in component.items)
+            case discord.ThumbnailComponent():
+                yield component.media
+            case discord.SectionComponent():
+                yield from _media([component.accessory])
+            case discord.Container():
+                yield from _media(component.children)
+
+
+def _is_picture(content_type: str | None, filename: str) -> bool:
+    if content_type:
+        return content_type.startswith("image/")
+    return format_named(filename) is not None
+
+
+def _linked(url: str, proxy_url: str | None) -> NewReference:
+    is_discords = (urlsplit(url).hostname or "").endswith(DISCORDS)
+    return _reference(url if is_discords or not proxy_url else proxy_url, _name(url))
+
+
+def _name(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).name or "picture"
+
+
+def _reference(url: str, filename: str, *, declared_type: str | None = None, size: int = 0) -> NewReference:
+    return NewReference(
+        kind=ReferenceKind.IMAGE, url=url, filename=filename, declared_type=declared_type, declared_bytes=size
+    )

@@ -1,0 +1,141 @@
+"""Full size: the pictures as the image API made them, for the one who asks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import discord
+import structlog
+from discord import ui
+
+from bot.errors import Reason, ServiceError, TooLate
+from bot.formats import EXTENSIONS
+from bot.replies import explain
+from bot.texts import Texts, texts_in
+from bot.ui.buttons import TaskButton, services_of
+from bot.ui.pictures import picture_stem, pictures_of
+from bot.ui.text import alt_text, linked
+from storage.models import Picture, Task
+from storage.pictures import MissingCopy
+
+LARGEST_ANSWER: Final = 24 * 1024 * 1024
+"""Bytes of all files together: Discord takes requests of 25 MiB."""
+RESULTS_LIVE: Final = timedelta(days=14)
+"""API: how long it keeps what it made."""
+
+_TOO_LARGE: Final = frozenset({40005, 50045})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Originals:
+    """What could be got hold of."""
+
+    files: list[tuple[Picture, bytes]] = field(default_factory=list)
+    links: list[tuple[Picture, str]] = field(default_factory=list)
+    gone: int = 0
+    later: bool = False
+    """One is still there, and cannot be asked for now."""
+
+
+class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """It may take longer than Discord waits for a first answer. Where Discord finds the files too large after all,
+        they are told as links."""
+        task, pictures = await pictures_of(interaction, self.task_id)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        originals = await _originals(interaction, task, pictures, limit=interaction.filesize_limit)
+        try:
+            await _answer(interaction, task, originals)
+        except discord.HTTPException as error:
+            if error.code not in _TOO_LARGE and error.status != 413:
+                raise
+            await _answer(interaction, task, await _originals(interaction, task, pictures, limit=0))
+
+
+async def _originals(
+    interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture], *, limit: int
+) -> Originals:
+    """Files of at most `limit` bytes. Raises TooLate when there is nothing left to show."""
+    found = Originals()
+    room = LARGEST_ANSWER
+    for picture in pictures:
+        data = await _copy(interaction, picture, min(limit, room))
+        if data is None:
+            await _link(interaction, task, picture, found)
+        else:
+            room -= len(data)
+            found.files.append((picture, data))
+    if not found.files and not found.links:
+        raise TooLate(Reason.ORIGINAL_LATER if found.later else Reason.ORIGINAL_GONE)
+    return found
+
+
+async def _copy(interaction: discord.Interaction[Any], picture: Picture, limit: int) -> bytes | None:
+    if picture.key is None or (picture.bytes or 0) > limit:
+        return None
+    try:
+        return await services_of(interaction).copies.get(picture.key)
+    except MissingCopy:
+        return None
+
+
+async def _link(interaction: discord.Interaction[Any], task: Task, picture: Picture, found: Originals) -> None:
+    """While the image API cannot be asked for a fresh address, the first one may still do."""
+    engine = services_of(interaction).engine
+    age = engine.clock() - (task.settled_at or task.created_at)
+    try:
+        link = await engine.original_link(task, picture)
+    except ServiceError as error:
+        log.info("no fresh address of an original", error=str(error))
+        link = picture.url if age < RESULTS_LIVE.total_seconds() * 1000 else None
+        found.later = found.later or link is None
+    if link is not None:
+        found.links.append((picture, link))
+    else:
+        found.gone += 1
+
+
+async def _answer(interaction: discord.Interaction[Any], task: Task, originals: Originals) -> None:
+    """Lets go of the bytes when they are sent: discord.py leaves each file in a cycle."""
+    files = [discord.File(io.BytesIO(data), _name(picture)) for picture, data in originals.files]
+    try:
+        view = _view(texts_in(str(interaction.locale)), task, originals)
+        await interaction.edit_original_response(view=view, attachments=files)
+    finally:
+        for file in files:
+            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+
+
+def _view(say: Texts, task: Task, originals: Originals) -> ui.LayoutView:
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(f"### {say('actions-original', count=_count(originals))}"))
+    if originals.files:
+        container.add_item(ui.MediaGallery(*[_item(say, task, picture) for picture, _ in originals.files]))
+    if originals.links:
+        lines = [linked(say, picture.position, link) for picture, link in originals.links]
+        container.add_item(ui.TextDisplay("\n".join([say("actions-links"), *lines])))
+    if originals.later:
+        container.add_item(ui.TextDisplay(f"-# {explain(Reason.ORIGINAL_LATER, None, say)}"))
+    elif originals.gone:
+        container.add_item(ui.TextDisplay(f"-# {say('actions-missing', count=originals.gone)}"))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def _count(originals: Originals) -> int:
+    return len(originals.files) + len(originals.links)
+
+
+def _item(say: Texts, task: Task, picture: Picture) -> discord.MediaGalleryItem:
+    what = say("outcome-picture-numbered", number=picture.position + 1)
+    return discord.MediaGalleryItem(f"attachment://{_name(picture)}", description=alt_text(say, what, task.prompt))
+
+
+def _name(picture: Picture) -> str:
+    extension = EXTENSIONS.get(picture.content_type or "", "png")
+    return f"{picture_stem(picture.task_id, picture.position)}.{extension}"

@@ -1,0 +1,97 @@
+"""A finished picture as a file of a message: what it is called, where it is found again, how the next one begins with
+it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+import structlog
+
+from bot.errors import Reason, TooLate
+from bot.texts import Texts
+from bot.ui.buttons import services_of
+from storage.models import NewReference, Picture, ReferenceKind, Task
+
+log = structlog.get_logger(__name__)
+
+
+def picture_stem(task_id: str, position: int) -> str:
+    """What the file name of a finished picture begins with, whatever it was encoded as."""
+    return f"atelier-{task_id}-{position + 1}"
+
+
+def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attachment | None:
+    """The file of a message that shows this picture, with a fresh address."""
+    stem = f"{picture_stem(picture.task_id, picture.position)}."
+    attachments = message.attachments if message is not None else ()
+    return next((one for one in attachments if one.filename.startswith(stem)), None)
+
+
+async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
+    """A task with all that came out of it. Raises TooLate for what they may not see, or where nothing came."""
+    services = services_of(interaction)
+    task = await services.engine.visible(task_id, interaction.user.id)
+    pictures = await services.tasks.pictures(task_id)
+    if not pictures:
+        raise TooLate(Reason.PICTURE_GONE)
+    return task, pictures
+
+
+def picture_options(
+    say: Texts, pictures: tuple[Picture, ...], *, chosen: Picture | None = None
+) -> list[discord.SelectOption]:
+    """To choose one of a task's pictures; the value is its position."""
+    return [
+        discord.SelectOption(
+            label=say("outcome-picture-of", number=one.position + 1, count=len(pictures)),
+            value=str(one.position),
+            default=one == chosen,
+        )
+        for one in pictures
+    ]
+
+
+def chosen_of(pictures: tuple[Picture, ...], value: str | None) -> Picture | None:
+    return next((one for one in pictures if str(one.position) == value), None)
+
+
+async def as_reference(interaction: discord.Interaction[Any], picture: Picture) -> NewReference:
+    """
+    To begin the next one with it: our copy and, in case that is gone by then, what the message with the button shows.
+
+    Where there is no copy any more, and the button stands elsewhere, the message is looked for in which the picture
+    was posted. Raises TooLate (PICTURE_GONE) when there is none.
+    """
+    attachment = shown_in(interaction.message, picture)
+    if picture.key is not None:
+        return NewReference(
+            kind=ReferenceKind.IMAGE,
+            url=attachment.url if attachment else picture.url,
+            filename=picture_stem(picture.task_id, picture.position),
+            declared_type=picture.content_type,
+            declared_bytes=picture.bytes or 0,
+            kept_key=picture.key,
+        )
+    attachment = attachment or await _posted(interaction, picture)
+    if attachment is None:
+        raise TooLate(Reason.PICTURE_GONE)
+    return NewReference(
+        kind=ReferenceKind.IMAGE,
+        url=attachment.url,
+        filename=attachment.filename,
+        declared_type=attachment.content_type,
+        declared_bytes=attachment.size,
+    )
+
+
+async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
+    for part in await services_of(interaction).tasks.parts(picture.task_id):
+        if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:
+            continue
+        channel = interaction.client.get_partial_messageable(part.message_channel_id)
+        try:
+            return shown_in(await channel.fetch_message(part.message_id), picture)
+        except discord.HTTPException as error:
+            log.info("a posted picture is not there any more", task=picture.task_id, code=error.code)
+    return None

@@ -1,0 +1,292 @@
+"""
+The panel of a server's settings. Each select and button is one setting; which server, the press says. The panel is made
+anew from the rows after each choice, so it also shows what others have chosen meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self, TypeAlias
+
+import discord
+from discord import ui
+
+from bot.errors import BadChoice
+from bot.replies import answer_error, explain
+from bot.texts import LANGUAGES, Texts, texts_in
+from bot.ui.buttons import services_of
+from bot.ui.channels import check_channels, lacking, unusable
+from bot.ui.standing import managed_by
+from bot.ui.text import shape
+from storage.models import Chosen, GuildSettings, Setting, SettingChange
+
+SIZES: Final = ("1:1", "3:2", "2:3")
+VARIANTS: Final = (1, 2, 4)
+GREATEST_BATCHES: Final = range(1, 21)
+MOST_CHANNELS: Final = 25
+"""Discord: of a select."""
+CHANGES_SHOWN: Final = 3
+PROBLEMS_SHOWN: Final = 3
+MENTIONS_SHOWN: Final = 5
+OWN_LANGUAGE: Final = "own"
+"""In the select of languages, which cannot hold nothing."""
+
+_WHICH: Final = f"(?P<setting>{'|'.join(Setting)})"
+_MAKING: Final = [
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.forum,
+]
+_POSTING: Final = [discord.ChannelType.text, discord.ChannelType.news]
+_TITLES: Final = {
+    Setting.CHANNELS: "settings-channels",
+    Setting.GALLERY: "settings-gallery",
+    Setting.MODERATORS: "settings-moderators",
+    Setting.GREATEST_BATCH: "settings-batch",
+    Setting.SIZE: "settings-size",
+    Setting.VARIANTS: "settings-variants",
+    Setting.LANGUAGE: "settings-language",
+}
+_HINTS: Final = {
+    Setting.CHANNELS: "settings-channels-hint",
+    Setting.GALLERY: "settings-gallery-hint",
+    Setting.MODERATORS: "settings-moderators-hint",
+}
+_RESETS: Final = {
+    Setting.CHANNELS: "settings-everywhere",
+    Setting.GALLERY: "settings-gallery-reset",
+    Setting.MODERATORS: "settings-moderators-reset",
+}
+_UNCHOSEN: Final = {
+    Setting.CHANNELS: "settings-everywhere",
+    Setting.GALLERY: "settings-gallery-none",
+    Setting.MODERATORS: "settings-moderators-none",
+}
+
+Row: TypeAlias = ui.ActionRow[ui.LayoutView]
+AnySelect: TypeAlias = ui.Select[ui.LayoutView] | ui.ChannelSelect[ui.LayoutView]
+Sight: TypeAlias = Mapping[int, tuple[str, ...] | None]
+"""Of each chosen channel, what `lacking` says."""
+
+
+class SettingSelect(ui.DynamicItem[AnySelect], template=f"a1:setting:{_WHICH}"):
+    def __init__(self, setting: Setting, select: AnySelect) -> None:
+        select.custom_id = f"a1:setting:{setting.value}"
+        super().__init__(select)
+        self.setting = setting
+
+    @classmethod
+    async def from_custom_id(cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /) -> Self:
+        return cls(Setting(match["setting"]), item)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        data: Any = interaction.data
+        await _choose(interaction, self.setting, _read(self.setting, data["values"]))
+
+
+class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:{_WHICH}"):
+    """Takes a choice back."""
+
+    def __init__(self, setting: Setting, label: str = "") -> None:
+        super().__init__(ui.Button(label=label, custom_id=f"a1:unset:{setting.value}"))
+        self.setting = setting
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
+    ) -> Self:
+        return cls(Setting(match["setting"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await _choose(interaction, self.setting, None)
+
+
+async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.LayoutView:
+    guilds, guild = services_of(interaction).guilds, interaction.guild
+    settings = await guilds.settings(guild_id)
+    changes = await guilds.changes(guild_id, most=CHANGES_SHOWN)
+    chosen = (*settings.channels, settings.gallery_channel_id, settings.moderators_channel_id)
+    sight = {one: lacking(guild, one) if guild is not None else None for one in chosen if one is not None}
+    return settings_view(texts_in(str(interaction.locale)), settings, changes, sight)
+
+
+def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[SettingChange], sight: Sight) -> ui.LayoutView:
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(f"### {say('settings-heading')}\n-# {say('settings-intro')}"))
+    for setting in (Setting.CHANNELS, Setting.GALLERY, Setting.MODERATORS):
+        chosen = _channels(settings, setting)
+        container.add_item(_about(say, setting, chosen, sight))
+        container.add_item(
+            _row(setting, _channel_select(say, setting, [one for one in chosen if sight[one] is not None]))
+        )
+    container.add_item(ui.Separator())
+    for setting, options in _options(say, settings).items():
+        container.add_item(ui.TextDisplay(f"**{say(_TITLES[setting])}**"))
+        container.add_item(_row(setting, ui.Select(options=options)))
+    container.add_item(ui.Separator())
+    container.add_item(ui.TextDisplay(_history(say, changes)))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+# -- a choice ----------------------------------------------------------------------------------------------------------
+
+
+async def _choose(interaction: discord.Interaction[Any], setting: Setting, chosen: Chosen) -> None:
+    """Errors of it reach the person: discord.py would only log them."""
+    try:
+        await _store(interaction, setting, chosen)
+    except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        await answer_error(interaction, error)
+
+
+async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen: Chosen) -> None:
+    """What does not work is not stored: the panel goes back to what holds, and why is said below it."""
+    services, guild_id = services_of(interaction), managed_by(interaction)
+    refused: BadChoice | None = None
+    try:
+        check_channels(interaction, _channel_ids(setting, chosen))
+    except BadChoice as error:
+        refused = error
+    else:
+        now, by = services.engine.clock(), interaction.user.id
+        await services.guilds.choose(guild_id, setting, chosen, by=by, now=now)
+    nobody = discord.AllowedMentions.none()
+    await interaction.response.edit_message(view=await panel(interaction, guild_id), allowed_mentions=nobody)
+    if refused is not None:
+        raise refused
+
+
+def _read(setting: Setting, values: Sequence[str]) -> Chosen:
+    """From what a select says. Nothing selected takes the choice back."""
+    match setting:
+        case Setting.CHANNELS:
+            return tuple(int(one) for one in values)
+        case Setting.SIZE:
+            return values[0]
+        case Setting.LANGUAGE:
+            return values[0] if values[0] != OWN_LANGUAGE else None
+        case _:
+            return int(values[0]) if values else None
+
+
+def _channel_ids(setting: Setting, chosen: Chosen) -> tuple[int, ...]:
+    """Of the channels that a choice is about."""
+    if isinstance(chosen, tuple):
+        return chosen
+    about_one = setting in (Setting.GALLERY, Setting.MODERATORS)
+    return (chosen,) if about_one and isinstance(chosen, int) else ()
+
+
+# -- what it looks like ------------------------------------------------------------------------------------------------
+
+
+def _channels(settings: GuildSettings, setting: Setting) -> tuple[int, ...]:
+    return _channel_ids(setting, getattr(settings, setting.value))
+
+
+def _about(
+    say: Texts, setting: Setting, chosen: tuple[int, ...], sight: Sight
+) -> ui.TextDisplay[ui.LayoutView] | ui.Section[ui.LayoutView]:
+    """What holds for channels, what is wrong with them, and the button that takes the choice back."""
+    title = f"**{say(_TITLES[setting])}**"
+    if not chosen:
+        return ui.TextDisplay(f"{title}\n{say(_UNCHOSEN[setting])}")
+    reset = say(_RESETS[setting])
+    lines = [title, *_state(say, setting, [one for one in chosen if sight[one] is not None])]
+    if gone := sum(sight[one] is None for one in chosen):
+        lines.append(say("settings-gone", count=gone, reset=reset))
+    broken = [unusable(one, lacks) for one in chosen if (lacks := sight[one])]
+    lines += [explain(one.reason, one.parameters, say) for one in broken[:PROBLEMS_SHOWN]]
+    button: ui.Item[Any] = ResetButton(setting, reset)
+    return ui.Section("\n".join(lines), accessory=button)
+
+
+def _state(say: Texts, setting: Setting, present: Sequence[int]) -> list[str]:
+    if not present:
+        return []
+    where = _mentions(say, present)
+    match setting:
+        case Setting.GALLERY:
+            return [say("settings-gallery-chosen", channel=where)]
+        case Setting.MODERATORS:
+            return [say("settings-moderators-chosen", channel=where)]
+        case _:
+            return [say("settings-channels-chosen", channels=where)]
+
+
+def _mentions(say: Texts, channel_ids: Sequence[int]) -> str:
+    shown = " ".join(f"<#{one}>" for one in channel_ids[:MENTIONS_SHOWN])
+    more = len(channel_ids) - MENTIONS_SHOWN
+    return say("settings-some", channels=shown, count=more) if more > 0 else shown
+
+
+def _row(setting: Setting, select: AnySelect) -> Row:
+    row: Row = ui.ActionRow()
+    return row.add_item(SettingSelect(setting, select))
+
+
+def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.ChannelSelect[ui.LayoutView]:
+    several = setting is Setting.CHANNELS
+    a_channel = discord.SelectDefaultValueType.channel
+    return ui.ChannelSelect(
+        placeholder=say(_HINTS[setting]),
+        channel_types=_MAKING if several else _POSTING,
+        min_values=0,
+        max_values=MOST_CHANNELS if several else 1,
+        default_values=[discord.SelectDefaultValue(id=one, type=a_channel) for one in present],
+    )
+
+
+def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[discord.SelectOption]]:
+    values: Mapping[Setting, Sequence[int | str]] = {
+        Setting.GREATEST_BATCH: GREATEST_BATCHES,
+        Setting.SIZE: SIZES,
+        Setting.VARIANTS: VARIANTS,
+        Setting.LANGUAGE: (OWN_LANGUAGE, *LANGUAGES),
+    }
+    return {setting: [_option(say, setting, one, settings) for one in those] for setting, those in values.items()}
+
+
+def _option(say: Texts, setting: Setting, value: int | str, settings: GuildSettings) -> discord.SelectOption:
+    chosen: Chosen = _read(setting, [str(value)])
+    holds = getattr(settings, setting.value) == chosen
+    return discord.SelectOption(label=_said(say, setting, chosen), value=str(value), default=holds)
+
+
+def _said(say: Texts, setting: Setting, chosen: Chosen) -> str:
+    """A setting's value in words."""
+    match setting, chosen:
+        case Setting.LANGUAGE, str():
+            return texts_in(chosen)("settings-language-itself")
+        case Setting.LANGUAGE, _:
+            return say("settings-language-own")
+        case Setting.CHANNELS, tuple():
+            return _mentions(say, chosen) if chosen else say("settings-everywhere")
+        case Setting.GREATEST_BATCH, int():
+            return say("settings-batch-count", count=chosen)
+        case Setting.VARIANTS, int():
+            return say("style-variants", count=chosen)
+        case _, str():
+            return shape(say, chosen)
+        case _, int():
+            return f"<#{chosen}>"
+        case _:
+            return say("settings-none")
+
+
+def _history(say: Texts, changes: Sequence[SettingChange]) -> str:
+    if not changes:
+        return f"-# {say('settings-no-changes')}"
+    lines = [
+        say(
+            "settings-change",
+            setting=say(_TITLES[one.setting]),
+            chosen=_said(say, one.setting, one.after),
+            by=f"<@{one.by}>",
+            when=f"<t:{one.at // 1000}:R>",
+        )
+        for one in changes
+    ]
+    return "\n".join(f"-# {line}" for line in (say("settings-changes"), *lines))

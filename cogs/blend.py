@@ -1,0 +1,48 @@
+"""`/blend`: make one picture of several, without a word."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.translation import said
+from bot.ui.asking import Request, ask, references_of
+
+
+class Blend(commands.Cog):
+    @app_commands.command(description=said("blend-command"))
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.describe(
+        image=said("blend-image"),
+        image2=said("blend-image"),
+        image3=said("imagine-more"),
+        image4=said("imagine-more"),
+        image5=said("imagine-more"),
+        size=said("imagine-size"),
+        variants=said("imagine-variants"),
+        private=said("imagine-private"),
+    )
+    async def blend(
+        self,
+        interaction: discord.Interaction[Atelier],
+        image: discord.Attachment,
+        image2: discord.Attachment,
+        image3: discord.Attachment | None = None,
+        image4: discord.Attachment | None = None,
+        image5: discord.Attachment | None = None,
+        size: Literal["1:1", "3:2", "2:3"] | None = None,
+        variants: Literal[1, 2, 4] | None = None,
+        private: bool = False,
+    ) -> None:
+        images = [one for one in (image, image2, image3, image4, image5) if one is not None]
+        request = Request(prompt="", references=references_of(images), size=size, variants=variants, private=private)
+        await ask(interaction, request)
+
+
+async def setup(bot: Atelier) -> None:
+    await bot.add_cog(Blend())

@@ -1,0 +1,57 @@
+"""`/create`: make pictures with a form."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.texts import texts_in
+from bot.translation import said
+from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
+from bot.ui.forms import (
+    Filled,
+    add_form,
+    files_field,
+    open_form,
+    size_field,
+    variants_field,
+    variants_in,
+    words_field,
+)
+
+CREATE_FORM = "create"
+
+
+class Creation(commands.Cog):
+    @app_commands.command(description=said("create-command"))
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def create(self, interaction: discord.Interaction[Atelier]) -> None:
+        settings = await interaction.client.services.guilds.settings(interaction.guild_id)
+        say = texts_in(str(interaction.locale))
+        fields = [
+            words_field(say),
+            files_field(say, most=MOST_REFERENCES, label=say("forms-files")),
+            size_field(say, settings.size),
+            variants_field(say, settings.variants),
+            ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private")),
+        ]
+        await open_form(interaction, CREATE_FORM, "", title=say("forms-create-title"), fields=fields)
+
+
+async def created(interaction: discord.Interaction[Atelier], _: str, filled: Filled) -> None:
+    request = Request(
+        prompt=filled.words("words"),
+        references=references_of(filled.files("files")),
+        size=filled.first("size"),
+        variants=variants_in(filled),
+        private=filled.ticked("private"),
+    )
+    await ask(interaction, request)
+
+
+async def setup(bot: Atelier) -> None:
+    add_form(bot, CREATE_FORM, created)
+    await bot.add_cog(Creation())

@@ -1,0 +1,96 @@
+"""Messages that mention us: pictures without a command, such as in answer to a message with pictures."""
+
+from __future__ import annotations
+
+import secrets
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.delivery.refusals import translated
+from bot.engine.ports import Card
+from bot.errors import AtelierError, Reason, ServiceError
+from bot.markup import is_blank
+from bot.replies import explain
+from bot.texts import texts_in
+from bot.ui.asking import new_task
+from bot.ui.cards import card_view
+from bot.ui.mentions import language_of, may_speak, origin_of_message, request_in, words_for
+
+ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
+
+log = structlog.get_logger(__name__)
+
+
+class Mentions(commands.Cog):
+    def __init__(self, bot: Atelier) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Bots' messages, our own among them, are never answered: no two of us talk to each other for ever."""
+        user = self._bot.user
+        unasked = message.author.bot or message.webhook_id is not None or message.type not in ASKED
+        if user is None or unasked or isinstance(message.channel, discord.PartialMessageable):
+            return
+        words = words_for(message, user.id)
+        if words is not None:
+            try:
+                await self._answer(message, words, user.id)
+            except Exception as error:  # noqa: BLE001  # the last stop: nothing else would tell the person
+                await self._defect(message, error)
+
+    async def _defect(self, message: discord.Message, error: Exception) -> None:
+        number = secrets.token_hex(3)
+        log.error("defect", number=number, exc_info=error)
+        await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))
+
+    async def _answer(self, message: discord.Message, words: str, bot_id: int) -> None:
+        settings = await self._bot.services.guilds.settings(message.guild.id if message.guild is not None else None)
+        say = texts_in(language_of(message, settings))
+        try:
+            origin = origin_of_message(message, settings, self._bot)
+            request = await request_in(self._bot.services, message, words, bot_id)
+            if is_blank(words) and not request.references:
+                await self._say(message, say("mentions-help"))
+                return
+            card = await self._bot.services.engine.submit(new_task(request, origin, settings))
+        except AtelierError as refusal:
+            await self._say(message, explain(refusal.reason, refusal.parameters, say))
+            return
+        await self._show(message, card)
+
+    async def _show(self, message: discord.Message, card: Card) -> None:
+        """The card, unless this is the same message once more. One that does not get through is posted anew by whoever
+        keeps the cards."""
+        if not card.task.open or card.task.card_message_id is not None:
+            return
+        try:
+            with translated():
+                posted = await message.reply(view=card_view(card), mention_author=False, nonce=f"card-{card.task.id}")
+        except ServiceError as error:
+            log.info("a card could not be posted", task=card.task.id, error=str(error))
+            return
+        try:
+            await self._bot.services.engine.card_posted(card, posted.id)
+        except Exception:
+            log.exception("a card could not be written down", task=card.task.id)  # it is found when it is looked for
+
+    async def _say(self, message: discord.Message, sentence: str) -> None:
+        """To everybody who reads the channel: only interactions have answers for one. Where we may not write, to the
+        person; where that is closed too, to nobody."""
+        nonce = f"said-{message.id}"
+        try:
+            with translated():
+                if may_speak(message):
+                    await message.reply(sentence, mention_author=False, nonce=nonce)
+                else:
+                    await message.author.send(sentence, nonce=nonce)
+        except ServiceError as error:
+            log.info("a mention could not be answered", error=str(error))
+
+
+async def setup(bot: Atelier) -> None:
+    await bot.add_cog(Mentions(bot))

@@ -1,0 +1,103 @@
+"""The menu of a message: edit the pictures in it, whoever posted them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.errors import Reason, TooLate, UserError
+from bot.markup import shortened
+from bot.texts import Texts, texts_in
+from bot.translation import said
+from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
+from bot.ui.forms import (
+    Filled,
+    Label,
+    add_form,
+    files_field,
+    open_form,
+    size_field,
+    variants_field,
+    variants_in,
+    words_field,
+)
+from bot.ui.message_pictures import pictures_in
+from storage.models import Draft, NewReference, new_task_id
+
+MENU_FORM: Final = "pictures"
+MOST_OPTIONS: Final = 25
+"""Discord: of a select."""
+LABEL_UNITS: Final = 100
+
+
+@app_commands.context_menu(name=said("forms-menu"))
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@app_commands.allowed_installs(guilds=True, users=True)
+async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
+    """Only this interaction tells us of the message, so what is in it is written down for when the form comes back."""
+    services = interaction.client.services
+    pictures = pictures_in(message)[:MOST_OPTIONS]
+    if not pictures:
+        raise UserError(Reason.NO_PICTURE_THERE)
+    now = services.engine.clock()
+    draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=pictures)
+    await services.drafts.begin(draft)
+    settings = await services.guilds.settings(interaction.guild_id)
+    say = texts_in(str(interaction.locale))
+    fields = [words_field(say, changes=True), *_choice(say, pictures)]
+    fields.append(files_field(say, most=max(1, MOST_REFERENCES - len(pictures)), label=say("forms-files-more")))
+    fields += [size_field(say, settings.size), variants_field(say, settings.variants)]
+    await open_form(interaction, MENU_FORM, draft.id, title=say("forms-menu-title"), fields=fields)
+
+
+async def edited(interaction: discord.Interaction[Atelier], draft_id: str, filled: Filled) -> None:
+    services = interaction.client.services
+    draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
+    if draft is None:
+        raise TooLate(Reason.FORM_GONE)
+    chosen = filled.chosen("pictures") or _preset(draft.pictures)
+    request = Request(
+        prompt=filled.words("words"),
+        references=(*[draft.pictures[int(one)] for one in chosen], *references_of(filled.files("files"))),
+        size=filled.first("size"),
+        variants=variants_in(filled),
+    )
+    await ask(interaction, request)
+
+
+def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:
+    """Which of them, if there are several."""
+    if len(pictures) == 1:
+        return []
+    preset = _preset(pictures)
+    options = [
+        discord.SelectOption(
+            label=say("outcome-picture-of", number=at + 1, count=len(pictures)),
+            description=shortened(one.filename, LABEL_UNITS),
+            value=str(at),
+            default=str(at) in preset,
+        )
+        for at, one in enumerate(pictures)
+    ]
+    most = min(len(pictures), MOST_REFERENCES)
+    select: ui.Select[ui.Modal] = ui.Select(
+        custom_id="pictures", options=options, min_values=1, max_values=most, required=False
+    )
+    return [ui.Label(text=say("forms-pictures"), component=select)]
+
+
+def _preset(pictures: tuple[NewReference, ...]) -> tuple[str, ...]:
+    return tuple(str(at) for at in range(min(len(pictures), MOST_REFERENCES)))
+
+
+async def setup(bot: Atelier) -> None:
+    add_form(bot, MENU_FORM, edited)
+    bot.tree.add_command(edit_pictures)
+
+
+async def teardown(bot: commands.AutoShardedBot) -> None:
+    bot.tree.remove_command(edit_pictures.name, type=discord.AppCommandType.message)

@@ -1,0 +1,242 @@
+"""`/reference`: a person's own sets of pictures, to begin with again and again."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Literal, Self
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.delivery.thumbnails import strip
+from bot.errors import BadChoice, NotHere, Reason, TooLate
+from bot.markup import cleaned, is_blank
+from bot.replies import answer_error
+from bot.services import Services
+from bot.texts import Texts, texts_in
+from bot.translation import said
+from bot.ui.asking import Request, ask, references_of
+from bot.ui.buttons import services_of
+from bot.ui.copies import drop_copy, keep_copy
+from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
+from bot.ui.sets import bold, known_set, offer_sets, on_page, pages_of, sets_view, with_set
+from storage.models import KeptPicture, Reference, ReferenceKind, ReferenceSet, new_task_id
+from storage.sets import MOST_SETS, SetNameTaken, TooManySets
+
+SET_FORM: Final = "set"
+LONGEST_NAME: Final = 50
+
+Name = app_commands.Range[str, 1, LONGEST_NAME]
+
+
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@app_commands.allowed_installs(guilds=True, users=True)
+class References(commands.GroupCog, group_name="reference", group_description=said("reference-command")):
+    @app_commands.command(description=said("reference-save-command"))
+    @app_commands.describe(
+        name=said("reference-option-name"),
+        image=said("reference-option-image"),
+        image2=said("imagine-more"),
+        image3=said("imagine-more"),
+        image4=said("imagine-more"),
+        image5=said("imagine-more"),
+    )
+    async def save(
+        self,
+        interaction: discord.Interaction[Atelier],
+        name: Name,
+        image: discord.Attachment,
+        image2: discord.Attachment | None = None,
+        image3: discord.Attachment | None = None,
+        image4: discord.Attachment | None = None,
+        image5: discord.Attachment | None = None,
+    ) -> None:
+        images = [one for one in (image, image2, image3, image4, image5) if one is not None]
+        services, named = _services_in(interaction), _name(name)
+        references_of(images)
+        await _explained(services.sets.check(interaction.user.id, named), named)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await _save(services, interaction.user.id, named, images)
+        say = texts_in(str(interaction.locale))
+        answer = say("reference-saved", name=bold(named), count=len(images))
+        await interaction.followup.send(answer, ephemeral=True)
+
+    @app_commands.command(description=said("reference-use-command"))
+    @app_commands.describe(
+        name=said("reference-option-which"),
+        prompt=said("reference-option-prompt"),
+        size=said("imagine-size"),
+        variants=said("imagine-variants"),
+        private=said("imagine-private"),
+    )
+    @app_commands.autocomplete(name=offer_sets)
+    async def use(
+        self,
+        interaction: discord.Interaction[Atelier],
+        name: str,
+        prompt: app_commands.Range[str, 1, 4000] | None = None,
+        size: Literal["1:1", "3:2", "2:3"] | None = None,
+        variants: Literal[1, 2, 4] | None = None,
+        private: bool = False,
+    ) -> None:
+        services, owner_id = interaction.client.services, interaction.user.id
+        if prompt is None:
+            await _open_form(interaction, await known_set(services, owner_id, name), size, variants, private)
+            return
+        request = Request(prompt=prompt, size=size, variants=variants, private=private)
+        await ask(interaction, await with_set(services, owner_id, name, request))
+
+    @app_commands.command(name="list", description=said("reference-list-command"))
+    async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        view, files = await _listed(interaction.client.services, interaction.user.id, str(interaction.locale), 0)
+        await interaction.followup.send(view=view, files=files, ephemeral=True)
+
+    @app_commands.command(description=said("reference-remove-command"))
+    @app_commands.describe(name=said("reference-option-which"))
+    @app_commands.autocomplete(name=offer_sets)
+    async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
+        services = interaction.client.services
+        found = await known_set(services, interaction.user.id, name)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if not await services.sets.remove(found):
+            raise BadChoice(Reason.SET_UNKNOWN, name=name)
+        for one in found.pictures:
+            await drop_copy(services, one)
+        answer = texts_in(str(interaction.locale))("reference-removed", name=bold(found.name))
+        await interaction.followup.send(answer, ephemeral=True)
+
+
+class SetsButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:sets:(?P<page>[0-9]{1,2})"):
+    """Turns the page of the list of whoever presses it: nobody else sees it."""
+
+    def __init__(self, page: int, label: str = "") -> None:
+        super().__init__(ui.Button(label=label, custom_id=f"a1:sets:{page}"))
+        self.page = page
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
+    ) -> Self:
+        return cls(int(match["page"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        try:
+            await interaction.response.defer()
+            locale, owner_id = str(interaction.locale), interaction.user.id
+            view, files = await _listed(services_of(interaction), owner_id, locale, self.page)
+            nobody = discord.AllowedMentions.none()
+            await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
+        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+            await answer_error(interaction, error)
+
+
+def _services_in(interaction: discord.Interaction[Atelier]) -> Services:
+    """Where pictures may be made, sets may be kept. Raises NotHere."""
+    allowed = interaction.client.allowed_guilds
+    if allowed and interaction.guild_id not in allowed:
+        raise NotHere(Reason.NOT_THIS_SERVER)
+    return interaction.client.services
+
+
+async def _open_form(
+    interaction: discord.Interaction[Atelier],
+    chosen: ReferenceSet,
+    size: str | None,
+    variants: int | None,
+    private: bool,
+) -> None:
+    settings = await interaction.client.services.guilds.settings(interaction.guild_id)
+    say = texts_in(str(interaction.locale))
+    fields = [
+        words_field(say),
+        size_field(say, size or settings.size),
+        variants_field(say, variants or settings.variants),
+        ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private", default=private)),
+    ]
+    await open_form(interaction, SET_FORM, chosen.id, title=say("reference-form-title"), fields=fields)
+
+
+async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: Filled) -> None:
+    """The form came back; the set may have gone meanwhile."""
+    chosen = await interaction.client.services.sets.get(interaction.user.id, set_id)
+    if chosen is None:
+        raise TooLate(Reason.FORM_GONE)
+    request = Request(
+        prompt=filled.words("words"),
+        references=chosen.references(),
+        size=filled.first("size"),
+        variants=variants_in(filled),
+        private=filled.ticked("private"),
+    )
+    await ask(interaction, request)
+
+
+async def _save(services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment]) -> None:
+    """Copies that no row names in the end are let go of."""
+    set_id, kept = new_task_id(), list[KeptPicture]()
+    try:
+        for image in images:
+            kept.append(await keep_copy(services, image, f"sets/{set_id}"))
+        now = services.engine.clock()
+        saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
+        await _explained(services.sets.save(saved), name)
+    except BaseException:
+        for one in kept:
+            await drop_copy(services, one)
+        raise
+
+
+async def _explained(saving: Coroutine[Any, Any, None], name: str) -> None:
+    try:
+        await saving
+    except SetNameTaken:
+        raise BadChoice(Reason.SET_TAKEN, name=name) from None
+    except TooManySets:
+        raise BadChoice(Reason.SETS_FULL, allowed=MOST_SETS) from None
+
+
+def _name(typed: str) -> str:
+    if is_blank(name := cleaned(typed)):
+        raise BadChoice(Reason.SET_NAMELESS, name=typed)
+    return name
+
+
+async def _listed(
+    services: Services, owner_id: int, locale: str, page: int
+) -> tuple[ui.LayoutView, list[discord.File]]:
+    """A page that is no longer there is the last."""
+    sets, say = await services.sets.of(owner_id), texts_in(locale)
+    page = min(page, pages_of(sets) - 1)
+    files = [file for one in on_page(sets, page) if (file := await _strip(services, one)) is not None]
+    strips = {file.filename.removesuffix(".png"): file.filename for file in files}
+    return sets_view(say, sets, strips, page, _turning(say, page, pages_of(sets))), files
+
+
+async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
+    data = await strip(services.copies, [_in_a_strip(position, of) for position, of in enumerate(one.pictures)])
+    return discord.File(io.BytesIO(data), f"{one.id}.png") if data is not None else None
+
+
+def _in_a_strip(position: int, picture: KeptPicture) -> Reference:
+    name, key = picture.filename, picture.key
+    return Reference(task_id="", position=position, kind=ReferenceKind.IMAGE, url="", filename=name, key=key)
+
+
+def _turning(say: Texts, page: int, pages: int) -> list[SetsButton]:
+    turning = list[SetsButton]()
+    if page > 0:
+        turning.append(SetsButton(page - 1, say("reference-earlier")))
+    if page < pages - 1:
+        turning.append(SetsButton(page + 1, say("reference-later")))
+    return turning
+
+
+async def setup(bot: Atelier) -> None:
+    add_form(bot, SET_FORM, used)
+    bot.add_dynamic_items(SetsButton)
+    await bot.add_cog(References())

@@ -1,0 +1,28 @@
+"""`/settings`: what a server chooses, for those who may manage it."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.translation import said
+from bot.ui.settings import ResetButton, SettingSelect, panel
+from bot.ui.standing import managed_by
+
+
+class ServerSettings(commands.Cog):
+    @app_commands.command(description=said("settings-command"))
+    @app_commands.guild_only()
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def settings(self, interaction: discord.Interaction[Atelier]) -> None:
+        view = await panel(interaction, managed_by(interaction))
+        nobody = discord.AllowedMentions.none()
+        await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+
+
+async def setup(bot: Atelier) -> None:
+    bot.add_dynamic_items(SettingSelect, ResetButton)
+    await bot.add_cog(ServerSettings())

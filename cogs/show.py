@@ -1,0 +1,61 @@
+"""`/show`: see something again that was made before, for oneself alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.markup import cleaned, is_blank, shortened
+from bot.services import Services
+from bot.texts import Texts, texts_in
+from bot.translation import said
+from bot.ui.lookup import look_up
+from storage.models import Task
+
+MOST_CHOICES: Final = 25
+CHOICE_CHARACTERS: Final = 100
+TASK: Final = re.compile("[0-9a-f]{16}")
+LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(?:\d+|@me)/\d+/(?P<message>\d{1,20})")
+
+
+class Show(commands.Cog):
+    @app_commands.command(description=said("show-command"))
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.describe(what=said("show-what"))
+    async def show(self, interaction: discord.Interaction[Atelier], what: app_commands.Range[str, 1, 200]) -> None:
+        services = interaction.client.services
+        task = await _found(services, what.strip(), interaction.user.id)
+        await look_up(interaction, task)
+
+    @show.autocomplete("what")
+    async def offer(self, interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
+        """Their own by words, newest first."""
+        say = texts_in(str(interaction.locale))
+        search = interaction.client.services.search
+        own = await search.own(interaction.user.id, words=typed.strip(), limit=MOST_CHOICES)
+        return [app_commands.Choice(name=_choice(say, one), value=one.id) for one in own]
+
+
+async def _found(services: Services, what: str, person_id: int) -> Task | None:
+    """By its number, by a link to a message that tells of it, else the newest of their own with these words."""
+    if TASK.fullmatch(what):
+        return await services.tasks.get(what)
+    if link := LINK.fullmatch(what):
+        return await services.search.told_in(int(link["message"]))
+    own = await services.search.own(person_id, words=what, limit=1)
+    return own[0] if own else None
+
+
+def _choice(say: Texts, task: Task) -> str:
+    words = say("text-wordless") if is_blank(task.prompt) else cleaned(task.prompt)
+    return shortened(words, CHOICE_CHARACTERS)
+
+
+async def setup(bot: Atelier) -> None:
+    await bot.add_cog(Show())

@@ -1,0 +1,215 @@
+"""`/style`: a server's named styles, for everybody to see and for its moderators to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.errors import BadChoice, NotHere, Reason
+from bot.markup import cleaned, escaped, is_blank
+from bot.services import Services
+from bot.texts import texts_in
+from bot.translation import said
+from bot.ui.copies import drop_copy, keep_copy
+from bot.ui.standing import moderated_by
+from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
+from storage.models import PROMPT, Style, StyleChanges, new_task_id
+
+LONGEST_NAME: Final = 50
+LONGEST_TEMPLATE: Final = 2000
+AS_THE_SERVER: Final = "server"
+"""What takes a style's own shape away again; the number of pictures is 0 then."""
+SIZES: Final = [
+    *[Choice(name=one, value=one) for one in ("1:1", "3:2", "2:3")],
+    Choice(name=said("style-server-size"), value=AS_THE_SERVER),
+]
+VARIANTS: Final = [
+    *[Choice(name=str(one), value=one) for one in (1, 2, 4)],
+    Choice(name=said("style-server-variants"), value=0),
+]
+
+Name = app_commands.Range[str, 1, LONGEST_NAME]
+Template = app_commands.Range[str, 1, LONGEST_TEMPLATE]
+
+
+@app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
+class Styles(commands.GroupCog, group_name="style", group_description=said("style-command")):
+    @app_commands.command(description=said("style-add-command"))
+    @app_commands.describe(
+        name=said("style-option-name"),
+        template=said("style-option-template"),
+        size=said("style-option-size"),
+        variants=said("style-option-variants"),
+        picture=said("style-option-picture"),
+    )
+    async def add(
+        self,
+        interaction: discord.Interaction[Atelier],
+        name: Name,
+        template: Template,
+        size: Literal["1:1", "3:2", "2:3"] | None = None,
+        variants: Literal[1, 2, 4] | None = None,
+        picture: discord.Attachment | None = None,
+    ) -> None:
+        services, style_id = interaction.client.services, new_task_id()
+        now = services.engine.clock()
+        guild_id, named, words = moderated_by(interaction), _name(name), _template(template)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        style = Style(
+            id=style_id,
+            guild_id=guild_id,
+            name=named,
+            template=words,
+            size=size,
+            variants=variants,
+            picture=await keep_copy(services, picture, f"styles/{style_id}") if picture is not None else None,
+            created_at=now,
+            changed_at=now,
+            changed_by=interaction.user.id,
+        )
+        await _add(services, style)
+        await interaction.followup.send(
+            texts_in(str(interaction.locale))("style-added", name=_bold(named)), ephemeral=True
+        )
+
+    @app_commands.command(description=said("style-edit-command"))
+    @app_commands.describe(
+        name=said("style-option-which"),
+        new_name=said("style-option-new-name"),
+        template=said("style-option-template"),
+        size=said("style-option-size"),
+        variants=said("style-option-variants"),
+        picture=said("style-option-picture"),
+        remove_picture=said("style-option-remove-picture"),
+    )
+    @app_commands.autocomplete(name=offer_names)
+    @app_commands.choices(size=SIZES)
+    @app_commands.choices(variants=VARIANTS)
+    async def edit(
+        self,
+        interaction: discord.Interaction[Atelier],
+        name: str,
+        new_name: Name | None = None,
+        template: Template | None = None,
+        size: str | None = None,
+        variants: int | None = None,
+        picture: discord.Attachment | None = None,
+        remove_picture: bool = False,
+    ) -> None:
+        services = interaction.client.services
+        style = await _known(services, moderated_by(interaction), name)
+        changes = _changes(new_name, template, size, variants)
+        if remove_picture:
+            changes["picture"] = None
+        if not changes and picture is None:
+            raise BadChoice(Reason.STYLE_UNCHANGED, name=style.name)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if picture is not None:
+            changes["picture"] = await keep_copy(services, picture, f"styles/{style.id}")
+        await _change(services, style, changes, by=interaction.user.id)
+        called = _bold(changes.get("name", style.name))
+        await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)
+
+    @app_commands.command(description=said("style-remove-command"))
+    @app_commands.describe(name=said("style-option-which"))
+    @app_commands.autocomplete(name=offer_names)
+    async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
+        services = interaction.client.services
+        style = await _known(services, moderated_by(interaction), name)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        with _explained(style.name):
+            picture = await services.guilds.remove_style(style)
+        await drop_copy(services, picture)
+        await interaction.followup.send(
+            texts_in(str(interaction.locale))("style-removed", name=_bold(style.name)), ephemeral=True
+        )
+
+    @app_commands.command(name="list", description=said("style-list-command"))
+    async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
+        if interaction.guild_id is None:
+            raise NotHere(Reason.NOT_THIS_SERVER)
+        styles = await interaction.client.services.guilds.styles(interaction.guild_id)
+        view = styles_view(texts_in(str(interaction.locale)), styles)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+
+async def _known(services: Services, guild_id: int, name: str) -> Style:
+    style = await services.guilds.style(guild_id, name)
+    if style is None:
+        raise BadChoice(Reason.STYLE_UNKNOWN, name=name)
+    return style
+
+
+def _changes(name: str | None, template: str | None, size: str | None, variants: int | None) -> StyleChanges:
+    changes = StyleChanges()
+    if name is not None:
+        changes["name"] = _name(name)
+    if template is not None:
+        changes["template"] = _template(template)
+    if size is not None:
+        changes["size"] = size if size != AS_THE_SERVER else None
+    if variants is not None:
+        changes["variants"] = variants or None
+    return changes
+
+
+async def _add(services: Services, style: Style) -> None:
+    """A copy that no row names in the end is let go of."""
+    try:
+        with _explained(style.name):
+            await services.guilds.add_style(style)
+    except BaseException:
+        await drop_copy(services, style.picture)
+        raise
+
+
+async def _change(services: Services, style: Style, changes: StyleChanges, *, by: int) -> None:
+    try:
+        with _explained(changes.get("name", style.name)):
+            before = await services.guilds.change_style(style, changes, by=by, now=services.engine.clock())
+    except BaseException:
+        await drop_copy(services, changes.get("picture"))
+        raise
+    await drop_copy(services, before)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NameTaken:
+        raise BadChoice(Reason.STYLE_TAKEN, name=name) from None
+    except TooManyStyles:
+        raise BadChoice(Reason.STYLES_FULL, allowed=MOST_STYLES) from None
+    except StyleGone:
+        raise BadChoice(Reason.STYLE_UNKNOWN, name=name) from None
+
+
+def _name(typed: str) -> str:
+    if is_blank(name := cleaned(typed)):
+        raise BadChoice(Reason.STYLE_NAMELESS, name=typed)
+    return name
+
+
+def _template(typed: str) -> str:
+    if typed.count(PROMPT) != 1:
+        raise BadChoice(Reason.STYLE_TEMPLATE)
+    return typed.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _bold(name: str) -> str:
+    return f"**{escaped(name, NAME_UNITS)}**"
+
+
+async def setup(bot: Atelier) -> None:
+    bot.add_dynamic_items(StylesButton)
+    await bot.add_cog(Styles())

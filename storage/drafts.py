@@ -1,0 +1,53 @@
+"""What forms that people have open begin with, where a form itself has no room for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import Draft, NewReference, ReferenceKind
+from storage.rows import values
+from storage.schema import drafts
+
+LIFE_MS: Final = 24 * 60 * 60 * 1000
+"""Discord's signed addresses, of which drafts are made, live as long."""
+
+
+class DraftStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, draft: Draft) -> None:
+        """Those that have outlived their addresses go with it."""
+        row = asdict(draft) | {"pictures": [_written(one) for one in draft.pictures]}
+        async with self._database.write(hurried=True) as connection:
+            await connection.execute(sa.delete(drafts).where(drafts.c.at <= draft.at - LIFE_MS))
+            await connection.execute(sa.insert(drafts).values(row))
+
+    async def get(self, draft_id: str, person_id: int, *, now: int) -> Draft | None:
+        """None also where it is somebody else's, or too old."""
+        these = sa.and_(drafts.c.id == draft_id, drafts.c.person_id == person_id, drafts.c.at > now - LIFE_MS)
+        async with self._database.read() as connection:
+            found = values(_read, await connection.execute(sa.select(drafts).where(these)))
+        return found[0] if found else None
+
+
+def _written(picture: NewReference) -> dict[str, str | int | None]:
+    return {
+        "url": picture.url,
+        "filename": picture.filename,
+        "declared_type": picture.declared_type,
+        "declared_bytes": picture.declared_bytes,
+    }
+
+
+def _read(*, id: str, person_id: int, at: int, pictures: list[dict[str, str | int | None]]) -> Draft:  # noqa: A002  # a column's name
+    return Draft(
+        id=id,
+        person_id=person_id,
+        at=at,
+        pictures=tuple(NewReference(kind=ReferenceKind.IMAGE, **one) for one in pictures),  # type: ignore[arg-type]  # as _written
+    )

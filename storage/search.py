@@ -1,0 +1,77 @@
+"""Finding tasks again: a person's own by their words and state, anybody's by the message that tells of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import OPEN_STATES, Task, TaskState
+from storage.rows import values
+from storage.schema import outcome_parts, tasks
+from storage.turns import AGE
+
+ESCAPE: Final = "\\"
+
+
+class Which(StrEnum):
+    """Of somebody's tasks."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SearchStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def own(
+        self,
+        asker_id: int,
+        *,
+        words: str = "",
+        which: Which = Which.ALL,
+        limit: int,
+        offset: int = 0,
+    ) -> tuple[Task, ...]:
+        """A person's tasks with these words in their prompts, newest first. Upper and lower case
+        are the same in ASCII (and in every script on PostgreSQL)."""
+        newest = [column.desc() for column in AGE]
+        statement = sa.select(tasks).where(_own(asker_id, words, which)).order_by(*newest).limit(limit).offset(offset)
+        async with self._database.read() as connection:
+            return values(Task, await connection.execute(statement))
+
+    async def count_own(self, asker_id: int, *, words: str = "", which: Which = Which.ALL) -> int:
+        statement = sa.select(sa.func.count()).select_from(tasks).where(_own(asker_id, words, which))
+        async with self._database.read() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def told_in(self, message_id: int) -> Task | None:
+        """The task whose outcome, or a part of it, this message tells."""
+        part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
+        async with self._database.read() as connection:
+            found = values(Task, await connection.execute(sa.select(tasks).where(tasks.c.id.in_(part)).limit(1)))
+        return found[0] if found else None
+
+
+def _own(asker_id: int, words: str, which: Which) -> sa.ColumnElement[bool]:
+    conditions = [tasks.c.asker_id == asker_id]
+    match which:
+        case Which.WAITING:
+            conditions.append(tasks.c.state.in_(sorted(OPEN_STATES)))
+        case Which.DONE:
+            conditions += [tasks.c.state == TaskState.CLOSED, tasks.c.reason.is_(None)]
+        case Which.FAILED:
+            conditions += [tasks.c.state == TaskState.CLOSED, tasks.c.reason.is_not(None)]
+        case Which.CANCELLED:
+            conditions.append(tasks.c.state == TaskState.CANCELLED)
+        case Which.ALL:
+            pass
+    if words:
+        conditions.append(tasks.c.prompt.icontains(words, autoescape=True, escape=ESCAPE))
+    return sa.and_(*conditions)

@@ -1,0 +1,121 @@
+"""People's named sets of pictures: their own alone, with a copy of ours of each picture."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, fields
+from itertools import groupby
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.guilds import folded
+from storage.models import KeptPicture, ReferenceSet
+from storage.schema import reference_sets, set_pictures
+from storage.transactions import Transaction
+
+MOST_SETS: Final = 25
+"""Of a person: as many as are offered while an option is typed."""
+_PICTURE: Final = tuple(one.name for one in fields(KeptPicture))
+_SETS: Final = (
+    sa.select(
+        *[column for column in reference_sets.c if column is not reference_sets.c.folded],
+        *[set_pictures.c[name].label(f"picture_{name}") for name in _PICTURE],
+    )
+    .join_from(reference_sets, set_pictures)
+    .order_by(reference_sets.c.folded, set_pictures.c.position)
+)
+
+
+class SetNameTaken(Exception):
+    """The person has another set of this name."""
+
+
+class TooManySets(Exception):
+    """The person has `MOST_SETS`."""
+
+
+class SetStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, owner_id: int) -> tuple[ReferenceSet, ...]:
+        """By name."""
+        return await self._found(reference_sets.c.owner_id == owner_id)
+
+    async def named(self, owner_id: int, name: str) -> ReferenceSet | None:
+        """Capitals, and how its characters are composed, make no difference."""
+        return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.folded == folded(name)))
+
+    async def get(self, owner_id: int, set_id: str) -> ReferenceSet | None:
+        """None also where it is somebody else's."""
+        return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.id == set_id))
+
+    async def check(self, owner_id: int, name: str) -> None:
+        """Whether a set of this name could be saved now. Raises TooManySets, or SetNameTaken."""
+        async with self._database.read() as connection:
+            await _check(connection, owner_id, name)
+
+    async def save(self, saved: ReferenceSet) -> None:
+        """Raises TooManySets, or SetNameTaken."""
+        async with self._sets_of(saved.owner_id) as connection:
+            await _check(connection, saved.owner_id, saved.name)
+            await connection.execute(sa.insert(reference_sets).values(_row(saved)))
+            rows = [{"set_id": saved.id, "position": at, **asdict(one)} for at, one in enumerate(saved.pictures)]
+            await connection.execute(sa.insert(set_pictures), rows)
+
+    async def remove(self, removed: ReferenceSet) -> bool:
+        """False where it was gone already."""
+        async with self._sets_of(removed.owner_id) as connection:
+            gone = await connection.execute(sa.delete(reference_sets).where(reference_sets.c.id == removed.id))
+            return gone.rowcount > 0
+
+    async def _found(self, *where: sa.ColumnElement[bool]) -> tuple[ReferenceSet, ...]:
+        async with self._database.read() as connection:
+            rows = [row._asdict() for row in await connection.execute(_SETS.where(*where))]
+        return tuple(_set(list(group)) for _, group in groupby(rows, key=lambda row: row["id"]))
+
+    @asynccontextmanager
+    async def _sets_of(self, owner_id: int) -> AsyncIterator[Transaction]:
+        async with self._database.write(hurried=True) as connection:
+            await self._database.serialize(connection, f"sets of {owner_id}")
+            yield connection
+
+
+async def _check(connection: Transaction, owner_id: int, name: str) -> None:
+    theirs = reference_sets.c.owner_id == owner_id
+    same = sa.select(reference_sets.c.id).where(theirs, reference_sets.c.folded == folded(name))
+    if (await connection.execute(same)).first() is not None:
+        raise SetNameTaken
+    count = sa.select(sa.func.count()).select_from(reference_sets).where(theirs)
+    if (await connection.execute(count)).scalar_one() >= MOST_SETS:
+        raise TooManySets
+
+
+def _row(saved: ReferenceSet) -> dict[str, Any]:
+    return {
+        "id": saved.id,
+        "owner_id": saved.owner_id,
+        "name": saved.name,
+        "folded": folded(saved.name),
+        "created_at": saved.created_at,
+    }
+
+
+def _set(rows: list[dict[str, Any]]) -> ReferenceSet:
+    """From one row for each of its pictures."""
+    first = rows[0]
+    pictures = tuple(KeptPicture(**{name: row[f"picture_{name}"] for name in _PICTURE}) for row in rows)
+    return ReferenceSet(
+        id=first["id"],
+        owner_id=first["owner_id"],
+        name=first["name"],
+        created_at=first["created_at"],
+        pictures=pictures,
+    )
+
+
+def _one(found: tuple[ReferenceSet, ...]) -> ReferenceSet | None:
+    return found[0] if found else None

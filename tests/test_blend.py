@@ -1,0 +1,44 @@
+"""`/blend`: several pictures become one, without a word."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import PHOTO, World, open_world, png, texts
+
+SECOND = ("dog.png", png("blue", (64, 48)))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as world:
+        yield world
+
+
+async def test_pictures_become_one_without_a_word(world: World) -> None:
+    await world.alice.slash(world.channel, "blend", image=PHOTO, image2=SECOND)
+    await world.work()
+    (request,) = world.api.taken
+    assert (request.prompt, len(request.files)) == ("", 2)
+    (message,) = world.channel.history()
+    assert "Your picture is ready" in texts(message)
+    assert "no words, only pictures" in texts(message)
+
+
+async def test_it_goes_on_after_a_restart(world: World) -> None:
+    await world.alice.slash(world.channel, "blend", image=PHOTO, image2=SECOND, private=True)
+    await world.work(10)
+    await world.restart()
+    await world.work()
+    task = await world.only_task()
+    assert (task.private, task.reason, len(await world.tasks.pictures(task.id))) == (True, None, 1)
+
+
+async def test_a_file_that_is_no_picture_is_refused_by_its_name(world: World) -> None:
+    words = ("notes.txt", b"just words")
+    refused = await world.alice.slash(world.channel, "blend", image=PHOTO, image2=words)
+    assert "notes.txt" in world.refusal(refused)
+    assert world.api.taken == []

@@ -1,0 +1,39 @@
+"""Where Discord offers the commands: it is told with each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world import World, open_world
+
+SERVER_ONLY = {"settings", "style"}
+"""What is a server's is of no use elsewhere."""
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as world:
+        yield world
+
+
+def payloads(world: World) -> dict[str, dict[str, Any]]:
+    return {command.name: command.to_dict(world.client.tree) for command in world.client.tree.get_commands()}
+
+
+async def test_whatever_makes_pictures_is_offered_everywhere_and_to_people_who_bring_the_app(world: World) -> None:
+    told = payloads(world)
+    assert "imagine" in told
+    for name in told.keys() - SERVER_ONLY:
+        assert set(told[name]["integration_types"]) == {0, 1}, name
+        assert set(told[name]["contexts"]) == {0, 1, 2}, name
+
+
+async def test_what_is_a_servers_is_offered_in_servers_that_have_us(world: World) -> None:
+    told = payloads(world)
+    for name in SERVER_ONLY:
+        assert told[name]["integration_types"] == [0], name
+        assert told[name]["contexts"] == [0], name

@@ -1,0 +1,129 @@
+"""What was made before the database was upgraded goes on as if it had been made after."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+from discord import ui
+
+from storage.database import Database
+from storage.migrations import VERSIONS, migrate
+from storage.models import Kinship, TaskState
+from storage.pictures import PictureStore
+from storage.schema import tasks
+from tests.engine_world import START
+from tests.world import World, button_ids, open_world, png, texts
+
+MADE: Final = "0123456789abcdef"
+FAILED: Final = "fedcba9876543210"
+COMMON: Final[dict[str, Any]] = {
+    "interaction_token": "t", "arrived_at": START, "asker_id": 0, "channel_id": 0, "guild_id": None, "locale": "en-US",
+    "upload_limit": 10 * 1024 * 1024, "prompt": "a red door", "size": "3:2", "variants": 2, "enhance": 0, "fallback": 0,
+    "created_at": START - 60_000, "due_at": START, "lease_until": 0, "failures": 0, "faults": 0, "prepared_at": START,
+    "by_upload": 0, "kie_id": "old", "progress": 1.0, "settled_at": START, "reason_parameters": "{}", "charged": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Its database was left by the release before: pictures that nobody was told of yet, and a failure that was."""
+    await old_database(tmp_path)
+    async with open_world(tmp_path) as opened:
+        place = {"asker_id": opened.alice.id, "channel_id": opened.channel.id, "guild_id": opened.guild.id}
+        async with opened.database.write() as connection:
+            await connection.execute(sa.update(tasks).values(place))
+        yield opened
+
+
+async def old_database(folder: Path) -> None:
+    path, versions = folder / "atelier.db", folder / "versions"
+    await asyncio.to_thread(lay_versions, versions)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database, versions=(versions,))
+    await asyncio.to_thread(fill, path)
+    copies = PictureStore.open(str(folder / "pictures"))
+    for position in range(2):
+        await copies.put(f"pictures/{MADE}/{position}", png())
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database)
+
+
+def lay_versions(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("0001_first.py", "0002_callbacks.py"):
+        (folder / name).write_text((VERSIONS / name).read_text())
+
+
+def fill(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert(connection, "tasks", COMMON | {"id": MADE, "state": "settled", "interaction_id": 1})
+        failed = {"id": FAILED, "state": "closed", "interaction_id": 2, "reason": "generation_failed", "kie_id": "bad"}
+        insert(connection, "tasks", COMMON | failed)
+        for position in range(2):
+            picture = {"task_id": MADE, "position": position, "url": f"https://results.test/old/{position}.png"}
+            kept = {"key": f"pictures/{MADE}/{position}", "content_type": "image/png", "bytes": 99, "unfetchable": 0}
+            insert(connection, "pictures", picture | kept)
+
+
+def insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    names = ", ".join(row)
+    marks = ", ".join("?" * len(row))
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # our names
+
+
+async def told(world: World) -> Any:
+    await world.work(10)
+    message = world.channel.history()[-1]
+    assert "Your 2 pictures are ready" in texts(message)
+    return message
+
+
+async def test_an_old_result_is_told_with_its_buttons(world: World) -> None:
+    assert f"a1:edit:{MADE}" in button_ids(await told(world))
+
+
+async def test_an_old_result_is_asked_for_again(world: World) -> None:
+    await world.bob.click(await told(world), label="Again")
+    await world.work(60)
+    again = await world.only_task(world.bob)
+    assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, MADE, MADE)
+    assert (again.size, again.state) == ("3:2", TaskState.CLOSED)
+
+
+async def test_an_old_result_is_edited(world: World) -> None:
+    opened = await world.bob.click(await told(world), label="Edit")
+    await world.bob.submit_modal(opened, {"words": "a blue door", "picture": ["1"]})
+    await world.work(60)
+    edited = await world.only_task(world.bob)
+    assert (edited.parent_id, edited.parent_picture, edited.reason) == (MADE, 1, None)
+
+
+async def test_an_old_result_is_varied(world: World) -> None:
+    asked = await world.bob.click(await told(world), label="Vary")
+    assert asked.response is not None
+    await world.bob.select(asked.response, ["0"])
+    await world.work(60)
+    assert (await world.only_task(world.bob)).state is TaskState.CLOSED
+
+
+async def test_an_old_failures_button_still_asks_again(world: World) -> None:
+    """As the release before posted it."""
+    view = ui.LayoutView(timeout=None)
+    button: ui.Button[ui.LayoutView] = ui.Button(label="Ask again", custom_id=f"a1:again:{FAILED}")
+    container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay("### No picture this time"))
+    view.add_item(container.add_item(ui.ActionRow(button)))
+    with world.env.time_context():
+        await world.client.get_partial_messageable(world.channel.id).send(view=view)
+    old = world.channel.history()[-1]
+    await world.alice.click(old, label="Ask again")
+    asked = (await world.tasks.of_user(world.alice.id))[0]
+    assert asked.parent_id == FAILED
+    posted = world.env.backend.get_message(world.channel.id, old.id)
+    assert not button_ids(posted)

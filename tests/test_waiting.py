@@ -1,0 +1,114 @@
+"""Waiting, explained: how long it usually takes, that it goes on after a restart, and what is not to be posted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.engine.ports import Card, CardPhase, Record, RecordStatus
+from bot.engine.schedule import usual
+from bot.errors import Reason
+from bot.ui.cards import card_view
+from storage.models import TaskState
+from tests.world import World, a_task, open_world, texts
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as world:
+        yield world
+
+
+async def being_made(world: World, **options: Any) -> Any:
+    """The card's message, once the image API works on it."""
+    asked = await world.ask(**options)
+    await world.work(20)
+    assert (await world.only_task()).state is TaskState.GENERATING
+    return asked.response
+
+
+def said(card: Card) -> str:
+    return "\n".join(item.content for item in card_view(card).walk_children() if hasattr(item, "content"))
+
+
+def test_what_is_usual_is_said_once_enough_is_known() -> None:
+    assert usual([40.0] * 9) is None
+    assert usual([float(seconds) for seconds in range(10, 111, 10)]) == (60.0, 100.0)
+
+
+def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> None:
+    card = Card(task=a_task(prepared_at=1), phase=CardPhase.QUEUED, place=3, usual=(40.0, 170.0))
+    assert "2 requests are before yours" in said(card)
+    assert "Everybody has a turn before anybody has the next one" in said(card)
+    assert "Half of the last ones were done within about half a minute of their turn" in said(card)
+    assert "nine in ten within about 3 minutes" in said(card)
+
+
+async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_it(world: World) -> None:
+    card = await being_made(world)
+    await world.alice.click(card, label="Don't post")
+    await world.work(5)
+    assert "It is paid already, so it goes on" in texts(card)
+    await world.work()
+    task = await world.only_task()
+    assert (task.state, task.reason, await world.tasks.parts(task.id)) == (TaskState.CLOSED, None, ())
+    (message,) = world.channel.history()
+    assert "Kept, not posted" in texts(message)
+    shown = await world.alice.slash(world.channel, "show", what=task.id)
+    assert shown.response is not None
+    assert len(shown.response.attachments) == 1
+
+
+async def test_it_stays_so_over_a_restart(world: World) -> None:
+    card = await being_made(world)
+    await world.alice.click(card, label="Don't post")
+    await world.restart()
+    await world.work()
+    assert world.requests("POST", "/messages") == []
+    assert (await world.only_task()).state is TaskState.CLOSED
+
+
+async def test_it_is_posted_after_all_when_they_change_their_mind(world: World) -> None:
+    card = await being_made(world)
+    await world.alice.click(card, label="Don't post")
+    await world.work(5)
+    await world.alice.click(card, label="Post it after all")
+    await world.work()
+    assert "Your picture is ready" in texts(world.channel.history()[-1])
+
+
+async def test_only_their_asker_says_so(world: World) -> None:
+    card = await being_made(world)
+    refused = await world.bob.click(card, label="Don't post")
+    assert "Only the person who asked" in world.refusal(refused)
+    await world.work()
+    assert "Your picture is ready" in texts(world.channel.history()[-1])
+
+
+async def test_a_failure_is_told_whether_or_not_a_picture_was_wanted(world: World) -> None:
+    card = await being_made(world)
+    await world.alice.click(card, label="Don't post")
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.GENERATION_FAILED)]
+    await world.work()
+    assert "No picture this time" in texts(world.channel.history()[-1])
+
+
+async def test_when_it_is_done_it_is_too_late(world: World) -> None:
+    card = await being_made(world)
+    task = await world.only_task()
+    await world.tasks.settle(task, now=world.clock(), why="done", reason=None, urls=["https://results.test/1.png"])
+    refused = await world.alice.click(card, label="Don't post")
+    assert "too late for that" in world.refusal(refused)
+
+
+async def test_who_waits_over_a_restart_is_told_once_that_it_goes_on(world: World) -> None:
+    card = await being_made(world)
+    await world.restart()
+    await world.engine.start()
+    await world.work(1, every=1)
+    assert "I am back again" in texts(card)
+    await world.work()
+    assert "I am back again" not in texts(world.channel.history()[-1])
