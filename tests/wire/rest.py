@@ -124,7 +124,8 @@ class Rest:
         told = []
         for number, command in enumerate(self.commands):
             said = {name: value for name, value in command.items() if value is not None}
-            permissions = command.get("default_member_permissions")
+            given = command.get("default_member_permissions")
+            permissions = None if given is None else str(given)
             told.append(
                 {
                     "description": "",
