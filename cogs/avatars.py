@@ -14,7 +14,8 @@ from bot.texts import texts_in
 from bot.translation import said
 from bot.ui.asking import Request, ask
 from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
-from storage.models import Draft, NewReference, ReferenceKind, new_task_id
+from storage.community import Draft
+from storage.models import NewReference, ReferenceKind, new_task_id
 
 AVATAR_FORM: Final = "avatar"
 AVATAR_EDGE: Final = 1024

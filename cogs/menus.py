@@ -26,7 +26,8 @@ from bot.ui.forms import (
     words_field,
 )
 from bot.ui.message_pictures import pictures_in
-from storage.models import Draft, NewReference, new_task_id
+from storage.community import Draft
+from storage.models import NewReference, new_task_id
 
 MENU_FORM: Final = "pictures"
 MOST_OPTIONS: Final = 25

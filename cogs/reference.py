@@ -24,7 +24,8 @@ from bot.ui.buttons import services_of
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
 from bot.ui.sets import bold, known_set, offer_sets, on_page, pages_of, sets_view, with_set
-from storage.models import KeptPicture, Reference, ReferenceKind, ReferenceSet, new_task_id
+from storage.community import KeptPicture, ReferenceSet
+from storage.models import Reference, ReferenceKind, new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
 SET_FORM: Final = "set"

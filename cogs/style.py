@@ -20,8 +20,9 @@ from bot.translation import said
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.standing import moderated_by
 from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from storage.community import PROMPT, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
-from storage.models import PROMPT, Style, StyleChanges, new_task_id
+from storage.models import new_task_id
 
 LONGEST_NAME: Final = 50
 LONGEST_TEMPLATE: Final = 2000

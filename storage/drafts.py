@@ -7,8 +7,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from storage.community import Draft
 from storage.database import Database
-from storage.models import Draft, NewReference, ReferenceKind
+from storage.models import NewReference, ReferenceKind
 from storage.rows import values
 from storage.schema import drafts
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.community import Chosen, GuildSettings, KeptPicture, Setting, SettingChange, Style, StyleChanges
 from storage.database import Database
-from storage.models import Chosen, GuildSettings, KeptPicture, Setting, SettingChange, Style, StyleChanges
 from storage.rows import values
 from storage.schema import guild_settings, setting_changes, style_pictures, styles
 from storage.transactions import Transaction

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeAlias, TypedDict
+from typing import Final, TypedDict
 
 
 class TaskState(StrEnum):
@@ -74,24 +74,6 @@ class Kinship(StrEnum):
     AGAIN = "again"
     EDIT = "edit"
     VARY = "vary"
-
-
-class PostingKind(StrEnum):
-    """Why a result is posted once more."""
-
-    PUBLISHED = "published"
-    """It was private; now it stands in the channel where it was asked for."""
-    SHOWN = "shown"
-    """Its asker found it again and wanted it in a channel."""
-    GALLERY = "gallery"
-
-
-class ReportState(StrEnum):
-    OPEN = "open"
-    HIDDEN = "hidden"
-    """A spoiler until it is decided."""
-    REMOVED = "removed"
-    DISMISSED = "dismissed"
 
 
 def first_route(reach: Reach) -> Route:
@@ -367,132 +349,6 @@ class TaskEvent:
     before: TaskState | None
     after: TaskState
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuildSettings:
-    """What a server has chosen; the defaults are those of a server that has chosen nothing, and of direct messages."""
-
-    channels: tuple[int, ...] = ()
-    """Where pictures may be made, and in the threads there; empty is everywhere."""
-    gallery_channel_id: int | None = None
-    moderators_channel_id: int | None = None
-    greatest_batch: int = 10
-    """Tasks that one request with alternatives may make."""
-    size: str = "1:1"
-    variants: int = 1
-    language: str | None = None
-    """Of what everybody there reads; None is that of whoever asks."""
-
-
-class Setting(StrEnum):
-    """What a server can choose: the fields of `GuildSettings`, and the columns of `guild_settings`."""
-
-    CHANNELS = "channels"
-    GALLERY = "gallery_channel_id"
-    MODERATORS = "moderators_channel_id"
-    GREATEST_BATCH = "greatest_batch"
-    SIZE = "size"
-    VARIANTS = "variants"
-    LANGUAGE = "language"
-
-
-Chosen: TypeAlias = tuple[int, ...] | int | str | None
-"""The value of a setting; None is what it is where nothing was chosen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingChange:
-    """One choice of one person for a server."""
-
-    at: int
-    by: int
-    setting: Setting
-    after: Chosen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPicture:
-    """A picture of which we keep a copy, under `key`."""
-
-    key: str
-    filename: str
-    content_type: str
-    bytes: int
-    width: int
-    height: int
-
-    @property
-    def reference(self) -> NewReference:
-        """It goes in from our copy; Discord may no longer have it."""
-        return NewReference(
-            kind=ReferenceKind.IMAGE,
-            url="",
-            filename=self.filename,
-            declared_type=self.content_type,
-            declared_bytes=self.bytes,
-            kept_key=self.key,
-        )
-
-
-PROMPT: Final = "{prompt}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """A server's named preset. `size` and `variants` are the server's where they are None."""
-
-    id: str
-    guild_id: int
-    name: str
-    template: str = field(repr=False)
-    """Has `PROMPT` in it, once."""
-    size: str | None = None
-    variants: int | None = None
-    picture: KeptPicture | None = None
-    created_at: int
-    changed_at: int
-    changed_by: int
-
-    def words(self, prompt: str) -> str:
-        return self.template.replace(PROMPT, prompt)
-
-    def references(self) -> tuple[NewReference, ...]:
-        return (self.picture.reference,) if self.picture is not None else ()
-
-
-class StyleChanges(TypedDict, total=False):
-    """What of a style is to be another; the rest stays, whoever changes that meanwhile."""
-
-    name: str
-    template: str
-    size: str | None
-    variants: int | None
-    picture: KeptPicture | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceSet:
-    """A person's named pictures, one to five of them, to begin with again and again."""
-
-    id: str
-    owner_id: int
-    name: str
-    pictures: tuple[KeptPicture, ...]
-    created_at: int
-
-    def references(self) -> tuple[NewReference, ...]:
-        return tuple(one.reference for one in self.pictures)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What somebody has begun to ask for in a form: the pictures to choose from."""
-
-    id: str
-    person_id: int
-    at: int
-    pictures: tuple[NewReference, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

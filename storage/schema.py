@@ -12,7 +12,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from storage.models import Kinship, PostingKind, Reach, ReferenceKind, ReportState, Route, TaskState
+from storage.community import PostingKind, ReportState
+from storage.models import Kinship, Reach, ReferenceKind, Route, TaskState
 
 NAMES: Final = {
     "pk": "pk_%(table_name)s",

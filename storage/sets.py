@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.community import KeptPicture, ReferenceSet
 from storage.database import Database
 from storage.guilds import folded
-from storage.models import KeptPicture, ReferenceSet
 from storage.schema import reference_sets, set_pictures
 from storage.transactions import Transaction
 

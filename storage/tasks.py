@@ -6,7 +6,6 @@ The tasks: one method per question or move. Every method that writes is one tran
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, Unpack
@@ -14,11 +13,11 @@ from typing import Any, Final, Unpack
 import sqlalchemy as sa
 
 from storage import turns
+from storage.creates import CreateStore, digest
 from storage.limits import LimitReached, check_limits
 from storage.models import (
     OPEN_STATES,
     Changes,
-    Create,
     CreateLimits,
     Kinship,
     Limits,
@@ -29,7 +28,6 @@ from storage.models import (
     new_task_id,
 )
 from storage.moves import StaleTask, compare_and_set, move, write_event
-from storage.outcomes import OutcomeStore
 from storage.rows import values
 from storage.schema import creates, facts, pictures, references, task_events, tasks
 from storage.transactions import Transaction
@@ -43,7 +41,7 @@ ASKED: Final = [field.name for field in fields(NewTask) if field.name != "refere
 BY_INTERACTION: Final = sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction"))
 
 
-class TaskStore(OutcomeStore):
+class TaskStore(CreateStore):
     # -- people --------------------------------------------------------------------------------------------------
     async def submit(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
         """
@@ -184,57 +182,10 @@ class TaskStore(OutcomeStore):
             found = values(Task, await connection.execute(turns.next_create(now)))
             if not found:
                 return None
-            written = {"task_id": found[0].id, "at": now, "token_digest": _digest(token) if token else None}
+            written = {"task_id": found[0].id, "at": now, "token_digest": digest(token) if token else None}
             await connection.execute(sa.insert(creates).values(written))
             lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
             return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
-
-    async def create_of(self, token: str) -> Create | None:
-        """The create whose callback carries this token."""
-        found = await self._creates(creates.c.token_digest == _digest(token))
-        return found[0] if found else None
-
-    async def last_create(self, task_id: str) -> Create | None:
-        found = await self._creates(creates.c.task_id == task_id)
-        return found[0] if found else None
-
-    async def called_back(self, create: Create, *, now: int) -> None:
-        """Keeps the first time."""
-        statement = sa.update(creates).where(creates.c.id == create.id, creates.c.called_back_at.is_(None))
-        async with self._database.write() as connection:
-            await connection.execute(statement.values(called_back_at=now))
-
-    async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
-        """Of the last creates with a token whose task was settled before, the share that was called back, at most
-        `grace_ms` after that; None when there are fewer than `limit`."""
-        in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
-        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.kie_id == creates.c.kie_id)
-        expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
-        async with self._database.read() as connection:
-            last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
-        return sum(last) / limit if len(last) == limit else None
-
-    async def news(self, kie_id: str, *, now: int) -> bool:
-        """There is news of a generating task: it is due at once, and once more if it is being asked about just now."""
-        these = sa.and_(tasks.c.kie_id == kie_id, tasks.c.state == TaskState.GENERATING)
-        async with self._database.write() as connection:
-            return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=_sooner(now)))).rowcount)
-
-    async def put_in_question(self, create: Create, *, kie_id: str, reason: str, now: int) -> bool:
-        """
-        Write down that a create may have been taken as `kie_id`, and make its task due as `news` does.
-
-        False, and nothing happens, unless it is the last create of a task that is `submitting`, or whose outcome is
-        `reason`. What is in question already stays.
-        """
-        last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
-        ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
-        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, ended)
-        these = sa.and_(tasks.c.id == create.task_id, last == create.id, doubtful)
-        claimed = sa.func.coalesce(tasks.c.claimed_kie_id, kie_id)
-        statement = sa.update(tasks).where(these).values(claimed_kie_id=claimed, due_at=_sooner(now))
-        async with self._database.write() as connection:
-            return bool((await connection.execute(statement)).rowcount)
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
         """Tasks of a state that were put off are due at once; how many."""
@@ -321,13 +272,6 @@ class TaskStore(OutcomeStore):
             if value is not None:
                 await connection.execute(sa.insert(facts).values(name=name, value=value))
 
-    async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
-        """Newest first."""
-        columns = [column for column in creates.c if column is not creates.c.token_digest]
-        statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
-        async with self._database.read() as connection:
-            return values(Create, await connection.execute(statement))
-
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
@@ -354,15 +298,6 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
         tasks.c.parent_id == new.parent_id,
         tasks.c.parent_picture == new.parent_picture,
     )
-
-
-def _sooner(now: int) -> sa.ColumnElement[int]:
-    """Due, and another time than it was: whoever works on it then leaves that as it is (`compare_and_set`)."""
-    return sa.case((tasks.c.due_at > now, now), else_=tasks.c.due_at - 1)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 async def _insert(connection: Transaction, new: NewTask, now: int, prepared: bool) -> Task:

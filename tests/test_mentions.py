@@ -14,7 +14,8 @@ from simcord.enums import OverwriteType
 
 from bot.app import _parted
 from bot.errors import ConfigurationError
-from storage.models import Kinship, Limits, Setting, TaskState
+from storage.community import Setting
+from storage.models import Kinship, Limits, TaskState
 from tests.world import PHOTO, World, button_ids, new_client, open_world, png, texts
 
 

@@ -11,7 +11,7 @@ from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_b
 from bot.replies import explain, explain_to_operator
 from bot.texts import texts_in
 from bot.ui.text import ALT_UNITS, alt_text, quote, rough_time
-from storage.models import PROMPT
+from storage.community import PROMPT
 
 VERBS = "ask attach choose write try type wait save make use paint rename tell open remove look"
 NEXT = re.compile(rf"\b({VERBS.replace(' ', '|')})\b", re.IGNORECASE)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from simcord.results import InteractionResult
 
-from storage.models import KeptPicture, ReferenceSet, TaskState, new_task_id
+from storage.community import KeptPicture, ReferenceSet
+from storage.models import TaskState, new_task_id
 from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
 from tests.world import PHOTO, World, components, open_world, png, texts

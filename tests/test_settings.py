@@ -16,8 +16,8 @@ from simcord.enums import OverwriteType
 
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.settings import settings_view
+from storage.community import Chosen, GuildSettings, Setting, SettingChange
 from storage.guilds import GuildStore
-from storage.models import Chosen, GuildSettings, Setting, SettingChange
 from tests.world import World, button_ids, components, open_world, texts
 
 CHANNEL_SELECT, STRING_SELECT = 8, 3

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from storage.community import Draft
 from storage.database import Database
 from storage.drafts import LIFE_MS, DraftStore
-from storage.models import Draft, NewReference, ReferenceKind
+from storage.models import NewReference, ReferenceKind
 from storage.schema import drafts
 from tests.ready_database import ready_database
 

@@ -16,8 +16,9 @@ from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.asking import Request
 from bot.ui.styles import in_style, style_choices, styles_view
+from storage.community import KeptPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
-from storage.models import KeptPicture, NewReference, ReferenceKind, Style, StyleChanges, TaskState
+from storage.models import NewReference, ReferenceKind, TaskState
 from storage.pictures import MissingCopy
 from tests.world import PHOTO, World, button_ids, open_world, png, texts
 

@@ -6,7 +6,8 @@ import discord
 
 from bot.client import Atelier
 from bot.errors import MissingPermissions, NotHere, Reason
-from storage.models import GuildSettings, Origin, Reach
+from storage.community import GuildSettings
+from storage.models import Origin, Reach
 
 
 def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings, *, private: bool = False) -> Origin:

@@ -19,7 +19,8 @@ from bot.errors import BadReference, BlankPrompt, Reason
 from bot.markup import is_blank
 from bot.ui.arrival import origin_of
 from bot.ui.cards import card_view
-from storage.models import GuildSettings, Kinship, NewReference, NewTask, Origin, ReferenceKind
+from storage.community import GuildSettings
+from storage.models import Kinship, NewReference, NewTask, Origin, ReferenceKind
 
 LARGEST_REFERENCE_BYTES: Final = 25 * 1024 * 1024
 MOST_REFERENCES: Final = 5

@@ -12,7 +12,8 @@ from bot import pictures
 from bot.errors import BadReference, Reason, ServiceError
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
-from storage.models import KeptPicture, NewReference, Reference
+from storage.community import KeptPicture
+from storage.models import NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
 """Somebody waits for the answer."""

@@ -16,7 +16,8 @@ from bot.ui.arrival import is_made_in
 from bot.ui.asking import MOST_REFERENCES, Request
 from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
 from bot.ui.message_pictures import pictures_in
-from storage.models import GuildSettings, Kinship, NewReference, Origin
+from storage.community import GuildSettings
+from storage.models import Kinship, NewReference, Origin
 
 _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
 """`bot.ui.pictures.picture_stem`."""

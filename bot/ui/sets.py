@@ -15,8 +15,9 @@ from bot.markup import cleaned, escaped, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
+from storage.community import ReferenceSet
 from storage.guilds import folded
-from storage.models import ReferenceKind, ReferenceSet
+from storage.models import ReferenceKind
 
 MOST_CHOICES: Final = 25
 CHOICE_CHARACTERS: Final = 100

@@ -19,7 +19,7 @@ from bot.ui.buttons import services_of
 from bot.ui.channels import check_channels, lacking, unusable
 from bot.ui.standing import managed_by
 from bot.ui.text import shape
-from storage.models import Chosen, GuildSettings, Setting, SettingChange
+from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 SIZES: Final = ("1:1", "3:2", "2:3")
 VARIANTS: Final = (1, 2, 4)

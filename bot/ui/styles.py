@@ -19,8 +19,9 @@ from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
 from bot.ui.buttons import services_of
 from bot.ui.text import shape
+from storage.community import PROMPT, Style
 from storage.guilds import folded
-from storage.models import PROMPT, ReferenceKind, Style
+from storage.models import ReferenceKind
 
 MOST_CHOICES: Final = 25
 CHOICE_CHARACTERS: Final = 100

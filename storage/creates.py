@@ -1,0 +1,77 @@
+"""Creates and what the image API calls back about them: the part of `TaskStore` that is about its word on a task."""
+
+from __future__ import annotations
+
+import hashlib
+
+import sqlalchemy as sa
+
+from storage.models import Create, TaskState
+from storage.outcomes import OutcomeStore
+from storage.rows import values
+from storage.schema import creates, tasks
+
+
+class CreateStore(OutcomeStore):
+    async def create_of(self, token: str) -> Create | None:
+        """The create whose callback carries this token."""
+        found = await self._creates(creates.c.token_digest == digest(token))
+        return found[0] if found else None
+
+    async def last_create(self, task_id: str) -> Create | None:
+        found = await self._creates(creates.c.task_id == task_id)
+        return found[0] if found else None
+
+    async def called_back(self, create: Create, *, now: int) -> None:
+        """Keeps the first time."""
+        statement = sa.update(creates).where(creates.c.id == create.id, creates.c.called_back_at.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(statement.values(called_back_at=now))
+
+    async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
+        """Of the last creates with a token whose task was settled before, the share that was called back, at most
+        `grace_ms` after that; None when there are fewer than `limit`."""
+        in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
+        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.kie_id == creates.c.kie_id)
+        expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
+        async with self._database.read() as connection:
+            last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
+        return sum(last) / limit if len(last) == limit else None
+
+    async def news(self, kie_id: str, *, now: int) -> bool:
+        """There is news of a generating task: it is due at once, and once more if it is being asked about just now."""
+        these = sa.and_(tasks.c.kie_id == kie_id, tasks.c.state == TaskState.GENERATING)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
+
+    async def put_in_question(self, create: Create, *, kie_id: str, reason: str, now: int) -> bool:
+        """
+        Write down that a create may have been taken as `kie_id`, and make its task due as `news` does.
+
+        False, and nothing happens, unless it is the last create of a task that is `submitting`, or whose outcome is
+        `reason`. What is in question already stays.
+        """
+        last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
+        ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
+        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, ended)
+        these = sa.and_(tasks.c.id == create.task_id, last == create.id, doubtful)
+        claimed = sa.func.coalesce(tasks.c.claimed_kie_id, kie_id)
+        statement = sa.update(tasks).where(these).values(claimed_kie_id=claimed, due_at=sooner(now))
+        async with self._database.write() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
+        """Newest first."""
+        columns = [column for column in creates.c if column is not creates.c.token_digest]
+        statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
+        async with self._database.read() as connection:
+            return values(Create, await connection.execute(statement))
+
+
+def sooner(now: int) -> sa.ColumnElement[int]:
+    """Due, and another time than it was: whoever works on it then leaves that as it is (`compare_and_set`)."""
+    return sa.case((tasks.c.due_at > now, now), else_=tasks.c.due_at - 1)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
