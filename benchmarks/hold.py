@@ -17,7 +17,7 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Unpack
@@ -35,6 +35,7 @@ from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_task_id
 from storage.pictures import PictureStore
 from storage.schema import tasks as table
+from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.engine_world import StandInDiscord
 
@@ -164,7 +165,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
         await _fill(database, tasks, number, due_now=case == "resume")
         api = Slow(tasks)
         engine = Engine(
-            tasks=tasks,
+            stores=replace(Stores.on(database), tasks=tasks),
             copies=PictureStore.open(str(folder / "pictures")),
             api=api,
             delivery=Blank(),

@@ -39,6 +39,7 @@ from storage.figures import FigureStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
+from storage.stores import Stores
 from storage.tasks import TaskStore
 
 EXTENSIONS: Final = (
@@ -115,8 +116,8 @@ async def open_atelier(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         await migrate(database)
-        tasks = TaskStore(database)
-        await tasks.void_leases()
+        stores = Stores.on(database)
+        await stores.tasks.void_leases()
         copies = await _open_copies(settings)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
@@ -124,7 +125,7 @@ async def open_atelier(
         delivery = DiscordDelivery(
             client,
             copies,
-            tasks,
+            stores.tasks,
             card_every=card_every,
             progress_steps=progress_steps,
             operator_channel_id=settings.operator_channel_id,
@@ -132,16 +133,16 @@ async def open_atelier(
         fetch = attachments(client) if attachments else AttachmentFetcher(session, origin=settings.discord_api_url)
         api = image_api(session, settings)
         engine = Engine(
-            tasks=tasks,
+            stores=stores,
             copies=copies,
             api=api,
             delivery=delivery,
             fetch_reference=fetch,
             policy=_policy(settings, probe_account_after),
         )
-        client.services = Services.around(engine, database, tasks=tasks, copies=copies, fetch=fetch)
+        client.services = Services.around(engine, stores, copies=copies, fetch=fetch)
         yield Running(
-            client=client, engine=engine, delivery=delivery, tasks=tasks, api=api, figures=FigureStore(database)
+            client=client, engine=engine, delivery=delivery, tasks=stores.tasks, api=api, figures=FigureStore(database)
         )
 
 

@@ -7,23 +7,27 @@ from typing import Self
 
 from bot.engine.engine import Engine
 from bot.engine.ports import FetchReference
-from storage.database import Database
 from storage.drafts import DraftStore
 from storage.guilds import GuildStore
 from storage.people import PeopleStore
 from storage.pictures import PictureStore
+from storage.postings import PostingStore
+from storage.reports import ReportStore
 from storage.search import SearchStore
 from storage.sets import SetStore
+from storage.stores import Stores
 from storage.tasks import TaskStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`tasks` and `copies` are for reading: what changes a task goes through the engine."""
+    """`tasks`, `postings`, `reports` and `copies` are for reading: what changes a task goes through the engine."""
 
     engine: Engine
     tasks: TaskStore
     copies: PictureStore
+    postings: PostingStore
+    reports: ReportStore
     guilds: GuildStore
     sets: SetStore
     search: SearchStore
@@ -32,18 +36,17 @@ class Services:
     fetch: FetchReference
 
     @classmethod
-    def around(
-        cls, engine: Engine, database: Database, *, tasks: TaskStore, copies: PictureStore, fetch: FetchReference
-    ) -> Self:
-        """With the stores that nobody but cogs and buttons asks."""
+    def around(cls, engine: Engine, stores: Stores, *, copies: PictureStore, fetch: FetchReference) -> Self:
         return cls(
             engine=engine,
-            tasks=tasks,
             copies=copies,
             fetch=fetch,
-            guilds=GuildStore(database),
-            sets=SetStore(database),
-            search=SearchStore(database),
-            drafts=DraftStore(database),
-            people=PeopleStore(database),
+            tasks=stores.tasks,
+            postings=stores.postings,
+            reports=stores.reports,
+            guilds=stores.guilds,
+            sets=stores.sets,
+            search=stores.search,
+            drafts=stores.drafts,
+            people=stores.people,
         )

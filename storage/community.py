@@ -153,3 +153,75 @@ class ReportState(StrEnum):
     """A spoiler until it is decided."""
     REMOVED = "removed"
     DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPosting:
+    """A result is to be posted once more. The same `once` again is the same posting."""
+
+    task_id: str
+    kind: PostingKind
+    once: str
+    channel_id: int
+    guild_id: int | None
+    locale: str
+    upload_limit: int
+    asked_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One message that shows a result once more. It stands in Discord when `message_id` is set; *uncertain* when only
+    `attempted_at` is."""
+
+    id: str
+    task_id: str
+    kind: PostingKind
+    channel_id: int
+    guild_id: int | None
+    locale: str
+    """Of those who read it there."""
+    upload_limit: int
+    asked_by: int
+    asked_at: int
+    due_at: int | None
+    """When it is to be posted; None once that is done."""
+    failures: int
+    nonce: str
+    attempted_at: int | None
+    message_id: int | None
+    hidden_at: int | None
+    removed_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A result that somebody has reported in a server, and what its moderators made of it."""
+
+    task_id: str
+    guild_id: int
+    state: ReportState
+    locale: str
+    """Of the moderators."""
+    seen_channel_id: int
+    seen_message_id: int
+    """Where it was reported first."""
+    opened_at: int
+    decided_by: int | None
+    decided_at: int | None
+    due_at: int | None
+    """When the moderators' message is to be brought up to date; None once that is done."""
+    failures: int
+    nonce: str
+    attempted_at: int | None
+    channel_id: int | None
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One person's word on a result."""
+
+    reporter_id: int
+    at: int
+    why: str

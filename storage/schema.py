@@ -327,6 +327,7 @@ postings = sa.Table(
     sa.Column("once", sa.String(64), nullable=False, unique=True),
     sa.Column("channel_id", sa.BigInteger, nullable=False),
     sa.Column("guild_id", sa.BigInteger),
+    sa.Column("locale", sa.String(16), nullable=False),
     sa.Column("upload_limit", sa.BigInteger, nullable=False),
     sa.Column("asked_by", sa.BigInteger, nullable=False),
     sa.Column("asked_at", sa.BigInteger, nullable=False),
@@ -335,15 +336,19 @@ postings = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("attempted_at", sa.BigInteger),
     sa.Column("message_id", sa.BigInteger, index=True),
+    sa.Column("hidden_at", sa.BigInteger),
+    sa.Column("removed_at", sa.BigInteger),
 )
 
 reported = sa.Table(
     "reported",
     metadata,
     _task_key(),
+    sa.Column("guild_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("state", _word(ReportState), nullable=False),
-    sa.Column("guild_id", sa.BigInteger, nullable=False),
-    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("locale", sa.String(16), nullable=False),
+    sa.Column("seen_channel_id", sa.BigInteger, nullable=False),
+    sa.Column("seen_message_id", sa.BigInteger, nullable=False),
     sa.Column("opened_at", sa.BigInteger, nullable=False),
     sa.Column("decided_by", sa.BigInteger),
     sa.Column("decided_at", sa.BigInteger),
@@ -351,6 +356,7 @@ reported = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("attempted_at", sa.BigInteger),
+    sa.Column("channel_id", sa.BigInteger),
     sa.Column("message_id", sa.BigInteger),
 )
 
@@ -358,7 +364,8 @@ reports = sa.Table(
     "reports",
     metadata,
     _task_key(),
-    sa.Column("reporter_id", sa.BigInteger, primary_key=True),
+    sa.Column("guild_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("reporter_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
 )

@@ -20,6 +20,7 @@ from bot.engine.ports import Card, CreateRequest, Outcome, Posted, Record, Recor
 from bot.errors import Reason, RouteClosed, Unavailable, Unconfirmed
 from storage.models import Limits, NewPart, NewReference, NewTask, OutcomePart, Reference, ReferenceKind, Route, Task
 from storage.pictures import PictureStore
+from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.ready_database import ready_database
 
@@ -306,13 +307,17 @@ class World:
     clock: Clock
     api: StandInAPI
     discord: StandInDiscord
-    tasks: TaskStore
+    stores: Stores
     copies: PictureStore
     policy: Policy
     attachments: dict[str, bytes | Exception | asyncio.Event]
     engine: Engine
     wrap: Callable[[Any], Any] = lambda part: part
     _interactions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def tasks(self) -> TaskStore:
+        return self.stores.tasks
 
     async def restart(self) -> None:
         """The process died and another one starts: all but the rows, the copies and the world outside is gone."""
@@ -322,7 +327,7 @@ class World:
 
     def _new_engine(self) -> Engine:
         return Engine(
-            tasks=self.wrap(self.tasks),
+            stores=replace(self.stores, tasks=self.wrap(self.tasks)),
             copies=self.wrap(self.copies),
             api=self.wrap(self.api),
             delivery=self.wrap(self.discord),
@@ -384,7 +389,7 @@ async def open_world(folder: Path, **policy: Any) -> AsyncIterator[World]:
             clock=clock,
             api=StandInAPI(clock),
             discord=StandInDiscord(),
-            tasks=TaskStore(database),
+            stores=Stores.on(database),
             copies=PictureStore.open(str(folder / "pictures")),
             policy=Policy(**({"limits": NO_LIMITS} | policy)),
             attachments={},

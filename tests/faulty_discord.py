@@ -30,6 +30,7 @@ from bot.ui.outcomes import part_id
 from storage.database import Database
 from storage.models import Reference, Task, TaskState
 from storage.pictures import PictureStore
+from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.engine_world import NO_LIMITS, Clock, StandInAPI
 from tests.ready_database import ready_database
@@ -192,12 +193,12 @@ def _built(
     loopback: LoopbackDiscord, database: Database, copies: PictureStore, operator: Channel, api: StandInAPI
 ) -> DiscordWorld:
     """As the composition root builds it."""
-    tasks = TaskStore(database)
+    stores = Stores.on(database)
     client = Atelier(extensions=("cogs.generation",), shard_count=1)
     clock = loopback.clock.now
-    delivery = DiscordDelivery(client, copies, tasks, operator_channel_id=operator.id, clock=clock)
+    delivery = DiscordDelivery(client, copies, stores.tasks, operator_channel_id=operator.id, clock=clock)
     engine = Engine(
-        tasks=tasks,
+        stores=stores,
         copies=copies,
         api=api,
         delivery=delivery,
@@ -205,13 +206,13 @@ def _built(
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services.around(engine, database, tasks=tasks, copies=copies, fetch=_no_reference)
+    client.services = Services.around(engine, stores, copies=copies, fetch=_no_reference)
     return DiscordWorld(
         discord=loopback,
         client=client,
         engine=engine,
         delivery=delivery,
-        tasks=tasks,
+        tasks=stores.tasks,
         api=api,
         operator=operator,
         database=database,

@@ -25,6 +25,7 @@ from bot.services import Services
 from storage.database import Database
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
+from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.engine_world import Clock, StandInAPI
 from tests.engine_world import png as png
@@ -43,7 +44,7 @@ class World:
     env: Env
     client: Atelier
     database: Database
-    tasks: TaskStore
+    stores: Stores
     copies: PictureStore
     clock: Clock
     api: StandInAPI
@@ -59,6 +60,10 @@ class World:
     alice: MemberActor = field(init=False)
     bob: MemberActor = field(init=False)
 
+    @property
+    def tasks(self) -> TaskStore:
+        return self.stores.tasks
+
     def furnish(self) -> Self:
         self.guild = self.env.create_guild("Studio")
         self.channel = self.guild.create_text_channel("pictures")
@@ -73,7 +78,7 @@ class World:
             client, self.copies, self.tasks, **{"card_every": 0.0, "clock": self.clock, **self.options}
         )
         self.engine = Engine(
-            tasks=self.tasks,
+            stores=self.stores,
             copies=self.copies,
             api=self.api,
             delivery=self.delivery,
@@ -81,9 +86,7 @@ class World:
             policy=Policy(limits=limits),
             clock=self.clock,
         )
-        client.services = Services.around(
-            self.engine, self.database, tasks=self.tasks, copies=self.copies, fetch=self._fetch
-        )
+        client.services = Services.around(self.engine, self.stores, copies=self.copies, fetch=self._fetch)
         self._tell_locales(client)
 
     async def restart(self) -> None:
@@ -161,7 +164,7 @@ async def open_world(
             env=Env(client),
             client=client,
             database=database,
-            tasks=TaskStore(database),
+            stores=Stores.on(database),
             copies=copies,
             clock=clock,
             api=StandInAPI(clock),

@@ -38,7 +38,8 @@ from bot.engine.watching import Watching
 from bot.errors import AccountRefused, Reason, Refused, ServiceError, UserError
 from storage.models import Picture, Task, TaskState, released
 from storage.pictures import PictureStore
-from storage.tasks import StaleTask, TaskStore
+from storage.stores import Stores
+from storage.tasks import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
 """What takes memory has its own, smaller number where it is done."""
@@ -69,7 +70,7 @@ class Engine(People):
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         copies: PictureStore,
         api: ImageAPI,
         delivery: Delivery,
@@ -77,6 +78,7 @@ class Engine(People):
         policy: Policy,
         clock: Callable[[], int] = system_clock,
     ) -> None:
+        tasks = stores.tasks
         self._wake = asyncio.Event()
         operator = Operator(tasks=tasks, delivery=delivery, clock=clock)
         self._gate = Gate(

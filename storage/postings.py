@@ -1,0 +1,190 @@
+"""
+Results that are posted once more, and what becomes of all messages of a task: they stay, become spoilers, or go.
+
+Whoever works on something due pushes its time forward first, and does it only if that was still as read: a second
+process leaves it alone meanwhile, and after a crash it is due again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from storage.community import NewPosting, Posting, PostingKind
+from storage.database import Database
+from storage.models import Task, TaskState, new_task_id
+from storage.rows import values
+from storage.schema import batches, postings, tasks
+from storage.transactions import Transaction
+
+NONCE_BYTES: Final = 9
+_POSTING: Final = [column for column in postings.c if column is not postings.c.once]
+_OVER: Final = (TaskState.CLOSED, TaskState.CANCELLED)
+
+
+class PostingStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- posting -------------------------------------------------------------------------------------------------
+    async def add(self, new: NewPosting, *, now: int) -> tuple[Posting, bool]:
+        """Stored as due now; with the same `once` the first one, and False."""
+        async with self._database.write(hurried=True) as connection:
+            await self._database.serialize(connection, f"postings of {new.task_id}")
+            if found := await _where(connection, postings.c.once == new.once):
+                return found[0], False
+            fresh = {
+                "id": new_task_id(),
+                "asked_at": now,
+                "due_at": now,
+                "failures": 0,
+                "nonce": secrets.token_hex(NONCE_BYTES),
+            }
+            await connection.execute(sa.insert(postings).values({**asdict(new), **fresh}))
+            return (await _where(connection, postings.c.id == fresh["id"]))[0], True
+
+    async def due(self, *, now: int, limit: int) -> tuple[Posting, ...]:
+        """To be posted by now, oldest first."""
+        wanted = sa.and_(postings.c.due_at <= now, postings.c.removed_at.is_(None))
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                sa.select(*_POSTING).where(wanted).order_by(postings.c.due_at).limit(limit)
+            )
+            return values(Posting, found)
+
+    async def begin(self, posting: Posting, *, now: int, until: int) -> bool:
+        """Written before it is posted: ours alone `until` then. False where somebody else has it, or it is no longer
+        wanted."""
+        as_read = sa.and_(
+            postings.c.id == posting.id, postings.c.due_at == posting.due_at, postings.c.removed_at.is_(None)
+        )
+        changes = {"due_at": until, "attempted_at": sa.func.coalesce(postings.c.attempted_at, now)}
+        async with self._database.write() as connection:
+            return bool((await connection.execute(sa.update(postings).where(as_read).values(changes))).rowcount)
+
+    async def later(self, posting: Posting, *, due: int) -> None:
+        changes = {"due_at": due, "failures": postings.c.failures + 1}
+        await self._change(posting, changes)
+
+    async def posted(self, posting: Posting, *, message_id: int, now: int) -> None:
+        """It stands there. What was published is private no more; and what was meanwhile hidden or removed is looked
+        after."""
+        async with self._database.write() as connection:
+            this = sa.update(postings).where(postings.c.id == posting.id)
+            changed = this.values(message_id=message_id, due_at=None, failures=0).returning(*_POSTING)
+            row = values(Posting, await connection.execute(changed))
+            if posting.kind is PostingKind.PUBLISHED:
+                public = sa.update(tasks).where(tasks.c.id == posting.task_id).values(private=False)
+                await connection.execute(public)
+            touched = any(one.hidden_at is not None or one.removed_at is not None for one in row)
+            await _look_after(connection, posting.task_id, now=now, only_touched=not touched)
+
+    async def drop(self, posting: Posting) -> None:
+        """It cannot be posted, and may be asked for again."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(postings).where(postings.c.id == posting.id))
+
+    async def of_task(self, task_id: str) -> tuple[Posting, ...]:
+        """Oldest first; also those that are not posted yet, and those that were removed."""
+        async with self._database.read() as connection:
+            return await _where(connection, postings.c.task_id == task_id)
+
+    async def in_message(self, message_id: int) -> Posting | None:
+        async with self._database.read() as connection:
+            found = await _where(connection, postings.c.message_id == message_id)
+        return found[0] if found else None
+
+    # -- hiding and removing -------------------------------------------------------------------------------------
+    async def remove(self, task_id: str, *, by: int, now: int) -> Task | None:
+        """All messages of a task are to go. A moderator's word outlasts the asker's own. None if there is no such
+        task."""
+        own = tasks.c.removed_by == tasks.c.asker_id
+        first = sa.or_(tasks.c.removed_at.is_(None), own)
+        changes = {
+            "removed_at": sa.func.coalesce(tasks.c.removed_at, now),
+            "removed_by": sa.case((first, by), else_=tasks.c.removed_by),
+        }
+        return await self._curate(task_id, changes, now=now)
+
+    async def hide(self, task_id: str, *, hidden: bool, now: int) -> Task | None:
+        """All messages of a task are to be spoilers, or no longer."""
+        return await self._curate(task_id, {"hidden_at": now if hidden else None}, now=now)
+
+    async def curate_in(self, task_id: str, guild_id: int, *, now: int, **changes: int | None) -> None:
+        """`hidden_at` or `removed_at` of what a server has of a task that was made elsewhere."""
+        these = sa.and_(postings.c.task_id == task_id, postings.c.guild_id == guild_id)
+        await self._curate_postings(task_id, these, changes, now=now)
+
+    async def remove_posting(self, posting: Posting, *, now: int) -> None:
+        """This message alone is to go."""
+        await self._curate_postings(posting.task_id, postings.c.id == posting.id, {"removed_at": now}, now=now)
+
+    async def remove_copies(self, task_id: str, *, now: int) -> None:
+        """Its copies in galleries are to go: the original is gone."""
+        these = sa.and_(
+            postings.c.task_id == task_id, postings.c.kind == PostingKind.GALLERY, postings.c.removed_at.is_(None)
+        )
+        await self._curate_postings(task_id, these, {"removed_at": now}, now=now)
+
+    async def to_look_after(self, *, now: int, limit: int) -> tuple[Task, ...]:
+        """Tasks whose messages are to be brought to what they should be, oldest first. Not before they are over."""
+        wanted = sa.and_(tasks.c.upkeep_at <= now, tasks.c.state.in_(_OVER))
+        async with self._database.read() as connection:
+            found = sa.select(tasks).where(wanted).order_by(tasks.c.upkeep_at).limit(limit)
+            return values(Task, await connection.execute(found))
+
+    async def look_after(self, task: Task, *, until: int | None) -> bool:
+        """Ours alone `until` then; or, with None, done. False where something has changed since it was read."""
+        as_read = sa.and_(tasks.c.id == task.id, tasks.c.upkeep_at == task.upkeep_at)
+        async with self._database.write() as connection:
+            changed = await connection.execute(sa.update(tasks).where(as_read).values(upkeep_at=until))
+            return bool(changed.rowcount)
+
+    async def resume(self, *, now: int) -> None:
+        """At start, where one process has the file: nobody else is at anything that was put off."""
+        if not self._database.alone:
+            return
+        async with self._database.write() as connection:
+            for column in (postings.c.due_at, tasks.c.upkeep_at):
+                late = sa.update(column.table).where(column > now).values({column.name: now})
+                await connection.execute(late)
+
+    async def _curate(self, task_id: str, changes: dict[str, Any], *, now: int) -> Task | None:
+        async with self._database.write(hurried=True) as connection:
+            changed = sa.update(tasks).where(tasks.c.id == task_id).values(changes)
+            if not (await connection.execute(changed)).rowcount:
+                return None
+            await _look_after(connection, task_id, now=now)
+            (task,) = values(Task, await connection.execute(sa.select(tasks).where(tasks.c.id == task_id)))
+            return task
+
+    async def _curate_postings(
+        self, task_id: str, these: sa.ColumnElement[bool], changes: dict[str, Any], *, now: int
+    ) -> None:
+        async with self._database.write(hurried=True) as connection:
+            if (await connection.execute(sa.update(postings).where(these).values(changes))).rowcount:
+                await _look_after(connection, task_id, now=now)
+
+    async def _change(self, posting: Posting, changes: dict[str, Any]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(postings).where(postings.c.id == posting.id).values(changes))
+
+
+async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tuple[Posting, ...]:
+    statement = sa.select(*_POSTING).where(these).order_by(postings.c.asked_at, postings.c.id)
+    return values(Posting, await connection.execute(statement))
+
+
+async def _look_after(connection: Transaction, task_id: str, *, now: int, only_touched: bool = False) -> None:
+    """Its messages are looked at, and so is the shared message of its batch. `only_touched`: where it is hidden or
+    removed itself."""
+    this = tasks.c.id == task_id
+    if only_touched:
+        this = sa.and_(this, sa.or_(tasks.c.hidden_at.is_not(None), tasks.c.removed_at.is_not(None)))
+    if not (await connection.execute(sa.update(tasks).where(this).values(upkeep_at=now))).rowcount:
+        return
+    batch = sa.select(tasks.c.batch_id).where(tasks.c.id == task_id).scalar_subquery()
+    await connection.execute(sa.update(batches).where(batches.c.id == batch).values(due_at=now))

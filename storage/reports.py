@@ -1,0 +1,152 @@
+"""What people have reported to a server's moderators, and what those decided."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import fields
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.community import Report, Reported, ReportState
+from storage.database import Database
+from storage.rows import values
+from storage.schema import reported, reports
+from storage.transactions import Transaction
+
+NONCE_BYTES: Final = 9
+UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
+
+
+class ReportStore:
+    """What is due is claimed as in `PostingStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(
+        self,
+        task_id: str,
+        guild_id: int,
+        report: Report,
+        *,
+        locale: str,
+        seen: tuple[int, int],
+    ) -> tuple[Reported, bool]:
+        """
+        One person's word, and a message to the moderators that is due now. False, and nothing happens, where that
+        person has reported it already, or the moderators have decided.
+
+        `seen`: the channel and the message in which it was reported.
+        """
+        async with self._database.write(hurried=True) as connection:
+            await self._database.serialize(connection, f"reports of {task_id}")
+            found = await _row(connection, task_id, guild_id)
+            if found is None:
+                found = await _open(connection, task_id, guild_id, report.at, locale, seen)
+            elif found.state not in UNDECIDED or await _said(connection, found, report.reporter_id):
+                return found, False
+            word = {"reporter_id": report.reporter_id, "at": report.at, "why": report.why}
+            await connection.execute(sa.insert(reports).values(task_id=task_id, guild_id=guild_id, **word))
+            await connection.execute(sa.update(reported).where(_of(found)).values(due_at=report.at))
+            return found, True
+
+    async def get(self, task_id: str, guild_id: int) -> Reported | None:
+        async with self._database.read() as connection:
+            return await _row(connection, task_id, guild_id)
+
+    async def words(self, of: Reported) -> tuple[Report, ...]:
+        """Oldest first."""
+        these = sa.and_(reports.c.task_id == of.task_id, reports.c.guild_id == of.guild_id)
+        said = sa.select(*[reports.c[one.name] for one in fields(Report)]).where(these).order_by(reports.c.at)
+        async with self._database.read() as connection:
+            return values(Report, await connection.execute(said))
+
+    async def decide(self, of: Reported, state: ReportState, *, by: int, now: int) -> bool:
+        """False where another moderator has decided since it was read."""
+        as_read = sa.and_(_of(of), reported.c.state == of.state)
+        changes = {"state": state, "decided_by": by, "decided_at": now, "due_at": now}
+        async with self._database.write(hurried=True) as connection:
+            return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
+
+    async def over(self, task_id: str, *, by: int, now: int) -> None:
+        """It was removed by another way than the moderators' message: that says so."""
+        these = sa.and_(reported.c.task_id == task_id, reported.c.state.in_(UNDECIDED))
+        changes = {"state": ReportState.REMOVED, "decided_by": by, "decided_at": now, "due_at": now}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(reported).where(these).values(changes))
+
+    async def due(self, *, now: int, limit: int) -> tuple[Reported, ...]:
+        """Whose message is to be brought up to date by now, oldest first."""
+        statement = sa.select(reported).where(reported.c.due_at <= now).order_by(reported.c.due_at).limit(limit)
+        async with self._database.read() as connection:
+            return values(Reported, await connection.execute(statement))
+
+    async def begin(self, of: Reported, *, now: int, until: int) -> bool:
+        """Ours alone `until` then, and written down as attempted. False where something has changed."""
+        as_read = sa.and_(_of(of), reported.c.due_at == of.due_at)
+        changes = {"due_at": until, "attempted_at": sa.func.coalesce(reported.c.attempted_at, now)}
+        async with self._database.write() as connection:
+            return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
+
+    async def told(self, of: Reported, *, until: int, channel_id: int, message_id: int) -> None:
+        """It stands there as it was read; what has changed since keeps it due."""
+        async with self._database.write() as connection:
+            place = {"channel_id": channel_id, "message_id": message_id, "failures": 0}
+            await connection.execute(sa.update(reported).where(_of(of)).values(place))
+            unchanged = sa.and_(_of(of), reported.c.due_at == until)
+            await connection.execute(sa.update(reported).where(unchanged).values(due_at=None))
+
+    async def later(self, of: Reported, *, until: int, due: int | None) -> None:
+        """None gives it up."""
+        unchanged = sa.and_(_of(of), reported.c.due_at == until)
+        changes = {"due_at": due, "failures": reported.c.failures + 1}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(reported).where(unchanged).values(changes))
+
+    async def lost(self, of: Reported) -> None:
+        """Its message is gone; the next one is another."""
+        fresh = {"nonce": secrets.token_hex(NONCE_BYTES), "attempted_at": None, "message_id": None, "channel_id": None}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(reported).where(_of(of)).values(fresh))
+
+    async def resume(self, *, now: int) -> None:
+        """At start, where one process has the file."""
+        if not self._database.alone:
+            return
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(reported).where(reported.c.due_at > now).values(due_at=now))
+
+
+async def _row(connection: Transaction, task_id: str, guild_id: int) -> Reported | None:
+    this = sa.and_(reported.c.task_id == task_id, reported.c.guild_id == guild_id)
+    found = values(Reported, await connection.execute(sa.select(reported).where(this)))
+    return found[0] if found else None
+
+
+async def _open(
+    connection: Transaction, task_id: str, guild_id: int, at: int, locale: str, seen: tuple[int, int]
+) -> Reported:
+    fresh = {
+        "task_id": task_id,
+        "guild_id": guild_id,
+        "state": ReportState.OPEN,
+        "locale": locale,
+        "seen_channel_id": seen[0],
+        "seen_message_id": seen[1],
+        "opened_at": at,
+        "failures": 0,
+        "nonce": secrets.token_hex(NONCE_BYTES),
+    }
+    return values(Reported, await connection.execute(sa.insert(reported).values(fresh).returning(reported)))[0]
+
+
+async def _said(connection: Transaction, of: Reported, person_id: int) -> bool:
+    this = sa.and_(
+        reports.c.task_id == of.task_id, reports.c.guild_id == of.guild_id, reports.c.reporter_id == person_id
+    )
+    return (await connection.execute(sa.select(reports.c.at).where(this))).first() is not None
+
+
+def _of(one: Reported) -> sa.ColumnElement[bool]:
+    return sa.and_(reported.c.task_id == one.task_id, reported.c.guild_id == one.guild_id)
