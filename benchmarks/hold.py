@@ -37,7 +37,7 @@ from storage.pictures import PictureStore
 from storage.schema import tasks as table
 from storage.stores import Stores
 from storage.tasks import TaskStore
-from tests.engine_world import StandInDiscord
+from tests.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
 CREATE_EVERY_MS: Final = 550

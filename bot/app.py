@@ -48,6 +48,7 @@ EXTENSIONS: Final = (
     "cogs.avatars",
     "cogs.blend",
     "cogs.create",
+    "cogs.gallery",
     "cogs.mentions",
     "cogs.menus",
     "cogs.privacy",

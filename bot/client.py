@@ -54,7 +54,11 @@ class Atelier(commands.AutoShardedBot):
             help_command=None,
             tree_cls=AtelierTree,
             intents=discord.Intents(
-                guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+                guilds=True,
+                guild_messages=True,
+                guild_reactions=True,
+                dm_messages=True,
+                message_content=message_content,
             ),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,

@@ -20,6 +20,7 @@ Everything that can go wrong, and who is told what:
     - Refused                an explicit no that does not pass by waiting
       . AccountRefused       the key or the credit (401, 402): the operator's to put right
     - RouteClosed            Discord no longer lets us tell by this route
+      . MessageGone          somebody deleted the message
   x Unconfirmed              a create that may have been taken and paid: never repeated by itself
   x ConfigurationError       a setting is wrong or missing: says which, and the remedy
 
@@ -87,6 +88,15 @@ class Reason(StrEnum):
     SET_NAMELESS = "set_nameless"
     SET_TAKEN = "set_taken"
     SETS_FULL = "sets_full"  # allowed
+    NOT_YOURS_TO_REMOVE = "not_yours_to_remove"
+    NOT_YOURS_TO_SHOW = "not_yours_to_show"
+    TAKEN_OUT = "taken_out"
+    CANNOT_POST_THERE = "cannot_post_there"  # channel
+    CANNOT_POST_HERE = "cannot_post_here"
+    GALLERY_UNCHOSEN = "gallery_unchosen"
+    REPORTS_UNCHOSEN = "reports_unchosen"
+    REPORTED_ALREADY = "reported_already"
+    DECIDED_ALREADY = "decided_already"
     REPLIED_UNSEEN = "replied_unseen"
     # the image API's
     POLICY = "policy"
@@ -186,6 +196,9 @@ class AccountRefused(Refused): ...
 
 
 class RouteClosed(ServiceError): ...
+
+
+class MessageGone(RouteClosed): ...
 
 
 class Unconfirmed(Exception):

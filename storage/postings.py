@@ -92,6 +92,11 @@ class PostingStore:
         async with self._database.read() as connection:
             return await _where(connection, postings.c.task_id == task_id)
 
+    async def get(self, posting_id: str) -> Posting | None:
+        async with self._database.read() as connection:
+            found = await _where(connection, postings.c.id == posting_id)
+        return found[0] if found else None
+
     async def in_message(self, message_id: int) -> Posting | None:
         async with self._database.read() as connection:
             found = await _where(connection, postings.c.message_id == message_id)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import OPEN_STATES, Task, TaskState
 from storage.rows import values
-from storage.schema import outcome_parts, tasks
+from storage.schema import outcome_parts, postings, tasks
 from storage.turns import AGE
 
 ESCAPE: Final = "\\"
@@ -52,10 +52,12 @@ class SearchStore:
             return int((await connection.execute(statement)).scalar_one())
 
     async def told_in(self, message_id: int) -> Task | None:
-        """The task whose outcome, or a part of it, this message tells."""
+        """The task whose outcome, or a part of it, this message tells, or shows once more."""
         part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
+        again = sa.select(postings.c.task_id).where(postings.c.message_id == message_id)
+        this = sa.or_(tasks.c.id.in_(part), tasks.c.id.in_(again))
         async with self._database.read() as connection:
-            found = values(Task, await connection.execute(sa.select(tasks).where(tasks.c.id.in_(part)).limit(1)))
+            found = values(Task, await connection.execute(sa.select(tasks).where(this).limit(1)))
         return found[0] if found else None
 
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import io
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,13 +16,14 @@ from PIL import Image
 
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
-from bot.engine.ports import Card, CreateRequest, Outcome, Posted, Record, RecordStatus
-from bot.errors import Reason, RouteClosed, Unavailable, Unconfirmed
-from storage.models import Limits, NewPart, NewReference, NewTask, OutcomePart, Reference, ReferenceKind, Route, Task
+from bot.engine.ports import CreateRequest, Record, RecordStatus
+from bot.errors import Unconfirmed
+from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.ready_database import ready_database
+from tests.stand_in_discord import StandInDiscord
 
 START = 1_800_000_000_000
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
@@ -167,139 +168,6 @@ class StandInAPI:
 
     async def credits(self) -> float:
         return self.balance
-
-
-@dataclass(frozen=True)
-class Message:
-    task_id: str
-    number: int
-    route: Route
-    reason: str | None
-    pictures: tuple[int, ...]
-
-
-@dataclass
-class StandInDiscord:
-    """Keeps every message it was sent, so that one posted twice shows."""
-
-    messages: list[Message] = field(default_factory=list)
-    shown: list[Card] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    told_operator: list[Reason] = field(default_factory=list)
-    pictures_per_message: int = 10
-    copies: PictureStore | None = None
-    closed_routes: set[Route] = field(default_factory=set)
-    blind: bool = False
-    """It may not look into what was said."""
-    down: bool = False
-    lose_answers: int = 0
-    """So many posts are received and not answered."""
-    handed: dict[str, tuple[Message, ...]] = field(default_factory=dict)
-    """By the token with which an asker came: what they see. Once more puts it there anew."""
-    taken_back: list[int] = field(default_factory=list)
-    """Messages that say by now that they were not the last word."""
-    withheld: list[str] = field(default_factory=list)
-    looked_up: list[tuple[str, str]] = field(default_factory=list)
-    said_elsewhere: list[str] = field(default_factory=list)
-    """Tokens of askers who came for what they had been told by another way."""
-
-    def posted(self, card: Card) -> None:
-        pass
-
-    async def show(self, card: Card) -> None:
-        self.shown.append(card)
-
-    async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        positions = [picture.position for picture in outcome.pictures]
-        batches = [
-            positions[at : at + self.pictures_per_message] for at in range(0, len(positions), self.pictures_per_message)
-        ] or [[]]
-        return [NewPart(pictures=tuple(batch), nonce=f"{outcome.task.id}-{n}") for n, batch in enumerate(batches)]
-
-    async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        if self.down:
-            raise Unavailable("Discord is down")
-        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
-        if uncertain and not self.blind and (found := self._find(message)):
-            return Posted(channel_id=1, message_id=found)
-        if part.route in self.closed_routes:
-            raise RouteClosed(part.route.value)
-        for picture in outcome.pictures:
-            if self.copies and picture.key:
-                await self.copies.get(picture.key)
-        self.messages.append(message)
-        if self.lose_answers:
-            self.lose_answers -= 1
-            raise Unavailable("no answer")
-        return Posted(channel_id=1, message_id=len(self.messages))
-
-    def _find(self, wanted: Message) -> int | None:
-        """Wherever it went."""
-        for number, message in enumerate(self.messages, start=1):
-            if replace(message, route=wanted.route) == wanted:
-                return number
-        return None
-
-    @property
-    def told(self) -> list[Message]:
-        """All that reached people."""
-        return [*self.messages, *(message for shown in self.handed.values() for message in shown)]
-
-    async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        if self.down:
-            raise Unavailable("Discord is down")
-        message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
-        found = None if self.blind else self._find(message)
-        return Posted(channel_id=1, message_id=found) if found else None
-
-    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
-        if self.down or self.blind:
-            raise Unavailable("Discord is down")
-        assert part.message_id is not None
-        self.taken_back.append(part.message_id)
-
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
-        token = outcome.task.collect_token
-        assert token is not None
-        if self.down:
-            raise Unavailable("Discord is down")
-        if Route.COLLECTED in self.closed_routes:
-            raise RouteClosed("the token has run out")
-        if not parts:
-            self.said_elsewhere.append(token)
-        else:
-            self.handed[token] = tuple(
-                Message(one.task_id, one.number, Route.COLLECTED, outcome.task.reason, one.pictures) for one in parts
-            )
-        if self.lose_answers:
-            self.lose_answers -= 1
-            raise Unavailable("no answer")
-        return Posted(channel_id=2, message_id=len(self.handed))
-
-    async def show_to(self, outcome: Outcome, *, token: str) -> None:
-        self.looked_up.append((outcome.task.id, token))
-
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        match part.route:
-            case Route.CHANNEL:
-                return Route.ORIGINAL
-            case Route.ORIGINAL:
-                return Route.DIRECT
-            case Route.DIRECT | Route.COLLECTED:
-                return None
-
-    async def withhold(self, outcome: Outcome) -> None:
-        if self.down:
-            raise Unavailable("Discord is down")
-        self.withheld.append(outcome.task.id)
-
-    async def remove_card(self, task: Task) -> None:
-        if self.down:
-            raise Unavailable("Discord is down")
-        self.removed.append(task.id)
-
-    async def tell_operator(self, reason: Reason) -> None:
-        self.told_operator.append(reason)
 
 
 @dataclass

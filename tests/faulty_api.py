@@ -25,7 +25,8 @@ from bot.kie.client import KieClient
 from sandbox.kie import Emulator
 from storage.models import Task, TaskState
 from tests import engine_world
-from tests.engine_world import Clock, Message, World
+from tests.engine_world import Clock, World
+from tests.stand_in_discord import Message
 from tests.wire.traps import Action, Trap, Traps
 
 API_HOST = "api.test"

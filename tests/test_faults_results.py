@@ -18,7 +18,7 @@ from aiohttp import web
 from bot.errors import Reason
 from bot.kie.results import LARGEST_RESULT, MOST_REDIRECTS
 from storage.models import Task, TaskState
-from tests.engine_world import Message, png
+from tests.engine_world import png
 from tests.faulty_api import (
     API_HOST,
     RECORD,
@@ -30,6 +30,7 @@ from tests.faulty_api import (
     pours,
     stalls,
 )
+from tests.stand_in_discord import Message
 from tests.wire.traps import Action, Moment, page, says
 
 SECOND_OF_FOUR = "GET /s/*_1_*"

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import Reason, Refused, ServerFault, Throttled, TooLate, Unavailable, Unconfirmed, Unreachable
 from storage.models import Route, Task, TaskState
-from tests.engine_world import Crash, Deaths, Message, World, open_world, png
+from tests.engine_world import Crash, Deaths, World, open_world, png
+from tests.stand_in_discord import Message
 
 CALLBACKS = "https://bot.test/callbacks/kie/"
 

@@ -5,6 +5,8 @@ else; Discord's words for a refusal stop here.
 cards.py       the waiting cards, edited now and then beside everything else
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     which pictures go in which message: a pure function
+upkeep.py      messages that stand already: redrawn, or deleted
+reports.py     the moderators' message about a report
 finding.py     is a part, or a card, already in the channel
 refusals.py    what an answer of Discord means for us
 thumbnails.py  what was attached, as one small picture
@@ -22,13 +24,16 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.answers import token_lives
 from bot.delivery.cards import CardPump
-from bot.delivery.outcomes import OutcomePoster
+from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_posting
 from bot.delivery.refusals import translated
+from bot.delivery.reports import ReportPoster
+from bot.delivery.upkeep import Upkeeper
 from bot.engine.engine import system_clock
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
+from storage.community import Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -56,6 +61,8 @@ class DiscordDelivery:
         self._operator_channel_id = operator_channel_id
         self._clock = clock
         self._outcomes = OutcomePoster(client, pictures)
+        self._upkeeper = Upkeeper(client)
+        self._reports = ReportPoster(client, pictures)
         self._cards = CardPump(
             client,
             pictures,
@@ -114,6 +121,30 @@ class DiscordDelivery:
 
     async def show_to(self, outcome: Outcome, *, token: str) -> None:
         await self._outcomes.show_to(outcome, token=token)
+
+    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+        try:
+            return await self._outcomes.repost(outcome, posting, uncertain=uncertain)
+        finally:
+            self._cards.wake()
+
+    async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
+        await self._upkeeper.redraw(outcome, part)
+
+    async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
+        shown = as_posted(outcome, posting)
+        await self._upkeeper.redraw(shown, part_of_posting(shown, posting))
+
+    async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
+        await self._upkeeper.remove(outcome, part, token_lives=self._can_answer(outcome.task, self._clock()))
+
+    async def remove_posting(self, place: Posted) -> None:
+        await self._upkeeper.delete(place)
+
+    async def tell_moderators(
+        self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
+    ) -> Posted:
+        return await self._reports.tell(outcome, reported, words, uncertain=uncertain)
 
     async def withhold(self, outcome: Outcome) -> None:
         await self._cards.end_as(Card(task=outcome.task, phase=CardPhase.WITHHELD))

@@ -21,10 +21,10 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by, token_lives
 from bot.delivery.finding import find_card
-from bot.delivery.refusals import UNKNOWN_MESSAGE, translated
+from bot.delivery.refusals import translated
 from bot.delivery.thumbnails import strip
 from bot.engine.ports import Card, CardPhase
-from bot.errors import RouteClosed, Unavailable
+from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.ui.cards import CardKey, card_key, card_view, strip_name
 from storage.models import Reach, Task, TaskState
 from storage.pictures import PictureStore
@@ -242,7 +242,7 @@ class CardPump:
             else:
                 await self._edit(card, row, showing, message_id)
         except RouteClosed as closed:
-            if not _is_gone(closed) or showing.posted_anew or cancelled or row.reach is Reach.ANSWER:
+            if not isinstance(closed, MessageGone) or showing.posted_anew or cancelled or row.reach is Reach.ANSWER:
                 raise
             showing.posted_anew = True
             await self._tasks.set_card(row.id, None)
@@ -346,7 +346,3 @@ def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
 def _nonce(row: Task, showing: Showing) -> str:
     """At most 23 characters (Discord takes 25). One that was deleted is not what Discord should answer with."""
     return f"card-{row.id}{'-2' if showing.posted_anew else ''}"
-
-
-def _is_gone(closed: RouteClosed) -> bool:
-    return isinstance(closed.__cause__, discord.HTTPException) and closed.__cause__.code == UNKNOWN_MESSAGE

@@ -22,6 +22,9 @@ BEFORE: Final = timedelta(minutes=2)
 LATEST: Final = 100
 """Messages looked through for a card, from the newest back: one request. It is asked again soon after it was lost."""
 
+NEWEST: Final = 500
+"""Messages looked through for one whose time is not known, from the newest back."""
+
 
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
@@ -37,6 +40,11 @@ async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Tas
     """The card, unless it has become the outcome."""
     sought = card_id(task)
     return await _first_of_ours(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
+
+
+async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
+    """The newest message with a component of this id."""
+    return await _first_of_ours(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
 
 
 async def _first_of_ours(
@@ -61,6 +69,8 @@ def _earliest(outcome: Outcome, part: OutcomePart) -> int:
 def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> bool:
     if part_id(part) in _ids(message):
         return True
+    if outcome.posting is not None:  # other messages show the same files
+        return False
     stems = tuple(f"{picture_stem(outcome.task.id, position)}." for position in part.pictures)
     return any(attachment.filename.startswith(stems) for attachment in message.attachments)
 

@@ -24,6 +24,7 @@ from bot.errors import RouteClosed
 from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
+from storage.community import Posting
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
@@ -82,6 +83,16 @@ class OutcomePoster:
                     return await self._post_as_answer(outcome, part)
                 case Route.COLLECTED:
                     raise AssertionError("what was collected is not posted")
+
+    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+        """Raises RouteClosed, Unavailable, MissingCopy."""
+        shown = as_posted(outcome, posting)
+        part = part_of_posting(shown, posting)
+        channel = self._channel(shown.task)
+        with self._first_in(posting.channel_id):
+            if uncertain and (found := await self._find(channel, shown, part)):
+                return found
+            return await self._post_in(channel, shown, part)
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """In the channel or in the asker's direct messages, as far as we may look. Raises Unavailable."""
@@ -209,7 +220,7 @@ class OutcomePoster:
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
         """Send it; smaller where Discord finds it too large; at last as links."""
-        limit = _limit(outcome.task, part)
+        limit = _limit(outcome, part)
         for attempt in range(REFITS + 1):
             load = await self._load(outcome, part, limit >> attempt)
             try:
@@ -282,10 +293,40 @@ def nonce_of(task: Task, number: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
-def _limit(task: Task, part: OutcomePart) -> int:
+def as_posted(outcome: Outcome, posting: Posting) -> Outcome:
+    """As those see it who read it where it is posted once more."""
+    task = replace(
+        outcome.task,
+        channel_id=posting.channel_id,
+        guild_id=posting.guild_id,
+        locale=posting.locale,
+        upload_limit=posting.upload_limit,
+        reach=Reach.CHANNEL,
+        private=False,
+        hidden_at=outcome.task.hidden_at or posting.hidden_at,
+    )
+    return replace(outcome, task=task, posting=posting)
+
+
+def part_of_posting(outcome: Outcome, posting: Posting) -> OutcomePart:
+    """All of it, in one message."""
+    return OutcomePart(
+        task_id=outcome.task.id,
+        number=0,
+        pictures=tuple(_with_copies(outcome)),
+        nonce=posting.nonce,
+        route=Route.CHANNEL,
+        attempted_at=posting.attempted_at,
+        message_id=posting.message_id,
+        message_channel_id=posting.channel_id,
+    )
+
+
+def _limit(outcome: Outcome, part: OutcomePart) -> int:
     """Bytes per file: what the channel takes, and never more than a request. What is collected was planned as several
-    messages perhaps, and for another channel; what only an answer can carry is one message."""
-    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER:
+    messages perhaps, and for another channel; what only an answer can carry, or is posted once more, is one message."""
+    task = outcome.task
+    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.posting is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
         return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
@@ -319,8 +360,8 @@ def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.u
 
 
 def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
-    """Nobody but the asker, and them once."""
-    if part.number:
+    """Nobody but the asker, and them once: not where it is posted once more."""
+    if part.number or outcome.posting is not None:
         return NOBODY
     asker = discord.Object(outcome.task.asker_id)
     return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])

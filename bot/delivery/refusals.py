@@ -20,7 +20,7 @@ import aiohttp
 import discord
 
 from bot.counters import discord_error
-from bot.errors import RouteClosed, Unavailable
+from bot.errors import MessageGone, RouteClosed, Unavailable
 
 UNKNOWN_MESSAGE: Final = 10008
 ARCHIVED_THREAD: Final = 50083
@@ -86,6 +86,8 @@ def translated(*, by_token: bool = False) -> Iterator[None]:
         said = f"Discord answered {refusal.status}, code {refusal.code}"
         if refusal.code in _TOO_LARGE_CODES or refusal.status == 413:
             raise TooLarge(said) from refusal
+        if refusal.code == UNKNOWN_MESSAGE:
+            raise MessageGone(said) from refusal
         if _is_closed(refusal, by_token=by_token):
             raise RouteClosed(said) from refusal
         raise Unavailable(said) from refusal

@@ -22,6 +22,7 @@ import structlog
 from bot.engine.adoption import Adoption
 from bot.engine.board import Board
 from bot.engine.creation import GIVE_UP_AFTER, Creation
+from bot.engine.curation import Curation
 from bot.engine.gate import Gate
 from bot.engine.keeping import Keeping
 from bot.engine.operator import Operator
@@ -52,6 +53,8 @@ BREATH_SECONDS: Final = 0.05
 SHOW_SECONDS: Final = 5.0
 """How often cards of those who wait are looked at: places and progress change without news."""
 CHECK_SECONDS: Final = 5.0
+CURATION_SECONDS: Final = 2.0
+"""How soon a removal, a report or a copy for a gallery is on its way."""
 SWEEP_EVERY: Final = timedelta(hours=1)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
@@ -93,6 +96,7 @@ class Engine(People):
         super().__init__(tasks=tasks, delivery=delivery, board=board, policy=policy, wake=self._wake.set, clock=clock)
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
+        self.curation = Curation(stores=stores, delivery=delivery, clock=clock)
         self.showing = Showing(tasks=tasks, delivery=delivery, board=board)
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
@@ -162,11 +166,13 @@ class Engine(People):
         await self._account.load()
         await self._board.learn()
         await self._board.come_back()
+        await self.curation.start()
 
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
         await self._gate.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
+        await self.curation.step()
 
     async def run(self) -> None:
         """Do what is due, as it falls due, until `stop`."""
@@ -350,6 +356,7 @@ class Engine(People):
             (self._renew_leases, RENEW_SECONDS),
             (self._gate.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
+            (self.curation.step, CURATION_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
         ]
 

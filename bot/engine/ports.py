@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.errors import Reason
+from storage.community import Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
 
 
@@ -130,6 +131,12 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    channel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A settled task with all that is told of it. `pictures` is empty exactly when `task.reason` is set."""
 
@@ -144,12 +151,10 @@ class Outcome:
     """The task it came from."""
     looked_up: bool = False
     """Somebody wants to see it again, and they alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
-    channel_id: int
-    message_id: int
+    posting: Posting | None = None
+    """It is posted once more."""
+    original: Posted | None = None
+    """Where others can see it first, where a copy says so."""
 
 
 class Delivery(Protocol):
@@ -190,6 +195,29 @@ class Delivery(Protocol):
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """The route to try next, or None when there is no other."""
+
+    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+        """The whole outcome in one message, where its posting says; nobody is mentioned. If `uncertain`, look for it
+        there first. Raises RouteClosed, Unavailable, MissingCopy."""
+
+    async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
+        """Bring a posted part to what the row says: a spoiler, or none. Harmless to repeat. Raises RouteClosed,
+        Unavailable."""
+
+    async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
+        """The same with what was posted once more."""
+
+    async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
+        """Delete a posted part. Not there any more is fine. Raises RouteClosed, Unavailable."""
+
+    async def remove_posting(self, place: Posted) -> None:
+        """The same with what was posted once more."""
+
+    async def tell_moderators(
+        self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
+    ) -> Posted:
+        """Post the message about a report in the channel it names, or bring it up to date. If `uncertain`, look for it
+        there first. Raises MessageGone, RouteClosed, Unavailable."""
 
     async def withhold(self, outcome: Outcome) -> None:
         """The card says that the outcome is kept and not posted. Not there any more is fine. Raises Unavailable."""

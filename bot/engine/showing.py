@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.engine.board import Board
-from bot.engine.ports import Card, Delivery, Outcome
+from bot.engine.outcomes import outcome_of
+from bot.engine.ports import Card, Delivery
 from bot.errors import Reason, TooLate
 from storage.models import Task, TaskState
 from storage.pictures import MissingCopy
@@ -31,14 +32,7 @@ class Showing:
 
         Raises TooLate where nothing is left to show, and ServiceError.
         """
-        pictures = await self._tasks.pictures(task.id)
-        outcome = Outcome(
-            task=replace(task, locale=locale),
-            references=await self._tasks.references(task.id),
-            pictures=pictures,
-            parent=await self._tasks.get(task.parent_id) if task.parent_id is not None else None,
-            looked_up=True,
-        )
+        outcome = replace(await outcome_of(self._tasks, replace(task, locale=locale)), looked_up=True)
         try:
             await self._delivery.show_to(outcome, token=token)
         except MissingCopy:

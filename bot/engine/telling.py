@@ -87,7 +87,7 @@ class Telling:
             await self._tasks.save_pictures(fetched)
             raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
         outcome = replace(known, pictures=tuple(picture for picture, _ in tried))
-        if task.unwanted_at is not None and task.reason is None:
+        if task.reason is None and (task.unwanted_at is not None or task.removed_at is not None):
             return await self._withheld(outcome, fetched)
         try:
             posted = await self._brought(outcome, parts, fetched)

@@ -19,12 +19,13 @@ from bot.texts import texts_in
 from bot.ui.arrival import origin_of
 from bot.ui.asking import Request, answer_with, ask
 from bot.ui.buttons import TASK_ID, TaskButton, services_of
+from bot.ui.curation import GalleryButton, PostHereButton, PublishButton, RemoveButton, ReportButton
 from bot.ui.edits import open_edit
 from bot.ui.family import FamilyButton
 from bot.ui.originals import FullSizeButton
 from bot.ui.pictures import as_reference, chosen_of, picture_options, pictures_of
 from bot.ui.text import PROMPT_FILENAME
-from storage.models import Kinship, Picture, Task
+from storage.models import Kinship, Picture, Reach, Task
 
 Row: TypeAlias = ui.ActionRow[Any]
 
@@ -35,6 +36,13 @@ def result_rows(outcome: Outcome) -> list[Row]:
     again = AgainButton(task.id, say, label="actions-again")
     making: Row = ui.ActionRow(again, EditButton(task.id, say), VaryButton(task.id, say))
     about: Row = ui.ActionRow(FullSizeButton(task.id, say), FamilyButton(task.id, say))
+    if task.private:
+        about.add_item(PublishButton(task.id, say))
+    elif outcome.looked_up:
+        making.add_item(PostHereButton(task.id, say))
+    if not task.private and task.guild_id is not None and task.reach is Reach.CHANNEL:
+        about.add_item(GalleryButton(task.id, say)).add_item(ReportButton(task.id, say))
+    about.add_item(RemoveButton(task.id, say))
     return [making, about]
 
 

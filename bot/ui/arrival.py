@@ -38,6 +38,13 @@ def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings
     )
 
 
+def check_posts(interaction: discord.Interaction[Atelier]) -> None:
+    """Raises NotHere where Discord lets us answer and nothing else, and MissingPermissions."""
+    if not _is_allowed(interaction) or _reach(interaction, private=False) is Reach.ANSWER:
+        raise NotHere(Reason.CANNOT_POST_HERE)
+    _check_permissions(interaction)
+
+
 def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     """Bytes per file that a message of ours may have here.
 

@@ -12,7 +12,8 @@ from bot.engine.people import visible_to
 from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
-from storage.models import Kinship, OutcomePart, Route, Task, TaskState
+from bot.ui.text import message_link
+from storage.models import Kinship, OutcomePart, Reach, Route, Task, TaskState
 
 MOST_KIN: Final = 10
 LOOKED_AT: Final = 100
@@ -74,17 +75,13 @@ def _entry(say: Texts, task: Task, link: str | None, *, is_this: bool) -> str:
 def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
     """To a message that whoever looks can open: what stands in an answer, or in somebody's direct messages, is theirs
     alone."""
-    if part is None or task.private or part.message_id is None:
+    if part is None or task.private or part.message_id is None or part.message_channel_id is None:
         return None
     if part.route is Route.DIRECT:
-        return (
-            f"https://discord.com/channels/@me/{part.message_channel_id}/{part.message_id}"
-            if _is(task, viewer_id)
-            else None
-        )
-    if part.route is Route.COLLECTED:
+        return message_link(part.message_channel_id, part.message_id, None) if _is(task, viewer_id) else None
+    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER:
         return None
-    return f"https://discord.com/channels/{task.guild_id or '@me'}/{part.message_channel_id}/{part.message_id}"
+    return message_link(part.message_channel_id, part.message_id, task.guild_id)
 
 
 def may_see(interaction: discord.Interaction[Any], task: Task) -> bool:

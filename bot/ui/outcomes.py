@@ -18,7 +18,19 @@ from bot.texts import Texts, texts_in
 from bot.ui.actions import AgainButton, result_rows
 from bot.ui.kept import add_kept
 from bot.ui.pictures import picture_stem
-from bot.ui.text import PROMPT_FILENAME, Quote, alt_text, asked_by, attached, linked, quote, rough_time, shape
+from bot.ui.text import (
+    PROMPT_FILENAME,
+    Quote,
+    alt_text,
+    asked_by,
+    attached,
+    linked,
+    message_link,
+    quote,
+    rough_time,
+    shape,
+)
+from storage.community import PostingKind
 from storage.models import Kinship, OutcomePart, Picture, Reach, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
@@ -42,6 +54,11 @@ AGAIN_REASONS: Final = frozenset(
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
+_POSTED: Final = {
+    PostingKind.PUBLISHED: "curation-published",
+    PostingKind.SHOWN: "curation-shown",
+    PostingKind.GALLERY: "curation-in-gallery",
+}
 _DONE: Final = discord.Colour(0x3BA55D)
 _FAILED: Final = discord.Colour(0xC9A227)
 
@@ -60,8 +77,13 @@ def picture_name(outcome: Outcome, position: int, extension: str) -> str:
 
 
 def part_id(part: OutcomePart) -> int:
-    """The component id of a part's container, by which it is found again: 31 bits, never 0."""
-    digest = hashlib.blake2b(part.nonce.encode(), digest_size=4).digest()
+    """The component id of a part's container, by which it is found again."""
+    return component_id(part.nonce)
+
+
+def component_id(nonce: str) -> int:
+    """31 bits, never 0."""
+    digest = hashlib.blake2b(nonce.encode(), digest_size=4).digest()
     return int.from_bytes(digest) & 0x7FFFFFFF or 1
 
 
@@ -136,6 +158,8 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
 def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
     if part.number:
         return say("outcome-more")
+    if outcome.posting is not None:
+        return say(_POSTED[outcome.posting.kind], count=len(outcome.pictures))
     if not shown:
         return say("outcome-not-brought")
     return say("outcome-ready", count=len(outcome.pictures))
@@ -146,7 +170,8 @@ def _item(say: Texts, outcome: Outcome, shown: Shown) -> discord.MediaGalleryIte
     number = shown.position + 1
     which = say("outcome-picture") if made == 1 else say("outcome-picture-of", number=number, count=made)
     description = alt_text(say, which, outcome.task.prompt)
-    return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description)
+    hidden = outcome.task.hidden_at is not None
+    return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description, spoiler=hidden)
 
 
 def _small_print(
@@ -161,6 +186,11 @@ def _small_print(
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
     if part.number == 0 and outcome.corrects:
         texts.append(f"-# {say('outcome-corrected')}")
+    if outcome.task.hidden_at is not None:
+        texts.append(f"-# {say('curation-hidden')}")
+    if outcome.original is not None:
+        link = message_link(outcome.original.channel_id, outcome.original.message_id, outcome.task.guild_id)
+        texts.append(f"-# [{say('curation-original')}]({link})")
     if where := _where(say, outcome, part):
         texts.append(f"-# {where}")
     return texts

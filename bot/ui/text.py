@@ -70,6 +70,11 @@ def linked(say: Texts, position: int, url: str) -> str:
     return f"[{say('outcome-picture-numbered', number=position + 1)}](<{percent(url, safe=_OF_ADDRESSES)}>)"
 
 
+def message_link(channel_id: int, message_id: int, guild_id: int | None) -> str:
+    """Where a click opens a message; without a server, in direct messages."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
 def asked_by(say: Texts, asker_id: int) -> str:
     return say("text-for", asker=f"<@{asker_id}>")
 

@@ -110,3 +110,13 @@ permission-attach-files = attach files
 permission-read-message-history = read the message history
 
 answer-outdated = This command has changed. Reload Discord and try again.
+
+reason-not-yours-to-remove = Only the person who asked for it and the moderators can remove it. If something is wrong with it, press “{ curation-report }”.
+reason-not-yours-to-show = Only the person who asked for it and the moderators can put it into the gallery. Ask one of them.
+reason-taken-out = This one was removed, or is hidden until the moderators have decided. Choose another one.
+reason-cannot-post-there = I cannot post in { $channel } for you: one of us may not write there any more. Ask a moderator, or save the picture and post it yourself.
+reason-cannot-post-here = I can only answer you here, not post for everybody. Save the picture and post it yourself, or ask whoever runs this server to add me to it.
+reason-gallery-unchosen = This server has no gallery yet. Somebody who may manage it can choose a channel with `/{ settings-name }`.
+reason-reports-unchosen = This server has no channel for reports yet. Tell a moderator directly, or ask them to choose one with `/{ settings-name }`.
+reason-reported-already = You have reported this one already. The moderators have it; wait for them to decide.
+reason-decided-already = The moderators have decided about this one already. If you see it differently, write to one of them.

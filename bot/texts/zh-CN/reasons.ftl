@@ -95,3 +95,13 @@ permission-attach-files = 附加文件
 permission-read-message-history = 读取消息历史记录
 
 answer-outdated = 这个命令已经更新。请重新加载 Discord 后再试。
+
+reason-not-yours-to-remove = 只有提出的人和管理员可以移除它。如果它有问题，请点“{ curation-report }”。
+reason-not-yours-to-show = 只有提出的人和管理员可以把它收进画廊。请找他们帮忙。
+reason-taken-out = 这一个已经移除，或者在管理员决定之前先遮起来了。请换一个。
+reason-cannot-post-there = 我没法替你发到 { $channel }：我们之中有一方不能在那里发言了。请联系管理员，或者保存图片自己发布。
+reason-cannot-post-here = 我在这里只能回复你，不能发给大家看。请保存图片自己发布，或者请这个服务器的管理者把我加进来。
+reason-gallery-unchosen = 这个服务器还没有画廊。可以请有管理权限的人用 `/{ settings-name }` 选一个频道。
+reason-reports-unchosen = 这个服务器还没有接收举报的频道。请直接告诉管理员，或者请他们用 `/{ settings-name }` 选一个。
+reason-reported-already = 你已经举报过这一个了，请等管理员决定。
+reason-decided-already = 管理员已经对这一个做出决定了。如有不同看法，请直接联系他们。

@@ -1,0 +1,56 @@
+"""The moderators' message about a report: posted once, edited as things go on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Final
+
+import discord
+
+from bot.client import Atelier
+from bot.delivery.finding import find_by_id
+from bot.delivery.refusals import translated
+from bot.delivery.thumbnails import small
+from bot.engine.ports import Outcome, Posted
+from bot.errors import RouteClosed
+from bot.ui.outcomes import component_id
+from bot.ui.reports import report_view
+from storage.community import Report, Reported, ReportState
+from storage.pictures import PictureStore
+
+NOBODY: Final = discord.AllowedMentions.none()
+_OVER: Final = frozenset({ReportState.REMOVED, ReportState.DISMISSED})
+
+
+class ReportPoster:
+    def __init__(self, client: Atelier, copies: PictureStore) -> None:
+        self._client = client
+        self._copies = copies
+
+    async def tell(self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool) -> Posted:
+        """Raises MessageGone, RouteClosed, Unavailable."""
+        if reported.channel_id is None:
+            raise RouteClosed("this server has no channel for reports")
+        channel = self._client.get_partial_messageable(reported.channel_id, guild_id=reported.guild_id)
+        number = component_id(reported.nonce)
+        with translated():
+            found = await find_by_id(self._client, channel, number) if uncertain else None
+        message_id = found.id if found is not None else reported.message_id
+        files = [] if reported.state in _OVER else await self._files(outcome)
+        view = report_view(outcome, reported, words, [one.filename for one in files], number=number)
+        with translated():
+            if message_id is None:
+                sent = await channel.send(view=view, files=files, nonce=reported.nonce, allowed_mentions=NOBODY)
+                return Posted(channel_id=sent.channel.id, message_id=sent.id)
+            message = channel.get_partial_message(message_id)
+            await message.edit(view=view, attachments=files, allowed_mentions=NOBODY)
+            return Posted(channel_id=channel.id, message_id=message_id)
+
+    async def _files(self, outcome: Outcome) -> list[discord.File]:
+        """Small ones are enough to decide; the message itself is a click away."""
+        return [
+            discord.File(io.BytesIO(data), f"reported-{picture.position + 1}.jpg")
+            for picture in outcome.pictures
+            if picture.key is not None and (data := await small(self._copies, picture.key)) is not None
+        ]

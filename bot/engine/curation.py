@@ -1,0 +1,157 @@
+"""
+What becomes of a result after it was told: posted once more, copied to a gallery, reported, hidden, removed.
+
+What people ask is written down first; `step` does it. Removing and hiding are marks in rows, and `Upkeep` brings the
+messages to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.engine.ports import Delivery
+from bot.engine.postings import Postings
+from bot.engine.reports import Reports
+from bot.engine.upkeep import Upkeep
+from bot.errors import NotAllowed, NotYours, Reason, TooLate
+from storage.community import NewPosting, Posting, PostingKind
+from storage.models import Task, TaskState
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Who asks, and what they may do where they ask. `guild_id` is None in direct messages."""
+
+    person_id: int
+    guild_id: int | None
+    moderates: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removable:
+    """What somebody may remove: the one message they are at, where that shows it once more, or everything."""
+
+    task: Task
+    posting: Posting | None
+    everywhere: bool
+
+
+class Curation:
+    def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
+        self._tasks = stores.tasks
+        self._search = stores.search
+        self._postings = stores.postings
+        self._clock = clock
+        self.postings = Postings(tasks=stores.tasks, postings=stores.postings, delivery=delivery, clock=clock)
+        self.reports = Reports(stores=stores, delivery=delivery, clock=clock)
+        self._upkeep = Upkeep(tasks=stores.tasks, postings=stores.postings, delivery=delivery, clock=clock)
+
+    async def start(self) -> None:
+        """Take up what an earlier process was at."""
+        await self.postings.resume()
+        await self.reports.resume()
+
+    async def step(self) -> None:
+        """Do what is due now, once."""
+        for do in (self.postings.step, self.reports.step, self._upkeep.step):
+            await _survived(do)
+
+    async def post_again(self, new: NewPosting, who: Standing) -> Posting:
+        """Post a result once more, at once if Discord takes it, and otherwise when it does; as it stands then. Raises
+        what `postable` does, NotYours, NotAllowed, and RouteClosed where we may not post there."""
+        self._check_posts(await self.postable(new.task_id, who), new, who)
+        return await self.postings.bring(new)
+
+    async def copy_starred(self, new: NewPosting, who: Standing) -> None:
+        """The same for a gallery, by a reaction: nobody waits for an answer. Raises as `post_again`."""
+        self._check_posts(await self.postable(new.task_id, who), new, who)
+        await self.postings.ask(new)
+
+    async def postable(self, task_id: str, who: Standing) -> Task:
+        """A result with pictures that stands for others to see, or is their own. Raises TooLate."""
+        task = await self._known(task_id, who)
+        if task.state is not TaskState.CLOSED or task.reason is not None:
+            raise TooLate(Reason.PICTURE_GONE)
+        if task.removed_at is not None or task.hidden_at is not None:
+            raise TooLate(Reason.TAKEN_OUT)
+        return task
+
+    async def removable(self, task_id: str, who: Standing, message_id: int | None) -> Removable:
+        """`message_id`: of the message with the button. Raises TooLate, and NotAllowed for whoever may remove
+        nothing."""
+        task = await self._known(task_id, who)
+        found = await self._postings.in_message(message_id) if message_id is not None else None
+        posting = found if found is not None and _may_remove(task, found, who) else None
+        everywhere = _may_curate(task, who)
+        if posting is None and not everywhere:
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        return Removable(task=task, posting=posting, everywhere=everywhere)
+
+    async def remove(self, task_id: str, who: Standing) -> None:
+        """Everything that Discord shows of it. Raises TooLate, NotAllowed."""
+        task = await self._known(task_id, who)
+        if not _may_curate(task, who):
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        await self._postings.remove(task.id, by=who.person_id, now=self._clock())
+        await self.reports.over(task.id, by=who.person_id)
+
+    async def remove_posting(self, posting_id: str, who: Standing) -> None:
+        """This one message. Raises TooLate, NotAllowed."""
+        posting = await self._postings.get(posting_id)
+        if posting is None:
+            raise TooLate(Reason.TASK_UNKNOWN)
+        if not _may_remove(await self._known(posting.task_id, who), posting, who):
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        await self._postings.remove_posting(posting, now=self._clock())
+
+    async def message_gone(self, message_id: int) -> None:
+        """Somebody deleted a message. With the original its copies in galleries go too."""
+        now = self._clock()
+        posting = await self._postings.in_message(message_id)
+        if posting is not None and posting.kind is PostingKind.GALLERY:
+            await self._postings.remove_posting(posting, now=now)
+        elif posting is not None and posting.kind is PostingKind.PUBLISHED:
+            await self._postings.remove_copies(posting.task_id, now=now)
+        elif posting is None and (task := await self._search.told_in(message_id)):
+            await self._postings.remove_copies(task.id, now=now)
+
+    async def _known(self, task_id: str, who: Standing) -> Task:
+        task = await self._tasks.get(task_id)
+        if task is None or (task.private and task.asker_id != who.person_id):
+            raise TooLate(Reason.TASK_UNKNOWN)
+        return task
+
+    def _check_posts(self, task: Task, new: NewPosting, who: Standing) -> None:
+        """Only the asker shows or publishes; into a gallery, whoever moderates there may copy as well."""
+        if task.asker_id == who.person_id:
+            return
+        if new.kind is not PostingKind.GALLERY:
+            raise NotYours
+        if not who.moderates or who.guild_id != new.guild_id:
+            raise NotAllowed(Reason.NOT_YOURS_TO_SHOW)
+
+
+def _may_curate(task: Task, who: Standing) -> bool:
+    """Theirs, or made in the server that they moderate."""
+    at_home = task.guild_id is not None and who.guild_id == task.guild_id
+    return task.asker_id == who.person_id or (who.moderates and at_home)
+
+
+def _may_remove(task: Task, posting: Posting, who: Standing) -> bool:
+    """Theirs, or standing in the server that they moderate."""
+    here = posting.guild_id is not None and who.guild_id == posting.guild_id
+    return posting.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))
+
+
+async def _survived(do: Callable[[], Awaitable[None]]) -> None:
+    """One subject's trouble does not keep the others."""
+    try:
+        await do()
+    except Exception:
+        log.exception("what was due could not be done; it is done again later", what=do.__qualname__)

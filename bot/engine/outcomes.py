@@ -1,0 +1,41 @@
+"""A task with all that can be told of it, as the rows have it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.engine.ports import Outcome, Posted
+from storage.community import Posting, PostingKind
+from storage.models import Reach, Route, Task
+from storage.postings import PostingStore
+from storage.tasks import TaskStore
+
+
+async def outcome_of(tasks: TaskStore, task: Task) -> Outcome:
+    return Outcome(
+        task=task,
+        references=await tasks.references(task.id),
+        pictures=await tasks.pictures(task.id),
+        parent=await tasks.get(task.parent_id) if task.parent_id is not None else None,
+    )
+
+
+async def outcome_of_posting(tasks: TaskStore, postings: PostingStore, task: Task, posting: Posting) -> Outcome:
+    """As it is posted once more: a gallery's copy leads back to where it was first."""
+    outcome = replace(await outcome_of(tasks, task), posting=posting)
+    if posting.kind is not PostingKind.GALLERY:
+        return outcome
+    return replace(outcome, original=await _original(tasks, postings, task))
+
+
+async def _original(tasks: TaskStore, postings: PostingStore, task: Task) -> Posted | None:
+    """Where others can see it: the first message, or the one in which it was published."""
+    for one in await postings.of_task(task.id):
+        if one.kind is PostingKind.PUBLISHED and one.message_id is not None:
+            return Posted(channel_id=one.channel_id, message_id=one.message_id)
+    part = (await tasks.first_parts([task.id])).get(task.id)
+    if part is None or part.route not in {Route.CHANNEL, Route.ORIGINAL} or task.reach is not Reach.CHANNEL:
+        return None
+    if part.message_id is None or part.message_channel_id is None:
+        return None
+    return Posted(channel_id=part.message_channel_id, message_id=part.message_id)

@@ -1,0 +1,86 @@
+"""Results that are posted once more: published, shown again, copied to a gallery. Each once, whatever dies between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
+from bot.engine.outcomes import outcome_of_posting
+from bot.engine.ports import Delivery
+from bot.errors import Reason, RouteClosed, ServiceError, TooLate
+from storage.community import NewPosting, Posting
+from storage.pictures import MissingCopy
+from storage.postings import PostingStore
+from storage.tasks import TaskStore
+
+log = structlog.get_logger(__name__)
+
+
+class Postings:
+    def __init__(
+        self, *, tasks: TaskStore, postings: PostingStore, delivery: Delivery, clock: Callable[[], int]
+    ) -> None:
+        self._tasks = tasks
+        self._postings = postings
+        self._delivery = delivery
+        self._clock = clock
+
+    async def resume(self) -> None:
+        await self._postings.resume(now=self._clock())
+
+    async def ask(self, new: NewPosting) -> tuple[Posting, bool]:
+        """Written down, to be posted by `step`; False where it was asked for before."""
+        return await self._postings.add(new, now=self._clock())
+
+    async def bring(self, new: NewPosting) -> Posting:
+        """Written down and posted at once; without a `message_id` where Discord takes it later. Raises RouteClosed, and
+        TooLate where it was removed, or no copy is left; then it can be asked for again."""
+        posting, _ = await self.ask(new)
+        if posting.removed_at is not None:
+            raise TooLate(Reason.TAKEN_OUT)
+        if posting.message_id is None:
+            await self._post(posting)
+        stored = await self._postings.of_task(new.task_id)
+        return next((one for one in stored if one.id == posting.id), posting)
+
+    async def step(self) -> None:
+        for posting in await self._postings.due(now=self._clock(), limit=AT_ONCE):
+            try:
+                await self._post(posting)
+            except (RouteClosed, TooLate) as error:
+                log.warning("a result could not be posted once more", task=posting.task_id, error=str(error))
+
+    async def _post(self, posting: Posting) -> None:
+        now = self._clock()
+        if not await self._postings.begin(posting, now=now, until=now + CLAIM_MS):
+            return
+        try:
+            message_id = await self._message_of(posting)
+        except (RouteClosed, TooLate):
+            await self._postings.drop(posting)
+            raise
+        except ServiceError as error:
+            log.info("a result is posted once more later", task=posting.task_id, error=str(error))
+            await self._later(posting)
+        else:
+            await self._postings.posted(posting, message_id=message_id, now=self._clock())
+
+    async def _later(self, posting: Posting) -> None:
+        now = self._clock()
+        if is_hopeless(now, posting.asked_at):
+            await self._postings.drop(posting)
+        else:
+            await self._postings.later(posting, due=again_at(now, posting.failures))
+
+    async def _message_of(self, posting: Posting) -> int:
+        task = await self._tasks.get(posting.task_id)
+        if task is None or task.removed_at is not None:
+            raise TooLate(Reason.TAKEN_OUT)
+        outcome = await outcome_of_posting(self._tasks, self._postings, task, posting)
+        try:
+            posted = await self._delivery.repost(outcome, posting, uncertain=posting.attempted_at is not None)
+        except MissingCopy:
+            raise TooLate(Reason.PICTURE_GONE) from None
+        return posted.message_id

@@ -1,0 +1,116 @@
+"""What people report, the moderators' message about it, and what their decision does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at
+from bot.engine.outcomes import outcome_of
+from bot.engine.ports import Delivery
+from bot.errors import MessageGone, Reason, RouteClosed, ServiceError, TooLate
+from storage.community import Report, Reported, ReportState
+from storage.models import Task
+from storage.reports import UNDECIDED
+from storage.stores import Stores
+
+CHANNEL_CLOSED_MS: Final = 3_600_000
+"""How long to wait where the moderators have no channel that takes it: they may choose another."""
+GIVE_UP_AFTER: Final = timedelta(days=14)
+
+log = structlog.get_logger(__name__)
+
+
+class Reports:
+    def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
+        self._tasks = stores.tasks
+        self._postings = stores.postings
+        self._reports = stores.reports
+        self._guilds = stores.guilds
+        self._delivery = delivery
+        self._clock = clock
+
+    async def resume(self) -> None:
+        await self._reports.resume(now=self._clock())
+
+    async def report(
+        self, task_id: str, guild_id: int, *, by: int, why: str, locale: str, seen: tuple[int, int]
+    ) -> None:
+        """`seen`: channel and message. Raises TooLate where they have reported it already, or it was decided."""
+        word = Report(reporter_id=by, at=self._clock(), why=why)
+        reported, is_new = await self._reports.report(task_id, guild_id, word, locale=locale, seen=seen)
+        if not is_new:
+            raise TooLate(Reason.REPORTED_ALREADY if reported.state in UNDECIDED else Reason.DECIDED_ALREADY)
+
+    async def decide(self, task_id: str, guild_id: int, state: ReportState, *, by: int) -> None:
+        """What follows from it is done by `step`. Raises TooLate where another moderator was quicker."""
+        reported = await self._reports.get(task_id, guild_id)
+        if reported is None:
+            raise TooLate(Reason.TASK_UNKNOWN)
+        undecided = reported.state in UNDECIDED and reported.state is not state
+        if not undecided or not await self._reports.decide(reported, state, by=by, now=self._clock()):
+            raise TooLate(Reason.DECIDED_ALREADY)
+
+    async def over(self, task_id: str, *, by: int) -> None:
+        """Removed by another way."""
+        await self._reports.over(task_id, by=by, now=self._clock())
+
+    async def step(self) -> None:
+        for reported in await self._reports.due(now=self._clock(), limit=AT_ONCE):
+            now = self._clock()
+            if await self._reports.begin(reported, now=now, until=now + CLAIM_MS):
+                await self._follow(reported, until=now + CLAIM_MS)
+
+    async def _follow(self, reported: Reported, *, until: int) -> None:
+        task = await self._tasks.get(reported.task_id)
+        if task is None:
+            return
+        await self._carry_out(task, reported)
+        try:
+            await self._tell(task, reported, until=until)
+        except MessageGone:
+            await self._reports.lost(reported)
+            await self._reports.later(reported, until=until, due=self._clock())
+        except RouteClosed as closed:
+            log.warning("moderators cannot be told of a report", task=task.id, error=str(closed))
+            await self._reports.later(reported, until=until, due=self._much_later(reported))
+        except ServiceError as error:
+            log.info("moderators are told of a report later", task=task.id, error=str(error))
+            await self._reports.later(reported, until=until, due=again_at(self._clock(), reported.failures))
+
+    def _much_later(self, reported: Reported) -> int | None:
+        """None after two weeks: nobody looks there."""
+        now = self._clock()
+        hopeless = now - reported.opened_at >= GIVE_UP_AFTER.total_seconds() * 1000
+        return None if hopeless else now + CHANNEL_CLOSED_MS
+
+    async def _carry_out(self, task: Task, reported: Reported) -> None:
+        """Harmless to repeat. A server decides over what was made there, and elsewhere over what was posted there."""
+        now, state = self._clock(), reported.state
+        hidden_at = now if state is ReportState.HIDDEN else None
+        if state is ReportState.OPEN:
+            return
+        if task.guild_id != reported.guild_id:
+            marks = {"removed_at": now} if state is ReportState.REMOVED else {"hidden_at": hidden_at}
+            await self._postings.curate_in(task.id, reported.guild_id, now=now, **marks)
+        elif state is ReportState.REMOVED:
+            await self._postings.remove(task.id, by=reported.decided_by or 0, now=now)
+        elif (hidden_at is None) is not (task.hidden_at is None):
+            await self._postings.hide(task.id, hidden=hidden_at is not None, now=now)
+
+    async def _tell(self, task: Task, reported: Reported, *, until: int) -> None:
+        """Raises MessageGone, RouteClosed, Unavailable."""
+        channel_id = reported.channel_id or (await self._guilds.settings(reported.guild_id)).moderators_channel_id
+        if channel_id is None:
+            raise RouteClosed("this server has no channel for reports")
+        words = await self._reports.words(reported)
+        outcome = await outcome_of(self._tasks, task)
+        asked = replace(reported, channel_id=channel_id)
+        posted = await self._delivery.tell_moderators(
+            outcome, asked, words, uncertain=reported.attempted_at is not None and reported.message_id is None
+        )
+        await self._reports.told(reported, until=until, channel_id=posted.channel_id, message_id=posted.message_id)

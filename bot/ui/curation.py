@@ -1,0 +1,231 @@
+"""
+What becomes of a result: the buttons that publish it, show it again, copy it to the gallery, report or remove it.
+
+Whatever is posted is written down first, so that it is posted once and in the end, whenever Discord takes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.client import Atelier
+from bot.engine.curation import Removable, Standing
+from bot.errors import BadChoice, NotHere, Reason, RouteClosed
+from bot.texts import Texts, texts_in
+from bot.ui.arrival import check_posts, upload_limit
+from bot.ui.buttons import TaskButton, engine_of, services_of
+from bot.ui.channels import lacking, unusable
+from bot.ui.forms import Filled, open_form
+from bot.ui.standing import moderates
+from bot.ui.text import message_link
+from storage.community import GuildSettings, NewPosting, PostingKind
+from storage.models import Task
+
+REPORT_FORM: Final = "report"
+LONGEST_WHY: Final = 300
+
+
+def standing_of(interaction: discord.Interaction[Any]) -> Standing:
+    in_guild = interaction.guild_id is not None
+    return Standing(
+        person_id=interaction.user.id,
+        guild_id=interaction.guild_id,
+        moderates=in_guild and moderates(interaction),
+    )
+
+
+class PublishButton(TaskButton, action="publish", label="curation-publish"):
+    """What was private, into the channel where it was asked for."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services, who = services_of(interaction), standing_of(interaction)
+        task = await services.engine.curation.postable(self.task_id, who)
+        await _check_speaks(interaction, task)
+        settings = await services.guilds.settings(task.guild_id)
+        guild = interaction.client.get_guild(task.guild_id) if task.guild_id is not None else None
+        new = NewPosting(
+            task_id=task.id,
+            kind=PostingKind.PUBLISHED,
+            once=f"published:{task.id}",
+            channel_id=task.channel_id,
+            guild_id=task.guild_id,
+            locale=settings.language or task.guild_locale or task.locale,
+            upload_limit=guild.filesize_limit if guild is not None else task.upload_limit,
+            asked_by=interaction.user.id,
+        )
+        await _post(interaction, new)
+
+
+class PostHereButton(TaskButton, action="post-here", label="curation-post-here"):
+    """What was looked up, into the channel where it was looked up. The same button posts once."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services = services_of(interaction)
+        settings = await services.guilds.settings(interaction.guild_id)
+        check_posts(interaction)
+        message_id = interaction.message.id if interaction.message is not None else interaction.id
+        new = NewPosting(
+            task_id=self.task_id,
+            kind=PostingKind.SHOWN,
+            once=f"shown:{message_id}",
+            channel_id=interaction.channel_id or 0,
+            guild_id=interaction.guild_id,
+            locale=settings.language or str(interaction.guild_locale or interaction.locale),
+            upload_limit=upload_limit(interaction),
+            asked_by=interaction.user.id,
+        )
+        await _post(interaction, new)
+
+
+class GalleryButton(TaskButton, action="gallery", label="curation-to-gallery"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        settings = await services_of(interaction).guilds.settings(interaction.guild_id)
+        guild = interaction.guild
+        if guild is None or settings.gallery_channel_id is None:
+            raise BadChoice(Reason.GALLERY_UNCHOSEN)
+        lacks = lacking(guild, settings.gallery_channel_id)
+        if lacks is None or lacks:
+            raise unusable(settings.gallery_channel_id, lacks)
+        new = gallery_posting(self.task_id, guild, settings, by=interaction.user.id)
+        if new is not None:
+            await _post(interaction, new)
+
+
+class ReportButton(TaskButton, action="report", label="curation-report"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services = services_of(interaction)
+        await services.engine.curation.postable(self.task_id, standing_of(interaction))
+        settings = await services.guilds.settings(interaction.guild_id)
+        if settings.moderators_channel_id is None:
+            raise BadChoice(Reason.REPORTS_UNCHOSEN)
+        say = texts_in(str(interaction.locale))
+        entry: ui.TextInput[ui.Modal] = ui.TextInput(
+            custom_id="why", style=discord.TextStyle.paragraph, required=False, max_length=LONGEST_WHY
+        )
+        why: ui.Label[ui.Modal] = ui.Label(
+            text=say("reports-why"), description=say("reports-why-hint"), component=entry
+        )
+        await open_form(interaction, REPORT_FORM, self.task_id, title=say("reports-title"), fields=[why])
+
+
+async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
+    """The form came back."""
+    services, message = interaction.client.services, interaction.message
+    task = await services.engine.curation.postable(task_id, standing_of(interaction))
+    if interaction.guild_id is None or interaction.channel_id is None:
+        raise NotHere(Reason.NOT_THIS_SERVER)
+    settings = await services.guilds.settings(interaction.guild_id)
+    await services.engine.curation.reports.report(
+        task.id,
+        interaction.guild_id,
+        by=interaction.user.id,
+        why=filled.words("why"),
+        locale=settings.language or str(interaction.guild_locale or interaction.locale),
+        seen=(interaction.channel_id, message.id if message is not None else interaction.id),
+    )
+    say = texts_in(str(interaction.locale))
+    await interaction.response.send_message(say("reports-thanks"), ephemeral=True)
+
+
+class RemoveButton(TaskButton, action="remove", label="curation-remove"):
+    """Asks first: what is removed does not come back."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        message_id = interaction.message.id if interaction.message is not None else None
+        who = standing_of(interaction)
+        may = await engine_of(interaction).curation.removable(self.task_id, who, message_id)
+        view = _remove_view(texts_in(str(interaction.locale)), may, own=may.task.asker_id == who.person_id)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+
+class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-all"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await engine_of(interaction).curation.remove(self.task_id, standing_of(interaction))
+        await _removed(interaction)
+
+
+class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-here"):
+    """One message of several: a gallery's copy, or where it was shown again. Its id is the posting's."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await engine_of(interaction).curation.remove_posting(self.task_id, standing_of(interaction))
+        await _removed(interaction)
+
+
+def gallery_posting(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewPosting | None:
+    """One copy in the gallery of a server that has chosen one."""
+    if settings.gallery_channel_id is None:
+        return None
+    return NewPosting(
+        task_id=task_id,
+        kind=PostingKind.GALLERY,
+        once=f"gallery:{guild.id}:{task_id}",
+        channel_id=settings.gallery_channel_id,
+        guild_id=guild.id,
+        locale=settings.language or str(guild.preferred_locale),
+        upload_limit=guild.filesize_limit,
+        asked_by=by,
+    )
+
+
+async def _post(interaction: discord.Interaction[Any], new: NewPosting) -> None:
+    """Told once it stands there, or that it comes later. Raises what the posting does."""
+    curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    try:
+        posting = await curation.post_again(new, standing_of(interaction))
+    except RouteClosed:
+        raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{new.channel_id}>") from None
+    if posting.message_id is None:
+        answer = say("curation-posted-later", channel=f"<#{posting.channel_id}>")
+    else:
+        link = message_link(posting.channel_id, posting.message_id, posting.guild_id)
+        answer = say("curation-posted", link=link)
+    await interaction.edit_original_response(content=answer)
+
+
+async def _check_speaks(interaction: discord.Interaction[Any], task: Task) -> None:
+    """Whoever publishes could still write there themselves: the button may be pressed from elsewhere, and much later.
+    Raises NotHere, MissingPermissions, BadChoice."""
+    if interaction.channel_id == task.channel_id:
+        check_posts(interaction)
+    elif task.guild_id is not None and not await _speaks(interaction, task.guild_id, task.channel_id):
+        raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{task.channel_id}>")
+
+
+async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_id: int) -> bool:
+    guild = interaction.client.get_guild(guild_id)
+    channel = guild.get_channel_or_thread(channel_id) if guild is not None else None
+    if guild is None or channel is None:
+        return False
+    try:
+        member = await guild.fetch_member(interaction.user.id)
+    except discord.NotFound:
+        return False
+    allowed: discord.Permissions = channel.permissions_for(member)
+    in_thread = isinstance(channel, discord.Thread)
+    return allowed.view_channel and (allowed.send_messages_in_threads if in_thread else allowed.send_messages)
+
+
+async def _removed(interaction: discord.Interaction[Any]) -> None:
+    say = texts_in(str(interaction.locale))
+    view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("curation-removed")))
+    await interaction.response.edit_message(view=view)
+
+
+def _remove_view(say: Texts, may: Removable, *, own: bool) -> ui.LayoutView:
+    """What goes, and what stays for whom."""
+    task, posting = may.task, may.posting
+    buttons: list[ui.Item[Any]] = []
+    if posting is not None:
+        buttons.append(RemoveHereButton(posting.id, say))
+    if may.everywhere:
+        buttons.append(RemoveAllButton(task.id, say))
+    lines = [say("curation-remove-question")]
+    if may.everywhere:
+        lines.append(say("curation-remove-own") if own else say("curation-remove-others"))
+    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
+    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay("\n".join(lines))).add_item(row)

@@ -1,0 +1,110 @@
+"""The moderators' message about a result that was reported, and its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.engine.ports import Outcome
+from bot.markup import escaped, is_blank
+from bot.texts import Texts, texts_in
+from bot.ui.buttons import TaskButton, services_of
+from bot.ui.standing import moderated_by
+from bot.ui.text import alt_text, message_link, quote
+from storage.community import Report, Reported, ReportState
+
+PROMPT_UNITS: Final = 800
+WHY_UNITS: Final = 300
+WORDS_SHOWN: Final = 5
+
+_STATES: Final = {
+    ReportState.OPEN: "reports-open",
+    ReportState.HIDDEN: "reports-hidden",
+    ReportState.REMOVED: "reports-removed",
+    ReportState.DISMISSED: "reports-dismissed",
+}
+
+
+class DecideButton(TaskButton, action="decide", label="reports-dismiss"):
+    """Its subclasses say what is decided. The message is brought up to date from the row."""
+
+    state: ReportState
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        guild_id = moderated_by(interaction)
+        reports = services_of(interaction).engine.curation.reports
+        await reports.decide(self.task_id, guild_id, self.state, by=interaction.user.id)
+        await interaction.response.defer()
+
+
+class RemoveReportedButton(DecideButton, action="decide-remove", label="reports-remove"):
+    state = ReportState.REMOVED
+
+
+class HideReportedButton(DecideButton, action="decide-hide", label="reports-hide"):
+    state = ReportState.HIDDEN
+
+
+class DismissButton(DecideButton, action="decide-dismiss", label="reports-dismiss"):
+    state = ReportState.DISMISSED
+
+
+def report_view(
+    outcome: Outcome, reported: Reported, words: Sequence[Report], filenames: Sequence[str], *, number: int
+) -> ui.LayoutView:
+    """`filenames`: of small pictures that go along; `number`: the component id by which it is found again."""
+    say = texts_in(reported.locale)
+    container: ui.Container[ui.LayoutView] = ui.Container(id=number)
+    container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=len(words))}"))
+    container.add_item(ui.TextDisplay(_about(say, outcome, reported)))
+    container.add_item(ui.TextDisplay(quote(say, outcome.task.prompt, most=PROMPT_UNITS).text))
+    container.add_item(ui.TextDisplay(_said(say, words)))
+    if filenames:
+        what = alt_text(say, say("outcome-picture"), outcome.task.prompt)
+        shown = [discord.MediaGalleryItem(f"attachment://{one}", description=what, spoiler=True) for one in filenames]
+        container.add_item(ui.MediaGallery(*shown))
+    container.add_item(ui.TextDisplay(_state(say, reported)))
+    if buttons := _buttons(say, reported):
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
+        container.add_item(row)
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def _about(say: Texts, outcome: Outcome, reported: Reported) -> str:
+    link = message_link(reported.seen_channel_id, reported.seen_message_id, reported.guild_id)
+    return say("reports-about", asker=f"<@{outcome.task.asker_id}>", link=f"[{say('reports-open-message')}]({link})")
+
+
+def _said(say: Texts, words: Sequence[Report]) -> str:
+    lines = [
+        say("reports-line", reporter=f"<@{one.reporter_id}>", words=escaped(one.why, WHY_UNITS))
+        if not is_blank(one.why)
+        else say("reports-line-wordless", reporter=f"<@{one.reporter_id}>")
+        for one in words[:WORDS_SHOWN]
+    ]
+    if (more := len(words) - WORDS_SHOWN) > 0:
+        lines.append(say("reports-more", count=more))
+    return "\n".join(f"- {one}" for one in lines)
+
+
+def _state(say: Texts, reported: Reported) -> str:
+    if reported.decided_by is None or reported.decided_at is None:
+        return f"-# {say(_STATES[reported.state])}"
+    who = say("reports-by", moderator=f"<@{reported.decided_by}>", at=f"<t:{reported.decided_at // 1000}:f>")
+    return f"**{say(_STATES[reported.state])}**\n-# {who}"
+
+
+def _buttons(say: Texts, reported: Reported) -> list[ui.Item[Any]]:
+    task_id = reported.task_id
+    match reported.state:
+        case ReportState.OPEN:
+            hide = HideReportedButton(task_id, say)
+            return [RemoveReportedButton(task_id, say), hide, DismissButton(task_id, say)]
+        case ReportState.HIDDEN:
+            show_again = DismissButton(task_id, say, label="reports-show-again")
+            return [RemoveReportedButton(task_id, say), show_again]
+        case ReportState.REMOVED | ReportState.DISMISSED:
+            return []

@@ -1,0 +1,91 @@
+"""
+What becomes of results: the buttons that publish, copy, report and remove them; stars that copy them to a gallery;
+messages that somebody deletes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.engine.curation import Standing
+from bot.errors import UserError
+from bot.services import Services
+from bot.ui.curation import (
+    REPORT_FORM,
+    GalleryButton,
+    PostHereButton,
+    PublishButton,
+    RemoveAllButton,
+    RemoveButton,
+    RemoveHereButton,
+    ReportButton,
+    gallery_posting,
+    reported,
+)
+from bot.ui.forms import add_form
+from bot.ui.reports import DismissButton, HideReportedButton, RemoveReportedButton
+from storage.community import PostingKind
+
+STAR: Final = "\N{WHITE MEDIUM STAR}"
+
+log = structlog.get_logger(__name__)
+
+
+class Gallery(commands.Cog):
+    def __init__(self, bot: Atelier) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """A star by the asker, or by a moderator, copies a result to the gallery; by anybody else it is just a star."""
+        guild = self._bot.get_guild(payload.guild_id) if payload.guild_id is not None else None
+        if guild is None or payload.member is None or payload.member.bot or payload.emoji.name != STAR:
+            return
+        services = self._bot.services
+        settings = await services.guilds.settings(guild.id)
+        task_id = await _shown_in(services, payload.message_id)
+        new = gallery_posting(task_id, guild, settings, by=payload.user_id) if task_id is not None else None
+        if new is None:
+            return
+        try:
+            await services.engine.curation.copy_starred(new, _standing(guild, payload.channel_id, payload.member))
+        except UserError as error:
+            log.debug("a star copies nothing", reason=error.reason)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self._bot.services.engine.curation.message_gone(payload.message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in payload.message_ids:
+            await self._bot.services.engine.curation.message_gone(message_id)
+
+
+async def _shown_in(services: Services, message_id: int) -> str | None:
+    """The task whose result a message shows. Not that of a gallery's copy: it is there already."""
+    posting = await services.postings.in_message(message_id)
+    if posting is not None:
+        return posting.task_id if posting.kind is not PostingKind.GALLERY else None
+    task = await services.search.told_in(message_id)
+    return task.id if task is not None else None
+
+
+def _standing(guild: discord.Guild, channel_id: int, member: discord.Member) -> Standing:
+    channel = guild.get_channel_or_thread(channel_id)
+    allowed = channel.permissions_for(member) if channel is not None else member.guild_permissions
+    moderates = allowed.manage_guild or allowed.manage_messages
+    return Standing(person_id=member.id, guild_id=guild.id, moderates=moderates)
+
+
+async def setup(bot: Atelier) -> None:
+    bot.add_dynamic_items(PublishButton, PostHereButton, GalleryButton, ReportButton)
+    bot.add_dynamic_items(RemoveButton, RemoveAllButton, RemoveHereButton)
+    bot.add_dynamic_items(RemoveReportedButton, HideReportedButton, DismissButton)
+    add_form(bot, REPORT_FORM, reported)
+    await bot.add_cog(Gallery(bot))

@@ -1,0 +1,392 @@
+"""Publishing, showing again, the gallery, and removing: each posted once, each gone when it is removed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import sqlalchemy as sa
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle
+
+from bot.engine.curation import Standing
+from bot.errors import TooLate
+from cogs.gallery import STAR
+from storage.community import Setting
+from storage.models import Task
+from storage.schema import postings
+from tests.world import World, button_ids, components, open_world, texts
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def moderator(world: World) -> MemberActor:
+    role = world.guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
+    return world.guild.add_member(world.env.create_user("mod"), roles=[role])
+
+
+@pytest.fixture
+async def gallery(world: World) -> ChannelHandle:
+    channel = world.guild.create_text_channel("gallery")
+    await choose(world, Setting.GALLERY, channel.id)
+    return channel
+
+
+async def choose(world: World, setting: Setting, value: int) -> None:
+    await world.client.services.guilds.choose(world.guild.id, setting, value, by=1, now=world.clock())
+
+
+async def made(world: World, **options: Any) -> tuple[Task, Any]:
+    """A result, and the message with it."""
+    asked = await world.ask(**options)
+    await world.work(60)
+    return await world.only_task(), asked.response if options.get("private") else world.channel.history()[-1]
+
+
+def spoilers(message: Any) -> list[bool]:
+    return [item["spoiler"] for part in components(message) if part["type"] == 12 for item in part["items"]]
+
+
+async def said(world: World, who: MemberActor, message: Any, label: str) -> str:
+    """What the press of a button is answered with, for the presser alone."""
+    pressed = await who.click(message, label=label)
+    assert pressed.ephemeral
+    world.acknowledged = world.env.error_cursor
+    return str((pressed.followups or [pressed.response])[-1].content)
+
+
+async def confirmed(world: World, who: MemberActor, message: Any, label: str = "Remove everywhere") -> None:
+    asked = await who.click(message, label="Remove")
+    assert asked.ephemeral
+    answered = await who.click(asked.response, label=label)
+    assert "gone from Discord in a moment" in texts(answered.response)
+    await world.work(10)
+
+
+# -- publish -----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_private_is_published_where_it_was_asked_for(world: World) -> None:
+    task, result = await made(world, private=True)
+    assert not world.channel.history()
+    assert "Posted: https://discord.com/channels/" in await said(world, world.alice, result, "Publish")
+    (message,) = world.channel.history()
+    assert "now for everybody here" in texts(message)
+    assert f"for <@{world.alice.id}>" in texts(message)
+    assert world.pinged(message) == []
+    assert message.attachments[0].filename == f"atelier-{task.id}-1.png"
+    assert f"a1:publish:{task.id}" not in button_ids(message)
+    assert (await world.only_task()).private is False
+
+
+async def test_what_was_published_is_open_to_others_by_its_buttons(world: World) -> None:
+    _, result = await made(world, private=True)
+    await said(world, world.alice, result, "Publish")
+    await world.bob.click(world.channel.history()[0], label="Again")
+    assert (await world.only_task(world.bob)).parent_id is not None
+
+
+async def test_publishing_twice_posts_once_and_leads_to_it(world: World) -> None:
+    _, result = await made(world, private=True)
+    first = await said(world, world.alice, result, "Publish")
+    assert await said(world, world.alice, result, "Publish") == first
+    assert len(world.channel.history()) == 1
+
+
+async def test_publishing_works_after_a_restart(world: World) -> None:
+    _, result = await made(world, private=True)
+    await world.restart()
+    await said(world, world.alice, result, "Publish")
+    assert len(world.channel.history()) == 1
+
+
+async def test_what_discord_does_not_take_now_is_published_later_once(world: World) -> None:
+    _, result = await made(world, private=True)
+    world.env.inject_error("POST", "/channels/*/messages", status=503)
+    answer = await said(world, world.alice, result, "Publish")
+    assert "Discord does not take it at the moment" in answer
+    assert not world.channel.history()
+    await world.restart()
+    await world.work(60)
+    assert len(world.channel.history()) == 1
+
+
+async def test_a_posting_whose_answer_was_lost_is_found_and_not_posted_twice(world: World) -> None:
+    task, result = await made(world, private=True)
+    await said(world, world.alice, result, "Publish")
+    await unheard(world, task)
+    await world.restart()
+    await world.work(60)
+    assert len(world.channel.history()) == 1
+    (posting,) = await world.stores.postings.of_task(task.id)
+    assert posting.message_id == world.channel.history()[0].id
+
+
+async def unheard(world: World, task: Task) -> None:
+    """The process died between the post and the row."""
+    async with world.database.write() as connection:
+        these = sa.update(postings).where(postings.c.task_id == task.id)
+        await connection.execute(these.values(message_id=None, due_at=world.clock()))
+
+
+async def test_where_nothing_may_be_posted_it_is_said_and_can_be_tried_again(world: World) -> None:
+    assert world.guild.me is not None
+    denied = discord.PermissionOverwrite(send_messages=False)
+    world.channel = world.guild.create_text_channel("quiet", overwrites={world.guild.me: denied})
+    task, result = await made(world, private=True)
+    assert "permission to send messages" in await said(world, world.alice, result, "Publish")
+    assert await world.stores.postings.of_task(task.id) == ()
+
+
+async def test_what_discord_refuses_is_said_and_can_be_tried_again(world: World) -> None:
+    task, result = await made(world, private=True)
+    world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+    assert "I cannot post in" in await said(world, world.alice, result, "Publish")
+    assert await world.stores.postings.of_task(task.id) == ()
+    assert (await world.only_task()).private
+    await said(world, world.alice, result, "Publish")
+    assert len(world.channel.history()) == 1
+
+
+async def test_nobody_else_publishes_it_and_not_even_a_moderator_knows_of_it(world: World) -> None:
+    task, _ = await made(world, private=True)
+    who = Standing(person_id=world.bob.id, guild_id=world.guild.id, moderates=True)
+    for refused in (world.engine.curation.postable, world.engine.curation.remove):
+        with pytest.raises(TooLate):
+            await refused(task.id, who)
+
+
+# -- post here ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_looked_up_is_posted_where_they_are(world: World) -> None:
+    task, _ = await made(world, variants=2)
+    elsewhere = world.guild.create_text_channel("elsewhere")
+    found = await world.alice.slash(elsewhere, "show", what=task.id)
+    assert "Posted" in await said(world, world.alice, found.response, "Post here")
+    (message,) = elsewhere.history()
+    assert "2 pictures from before" in texts(message)
+    assert len(message.attachments) == 2
+    assert f"a1:edit:{task.id}" in button_ids(message)
+    assert world.pinged(message) == []
+
+
+async def test_the_same_button_posts_once_and_another_look_posts_again(world: World) -> None:
+    task, _ = await made(world)
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    await said(world, world.alice, found.response, "Post here")
+    await said(world, world.alice, found.response, "Post here")
+    assert len(world.channel.history()) == 2
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    await said(world, world.alice, found.response, "Post here")
+    assert len(world.channel.history()) == 3
+
+
+async def test_only_its_asker_posts_it_again(world: World) -> None:
+    task, _ = await made(world)
+    found = await world.bob.slash(world.channel, "show", what=task.id)
+    assert "Only the person who asked" in await said(world, world.bob, found.response, "Post here")
+    assert len(world.channel.history()) == 1
+
+
+async def test_what_was_posted_again_can_be_looked_up_by_its_link(world: World) -> None:
+    task, _ = await made(world)
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    _, _, link = (await said(world, world.alice, found.response, "Post here")).partition(" ")
+    again = await world.bob.slash(world.channel, "show", what=link)
+    assert f"a1:again:{task.id}" in button_ids(again.response)
+
+
+# -- gallery -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_asker_copies_a_result_to_the_gallery_with_credit_and_a_link_back(
+    world: World, gallery: ChannelHandle
+) -> None:
+    task, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    (copy,) = gallery.history()
+    assert "In the gallery" in texts(copy)
+    assert f"<@{world.alice.id}>" in texts(copy)
+    assert f"https://discord.com/channels/{world.guild.id}/{world.channel.id}/{result.id}" in texts(copy)
+    assert copy.attachments[0].filename == f"atelier-{task.id}-1.png"
+    assert world.pinged(copy) == []
+
+
+async def test_a_published_result_is_led_back_to_where_it_was_published(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world, private=True)
+    await said(world, world.alice, result, "Publish")
+    (published,) = world.channel.history()
+    await said(world, world.alice, published, "To gallery")
+    assert f"{world.channel.id}/{published.id}" in texts(gallery.history()[0])
+
+
+async def test_a_result_is_copied_once_whoever_asks_and_however(
+    world: World, gallery: ChannelHandle, moderator: MemberActor
+) -> None:
+    _, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    await said(world, moderator, result, "To gallery")
+    await world.alice.react(result, STAR)
+    await world.work(10)
+    assert len(gallery.history()) == 1
+
+
+async def test_others_do_not_copy_it(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world)
+    answer = await said(world, world.bob, result, "To gallery")
+    assert "Only the person who asked for it and the moderators" in answer
+    await world.bob.react(result, STAR)
+    await world.work(10)
+    assert gallery.history() == []
+
+
+@pytest.mark.parametrize("by", ["asker", "moderator"])
+async def test_a_star_copies_it_also_after_a_restart(
+    world: World, gallery: ChannelHandle, moderator: MemberActor, by: str
+) -> None:
+    _, result = await made(world)
+    await world.restart()
+    await (world.alice if by == "asker" else moderator).react(result, STAR)
+    await world.work(10)
+    assert len(gallery.history()) == 1
+
+
+async def test_a_star_on_a_copy_makes_no_other(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    await world.alice.react(gallery.history()[0], STAR)
+    await world.work(10)
+    assert len(gallery.history()) == 1
+
+
+async def test_another_reaction_is_just_that(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world)
+    await world.alice.react(result, "\N{THUMBS UP SIGN}")
+    await world.work(10)
+    assert gallery.history() == []
+
+
+async def test_without_a_gallery_it_is_said_who_can_choose_one(world: World) -> None:
+    _, result = await made(world)
+    assert "`/settings`" in await said(world, world.alice, result, "To gallery")
+    await world.alice.react(result, STAR)
+    await world.work(10)
+
+
+async def test_a_gallery_that_we_may_not_write_in_is_said_with_what_to_allow(world: World) -> None:
+    assert world.guild.me is not None
+    denied = discord.PermissionOverwrite(attach_files=False)
+    closed = world.guild.create_text_channel("closed", overwrites={world.guild.me: denied})
+    await choose(world, Setting.GALLERY, closed.id)
+    _, result = await made(world)
+    assert "attach files" in await said(world, world.alice, result, "To gallery")
+
+
+async def test_a_deleted_original_takes_its_copy_along(
+    world: World, gallery: ChannelHandle, moderator: MemberActor
+) -> None:
+    _, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    await moderator.delete(result)
+    await world.work(10)
+    assert gallery.history() == []
+
+
+async def test_a_deleted_second_showing_leaves_the_gallery_alone(
+    world: World, gallery: ChannelHandle, moderator: MemberActor
+) -> None:
+    task, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    await said(world, world.alice, found.response, "Post here")
+    await moderator.delete(world.channel.history()[-1])
+    await world.work(10)
+    assert len(gallery.history()) == 1
+
+
+# -- remove ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_asker_removes_it_with_all_its_copies(world: World, gallery: ChannelHandle) -> None:
+    task, result = await made(world, variants=4)
+    await said(world, world.alice, result, "To gallery")
+    await confirmed(world, world.alice, result)
+    assert world.channel.history() == []
+    assert gallery.history() == []
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    assert f"a1:again:{task.id}" in button_ids(found.response)
+
+
+async def test_a_moderator_removes_it_and_nobody_looks_it_up_any_more(world: World, moderator: MemberActor) -> None:
+    task, result = await made(world)
+    await confirmed(world, moderator, result)
+    assert world.channel.history() == []
+    for who in (world.alice, world.bob):
+        found = await who.slash(world.channel, "show", what=task.id)
+        assert "I find nothing like that" in world.refusal(found)
+
+
+async def test_nobody_else_removes_it(world: World) -> None:
+    _, result = await made(world)
+    asked = await world.bob.click(result, label="Remove")
+    assert "press “Report”" in world.refusal(asked)
+    await world.work(10)
+    assert len(world.channel.history()) == 1
+
+
+async def test_a_copy_alone_can_be_removed_and_does_not_come_back(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world)
+    await said(world, world.alice, result, "To gallery")
+    await confirmed(world, world.alice, gallery.history()[0], "Only this message")
+    assert gallery.history() == []
+    assert len(world.channel.history()) == 1
+    assert "was removed" in await said(world, world.alice, result, "To gallery")
+    assert gallery.history() == []
+
+
+async def test_a_removal_is_done_after_a_restart_and_while_discord_has_trouble(world: World) -> None:
+    _, result = await made(world)
+    world.env.inject_error("DELETE", "/channels/*/messages/*", status=503, times=2)
+    asked = await world.alice.click(result, label="Remove")
+    await world.alice.click(asked.response, label="Remove everywhere")
+    await world.work(5)
+    assert len(world.channel.history()) == 1
+    await world.restart()
+    await world.work(200)
+    assert world.channel.history() == []
+
+
+async def test_what_is_removed_before_its_copy_was_posted_is_not_posted(world: World, gallery: ChannelHandle) -> None:
+    _, result = await made(world)
+    world.env.inject_error("POST", f"/channels/{gallery.id}/messages", status=503)
+    await said(world, world.alice, result, "To gallery")
+    await confirmed(world, world.alice, result)
+    await world.work(300)
+    assert gallery.history() == []
+
+
+async def test_what_came_of_a_removed_picture_stays_and_names_nobody(world: World) -> None:
+    _, result = await made(world)
+    await world.bob.click(result, label="Vary")
+    await world.work(60)
+    await confirmed(world, world.alice, result)
+    assert len(world.channel.history()) == 1
+    varied = await world.only_task(world.bob)
+    found = await world.bob.slash(world.channel, "show", what=varied.id)
+    assert f"<@{world.alice.id}>" not in texts(found.response)
+
+
+async def test_a_private_result_is_removed_from_the_answer_too(world: World) -> None:
+    _, result = await made(world, private=True)
+    await confirmed(world, world.alice, result)
+    assert (await world.only_task()).upkeep_at is None
+    assert world.requests("DELETE", "/messages/@original")
