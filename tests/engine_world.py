@@ -195,7 +195,12 @@ class World:
 
     def _new_engine(self) -> Engine:
         return Engine(
-            stores=replace(self.stores, tasks=self.wrap(self.tasks)),
+            stores=replace(
+                self.stores,
+                tasks=self.wrap(self.tasks),
+                postings=self.wrap(self.stores.postings),
+                reports=self.wrap(self.stores.reports),
+            ),
             copies=self.wrap(self.copies),
             api=self.wrap(self.api),
             delivery=self.wrap(self.discord),

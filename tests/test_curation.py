@@ -59,12 +59,13 @@ async def said(world: World, who: MemberActor, message: Any, label: str) -> str:
     """What the press of a button is answered with, for the presser alone."""
     pressed = await who.click(message, label=label)
     assert pressed.ephemeral
+    assert pressed.response is not None
     world.acknowledged = world.env.error_cursor
     return str((pressed.followups or [pressed.response])[-1].content)
 
 
 async def confirmed(world: World, who: MemberActor, message: Any, label: str = "Remove everywhere") -> None:
-    asked = await who.click(message, label="Remove")
+    asked: Any = await who.click(message, label="Remove")
     assert asked.ephemeral
     answered = await who.click(asked.response, label=label)
     assert "gone from Discord in a moment" in texts(answered.response)
@@ -356,7 +357,7 @@ async def test_a_copy_alone_can_be_removed_and_does_not_come_back(world: World, 
 async def test_a_removal_is_done_after_a_restart_and_while_discord_has_trouble(world: World) -> None:
     _, result = await made(world)
     world.env.inject_error("DELETE", "/channels/*/messages/*", status=503, times=2)
-    asked = await world.alice.click(result, label="Remove")
+    asked: Any = await world.alice.click(result, label="Remove")
     await world.alice.click(asked.response, label="Remove everywhere")
     await world.work(5)
     assert len(world.channel.history()) == 1

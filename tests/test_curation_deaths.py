@@ -1,0 +1,231 @@
+"""What is posted once more, reported, hidden and removed, with the process dying between any two calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.engine.curation import Standing
+from bot.errors import NotAllowed
+from storage.community import NewPosting, PostingKind, ReportState, Setting
+from storage.models import Route, Task, TaskState
+from tests.engine_world import Crash, Deaths, World, open_world
+
+GUILD, GALLERY, MODERATORS = 77, 500, 600
+ASKER, REPORTER, MODERATOR = 1, 2, 3
+
+
+async def test_whatever_it_dies_at_it_is_posted_and_reported_once_and_removed(world: World) -> None:
+    """After each call: what is before the next one is the same."""
+    deaths, died, at = Deaths(), True, 0
+    world.wrap = deaths.wrap
+    await world.restart()
+    await world.stores.guilds.choose(GUILD, Setting.MODERATORS, MODERATORS, by=MODERATOR, now=world.clock())
+    while died:
+        died = await _story(world, deaths, at)
+        at += 1
+    assert at > 30, "the calls of a whole story"
+
+
+async def _story(world: World, deaths: Deaths, at: int) -> bool:
+    """Told, copied, reported, hidden, removed; whether it died on the way."""
+    task = await _told(world)
+    discord = world.discord
+    discord.messages.clear(), discord.reposted.clear(), discord.reports.clear()
+    discord.deleted.clear(), discord.redrawn.clear()
+    deaths.arm(at, after=True)
+    died = False
+    for act in (_copy, _report, _hide, _remove):
+        died |= await _outlived(world, deaths, task, act)
+        died |= await _worked(world, deaths)
+    deaths.disarm()
+    await _rest(world, steps=6)
+    await _check(world, task)
+    return died
+
+
+async def _check(world: World, task: Task) -> None:
+    discord = world.discord
+    assert discord.messages == [], "it was told before, and is not told again"
+    assert len(discord.reposted) == 1
+    assert len(discord.reports) == 1
+    ended = await world.now(task)
+    assert ended.removed_at is not None
+    assert ended.upkeep_at is None
+    (part,) = await world.tasks.parts(task.id)
+    (posting,) = await world.stores.postings.of_task(task.id)
+    assert {part.message_id, posting.message_id} <= set(discord.deleted)
+    assert (part.message_id, True) in discord.redrawn
+    assert posting.due_at is None
+    reported = await world.stores.reports.get(task.id, GUILD)
+    assert reported is not None
+    assert (reported.state, reported.due_at) == (ReportState.REMOVED, None)
+
+
+async def _told(world: World) -> Task:
+    task = await world.ask(asker_id=ASKER, guild_id=GUILD)
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    return task
+
+
+async def _copy(world: World, task: Task) -> None:
+    new = NewPosting(
+        task_id=task.id,
+        kind=PostingKind.GALLERY,
+        once=f"gallery:{task.id}",
+        channel_id=GALLERY,
+        guild_id=GUILD,
+        locale="en-US",
+        upload_limit=10_000_000,
+        asked_by=ASKER,
+    )
+    await world.engine.curation.post_again(new, Standing(person_id=ASKER, guild_id=GUILD, moderates=False))
+
+
+async def _report(world: World, task: Task) -> None:
+    if await world.stores.reports.get(task.id, GUILD) is None:
+        reports = world.engine.curation.reports
+        await reports.report(task.id, GUILD, by=REPORTER, why="", locale="en-US", seen=(9, 9))
+
+
+async def _hide(world: World, task: Task) -> None:
+    reported = await world.stores.reports.get(task.id, GUILD)
+    if reported is not None and reported.state is ReportState.OPEN:
+        await world.engine.curation.reports.decide(task.id, GUILD, ReportState.HIDDEN, by=MODERATOR)
+
+
+async def _remove(world: World, task: Task) -> None:
+    await world.engine.curation.remove(task.id, Standing(person_id=MODERATOR, guild_id=GUILD, moderates=True))
+
+
+async def _outlived(world: World, deaths: Deaths, task: Task, act: Callable[[World, Task], Awaitable[None]]) -> bool:
+    """Pressed once more by whoever got no answer."""
+    try:
+        await act(world, task)
+    except Crash:
+        deaths.disarm()
+        await world.restart()
+        await act(world, task)
+        return True
+    return False
+
+
+async def _worked(world: World, deaths: Deaths) -> bool:
+    died = False
+    for _ in range(3):
+        try:
+            await world.engine.curation.step()
+        except Crash:
+            deaths.disarm()
+            died = True
+            await world.restart()
+        world.clock.turn(2)
+    return died
+
+
+async def _rest(world: World, *, steps: int = 20) -> None:
+    for _ in range(steps):
+        await world.engine.curation.step()
+        world.clock.turn(30)
+
+
+# -- Discord in trouble ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_posting_whose_answer_is_lost_is_looked_for_before_it_is_posted_again(world: World) -> None:
+    task = await _told(world)
+    world.discord.lose_answers = 2
+    await _copy(world, task)
+    await _rest(world)
+    assert len(world.discord.reposted) == 1
+    assert (await world.stores.postings.of_task(task.id))[0].message_id is not None
+
+
+async def test_a_posting_that_discord_takes_for_no_day_is_given_up_and_can_be_asked_for_again(world: World) -> None:
+    task = await _told(world)
+    world.discord.down = True
+    await _copy(world, task)
+    for _ in range(30):
+        world.clock.turn(3600)
+        await world.engine.step()
+    assert await world.stores.postings.of_task(task.id) == ()
+    world.discord.down = False
+    await _copy(world, task)
+    assert len(world.discord.reposted) == 1
+
+
+async def test_a_posting_of_another_process_is_left_alone(world: World) -> None:
+    """On one PostgreSQL: both see it due, one takes it."""
+    task = await _told(world)
+    world.discord.down = True
+    await _copy(world, task)
+    world.discord.down = False
+    world.clock.turn(60)
+    (due,) = await world.stores.postings.due(now=world.clock(), limit=10)
+    assert await world.stores.postings.begin(due, now=world.clock(), until=world.clock() + 120_000)
+    assert not await world.stores.postings.begin(due, now=world.clock(), until=world.clock() + 120_000)
+    await world.engine.step()
+    assert world.discord.reposted == []
+    world.clock.turn(121)
+    await world.engine.step()
+    assert len(world.discord.reposted) == 1
+
+
+async def test_a_removal_waits_for_discord_and_then_takes_every_message(world: World) -> None:
+    task = await _told(world)
+    await _copy(world, task)
+    world.discord.down = True
+    await _remove(world, task)
+    await _rest(world)
+    assert world.discord.deleted == []
+    world.discord.down = False
+    await _rest(world)
+    assert len(world.discord.deleted) == 2
+    assert (await world.now(task)).upkeep_at is None
+
+
+async def test_what_is_removed_while_it_is_being_made_is_kept_and_not_posted(world: World) -> None:
+    task = await world.ask(asker_id=ASKER, guild_id=GUILD)
+    await world.work(10)
+    await _remove(world, task)
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert world.discord.messages == []
+
+
+async def test_a_report_that_nobody_can_be_told_is_carried_out_all_the_same(world: World) -> None:
+    """The moderators decided, then their channel was closed to us."""
+    task = await _told(world)
+    await world.stores.guilds.choose(GUILD, Setting.MODERATORS, MODERATORS, by=MODERATOR, now=world.clock())
+    await _report(world, task)
+    await _rest(world)
+    world.discord.closed_channels = {MODERATORS}
+    await world.engine.curation.reports.decide(task.id, GUILD, ReportState.REMOVED, by=MODERATOR)
+    await _rest(world)
+    assert len(world.discord.deleted) == 1
+
+
+async def test_a_direct_message_goes_by_its_askers_word_alone(world: World) -> None:
+    for by, gone in ((MODERATOR, 0), (ASKER, 1)):
+        world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
+        task = await _told(world)
+        who = Standing(person_id=by, guild_id=GUILD, moderates=by == MODERATOR)
+        await world.engine.curation.remove(task.id, who)
+        await _rest(world)
+        assert len(world.discord.deleted) == gone
+        assert (await world.now(task)).upkeep_at is None
+
+
+async def test_a_moderator_of_another_server_decides_nothing(world: World) -> None:
+    task = await _told(world)
+    with pytest.raises(NotAllowed):
+        await world.engine.curation.remove(task.id, Standing(person_id=MODERATOR, guild_id=GUILD + 1, moderates=True))
