@@ -33,8 +33,8 @@ async def _story(world: World, deaths: Deaths, at: int) -> bool:
     """Told, copied, reported, hidden, removed; whether it died on the way."""
     task = await _told(world)
     discord = world.discord
-    discord.messages.clear(), discord.reposted.clear(), discord.reports.clear()
-    discord.deleted.clear(), discord.redrawn.clear()
+    for kept in (discord.messages, discord.reposted, discord.reports, discord.deleted, discord.redrawn):
+        kept.clear()
     deaths.arm(at, after=True)
     died = False
     for act in (_copy, _report, _hide, _remove):
