@@ -191,10 +191,12 @@ async def test_the_same_button_posts_once_and_another_look_posts_again(world: Wo
     assert len(world.channel.history()) == 3
 
 
-async def test_only_its_asker_posts_it_again(world: World) -> None:
+async def test_only_its_asker_posts_it_again_and_no_moderator(world: World, moderator: MemberActor) -> None:
     task, _ = await made(world)
-    found = await world.bob.slash(world.channel, "show", what=task.id)
-    assert "Only the person who asked" in await said(world, world.bob, found.response, "Post here")
+    for who in (world.bob, moderator):
+        found = await who.slash(world.channel, "show", what=task.id)
+        refused = await said(world, who, found.response, "Post here")
+        assert "Only the person who asked for this picture" in refused
     assert len(world.channel.history()) == 1
 
 
