@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import OPEN_STATES, TaskState
-from storage.schema import creates, tasks
+from storage.reports import UNDECIDED
+from storage.schema import creates, postings, reported, tasks
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000
@@ -58,6 +59,12 @@ class Figures:
     """Outcomes known, by reason; None for pictures. An adoption takes one back."""
     creates: Mapping[Fate, int]
     """Every fate has its number. An adoption makes an unconfirmed one taken."""
+    postings: int
+    """Results to be posted once more."""
+    upkeep: int
+    """Tasks whose messages are to be hidden, shown or removed."""
+    reports: int
+    """Undecided."""
 
 
 class FigureStore:
@@ -90,6 +97,7 @@ class FigureStore:
             ended = {row.state: row.tasks for row in await connection.execute(_ended())}
             outcomes = {row.reason: row.tasks for row in await connection.execute(_outcomes())}
             sent = (await connection.execute(_creates())).one()
+            waiting = (await connection.execute(_curation())).one()
         counted = {state: row.tasks for state, row in still_open.items()} | ended
         submitting, silent = counted.get(TaskState.SUBMITTING, 0), _sum(still_open, "unconfirmed")
         return Figures(
@@ -100,6 +108,9 @@ class FigureStore:
             overdue=_sum(still_open, "overdue"),
             kept=_sum(still_open, "kept"),
             outcomes=outcomes,
+            postings=waiting.postings,
+            upkeep=waiting.upkeep,
+            reports=waiting.reports,
             creates=_fates(sent, submitting - silent, outcomes.get(UNCONFIRMED, 0) + silent),
         )
 
@@ -144,6 +155,19 @@ def _outcomes() -> sa.Select[Any]:
 def _creates() -> sa.Select[int, int]:
     taken = sa.func.count(creates.c.kie_id)
     return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
+
+
+def _curation() -> sa.Select[int, int, int]:
+    due = sa.and_(postings.c.due_at.is_not(None), postings.c.removed_at.is_(None))
+    return sa.select(
+        _count(postings, due).label("postings"),
+        _count(tasks, tasks.c.upkeep_at.is_not(None)).label("upkeep"),
+        _count(reported, reported.c.state.in_(UNDECIDED)).label("reports"),
+    )
+
+
+def _count(table: sa.Table, which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(table).where(which).scalar_subquery()
 
 
 def _number(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

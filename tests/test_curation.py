@@ -375,6 +375,7 @@ async def test_what_is_removed_before_its_copy_was_posted_is_not_posted(world: W
     await confirmed(world, world.alice, result)
     await world.work(300)
     assert gallery.history() == []
+    assert len(world.requests("POST", f"/channels/{gallery.id}/messages")) == 1, "the one that was refused"
 
 
 async def test_what_came_of_a_removed_picture_stays_and_names_nobody(world: World) -> None:

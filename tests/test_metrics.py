@@ -28,6 +28,7 @@ from bot.delivery.refusals import translated
 from bot.errors import AccountRefused, Reason, Unavailable
 from bot.web.balance import Balance
 from sandbox.kie import Emulator
+from storage.community import NewPosting, PostingKind, Report
 from storage.figures import Fate, FigureStore
 from storage.models import TaskState, released
 from tests.engine_world import png
@@ -121,6 +122,29 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
         assert values["atelier_oldest_task_age_seconds", state] == pytest.approx(3600, abs=60)
     assert values["atelier_oldest_task_age_seconds", "settled"] == 0
     assert ("atelier_oldest_task_age_seconds", "closed") not in values
+
+
+async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Path, balances: Balances) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        names = ("postings_waiting", "upkeep_waiting", "reports_open")
+        values = await scraped(visitor)
+        assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0]
+        task, services = await stored(atelier.tasks), atelier.client.services
+        new = NewPosting(
+            task_id=task.id,
+            kind=PostingKind.GALLERY,
+            once="once",
+            channel_id=1,
+            guild_id=2,
+            locale="en-US",
+            upload_limit=1,
+            asked_by=7,
+        )
+        await services.postings.add(new, now=1)
+        await services.postings.hide(task.id, hidden=True, now=1)
+        await services.reports.report(task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1))
+        values = await scraped(visitor)
+    assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1]
 
 
 async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(

@@ -306,3 +306,16 @@ async def test_a_server_decides_over_what_was_posted_there_and_not_over_where_it
     await press(world, moderator, await told(world, room), "Remove")
     assert world.channel.history() == []
     assert len(far.history()) == 1
+
+
+async def test_a_report_is_decided_where_it_was_told_though_another_channel_was_chosen_since(
+    world: World, room: ChannelHandle, moderator: MemberActor
+) -> None:
+    _, result = await made(world)
+    await report(world, world.bob, result)
+    message = await told(world, room)
+    another = world.guild.create_text_channel("another")
+    await choose(world, Setting.MODERATORS, another.id)
+    await press(world, moderator, message, "Dismiss")
+    assert "Dismissed: it stays" in texts(await told(world, room))
+    assert another.history() == []

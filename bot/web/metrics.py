@@ -35,16 +35,16 @@ PICTURES: Final = "pictures"
 """The label of an outcome that has them."""
 OTHER: Final = "other"
 """The label of a reason that this release does not know."""
-NEVER_OUTCOMES: Final = frozenset(
-    {
-        *(Reason.TOO_MANY_OPEN, Reason.TOO_MANY_TODAY, Reason.SERVICE_FULL_TODAY, Reason.NOT_YOURS),
-        *(Reason.TOO_LATE_TO_CANCEL, Reason.TASK_UNKNOWN, Reason.ASKED_AGAIN_ALREADY, Reason.GOT_THROUGH),
-        *(Reason.COLLECTED_ALREADY, Reason.NO_LONGER_KEPT, Reason.BLANK_PROMPT, Reason.NOT_THIS_SERVER),
-        *(Reason.MISSING_PERMISSIONS, Reason.MASK_WITHOUT_IMAGE, Reason.MASK_WITH_SEVERAL),
-        *(Reason.DEFECT, Reason.NOBODY_TOLD),
-    }
+OUTCOMES: Final = (
+    *(Reason.REFERENCE_EMPTY, Reason.REFERENCE_TOO_LARGE, Reason.REFERENCE_TOO_MANY_PIXELS),
+    *(Reason.REFERENCE_NOT_A_PICTURE, Reason.REFERENCE_FORMAT, Reason.REFERENCE_ANIMATED, Reason.REFERENCE_BROKEN),
+    *(Reason.REFERENCE_MISNAMED, Reason.REFERENCE_UNFETCHABLE, Reason.MASK_SIZE, Reason.MASK_NOT_BLACK_AND_WHITE),
+    *(Reason.POLICY, Reason.REFERENCE_POLICY, Reason.API_REFERENCE_TOO_LARGE, Reason.API_REFERENCE_FORMAT),
+    *(Reason.API_REFERENCE_UNFETCHABLE, Reason.GENERATION_FAILED, Reason.NO_PICTURES, Reason.INVALID_REQUEST),
+    *(Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.SERVICE_FAULT),
+    *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.LOST),
 )
-"""Said to somebody at once, without a task or about one that has its outcome."""
+"""Why a task has no pictures. All other reasons are said to somebody at once."""
 FATES: Final = (Fate.TAKEN, Fate.REFUSED, Fate.UNCONFIRMED)
 """What has become of a create. One under way is a task that is `submitting`."""
 
@@ -88,6 +88,7 @@ class Metrics:
         if figures is None:
             return
         yield from _tasks(figures, self._clock())
+        yield from _curation(figures)
         outcomes = self._never_less("outcomes", _by_reason(figures))
         yield _counter("outcomes", "Outcomes known: pictures, or a reason why there are none.", "reason", outcomes)
         fates = {fate.value: figures.creates[fate] for fate in FATES}
@@ -146,9 +147,23 @@ def _tasks(figures: Figures, now: int) -> Iterator[Metric]:
     )
 
 
+def _curation(figures: Figures) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "atelier_postings_waiting",
+        "Results that are to be published, shown again or copied to a gallery and are not posted yet.",
+        value=figures.postings,
+    )
+    yield GaugeMetricFamily(
+        "atelier_upkeep_waiting", "Results whose messages are to be hidden, shown or removed.", value=figures.upkeep
+    )
+    yield GaugeMetricFamily(
+        "atelier_reports_open", "Reports that no moderator has decided about.", value=figures.reports
+    )
+
+
 def _by_reason(figures: Figures) -> Mapping[str, int]:
     """Every reason has its number from the start, so that the first one is an increase."""
-    counted = {PICTURES: 0, **{reason.value: 0 for reason in Reason if reason not in NEVER_OUTCOMES}, OTHER: 0}
+    counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
         label = PICTURES if reason is None else reason if reason in counted else OTHER
         counted[label] += number
