@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.migrations import migrate
 from storage.models import CreateLimits, Limits, NewTask, Task
 from storage.schema import metadata
+from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.ready_database import lay_migrated
 
@@ -40,6 +41,12 @@ def url_of(path: Path) -> str:
 
 @asynccontextmanager
 async def opened_store(backend: str, folder: Path) -> AsyncIterator[TaskStore]:
+    async with opened_stores(backend, folder) as stores:
+        yield stores.tasks
+
+
+@asynccontextmanager
+async def opened_stores(backend: str, folder: Path) -> AsyncIterator[Stores]:
     url = url_of(folder / "atelier.db") if backend == "sqlite" else POSTGRES
     assert url is not None
     if backend == "sqlite":
@@ -50,7 +57,7 @@ async def opened_store(backend: str, folder: Path) -> AsyncIterator[TaskStore]:
             async with database.write() as connection:
                 for table in metadata.sorted_tables:
                     await connection.execute(sa.delete(table))
-        yield TaskStore(database)
+        yield Stores.on(database)
 
 
 def request(**changes: Any) -> NewTask:
