@@ -45,8 +45,8 @@ def new(
     )
 
 
-async def posted(stores: Stores, task: Task, once: str = "gallery", **changes: int) -> Posting:
-    posting, _ = await stores.postings.add(new(task, once, **changes), now=NOW)
+async def posted(stores: Stores, task: Task, once: str = "gallery", guild_id: int = GUILD) -> Posting:
+    posting, _ = await stores.postings.add(new(task, once, guild_id=guild_id), now=NOW)
     await stores.postings.posted(posting, message_id=sum(map(ord, once)), now=NOW)
     return next(one for one in await stores.postings.of_task(task.id) if one.id == posting.id)
 
