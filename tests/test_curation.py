@@ -29,19 +29,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def moderator(world: World) -> MemberActor:
-    role = world.guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
-    return world.guild.add_member(world.env.create_user("mod"), roles=[role])
+    return world.add_moderator()
 
 
 @pytest.fixture
 async def gallery(world: World) -> ChannelHandle:
     channel = world.guild.create_text_channel("gallery")
-    await choose(world, Setting.GALLERY, channel.id)
+    await world.choose(Setting.GALLERY, channel.id)
     return channel
-
-
-async def choose(world: World, setting: Setting, value: int) -> None:
-    await world.client.services.guilds.choose(world.guild.id, setting, value, by=1, now=world.clock())
 
 
 async def made(world: World, **options: Any) -> tuple[Task, Any]:
@@ -289,7 +284,7 @@ async def test_a_gallery_that_we_may_not_write_in_is_said_with_what_to_allow(wor
     assert world.guild.me is not None
     denied = discord.PermissionOverwrite(attach_files=False)
     closed = world.guild.create_text_channel("closed", overwrites={world.guild.me: denied})
-    await choose(world, Setting.GALLERY, closed.id)
+    await world.choose(Setting.GALLERY, closed.id)
     _, result = await made(world)
     assert "attach files" in await said(world, world.alice, result, "To gallery")
 

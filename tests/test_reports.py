@@ -26,20 +26,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def moderator(world: World) -> MemberActor:
-    role = world.guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
-    return world.guild.add_member(world.env.create_user("mod"), roles=[role])
+    return world.add_moderator()
 
 
 @pytest.fixture
 async def room(world: World) -> ChannelHandle:
     """Where the moderators read reports."""
     channel = world.guild.create_text_channel("moderators")
-    await choose(world, Setting.MODERATORS, channel.id)
+    await world.choose(Setting.MODERATORS, channel.id)
     return channel
-
-
-async def choose(world: World, setting: Setting, value: int | None) -> None:
-    await world.client.services.guilds.choose(world.guild.id, setting, value, by=1, now=world.clock())
 
 
 async def made(world: World, **options: Any) -> tuple[Task, Any]:
@@ -156,12 +151,12 @@ async def test_a_channel_that_is_closed_to_us_is_tried_again_and_another_one_tak
     assert world.guild.me is not None
     denied = discord.PermissionOverwrite(send_messages=False)
     closed = world.guild.create_text_channel("closed", overwrites={world.guild.me: denied})
-    await choose(world, Setting.MODERATORS, closed.id)
+    await world.choose(Setting.MODERATORS, closed.id)
     _, result = await made(world)
     await report(world, world.bob, result)
     await world.work(10)
     opened = world.guild.create_text_channel("opened")
-    await choose(world, Setting.MODERATORS, opened.id)
+    await world.choose(Setting.MODERATORS, opened.id)
     world.clock.turn(3600)
     await told(world, opened)
 
@@ -204,7 +199,7 @@ async def test_removed_is_gone_with_its_copies_and_for_good(
     world: World, room: ChannelHandle, moderator: MemberActor
 ) -> None:
     gallery = world.guild.create_text_channel("gallery")
-    await choose(world, Setting.GALLERY, gallery.id)
+    await world.choose(Setting.GALLERY, gallery.id)
     task, result = await made(world)
     await world.alice.click(result, label="To gallery")
     await report(world, world.bob, result)
@@ -315,7 +310,7 @@ async def test_a_report_is_decided_where_it_was_told_though_another_channel_was_
     await report(world, world.bob, result)
     message = await told(world, room)
     another = world.guild.create_text_channel("another")
-    await choose(world, Setting.MODERATORS, another.id)
+    await world.choose(Setting.MODERATORS, another.id)
     await press(world, moderator, message, "Dismiss")
     assert "Dismissed: it stays" in texts(await told(world, room))
     assert another.history() == []

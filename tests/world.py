@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+import discord
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 from simcord.components import walk_components
@@ -22,6 +23,7 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
 from bot.errors import Reason
 from bot.services import Services
+from storage.community import Setting
 from storage.database import Database
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
@@ -94,6 +96,14 @@ class World:
         client = new_client()
         self.wire(client)
         await self.env.restart_bot(client)
+
+    def add_moderator(self) -> MemberActor:
+        role = self.guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
+        return self.guild.add_member(self.env.create_user("mod"), roles=[role])
+
+    async def choose(self, setting: Setting, value: int | None) -> None:
+        """A setting of the server."""
+        await self.stores.guilds.choose(self.guild.id, setting, value, by=1, now=self.clock())
 
     async def ask(self, prompt: str = "a red door", **options: Any) -> InteractionResult:
         return await self.alice.slash(self.channel, "imagine", prompt=prompt, **options)
