@@ -10,7 +10,7 @@ The application between a command and a stored row. Arrows point down only:
     replies  services      every sentence the bot says; what cogs are given
     kie  references        the image API over HTTP; attachments from Discord's CDN
     engine                 the life of a task; no Discord, no HTTP, no SQL
-    addresses  config  ending  endpoints  logs  pictures
+    addresses  config  ending  endpoints  logs  permutations  pictures
     counters  errors  formats  markup  memory  release
     (storage)
 """

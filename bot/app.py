@@ -46,6 +46,7 @@ EXTENSIONS: Final = (
     "cogs.generation",
     "cogs.actions",
     "cogs.avatars",
+    "cogs.batches",
     "cogs.blend",
     "cogs.create",
     "cogs.gallery",

@@ -11,7 +11,7 @@ Everything that can go wrong, and who is told what:
     - NotHere                this server, or this channel, is not for making pictures
     - MissingPermissions     what the bot may not do in this channel
     - NotAllowed             a matter of those who manage or moderate the server
-    - BadChoice              a setting, or a style, that would not work: which one and why
+    - BadChoice              a setting, a style, or a choice of words that would not work: which one and why
   x ServiceError             nobody here can put it right: retried, then apologised for
     - Throttled              asked to come back later; nothing was taken (429, 455, 550)
     - ServerFault            500 in a readable body; nothing was taken
@@ -57,6 +57,14 @@ class Reason(StrEnum):
     FORM_GONE = "form_gone"
     NO_PICTURE_THERE = "no_picture_there"
     BLANK_PROMPT = "blank_prompt"
+    BATCH_TOO_LARGE = "batch_too_large"  # allowed
+    BATCH_NESTED = "batch_nested"
+    BATCH_BY_COMMAND = "batch_by_command"
+    BATCH_GONE = "batch_gone"
+    BATCH_TOO_MANY_OPEN = "batch_too_many_open"  # allowed
+    BATCH_TOO_MANY_TODAY = "batch_too_many_today"  # allowed, free_at (ms)
+    BATCH_SERVICE_FULL = "batch_service_full"  # allowed, free_at (ms)
+    BATCH_NOTHING_WAITS = "batch_nothing_waits"
     NOT_THIS_SERVER = "not_this_server"
     NOT_THIS_CHANNEL = "not_this_channel"  # channels
     TOO_MANY_REFERENCES = "too_many_references"  # allowed

@@ -66,7 +66,7 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     A defect behind the answer is logged alone: what was asked is stored, and "try again" would have it paid twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=interaction.response.is_done())
+    sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
     if sentence is None:
         return
     try:
@@ -101,6 +101,13 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             number = secrets.token_hex(3)
             log.error("defect", number=number, exc_info=cause)
             return None if answered else explain(Reason.DEFECT, {"number": number}, say)
+
+
+def _is_answered(interaction: discord.Interaction[Any]) -> bool:
+    """With more than that we are at it: what still says "thinking" would do so for a quarter of an hour. Nothing that
+    makes pictures is answered so."""
+    thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
+    return interaction.response.is_done() and not thinking
 
 
 async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

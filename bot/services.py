@@ -8,6 +8,7 @@ from typing import Self
 from bot.engine.engine import Engine
 from bot.engine.ports import FetchReference
 from storage.drafts import DraftStore
+from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
 from storage.people import PeopleStore
 from storage.pictures import PictureStore
@@ -33,6 +34,7 @@ class Services:
     search: SearchStore
     drafts: DraftStore
     people: PeopleStore
+    erasures: ErasureStore
     fetch: FetchReference
 
     @classmethod
@@ -49,4 +51,5 @@ class Services:
             search=stores.search,
             drafts=stores.drafts,
             people=stores.people,
+            erasures=stores.erasures,
         )

@@ -1,29 +1,28 @@
-"""`/privacy`: what is stored about a person, shown and handed out to that person alone."""
+"""`/privacy`: what is stored about a person, shown, handed out and erased; for that person alone."""
 
 from __future__ import annotations
 
-import asyncio
 import io
-import json
-import zipfile
-from typing import Any, Final
+from typing import Final
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.translation import said
 from bot.ui.arrival import upload_limit
+from bot.ui.erasure import EraseButton, KeepButton, question_view, receipt_view, under_way
+from bot.ui.export import archives
 from storage.people import Holdings
-from storage.pictures import MissingCopy
 
 MOST_BYTES: Final = 24 * 1024 * 1024
 """Of a file that is handed out, however much the place takes: it is held in memory."""
-SPARE_BYTES: Final = 256 * 1024
-"""For the archive's own list of what is in it."""
+MOST_PARTS: Final = 20
+"""Discord lets us answer for 15 minutes."""
+MOST_PARTS_ALONE: Final = 5
+"""Discord: where only the person has installed us."""
 
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -31,22 +30,40 @@ SPARE_BYTES: Final = 256 * 1024
 class Privacy(commands.GroupCog, group_name="privacy", group_description=said("privacy-command")):
     @app_commands.command(description=said("privacy-show-command"))
     async def show(self, interaction: discord.Interaction[Atelier]) -> None:
+        """With the receipt of an erasure that they could not be told of."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        services = interaction.client.services
+        services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.people.holdings(interaction.user.id)
-        say = texts_in(str(interaction.locale))
-        days = services.engine.keep_pictures.days
-        await interaction.followup.send(_holdings(say, held, days), ephemeral=True)
+        text = _holdings(say, held, services.engine.keep_pictures.days)
+        erasure = await services.erasures.of_person(interaction.user.id)
+        if erasure is not None and erasure.done_at is None:
+            text = f"{text}\n{under_way(say, erasure)}"
+        await interaction.followup.send(text, ephemeral=True)
+        if erasure is not None and erasure.done_at is not None:
+            await interaction.followup.send(view=receipt_view(say, erasure), ephemeral=True)
+            await services.engine.erasing.told(erasure)
 
     @app_commands.command(description=said("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
+        """One file after the other, as far as Discord takes them."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        limit = min(upload_limit(interaction), MOST_BYTES)
-        data, left_out = await _exported(interaction.client.services, interaction.user.id, limit)
-        say = texts_in(str(interaction.locale))
-        answer = say("privacy-exported") if left_out == 0 else say("privacy-exported-part", count=left_out)
-        file = discord.File(io.BytesIO(data), "atelier.zip")
-        await interaction.followup.send(answer, file=file, ephemeral=True)
+        services, say = interaction.client.services, texts_in(str(interaction.locale))
+        limit, left = min(upload_limit(interaction), MOST_BYTES), 0
+        most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else MOST_PARTS_ALONE
+        async for one in archives(services, interaction.user.id, say, limit=limit, most=most):
+            text = say("privacy-exported") if one.number == 1 else say("privacy-exported-more", number=one.number)
+            file = discord.File(io.BytesIO(one.data), f"atelier-{one.number}.zip")
+            await interaction.followup.send(text, file=file, ephemeral=True)
+            left = one.left
+        if left:
+            await interaction.followup.send(say("privacy-exported-part", count=left), ephemeral=True)
+
+    @app_commands.command(description=said("privacy-erase-command"))
+    async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
+        """Asks first."""
+        services, say = interaction.client.services, texts_in(str(interaction.locale))
+        held = await services.people.holdings(interaction.user.id)
+        await interaction.response.send_message(view=question_view(say, held), ephemeral=True)
 
 
 def _holdings(say: Texts, held: Holdings, days: int) -> str:
@@ -57,39 +74,16 @@ def _holdings(say: Texts, held: Holdings, days: int) -> str:
         say("privacy-sets", count=counts["sets"]),
         say("privacy-batches", count=counts["batches"]),
         say("privacy-reports", count=counts["reports"]),
+        say("privacy-drafts", count=counts["drafts"]),
+        say("privacy-postings", count=counts["postings"]),
         say("privacy-changes", count=counts["setting_changes"] + counts["styles"]),
     ]
     since = [say("privacy-since", at=held.since // 1000)] if held.since is not None else []
     listed = "\n".join(f"- {line}" for line in lines)
-    return "\n".join([f"### {say('privacy-heading')}", listed, *since, say("privacy-kept", days=days)])
-
-
-async def _exported(services: Services, person_id: int, limit: int) -> tuple[bytes, int]:
-    """A zip of at most `limit` bytes where the rows alone fit, and how many pictures found no room in it."""
-    rows = await services.people.rows(person_id)
-    archive = io.BytesIO()
-    await asyncio.to_thread(_add, archive, "data.json", rows)
-    left_out = 0
-    for key in await services.people.copies(person_id):
-        try:
-            picture = await services.copies.get(key)
-        except MissingCopy:
-            continue
-        if archive.tell() + len(picture) + SPARE_BYTES > limit:
-            left_out += 1
-            continue
-        await asyncio.to_thread(_add, archive, key, picture)
-    return archive.getvalue(), left_out
-
-
-def _add(archive: io.BytesIO, name: str, content: bytes | dict[str, Any]) -> None:
-    """Pictures are compressed already."""
-    packed = zipfile.ZIP_STORED if isinstance(content, bytes) else zipfile.ZIP_DEFLATED
-    data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False, indent=1)
-    with zipfile.ZipFile(archive, "a", packed) as opened:
-        opened.writestr(name, data)
-    archive.seek(0, io.SEEK_END)
+    kept = [say("privacy-kept", days=days), say("privacy-ways")]
+    return "\n".join([f"### {say('privacy-heading')}", listed, "", *since, *kept])
 
 
 async def setup(bot: Atelier) -> None:
+    bot.add_dynamic_items(EraseButton, KeepButton)
     await bot.add_cog(Privacy())

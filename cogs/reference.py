@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 import discord
 from discord import app_commands, ui
@@ -15,15 +14,15 @@ from bot.client import Atelier
 from bot.delivery.thumbnails import strip
 from bot.errors import BadChoice, NotHere, Reason, TooLate
 from bot.markup import cleaned, is_blank
-from bot.replies import answer_error
 from bot.services import Services
-from bot.texts import Texts, texts_in
+from bot.texts import texts_in
 from bot.translation import said
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.buttons import services_of
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
-from bot.ui.sets import bold, known_set, offer_sets, on_page, pages_of, sets_view, with_set
+from bot.ui.paging import PageButton, Place
+from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import KeptPicture, ReferenceSet
 from storage.models import Reference, ReferenceKind, new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
@@ -112,28 +111,13 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
         await interaction.followup.send(answer, ephemeral=True)
 
 
-class SetsButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:sets:(?P<page>[0-9]{1,2})"):
-    """Turns the page of the list of whoever presses it: nobody else sees it."""
-
-    def __init__(self, page: int, label: str = "") -> None:
-        super().__init__(ui.Button(label=label, custom_id=f"a1:sets:{page}"))
-        self.page = page
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(int(match["page"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await interaction.response.defer()
-            locale, owner_id = str(interaction.locale), interaction.user.id
-            view, files = await _listed(services_of(interaction), owner_id, locale, self.page)
-            nobody = discord.AllowedMentions.none()
-            await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
-            await answer_error(interaction, error)
+class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="reference-later"):
+    async def turn(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.defer()
+        locale, owner_id = str(interaction.locale), interaction.user.id
+        view, files = await _listed(services_of(interaction), owner_id, locale, self.page)
+        nobody = discord.AllowedMentions.none()
+        await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
 
 
 def _services_in(interaction: discord.Interaction[Atelier]) -> Services:
@@ -210,12 +194,11 @@ def _name(typed: str) -> str:
 async def _listed(
     services: Services, owner_id: int, locale: str, page: int
 ) -> tuple[ui.LayoutView, list[discord.File]]:
-    """A page that is no longer there is the last."""
     sets, say = await services.sets.of(owner_id), texts_in(locale)
-    page = min(page, pages_of(sets) - 1)
-    files = [file for one in on_page(sets, page) if (file := await _strip(services, one)) is not None]
+    place = Place.of(page, len(sets), SETS_A_PAGE)
+    files = [file for one in place.cut(sets) if (file := await _strip(services, one)) is not None]
     strips = {file.filename.removesuffix(".png"): file.filename for file in files}
-    return sets_view(say, sets, strips, page, _turning(say, page, pages_of(sets))), files
+    return sets_view(say, sets, strips, place, SetsButton.rows(say, place)), files
 
 
 async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
@@ -226,15 +209,6 @@ async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
 def _in_a_strip(position: int, picture: KeptPicture) -> Reference:
     name, key = picture.filename, picture.key
     return Reference(task_id="", position=position, kind=ReferenceKind.IMAGE, url="", filename=name, key=key)
-
-
-def _turning(say: Texts, page: int, pages: int) -> list[SetsButton]:
-    turning = list[SetsButton]()
-    if page > 0:
-        turning.append(SetsButton(page - 1, say("reference-earlier")))
-    if page < pages - 1:
-        turning.append(SetsButton(page + 1, say("reference-later")))
-    return turning
 
 
 async def setup(bot: Atelier) -> None:

@@ -14,11 +14,10 @@ from bot.markup import cleaned, is_blank, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.translation import said
+from bot.ui.choices import CHOICE_CHARACTERS, MOST_CHOICES
 from bot.ui.lookup import look_up
 from storage.models import Task
 
-MOST_CHOICES: Final = 25
-CHOICE_CHARACTERS: Final = 100
 TASK: Final = re.compile("[0-9a-f]{16}")
 LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(?:\d+|@me)/\d+/(?P<message>\d{1,20})")
 
@@ -47,7 +46,8 @@ async def _found(services: Services, what: str, person_id: int) -> Task | None:
     if TASK.fullmatch(what):
         return await services.tasks.get(what)
     if link := LINK.fullmatch(what):
-        return await services.search.told_in(int(link["message"]))
+        message_id = int(link["message"])
+        return await services.search.told_in(message_id) or await services.engine.batches.told_in(message_id)
     own = await services.search.own(person_id, words=what, limit=1)
     return own[0] if own else None
 

@@ -10,6 +10,7 @@ What is remembered. Imports nothing of ours; knows no Discord and no image API.
 * `moves`       compare-and-set on a task, and the audit trail
 * `turns`       who may work on what, and whose turn it is
 * `limits`      what a submit must not pass
+* `batches`     tasks made out of one request, and the messages that tell of them together
 * `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
 * `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket
 """

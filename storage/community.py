@@ -1,14 +1,15 @@
 """
-What a community keeps besides its tasks, as values: settings, styles, sets of pictures. Pure, as `models`.
+What a community keeps besides its tasks, as values: settings, styles, sets of pictures, batches. Pure, as `models`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias, TypedDict
 
-from storage.models import NewReference, ReferenceKind
+from storage.models import NewReference, NewTask, ReferenceKind, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,59 @@ class Draft:
     pictures: tuple[NewReference, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Tasks made out of one request, which are told together. Only proposed as long as `begun_at` is None."""
+
+    id: str
+    asked: NewTask = field(repr=False)
+    """What the tasks have in common. Its prompt is as typed; its interaction, the one that proposed it."""
+    words: tuple[str, ...] = field(repr=False)
+    """The prompt of each task, by `batch_position`."""
+    created_at: int
+    begun_at: int | None
+    due_at: int | None
+    """When its messages are to be looked at."""
+    owner: str | None
+    """Whoever works on it, until `lease_until`."""
+    lease_until: int
+    failures: int
+    route: Route
+    """Of all its messages: the channel, or the asker's direct messages."""
+    ending_nonce: str
+    ending_attempted_at: int | None
+    """When the asker was first told, or was about to be, that all is there."""
+    closed_at: int | None
+    """Since when they know. Its messages may still change: hidden, removed, found after all."""
+
+
+PICTURES_PER_MESSAGE: Final = 10
+"""Discord."""
+
+
+def batch_message_number(position: int, variants: int) -> int:
+    """In which message of a batch, from 0, a task stands with all its pictures."""
+    return position // max(1, PICTURES_PER_MESSAGE // variants)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchMessage:
+    """One message of a batch. It stands in Discord when `message_id` is set; *uncertain* when only `attempted_at`
+    is."""
+
+    batch_id: str
+    route: Route
+    number: int
+    """From 0."""
+    nonce: str
+    attempted_at: int | None
+    message_id: int | None
+    message_channel_id: int | None
+    shows: str | None
+    """A digest of what it was last brought to show."""
+    shown_at: int | None
+
+
 class PostingKind(StrEnum):
     """Why a result is posted once more."""
 
@@ -225,3 +279,22 @@ class Report:
     reporter_id: int
     at: int
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """Somebody wants everything about them erased that was there when they asked."""
+
+    id: str
+    """The number of the receipt."""
+    person_id: int | None
+    """None once they have been told."""
+    asked_at: int
+    removes: bool
+    """Their messages in Discord are to go as well."""
+    locale: str
+    interaction_token: str | None = field(repr=False)
+    due_at: int | None
+    done_at: int | None
+    counts: Mapping[str, int]
+    """What is erased by now, by kind."""

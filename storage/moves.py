@@ -1,5 +1,6 @@
 """
-Moving a task: compare-and-set on the state and the owner it was read with, and a row in the audit trail.
+Moving a task: compare-and-set on the state and the owner it was read with, and a row in the audit trail. The messages
+of its batch are due with it.
 
 Whoever comes second gets StaleTask, has changed nothing, and reads again or leaves it.
 """
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from storage.models import MOVES, Task, TaskState
 from storage.rows import values
-from storage.schema import creates, outcome_parts, task_events, tasks
+from storage.schema import batches, creates, outcome_parts, task_events, tasks
 from storage.transactions import Transaction
 
 EVENT: Final = sa.insert(task_events)
@@ -71,6 +72,8 @@ async def move(
         await _take_back_parts(connection, task.id)
     if to is TaskState.GENERATING:
         await _name_create(connection, moved)
+    if moved.batch_id is not None:
+        await connection.execute(sa.update(batches).where(batches.c.id == moved.batch_id).values(due_at=now))
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
     return moved
 

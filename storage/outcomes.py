@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.community import batch_message_number
 from storage.database import Database
 from storage.models import NewPart, OutcomePart, Picture, Reach, Reference, Route, Task, TaskState, first_route
 from storage.moves import TAKEN_BACK, StaleTask, compare_and_set
 from storage.rows import values
-from storage.schema import outcome_parts, pictures, references, tasks
+from storage.schema import batch_messages, batches, outcome_parts, pictures, references, tasks
 from storage.transactions import Transaction
 
 # Asked for every card, or while a picture is waited for: building them each time would cost more than running them.
@@ -177,11 +178,15 @@ class OutcomeStore:
             return values(Task, await connection.execute(newest))[::-1]
 
     async def first_parts(self, task_ids: Sequence[str]) -> Mapping[str, OutcomePart]:
-        """By task, the first message of its outcome; only of those that were told."""
+        """By task, the first message of its outcome, which may be its batch's; only of those that were told."""
         told = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
         statement = sa.select(outcome_parts).where(told, outcome_parts.c.task_id.in_(task_ids))
         async with self._database.read() as connection:
-            return {part.task_id: part for part in values(OutcomePart, await connection.execute(statement))}
+            parts = [
+                *await _in_batches(connection, task_ids),
+                *values(OutcomePart, await connection.execute(statement)),
+            ]
+        return {part.task_id: part for part in parts}
 
     async def untold_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
         """What only an interaction's answer can tell, is not settled and arrived in this time (ms), oldest first."""
@@ -257,6 +262,34 @@ class OutcomeStore:
     async def _change_part(self, part: OutcomePart, changes: dict[str, Any]) -> OutcomePart:
         async with self._database.write() as connection:
             return await _change_part(connection, part, changes)
+
+
+async def _in_batches(connection: Transaction, task_ids: Sequence[str]) -> list[OutcomePart]:
+    """What stands in a message that tells of several."""
+    columns = [tasks.c.id.label("task_id"), tasks.c.batch_position, tasks.c.variants, *batch_messages.c]
+    statement = (
+        sa.select(*[column for column in columns if column.name not in {"batch_id", "shows", "shown_at"}])
+        .join(batches, batches.c.id == tasks.c.batch_id)
+        .join(
+            batch_messages,
+            sa.and_(batch_messages.c.batch_id == batches.c.id, batch_messages.c.route == batches.c.route),
+        )
+        .where(tasks.c.id.in_(task_ids), tasks.c.state == TaskState.CLOSED, batch_messages.c.message_id.is_not(None))
+    )
+    return [
+        OutcomePart(
+            task_id=row.task_id,
+            number=0,
+            pictures=tuple(range(row.variants)),
+            nonce=row.nonce,
+            route=row.route,
+            attempted_at=row.attempted_at,
+            message_id=row.message_id,
+            message_channel_id=row.message_channel_id,
+        )
+        for row in await connection.execute(statement)
+        if row.number == batch_message_number(row.batch_position, row.variants)
+    ]
 
 
 async def _save(connection: Transaction, changed: Sequence[Picture]) -> None:

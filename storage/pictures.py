@@ -7,9 +7,14 @@ Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 from obstore.store import LocalStore, ObjectStore, from_url
+
+LISTED: Final = 500
+"""Keys at a time: each of these may become a question to the database."""
 
 
 class MissingCopy(Exception):
@@ -53,6 +58,12 @@ class PictureStore:
             await self._store.delete_async(key)
         except FileNotFoundError:
             return
+
+    async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
+        """The keys in a folder last written before `before` (ms, by the store's clock), some at a time."""
+        async for entries in self._store.list_async(folder, chunk_size=LISTED):
+            if keys := [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]:
+                yield keys
 
     async def used_bytes(self) -> int:
         """Of all copies; looks at every one."""

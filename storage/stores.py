@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from storage.batches import BatchStore
 from storage.database import Database
 from storage.drafts import DraftStore
+from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
+from storage.named_copies import NamedCopies
 from storage.people import PeopleStore
 from storage.postings import PostingStore
 from storage.reports import ReportStore
@@ -19,6 +22,7 @@ from storage.tasks import TaskStore
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     tasks: TaskStore
+    batches: BatchStore
     postings: PostingStore
     reports: ReportStore
     guilds: GuildStore
@@ -26,11 +30,14 @@ class Stores:
     search: SearchStore
     drafts: DraftStore
     people: PeopleStore
+    erasures: ErasureStore
+    named_copies: NamedCopies
 
     @classmethod
     def on(cls, database: Database) -> Self:
         return cls(
             tasks=TaskStore(database),
+            batches=BatchStore(database),
             postings=PostingStore(database),
             reports=ReportStore(database),
             guilds=GuildStore(database),
@@ -38,4 +45,6 @@ class Stores:
             search=SearchStore(database),
             drafts=DraftStore(database),
             people=PeopleStore(database),
+            erasures=ErasureStore(database),
+            named_copies=NamedCopies(database),
         )

@@ -59,7 +59,7 @@ class TaskStore(CreateStore):
             if limits.pictures_per_day:
                 await self._database.serialize(connection, "submits of all")
             await check_limits(connection, new, limits, now=now)
-            return await _insert(connection, new, now, prepared), True
+            return await insert_task(connection, new, now=now, prepared=prepared), True
 
     async def get(self, task_id: str) -> Task | None:
         async with self._database.read() as connection:
@@ -300,7 +300,8 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
     )
 
 
-async def _insert(connection: Transaction, new: NewTask, now: int, prepared: bool) -> Task:
+async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepared: bool) -> Task:
+    """As `queued`, with its references and first event; whatever the limits."""
     asked = {name: getattr(new, name) for name in ASKED} | {"family_id": await _family(connection, new)}
     fresh = {
         "id": new_task_id(),

@@ -200,6 +200,7 @@ class World:
                 tasks=self.wrap(self.tasks),
                 postings=self.wrap(self.stores.postings),
                 reports=self.wrap(self.stores.reports),
+                erasures=self.wrap(self.stores.erasures),
             ),
             copies=self.wrap(self.copies),
             api=self.wrap(self.api),

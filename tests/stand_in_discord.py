@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.engine.ports import Card, Outcome, Posted
-from bot.errors import Reason, RouteClosed, Unavailable
-from storage.community import Posting, Report, Reported
+from bot.engine.shared import Shared, Standing
+from bot.errors import MessageGone, Reason, RouteClosed, Unavailable
+from storage.community import BatchMessage, Erasure, Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 
@@ -21,6 +22,14 @@ class Message:
     pictures: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class BatchShown:
+    nonce: str
+    number: int
+    route: Route
+    standings: tuple[Standing, ...]
+
+
 @dataclass
 class StandInDiscord:
     """Keeps every message it was sent, so that one posted twice shows."""
@@ -31,6 +40,7 @@ class StandInDiscord:
     told_operator: list[Reason] = field(default_factory=list)
     pictures_per_message: int = 10
     copies: PictureStore | None = None
+    clock: Callable[[], int] = lambda: 0
     closed_routes: set[Route] = field(default_factory=set)
     blind: bool = False
     """It may not look into what was said."""
@@ -49,8 +59,15 @@ class StandInDiscord:
     redrawn: list[tuple[int | None, bool]] = field(default_factory=list)
     """Messages that were brought up to date, and whether they are spoilers by now."""
     deleted: list[int | None] = field(default_factory=list)
+    receipts: list[Erasure] = field(default_factory=list)
+    receipts_closed: bool = False
     reports: list[str] = field(default_factory=list)
     """Nonces of the moderators' messages."""
+    batch_messages: dict[int, BatchShown] = field(default_factory=dict)
+    """Messages of batches as they stand, by their ids, in the order posted."""
+    batch_edits: list[tuple[int, int]] = field(default_factory=list)
+    endings: list[str] = field(default_factory=list)
+    """Nonces of what batches said at their ends; one said twice is here twice."""
     said_elsewhere: list[str] = field(default_factory=list)
     """Tokens of askers who came for what they had been told by another way."""
 
@@ -185,6 +202,13 @@ class StandInDiscord:
             raise Unavailable("Discord is down")
         self.deleted.append(place.message_id)
 
+    async def tell_erased(self, erasure: Erasure) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        if self.receipts_closed:
+            raise RouteClosed("no direct messages")
+        self.receipts.append(erasure)
+
     async def tell_moderators(
         self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
@@ -198,3 +222,35 @@ class StandInDiscord:
             self.lose_answers -= 1
             raise Unavailable("no answer")
         return Posted(channel_id=reported.channel_id or 0, message_id=2000 + self.reports.index(reported.nonce))
+
+    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+        if self.down:
+            raise Unavailable("Discord is down")
+        if message.route in self.closed_routes:
+            raise RouteClosed(message.route.value)
+        found = message.message_id or (self._batch_message(message.nonce) if uncertain else None)
+        if message.message_id is not None and message.message_id not in self.batch_messages:
+            raise MessageGone("10008")
+        found = found or 3000 + len(self.batch_edits)
+        standings = tuple(one.standing for one in shared.on(message.number))
+        self.batch_messages[found] = BatchShown(message.nonce, message.number, message.route, standings)
+        self.batch_edits.append((found, self.clock()))
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")
+        return Posted(channel_id=1, message_id=found)
+
+    def _batch_message(self, nonce: str) -> int | None:
+        return next((number for number, one in self.batch_messages.items() if one.nonce == nonce), None)
+
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        if first.route in self.closed_routes:
+            raise RouteClosed(first.route.value)
+        if uncertain and shared.batch.ending_nonce in self.endings:
+            return
+        self.endings.append(shared.batch.ending_nonce)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")

@@ -29,7 +29,7 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.references"),
     ("bot.engine",),
-    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.pictures"),
+    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.permutations", "bot.pictures"),
     ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
     ("storage",),
 )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Final
 
 import discord
 import pytest
 import sqlalchemy as sa
 
+from bot.ui.arrival import upload_limit
 from storage.models import Reach
 from storage.schema import guild_settings
 from tests.world import World, open_world, texts
+
+MIB: Final = 1024 * 1024
 
 
 @pytest.fixture
@@ -75,3 +79,18 @@ async def test_what_only_the_asker_reads_is_in_their_own_language(world: World) 
     assert asked.ephemeral
     task = await world.only_task()
     assert (task.locale, task.private, task.reach) == ("en-US", True, Reach.ANSWER)
+
+
+async def test_of_many_chosen_channels_five_are_named(world: World) -> None:
+    studios = [world.guild.create_text_channel(f"studio-{number}") for number in range(7)]
+    await choose(world, channels=tuple(one.id for one in studios))
+    assert world.refusal(await world.ask()).count("<#") == 5
+
+
+@pytest.mark.parametrize(("server", "here", "ours"), [(50, 500, 50), (50, 25, 25), (None, 500, 10)])
+def test_a_file_may_be_as_large_as_the_server_lets_us_whatever_its_asker_pays(
+    server: int | None, here: int, ours: int
+) -> None:
+    guild = SimpleNamespace(filesize_limit=server * MIB) if server is not None else None
+    interaction: Any = SimpleNamespace(guild=guild, filesize_limit=here * MIB)
+    assert upload_limit(interaction) == ours * MIB

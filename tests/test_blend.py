@@ -42,3 +42,13 @@ async def test_a_file_that_is_no_picture_is_refused_by_its_name(world: World) ->
     refused = await world.alice.slash(world.channel, "blend", image=PHOTO, image2=words)
     assert "notes.txt" in world.refusal(refused)
     assert world.api.taken == []
+
+
+async def test_five_pictures_go_in_as_they_were_given_and_the_rest_is_as_said(world: World) -> None:
+    names = ["a.png", "b.png", "c.png", "d.png", "e.png"]
+    options = ["image", "image2", "image3", "image4", "image5"]
+    images = {option: (name, png()) for option, name in zip(options, names, strict=True)}
+    await world.alice.slash(world.channel, "blend", size="2:3", variants=2, **images)
+    task = await world.only_task()
+    assert [one.filename for one in await world.tasks.references(task.id)] == names
+    assert (task.size, task.variants) == ("2:3", 2)

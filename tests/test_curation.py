@@ -18,7 +18,7 @@ from cogs.gallery import STAR
 from storage.community import Setting
 from storage.models import Task
 from storage.schema import postings
-from tests.world import World, button_ids, components, open_world, texts
+from tests.world import World, button_ids, open_world, texts
 
 
 @pytest.fixture
@@ -44,10 +44,6 @@ async def made(world: World, **options: Any) -> tuple[Task, Any]:
     asked = await world.ask(**options)
     await world.work(60)
     return await world.only_task(), asked.response if options.get("private") else world.channel.history()[-1]
-
-
-def spoilers(message: Any) -> list[bool]:
-    return [item["spoiler"] for part in components(message) if part["type"] == 12 for item in part["items"]]
 
 
 async def said(world: World, who: MemberActor, message: Any, label: str) -> str:
@@ -164,7 +160,8 @@ async def test_nobody_else_publishes_it_and_not_even_a_moderator_knows_of_it(wor
 
 
 async def test_what_was_looked_up_is_posted_where_they_are(world: World) -> None:
-    task, _ = await made(world, variants=2)
+    task, result = await made(world, variants=2)
+    assert f"a1:post-here:{task.id}" not in button_ids(result)
     elsewhere = world.guild.create_text_channel("elsewhere")
     found = await world.alice.slash(elsewhere, "show", what=task.id)
     assert "Posted" in await said(world, world.alice, found.response, "Post here")
@@ -389,3 +386,55 @@ async def test_a_private_result_is_removed_from_the_answer_too(world: World) -> 
     await confirmed(world, world.alice, result)
     assert (await world.only_task()).upkeep_at is None
     assert world.requests("DELETE", "/messages/@original")
+
+
+# -- where the button is pressed -------------------------------------------------------------------------------------
+
+
+async def told_directly(world: World) -> Any:
+    """A private result that came after Discord's quarter of an hour: the direct message."""
+    asked = await world.ask(private=True)
+    assert asked.response is not None
+    world.clock.turn(16 * 60)
+    await world.work(60)
+    return world.alice.user.dm_channel.history()[-1]
+
+
+async def test_a_direct_message_publishes_into_the_channel_where_it_was_asked_for(world: World) -> None:
+    result = await told_directly(world)
+    await said_to_user(world, result)
+    assert len(world.channel.history()) == 1
+
+
+async def test_who_has_left_the_server_publishes_nothing_there(world: World) -> None:
+    result = await told_directly(world)
+    world.guild.remove_member(world.alice)
+    assert "I cannot post in" in await said_to_user(world, result)
+    assert world.channel.history() == []
+    assert (await world.only_task()).private
+
+
+async def said_to_user(world: World, message: Any) -> str:
+    pressed: Any = await world.alice.user.click(message, label="Publish")
+    world.acknowledged = world.env.error_cursor
+    return str((pressed.followups or [pressed.response])[-1].content)
+
+
+async def test_a_posting_that_never_arrived_is_not_taken_for_the_original_beside_it(world: World) -> None:
+    task, _ = await made(world)
+    found: Any = await world.alice.slash(world.channel, "show", what=task.id)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503)
+    await said(world, world.alice, found.response, "Post here")
+    assert len(world.channel.history()) == 1
+    await world.work(60)
+    assert len(world.channel.history()) == 2
+
+
+async def test_where_we_may_not_attach_nothing_is_posted_again_and_it_is_said_what_to_allow(world: World) -> None:
+    assert world.guild.me is not None
+    task, _ = await made(world)
+    denied = discord.PermissionOverwrite(attach_files=False)
+    quiet = world.guild.create_text_channel("quiet", overwrites={world.guild.me: denied})
+    found: Any = await world.alice.slash(quiet, "show", what=task.id)
+    assert "permission to attach files" in await said(world, world.alice, found.response, "Post here")
+    assert quiet.history() == []

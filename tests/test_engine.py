@@ -222,14 +222,34 @@ async def test_what_is_paid_cannot_be_cancelled(world: World) -> None:
     assert late.value.reason is Reason.TOO_LATE_TO_CANCEL
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_what_is_not_begun_yet_is_cancelled_and_not_withheld(world: World, wanted: bool) -> None:
+    world.api.next_create = [Throttled("429")]
+    task = await world.ask()
+    await world.work(1)
+    with pytest.raises(TooLate) as early:
+        await world.engine.want(task.id, 7, wanted=wanted)
+    assert early.value.reason is Reason.TOO_LATE_TO_WITHHOLD
+
+
+async def test_others_cannot_withhold_it_and_learn_nothing_of_a_private_one(world: World) -> None:
+    public, private = await world.ask(), await world.ask(private=True)
+    await world.work(5)
+    with pytest.raises(NotYours):
+        await world.engine.want(public.id, 8, wanted=False)
+    with pytest.raises(TooLate) as unknown:
+        await world.engine.want(private.id, 8, wanted=False)
+    assert unknown.value.reason is Reason.TASK_UNKNOWN
+
+
 async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -> None:
-    first = await world.ask(references=(world.attach("a.png", png()),))
+    first = await world.ask(references=(world.attach("a.png", png()),), style="ink")
     await world.work(60)
     del world.attachments["a.png"]
     card = await world.engine.again(first.id, _origin(world, 900))
     await world.work(60)
     again = await world.now(card.task)
-    assert (again.again_of, again.reason) == (first.id, None)
+    assert (again.again_of, again.reason, again.style) == (first.id, None, "ink")
     assert len(world.api.taken) == 2
     assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, first.id, first.id)
 

@@ -33,7 +33,7 @@ class Bucket:
                 self.objects.pop(key, None)
                 return web.Response(status=204)
         if not key:
-            return self._list()
+            return self._list(request.query.get("prefix", ""))
         if key not in self.objects:
             return web.Response(status=404)
         headers = {"ETag": '"1"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
@@ -46,11 +46,12 @@ class Bucket:
         deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
         return web.Response(text=f"<DeleteResult>{deleted}</DeleteResult>", content_type="application/xml")
 
-    def _list(self) -> web.Response:
+    def _list(self, prefix: str) -> web.Response:
         rows = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(data)}</Size><ETag>1</ETag>"
             "<LastModified>2025-01-01T00:00:00.000Z</LastModified></Contents>"
             for key, data in self.objects.items()
+            if key.startswith(prefix)
         )
         text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
         return web.Response(text=text, content_type="application/xml")
@@ -113,6 +114,15 @@ async def test_used_bytes_are_those_of_all_copies(store: PictureStore) -> None:
     assert await store.used_bytes() == 0
     await asyncio.gather(*[store.put(f"references/{n}/0", b"x" * n) for n in range(120)])
     assert await store.used_bytes() == sum(range(120))
+
+
+async def test_what_is_older_than_a_time_is_listed_by_its_folder(store: PictureStore) -> None:
+    far = 4_000_000_000_000
+    assert [keys async for keys in store.older("styles", far)] == []
+    await store.put("styles/a1/0", b"one")
+    await store.put("stylesheets/a1/0", b"one")
+    assert [keys async for keys in store.older("styles", far)] == [["styles/a1/0"]]
+    assert [keys async for keys in store.older("styles", 0)] == []
 
 
 async def test_a_check_leaves_nothing_behind(store: PictureStore) -> None:

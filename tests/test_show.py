@@ -8,7 +8,9 @@ from pathlib import Path
 import discord
 import pytest
 
-from tests.world import World, button_ids, open_world, texts
+from storage.models import NewPart
+from tests.storage_rows import stored
+from tests.world import World, button_ids, open_world, settled, texts
 
 
 @pytest.fixture
@@ -87,3 +89,84 @@ async def test_their_own_words_are_offered_while_they_type_newest_first(world: W
     mine = await world.alice.autocomplete(world.channel, "show", "what", "red")
     assert [one["value"] for one in mine] == [second, first]
     assert await world.bob.autocomplete(world.channel, "show", "what", "") == []
+
+
+async def test_what_is_offered_has_the_words_so_far_and_fits_discord_s_list(world: World) -> None:
+    for number in range(26):
+        await stored(world.tasks, asker_id=world.alice.id, prompt=f"door {number} {'long ' * 40}")
+    offered = await world.alice.autocomplete(world.channel, "show", "what", "")
+    assert len(offered) == 25
+    assert all(len(one["name"]) <= 100 for one in offered)
+    (found,) = await world.alice.autocomplete(world.channel, "show", "what", " door 7 ")
+    assert found["name"].startswith("door 7 long")
+
+
+@pytest.mark.parametrize(
+    "place", ["discord.com/channels/1", "ptb.discord.com/channels/1", "discordapp.com/channels/@me"]
+)
+async def test_every_kind_of_link_is_understood_and_leads_to_that_very_one(world: World, place: str) -> None:
+    await made(world)
+    message = world.channel.history()[-1]
+    world.clock.turn(1)
+    await made(world, "a blue house")
+    asked = await world.alice.slash(world.channel, "show", what=f"https://{place}/{world.channel.id}/{message.id}")
+    assert "a red door" in texts(asked.response)
+
+
+async def test_a_link_to_any_message_of_an_outcome_leads_to_it(world: World) -> None:
+    task = await stored(world.tasks)
+    _, second = await world.tasks.plan(task, [NewPart(nonce="one"), NewPart(nonce="two")])
+    await world.tasks.part_posted(second, channel_id=9, message_id=123)
+    found = await world.stores.search.told_in(123)
+    assert found is not None
+    assert found.id == task.id
+
+
+@pytest.mark.parametrize("by", ["a moderator", "its asker"])
+async def test_what_a_moderator_removed_is_gone_for_its_asker_too(world: World, by: str) -> None:
+    task_id = await made(world)
+    remover = world.alice if by == "its asker" else world.bob
+    await world.tasks.change(await world.only_task(), removed_at=world.clock(), removed_by=remover.id)
+    asked = await world.alice.slash(world.channel, "show", what=task_id)
+    if by == "its asker":
+        assert "a red door" in texts(asked.response)
+    else:
+        assert "nothing that you may see" in world.refusal(asked)
+
+
+async def test_who_looks_reads_it_in_their_own_language(world: World) -> None:
+    task_id = await made(world)
+    world.locales[world.bob.id] = "zh-CN"
+    asked = await world.bob.slash(world.channel, "show", what=task_id)
+    assert "只有你能看到" in texts(asked.response)
+
+
+async def test_what_could_not_be_told_is_shown_whole(world: World) -> None:
+    task = (await settled(world)).task
+    await world.tasks.keep(task, now=world.clock(), due=world.clock() + 3_600_000)
+    asked = await world.alice.slash(world.channel, "show", what=task.id)
+    assert asked.response is not None
+    assert len(asked.response.attachments) == 1
+
+
+async def test_when_our_copy_is_gone_that_is_said(world: World) -> None:
+    task_id = await made(world)
+    await world.copies.delete(f"pictures/{task_id}/0")
+    asked = await world.alice.slash(world.channel, "show", what=task_id)
+    assert "no longer keep this picture" in world.refusal(asked)
+
+
+async def test_what_was_taken_back_is_shown_as_that(world: World) -> None:
+    task = await stored(world.tasks, asker_id=world.alice.id)
+    await world.engine.cancel(task.id, world.alice.id)
+    asked = await world.alice.slash(world.channel, "show", what=task.id)
+    assert "Cancelled" in texts(asked.response)
+
+
+async def test_what_stands_in_a_private_thread_is_unknown_outside(world: World) -> None:
+    with world.env.time_context():
+        channel = await world.client.fetch_channel(world.channel.id)
+        assert isinstance(channel, discord.TextChannel)
+        thread = await channel.create_thread(name="attic", type=discord.ChannelType.private_thread)
+    task = await stored(world.tasks, asker_id=world.alice.id, guild_id=world.guild.id, channel_id=thread.id)
+    assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))

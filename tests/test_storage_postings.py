@@ -81,11 +81,15 @@ async def test_what_is_published_is_private_no_more_and_a_copy_changes_nothing(s
     assert not (await _now(stores, task)).private
 
 
-async def test_what_was_removed_before_it_stood_is_looked_after_once_it_does(stores: Stores) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_was_removed_before_it_stood_is_looked_after_once_it_does(stores: Stores, *, alone: bool) -> None:
     task = await over(stores)
     posting, _ = await stores.postings.add(new(task), now=NOW)
     assert await stores.postings.begin(posting, now=NOW, until=NOW + 100)
-    await stores.postings.remove(task.id, by=7, now=NOW)
+    if alone:
+        await stores.postings.remove_posting(posting, now=NOW)
+    else:
+        await stores.postings.remove(task.id, by=7, now=NOW)
     assert await stores.postings.look_after(await _now(stores, task), until=None)
     await stores.postings.posted(posting, message_id=5, now=NOW + 1)
     assert (await _now(stores, task)).upkeep_at == NOW + 1

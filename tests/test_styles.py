@@ -308,6 +308,21 @@ async def test_a_page_that_is_gone_meanwhile_shows_the_last_there_is(world: Worl
     assert button_ids(turned.response) == []
 
 
+async def test_a_page_that_cannot_be_turned_is_told(
+    world: World, guilds: GuildStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        await guilds.add_style(a_style(number, guild_id=world.guild.id))
+    listed = await world.bob.slash(world.channel, "style list")
+    assert listed.response is not None
+
+    async def styles(*_: object) -> tuple[Style, ...]:
+        raise OSError("the disk is busy")
+
+    monkeypatch.setattr(guilds, "styles", styles)
+    assert "went wrong" in world.refusal(await world.bob.click(listed.response, label="Later"))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_fullest_page_stays_within_a_message(language: str) -> None:
     styles = [

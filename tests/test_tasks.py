@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from storage.models import Reach, TaskState
+from storage.schema import tasks as rows
+from tests.storage_rows import NOW, stored
 from tests.world import World, alt_texts, components, open_world, texts
 
 
@@ -35,6 +39,24 @@ async def listed(world: World, **options: Any) -> Any:
     asked = await world.alice.slash(world.channel, "tasks", **options)
     assert asked.ephemeral
     return asked.response
+
+
+async def waiting(world: World, *prompts: str, **columns: Any) -> None:
+    """Requests of Alice's, each a second newer than the one before; `columns` are set behind the store's back."""
+    for number, prompt in enumerate(prompts):
+        task = await stored(world.tasks, asker_id=world.alice.id, now=NOW + 1000 * number, prompt=prompt)
+        if columns:
+            async with world.database.write() as connection:
+                await connection.execute(sa.update(rows).where(rows.c.id == task.id).values(columns))
+
+
+def labels(message: Any) -> list[str]:
+    return [one["label"] for one in components(message) if one["type"] == 2]
+
+
+def chosen(message: Any) -> list[str]:
+    options = [option for one in components(message) if one["type"] == 3 for option in one["options"]]
+    return [option["value"] for option in options if option.get("default")]
 
 
 async def test_who_has_asked_for_nothing_yet_is_told_how_to(world: World) -> None:
@@ -92,3 +114,93 @@ async def test_one_of_them_is_opened_as_show_does(world: World) -> None:
     assert opened.ephemeral
     assert opened.response is not None
     assert "Your picture is ready" in texts(opened.response)
+
+
+async def test_each_page_leads_to_the_ones_beside_it(world: World) -> None:
+    await waiting(world, *[f"door number {number}" for number in range(15)])
+    page = await listed(world)
+    assert labels(page) == ["Older"]
+    await world.alice.click(page, label="Older")
+    assert "page 2 of 3" in texts(page)
+    assert ["door number 9" in texts(page), "door number 4" in texts(page)] == [True, False]
+    assert labels(page) == ["Newer", "Older"]
+    await world.alice.click(page, label="Older")
+    assert "page 3 of 3" in texts(page)
+    assert labels(page) == ["Newer"]
+    await world.alice.click(page, label="Newer")
+    assert "page 2 of 3" in texts(page)
+
+
+async def test_a_page_that_is_no_longer_there_is_the_last(world: World) -> None:
+    await waiting(world, *[f"door number {number}" for number in range(6)])
+    page = await listed(world)
+    async with world.database.write() as connection:
+        await connection.execute(sa.delete(rows).where(rows.c.prompt == "door number 0"))
+    await world.alice.click(page, label="Older")
+    assert "door number 5" in texts(page)
+    assert labels(page) == []
+
+
+async def test_words_and_kind_stay_as_pages_are_turned(world: World) -> None:
+    words = "a:%41 ü"
+    await waiting(world, *[f"{words} {number}" for number in range(6)], "a house")
+    await waiting(world, f"{words} not any more", state=TaskState.CANCELLED)
+    page = await listed(world, search=words)
+    assert "7 requests, page 1 of 2" in texts(page)
+    await world.restart()
+    await world.alice.select(page, ["waiting"], custom_id=select(page, "a1:tasks-which"))
+    for turned in ("Older", "Newer"):
+        await world.alice.click(page, label=turned)
+        assert "6 requests" in texts(page)
+        assert chosen(page) == ["waiting"]
+
+
+async def test_words_too_long_for_a_button_are_cut(world: World) -> None:
+    await waiting(world, "门" * 40)
+    assert "1 request" in texts(await listed(world, search="门" * 40))
+
+
+async def test_each_kind_has_its_own_and_no_other(world: World) -> None:
+    prompts = ["is waiting", "is about to be told", "is done", "came to nothing", "was cancelled"]
+    await waiting(world, prompts[0])
+    await waiting(world, prompts[1], state=TaskState.SETTLED, reason="generation_failed")
+    await waiting(world, prompts[2], state=TaskState.CLOSED)
+    await waiting(world, prompts[3], state=TaskState.CLOSED, reason="generation_failed")
+    await waiting(world, prompts[4], state=TaskState.CANCELLED)
+    page, found = await listed(world), {}
+    for kind in ("waiting", "done", "failed", "cancelled"):
+        await world.alice.select(page, [kind], custom_id=select(page, "a1:tasks-which"))
+        found[kind] = [words for words in prompts if words in texts(page)]
+    assert found == {"waiting": prompts[:2], "done": prompts[2:3], "failed": prompts[3:4], "cancelled": prompts[4:]}
+
+
+async def test_a_private_one_says_so(world: World) -> None:
+    await waiting(world, "a red door")
+    assert "private" not in texts(await listed(world))
+    await waiting(world, "a blue house", private=True, reach=Reach.ANSWER)
+    assert "private" in texts(await listed(world))
+
+
+async def test_what_a_moderator_removed_is_listed_without_its_picture_and_opens_no_more(world: World) -> None:
+    await made(world, "a red door")
+    task = await world.only_task()
+    await world.tasks.change(task, removed_at=world.clock(), removed_by=world.bob.id)
+    page = await listed(world)
+    assert page.attachments == []
+    await world.restart()
+    opened = await world.alice.select(page, [task.id], custom_id=select(page, "a1:tasks-open"))
+    assert "nothing that you may see" in world.refusal(opened)
+
+
+async def test_a_defect_behind_the_page_is_told_and_nobody_is_left_thinking(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(world.stores.search, "count_own", broken)
+    asked = await world.alice.slash(world.channel, "tasks")
+    world.acknowledged = world.env.error_cursor
+    assert asked.response is not None
+    said = str((asked.followups or [asked.response])[-1].content)
+    assert "number" in said.lower() or "reference" in said.lower(), said

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.engine.schedule import usual
-from bot.errors import Reason
+from bot.errors import Reason, Throttled
 from bot.ui.cards import card_view
-from storage.models import TaskState
+from storage.models import Task, TaskState
+from storage.schema import tasks as rows
+from tests.storage_rows import NOW, stored
 from tests.world import World, a_task, open_world, texts
 
 
@@ -27,7 +30,16 @@ async def being_made(world: World, **options: Any) -> Any:
     asked = await world.ask(**options)
     await world.work(20)
     assert (await world.only_task()).state is TaskState.GENERATING
+    with world.env.time_context():
+        await world.engine.step()
+    await redrawn(world)
     return asked.response
+
+
+async def redrawn(world: World) -> None:
+    """Cards are edited as they are to be by now; the engine does nothing."""
+    with world.env.time_context():
+        await world.delivery.step()
 
 
 def said(card: Card) -> str:
@@ -36,6 +48,7 @@ def said(card: Card) -> str:
 
 def test_what_is_usual_is_said_once_enough_is_known() -> None:
     assert usual([40.0] * 9) is None
+    assert usual([40.0] * 10) == (40.0, 40.0)
     assert usual([float(seconds) for seconds in range(10, 111, 10)]) == (60.0, 100.0)
 
 
@@ -50,7 +63,7 @@ def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> Non
 async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_it(world: World) -> None:
     card = await being_made(world)
     await world.alice.click(card, label="Don't post")
-    await world.work(5)
+    await redrawn(world)
     assert "It is paid already, so it goes on" in texts(card)
     await world.work()
     task = await world.only_task()
@@ -108,7 +121,43 @@ async def test_who_waits_over_a_restart_is_told_once_that_it_goes_on(world: Worl
     card = await being_made(world)
     await world.restart()
     await world.engine.start()
-    await world.work(1, every=1)
+    await redrawn(world)
     assert "I am back again" in texts(card)
     await world.work()
     assert "I am back again" not in texts(world.channel.history()[-1])
+
+
+async def test_what_is_said_after_a_restart_is_said_of_that_moment_alone(world: World) -> None:
+    world.api.next_create = [Throttled("429")]
+    card = (await world.ask()).response
+    await world.work(1, every=1)
+    await world.restart()
+    await world.engine.start()
+    await redrawn(world)
+    assert "I am back again" in texts(card)
+    await world.work(20)
+    assert (await world.only_task()).state is TaskState.GENERATING
+    assert "I am back again" not in texts(card)
+
+
+async def test_after_a_restart_those_who_have_waited_longest_and_have_a_card_come_first(world: World) -> None:
+    waited: list[Task] = []
+    for number in range(3):
+        waited.append(await stored(world.tasks, now=NOW + number))
+        await world.tasks.set_card(waited[-1].id, 100 + number)
+    await stored(world.tasks, now=NOW - 1)
+    found = await world.tasks.waiting_at_start(limit=2)
+    assert [one.id for one in found] == [one.id for one in waited[:2]]
+
+
+async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card(world: World) -> None:
+    for number in range(15):
+        task, seconds, reason = await stored(world.tasks), 40 if number % 3 else 3600, None if number % 3 else "failed"
+        ended = {"state": "closed", "generating_at": NOW, "settled_at": NOW + seconds * 1000, "reason": reason}
+        async with world.database.write() as connection:
+            await connection.execute(sa.update(rows).where(rows.c.id == task.id).values(ended))
+    await world.restart()
+    await world.engine.start()
+    card = texts((await world.ask()).response)
+    assert "Nine in ten of the last ones were done within about half a minute of their turn" in card
+    assert "Everybody has a turn" not in card

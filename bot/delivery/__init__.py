@@ -6,7 +6,9 @@ cards.py       the waiting cards, edited now and then beside everything else
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     which pictures go in which message: a pure function
 upkeep.py      messages that stand already: redrawn, or deleted
+receipts.py    what was erased of a person, told to them
 reports.py     the moderators' message about a report
+batches.py     the messages of batches
 finding.py     is a part, or a card, already in the channel
 refusals.py    what an answer of Discord means for us
 thumbnails.py  what was attached, as one small picture
@@ -23,17 +25,20 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import token_lives
+from bot.delivery.batches import BatchPoster
 from bot.delivery.cards import CardPump
 from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_posting
+from bot.delivery.receipts import ReceiptPoster
 from bot.delivery.refusals import translated
 from bot.delivery.reports import ReportPoster
 from bot.delivery.upkeep import Upkeeper
 from bot.engine.engine import system_clock
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
+from bot.engine.shared import Shared
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
-from storage.community import Posting, Report, Reported
+from storage.community import BatchMessage, Erasure, Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -63,6 +68,8 @@ class DiscordDelivery:
         self._outcomes = OutcomePoster(client, pictures)
         self._upkeeper = Upkeeper(client)
         self._reports = ReportPoster(client, pictures)
+        self._receipts = ReceiptPoster(client)
+        self._batches = BatchPoster(client, pictures)
         self._cards = CardPump(
             client,
             pictures,
@@ -145,6 +152,15 @@ class DiscordDelivery:
         self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
         return await self._reports.tell(outcome, reported, words, uncertain=uncertain)
+
+    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+        return await self._batches.show(shared, message, uncertain=uncertain)
+
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+        await self._batches.end(shared, first, uncertain=uncertain)
+
+    async def tell_erased(self, erasure: Erasure) -> None:
+        await self._receipts.tell(erasure, token_lives=token_lives(erasure.asked_at, self._clock()))
 
     async def withhold(self, outcome: Outcome) -> None:
         await self._cards.end_as(Card(task=outcome.task, phase=CardPhase.WITHHELD))

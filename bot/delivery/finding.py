@@ -60,10 +60,10 @@ async def _first_of_ours(
 
 def _earliest(outcome: Outcome, part: OutcomePart) -> int:
     """A snowflake from before the first attempt, told by Discord's own clock: the interaction's id, and how much later
-    by our clock the attempt was."""
+    by our clock the attempt was. Below zero is that of one of a batch."""
     task = outcome.task
     waited = (part.attempted_at or task.arrived_at) - task.arrived_at - int(BEFORE.total_seconds() * 1000)
-    return task.interaction_id + (max(0, waited) << 22)
+    return abs(task.interaction_id) + (max(0, waited) << 22)
 
 
 def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> bool:

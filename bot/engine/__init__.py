@@ -9,6 +9,9 @@ watching.py     generating:  ask until there is an outcome
 adoption.py     callbacks:   news sooner, and what became of a create whose answer was lost
 telling.py      settled:     keep the pictures, post the parts, take the card away
 keeping.py      outcomes that nobody could be told, until their asker comes
+batches.py      several requests out of one: proposed, begun, taken back
+sharing.py      ... and told together
+shared.py       ... as their messages show them: pure
 board.py        what the waiting cards show meanwhile
 gate.py         whether creates may begin
 account.py      creates stop while the key or the credit needs the operator

@@ -43,6 +43,8 @@ class Board:
             await self.show(task)
 
     async def show(self, task: Task) -> None:
+        if task.batch_id is not None:  # it has no card: its batch shows where it stands
+            return
         await self._delivery.show(await self.card(task))
 
     async def card(self, task: Task) -> Card:
@@ -56,7 +58,7 @@ class Board:
         references = await self._tasks.references_of([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
         kept = await self._tasks.kept_for({task.asker_id for task in (*queued, *generating)})
-        for task in (*queued, *generating):
+        for task in (one for one in (*queued, *generating) if one.batch_id is None):
             theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
             await self._delivery.show(self._made(task, *theirs))
         await self._show_leaving({task.id for task in (*queued, *generating)})

@@ -20,12 +20,15 @@ from typing import Final, assert_never
 import structlog
 
 from bot.engine.adoption import Adoption
+from bot.engine.batches import Batches
 from bot.engine.board import Board
 from bot.engine.creation import GIVE_UP_AFTER, Creation
 from bot.engine.curation import Curation
+from bot.engine.erasing import Erasing
 from bot.engine.gate import Gate
 from bot.engine.keeping import Keeping
 from bot.engine.operator import Operator
+from bot.engine.orphans import Orphans
 from bot.engine.people import People
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
@@ -54,7 +57,9 @@ SHOW_SECONDS: Final = 5.0
 """How often cards of those who wait are looked at: places and progress change without news."""
 CHECK_SECONDS: Final = 5.0
 CURATION_SECONDS: Final = 2.0
-"""How soon a removal, a report or a copy for a gallery is on its way."""
+"""How soon a removal, a report, a copy for a gallery or an erasure is on its way."""
+SHARING_SECONDS: Final = 1.0
+"""How soon a picture is in its batch's message."""
 SWEEP_EVERY: Final = timedelta(hours=1)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
@@ -97,9 +102,16 @@ class Engine(People):
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
         self.curation = Curation(stores=stores, delivery=delivery, clock=clock)
+        self.batches = Batches(
+            stores=stores, delivery=delivery, operator=operator, policy=policy, wake=self._wake.set, clock=clock
+        )
+        self.erasing = Erasing(
+            erasures=stores.erasures, copies=copies, delivery=delivery, cancel=self.cancel, clock=clock
+        )
         self.showing = Showing(tasks=tasks, delivery=delivery, board=board)
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
+        self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
         self._set_up_steps(copies, fetch_reference)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
@@ -167,12 +179,16 @@ class Engine(People):
         await self._board.learn()
         await self._board.come_back()
         await self.curation.start()
+        await self.erasing.start()
+        await self.batches.resume()
 
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
         await self._gate.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.curation.step()
+        await self.erasing.step()
+        await self.batches.sharing.step()
 
     async def run(self) -> None:
         """Do what is due, as it falls due, until `stop`."""
@@ -357,7 +373,11 @@ class Engine(People):
             (self._gate.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self.curation.step, CURATION_SECONDS),
+            (self.erasing.step, CURATION_SECONDS),
+            (self.erasing.sweep, SWEEP_EVERY.total_seconds()),
+            (self.batches.sharing.step, SHARING_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
+            (self._orphans.sweep_orphans, SWEEP_EVERY.total_seconds()),
         ]
 
     async def _regularly(self, chore: Callable[[], Awaitable[object]], seconds: float) -> None:

@@ -135,7 +135,7 @@ class People:
 
     async def want(self, task_id: str, user_id: int, *, wanted: bool) -> None:
         """Whether the outcome of what is being made already is posted, or only kept. Raises NotYours, TooLate."""
-        task = await self._known(task_id)
+        task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
         changed = await self._tasks.want(task_id, unwanted_at=None if wanted else self.clock())

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from bot.engine.shared import Shared
 from bot.errors import Reason
-from storage.community import Posting, Report, Reported
+from storage.community import BatchMessage, Erasure, Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
 
 
@@ -218,6 +219,18 @@ class Delivery(Protocol):
     ) -> Posted:
         """Post the message about a report in the channel it names, or bring it up to date. If `uncertain`, look for it
         there first. Raises MessageGone, RouteClosed, Unavailable."""
+
+    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+        """Post a message of a batch by its route, or bring it up to date. If `uncertain`, look for it there first.
+        Raises MessageGone, RouteClosed, Unavailable."""
+
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+        """Tell the asker, who is mentioned, that all of a batch is there; `first` is its first message. If `uncertain`,
+        look whether that was said before. Raises RouteClosed, Unavailable."""
+
+    async def tell_erased(self, erasure: Erasure) -> None:
+        """The receipt, by the first answer while its token lives, else directly. Harmless to repeat by the first.
+        Raises RouteClosed, Unavailable."""
 
     async def withhold(self, outcome: Outcome) -> None:
         """The card says that the outcome is kept and not posted. Not there any more is fine. Raises Unavailable."""

@@ -1,5 +1,6 @@
 """
-Settled: keep the pictures, decide the messages, post each of them once, take the card away.
+Settled: keep the pictures, decide the messages, post each of them once, take the card away. One of a batch is left to
+that as soon as its pictures are kept.
 
 A failure goes the same way. Where every way to the asker is closed the outcome is kept; once they come for it, it is
 handed over in one message, for which the parts stay as they were decided.
@@ -87,7 +88,11 @@ class Telling:
             await self._tasks.save_pictures(fetched)
             raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
         outcome = replace(known, pictures=tuple(picture for picture, _ in tried))
-        if task.reason is None and (task.unwanted_at is not None or task.removed_at is not None):
+        if task.batch_id is not None:
+            return await self._left_to_batch(task, fetched)
+        if task.removed_at is not None:
+            return await self._removed(outcome, fetched)
+        if task.unwanted_at is not None and task.reason is None:
             return await self._withheld(outcome, fetched)
         try:
             posted = await self._brought(outcome, parts, fetched)
@@ -109,6 +114,22 @@ class Telling:
         return await self._tasks.move(
             outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
         )
+
+    async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
+        """It was to go before it came."""
+        await self._tasks.save_pictures(fetched)
+        await self._delivery.remove_card(outcome.task)
+        now = self._clock()
+        return await self._tasks.move(
+            outcome.task, TaskState.CLOSED, now=now, why="removed before it was told", closed_at=now, **released(now)
+        )
+
+    async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
+        """What came of it is in our hands; its batch, which is due with this, shows it."""
+        await self._tasks.save_pictures(fetched)
+        now = self._clock()
+        why = "left to its batch"
+        return await self._tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def tell_later(self, task: Task) -> Task:
         """Something failed that may pass."""

@@ -44,6 +44,8 @@ class Upkeep:
         parts = [part for part in await self._tasks.parts(task.id) if part.message_id is not None]
         kept = [await _tried(task, self._part(outcome, part)) for part in parts]
         kept += [await _tried(task, self._posting(outcome, one)) for one in postings if one.message_id is not None]
+        if task.removed_at is not None and task.card_message_id is not None:
+            kept.append(await _tried(task, self._delivery.remove_card(task)))
         since = max((task.hidden_at or 0, task.removed_at or 0, *[one.removed_at or 0 for one in postings]))
         if all(kept) or (since and is_hopeless(self._clock(), since)):
             await self._postings.look_after(task, until=None)

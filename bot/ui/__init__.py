@@ -13,5 +13,7 @@ pictures.py  a finished picture as a file of a message
 forms.py     forms that outlive the process that opened them
 message_pictures.py  the pictures that somebody sees in a message
 kept.py      what could not be told, and the button that shows it
+batches.py   the question before several requests are made out of one
+batch_messages.py  the messages that tell of them together
 arrival.py   where a request came from, and whether it could be answered there
 """

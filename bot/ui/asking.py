@@ -17,7 +17,9 @@ from bot.client import Atelier
 from bot.engine.ports import Card
 from bot.errors import BadReference, BlankPrompt, Reason
 from bot.markup import is_blank
+from bot.permutations import expand
 from bot.ui.arrival import origin_of
+from bot.ui.batches import confirm
 from bot.ui.cards import card_view
 from storage.community import GuildSettings
 from storage.models import Kinship, NewReference, NewTask, Origin, ReferenceKind
@@ -46,11 +48,18 @@ class Request:
 
 
 async def ask(interaction: discord.Interaction[Atelier], request: Request) -> None:
-    """Store it and answer with its card. Raises what can be told to the person; then nothing is stored, or paid."""
+    """Store it and answer with its card; or ask first, where several come of it. Raises what can be told to the person;
+    then nothing is stored, or paid."""
     services = interaction.client.services
     settings = await services.guilds.settings(interaction.guild_id)
     origin = origin_of(interaction, settings, private=request.private)
     new = new_task(request, origin, settings)
+    if request.kinship is not Kinship.VARY:  # its words were asked for before
+        words = expand(new.prompt, most=settings.greatest_batch)
+        if len(words) > 1:
+            await confirm(interaction, new, words)
+            return
+        new = replace(new, prompt=words[0])
     await answer_with(interaction, await services.engine.submit(new))
 
 

@@ -113,7 +113,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
 
 async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
     """The form came back."""
-    services, message = interaction.client.services, interaction.message
+    services = interaction.client.services
     task = await services.engine.curation.postable(task_id, standing_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:
         raise NotHere(Reason.NOT_THIS_SERVER)
@@ -124,10 +124,21 @@ async def reported(interaction: discord.Interaction[Atelier], task_id: str, fill
         by=interaction.user.id,
         why=filled.words("why"),
         locale=settings.language or str(interaction.guild_locale or interaction.locale),
-        seen=(interaction.channel_id, message.id if message is not None else interaction.id),
+        seen=await _seen(interaction, task_id) or (interaction.channel_id, interaction.id),
     )
     say = texts_in(str(interaction.locale))
     await interaction.response.send_message(say("reports-thanks"), ephemeral=True)
+
+
+async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tuple[int, int] | None:
+    """Where moderators see it too: a message that only the reporter sees leads them nowhere."""
+    message = interaction.message
+    if message is not None and not message.flags.ephemeral:
+        return message.channel.id, message.id
+    part = (await interaction.client.services.tasks.first_parts([task_id])).get(task_id)
+    if part is None or part.message_channel_id is None or part.message_id is None:
+        return None
+    return part.message_channel_id, part.message_id
 
 
 class RemoveButton(TaskButton, action="remove", label="curation-remove"):

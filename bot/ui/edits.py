@@ -8,6 +8,7 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
+from bot.permutations import literal
 from bot.texts import texts_in
 from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
 from bot.ui.forms import Filled, files_field, open_form, size_field, variants_field, variants_in, words_field
@@ -21,7 +22,7 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
     """Filled with what was asked. Raises TooLate for what they may not see, or where no picture came."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
-    fields = [words_field(say, task.prompt, changes=True)]
+    fields = [words_field(say, literal(task.prompt), changes=True)]
     if len(pictures) > 1:
         options = picture_options(say, pictures, chosen=_first_shown(interaction.message, pictures))
         select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)

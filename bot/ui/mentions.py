@@ -10,7 +10,8 @@ import discord
 
 from bot.client import Atelier
 from bot.engine.people import visible_to
-from bot.errors import BadReference, MissingPermissions, NotHere, Reason
+from bot.errors import BadChoice, BadReference, MissingPermissions, NotHere, Reason
+from bot.permutations import expand
 from bot.services import Services
 from bot.ui.arrival import is_made_in
 from bot.ui.asking import MOST_REFERENCES, Request
@@ -41,7 +42,8 @@ def words_for(message: discord.Message, bot_id: int) -> str | None:
 
 async def request_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Request:
     """With the pictures of the message that it answers, then its own. Raises BadReference where there are none to be
-    seen in the former, or too many in both."""
+    seen in the former, or too many in both, and BadChoice where several requests would come of it: those have to be
+    asked about first, which only an interaction can."""
     replied = await _replied(message)
     begun = _of_ours(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
@@ -49,7 +51,10 @@ async def request_in(services: Services, message: discord.Message, words: str, b
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
     if replied is not None and not pictures and _is_hidden(replied):
         raise BadReference(Reason.REPLIED_UNSEEN)
-    request = Request(prompt=words, references=pictures)
+    prompts = expand(words)
+    if len(prompts) > 1:
+        raise BadChoice(Reason.BATCH_BY_COMMAND)
+    request = Request(prompt=prompts[0], references=pictures)
     if replied is None or replied.author.id != bot_id:
         return request
     if not pictures:

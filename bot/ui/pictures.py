@@ -86,7 +86,9 @@ async def as_reference(interaction: discord.Interaction[Any], picture: Picture) 
 
 
 async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
-    for part in await services_of(interaction).tasks.parts(picture.task_id):
+    tasks = services_of(interaction).tasks
+    told = await tasks.parts(picture.task_id)
+    for part in told or (await tasks.first_parts([picture.task_id])).values():
         if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:
             continue
         channel = interaction.client.get_partial_messageable(part.message_channel_id)

@@ -13,7 +13,7 @@ from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
 from bot.ui.standing import moderated_by
-from bot.ui.text import alt_text, message_link, quote
+from bot.ui.text import alt_text, mention, message_link, quote
 from storage.community import Report, Reported, ReportState
 
 PROMPT_UNITS: Final = 800
@@ -93,7 +93,7 @@ def _said(say: Texts, words: Sequence[Report]) -> str:
 def _state(say: Texts, reported: Reported) -> str:
     if reported.decided_by is None or reported.decided_at is None:
         return f"-# {say(_STATES[reported.state])}"
-    who = say("reports-by", moderator=f"<@{reported.decided_by}>", at=f"<t:{reported.decided_at // 1000}:f>")
+    who = say("reports-by", moderator=mention(say, reported.decided_by), at=f"<t:{reported.decided_at // 1000}:f>")
     return f"**{say(_STATES[reported.state])}**\n-# {who}"
 
 

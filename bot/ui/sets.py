@@ -15,13 +15,11 @@ from bot.markup import cleaned, escaped, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
+from bot.ui.choices import CHOICE_CHARACTERS, offered
+from bot.ui.paging import Place
 from storage.community import ReferenceSet
-from storage.guilds import folded
 from storage.models import ReferenceKind
 
-MOST_CHOICES: Final = 25
-CHOICE_CHARACTERS: Final = 100
-"""Discord: of the choices offered while an option is typed."""
 SETS_A_PAGE: Final = 5
 NAME_UNITS: Final = 110
 
@@ -47,52 +45,39 @@ async def with_set(services: Services, owner_id: int, name: str | None, request:
 
 async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
     """One's own with what was typed in their names; first those that begin with it."""
-    say, part = texts_in(str(interaction.locale)), folded(typed)
-    sets = [one for one in await interaction.client.services.sets.of(interaction.user.id) if part in folded(one.name)]
-    sets.sort(key=lambda one: not folded(one.name).startswith(part))
-    return [app_commands.Choice(name=_choice(say, one), value=one.name) for one in sets[:MOST_CHOICES]]
+    say, sets = texts_in(str(interaction.locale)), await interaction.client.services.sets.of(interaction.user.id)
+    return [app_commands.Choice(name=_choice(say, one), value=one.name) for one in offered(sets, typed)]
 
 
 def bold(name: str) -> str:
     return f"**{escaped(name, NAME_UNITS)}**"
 
 
-def pages_of(sets: Sequence[ReferenceSet]) -> int:
-    return max(1, -(-len(sets) // SETS_A_PAGE))
-
-
-def on_page(sets: Sequence[ReferenceSet], page: int) -> Sequence[ReferenceSet]:
-    """Pages count from 0."""
-    return sets[page * SETS_A_PAGE : (page + 1) * SETS_A_PAGE]
-
-
 def sets_view(
     say: Texts,
     sets: Sequence[ReferenceSet],
     strips: Mapping[str, str],
-    page: int,
-    turning: Sequence[ui.DynamicItem[ui.Button[ui.LayoutView]]],
+    place: Place,
+    turning: Sequence[ui.ActionRow[ui.LayoutView]],
 ) -> ui.LayoutView:
-    """`strips`: the names of the attached files that show a set's pictures, by the set's id."""
+    """`sets`: all of them. `strips`: the names of the attached files that show a set's pictures, by the set's id."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     view = ui.LayoutView(timeout=None).add_item(container)
     if not sets:
         container.add_item(ui.TextDisplay(say("reference-none")))
         return view
     container.add_item(ui.TextDisplay(f"### {say('reference-heading')}"))
-    for one in on_page(sets, page):
+    for one in place.cut(sets):
         container.add_item(ui.TextDisplay(f"{bold(one.name)}\n-# {say('reference-count', count=len(one.pictures))}"))
         if one.id in strips:
             gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
             described = say("reference-alt", name=shortened(cleaned(one.name), NAME_UNITS))
             container.add_item(gallery.add_item(media=f"attachment://{strips[one.id]}", description=described))
-    pages = pages_of(sets)
-    place = [say("reference-page", page=page + 1, pages=pages)] if pages > 1 else []
-    container.add_item(ui.TextDisplay(f"-# {' · '.join([say('reference-how'), *place])}"))
-    if turning:
-        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-        for button in turning:
-            row.add_item(button)
+    facts = [say("reference-how")]
+    if place.pages > 1:
+        facts.append(say("reference-page", page=place.number + 1, pages=place.pages))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join(facts)}"))
+    for row in turning:
         container.add_item(row)
     return view
 

@@ -18,7 +18,7 @@ from bot.texts import LANGUAGES, Texts, texts_in
 from bot.ui.buttons import services_of
 from bot.ui.channels import check_channels, lacking, unusable
 from bot.ui.standing import managed_by
-from bot.ui.text import shape
+from bot.ui.text import mention, shape
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 SIZES: Final = ("1:1", "3:2", "2:3")
@@ -284,7 +284,7 @@ def _history(say: Texts, changes: Sequence[SettingChange]) -> str:
             "settings-change",
             setting=say(_TITLES[one.setting]),
             chosen=_said(say, one.setting, one.after),
-            by=f"<@{one.by}>",
+            by=mention(say, one.by),
             when=f"<t:{one.at // 1000}:R>",
         )
         for one in changes

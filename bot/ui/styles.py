@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 from discord import app_commands, ui
@@ -13,19 +12,16 @@ from discord import app_commands, ui
 from bot.client import Atelier
 from bot.errors import BadChoice, BlankPrompt, Reason
 from bot.markup import cleaned, escaped, is_blank, shortened, units
-from bot.replies import answer_error
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
 from bot.ui.buttons import services_of
+from bot.ui.choices import CHOICE_CHARACTERS, offered
+from bot.ui.paging import PageButton, Place
 from bot.ui.text import shape
 from storage.community import PROMPT, Style
-from storage.guilds import folded
 from storage.models import ReferenceKind
 
-MOST_CHOICES: Final = 25
-CHOICE_CHARACTERS: Final = 100
-"""Discord: of the choices offered while an option is typed."""
 LEAST_WORDS: Final = 12
 """Characters of their own words that people recognise a preview by."""
 STYLES_A_PAGE: Final = 8
@@ -77,11 +73,9 @@ async def style_choices(
     services: Services, guild_id: int | None, typed_style: str, typed_prompt: str, say: Texts
 ) -> list[app_commands.Choice[str]]:
     """Those with what was typed in their names; first those that begin with it."""
-    typed = folded(typed_style)
-    styles = [one for one in await services.guilds.styles(guild_id) if typed in folded(one.name)]
-    styles.sort(key=lambda one: not folded(one.name).startswith(typed))
+    styles = offered(await services.guilds.styles(guild_id), typed_style)
     prompt = typed_prompt if typed_prompt.strip() else PROMPT
-    return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles[:MOST_CHOICES]]
+    return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles]
 
 
 def _preview(say: Texts, style: Style, prompt: str) -> str:
@@ -97,26 +91,11 @@ def _preview(say: Texts, style: Style, prompt: str) -> str:
 # -- the list ----------------------------------------------------------------------------------------------------------
 
 
-class StylesButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:styles:(?P<page>[0-9]{1,2})"):
-    """Turns the page of a list of styles; whose list it is, the server says in which it is pressed."""
-
-    def __init__(self, page: int, label: str = "") -> None:
-        super().__init__(ui.Button(label=label, custom_id=f"a1:styles:{page}"))
-        self.page = page
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(int(match["page"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            styles = await services_of(interaction).guilds.styles(interaction.guild_id)
-            view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
-            await interaction.response.edit_message(view=view, allowed_mentions=discord.AllowedMentions.none())
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
-            await answer_error(interaction, error)
+class StylesButton(PageButton, action="styles", earlier="style-earlier", later="style-later"):
+    async def turn(self, interaction: discord.Interaction[Any]) -> None:
+        styles = await services_of(interaction).guilds.styles(interaction.guild_id)
+        view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
+        await interaction.response.edit_message(view=view, allowed_mentions=discord.AllowedMentions.none())
 
 
 def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.LayoutView:
@@ -126,15 +105,16 @@ def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.Layout
     if not styles:
         container.add_item(ui.TextDisplay(say("style-none")))
         return view
-    pages = -(-len(styles) // STYLES_A_PAGE)
-    page = min(page, pages - 1)
+    place = Place.of(page, len(styles), STYLES_A_PAGE)
     container.add_item(ui.TextDisplay(f"### {say('style-heading')}"))
-    for style in styles[page * STYLES_A_PAGE : (page + 1) * STYLES_A_PAGE]:
+    for style in place.cut(styles):
         container.add_item(ui.TextDisplay(_entry(say, style)))
-    place = [say("style-page", page=page + 1, pages=pages)] if pages > 1 else []
-    container.add_item(ui.TextDisplay(f"-# {' · '.join([say('style-how'), *place])}"))
-    if pages > 1:
-        container.add_item(_turning(say, page, pages))
+    facts = [say("style-how")]
+    if place.pages > 1:
+        facts.append(say("style-page", page=place.number + 1, pages=place.pages))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join(facts)}"))
+    for row in StylesButton.rows(say, place):
+        container.add_item(row)
     return view
 
 
@@ -148,12 +128,3 @@ def _entry(say: Texts, style: Style) -> str:
     if facts:
         lines.append(f"-# {' · '.join(facts)}")
     return "\n".join(lines)
-
-
-def _turning(say: Texts, page: int, pages: int) -> ui.ActionRow[ui.LayoutView]:
-    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
-    if page > 0:
-        row.add_item(StylesButton(page - 1, say("style-earlier")))
-    if page < pages - 1:
-        row.add_item(StylesButton(page + 1, say("style-later")))
-    return row

@@ -40,6 +40,11 @@ def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> 
     return Quote(text=_QUOTE + text, whole=text == escaped(prompt, 3 * units(prompt) + 2))
 
 
+def in_line(say: Texts, prompt: str, most: int) -> str:
+    """The prompt among other words of one line."""
+    return f"*{say('text-wordless')}*" if is_blank(prompt) else escaped(prompt, most)
+
+
 def alt_text(say: Texts, what: str, prompt: str) -> str:
     """For a screen reader: plain words, no markup."""
     return shortened(what if is_blank(prompt) else say("text-alt", what=what, words=cleaned(prompt)), ALT_UNITS)
@@ -73,6 +78,11 @@ def linked(say: Texts, position: int, url: str) -> str:
 def message_link(channel_id: int, message_id: int, guild_id: int | None) -> str:
     """Where a click opens a message; without a server, in direct messages."""
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def mention(say: Texts, person_id: int) -> str:
+    """Nobody stands where somebody has had themselves erased."""
+    return f"<@{person_id}>" if person_id else say("text-somebody")
 
 
 def asked_by(say: Texts, asker_id: int) -> str:

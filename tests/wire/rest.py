@@ -234,6 +234,9 @@ class Rest:
     async def _history(self, request: web.Request) -> web.Response:
         """The newest first; with `after` those that follow it. Without the right to read it an empty one."""
         channel = self._channel(request)
+        for name in ("after", "before", "around"):
+            if not request.query.get(name, "0").isdecimal():
+                raise invalid(name, "NUMBER_TYPE_COERCE", f'Value "{request.query[name]}" is not snowflake.')
         limit = int(request.query.get("limit", "50"))
         if not 1 <= limit <= MOST_IN_HISTORY:
             raise invalid("limit", "NUMBER_TYPE_MAX", f"int value should be 1 to {MOST_IN_HISTORY}.")

@@ -7,6 +7,9 @@ privacy-show-command = See what I have stored about you
 privacy-export-name = export
 privacy-export-command = Get a file of what I have stored about you
 
+privacy-erase-name = erase
+privacy-erase-command = Erase what I have stored about you
+
 privacy-heading = What I have stored about you
 privacy-tasks = Requests: { $count }
 privacy-copies = Copies of pictures: { $count }
@@ -15,12 +18,42 @@ privacy-batches = Batches: { $count }
 privacy-reports = Reports you made: { $count }
 privacy-changes = Settings and styles you changed: { $count }
 privacy-since = The oldest request is from <t:{ $at }:D>.
+privacy-drafts = Forms you have open: { $count }
+privacy-postings = Results posted once more for you: { $count }
 privacy-kept = { $days ->
-    [one] Copies of a request's pictures go { $days } day after it has ended. Get it all with `/{ privacy-name } { privacy-export-name }`. Only you see this.
-   *[other] Copies of a request's pictures go { $days } days after it has ended. Get it all with `/{ privacy-name } { privacy-export-name }`. Only you see this.
+    [one] Copies of a request's pictures go { $days } day after it has ended; those of sets and styles stay until they are removed. Only you see this.
+   *[other] Copies of a request's pictures go { $days } days after it has ended; those of sets and styles stay until they are removed. Only you see this.
 }
+privacy-ways = Get it all with `/{ privacy-name } { privacy-export-name }`, or have it erased with `/{ privacy-name } { privacy-erase-name }`.
+privacy-under-way = You asked to have everything erased on { $at }. That is under way; I tell you when it is done.
+
 privacy-exported = Here is what I have stored about you, with the pictures I still have. Only you see this.
+privacy-exported-more = More of your pictures, part { $number }.
 privacy-exported-part = { $count ->
-    [one] Here is what I have stored about you. { $count } picture found no room in the file. Only you see this.
-   *[other] Here is what I have stored about you. { $count } pictures found no room in the file. Only you see this.
+    [one] { $count } picture found no room. Look at it with `/{ show-name }`, and press “{ actions-full-size }”.
+   *[other] { $count } pictures found no room. Look at them with `/{ show-name }`, and press “{ actions-full-size }”.
 }
+privacy-export-readme =
+    What Atelier has stored about you.
+
+    data.json has your requests and what became of them, your batches, sets, reports, open forms, what was posted once more for you, and the settings and styles you changed. Times are in UTC. Numbers of channels, servers and messages are those of Discord.
+    pictures/ has the pictures made for you, references/ what you attached, sets/ the pictures of your sets. The files have no endings in their names; they are PNG, JPEG or WebP.
+    Further files of this export have more pictures.
+
+privacy-erase-heading = Shall I erase what I have stored about you?
+privacy-erase-what =
+    Everything listed goes, and does not come back. What is still in line is taken back; what is being made is paid already, comes to its end, and is not posted.
+    Your messages in Discord stay, unless you have them removed too. Their buttons stop working either way.
+privacy-erase-stays = What others made of your pictures is theirs and stays, without your name. For 24 hours I remember how many pictures you had, because of the limits. Backups and the image service keep theirs for a while; whoever runs me can say for how long.
+privacy-erase-keep = Erase
+privacy-erase-remove = Erase, and remove my messages
+privacy-erase-not = Keep everything
+privacy-erase-kept = Nothing was erased.
+privacy-erasing = Erasing. What is still being made may take a few minutes; I tell you here, or by direct message, when it is done.
+privacy-erasing-already = That is under way already. I tell you when it is done.
+privacy-receipt = Erased
+privacy-receipt-number = Receipt { $number }, { $at }
+privacy-erase-nothing = There is nothing to erase: I have stored nothing about you.
+privacy-receipt-nothing = There was nothing left to erase.
+privacy-setting-changes = Settings you changed: { $count }
+privacy-styles = Styles you changed last: { $count }

@@ -26,6 +26,34 @@ reason-form-gone = This form was open for too long. Open it again from the messa
 reason-no-picture-there = There is no picture in that message that I can start from. Choose a message with a picture, or attach one to `/{ imagine-name }`.
 reason-got-through = This one did get through after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
 reason-blank-prompt = There is nothing to go by yet. Write what you would like to see, or attach a picture.
+reason-batch-too-large = { $allowed ->
+    [one] One request here makes one picture after the other: groups in braces are switched off. Write one request for each, or put a backslash before a brace that is only a brace.
+   *[other] The groups in braces make more requests than the { $allowed } that are allowed at once here. Take some of the words in them away.
+}
+reason-batch-nested = There is a group in braces inside another one, which could be meant in several ways. Write it with one level of braces, and put a backslash before a brace that is only a brace.
+reason-batch-by-command = Words with a group in braces make several requests, and I have to ask you first whether I should. Type `/{ imagine-name }` with the same words. Put a backslash before a brace that is only a brace.
+reason-batch-gone = I no longer know this question: you have answered it, or it stood here for more than 15 minutes. Ask again with the same words.
+reason-batch-too-many-open = { $allowed ->
+    [one] You may have { $allowed } request waiting or running at a time, and these would be more. Ask for them one after the other.
+   *[other] You may have { $allowed } requests waiting or running at a time, and together with these you would have more. Wait until others are done and choose “{ batches-make }” once more, or ask again with fewer words in the braces.
+}
+reason-batch-too-many-today = { $allowed ->
+    [one] You may have { $allowed } picture in 24 hours, and these would be more. Ask again { $free_at }, or with fewer words in the braces.
+   *[other] You may have { $allowed } pictures in 24 hours, and with these you would have more. Ask again { $free_at }, or with fewer words in the braces.
+}
+reason-batch-too-many-today-at-once = { $allowed ->
+    [one] You may have { $allowed } picture in 24 hours, and these are more. Ask again without braces.
+   *[other] You may have { $allowed } pictures in 24 hours, and these are more. Ask again with fewer words in the braces.
+}
+reason-batch-service-full = { $allowed ->
+    [one] I may make { $allowed } picture in 24 hours, and with these it would be more. Ask again { $free_at }, or with fewer words in the braces.
+   *[other] I may make { $allowed } pictures in 24 hours, and with these it would be more. Ask again { $free_at }, or with fewer words in the braces.
+}
+reason-batch-service-full-at-once = { $allowed ->
+    [one] I may make { $allowed } picture in 24 hours, and these are more. Ask again without braces.
+   *[other] I may make { $allowed } pictures in 24 hours, and these are more. Ask again with fewer words in the braces.
+}
+reason-batch-nothing-waits = Nothing here waits in line any more, so there is nothing to cancel. Wait for the rest: it is being made already.
 reason-not-found = I find nothing like that, or nothing that you may see. Choose one of your own from the list that appears while you type.
 reason-too-late-to-withhold = It is too late for that: this one is done, or about to be posted. Look in the channel where you asked for it.
 reason-not-this-server = I may not make pictures here. Ask whoever runs me to allow this place, or use me in a server where I am allowed.

@@ -28,3 +28,6 @@ text-attached = { $count ->
    *[other] { $count } attached pictures
 }
 text-with-mask = a mask
+
+# In the place of a person who was erased.
+text-somebody = somebody

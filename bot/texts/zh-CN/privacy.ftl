@@ -6,6 +6,8 @@ privacy-show-name = 查看
 privacy-show-command = 查看我保存了哪些与你有关的内容
 privacy-export-name = 导出
 privacy-export-command = 把我保存的与你有关的内容导出为文件
+privacy-erase-name = 清除
+privacy-erase-command = 清除我保存的与你有关的内容
 
 privacy-heading = 我保存的与你有关的内容
 privacy-tasks = 请求：{ $count }
@@ -15,10 +17,40 @@ privacy-batches = 批量请求：{ $count }
 privacy-reports = 你提交的举报：{ $count }
 privacy-changes = 你改动过的设置和风格：{ $count }
 privacy-since = 最早的请求来自 <t:{ $at }:D>。
+privacy-drafts = 你打开的表单：{ $count }
+privacy-postings = 为你再次发布的结果：{ $count }
 privacy-kept = { $days ->
-   *[other] 请求结束 { $days } 天后，它的图片副本会被删除。用 `/{ privacy-name } { privacy-export-name }` 可以导出全部内容。只有你能看到这条消息。
+   *[other] 请求结束 { $days } 天后，它的图片副本会被删除；图片集和风格里的图片会一直保留，直到被移除。只有你能看到这条消息。
 }
+privacy-ways = 用 `/{ privacy-name } { privacy-export-name }` 可以导出全部内容，用 `/{ privacy-name } { privacy-erase-name }` 可以清除。
+privacy-under-way = 你在 { $at } 要求清除全部内容，正在进行中，完成后我会告诉你。
+
 privacy-exported = 这是我保存的与你有关的内容，以及我还留着的图片。只有你能看到这条消息。
+privacy-exported-more = 你的更多图片，第 { $number } 部分。
 privacy-exported-part = { $count ->
-   *[other] 这是我保存的与你有关的内容。有 { $count } 张图片放不进这个文件。只有你能看到这条消息。
+   *[other] 有 { $count } 张图片放不下。请用 `/{ show-name }` 查看，再点“{ actions-full-size }”。
 }
+privacy-export-readme =
+    这是 Atelier 保存的与你有关的内容。
+
+    data.json 里有你的请求和结果、批量请求、图片集、举报、打开的表单、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
+    pictures/ 里是为你画的图片，references/ 里是你附上的图片，sets/ 里是你的图片集。文件名没有扩展名，格式是 PNG、JPEG 或 WebP。
+    这次导出的其他文件里有更多图片。
+
+privacy-erase-heading = 要清除我保存的与你有关的内容吗？
+privacy-erase-what =
+    上面列出的内容都会清除，无法恢复。还在排队的请求会撤回；正在画的已经付费，会画完，但不会发布。
+    你在 Discord 里的消息会保留，除非你选择一并移除。无论如何，上面的按钮都不能再用。
+privacy-erase-stays = 别人用你的图片画的图片属于他们，会保留，但不再带有你的名字。因为有每日上限，我会在 24 小时内记住你画了多少张。备份和图像服务会把他们的那份保留一段时间，具体多久可以问运行我的人。
+privacy-erase-keep = 清除
+privacy-erase-remove = 清除，并移除我的消息
+privacy-erase-not = 全部保留
+privacy-erase-kept = 什么都没有清除。
+privacy-erasing = 正在清除。还在画的图片可能要几分钟；完成后我会在这里或用私信告诉你。
+privacy-erasing-already = 已经在清除了，完成后我会告诉你。
+privacy-receipt = 已清除
+privacy-receipt-number = 回执 { $number }，{ $at }
+privacy-erase-nothing = 没有可清除的内容：我没有保存任何与你有关的内容。
+privacy-receipt-nothing = 已经没有可清除的内容。
+privacy-setting-changes = 你改动过的设置：{ $count }
+privacy-styles = 你最后改动的风格：{ $count }

@@ -19,3 +19,6 @@ text-portrait = 纵向 (2:3)
 
 text-attached = 附了 { $count } 张图片
 text-with-mask = 一张蒙版
+
+# In the place of a person who was erased.
+text-somebody = 某人

@@ -131,20 +131,22 @@ def _batches() -> None:
         "batches",
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("interaction_id", sa.BigInteger, nullable=False),
-        sa.Column("interaction_token", sa.Text, nullable=False),
-        sa.Column("arrived_at", sa.BigInteger, nullable=False),
         sa.Column("asker_id", sa.BigInteger, nullable=False),
         sa.Column("channel_id", sa.BigInteger, nullable=False),
         sa.Column("guild_id", sa.BigInteger),
-        sa.Column("locale", sa.String(16), nullable=False),
-        sa.Column("upload_limit", sa.BigInteger, nullable=False),
         sa.Column("prompt", sa.Text, nullable=False),
         sa.Column("tasks", sa.Integer, nullable=False),
+        sa.Column("words", sa.JSON, nullable=False),
+        sa.Column("request", sa.JSON, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("begun_at", sa.BigInteger),
         sa.Column("due_at", sa.BigInteger),
-        sa.Column("owner", sa.String(128)),
+        sa.Column("owner", sa.String(32)),
         sa.Column("lease_until", sa.BigInteger, nullable=False),
         sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("route", sa.String(16), nullable=False),
+        sa.Column("ending_nonce", sa.String(32), nullable=False),
+        sa.Column("ending_attempted_at", sa.BigInteger),
         sa.Column("closed_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
         sa.UniqueConstraint("interaction_id", name="uq_batches_interaction_id"),
@@ -154,13 +156,18 @@ def _batches() -> None:
     op.create_table(
         "batch_messages",
         sa.Column("batch_id", sa.String(32), nullable=False),
+        sa.Column("route", sa.String(16), nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("nonce", sa.String(32), nullable=False),
         sa.Column("attempted_at", sa.BigInteger),
         sa.Column("message_id", sa.BigInteger),
-        sa.PrimaryKeyConstraint("batch_id", "number", name="pk_batch_messages"),
+        sa.Column("message_channel_id", sa.BigInteger),
+        sa.Column("shows", sa.String(32)),
+        sa.Column("shown_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("batch_id", "route", "number", name="pk_batch_messages"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_batch_messages_batch_id", ondelete="CASCADE"),
     )
+    op.create_index("ix_batch_messages_message_id", "batch_messages", ["message_id"])
 
 
 def _drafts() -> None:
@@ -244,9 +251,23 @@ def _erasures() -> None:
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("person_id", sa.BigInteger),
         sa.Column("asked_at", sa.BigInteger, nullable=False),
-        sa.Column("done_at", sa.BigInteger),
+        sa.Column("removes", sa.Boolean, nullable=False),
+        sa.Column("locale", sa.String(16), nullable=False),
+        sa.Column("interaction_token", sa.Text),
         sa.Column("due_at", sa.BigInteger),
+        sa.Column("done_at", sa.BigInteger),
         sa.Column("counts", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_erasures"),
     )
-    op.create_index("ix_erasures_due_at", "erasures", ["due_at"])
+    for column in ("person_id", "due_at"):
+        op.create_index(f"ix_erasures_{column}", "erasures", [column])
+    op.create_table(
+        "spendings",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("person_id", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("pictures", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_spendings"),
+    )
+    for column in ("person_id", "at"):
+        op.create_index(f"ix_spendings_{column}", "spendings", [column])

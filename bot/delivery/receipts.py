@@ -1,0 +1,39 @@
+"""The receipt of an erasure, to the person it was about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+
+from bot.client import Atelier
+from bot.delivery.answers import ORIGINAL, answer_by
+from bot.delivery.refusals import translated
+from bot.errors import RouteClosed
+from bot.texts import texts_in
+from bot.ui.erasure import receipt_view
+from storage.community import Erasure
+
+NOBODY: Final = discord.AllowedMentions.none()
+
+
+class ReceiptPoster:
+    def __init__(self, client: Atelier) -> None:
+        self._client = client
+
+    async def tell(self, erasure: Erasure, *, token_lives: bool) -> None:
+        """Raises RouteClosed, Unavailable."""
+        say = texts_in(erasure.locale)
+        if erasure.interaction_token is not None and token_lives:
+            try:
+                with translated(by_token=True):
+                    answer = answer_by(self._client, erasure.interaction_token)
+                    await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure), allowed_mentions=NOBODY)
+                return
+            except RouteClosed:
+                pass  # they have dismissed it
+        if erasure.person_id is None:
+            raise RouteClosed("nobody to tell")
+        with translated():
+            direct = await self._client.create_dm(discord.Object(erasure.person_id))
+            await direct.send(view=receipt_view(say, erasure), nonce=erasure.id, allowed_mentions=NOBODY)

@@ -1,0 +1,159 @@
+"""What people ask of a batch: that it be proposed, begun, dropped, that those that still wait be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.engine.operator import Operator
+from bot.engine.people import CANCEL_TRIES, visible_to
+from bot.engine.policy import Policy
+from bot.engine.ports import Delivery
+from bot.engine.sharing import Sharing
+from bot.errors import BadChoice, LimitReached, NotYours, Reason, TooLate
+from storage.batches import BatchStore
+from storage.community import Batch
+from storage.limits import LimitReached as StoredLimit
+from storage.models import NewTask, Origin, Task, TaskState, released
+from storage.stores import Stores
+from storage.tasks import StaleTask
+
+ANSWERED_WITHIN_MS: Final = 15 * 60 * 1000
+"""A proposal's buttons: as long as Discord lets its answer be edited."""
+_REFUSED: Final = {
+    "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
+    "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,
+    "pictures_per_day": Reason.BATCH_SERVICE_FULL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A batch that nobody has said yes to, and what it would leave of its asker's day."""
+
+    batch: Batch
+    allowed: int
+    """Pictures of theirs in 24 hours; 0 is no limit."""
+    left: int
+    """Of these, before this batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    cancelled: int
+    going_on: int
+    """Being made already."""
+
+
+class Batches:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        operator: Operator,
+        policy: Policy,
+        wake: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._batches: BatchStore = stores.batches
+        self._tasks = stores.tasks
+        self._limits = policy.limits
+        self._wake = wake
+        self._clock = clock
+        self.sharing = Sharing(batches=stores.batches, delivery=delivery, operator=operator, clock=clock)
+
+    async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
+        """Written down; nothing is made or paid before `begin`. Raises TooLate where it comes from a task that is not
+        theirs to see."""
+        await self._check_parent(asked)
+        now = self._clock()
+        batch = await self._batches.propose(asked, words, now=now)
+        allowed = self._limits.pictures_per_user_per_day
+        used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
+        return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
+
+    async def proposed(self, batch_id: str, user_id: int) -> Batch:
+        """Raises TooLate for what is not theirs, is not known any more, or was not answered in time."""
+        batch = await self._batches.get(batch_id)
+        if batch is None or batch.asked.asker_id != user_id:
+            raise TooLate(Reason.BATCH_GONE)
+        if batch.begun_at is None and self._clock() - batch.created_at > ANSWERED_WITHIN_MS:
+            raise TooLate(Reason.BATCH_GONE)
+        return batch
+
+    async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
+        """
+        All of its tasks, or none; once, however often it is asked for. `origin` is the answer to the proposal.
+
+        Raises LimitReached, BadChoice where the server allows fewer by now, and TooLate.
+        """
+        if len(batch.words) > most:
+            raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
+        await self._check_parent(batch.asked)
+        try:
+            begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
+        except StoredLimit as reached:
+            raise _refusal(reached) from None
+        if begun is None:
+            raise TooLate(Reason.BATCH_GONE)
+        self._wake()
+        return begun
+
+    async def drop(self, batch: Batch) -> None:
+        """Raises TooLate where it is begun."""
+        if not await self._batches.drop(batch.id):
+            raise TooLate(Reason.BATCH_GONE)
+
+    async def cancel(self, batch_id: str, user_id: int) -> TakenBack:
+        """Take back those that still wait. Raises NotYours, and TooLate where none does."""
+        batch = await self._batches.get(batch_id)
+        if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
+            raise TooLate(Reason.TASK_UNKNOWN)
+        if batch.asked.asker_id != user_id:
+            raise NotYours
+        tasks = await self._batches.tasks(batch_id)
+        cancelled = [await self._taken_back(task) for task in tasks if task.state is TaskState.QUEUED]
+        if not any(cancelled):
+            raise TooLate(Reason.BATCH_NOTHING_WAITS)
+        return TakenBack(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
+
+    async def told_in(self, message_id: int) -> Task | None:
+        """Of those that a batch's message tells of, the first with pictures."""
+        found = await self._batches.in_message(message_id)
+        if found is None:
+            return None
+        batch, message = found
+        entries = (await self.sharing.read(batch)).on(message.number)
+        told = [one.task for one in entries if one.shown] or [one.task for one in entries]
+        return told[0] if told else None
+
+    async def resume(self) -> None:
+        """Take up what an earlier process was at."""
+        await self._batches.resume(now=self._clock())
+
+    async def _taken_back(self, task: Task) -> bool:
+        for _ in range(CANCEL_TRIES):
+            now, current = self._clock(), await self._tasks.get(task.id)
+            if current is None or current.state is not TaskState.QUEUED:
+                return False
+            try:
+                await self._tasks.move(current, TaskState.CANCELLED, now=now, why="with its batch", **released(now))
+            except StaleTask:
+                continue
+            return True
+        return False
+
+    async def _check_parent(self, asked: NewTask) -> None:
+        if asked.parent_id is not None:
+            parent = await self._tasks.get(asked.parent_id)
+            if parent is None or not visible_to(parent, asked.asker_id):
+                raise TooLate(Reason.TASK_UNKNOWN)
+
+
+def _refusal(reached: StoredLimit) -> LimitReached:
+    parameters = {"allowed": reached.allowed}
+    if reached.free_at is not None:
+        parameters["free_at"] = reached.free_at
+    return LimitReached(_REFUSED[reached.limit], **parameters)

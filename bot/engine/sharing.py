@@ -1,0 +1,164 @@
+"""
+Telling batches: their messages are made anew from the rows whenever something has changed, and at the end the asker is
+told once.
+
+Every post is written down before and searched for after a doubt. A message that somebody deletes while more is to come
+is posted afresh; where we may not post, all of it goes to the asker directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
+from bot.engine.operator import Operator
+from bot.engine.ports import Delivery, Posted
+from bot.engine.shared import Entry, Shared, Standing
+from bot.errors import MessageGone, Reason, RouteClosed, ServiceError
+from storage.batches import BatchStore, StaleBatch, first_of
+from storage.community import Batch, BatchMessage
+from storage.models import Route
+
+EVERY_MS: Final = 3_000
+"""A message is edited no oftener."""
+MESSAGES_AT_ONCE: Final = 3
+"""Of different batches. Each may hold 24 MiB, and wait for half a minute while Discord has trouble."""
+KEPT_RETRY_MS: Final = 60 * 60 * 1000
+"""How soon it is tried again where nobody can be told."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sharing:
+    def __init__(
+        self, *, batches: BatchStore, delivery: Delivery, operator: Operator, clock: Callable[[], int]
+    ) -> None:
+        self._batches = batches
+        self._delivery = delivery
+        self._operator = operator
+        self._clock = clock
+        self._turns = asyncio.Semaphore(MESSAGES_AT_ONCE)
+
+    async def step(self) -> None:
+        """Look at those that are due, once."""
+        due = await self._batches.due(now=self._clock(), limit=AT_ONCE)
+        await asyncio.gather(*[self._look_after(batch) for batch in due])
+
+    async def read(self, batch: Batch) -> Shared:
+        pictures = await self._batches.pictures(batch.id)
+        tasks = await self._batches.tasks(batch.id)
+        return Shared(batch=batch, entries=tuple(Entry(task=one, pictures=pictures.get(one.id, ())) for one in tasks))
+
+    async def _look_after(self, batch: Batch) -> None:
+        async with self._turns:
+            now = self._clock()
+            claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
+            if claimed is None:
+                return
+            with structlog.contextvars.bound_contextvars(batch=batch.id):
+                try:
+                    await self._tried(claimed)
+                except StaleBatch:
+                    log.info("somebody else has it by now")
+
+    async def _tried(self, batch: Batch) -> None:
+        """Look after it and let go of it. Raises StaleBatch."""
+        now = self._clock()
+        try:
+            due = await self._brought(batch)
+            await self._batches.release(batch, due=due)
+        except StaleBatch:
+            raise
+        except RouteClosed as closed:
+            await self._elsewhere(batch, closed)
+        except ServiceError as error:
+            log.info("tried again later", error=str(error))
+            await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
+        except Exception:
+            log.exception("defect while telling a batch")
+            await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
+
+    async def _brought(self, batch: Batch) -> int | None:
+        """All its messages are what they should be, and the asker knows when it is over. When (ms) to look again where
+        it is too soon for an edit; otherwise with the next news."""
+        shared = await self.read(batch)
+        messages = {one.number: one for one in await self._batches.messages(batch)}
+        if shared.is_removed or not shared.entries:
+            await self._removed(shared, messages.values())
+            return None
+        fresh = [await self._message(shared, number, messages.get(number)) for number in shared.begun()]
+        if not all(fresh):
+            return self._clock() + EVERY_MS
+        if batch.closed_at is None and shared.is_over:
+            await self._ended(shared)
+        return None
+
+    async def _message(self, shared: Shared, number: int, message: BatchMessage | None) -> bool:
+        """It shows what it should; False where it is too soon for another edit."""
+        look = shared.look(number)
+        if message is not None and message.message_id is not None:
+            if message.shows == look:
+                return True
+            if self._clock() - (message.shown_at or 0) < EVERY_MS:
+                return False
+        try:
+            await self._show(shared, number, look)
+        except MessageGone:
+            if message is None:
+                raise
+            await self._gone(shared, message, look)
+        return True
+
+    async def _show(self, shared: Shared, number: int, look: str) -> None:
+        now = self._clock()
+        message, uncertain = await self._batches.attempt(shared.batch, number, now=now, until=now + CLAIM_MS)
+        posted = await self._delivery.show_batch(shared, message, uncertain=uncertain)
+        await self._batches.shown(
+            message, channel_id=posted.channel_id, message_id=posted.message_id, shows=look, now=self._clock()
+        )
+
+    async def _gone(self, shared: Shared, message: BatchMessage, look: str) -> None:
+        """Somebody deleted it. While more is to come there is a fresh one; after that it was their wish."""
+        if shared.batch.closed_at is None:
+            await self._batches.forget(message)
+            await self._show(shared, message.number, look)
+
+    async def _ended(self, shared: Shared) -> None:
+        """The asker is told, unless all was taken back by them."""
+        batch, now = shared.batch, self._clock()
+        if shared.count(Standing.CANCELLED) < len(shared.entries):
+            await self._batches.attempt_ending(batch, now=now, until=now + CLAIM_MS)
+            first = next(iter(await self._batches.messages(batch)))
+            uncertain = batch.ending_attempted_at is not None
+            await self._delivery.end_batch(shared, first, uncertain=uncertain)
+        await self._batches.close(batch, now=now)
+
+    async def _removed(self, shared: Shared, messages: Iterable[BatchMessage]) -> None:
+        for message in messages:
+            if message.message_id is not None and message.message_channel_id is not None:
+                place = Posted(channel_id=message.message_channel_id, message_id=message.message_id)
+                await self._delivery.remove_posting(place)
+            await self._batches.forget(message)
+        await self._batches.close(shared.batch, now=self._clock())
+
+    async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> None:
+        """By direct message; where that is closed too, later once more. What is made is kept, and found with the
+        commands. Raises StaleBatch."""
+        log.info("a way to the asker is closed", route=batch.route.value, error=str(closed))
+        now = self._clock()
+        if batch.closed_at is not None:
+            await self._batches.release(batch, due=None)
+        elif batch.route is Route.CHANNEL:
+            await self._batches.release(await self._batches.reroute(batch, Route.DIRECT), due=now)
+        elif is_hopeless(now, batch.begun_at or 0):
+            log.error("nobody could be told of a batch")
+            await self._batches.close(batch, now=now)
+            await self._batches.release(batch, due=None)
+        else:
+            await self._operator.tell(Reason.NOBODY_TOLD)
+            first = await self._batches.reroute(batch, first_of(batch.asked.reach))
+            await self._batches.release(first, due=now + KEPT_RETRY_MS)

@@ -1,0 +1,78 @@
+# Several requests out of one: {red, green} door.
+
+# The question before anything is made, and what becomes of it.
+batches-question = { $count ->
+    [one] Make { $count } request out of this?
+   *[other] Make { $count } requests out of this?
+}
+batches-cost = { $count ->
+    [one] { $count } picture in all.
+   *[other] { $count } pictures in all.
+}
+batches-left = { $count ->
+    [one] You have { $count } picture left of your { $allowed } in 24 hours.
+   *[other] You have { $count } pictures left of your { $allowed } in 24 hours.
+}
+batches-more = { $count ->
+    [one] and { $count } more
+   *[other] and { $count } more
+}
+batches-by-message = They come to you by direct message, for you alone.
+batches-make = Make them
+batches-drop = Cancel
+batches-begun = { $count ->
+    [one] { $count } request is on its way. You find it with `/{ tasks-name }` too.
+   *[other] { $count } requests are on their way. Their pictures come together in one place, and you find each of them with `/{ tasks-name }` too.
+}
+batches-dropped = Nothing was made, and nothing was spent.
+
+# The shared message.
+batches-progress = { $total ->
+    [one] { $done } of { $total } done
+   *[other] { $done } of { $total } done
+}
+batches-failed = { $count ->
+    [one] { $count } did not work
+   *[other] { $count } did not work
+}
+batches-cancelled = { $count ->
+    [one] { $count } cancelled
+   *[other] { $count } cancelled
+}
+batches-part = Message { $number } of { $count }
+batches-line = **{ $number }.** { $words } · { $state }
+batches-waiting = waiting in line
+batches-making = being made
+batches-picture = picture { $number } below
+batches-pictures = pictures { $first } to { $last } below
+batches-spoiler = hidden until the moderators have decided
+batches-unshown = there, but not shown here: open it below
+batches-none = no picture: { $why }
+batches-taken-back = cancelled, nothing spent
+batches-withheld = there, and kept for its asker alone
+batches-removed = removed
+batches-alt = Picture { $number }
+batches-alt-of = Picture { $number }, variant { $variant }
+batches-open = Open one
+batches-option = { $number }. { $words }
+batches-cancel = Cancel those that wait
+batches-cancel-done = { $count ->
+    [one] { $count } is cancelled, and cost nothing.
+   *[other] { $count } are cancelled, and cost nothing.
+}
+batches-cancel-rest = { $count ->
+    [one] { $count } is being made already, and comes when it is done.
+   *[other] { $count } are being made already, and come when they are done.
+}
+
+# At the end, once.
+batches-ended = { $count ->
+    [one] { $asker } Your picture is there: { $link }
+   *[other] { $asker } Your { $count } pictures are there: { $link }
+}
+batches-ended-some = { $count ->
+    [one] { $asker } One picture is there, and the rest did not work: { $link }
+   *[other] { $asker } { $count } pictures are there, and the rest did not work: { $link }
+}
+batches-ended-none = { $asker } None of your pictures worked. What happened stands here: { $link }
+batches-look = have a look

@@ -1,0 +1,196 @@
+"""What a batch shows of itself: its messages, the word at the end, and the controls beneath."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+import discord
+import structlog
+from discord import ui
+
+from bot.engine.shared import Entry, Shared, Standing
+from bot.errors import Reason
+from bot.markup import cleaned, is_blank, shortened
+from bot.replies import answer_error, explain
+from bot.texts import Texts, texts_in
+from bot.ui.buttons import TASK_ID, TaskButton, engine_of, services_of
+from bot.ui.lookup import look_up
+from bot.ui.outcomes import component_id
+from bot.ui.text import alt_text, asked_by, in_line, message_link, quote, shape
+from storage.community import BatchMessage
+from storage.models import Reach, Route, Task
+
+TYPED_UNITS: Final = 400
+WORDS_UNITS: Final = 110
+WHY_UNITS: Final = 160
+"""Of each of ten: with what stands around them they stay below the 4000 of a message."""
+OPTION_CHARACTERS: Final = 100
+
+_STATES: Final = {
+    Standing.WAITING: "batches-waiting",
+    Standing.MAKING: "batches-making",
+    Standing.CANCELLED: "batches-taken-back",
+    Standing.WITHHELD: "batches-withheld",
+    Standing.REMOVED: "batches-removed",
+}
+_WORKING: Final = discord.Colour(0x3BA5A0)
+_OVER: Final = discord.Colour(0x3BA55D)
+
+Files = Mapping[tuple[str, int], str]
+"""The names of the files of a message, by task and position of the picture."""
+
+
+def batch_view(shared: Shared, message: BatchMessage, files: Files) -> ui.LayoutView:
+    """One message of a batch. Its pictures stand in the order of its lines, which say which is whose."""
+    say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
+    colour = _OVER if shared.is_over else _WORKING
+    container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
+    container.add_item(ui.TextDisplay(f"### {_progress(say, shared)}"))
+    if message.number == 0:
+        container.add_item(ui.TextDisplay(quote(say, shared.batch.asked.prompt, most=TYPED_UNITS).text))
+    if entries:
+        container.add_item(ui.TextDisplay("\n".join(_lines(say, entries, files))))
+    if items := list(_items(say, entries, files)):
+        container.add_item(ui.MediaGallery(*items))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join(_facts(say, shared, message))}"))
+    for row in _controls(say, shared, message):
+        container.add_item(row)
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def ended_view(shared: Shared, first: BatchMessage) -> ui.LayoutView:
+    """Short, and with a mention: an edit of the messages themselves makes no sound."""
+    asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
+    made = sum(len(one.pictures) for one in shared.entries if one.standing in {Standing.DONE, Standing.WITHHELD})
+    guild_id = asked.guild_id if first.route is Route.CHANNEL else None
+    address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
+    said = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
+    if not made:
+        text = say("batches-ended-none", **said)
+    else:
+        name = "batches-ended-some" if shared.count(Standing.FAILED) else "batches-ended"
+        text = say(name, count=made, **said)
+    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
+
+
+class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-open:{TASK_ID}"):
+    """Shows one of a batch to whoever chooses it, with all its buttons."""
+
+    def __init__(self, select: ui.Select[ui.LayoutView]) -> None:
+        super().__init__(select)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(item)  # type: ignore[arg-type]  # discord.py finds it by its kind
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        task_id = self.item.values[0]
+        with structlog.contextvars.bound_contextvars(task=task_id):
+            try:
+                await look_up(interaction, await services_of(interaction).tasks.get(task_id))
+            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+                await answer_error(interaction, error)
+
+
+class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
+    """Its id is the batch's."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)
+        say = texts_in(str(interaction.locale))
+        sentences = [say("batches-cancel-done", count=taken_back.cancelled)]
+        if taken_back.going_on:
+            sentences.append(say("batches-cancel-rest", count=taken_back.going_on))
+        await interaction.response.send_message(" ".join(sentences), ephemeral=True)
+
+
+def _progress(say: Texts, shared: Shared) -> str:
+    done = shared.count(Standing.DONE, Standing.WITHHELD, Standing.REMOVED)
+    facts = [say("batches-progress", done=done, total=len(shared.batch.words))]
+    if failed := shared.count(Standing.FAILED):
+        facts.append(say("batches-failed", count=failed))
+    if cancelled := shared.count(Standing.CANCELLED):
+        facts.append(say("batches-cancelled", count=cancelled))
+    return " · ".join(facts)
+
+
+def _lines(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[str]:
+    shown = 0
+    for entry in entries:
+        here = sum((entry.task.id, one.position) in files for one in entry.shown)
+        removed = entry.standing is Standing.REMOVED
+        words = f"*{say('batches-removed')}*" if removed else in_line(say, entry.task.prompt, WORDS_UNITS)
+        if removed:
+            yield f"**{entry.number}.** {words}"
+        else:
+            state = _state(say, entry, first=shown + 1, last=shown + here)
+            yield say("batches-line", number=entry.number, words=words, state=state)
+        shown += here
+
+
+def _state(say: Texts, entry: Entry, *, first: int, last: int) -> str:
+    """`first` and `last` of its pictures among those of the message; none where `last` is before `first`."""
+    standing, task = entry.standing, entry.task
+    if standing is Standing.FAILED:
+        why = explain(Reason(task.reason or Reason.DEFECT), task.reason_parameters, say)
+        return say("batches-none", why=shortened(why, WHY_UNITS))
+    if standing is not Standing.DONE:
+        return say(_STATES[standing])
+    if last < first:
+        return say("batches-unshown")
+    where = say("batches-picture", number=first)
+    if last > first:
+        where = say("batches-pictures", first=first, last=last)
+    return where if task.hidden_at is None else f"{where} · {say('batches-spoiler')}"
+
+
+def _items(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[discord.MediaGalleryItem]:
+    for entry in entries:
+        for picture in entry.shown:
+            name = files.get((entry.task.id, picture.position))
+            if name is not None:
+                what = _what(say, entry, picture.position)
+                yield discord.MediaGalleryItem(
+                    f"attachment://{name}",
+                    description=alt_text(say, what, entry.task.prompt),
+                    spoiler=entry.task.hidden_at is not None,
+                )
+
+
+def _what(say: Texts, entry: Entry, position: int) -> str:
+    if len(entry.pictures) == 1:
+        return say("batches-alt", number=entry.number)
+    return say("batches-alt-of", number=entry.number, variant=position + 1)
+
+
+def _facts(say: Texts, shared: Shared, message: BatchMessage) -> list[str]:
+    asked = shared.batch.asked
+    facts = [asked_by(say, asked.asker_id), shape(say, asked.size)]
+    if shared.messages > 1:
+        facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
+    if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:
+        facts.append(say("outcome-elsewhere", channel=f"<#{asked.channel_id}>"))
+    return facts
+
+
+def _controls(say: Texts, shared: Shared, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
+    told = [one for one in shared.on(message.number) if one.standing in {Standing.DONE, Standing.FAILED}]
+    if told:
+        select: ui.Select[ui.LayoutView] = ui.Select(
+            custom_id=f"a1:batch-open:{shared.batch.id}",
+            placeholder=say("batches-open"),
+            options=[_option(say, one.number, one.task) for one in told],
+        )
+        yield ui.ActionRow(OpenSelect(select))
+    if message.number == 0 and shared.count(Standing.WAITING):
+        yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
+
+
+def _option(say: Texts, number: int, task: Task) -> discord.SelectOption:
+    words = say("text-wordless") if is_blank(task.prompt) else cleaned(task.prompt)
+    label = shortened(say("batches-option", number=number, words=words), OPTION_CHARACTERS)
+    return discord.SelectOption(label=label, value=task.id)

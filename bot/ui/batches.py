@@ -1,0 +1,88 @@
+"""The question before several requests are made out of one, and its two answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.client import Atelier
+from bot.engine.batches import Proposal
+from bot.texts import Texts, texts_in
+from bot.ui.arrival import origin_of
+from bot.ui.buttons import TaskButton, engine_of, services_of
+from bot.ui.text import in_line
+from storage.community import Batch
+from storage.models import NewTask, Reach
+
+LISTED: Final = 10
+WORDS_UNITS: Final = 200
+
+
+async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
+    """Ask, before anything is made or paid. Raises TooLate."""
+    proposal = await interaction.client.services.engine.batches.propose(asked, words)
+    view = proposal_view(texts_in(str(interaction.locale)), proposal)
+    nobody = discord.AllowedMentions.none()
+    await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+
+
+def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
+    batch = proposal.batch
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(f"### {say('batches-question', count=len(batch.words))}"))
+    container.add_item(ui.TextDisplay(_listed(say, batch.words)))
+    container.add_item(ui.TextDisplay("\n".join(_terms(say, proposal))))
+    container.add_item(ui.ActionRow(MakeButton(batch.id, say), DropButton(batch.id, say)))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+class MakeButton(TaskButton, action="batch-make", label="batches-make"):
+    """Its id is the batch's, as that of the other one."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Where it was asked for may be closed to us by now, and settings may be others."""
+        services = services_of(interaction)
+        batch = await services.engine.batches.proposed(self.task_id, interaction.user.id)
+        if batch.begun_at is None:
+            settings = await services.guilds.settings(interaction.guild_id)
+            origin = origin_of(interaction, settings, private=batch.asked.private)
+            batch = await services.engine.batches.begin(batch, origin, most=settings.greatest_batch)
+        await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))
+
+
+class DropButton(TaskButton, action="batch-drop", label="batches-drop"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        batches = engine_of(interaction).batches
+        await batches.drop(await batches.proposed(self.task_id, interaction.user.id))
+        await interaction.response.edit_message(view=_said(texts_in(str(interaction.locale))("batches-dropped")))
+
+
+def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
+    sentences = [say("batches-begun", count=len(batch.words))]
+    if batch.asked.reach is Reach.ANSWER:
+        sentences.append(say("batches-by-message"))
+    return _said(" ".join(sentences))
+
+
+def _said(text: str) -> ui.LayoutView:
+    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text))
+
+
+def _listed(say: Texts, words: Sequence[str]) -> str:
+    lines = [f"{number}. {in_line(say, one, WORDS_UNITS)}" for number, one in enumerate(words[:LISTED], start=1)]
+    if more := len(words) - LISTED:
+        lines += [f"-# {say('batches-more', count=more)}"] if more > 0 else []
+    return "\n".join(lines)
+
+
+def _terms(say: Texts, proposal: Proposal) -> list[str]:
+    batch = proposal.batch
+    terms = [say("batches-cost", count=len(batch.words) * batch.asked.variants)]
+    if proposal.allowed:
+        terms.append(say("batches-left", count=proposal.left, allowed=proposal.allowed))
+    if batch.asked.reach is Reach.ANSWER:
+        terms.append(say("batches-by-message"))
+    return terms

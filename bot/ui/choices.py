@@ -1,0 +1,27 @@
+"""What is offered while an option is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol, TypeVar
+
+from storage.guilds import folded
+
+MOST_CHOICES: Final = 25
+CHOICE_CHARACTERS: Final = 100
+"""Discord: of each."""
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
+    """Those with what was typed in their names, as many as may be offered; first those that begin with it."""
+    part = folded(typed)
+    found = [one for one in all_of_them if part in folded(one.name)]
+    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:MOST_CHOICES]

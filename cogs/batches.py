@@ -1,0 +1,11 @@
+"""Several requests out of one: what is pressed before, meanwhile and after."""
+
+from __future__ import annotations
+
+from bot.client import Atelier
+from bot.ui.batch_messages import CancelWaitingButton, OpenSelect
+from bot.ui.batches import DropButton, MakeButton
+
+
+async def setup(bot: Atelier) -> None:
+    bot.add_dynamic_items(MakeButton, DropButton, CancelWaitingButton, OpenSelect)

@@ -1,0 +1,141 @@
+"""Copies for styles and sets that no row names go; those that one names, or may soon name, stay."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.engine import orphans
+from bot.engine.orphans import Orphans
+from storage.community import KeptPicture, ReferenceSet, Style
+from storage.models import NewReference, ReferenceKind
+from storage.pictures import MissingCopy
+from tests.engine_world import World, open_world
+from tests.waiting import eventually
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """At the time by which files are dated."""
+    async with open_world(tmp_path) as opened:
+        opened.clock.now = time.time_ns() // 1_000_000
+        yield opened
+
+
+async def sweep(world: World) -> int:
+    return await Orphans(named=world.stores.named_copies, pictures=world.copies, clock=world.clock).sweep_orphans()
+
+
+async def written(world: World, key: str) -> KeptPicture:
+    """The file; its row may never come."""
+    await world.copies.put(key, b"a picture")
+    return KeptPicture(key=key, filename="a.png", content_type="image/png", bytes=9, width=1, height=1)
+
+
+async def is_there(world: World, key: str) -> bool:
+    try:
+        return await world.copies.get(key) == b"a picture"
+    except MissingCopy:
+        return False
+
+
+async def add_style(world: World, style_id: str, picture: KeptPicture) -> Style:
+    at = world.clock()
+    style = Style(
+        id=style_id, guild_id=8, name=style_id, template="{prompt}", size=None, variants=None, picture=picture,
+        created_at=at, changed_at=at, changed_by=7,
+    )  # fmt: skip
+    await world.stores.guilds.add_style(style)
+    return style
+
+
+async def save_set(world: World, set_id: str, *pictures: KeptPicture) -> None:
+    saved = ReferenceSet(id=set_id, owner_id=7, name=set_id, pictures=pictures, created_at=world.clock())
+    await world.stores.sets.save(saved)
+
+
+@pytest.mark.parametrize("key", ["styles/a1/0c", "sets/a1/0c"])
+async def test_what_no_row_names_goes_once_it_is_an_hour_old(world: World, key: str) -> None:
+    await written(world, key)
+    world.clock.turn(HOUR - 60)
+    assert (await sweep(world), await is_there(world, key)) == (0, True)
+    world.clock.turn(120)
+    assert (await sweep(world), await is_there(world, key)) == (1, False)
+    assert await sweep(world) == 0
+
+
+async def test_what_a_style_or_a_set_names_stays_and_what_lies_beside_it_goes(world: World) -> None:
+    await add_style(world, "a1", await written(world, "styles/a1/0c"))
+    await save_set(world, "b2", await written(world, "sets/b2/0c"), await written(world, "sets/b2/1c"))
+    for key in ("styles/a1/dd", "sets/b2/dd"):
+        await written(world, key)
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 2
+    for key in ("styles/a1/0c", "sets/b2/0c", "sets/b2/1c"):
+        assert await is_there(world, key)
+
+
+async def test_what_is_left_of_a_style_that_was_removed_goes(world: World) -> None:
+    await world.stores.guilds.remove_style(await add_style(world, "a1", await written(world, "styles/a1/0c")))
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 1
+
+
+async def test_what_a_waiting_request_begins_with_stays_until_that_is_over(world: World) -> None:
+    await written(world, "sets/b2/0c")
+    begun = NewReference(kind=ReferenceKind.IMAGE, url="", filename="a.png", kept_key="sets/b2/0c")
+    task = await world.ask(references=(begun,))
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 0
+    await world.engine.cancel(task.id, task.asker_id)
+    assert await sweep(world) == 1
+
+
+async def test_copies_of_tasks_are_left_alone(world: World) -> None:
+    for key in ("references/a1/0", "pictures/a1/0"):
+        await written(world, key)
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 0
+
+
+async def test_no_more_go_at_a_time_than_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "MOST", 3)
+    for number in range(5):
+        await written(world, f"sets/b{number}/0c")
+    world.clock.turn(2 * HOUR)
+    assert [await sweep(world) for _ in range(3)] == [3, 2, 0]
+
+
+async def test_one_that_cannot_be_removed_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("styles/a1/0c", "sets/b2/0c"):
+        await written(world, key)
+    delete = world.copies.delete
+
+    async def deleted(key: str) -> None:
+        if key.startswith("styles/"):
+            raise PermissionError(key)
+        await delete(key)
+
+    monkeypatch.setattr(world.copies, "delete", deleted)
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 1
+    assert await is_there(world, "styles/a1/0c")
+
+
+async def test_an_engine_that_runs_sweeps_them_by_itself(world: World) -> None:
+    await written(world, "sets/b2/0c")
+    world.clock.turn(2 * HOUR)
+    running = asyncio.create_task(world.engine.run())
+
+    async def gone() -> bool:
+        return not await is_there(world, "sets/b2/0c")
+
+    await eventually(gone)
+    world.engine.stop()
+    await running
