@@ -8,8 +8,8 @@ import aiohttp
 import discord
 import pytest
 
-from bot.delivery.refusals import CLOSED_CODES, PASSING_CODES, TooLarge, translated
-from bot.errors import RouteClosed, ServiceError, Unavailable
+from bot.delivery.refusals import CLOSED_CODES, PASSING_CODES, UNKNOWN_MESSAGE, TooLarge, translated
+from bot.errors import MessageGone, RouteClosed, ServiceError, Unavailable
 
 
 @dataclass
@@ -34,7 +34,9 @@ def refusal(status: int, code: int = 0) -> discord.HTTPException:
 @pytest.mark.parametrize("code", sorted({50001, 50013, 10003, 10008, 10015, 10062, 50027, 40060} | CLOSED_CODES))
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_these_close_a_route(status: int, code: int) -> None:
-    assert meaning(refusal(status, code)) is RouteClosed
+    gone = code == UNKNOWN_MESSAGE
+    assert meaning(refusal(status, code)) is (MessageGone if gone else RouteClosed)
+    assert issubclass(MessageGone, RouteClosed)
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, 50035), (403, 340015), (404, 10004)])

@@ -4,6 +4,7 @@ What an answer of Discord means for us.
 | answer | means |
 |---|---|
 | 40005, 50045, 413 | too large: made smaller, at last told as links; where there is nothing to make smaller, closed |
+| 10008 | the message is gone: this route is closed, to it |
 | a code of `CLOSED_CODES`; any other explicit refusal (400, 403, 404 with a code) | this route is closed |
 | a code of `PASSING_CODES`, 429, 5xx, no connection | tried again later |
 | 401, 403, 404 to an interaction's token | the token is no good any more: closed |
@@ -28,7 +29,6 @@ ARCHIVED_THREAD: Final = 50083
 CLOSED_CODES: Final = frozenset(
     {
         10003,  # unknown channel
-        UNKNOWN_MESSAGE,
         10013,  # unknown user
         10015,  # unknown webhook: the interaction's token
         10062,  # unknown interaction
