@@ -63,7 +63,8 @@ async def run(given: argparse.Namespace) -> None:
         await name_bot(atelier.client)
         spare_refusals(atelier.client)
         preview = await stack.enter_async_context(open_page(env, atelier.client, direct=given.dm, port=given.port))
-        print(_greeting(preview.url, given), flush=True)
+        bot = atelier.client.user
+        print(_greeting(preview.url, given, bot.mention if bot is not None else "@Atelier"), flush=True)
         if given.open:
             await asyncio.to_thread(webbrowser.open, preview.url)
         await _work_until(stop, atelier, env, preview)
@@ -97,7 +98,7 @@ def _settings(folder: Path, kie_url: str) -> Settings:
     )
 
 
-def _greeting(url: str, given: argparse.Namespace) -> str:
+def _greeting(url: str, given: argparse.Namespace, mention: str) -> str:
     where = (
         "a direct message with the bot"
         if given.dm
@@ -109,6 +110,7 @@ def _greeting(url: str, given: argparse.Namespace) -> str:
         f"The sandbox is ready. Open this page in a browser ({where}):\n\n  {url}\n\n"
         "In the field at the bottom type /imagine, press Enter, and say what you want to see.\n"
         'Behind "more" are pictures to attach and other options. Then press Send, and wait for 8 to 20 seconds.\n\n'
+        f"Or mention the bot, with a picture or in answer to one: {mention} make it night\n"
         f"Words in the prompt make things go wrong: {words}\n"
         "All of them: make sandbox ARGS=--help\n"
         'If the page says "Action was not completed", news came in between: do it again.\n\n'
