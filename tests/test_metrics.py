@@ -30,9 +30,9 @@ from bot.web.balance import Balance
 from sandbox.kie import Emulator
 from storage.community import NewPosting, PostingKind, Report
 from storage.figures import Fate, FigureStore
-from storage.models import TaskState, released
+from storage.models import Origin, TaskState, released
 from tests.engine_world import png
-from tests.storage_rows import NOW, begun, opened_store, prepared, stored
+from tests.storage_rows import NOW, begun, opened_store, prepared, request, stored
 from tests.visiting import Visitor, address_of, opened, visiting
 from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord, loopback_discord
@@ -126,9 +126,13 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
 
 async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
-        names = ("postings_waiting", "upkeep_waiting", "reports_open")
+        names = ("postings_waiting", "upkeep_waiting", "reports_open", "batches_open")
         values = await scraped(visitor)
-        assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0]
+        assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0, 0]
+        asked, batches = request(), atelier.engine.batches
+        proposal = await batches.propose(asked, ["a red door", "a blue door"])
+        origin = Origin(interaction_id=9, interaction_token="t", arrived_at=NOW, asker_id=7, channel_id=9)
+        await batches.begin(proposal.batch, origin, most=10)
         task, services = await stored(atelier.tasks), atelier.client.services
         new = NewPosting(
             task_id=task.id,
@@ -144,7 +148,7 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
         await services.postings.hide(task.id, hidden=True, now=1)
         await services.reports.report(task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1))
         values = await scraped(visitor)
-    assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1]
+    assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1, 1]
 
 
 async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(

@@ -159,6 +159,7 @@ def _curation(figures: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "atelier_reports_open", "Reports that no moderator has decided about.", value=figures.reports
     )
+    yield GaugeMetricFamily("atelier_batches_open", "Batches that are not told whole yet.", value=figures.batches)
 
 
 def _by_reason(figures: Figures) -> Mapping[str, int]:
