@@ -57,9 +57,12 @@ class PostingStore:
 
     async def begin(self, posting: Posting, *, now: int, until: int) -> bool:
         """Written before it is posted: ours alone `until` then. False where somebody else has it, or it is no longer
-        wanted."""
+        wanted, or not yet due: who comes second may have read what the first has written."""
         as_read = sa.and_(
-            postings.c.id == posting.id, postings.c.due_at == posting.due_at, postings.c.removed_at.is_(None)
+            postings.c.id == posting.id,
+            postings.c.due_at == posting.due_at,
+            postings.c.due_at <= now,
+            postings.c.removed_at.is_(None),
         )
         changes = {"due_at": until, "attempted_at": sa.func.coalesce(postings.c.attempted_at, now)}
         async with self._database.write() as connection:

@@ -104,7 +104,7 @@ async def test_what_discord_does_not_take_now_is_published_later_once(world: Wor
     _, result = await made(world, private=True)
     world.env.inject_error("POST", "/channels/*/messages", status=503)
     answer = await said(world, world.alice, result, "Publish")
-    assert "Discord does not take it at the moment" in answer
+    assert "It is on its way to" in answer
     assert not world.channel.history()
     await world.restart()
     await world.work(60)

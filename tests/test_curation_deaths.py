@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bot.engine.curation import Standing
+from bot.engine.ports import Outcome, Posted
 from bot.errors import NotAllowed
-from storage.community import NewPosting, PostingKind, ReportState, Setting
+from storage.community import NewPosting, Posting, PostingKind, ReportState, Setting
 from storage.models import Route, Task, TaskState
 from tests.engine_world import Crash, Deaths, World, open_world
 
@@ -229,3 +231,24 @@ async def test_a_moderator_of_another_server_decides_nothing(world: World) -> No
     task = await _told(world)
     with pytest.raises(NotAllowed):
         await world.engine.curation.remove(task.id, Standing(person_id=MODERATOR, guild_id=GUILD + 1, moderates=True))
+
+
+async def test_two_quick_clicks_post_once_though_the_first_is_still_on_its_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, gate = await _told(world), asyncio.Event()
+    repost = world.discord.repost
+    searched: list[bool] = []
+
+    async def slow(outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+        searched.append(uncertain)
+        await gate.wait()
+        return await repost(outcome, posting, uncertain=uncertain)
+
+    monkeypatch.setattr(world.discord, "repost", slow)
+    clicks = [asyncio.create_task(_copy(world, task)) for _ in range(2)]
+    await asyncio.wait(clicks, return_when=asyncio.FIRST_COMPLETED, timeout=5)
+    gate.set()
+    await asyncio.gather(*clicks)
+    assert searched == [False]
+    assert len(world.discord.reposted) == 1

@@ -25,7 +25,7 @@ curation-original = Where it was made
 curation-hidden = Hidden until the moderators have decided. Click on it only if you want to see it.
 
 curation-posted = Posted: { $link }
-curation-posted-later = Discord does not take it at the moment. I post it in { $channel } as soon as it does.
+curation-posted-later = It is on its way to { $channel }. Where Discord has trouble at the moment, I post it as soon as it takes it.
 
 curation-remove-question = Shall I remove it from Discord? That cannot be undone.
 curation-remove-own = “{ curation-remove-all }” takes away every message with it, copies in a gallery too. What others made of it stays. You still find it under `/{ tasks-name }`.
