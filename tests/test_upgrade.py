@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from discord import ui
 
+from storage.community import Setting
 from storage.database import Database
 from storage.migrations import VERSIONS, migrate
 from storage.models import Kinship, TaskState
@@ -127,3 +128,28 @@ async def test_an_old_failures_button_still_asks_again(world: World) -> None:
     assert asked.parent_id == FAILED
     posted = world.env.backend.get_message(world.channel.id, old.id)
     assert not button_ids(posted)
+
+
+async def test_an_old_result_is_copied_reported_and_removed(world: World) -> None:
+    result = await told(world)
+    gallery, room = (world.guild.create_text_channel(name) for name in ("gallery", "moderators"))
+    await world.choose(Setting.GALLERY, gallery.id)
+    await world.choose(Setting.MODERATORS, room.id)
+    await world.alice.click(result, label="To gallery")
+    form = await world.bob.click(result, label="Report")
+    await world.bob.submit_modal(form, {"why": "it hurts"})
+    await world.work(10)
+    assert len(gallery.history()[0].attachments) == 2
+    assert "it hurts" in texts(room.history()[0])
+    asked: Any = await world.alice.click(result, label="Remove")
+    await world.alice.click(asked.response, label="Remove everywhere")
+    await world.work(10)
+    assert world.channel.history() == []
+    assert gallery.history() == []
+
+
+async def test_an_old_result_is_shown_and_posted_again(world: World) -> None:
+    await told(world)
+    found: Any = await world.alice.slash(world.channel, "show", what=MADE)
+    await world.alice.click(found.response, label="Post here")
+    assert "2 pictures from before" in texts(world.channel.history()[-1])
