@@ -85,10 +85,14 @@ def create():
 
 
 def install(lock):
+    """
+    Without resolving: the lock names everything, and pip before 23.3 asks the index for the newest version of a
+    requirement with an extra (`coverage[toml]`), which a newer release on the index then turns into a failure.
+    """
     print("Installing requirements/%s into .venv (once; a minute or two)" % lock.name)
     run(
         *[str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
-        *["--require-hashes", "--requirement", str(lock)],
+        *["--no-deps", "--require-hashes", "--requirement", str(lock)],
     )
 
 
