@@ -1,47 +1,100 @@
-"""Room for bytes in memory: so many at a time, and whoever comes when it is full waits for their turn."""
+"""Room for bytes in memory, or places for work: so much at a time, shared fairly among those who wait."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+Holders = Sequence[Hashable | None]
+"""Who takes a share: a person, and where it matters a host. None has no cap and is nobody's second share."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    share: int
+    holders: Holders
+    rank: int
+    turn: asyncio.Future[None]
 
 
 class Room:
-    """First come, first served: what is small does not overtake what is large, or that might wait for ever."""
+    """A number of units that may be in use at the same time.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    `size` units (bytes, or places). `caps`: how many units each holder may have, one cap per position of `holders`; a
+    holder that has none may always take one share, whatever its size.
+
+    Next is the waiter with the lowest rank; among these, the one whose first holder has the least; among these, who
+    came first. A waiter that does not fit keeps smaller ones from overtaking, or it might wait for ever; one that is
+    held back by its own cap keeps nobody waiting.
+    """
+
+    def __init__(self, size: int, *, caps: Sequence[int] = ()) -> None:
+        self._size: Final = size
+        self._caps: Final = tuple(caps)
         self._free = size
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._held: Counter[tuple[int, Hashable]] = Counter()
+        self._waiting: list[_Waiter] = []
 
     @asynccontextmanager
-    async def taken(self, wanted: int) -> AsyncIterator[None]:
-        """Room for so many; what is larger than the whole has it to itself."""
+    async def taken(self, wanted: int, *, holders: Holders = (), rank: int = 0) -> AsyncIterator[None]:
+        """Take `wanted` units, or the whole room where that is less, for as long as the block lasts."""
         share = min(wanted, self._size)
-        await self._take(share)
+        await self._take(share, holders, rank)
         try:
             yield
         finally:
-            self._give_back(share)
+            self._give_back(share, holders)
 
-    async def _take(self, share: int) -> None:
-        if not self._waiting and share <= self._free:
-            self._free -= share
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((share, turn))
+    async def _take(self, share: int, holders: Holders, rank: int) -> None:
+        waiter = _Waiter(share, holders, rank, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        self._admit()
         try:
-            await turn
+            await waiter.turn
         except asyncio.CancelledError:
-            self._give_back(0 if turn.cancelled() else share)
+            if waiter.turn.cancelled():
+                self._waiting.remove(waiter)
+                self._admit()
+            else:
+                self._give_back(share, holders)
             raise
 
-    def _give_back(self, share: int) -> None:
+    def _give_back(self, share: int, holders: Holders) -> None:
         self._free += share
-        while self._waiting and (self._waiting[0][1].cancelled() or self._waiting[0][0] <= self._free):
-            wanted, turn = self._waiting.popleft()
-            if not turn.cancelled():
-                self._free -= wanted
-                turn.set_result(None)
+        for holder in _known(holders):
+            self._held[holder] -= share
+            if not self._held[holder]:
+                del self._held[holder]
+        self._admit()
+
+    def _admit(self) -> None:
+        """Give their turn to all who are next and fit."""
+        while (waiter := self._next()) is not None and waiter.share <= self._free:
+            self._waiting.remove(waiter)
+            self._free -= waiter.share
+            self._held.update(dict.fromkeys(_known(waiter.holders), waiter.share))
+            waiter.turn.set_result(None)
+
+    def _next(self) -> _Waiter | None:
+        """`min` keeps the order of arrival among equals."""
+        ready = [waiter for waiter in self._waiting if not waiter.turn.cancelled() and self._within_caps(waiter)]
+        return min(ready, key=lambda waiter: (waiter.rank, self._held_by_first(waiter)), default=None)
+
+    def _within_caps(self, waiter: _Waiter) -> bool:
+        return all(
+            not self._held[holder] or self._held[holder] + waiter.share <= self._caps[holder[0]]
+            for holder in _known(waiter.holders)
+            if holder[0] < len(self._caps)
+        )
+
+    def _held_by_first(self, waiter: _Waiter) -> int:
+        first = waiter.holders[0] if waiter.holders else None
+        return 0 if first is None else self._held[(0, first)]
+
+
+def _known(holders: Holders) -> list[tuple[int, Hashable]]:
+    return [(position, holder) for position, holder in enumerate(holders) if holder is not None]
