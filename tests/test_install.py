@@ -1,0 +1,163 @@
+"""
+`make` fills its environment from a complete lock, whatever the index holds by then.
+
+The index here has, for every package of our locks, the pinned release and a newer one, each with the requirements (and
+the extras in them) that the real package has. The packages are empty.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("run", "sandbox", "dev")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
+NEWER = "9999.0"
+OLDEST_PIP = "22.3"
+"""Comes with Python 3.11.0."""
+
+
+def test_the_environment_has_all_that_its_packages_require() -> None:
+    """`--no-deps` installs a lock as it is: a lock that lacks something would be noticed by nobody."""
+    check = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
+    )  # our own interpreter
+    assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.parametrize("pip", ["bundled", OLDEST_PIP, "newest"])
+def test_all_environments_install_though_the_index_has_newer_releases(
+    pip: str, project: Path, index: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    python = environment_with(pip, project, tmp_path_factory.mktemp("pip"))
+    for lock in LOCKS:
+        installing = run(python, str(project / "requirements" / "install.py"), lock, index=index)
+        assert installing.returncode == 0, installing.stderr
+        assert installed(python).items() >= pins(lock).items()
+    assert NEWER not in installed(python).values()
+
+
+def test_the_index_is_one_that_resolving_stumbles_over(project: Path, index: Path) -> None:
+    """Otherwise the test above could not fail."""
+    script = project / "requirements" / "install.py"
+    script.write_text(script.read_text().replace('"--no-deps", ', ""))
+    python = environment_with("bundled", project, project)
+    version = run(python, "-c", "import pip; print(pip.__version__)", index=index).stdout
+    if tuple(int(number) for number in version.split(".")[:2]) >= (23, 3):
+        pytest.skip("this Python brings a pip that resolves extras within a lock")
+    installing = run(python, str(script), "dev", index=index)
+    assert installing.returncode != 0
+    assert "must have their versions pinned" in installing.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path, wheels: dict[tuple[str, str], Path]) -> Path:
+    """The installer with our locks, their hashes being those of the empty packages."""
+    requirements = tmp_path / "project" / "requirements"
+    requirements.mkdir(parents=True)
+    shutil.copy(ROOT / "requirements" / "install.py", requirements)
+    for lock in LOCKS:
+        lines = [
+            f"{name}=={version} --hash=sha256:{digest(wheels[name, version])}" for name, version in pins(lock).items()
+        ]
+        (requirements / f"{lock}.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path / "project"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, wheels: dict[tuple[str, str], Path]) -> Path:
+    simple = tmp_path_factory.mktemp("index")
+    for (name, _), wheel in wheels.items():
+        page = simple / name / "index.html"
+        page.parent.mkdir(exist_ok=True)
+        link = f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>\n'
+        page.write_text((page.read_text() if page.exists() else "<!DOCTYPE html>\n") + link)
+    return simple
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+    folder = tmp_path_factory.mktemp("wheels")
+    pinned = {pin for lock in LOCKS for pin in pins(lock).items()}
+    return {(name, each): empty_wheel(folder, name, each) for name, version in pinned for each in (version, NEWER)}
+
+
+def pins(lock: str) -> dict[str, str]:
+    """What a lock installs on this machine: names and versions of what is installed here too. Without pip: an empty
+    pip could install nothing more."""
+    found = dict(PIN.findall((ROOT / "requirements" / f"{lock}.txt").read_text()))
+    return {name: version for name, version in found.items() if name != "pip" and distribution(name) is not None}
+
+
+def distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def empty_wheel(folder: Path, name: str, version: str) -> Path:
+    """With the requirements and extras of the real package, and nothing in it."""
+    real = distribution(name)
+    assert real is not None
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    metadata += [f"Provides-Extra: {extra}" for extra in real.metadata.get_all("Provides-Extra") or ()]
+    metadata += [f"Requires-Dist: {required}" for required in real.requires or ()]
+    stem = re.sub(r"[-_.]+", "_", name)
+    info = f"{stem}-{version}.dist-info"
+    files = {
+        f"{info}/METADATA": "\n".join(metadata) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={short_digest(text)},{len(text.encode())}\n" for path, text in files.items())
+    wheel = folder / f"{stem}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(path, text)
+    return wheel
+
+
+def digest(wheel: Path) -> str:
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def short_digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def environment_with(pip: str, project: Path, downloads: Path) -> Path:
+    """The project's `.venv`, with that pip in it. Only a pip that is not bundled comes from the real index."""
+    venv.create(project / ".venv", with_pip=True)
+    python = project / ".venv" / "bin" / "python"
+    if pip != "bundled":
+        wanted = "pip" if pip == "newest" else f"pip=={pip}"
+        fetched = run(python, "-m", "pip", "install", "--quiet", "--upgrade", "--cache-dir", str(downloads), wanted)
+        if fetched.returncode and not os.environ.get("REQUIRE_REGISTRY"):
+            pytest.skip("the package index cannot be reached")
+        assert fetched.returncode == 0, fetched.stderr
+    return python
+
+
+def run(python: Path, *arguments: str, index: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ)
+    if index is not None:
+        environment |= {"PIP_INDEX_URL": index.as_uri(), "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
+    return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # an interpreter that the test made
+
+
+def installed(python: Path) -> dict[str, str]:
+    listed = run(python, "-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check")
+    found = dict(line.split("==") for line in listed.stdout.splitlines() if "==" in line)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found.items()}
