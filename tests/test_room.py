@@ -172,7 +172,7 @@ def test_never_is_more_taken_than_there_is_and_everybody_gets_in(
                 finally:
                     taken -= min(wanted, 10)
 
-        tasks = [asyncio.create_task(come(*guest)) for *guest, _ in guests]
+        tasks = [asyncio.create_task(come(wanted, holders, rank)) for wanted, holders, rank, _ in guests]
         await asyncio.sleep(0)
         for task, (*_, leaves) in zip(tasks, guests, strict=True):
             if leaves:
