@@ -1,4 +1,4 @@
-"""Which copies of styles' and sets' pictures are still needed: those that a row names."""
+"""Which of the files in the picture store are still needed: those that a row names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import OPEN_STATES
-from storage.schema import references, set_pictures, style_pictures, tasks
+from storage.schema import pictures, references, set_pictures, style_pictures, tasks
 
 
 class NamedCopies:
@@ -17,16 +17,19 @@ class NamedCopies:
         self._database = database
 
     async def among(self, keys: Sequence[str]) -> frozenset[str]:
-        """Of these keys (`<folder>/<id of the style or set>/<name>`) the ones that a style, a set, or a task that is
-        still open names. Found by the id: no table has an index of keys."""
+        """Of these keys (`<folder>/<id of the task, style or set>/<name>`) the ones that a row names: a reference, a
+        result, a style, a set, or a task that is still open and begins with the file. Found by the id: no table has an
+        index of keys."""
         owners = sorted({key.split("/")[1] for key in keys})
         async with self._database.read(long=True) as connection:
             return frozenset((await connection.execute(_named(keys, owners))).scalars())
 
 
 def _named(keys: Sequence[str], owners: Sequence[str]) -> sa.CompoundSelect[Any]:
+    of_references = sa.select(references.c.key).where(references.c.task_id.in_(owners), references.c.key.in_(keys))
+    of_results = sa.select(pictures.c.key).where(pictures.c.task_id.in_(owners), pictures.c.key.in_(keys))
     of_styles = sa.select(style_pictures.c.key).where(style_pictures.c.style_id.in_(owners))
     of_sets = sa.select(set_pictures.c.key).where(set_pictures.c.set_id.in_(owners))
     waited_for = sa.select(references.c.kept_key).join(tasks, tasks.c.id == references.c.task_id)
     these = sa.and_(tasks.c.state.in_(sorted(OPEN_STATES)), references.c.kept_key.in_(keys))
-    return sa.union_all(of_styles, of_sets, waited_for.where(these))
+    return sa.union_all(of_references, of_results, of_styles, of_sets, waited_for.where(these))

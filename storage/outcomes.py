@@ -66,8 +66,9 @@ class OutcomeStore:
         async with self._database.read() as connection:
             return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
 
-    async def save_reference(self, reference: Reference) -> None:
-        """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename."""
+    async def save_reference(self, reference: Reference) -> bool:
+        """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename. False where the row
+        is gone: its task was erased meanwhile."""
         changes = {
             "key": reference.key,
             "content_type": reference.content_type,
@@ -79,7 +80,8 @@ class OutcomeStore:
             "filename": reference.filename,
         }
         async with self._database.write() as connection:
-            await connection.execute(sa.update(references).where(_same(references, reference)).values(changes))
+            statement = sa.update(references).where(_same(references, reference)).values(changes)
+            return (await connection.execute(statement)).rowcount > 0
 
     async def save_pictures(self, changed: Sequence[Picture]) -> None:
         """Write back everything of pictures that `settle` stored: of all or of none."""

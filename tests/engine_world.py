@@ -181,6 +181,8 @@ class World:
     attachments: dict[str, bytes | Exception | asyncio.Event]
     engine: Engine
     wrap: Callable[[Any], Any] = lambda part: part
+    fetching: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the engine waits for an attachment that is an event."""
     _interactions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -213,6 +215,7 @@ class World:
     async def _fetch(self, reference: Reference) -> bytes:
         answer = self.attachments[reference.filename]
         if isinstance(answer, asyncio.Event):
+            self.fetching.set()
             await answer.wait()
             return png()
         if isinstance(answer, Exception):

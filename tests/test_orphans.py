@@ -1,10 +1,11 @@
-"""Copies for styles and sets that no row names go; those that one names, or may soon name, stay."""
+"""Files that no row names are removed; those that a row names, or may soon name, stay."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bot.engine.orphans import Orphans
 from storage.community import KeptPicture, ReferenceSet, Style
 from storage.models import NewReference, ReferenceKind
 from storage.pictures import MissingCopy
-from tests.engine_world import World, open_world
+from tests.engine_world import Crash, Deaths, World, open_world
 from tests.waiting import eventually
 
 HOUR = 3600.0
@@ -60,7 +61,7 @@ async def save_set(world: World, set_id: str, *pictures: KeptPicture) -> None:
     await world.stores.sets.save(saved)
 
 
-@pytest.mark.parametrize("key", ["styles/a1/0c", "sets/a1/0c"])
+@pytest.mark.parametrize("key", ["styles/a1/0c", "sets/a1/0c", "references/a1/0", "pictures/a1/0", "check/a1"])
 async def test_what_no_row_names_goes_once_it_is_an_hour_old(world: World, key: str) -> None:
     await written(world, key)
     world.clock.turn(HOUR - 60)
@@ -97,9 +98,30 @@ async def test_what_a_waiting_request_begins_with_stays_until_that_is_over(world
     assert await sweep(world) == 1
 
 
-async def test_copies_of_tasks_are_left_alone(world: World) -> None:
-    for key in ("references/a1/0", "pictures/a1/0"):
-        await written(world, key)
+async def test_copies_that_a_task_names_stay_and_those_beside_them_go(world: World) -> None:
+    attached = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.discordapp.com/a.png", filename="a.png")
+    task = await world.ask(references=(attached,))
+    (reference,) = await world.tasks.references(task.id)
+    await written(world, f"references/{task.id}/0")
+    await written(world, f"references/{task.id}/1")
+    await world.tasks.save_reference(replace(reference, key=f"references/{task.id}/0"))
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 1
+    assert await is_there(world, f"references/{task.id}/0")
+
+
+async def test_results_that_a_task_names_stay(world: World) -> None:
+    task = await world.ask()
+    await world.work(60)
+    (key,) = [picture.key for picture in await world.tasks.pictures(task.id)]
+    assert key is not None
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 0
+    await world.copies.get(key)
+
+
+async def test_what_is_not_the_bots_stays(world: World) -> None:
+    await written(world, "holidays/a1/0")
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
 
@@ -139,3 +161,46 @@ async def test_an_engine_that_runs_sweeps_them_by_itself(world: World) -> None:
     await eventually(gone)
     world.engine.stop()
     await running
+
+
+async def erase_while_a_reference_is_fetched(world: World, arrives: asyncio.Event) -> asyncio.Task[None]:
+    """The asker's rows are gone; the fetch still goes on."""
+    task = await world.ask(references=(world.attach("a.png", arrives),))
+    pushing = asyncio.create_task(world.engine.step())
+    await world.fetching.wait()
+    await world.engine.erasing.ask(task.asker_id, removes=False, locale="en-US", token="t")
+    await world.engine.erasing.step()
+    assert await world.tasks.get(task.id) is None
+    return pushing
+
+
+async def files(world: World) -> list[str]:
+    now = world.clock() + 10**9
+    return [key for folder in orphans.FOLDERS async for keys in world.copies.older(folder, now) for key in keys]
+
+
+async def test_what_arrives_after_its_request_was_erased_is_not_kept(world: World) -> None:
+    arrives = asyncio.Event()
+    pushing = await erase_while_a_reference_is_fetched(world, arrives)
+    arrives.set()
+    await pushing
+    assert await files(world) == []
+
+
+async def test_nor_where_the_process_dies_before_it_can_look_whether_the_row_is_there(tmp_path: Path) -> None:
+    deaths, arrives = Deaths(), asyncio.Event()
+    async with open_world(tmp_path) as world:
+        world.wrap = deaths.wrap
+        await world.restart()
+        world.clock.now = time.time_ns() // 1_000_000
+        pushing = await erase_while_a_reference_is_fetched(world, arrives)
+        deaths.arm(0, after=True)
+        arrives.set()
+        with pytest.raises(Crash, match="put"):
+            await pushing
+        deaths.disarm()
+        await world.restart()
+        assert len(await files(world)) == 1
+        world.clock.turn(2 * HOUR)
+        assert await sweep(world) == 1
+        assert await files(world) == []

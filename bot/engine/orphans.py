@@ -1,5 +1,9 @@
-"""Copies for styles and sets that no row names: the process died between the file and its row, or a store did not let
-go of it. They go too. A task's own copies are named by where they lie, and go with it (`retention`)."""
+"""
+Remove files of the picture store that no row names.
+
+They are left where the process died between writing a file and its row, where somebody erased the row meanwhile, or
+where the store refused to delete.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ import structlog
 from storage.named_copies import NamedCopies
 from storage.pictures import PictureStore
 
-FOLDERS: Final = ("styles", "sets")
+FOLDERS: Final = ("references", "pictures", "styles", "sets", "check")
+"""All that the bot writes. Anything else in that folder or bucket is not the bot's, and stays."""
 YOUNGEST: Final = timedelta(hours=1)
-"""A file is there before its row, by less than a minute; the rest is for clocks that disagree."""
+"""A file is there before its row names it, by a few minutes at most; the rest is for clocks that disagree."""
 MOST: Final = 1000
 """Removed at a time; what is left goes with the next sweeps."""
 

@@ -14,7 +14,7 @@ from bot.engine.ports import FetchReference, ImageAPI
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from storage.models import Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
-from storage.tasks import TaskStore
+from storage.tasks import StaleTask, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
@@ -45,7 +45,8 @@ class Preparation:
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def prepare(self, task: Task) -> Task:
-        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, or ServiceError."""
+        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and StaleTask
+        for a task that was erased meanwhile."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
@@ -71,7 +72,9 @@ class Preparation:
             width=look.width,
             height=look.height,
         )
-        await self._tasks.save_reference(kept)
+        if not await self._tasks.save_reference(kept):
+            await self._copies.delete(key)
+            raise StaleTask(f"task {task.id} was erased while its references were fetched")
         return kept
 
     async def _bytes(self, task: Task, reference: Reference) -> bytes:
