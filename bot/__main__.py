@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from bot.cli import main
 from bot.ending import end
+from storage.private_files import PRIVATE_UMASK
 
 if __name__ == "__main__":
+    os.umask(PRIVATE_UMASK)
     end(main())

@@ -12,5 +12,6 @@ What is remembered. Imports nothing of ours; knows no Discord and no image API.
 * `limits`      what a submit must not pass
 * `batches`     tasks made out of one request, and the messages that tell of them together
 * `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
+* `private_files`  modes of files: only the bot's user reads them
 * `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket
 """

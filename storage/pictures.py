@@ -10,8 +10,11 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from obstore.store import LocalStore, ObjectStore, from_url
+
+from storage.private_files import make_private
 
 LISTED: Final = 500
 """Keys at a time: each of these may become a question to the database."""
@@ -30,15 +33,18 @@ class PictureStore:
         """
         `url` as in PICTURES_URL: a folder without a scheme (made absolute), `file:///…`, or a bucket such as `s3://…`.
 
-        A folder is created. A bucket's credentials, region and endpoint come from the environment (`AWS_…`). Raises
-        what obstore raises for an address that it does not know.
+        A folder is created, and only the bot's user can look into it. A bucket's credentials, region and endpoint come
+        from the environment (`AWS_…`). Raises what obstore raises for an address that it does not know.
         """
         if "://" not in url:
             folder = Path(url).expanduser().absolute()
-            return cls(LocalStore(folder, mkdir=True, automatic_cleanup=True))
-        if url.startswith("file://"):
-            return cls(from_url(url, mkdir=True, automatic_cleanup=True))
-        return cls(from_url(url))
+            store: ObjectStore = LocalStore(folder, mkdir=True, automatic_cleanup=True)
+        elif url.startswith("file://"):
+            store, folder = from_url(url, mkdir=True, automatic_cleanup=True), Path(unquote(urlsplit(url).path))
+        else:
+            return cls(from_url(url))
+        make_private(folder)
+        return cls(store)
 
     async def put(self, key: str, data: bytes) -> None:
         """Replaces what was there; whoever reads meanwhile gets the old or the new, never a half."""

@@ -22,10 +22,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from storage.private_files import FILE_MODE, create_private, make_private
+
 BUSY_SECONDS: Final = 2.0
 """How long SQLite waits for somebody else's lock before it gives up."""
 
 PRAGMAS: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+FILE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal", ".lock")
+"""Of the database's file, of those that SQLite writes beside it, and of the lock."""
 BEGIN: Final = "begin_with"
 """The execution option that says with which statements a transaction begins."""
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
@@ -91,16 +95,19 @@ def path_of(url: URL) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone with the file, until this process ends at the latest. Raises DatabaseInUse."""
+    """Alone with the file, until this process ends at the latest; nobody but its user can read it. Raises
+    DatabaseInUse."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(_lock_path(path), timeout=0, fallback_to_soft=False)
+    lock = FileLock(_lock_path(path), timeout=0, mode=FILE_MODE, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
         raise DatabaseInUse(path) from None
     try:
+        create_private(path)
+        make_private(*(path.with_name(path.name + suffix) for suffix in FILE_SUFFIXES))
         yield
     finally:
         lock.release()

@@ -45,8 +45,8 @@ class Preparation:
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def prepare(self, task: Task) -> Task:
-        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and StaleTask
-        for a task that was erased meanwhile."""
+        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and, for a
+        task that was erased meanwhile, StaleTask."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
