@@ -29,6 +29,8 @@ from bot.kie.client import KieClient
 from bot.memory import give_back_what_is_freed
 from bot.references import AttachmentFetcher
 from bot.services import Services
+from bot.traffic import Pacer, Traffic
+from bot.ui.cards import DEFAULT_STEPS
 from bot.web.balance import Balance
 from bot.web.callbacks import callback_routes
 from bot.web.metrics import Metrics
@@ -97,7 +99,15 @@ def _client(settings: Settings) -> Atelier:
         message_content=settings.message_content_intent,
         shard_count=settings.shard_count,
         shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
+        traffic=Traffic(Pacer.for_share(_share(settings))),
     )
+
+
+def _share(settings: Settings) -> float:
+    """Of what Discord allows the bot: other processes that run other shards have the rest."""
+    if settings.shard_count is None or settings.shard_ids is None:
+        return 1.0
+    return len(set(settings.shard_ids)) / settings.shard_count
 
 
 @asynccontextmanager
@@ -106,7 +116,7 @@ async def open_atelier(
     *,
     attachments: Callable[[Atelier], FetchReference] | None = None,
     card_every: float = 3.0,
-    progress_steps: int = 10,
+    progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Running]:
     """Open the database, the picture store, the image API and the bot.

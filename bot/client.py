@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from bot.replies import answer_error
 from bot.services import Services
+from bot.traffic import Traffic
 from bot.translation import CatalogueTranslator
 from storage.tasks import TaskStore
 
@@ -48,7 +49,9 @@ class Atelier(commands.AutoShardedBot):
         message_content: bool = False,
         shard_count: int | None = None,
         shard_ids: list[int] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
+        self.traffic = traffic or Traffic()
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -62,6 +65,7 @@ class Atelier(commands.AutoShardedBot):
             ),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            http_trace=self.traffic.trace(),
             shard_count=shard_count,
             shard_ids=shard_ids,  # type: ignore[arg-type]  # None is its own default
         )

@@ -22,6 +22,9 @@ CALL_FAILURES: Final = {
     "transfer": (*FAILURES, "server_fault", "account_refused"),
     "fetch": FAILURES,
 }
+REQUESTS: Final = ("result", "person", "card", "edit", "interaction")
+"""To Discord, the most urgent first; the last are not paced."""
+REFUSALS: Final = ("401", "403", "429")
 STATUSES: Final = ("4xx", "429", "5xx", "none")
 CALLBACK_RESULTS: Final = {
     200: "heard",
@@ -63,6 +66,18 @@ DISCORD_ERRORS: Final = Counter(
     ["status"],
     registry=REGISTRY,
 )
+DISCORD_REQUESTS: Final = Counter(
+    "atelier_discord_requests_total",
+    "Requests to Discord, by what they are for; each attempt counts.",
+    ["purpose"],
+    registry=REGISTRY,
+)
+DISCORD_REFUSALS: Final = Counter(
+    "atelier_discord_refusals_total",
+    "Answers of Discord for which it bans an address after 10,000 in ten minutes.",
+    ["status"],
+    registry=REGISTRY,
+)
 TOLD_SECONDS: Final = Histogram(
     "atelier_told_seconds",
     "From an outcome being known to its asker having been told.",
@@ -88,6 +103,10 @@ for _call, _kinds in CALL_FAILURES.items():
         API_ERRORS.labels(_call, _name)
 for _name in STATUSES:
     DISCORD_ERRORS.labels(_name)
+for _name in REQUESTS:
+    DISCORD_REQUESTS.labels(_name)
+for _name in REFUSALS:
+    DISCORD_REFUSALS.labels(_name)
 for _name in (*CALLBACK_RESULTS.values(), FAILED):
     CALLBACKS.labels(_name)
 
@@ -113,6 +132,16 @@ def discord_error(status: int | None) -> None:
     """The HTTP status, or None if Discord could not be reached."""
     kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
     DISCORD_ERRORS.labels(kind).inc()
+
+
+def discord_request(purpose: str) -> None:
+    """One of `REQUESTS`."""
+    DISCORD_REQUESTS.labels(purpose).inc()
+
+
+def discord_refusal(status: int) -> None:
+    """One of `REFUSALS`."""
+    DISCORD_REFUSALS.labels(str(status)).inc()
 
 
 def callback(status: int) -> None:

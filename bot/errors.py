@@ -125,6 +125,7 @@ class Reason(StrEnum):
     DEFECT = "defect"  # number
     # the operator's
     NOBODY_TOLD = "nobody_told"
+    DISCORD_REFUSES = "discord_refuses"  # more than 1,000 of the bot's requests in ten minutes
 
 
 class AtelierError(Exception):

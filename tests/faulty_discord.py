@@ -25,6 +25,7 @@ from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.services import Services
+from bot.traffic import Pacer, Refusals, Traffic
 from bot.ui.cards import card_id
 from bot.ui.outcomes import part_id
 from storage.database import Database
@@ -59,6 +60,24 @@ class Sleepless:
         self.turn(timedelta(seconds=seconds))
         await asyncio.sleep(0)
         return result
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """The event loop as the pacer is to see it: what is to be called later is called now, and time has passed."""
+
+    now: Callable[[], int]
+    turn: Callable[[timedelta], None]
+
+    def time(self) -> float:
+        return self.now() / 1000
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle:
+        def ring() -> None:
+            self.turn(timedelta(seconds=max(0.0, when - self.time()), milliseconds=1))
+            callback()
+
+        return asyncio.get_running_loop().call_later(0, ring)
 
 
 @dataclass
@@ -194,8 +213,9 @@ def _built(
 ) -> DiscordWorld:
     """As the composition root builds it."""
     stores = Stores.on(database)
-    client = Atelier(extensions=("cogs.generation",), shard_count=1)
-    clock = loopback.clock.now
+    clock, seconds = loopback.clock.now, Seconds(loopback.clock.now, loopback.clock.turn)
+    traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
+    client = Atelier(extensions=("cogs.generation",), shard_count=1, traffic=traffic)
     delivery = DiscordDelivery(client, copies, stores.tasks, operator_channel_id=operator.id, clock=clock)
     engine = Engine(
         stores=stores,

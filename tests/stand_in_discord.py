@@ -38,6 +38,7 @@ class StandInDiscord:
     shown: list[Card] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     told_operator: list[Reason] = field(default_factory=list)
+    in_trouble: Reason | None = None
     pictures_per_message: int = 10
     copies: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
@@ -165,6 +166,9 @@ class StandInDiscord:
         if self.down:
             raise Unavailable("Discord is down")
         self.removed.append(task.id)
+
+    def trouble(self) -> Reason | None:
+        return self.in_trouble
 
     async def tell_operator(self, reason: Reason) -> None:
         self.told_operator.append(reason)

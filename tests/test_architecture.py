@@ -27,7 +27,7 @@ LAYERS: Final = (
     ("bot.client",),
     ("bot.replies", "bot.translation"),
     ("bot.services",),
-    ("bot.kie", "bot.references"),
+    ("bot.kie", "bot.references", "bot.traffic"),
     ("bot.engine",),
     ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.permutations", "bot.pictures"),
     ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
@@ -42,7 +42,7 @@ ONLY_IN: Final = {
     ),
     "aiohttp": (
         *("bot.addresses", "bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies"),
-        "bot.web",
+        *("bot.traffic", "bot.web"),
     ),
     "sqlalchemy": ("storage",),
     "alembic": ("storage",),

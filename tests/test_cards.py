@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.engine.ports import Card, CardPhase
+from bot.errors import Reason
 from bot.markup import units
 from bot.ui.cards import card_key, card_view
 from storage.models import Reference, ReferenceKind, TaskState
@@ -80,6 +81,15 @@ def test_a_card_is_edited_for_what_can_be_seen_only() -> None:
     assert card_key(card) != card_key(replace(card, remaining_seconds=40)), "the words for it are others"
     assert card_key(card) != card_key(replace(card, progress=0.40))
     assert card_key(card, steps=2) == card_key(replace(card, progress=0.49), steps=2)
+    drifted, over = replace(card, progress=0.9), replace(card, phase=CardPhase.DELIVERING)
+    assert card_key(card).news == card_key(drifted).news, "that can wait"
+    assert card_key(card).news != card_key(over).news
+
+
+def test_a_place_far_back_is_not_worth_an_edit_for_each_that_goes_before() -> None:
+    places = [card_key(Card(task=a_task(), phase=CardPhase.QUEUED, place=place)) for place in range(1, 201)]
+    assert len(set(places[:6])) == 6, "near the front every step counts"
+    assert 15 < len(set(places)) < 30
 
 
 async def test_a_card_follows_its_task_and_goes_when_it_is_done(world: World) -> None:
@@ -217,18 +227,46 @@ async def test_nobody_is_pinged_by_a_prompt(world: World) -> None:
 
 async def test_a_card_is_edited_at_most_every_three_seconds(tmp_path: Path) -> None:
     async with open_world(tmp_path, card_every=3.0) as world:
-        world.api.seconds = 1000
-        await world.ask("a red door")
-        await world.work(10, every=0.5)
-        task = await world.only_task()
-        before = len(world.requests("PATCH", str(task.card_message_id)))
-        with world.env.time_context():
-            for tenth in range(1, 10):
-                await world.delivery.show(Card(task=task, phase=CardPhase.GENERATING, progress=tenth / 10))
-                await world.delivery.step()
-                world.clock.turn(1)
-        assert len(world.requests("PATCH", str(task.card_message_id))) - before == 3
-        assert "70 %" in texts(world.channel.history()[0])
+        card = await waiting(world)
+        stopped = [Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT] * 5
+        assert await edits_each_second(world, [replace(card, paused=reason) for reason in stopped]) == 3
+
+
+async def test_what_only_drifts_is_shown_at_most_every_fifteen_seconds(tmp_path: Path) -> None:
+    async with open_world(tmp_path, card_every=3.0) as world:
+        card = await waiting(world)
+        assert await edits_each_second(world, [replace(card, place=place) for place in range(17, 2, -1)]) == 0
+        assert await edits_each_second(world, [replace(card, place=2)]) == 1
+        assert "1 request is before yours" in texts(world.channel.history()[0])
+
+
+async def test_that_it_is_being_delivered_is_shown_only_when_the_result_is_late(tmp_path: Path) -> None:
+    async with open_world(tmp_path, card_every=3.0) as world:
+        delivering = replace(await waiting(world), phase=CardPhase.DELIVERING)
+        assert await edits_each_second(world, [delivering] * 6) == 0
+        assert await edits_each_second(world, [delivering]) == 1
+
+
+async def waiting(world: World) -> Card:
+    """As it was shown just now."""
+    await world.ask("a red door")
+    world.clock.turn(600)
+    card = Card(task=await world.only_task(), phase=CardPhase.QUEUED, place=20)
+    await edits_each_second(world, [card])
+    world.clock.turn(-1)
+    return card
+
+
+async def edits_each_second(world: World, cards: Sequence[Card]) -> int:
+    """How many edits come of it when each is wanted a second after the one before."""
+    address = str((await world.only_task()).card_message_id)
+    before = len(world.requests("PATCH", address))
+    with world.env.time_context():
+        for card in cards:
+            await world.delivery.show(card)
+            await world.delivery.step()
+            world.clock.turn(1)
+    return len(world.requests("PATCH", address)) - before
 
 
 async def test_a_card_that_was_deleted_is_posted_anew_once(world: World) -> None:
@@ -316,7 +354,7 @@ async def test_cards_are_kept_up_to_date_beside_everything_else(world: World) ->
     world.env.backend.subscribers.append(lambda event, _: edited.set() if event == "MESSAGE_UPDATE" else None)
     with world.env.time_context():
         pump = asyncio.create_task(world.delivery.run())
-        for progress, said in ((0.2, "20 %"), (0.7, "70 %")):
+        for progress, said in ((0.2, "20 %"), (0.8, "80 %")):
             edited.clear()
             await world.delivery.show(Card(task=task, phase=CardPhase.GENERATING, progress=progress))
             async with asyncio.timeout(5):

@@ -3,6 +3,7 @@ Cards and outcomes to Discord: fulfils the engine's Delivery port. Fall-backs an
 else; Discord's words for a refusal stop here.
 
 cards.py       the waiting cards, edited now and then beside everything else
+card_turns.py  ... which of them is next
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     which pictures go in which message: a pure function
 upkeep.py      messages that stand already: redrawn, or deleted
@@ -38,6 +39,8 @@ from bot.engine.shared import Shared
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
+from bot.traffic import Priority, requests_as
+from bot.ui.cards import DEFAULT_STEPS
 from storage.community import BatchMessage, Erasure, Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
@@ -58,7 +61,7 @@ class DiscordDelivery:
         tasks: TaskStore,
         *,
         card_every: float = 3.0,
-        progress_steps: int = 10,
+        progress_steps: int = DEFAULT_STEPS,
         operator_channel_id: int | None = None,
         clock: Callable[[], int] = system_clock,
     ) -> None:
@@ -98,14 +101,15 @@ class DiscordDelivery:
         return await self._outcomes.plan(outcome)
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        if part.route is Route.ORIGINAL:
-            if not self._can_answer(outcome.task, self._clock()):
-                raise RouteClosed("its interaction can no longer be answered")
-            await self._cards.leave(outcome.task)
-        try:
-            return await self._outcomes.post(outcome, part, uncertain=uncertain)
-        finally:
-            self._cards.wake()
+        with requests_as(Priority.RESULT):
+            if part.route is Route.ORIGINAL:
+                if not self._can_answer(outcome.task, self._clock()):
+                    raise RouteClosed("its interaction can no longer be answered")
+                await self._cards.leave(outcome.task)
+            try:
+                return await self._outcomes.post(outcome, part, uncertain=uncertain)
+            finally:
+                self._cards.wake()
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         return self._outcomes.next_route(outcome, part, token_lives=self._can_answer(outcome.task, now))
@@ -115,7 +119,8 @@ class DiscordDelivery:
         return bool(task.interaction_token) and token_lives(task.arrived_at, now)
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        return await self._outcomes.find(outcome, part)
+        with requests_as(Priority.RESULT):
+            return await self._outcomes.find(outcome, part)
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
         await self._outcomes.take_back(outcome, part)
@@ -154,19 +159,26 @@ class DiscordDelivery:
         return await self._reports.tell(outcome, reported, words, uncertain=uncertain)
 
     async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
-        return await self._batches.show(shared, message, uncertain=uncertain)
+        with requests_as(Priority.RESULT):
+            return await self._batches.show(shared, message, uncertain=uncertain)
 
     async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
-        await self._batches.end(shared, first, uncertain=uncertain)
+        with requests_as(Priority.RESULT):
+            await self._batches.end(shared, first, uncertain=uncertain)
 
     async def tell_erased(self, erasure: Erasure) -> None:
         await self._receipts.tell(erasure, token_lives=token_lives(erasure.asked_at, self._clock()))
 
     async def withhold(self, outcome: Outcome) -> None:
-        await self._cards.end_as(Card(task=outcome.task, phase=CardPhase.WITHHELD))
+        with requests_as(Priority.RESULT):
+            await self._cards.end_as(Card(task=outcome.task, phase=CardPhase.WITHHELD))
 
     async def remove_card(self, task: Task) -> None:
-        await self._cards.remove(task)
+        with requests_as(Priority.CARD):
+            await self._cards.remove(task)
+
+    def trouble(self) -> Reason | None:
+        return Reason.DISCORD_REFUSES if self._client.traffic.refusals.too_many else None
 
     async def tell_operator(self, reason: Reason) -> None:
         """In the operator's channel; where that is closed to us, as a direct message to the application's owner."""

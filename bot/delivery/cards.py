@@ -4,6 +4,9 @@ The waiting cards, brought up to date now and then beside everything else.
 The newest card of a task wins. A card is edited at most once per `every` seconds, one at a time per channel, only when
 it would look different, and not while a result is on its way to the same channel. As soon as its own outcome is on its
 way it is not touched any more: it may be about to become that outcome.
+
+`card_turns` says which card is next. All edits together get what `bot.traffic` leaves of Discord's limit; while Discord
+refuses many requests there are none, but for the last one that an interaction allows.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -20,12 +23,14 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by, token_lives
+from bot.delivery.card_turns import CardTurns, Showing
 from bot.delivery.finding import find_card
 from bot.delivery.refusals import translated
 from bot.delivery.thumbnails import strip
 from bot.engine.ports import Card, CardPhase
 from bot.errors import MessageGone, RouteClosed, Unavailable
-from bot.ui.cards import CardKey, card_key, card_view, strip_name
+from bot.traffic import Claim, Priority, claim, requests_as
+from bot.ui.cards import card_view, strip_name
 from storage.models import Reach, Task, TaskState
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -36,25 +41,21 @@ RETRY_AFTER: Final = timedelta(seconds=15)
 """How long a card is left alone after Discord could not be reached."""
 LEFT_ALONE: Final = timedelta(minutes=5)
 """The same after Discord refused; whoever moderates may change their mind."""
-REMEMBERED: Final = 5000
-"""Cards; one that is forgotten is edited once more than needed."""
+AT_ONCE: Final = 40
+"""Edits that wait for Discord: what it allows in a second. Others wait here, where a newer one replaces them."""
+CALM_SECONDS: Final = 5.0
+"""How often it is looked whether Discord is calm again."""
 NOBODY: Final = discord.AllowedMentions.none()
 """discord.py leaves the client's own default out of edits."""
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class Showing:
-    """What a card shows as far as we know."""
-
-    key: CardKey | None = None
-    prepared: bool = False
-    """Its thumbnails, if there are any, are attached: they stay for all later edits."""
-    attachments: list[discord.Attachment] = field(default_factory=list)
-    not_before: int = 0
-    """When it may be edited next (ms)."""
-    posted_anew: bool = False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editing:
+    task_id: str
+    claim: Claim
+    work: asyncio.Task[None]
 
 
 class CardPump:
@@ -72,22 +73,21 @@ class CardPump:
         self._client = client
         self._copies = copies
         self._tasks = tasks
-        self._every_ms = int(every * 1000)
         self._steps = steps
         self._clock = clock
         self._results_first = results_first
-        self._wanted: dict[str, Card] = {}
-        self._showing: dict[str, Showing] = {}
-        self._under_way: dict[int, tuple[str, asyncio.Task[None]]] = {}
-        """By channel: the task whose card is being edited."""
+        self._turns = CardTurns(every_ms=int(every * 1000), steps=steps, clock=clock)
+        self._under_way: dict[int, Editing] = {}
+        """By channel."""
         self._wake = asyncio.Event()
 
     def posted(self, card: Card) -> None:
-        self._remember(card.task, Showing(key=card_key(card, steps=self._steps)))
+        showing = Showing(key=self._turns.key(card), shown_at=self._clock())
+        self._turns.remember(card.task.id, showing)
         self._wake.set()
 
     def show(self, card: Card) -> None:
-        self._wanted[card.task.id] = card
+        self._turns.want(card)
         self._wake.set()
 
     def wake(self) -> None:
@@ -100,7 +100,7 @@ class CardPump:
                 self._start_due()
                 await self._rest()
         finally:
-            left = [work for _, work in self._under_way.values()]
+            left = [editing.work for editing in self._under_way.values()]
             for work in left:
                 work.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -110,17 +110,18 @@ class CardPump:
             await asyncio.wait(started)
 
     async def leave(self, task: Task) -> None:
-        """Want nothing more of this card, and wait for an edit of it that is under way."""
-        self._wanted.pop(task.id, None)
+        """Want nothing more of this card, and wait for an edit of it that is under way: it is urgent now."""
+        self._turns.forget_wanted(task.id)
         busy = self._under_way.get(task.channel_id)
-        if busy is not None and busy[0] == task.id:
-            await asyncio.wait({busy[1]})
-        self._wanted.pop(task.id, None)
+        if busy is not None and busy.task_id == task.id:
+            busy.claim.hurry(claim().priority)
+            await asyncio.wait({busy.work})
+        self._turns.forget_wanted(task.id)
 
     async def remove(self, task: Task) -> None:
         """Delete the card, unless it has become the outcome, and forget it. Raises Unavailable."""
         await self.leave(task)
-        self._showing.pop(task.id, None)
+        self._turns.forget(task.id)
         row = await self._tasks.get(task.id) or task
         try:
             message_id = row.card_message_id or await self._standing(row)
@@ -142,32 +143,32 @@ class CardPump:
                 await self._edit(card, row, Showing(), message_id)
         except RouteClosed as closed:
             log.debug("a card is out of reach", task=row.id, error=str(closed))
-        self._showing.pop(row.id, None)
+        self._turns.forget(row.id)
 
     def _start_due(self) -> list[asyncio.Task[None]]:
-        now = self._clock()
         started = []
-        for card in list(self._wanted.values()):
-            task = card.task
-            if not self._free(task.channel_id) or self._due(task.id) > now:
-                continue
-            del self._wanted[task.id]
-            work = asyncio.create_task(self._work(card))
-            self._under_way[task.channel_id] = (task.id, work)
-            started.append(work)
+        for card in self._turns.due():
+            if self._may_start(card):
+                self._turns.forget_wanted(card.task.id)
+                started.append(self._start(card))
         return started
 
-    def _free(self, channel_id: int) -> bool:
-        return channel_id not in self._under_way and not self._results_first(channel_id)
+    def _start(self, card: Card) -> asyncio.Task[None]:
+        with requests_as(Priority.EDIT) as edits:
+            work = asyncio.create_task(self._work(card))
+        self._under_way[card.task.channel_id] = Editing(task_id=card.task.id, claim=edits, work=work)
+        return work
 
-    def _due(self, task_id: str) -> int:
-        showing = self._showing.get(task_id)
-        return showing.not_before if showing else 0
+    def _may_start(self, card: Card) -> bool:
+        channel_id = card.task.channel_id
+        if channel_id in self._under_way or self._results_first(channel_id):
+            return False
+        return card.leaving or (len(self._under_way) < AT_ONCE and not self._client.traffic.refusals.too_many)
 
     async def _rest(self) -> None:
         """Until a card falls due; whatever else frees one wakes us."""
-        dues = [self._due(card.task.id) for card in self._wanted.values() if self._free(card.task.channel_id)]
-        seconds = max(0, min(dues) - self._clock()) / 1000 if dues else None
+        due = self._turns.next_due(self._may_start)
+        seconds = CALM_SECONDS if due is None else max(0, due - self._clock()) / 1000
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -181,7 +182,7 @@ class CardPump:
             await self._bring_up_to_date(card)
         except Unavailable as error:
             log.debug("a card could not be edited", task=task.id, error=str(error))
-            self._later(card, RETRY_AFTER)
+            self._turns.later(card, _ms(RETRY_AFTER))
         except Exception:
             log.exception("a card could not be edited", task=task.id)
         finally:
@@ -191,23 +192,23 @@ class CardPump:
     async def _bring_up_to_date(self, card: Card) -> None:
         row = await self._tasks.get(card.task.id)
         if row is None or await self._is_told(row):
-            self._showing.pop(card.task.id, None)
+            self._turns.forget(card.task.id)
             return
         if row.state is TaskState.CANCELLED:
             card = Card(task=row, phase=CardPhase.CANCELLED)
-        showing = self._known(row)
+        showing = self._turns.known(row.id)
         age = timedelta(milliseconds=self._clock() - row.arrived_at)
         if row.reach is Reach.ANSWER and not token_lives(row.arrived_at, self._clock()):
             return
         if row.card_message_id is None and age < ANSWER_EXPECTED:
-            self._later(card, ANSWER_EXPECTED - age)
+            self._turns.later(card, _ms(ANSWER_EXPECTED - age))
             return
         try:
             await self._present(card, row, showing)
         except RouteClosed as closed:
             log.debug("a card is left alone", task=row.id, error=str(closed))
             if row.state is not TaskState.CANCELLED:
-                self._later(card, LEFT_ALONE)
+                self._turns.later(card, _ms(LEFT_ALONE))
 
     async def _is_told(self, row: Task) -> bool:
         """Its outcome has reached the asker, or may have."""
@@ -215,39 +216,33 @@ class CardPump:
             return row.state is TaskState.CLOSED
         return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
 
-    def _known(self, row: Task) -> Showing:
-        """A card that an earlier process posted may show anything: it is edited."""
-        showing = self._showing.pop(row.id, None) or Showing()
-        self._remember(row, showing)
-        return showing
-
-    def _remember(self, row: Task, showing: Showing) -> None:
-        self._showing[row.id] = showing
-        if len(self._showing) > REMEMBERED:
-            del self._showing[next(iter(self._showing))]
-
     async def _present(self, card: Card, row: Task, showing: Showing) -> None:
         """Raises RouteClosed, Unavailable."""
-        key = card_key(card, steps=self._steps)
+        key = self._turns.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._adopted(row)
         if message_id is None and (cancelled or row.reach is Reach.ANSWER):
             return
         if message_id is not None and key == showing.key:
             return
-        showing.not_before = self._clock() + self._every_ms
         try:
-            if message_id is None:
-                await self._post(card, row, showing)
-            else:
-                await self._edit(card, row, showing, message_id)
-        except RouteClosed as closed:
-            if not isinstance(closed, MessageGone) or showing.posted_anew or cancelled or row.reach is Reach.ANSWER:
+            await self._put(card, row, showing, message_id)
+        finally:
+            self._turns.edited(showing)
+        showing.key = key
+
+    async def _put(self, card: Card, row: Task, showing: Showing, message_id: int | None) -> None:
+        """Edit the card; where it is gone, post it anew, once."""
+        if message_id is None:
+            return await self._post(card, row, showing)
+        try:
+            await self._edit(card, row, showing, message_id)
+        except MessageGone:
+            if showing.posted_anew or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
                 raise
             showing.posted_anew = True
             await self._tasks.set_card(row.id, None)
             await self._post(card, row, showing)
-        showing.key = key
 
     async def _edit(self, card: Card, row: Task, showing: Showing, message_id: int) -> None:
         kept = await self._kept(card, showing)
@@ -275,6 +270,7 @@ class CardPump:
                 await answer_by(self._client, row.interaction_token).delete_message(ORIGINAL)
 
     async def _post(self, card: Card, row: Task, showing: Showing) -> None:
+        claim().hurry(Priority.CARD)
         files = await self._thumbnails(card)
         view = card_view(card, steps=self._steps, strip=_name(files))
         with translated():
@@ -305,6 +301,7 @@ class CardPump:
         original = await self._original_id(row)
         if original is not None or row.reach is Reach.ANSWER:
             return original
+        claim().hurry(Priority.CARD)
         with translated():
             found = await find_card(self._client, self._channel(row), row)
         return found.id if found else None
@@ -320,13 +317,6 @@ class CardPump:
 
     async def _outcome_ids(self, row: Task) -> frozenset[int]:
         return frozenset(part.message_id for part in await self._tasks.parts(row.id) if part.message_id)
-
-    def _later(self, card: Card, delay: timedelta) -> None:
-        """Try this card again, unless a newer one has come."""
-        self._wanted.setdefault(card.task.id, card)
-        showing = self._showing.get(card.task.id)
-        if showing is not None:
-            showing.not_before = self._clock() + int(delay.total_seconds() * 1000)
 
     def _channel(self, row: Task) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
@@ -346,3 +336,7 @@ def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
 def _nonce(row: Task, showing: Showing) -> str:
     """At most 23 characters (Discord takes 25). One that was deleted is not what Discord should answer with."""
     return f"card-{row.id}{'-2' if showing.posted_anew else ''}"
+
+
+def _ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)

@@ -88,7 +88,7 @@ class Engine(People):
     ) -> None:
         tasks = stores.tasks
         self._wake = asyncio.Event()
-        operator = Operator(tasks=tasks, delivery=delivery, clock=clock)
+        self._operator = operator = Operator(tasks=tasks, delivery=delivery, clock=clock)
         self._gate = Gate(
             tasks=tasks,
             api=api,
@@ -185,6 +185,7 @@ class Engine(People):
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
         await self._gate.check()
+        await self._operator.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.curation.step()
         await self.erasing.step()
@@ -371,6 +372,7 @@ class Engine(People):
         return [
             (self._renew_leases, RENEW_SECONDS),
             (self._gate.check, CHECK_SECONDS),
+            (self._operator.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self.curation.step, CURATION_SECONDS),
             (self.erasing.step, CURATION_SECONDS),

@@ -33,6 +33,11 @@ class Operator:
         self._clock = clock
         self._telling = asyncio.Lock()
 
+    async def check(self) -> None:
+        """Tell them what stands in the way to people."""
+        if reason := self._delivery.trouble():
+            await self.tell(reason)
+
     async def tell(self, reason: Reason) -> None:
         """Never raises ServiceError: what did not get through is told the next time there is cause to."""
         async with self._telling:

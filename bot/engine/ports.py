@@ -238,5 +238,8 @@ class Delivery(Protocol):
     async def remove_card(self, task: Task) -> None:
         """The card has done its work. Not there any more is fine. Raises ServiceError."""
 
+    def trouble(self) -> Reason | None:
+        """What stands in the way to people that the operator is to know of, if anything does now."""
+
     async def tell_operator(self, reason: Reason) -> None:
         """Tell the operator's channel, or the application's owner. Raises ServiceError."""

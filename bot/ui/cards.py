@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 import discord
 from discord import ui
@@ -18,7 +20,9 @@ from bot.ui.text import alt_text, asked_by, attached, quote, rough_time, shape
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
-DEFAULT_STEPS: Final = 10
+DEFAULT_STEPS: Final = 5
+EXACT_PLACES: Final = 5
+"""The last places before one's turn are shown one by one, those before only when a fifth of the way was made."""
 BAR_LENGTH: Final = 12
 FULL: Final = "▰"
 EMPTY: Final = "▱"
@@ -50,19 +54,26 @@ _PAUSED: Final = {
     Reason.SERVICE_UNREACHABLE: "card-unreachable",
 }
 
-CardKey: TypeAlias = tuple[CardPhase, int | None, int, str, Reason | None, tuple[str, ...], tuple[bool, ...]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKey:
+    """What two cards must differ in to be worth an edit."""
+
+    news: tuple[CardPhase, Reason | None, tuple[str, ...], tuple[bool, ...]]
+    """Worth one soon."""
+    drift: tuple[int | None, int, str]
+    """Worth one now and then: the place, the progress, and the words for what is left."""
 
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
-    """What two cards must differ in to be worth an edit."""
-    return (
-        card.phase,
-        card.place,
-        _step(card, steps),
-        _left(card, texts_in(card.task.locale)),
-        card.paused,
-        card.kept,
-        (card.leaving, card.back, card.task.unwanted_at is not None),
+    return CardKey(
+        news=(
+            card.phase,
+            card.paused,
+            card.kept,
+            (card.leaving, card.back, card.task.unwanted_at is not None),
+        ),
+        drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
     )
 
 
@@ -224,6 +235,12 @@ def _left(card: Card, say: Texts) -> str:
 
 def _step(card: Card, steps: int) -> int:
     return min(steps, int(card.progress * steps + 1e-9)) if card.phase is CardPhase.GENERATING else 0
+
+
+def _place_step(place: int | None) -> int | None:
+    if place is None or place <= EXACT_PLACES:
+        return place
+    return EXACT_PLACES + 1 + int(math.log(place / (EXACT_PLACES + 1), 1.25))
 
 
 def _facts(card: Card, say: Texts) -> list[str]:

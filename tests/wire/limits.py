@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -48,13 +50,39 @@ class Bucket:
         }
 
 
+@dataclass(kw_only=True)
+class SlidingBucket(Bucket):
+    """So many within any such span of time, not within one that begins anew; what is refused does not count."""
+
+    taken: deque[int] = field(default_factory=deque)
+    """When (ms), the oldest first."""
+
+    def spend(self, now: int) -> bool:
+        while self.taken and now - self.taken[0] >= self.seconds * 1000:
+            self.taken.popleft()
+        if len(self.taken) >= self.limit:
+            return False
+        self.taken.append(now)
+        return True
+
+    def left(self, now: int) -> float:
+        """Seconds until there is room for one."""
+        return max(0.0, self.taken[0] / 1000 + self.seconds - now / 1000) if self.taken else 0.0
+
+
 @dataclass
 class RateLimits:
     clock: Clock
     everywhere: tuple[int, float] | None = None
     """Requests per seconds over all routes; Discord has (50, 1.0)."""
+    slides: bool = False
+    """That span slides; else it begins anew with the first request after it has ended. Discord does not say which."""
     refused: int = 0
     """Answers of 401, 403 and 429; Discord bans an address for a while after 10,000 in 10 minutes."""
+    throttled: int = 0
+    """Those of 429 among them."""
+    arrived: list[int] = field(default_factory=list)
+    """When each request came that counts over all routes (ms), refused or not."""
     _rules: dict[str, tuple[int, float]] = field(default_factory=dict)
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
@@ -73,6 +101,8 @@ class RateLimits:
             if route is None:
                 return await handler(request)
             now = self.clock.now()
+            if not route.startswith(BY_TOKEN):
+                self.arrived.append(now)
             bucket = self._bucket(f"{request.method} {route}", request, now)
             everywhere = self._everywhere(route, now)
             if not bucket.spend(now):
@@ -82,6 +112,7 @@ class RateLimits:
             else:
                 response = await handler(request)
             self.refused += response.status in (401, 403, 429)
+            self.throttled += response.status == 429
             response.headers.update(bucket.headers(now))
             return response
 
@@ -99,9 +130,20 @@ class RateLimits:
         if self.everywhere is None or route.startswith(BY_TOKEN):
             return None
         limit, seconds = self.everywhere
+        kind = SlidingBucket if self.slides else Bucket
         return self._buckets.setdefault(
-            ("everywhere",), Bucket(id="everywhere", limit=limit, seconds=seconds, begun_ms=now)
+            ("everywhere",), kind(id="everywhere", limit=limit, seconds=seconds, begun_ms=now)
         )
+
+
+def most_in_a_second(times: Sequence[int]) -> int:
+    """The most of these moments (ms) that any second has, wherever it begins."""
+    most, first, ordered = 0, 0, sorted(times)
+    for last, time in enumerate(ordered):
+        while time - ordered[first] >= 1000:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def _throttled(bucket: Bucket, now: int, *, everywhere: bool = False) -> web.Response:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.wire.caller import MESSAGES, Answer, Caller
 from tests.wire.discord import LoopbackDiscord
+from tests.wire.interactions import COMMAND
+from tests.wire.limits import most_in_a_second
 from tests.wire.messages import Doing
 from tests.wire.openapi import VARIABLE
 from tests.wire.places import ALICE_ID, BOT_ID, CHANNEL_ID, May
@@ -230,6 +232,35 @@ async def test_the_limit_over_all_routes_is_global(discord: LoopbackDiscord, cal
     await caller.post()
     limited = await caller.ask("GET", "/users/@me")
     assert (limited.status, limited.body["global"], limited.headers["X-RateLimit-Global"]) == (429, True, "true")
+
+
+async def test_the_limit_over_all_routes_may_slide(discord: LoopbackDiscord, caller: Caller) -> None:
+    discord.limits.everywhere, discord.limits.slides = (2, 1.0), True
+    await caller.post()
+    discord.clock.turn(timedelta(milliseconds=900))
+    await caller.post()
+    discord.clock.turn(timedelta(milliseconds=300))
+    assert (await caller.post()).status == 200, "the first is over a second old"
+    limited = await caller.post()
+    assert (limited.status, limited.body["global"]) == (429, True)
+    assert 0.5 < limited.body["retry_after"] <= 0.7
+    assert discord.limits.throttled == 1
+
+
+async def test_what_came_is_counted_by_the_worst_second_but_not_what_has_a_token_of_its_own(
+    discord: LoopbackDiscord, caller: Caller
+) -> None:
+    interaction = discord.interactions.begin(COMMAND, discord.places.alice, discord.places.channel)
+    await caller.respond(interaction, content="hello")
+    await caller.original("GET", interaction)
+    assert discord.limits.arrived == []
+    await caller.post()
+    discord.clock.turn(timedelta(milliseconds=700))
+    await caller.post()
+    discord.clock.turn(timedelta(milliseconds=700))
+    await caller.post()
+    assert len(discord.limits.arrived) == 3
+    assert most_in_a_second(discord.limits.arrived) == 2
 
 
 async def test_each_refusal_can_be_ordered(discord: LoopbackDiscord, caller: Caller) -> None:

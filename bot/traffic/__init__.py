@@ -1,0 +1,17 @@
+"""
+The requests of this process to Discord: one budget for all of them, and how often Discord refused.
+
+pacer.py     never too many in a second, the most urgent first
+refusals.py  answers of 401, 403 and 429, for which Discord bans an address
+trace.py     the hook in discord.py's HTTP session, which every attempt passes
+
+Discord counts 50 requests per second and bot. Answers to interactions have limits of their own and are not paced.
+"""
+
+from __future__ import annotations
+
+from bot.traffic.pacer import Claim, Pacer, Priority, Sent, claim, requests_as
+from bot.traffic.refusals import Refusals
+from bot.traffic.trace import Traffic
+
+__all__ = ["Claim", "Pacer", "Priority", "Refusals", "Sent", "Traffic", "claim", "requests_as"]

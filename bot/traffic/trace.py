@@ -1,0 +1,90 @@
+"""
+Every request of discord.py to Discord passes here, each attempt by itself: aiohttp awaits `on_request_start` before it
+sends anything, and tells of every answer before discord.py looks at it. The answers to interactions go through the same
+session; they are counted and not paced.
+"""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from bot import counters
+from bot.endpoints import API
+from bot.traffic.pacer import Pacer, Sent, claim
+from bot.traffic.refusals import REFUSED, Refusals
+
+INTERACTION: Final = "interaction"
+TOO_MANY_REQUESTS: Final = 429
+USUAL_PAUSE_SECONDS: Final = 1.0
+"""Where Discord does not say how long, in words that can be read."""
+_OF_THE_API: Final = re.compile(rf"{re.escape(API)}/(?P<by_token>interactions/|webhooks/\d+/[^/]+)?")
+
+
+class Traffic:
+    """The budget of one client, and the count of its refusals."""
+
+    def __init__(self, pacer: Pacer | None = None, refusals: Refusals | None = None) -> None:
+        self.pacer = pacer or Pacer()
+        self.refusals = refusals or Refusals()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """For the session through which the requests go."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._before)
+        trace.on_request_end.append(self._after)
+        trace.on_request_exception.append(self._failed)
+        return trace
+
+    async def _before(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
+    ) -> None:
+        kind = _OF_THE_API.search(request.url.path)
+        if kind is None:  # the gateway, pictures
+            return
+        if kind["by_token"]:
+            counters.discord_request(INTERACTION)
+            return
+        wanted = claim()
+        context.sent = await self.pacer.turn(wanted)
+        counters.discord_request(wanted.priority.name.lower())
+
+    async def _after(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams
+    ) -> None:
+        self._arrived(context)
+        response = request.response
+        if response.status not in REFUSED or not _is_of_the_api(request.url):
+            return
+        counters.discord_refusal(response.status)
+        scope = response.headers.get("X-RateLimit-Scope")
+        if scope != "shared":  # those are other bots' fault, and Discord does not count them
+            self.refusals.count()
+        if response.status == TOO_MANY_REQUESTS and (scope == "global" or "X-RateLimit-Global" in response.headers):
+            self.pacer.pause(_seconds(response.headers.get("Retry-After")))
+
+    async def _failed(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        self._arrived(context)
+
+    def _arrived(self, context: SimpleNamespace) -> None:
+        sent: Sent | None = getattr(context, "sent", None)
+        if sent is not None:
+            self.pacer.answered(sent)
+
+
+def _is_of_the_api(url: URL) -> bool:
+    return _OF_THE_API.search(url.path) is not None
+
+
+def _seconds(said: str | None) -> float:
+    try:
+        seconds = float(said or "")
+    except ValueError:
+        return USUAL_PAUSE_SECONDS
+    return seconds if seconds > 0 else USUAL_PAUSE_SECONDS

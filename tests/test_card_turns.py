@@ -1,0 +1,106 @@
+"""Whose card is edited next: all who wait share what Discord allows. The clock is turned by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from bot.delivery.card_turns import CardTurns
+from bot.engine.ports import Card, CardPhase
+from tests.world import a_task
+
+EVERY_MS = 3000
+
+
+@dataclass
+class Turns:
+    now: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        self.of_cards = CardTurns(every_ms=EVERY_MS, steps=5, clock=lambda: self.now)
+
+    def edit(self, card: Card) -> None:
+        """As the updater does it."""
+        self.of_cards.forget_wanted(card.task.id)
+        showing = self.of_cards.known(card.task.id)
+        self.of_cards.edited(showing)
+        showing.key = self.of_cards.key(card)
+
+    def due(self) -> list[str]:
+        return [card.task.id for card in self.of_cards.due()]
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+def a_card(name: str, **changes: Any) -> Card:
+    values: dict[str, Any] = {"phase": CardPhase.GENERATING, "task": a_task(id=name)}
+    return Card(**(values | changes))
+
+
+def test_whoever_was_shown_something_longest_ago_is_next(turns: Turns) -> None:
+    for name in ("first", "second", "third"):
+        turns.edit(a_card(name))
+        turns.now += 1000
+    turns.now += 15_000
+    for name in ("third", "first", "second"):
+        turns.of_cards.want(a_card(name, progress=0.5))
+    assert turns.due() == ["first", "second", "third"]
+
+
+def test_with_less_than_all_need_everybody_has_the_same_share(turns: Turns) -> None:
+    names = [f"task {number}" for number in range(30)]
+    edited = dict.fromkeys(names, 0)
+    for step in range(600):
+        for name in names:
+            turns.of_cards.want(a_card(name, progress=step / 600))
+        if due := turns.of_cards.due():  # one edit in a second, for thirty who wait
+            turns.edit(due[0])
+            edited[due[0].task.id] += 1
+        turns.now += 1000
+    assert set(edited.values()) <= {19, 20, 21}
+
+
+def test_news_goes_before_drift_and_the_last_possible_edit_before_both(turns: Turns) -> None:
+    for name in ("drifts", "has news", "leaves"):
+        turns.edit(a_card(name))
+        turns.now += 1000
+    turns.now += 15_000
+    turns.of_cards.want(a_card("drifts", progress=0.5))
+    turns.of_cards.want(a_card("has news", phase=CardPhase.OVERDUE))
+    turns.of_cards.want(a_card("leaves", leaving=True))
+    assert turns.due() == ["leaves", "has news", "drifts"]
+
+
+def test_a_minute_of_one_picture_is_about_five_edits(turns: Turns) -> None:
+    edits = 0
+    turns.edit(a_card("task", phase=CardPhase.QUEUED))
+    for second in range(61):
+        card = a_card("task", phase=CardPhase.QUEUED, place=max(1, 8 - second))
+        if second >= 8:
+            card = a_card("task", phase=CardPhase.CREATING)
+        if second >= 10:
+            share = (second - 10) / 50
+            card = a_card("task", progress=share, remaining_seconds=60 * (1 - share))
+        if second == 60:
+            card = a_card("task", phase=CardPhase.DELIVERING)
+        turns.of_cards.want(card)
+        for due in turns.of_cards.due():
+            edits += 1
+            turns.edit(due)
+        turns.now += 1000
+    assert 4 <= edits <= 6
+
+
+def test_when_the_next_falls_due_is_known(turns: Turns) -> None:
+    card = a_card("task")
+    turns.edit(card)
+    turns.of_cards.want(replace(card, progress=0.5))
+    assert turns.of_cards.next_due(lambda _: True) == turns.now + 15_000
+    turns.of_cards.want(replace(card, phase=CardPhase.OVERDUE))
+    assert turns.of_cards.next_due(lambda _: True) == turns.now + EVERY_MS
+    assert turns.of_cards.next_due(lambda _: False) is None
