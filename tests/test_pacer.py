@@ -219,9 +219,12 @@ async def test_who_is_cancelled_while_waiting_costs_nothing_and_holds_up_nobody(
     requests.ask("next")
     await settle()
     leaver.cancel()
-    await clock.turn(0.1)
+    clock.now += 0.1
+    requests.answer("burst 0")  # before the one that was cancelled has had its turn to leave
+    await clock.turn(0)
     assert requests.sent[BURST:] == [("next", 0.1)]
     assert leaver.cancelled()
+    assert requests.pacer._waiting == []
 
 
 async def test_a_global_limit_stops_everything_for_as_long_as_it_says(clock: HandTurned, requests: Requests) -> None:

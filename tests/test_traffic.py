@@ -32,7 +32,7 @@ from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.interactions import COMMAND, MESSAGE
 from tests.wire.process import TOKEN
 from tests.wire.refusals import banned, refusal, throttled
-from tests.wire.traps import Moment, reset
+from tests.wire.traps import Moment, reset, says
 
 pytestmark = pytest.mark.usefixtures("discord_as_it_was")
 
@@ -162,6 +162,15 @@ async def test_a_process_with_some_of_the_shards_has_its_share_of_the_budget(tmp
     for given, share in (({}, 1.0), ({"shard_count": 4}, 1.0), ({"shard_count": 4, "shard_ids": (0,)}, 0.25)):
         async with opened(tmp_path, **given) as (atelier, _, _):
             assert pytest.approx(PER_SECOND * share) == 1 / atelier.client.traffic.pacer._gap
+
+
+@pytest.mark.parametrize("said", ["soon", "", "-1", "0", "nan"])
+async def test_a_time_that_makes_no_sense_is_a_second(loopback: LoopbackDiscord, client: Client, said: str) -> None:
+    body = {"message": "You are being rate limited.", "retry_after": 0.01, "global": True}
+    limited = says(429, body, Via="1.1 google", Retry_After=said, X_RateLimit_Scope="global")
+    loopback.traps.lay("POST */messages", Moment.RECEIVED, limited)
+    await client.get_partial_messageable(loopback.places.channel.id).send("hello")
+    assert client.pacer.pauses == [1.0]
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
