@@ -17,8 +17,9 @@ Everything that can go wrong, and who is told what:
     - ServerFault            500 in a readable body; nothing was taken
     - Unreachable            no connection: nothing was sent
     - Unavailable            a question or a transfer that failed in any other way
-    - Refused                an explicit no that does not pass by waiting
+    - Refused                an explicit no; to a create, a question or an upload it does not pass by waiting
       . AccountRefused       the key or the credit (401, 402): the operator's to put right
+      . HostNotAllowed       a result on a host outside KIE_RESULT_HOSTS: the operator's to allow
     - RouteClosed            Discord no longer lets us tell by this route
       . MessageGone          somebody deleted the message
   x Unconfirmed              a create that may have been taken and paid: never repeated by itself
@@ -126,6 +127,8 @@ class Reason(StrEnum):
     # the operator's
     NOBODY_TOLD = "nobody_told"
     DISCORD_REFUSES = "discord_refuses"  # more than 1,000 of the bot's requests in ten minutes
+    RESULT_HOST_NOT_ALLOWED = "result_host_not_allowed"  # host
+    RESULT_HOST_REFUSES = "result_host_refuses"  # host, results
 
 
 class AtelierError(Exception):
@@ -202,6 +205,14 @@ class Refused(ServiceError):
 
 
 class AccountRefused(Refused): ...
+
+
+class HostNotAllowed(Refused):
+    """`host` is a plain name: the setting takes it."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(403, f"results are not fetched from https {host[:100]}")
+        self.host = host
 
 
 class RouteClosed(ServiceError): ...

@@ -53,10 +53,12 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Tex
     return say(message, **said)
 
 
-def explain_to_operator(reason: Reason, say: Texts) -> str:
+def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
     """The same for whoever runs the bot."""
     message = f"operator-{_in_a_name(reason)}"
-    return say(message) if message in say else say("operator-other", reason=reason.value.replace("_", " "))
+    if message not in say:
+        return say("operator-other", reason=reason.value.replace("_", " "))
+    return say(message, **{"host": "?", "results": "?", **parameters})
 
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:

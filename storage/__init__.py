@@ -14,4 +14,5 @@ What is remembered. Imports nothing of ours; knows no Discord and no image API.
 * `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
 * `private_files`  modes of files: only the bot's user reads them
 * `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket
+* `late_pictures`  results that were told as links, until their messages hold them
 """

@@ -312,7 +312,13 @@ class Picture:
     width: int | None = None
     height: int | None = None
     unfetchable: bool = False
-    """Tried until it was no use any more."""
+    """It was told as a link, as it could not be fetched within some minutes."""
+    tries: int = 0
+    """How often it was tried again after that."""
+    due_at: int | None = None
+    """When it is tried the next time (ms); None where it is here, or given up."""
+    late_at: int | None = None
+    """Since when we have it, while the messages that told its link are not edited yet to hold it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,13 +330,18 @@ class NewPart:
     nonce: str
 
 
+LATE_PARTS: Final = 100
+"""The number of a part that brings pictures which came late, where the message that told their links is out of reach:
+this and the position of the first of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomePart:
     """One message of an outcome. Sent when `message_id` is set; *uncertain* when only `attempted_at` is."""
 
     task_id: str
     number: int
-    """From 0; part 0 mentions the asker."""
+    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with pictures that came late."""
     pictures: tuple[int, ...]
     nonce: str
     route: Route

@@ -177,6 +177,9 @@ pictures = sa.Table(
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
     sa.Column("unfetchable", sa.Boolean, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", sa.BigInteger, index=True),
+    sa.Column("late_at", sa.BigInteger),
 )
 
 outcome_parts = sa.Table(

@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
+from storage.late_pictures import LatePictureStore
 from storage.named_copies import NamedCopies
 from storage.people import PeopleStore
 from storage.postings import PostingStore
@@ -32,6 +33,7 @@ class Stores:
     people: PeopleStore
     erasures: ErasureStore
     named_copies: NamedCopies
+    late_pictures: LatePictureStore
 
     @classmethod
     def on(cls, database: Database) -> Self:
@@ -47,4 +49,5 @@ class Stores:
             people=PeopleStore(database),
             erasures=ErasureStore(database),
             named_copies=NamedCopies(database),
+            late_pictures=LatePictureStore(database),
         )

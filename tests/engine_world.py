@@ -203,6 +203,7 @@ class World:
                 postings=self.wrap(self.stores.postings),
                 reports=self.wrap(self.stores.reports),
                 erasures=self.wrap(self.stores.erasures),
+                late_pictures=self.wrap(self.stores.late_pictures),
             ),
             copies=self.wrap(self.copies),
             api=self.wrap(self.api),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.engine.ports import Card, Outcome, Posted
@@ -39,6 +39,8 @@ class StandInDiscord:
     removed: list[str] = field(default_factory=list)
     told_operator: list[Reason] = field(default_factory=list)
     in_trouble: Reason | None = None
+    told_hosts: list[str] = field(default_factory=list)
+    """Hosts of results that the operator was told of."""
     pictures_per_message: int = 10
     copies: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
@@ -170,8 +172,12 @@ class StandInDiscord:
     def trouble(self) -> Reason | None:
         return self.in_trouble
 
-    async def tell_operator(self, reason: Reason) -> None:
+    async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
         self.told_operator.append(reason)
+        if "host" in parameters:
+            self.told_hosts.append(str(parameters["host"]))
 
     async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
         if self.down:

@@ -346,13 +346,13 @@ async def test_the_operator_is_told_in_their_channel(tmp_path: Path) -> None:
         world.options["operator_channel_id"] = office.id
         world.wire(world.client)
         with world.env.time_context():
-            await world.delivery.tell_operator(Reason.ACCOUNT_CREDIT)
+            await world.delivery.tell_operator(Reason.ACCOUNT_CREDIT, {})
         assert "Top it up" in office.history()[-1].content
 
 
 async def test_without_a_channel_the_owner_is_told(world: World) -> None:
     with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
-        await world.delivery.tell_operator(Reason.ACCOUNT_KEY)
+        await world.delivery.tell_operator(Reason.ACCOUNT_KEY, {})
     told = world.requests("POST", "/messages")[-1]
     assert "KIE_API_KEY" in told.json["content"]
 
@@ -360,7 +360,7 @@ async def test_without_a_channel_the_owner_is_told(world: World) -> None:
 async def test_where_the_operators_channel_is_closed_the_owner_is_told(tmp_path: Path) -> None:
     async with open_world(tmp_path, operator_channel_id=404) as world:
         with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
-            await world.delivery.tell_operator(Reason.NOBODY_TOLD)
+            await world.delivery.tell_operator(Reason.NOBODY_TOLD, {})
         assert "neither in its channel" in world.requests("POST", "/messages")[-1].json["content"]
 
 

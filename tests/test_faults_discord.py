@@ -156,7 +156,7 @@ async def assert_kept(world: DiscordWorld, task: Task) -> None:
     kept = await world.work(task, lambda now: now.kept_at is not None, within=timedelta(minutes=15))
     assert (kept.state, kept.kept_at is not None) == (TaskState.SETTLED, True)
     assert await world.outcomes(task) == []
-    assert world.said_in(world.operator) == [explain_to_operator(Reason.NOBODY_TOLD, texts_in(None))]
+    assert world.said_in(world.operator) == [explain_to_operator(Reason.NOBODY_TOLD, {}, texts_in(None))]
     world.discord.traps.clear()
     ended = await world.work(task, lambda now: now.state is TaskState.CLOSED, within=timedelta(hours=4))
     assert ended.state is TaskState.CLOSED
@@ -177,7 +177,7 @@ async def test_the_operator_is_told_once_in_their_channel_or_directly(tmp_path: 
         await world.work(task, lambda now: False, within=timedelta(minutes=30), every=timedelta(minutes=1))
         owner = world.discord.places.direct(world.discord.places.owner)
         directly = trouble.times is None
-        sentence = explain_to_operator(Reason.ACCOUNT_CREDIT, texts_in(None))
+        sentence = explain_to_operator(Reason.ACCOUNT_CREDIT, {}, texts_in(None))
         assert world.said_in(world.operator) == ([] if directly else [sentence])
         assert world.said_in(owner) == ([sentence] if directly else [])
         assert len(await world.outcomes(task)) == 1

@@ -57,7 +57,7 @@ def test_missing_permissions_are_listed_in_words() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.LOST])
 def test_the_operator_is_told_what_to_look_at(reason: Reason) -> None:
-    sentence = explain_to_operator(reason, ENGLISH)
+    sentence = explain_to_operator(reason, {}, ENGLISH)
     assert NEXT.search(sentence) or "heck" in sentence
 
 

@@ -84,7 +84,7 @@ def test_each_reason_can_be_told_whatever_is_known_of_it(reason: Reason, languag
     with capture_logs() as logged:
         for parameters in ({}, {"free_at": 1_800_000_000_000}):
             assert len(explain(reason, parameters, say)) > 5
-        assert explain_to_operator(reason, say)
+        assert explain_to_operator(reason, {}, say)
     assert logged == []
 
 

@@ -19,7 +19,7 @@ answers.py     the interaction's first answer, by its token
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import discord
 import structlog
@@ -69,7 +69,7 @@ class DiscordDelivery:
         self._operator_channel_id = operator_channel_id
         self._clock = clock
         self._outcomes = OutcomePoster(client, pictures)
-        self._upkeeper = Upkeeper(client)
+        self._upkeeper = Upkeeper(client, self._outcomes)
         self._reports = ReportPoster(client, pictures)
         self._receipts = ReceiptPoster(client)
         self._batches = BatchPoster(client, pictures)
@@ -118,6 +118,15 @@ class DiscordDelivery:
         """What was asked by a plain message has no interaction to answer."""
         return bool(task.interaction_token) and token_lives(task.arrived_at, now)
 
+    def _living_token(self, task: Task, route: Route) -> str | None:
+        """By which an outcome that is an answer can be edited; None once it has run out, and for other routes."""
+        now = self._clock()
+        if route is Route.ORIGINAL and self._can_answer(task, now):
+            return task.interaction_token
+        if route is Route.COLLECTED and task.collect_at is not None and token_lives(task.collect_at, now):
+            return task.collect_token
+        return None
+
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         with requests_as(Priority.RESULT):
             return await self._outcomes.find(outcome, part)
@@ -141,11 +150,11 @@ class DiscordDelivery:
             self._cards.wake()
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        await self._upkeeper.redraw(outcome, part)
+        await self._upkeeper.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
 
     async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
         shown = as_posted(outcome, posting)
-        await self._upkeeper.redraw(shown, part_of_posting(shown, posting))
+        await self._upkeeper.redraw(shown, part_of_posting(shown, posting), token=None)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         await self._upkeeper.remove(outcome, part, token_lives=self._can_answer(outcome.task, self._clock()))
@@ -180,13 +189,15 @@ class DiscordDelivery:
     def trouble(self) -> Reason | None:
         return Reason.DISCORD_REFUSES if self._client.traffic.refusals.too_many else None
 
-    async def tell_operator(self, reason: Reason) -> None:
+    async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
         """In the operator's channel; where that is closed to us, as a direct message to the application's owner."""
+        nonce = _nonce(reason, parameters)
         if self._operator_channel_id is not None:
             channel = self._client.get_partial_messageable(self._operator_channel_id)
             try:
                 with translated():
-                    await channel.send(explain_to_operator(reason, self._texts_there(channel.id)), nonce=_nonce(reason))
+                    sentence = explain_to_operator(reason, parameters, self._texts_there(channel.id))
+                    await channel.send(sentence, nonce=nonce)
                 return
             except RouteClosed as closed:
                 log.warning("the operator's channel is closed", error=str(closed))
@@ -194,7 +205,7 @@ class DiscordDelivery:
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
             direct = await self._client.create_dm(discord.Object(owner or application.owner.id))
-            await direct.send(explain_to_operator(reason, texts_in(None)), nonce=_nonce(reason))
+            await direct.send(explain_to_operator(reason, parameters, texts_in(None)), nonce=nonce)
 
     def _texts_there(self, channel_id: int) -> Texts:
         """In the language of the channel's server."""
@@ -203,6 +214,7 @@ class DiscordDelivery:
         return texts_in(str(guild.preferred_locale) if guild else None)
 
 
-def _nonce(reason: Reason) -> str:
+def _nonce(reason: Reason, parameters: Mapping[str, str | int]) -> str:
     """One whose answer was lost is sent again within minutes, while Discord still knows this: it is told once."""
-    return hashlib.blake2b(reason.value.encode(), digest_size=9).hexdigest()
+    said = " ".join([reason.value, *[str(value) for value in parameters.values()]])
+    return hashlib.blake2b(said.encode(), digest_size=9).hexdigest()

@@ -105,11 +105,7 @@ class OutcomePoster:
         return None
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
-        """What somebody came for is out of reach: only its interaction's token, which has run out, could edit it."""
-        out_of_reach = part.route is Route.COLLECTED or (
-            part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER
-        )
-        if part.message_channel_id is None or part.message_id is None or out_of_reach:
+        if part.message_channel_id is None or part.message_id is None or is_out_of_reach(outcome, part):
             raise RouteClosed("nothing that could be edited")
         channel = self._client.get_partial_messageable(part.message_channel_id)
         with translated():
@@ -220,13 +216,12 @@ class OutcomePoster:
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
         """Send it; smaller where Discord finds it too large; at last as links."""
-        limit = _limit(outcome, part)
-        for attempt in range(REFITS + 1):
-            load = await self._load(outcome, part, limit >> attempt)
+        for limit in limits_for(outcome, part):
+            load = await self.load(_told(outcome, part), limit)
             try:
                 return await self._sent(outcome, part, load, send)
             except TooLarge as error:
-                log.info("too large for Discord", task=outcome.task.id, limit=limit >> attempt, error=str(error))
+                log.info("too large for Discord", task=outcome.task.id, limit=limit, error=str(error))
         return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
 
     async def _sent(self, outcome: Outcome, part: OutcomePart, load: Load, send: Send) -> Posted:
@@ -251,10 +246,11 @@ class OutcomePoster:
         fitted = await self._fit(picture, limit)
         return len(fitted.data) if fitted else 0
 
-    async def _load(self, outcome: Outcome, part: OutcomePart, limit: int) -> Load:
+    async def load(self, told: Sequence[Picture], limit: int) -> Load:
+        """Each with at most `limit` bytes. Raises MissingCopy."""
         fitted = []
         links = []
-        for picture in _told(outcome, part):
+        for picture in told:
             if copy := await self._fit(picture, limit):
                 fitted.append((picture, copy))
             else:
@@ -322,6 +318,16 @@ def part_of_posting(outcome: Outcome, posting: Posting) -> OutcomePart:
     )
 
 
+def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
+    """Only the token of an interaction can edit it, while that lives."""
+    return part.route is Route.COLLECTED or (part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER)
+
+
+def limits_for(outcome: Outcome, part: OutcomePart) -> list[int]:
+    """Bytes per file, to be tried in this order."""
+    return [_limit(outcome, part) >> attempt for attempt in range(REFITS + 1)]
+
+
 def _limit(outcome: Outcome, part: OutcomePart) -> int:
     """Bytes per file: what the channel takes, and never more than a request. What is collected was planned as several
     messages perhaps, and for another channel; what only an answer can carry, or is posted once more, is one message."""
@@ -348,15 +354,21 @@ def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.u
     files = []
     shown = []
     for picture, fitted in load.fitted:
-        name = picture_name(outcome, picture.position, fitted.extension)
-        files.append(discord.File(io.BytesIO(fitted.data), name))
-        shown.append(Shown(position=picture.position, filename=name, reencoded=fitted.changed))
+        one, file = file_of(outcome, picture, fitted)
+        files.append(file)
+        shown.append(one)
     if part.number == 0 and not prompt_quote(outcome).whole:
         words = outcome.task.prompt.encode("utf-8", "replace")
         files.append(discord.File(io.BytesIO(words), PROMPT_FILENAME))
     if outcome.task.reason is not None:
         return failure_view(outcome, part), files
     return pictures_view(outcome, part, shown, load.links), files
+
+
+def file_of(outcome: Outcome, picture: Picture, fitted: pixels.Fitted) -> tuple[Shown, discord.File]:
+    name = picture_name(outcome, picture.position, fitted.extension)
+    shown = Shown(position=picture.position, filename=name, reencoded=fitted.changed)
+    return shown, discord.File(io.BytesIO(fitted.data), name)
 
 
 def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:

@@ -1,38 +1,62 @@
-"""Messages that stand already: made into what the row says by now, or deleted."""
+"""Messages that stand already: made into what the rows say by now, or deleted."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Final
 
 import discord
+import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.refusals import translated
+from bot.delivery.outcomes import Load, OutcomePoster, file_of, is_out_of_reach, limits_for
+from bot.delivery.refusals import TooLarge, translated
 from bot.engine.ports import Outcome, Posted
-from bot.errors import MessageGone
+from bot.errors import MessageGone, RouteClosed
 from bot.ui.outcomes import Shown, pictures_view
 from bot.ui.pictures import picture_stem
 from storage.models import OutcomePart, Picture, Reach, Route
 
 NOBODY: Final = discord.AllowedMentions.none()
 
+log = structlog.get_logger(__name__)
+
 
 class Upkeeper:
-    def __init__(self, client: Atelier) -> None:
+    def __init__(self, client: Atelier, outcomes: OutcomePoster) -> None:
         self._client = client
+        self._outcomes = outcomes
 
-    async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        """With the files it has. Raises RouteClosed, Unavailable."""
+    async def redraw(self, outcome: Outcome, part: OutcomePart, *, token: str | None) -> None:
+        """With the files it has, and those that came late. `token`: of the interaction whose answer it is, while that
+        lives. Raises RouteClosed, Unavailable, MissingCopy."""
         if part.message_id is None or part.message_channel_id is None:
             return
+        message = await self._standing(outcome, part, token)
+        shown = _shown(outcome, message)
+        missing = [one for one in _late(outcome, part) if one.position not in {here.position for here in shown}]
+        for limit in limits_for(outcome, part) if missing else ():
+            load = await self._outcomes.load(missing, limit)
+            try:
+                await _edit(message, outcome, part, shown, load, by_token=token is not None)
+            except TooLarge as error:
+                log.info("too large for Discord", task=outcome.task.id, limit=limit, error=str(error))
+            else:
+                return
+        await _edit(message, outcome, part, shown, Load(), by_token=token is not None)
+
+    async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
+        """The message as Discord has it. What only the asker sees can be read and edited by its token alone."""
+        if token is not None:
+            with translated(by_token=True):
+                return await answer_by(self._client, token).fetch_message(ORIGINAL)
+        if part.message_channel_id is None or part.message_id is None or is_out_of_reach(outcome, part):
+            raise RouteClosed("its interaction can no longer be answered")
         channel = self._client.get_partial_messageable(part.message_channel_id)
         with translated():
-            message = await channel.fetch_message(part.message_id)
-            shown = _shown(outcome, message)
-            view = pictures_view(outcome, part, shown, _linked(outcome, part, shown))
-            await message.edit(view=view, attachments=message.attachments, allowed_mentions=NOBODY)
+            return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> None:
         """What only the asker sees can be deleted as long as its interaction's token lives. Raises RouteClosed,
@@ -54,6 +78,26 @@ class Upkeeper:
                 await message.delete()
         except MessageGone:
             return
+
+
+async def _edit(
+    message: discord.Message, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], load: Load, *, by_token: bool
+) -> None:
+    """Lets go of the files' bytes when they are sent."""
+    fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
+    whole = sorted([*shown, *[one for one, _ in fresh]], key=lambda one: one.position)
+    view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
+    try:
+        with translated(by_token=by_token):
+            files: list[discord.Attachment | discord.File] = [*message.attachments, *[file for _, file in fresh]]
+            await message.edit(view=view, attachments=files, allowed_mentions=NOBODY)
+    finally:
+        for _, file in fresh:
+            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+
+
+def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:
+    return [one for one in outcome.pictures if one.late_at is not None and one.position in part.pictures]
 
 
 def _shown(outcome: Outcome, message: discord.Message) -> list[Shown]:

@@ -50,7 +50,13 @@ class Curation:
         self._clock = clock
         self.postings = Postings(tasks=stores.tasks, postings=stores.postings, delivery=delivery, clock=clock)
         self.reports = Reports(stores=stores, delivery=delivery, clock=clock)
-        self._upkeep = Upkeep(tasks=stores.tasks, postings=stores.postings, delivery=delivery, clock=clock)
+        self._upkeep = Upkeep(
+            tasks=stores.tasks,
+            postings=stores.postings,
+            late=stores.late_pictures,
+            delivery=delivery,
+            clock=clock,
+        )
 
     async def start(self) -> None:
         """Take up what an earlier process was at."""

@@ -25,8 +25,10 @@ from bot.engine.board import Board
 from bot.engine.creation import GIVE_UP_AFTER, Creation
 from bot.engine.curation import Curation
 from bot.engine.erasing import Erasing
+from bot.engine.fetching import Fetching
 from bot.engine.gate import Gate
 from bot.engine.keeping import Keeping
+from bot.engine.late_pictures import LatePictures
 from bot.engine.operator import Operator
 from bot.engine.orphans import Orphans
 from bot.engine.people import People
@@ -34,6 +36,7 @@ from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
 from bot.engine.reliance import Reliance
+from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
 from bot.engine.showing import Showing
@@ -60,6 +63,8 @@ CURATION_SECONDS: Final = 2.0
 """How soon a removal, a report, a copy for a gallery or an erasure is on its way."""
 SHARING_SECONDS: Final = 1.0
 """How soon a picture is in its batch's message."""
+LATE_SECONDS: Final = 15.0
+"""How soon after its time a picture that was told as a link is tried again."""
 SWEEP_EVERY: Final = timedelta(hours=1)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
@@ -112,12 +117,14 @@ class Engine(People):
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
-        self._set_up_steps(copies, fetch_reference)
+        fetching = Fetching(api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator))
+        self._late = LatePictures(tasks=tasks, late=stores.late_pictures, copies=copies, fetching=fetching, clock=clock)
+        self._set_up_steps(copies, fetch_reference, fetching)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def _set_up_steps(self, copies: PictureStore, fetch_reference: FetchReference) -> None:
+    def _set_up_steps(self, copies: PictureStore, fetch_reference: FetchReference, fetching: Fetching) -> None:
         tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
         self._preparation = Preparation(
             tasks=tasks,
@@ -136,8 +143,7 @@ class Engine(People):
         self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)
         self._telling = Telling(
             tasks=tasks,
-            copies=copies,
-            api=api,
+            fetching=fetching,
             delivery=self._delivery,
             kept=self.kept,
             hold=self._hold,
@@ -179,6 +185,7 @@ class Engine(People):
         await self._board.learn()
         await self._board.come_back()
         await self.curation.start()
+        await self._late.resume()
         await self.erasing.start()
         await self.batches.resume()
 
@@ -187,6 +194,7 @@ class Engine(People):
         await self._gate.check()
         await self._operator.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
+        await self._late.step()
         await self.curation.step()
         await self.erasing.step()
         await self.batches.sharing.step()
@@ -375,6 +383,7 @@ class Engine(People):
             (self._operator.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self.curation.step, CURATION_SECONDS),
+            (self._late.step, LATE_SECONDS),
             (self.erasing.step, CURATION_SECONDS),
             (self.erasing.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sharing.step, SHARING_SECONDS),

@@ -16,6 +16,10 @@ from storage.tasks import TaskStore
 
 TOLD_FACT: Final = "operator_told"
 TELL_AGAIN_AFTER: Final = timedelta(hours=24)
+SUBJECTS_A_DAY: Final = 10
+"""Of one reason. Hosts are named by others, who are not to fill the operator's channel."""
+MOST_REMEMBERED: Final = 100
+"""Things told; beyond that the oldest are forgotten."""
 UNTOLD: Final = (
     "the operator could not be told: let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, "
     "or let the application's owner take direct messages from it"
@@ -41,13 +45,41 @@ class Operator:
     async def tell(self, reason: Reason) -> None:
         """Never raises ServiceError: what did not get through is told the next time there is cause to."""
         async with self._telling:
-            told = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
+            told = await self._told()
             now = self._clock()
-            if now - told.get(reason.value, 0) < TELL_AGAIN_AFTER.total_seconds() * 1000:
-                return
-            try:
-                await self._delivery.tell_operator(reason)
-            except ServiceError as error:
-                log.error(UNTOLD, reason=reason.value, error=str(error))  # noqa: TRY400  # one line says it all
-                return
-            await self._tasks.set_fact(TOLD_FACT, json.dumps({**told, reason.value: now}))
+            if now - told.get(reason.value, 0) >= TELL_AGAIN_AFTER.total_seconds() * 1000:
+                await self._tell(reason, {}, reason.value, told)
+
+    async def tell_of(self, reason: Reason, subject: str, **parameters: str | int) -> None:
+        """The same of one subject: once, until `forget`."""
+        async with self._telling:
+            told = await self._told()
+            name, day = _name(reason, subject), self._clock() - TELL_AGAIN_AFTER.total_seconds() * 1000
+            today = [other for other, at in told.items() if other.startswith(_name(reason, "")) and at > day]
+            if name not in told and len(today) < SUBJECTS_A_DAY:
+                await self._tell(reason, parameters, name, told)
+
+    async def forget(self, reason: Reason, subject: str) -> None:
+        """It is right again: the next time it goes wrong is news."""
+        async with self._telling:
+            told = await self._told()
+            if told.pop(_name(reason, subject), None) is not None:
+                await self._tasks.set_fact(TOLD_FACT, json.dumps(told))
+
+    async def _tell(self, reason: Reason, parameters: dict[str, str | int], name: str, told: dict[str, int]) -> None:
+        try:
+            await self._delivery.tell_operator(reason, parameters)
+        except ServiceError as error:
+            log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # one line says it
+            return
+        newest = sorted({**told, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
+        await self._tasks.set_fact(TOLD_FACT, json.dumps(dict(newest)))
+
+    async def _told(self) -> dict[str, int]:
+        """When (ms) of what."""
+        told: dict[str, int] = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
+        return told
+
+
+def _name(reason: Reason, subject: str) -> str:
+    return f"{reason.value} {subject}"

@@ -6,7 +6,7 @@ Everything raised is from `bot.errors`; anything else that escapes is a defect a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -73,8 +73,8 @@ class ImageAPI(Protocol):
     async def fetch(self, url: str) -> bytes:
         """A result's bytes: at most 64 MiB, only from allowed hosts, without the key.
 
-        Refused (403, 404, 410, wrong host, too large) will not pass by waiting; Throttled, Unavailable and
-        Unreachable may.
+        Raises HostNotAllowed, Refused (403, 404, 410, no picture, too large), Throttled, Unavailable, Unreachable. Each
+        may pass: a host, or what stands before it, refuses today what it gives tomorrow.
         """
 
     async def direct_link(self, kie_id: str, url: str) -> str:
@@ -202,8 +202,8 @@ class Delivery(Protocol):
         there first. Raises RouteClosed, Unavailable, MissingCopy."""
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Bring a posted part to what the row says: a spoiler, or none. Harmless to repeat. Raises RouteClosed,
-        Unavailable."""
+        """Bring a posted part to what the rows say: a spoiler, or none, and with the pictures that came late. Harmless
+        to repeat. Raises RouteClosed, Unavailable; MissingCopy for a picture that came late."""
 
     async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
         """The same with what was posted once more."""
@@ -241,5 +241,5 @@ class Delivery(Protocol):
     def trouble(self) -> Reason | None:
         """What stands in the way to people that the operator is to know of, if anything does now."""
 
-    async def tell_operator(self, reason: Reason) -> None:
+    async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
         """Tell the operator's channel, or the application's owner. Raises ServiceError."""

@@ -2,6 +2,8 @@
 Settled: keep the pictures, decide the messages, post each of them once, take the card away. One of a batch is left to
 that as soon as its pictures are kept.
 
+A picture that cannot be fetched within some minutes is told as a link, and left to `late_pictures`.
+
 A failure goes the same way. Where every way to the asker is closed the outcome is kept; once they come for it, it is
 handed over in one message, for which the parts stay as they were decided.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -18,16 +20,17 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot import counters, pictures
-from bot.engine import schedule
+from bot import counters
+from bot.engine import late_pictures, schedule
 from bot.engine.correcting import Correcting
+from bot.engine.fetching import Fetching
 from bot.engine.keeping import Keeping
 from bot.engine.policy import LEASE_MS
-from bot.engine.ports import Delivery, ImageAPI, Outcome
+from bot.engine.ports import Delivery, Outcome
 from bot.engine.room import Room
-from bot.errors import Refused, RouteClosed, ServiceError, Unavailable
+from bot.errors import HostNotAllowed, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
-from storage.pictures import MissingCopy, PictureStore
+from storage.pictures import MissingCopy
 from storage.tasks import TaskStore
 
 FETCHES_AT_ONCE: Final = 4
@@ -38,10 +41,13 @@ POSTED_BYTES: Final = 32 * 1024 * 1024
 """Of all posts together in memory, however many wait. One message's is at most 24 MiB."""
 POSTS_PER_CHANNEL: Final = 2
 """Discord takes about one a second in a channel; a busy one is not to keep the others waiting."""
-FETCH_TRIES: Final = 6
-"""Then a picture is told as a link: about a minute of trying."""
-NOT_THERE_YET: Final = 404
-"""A result's address may be known before the file is there; any other refusal is final."""
+FETCH_TRIES: Final = 7
+"""Then a picture is told as a link: about two minutes where every answer comes at once."""
+LINK_FROM_TRY: Final = 6
+"""From this one on another address is asked for as well: after about a minute."""
+LEAST_TRIES: Final = 3
+FETCH_FOR: Final = timedelta(minutes=3)
+"""After an outcome is known, no further try than `LEAST_TRIES`: a host may take half a minute for each."""
 CARD_TRIES: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -52,8 +58,7 @@ class Telling:
         self,
         *,
         tasks: TaskStore,
-        copies: PictureStore,
-        api: ImageAPI,
+        fetching: Fetching,
         delivery: Delivery,
         kept: Keeping,
         hold: Callable[[Task], Awaitable[None]],
@@ -61,8 +66,7 @@ class Telling:
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
-        self._copies = copies
-        self._api = api
+        self._fetching = fetching
         self._delivery = delivery
         self._kept = kept
         self._correcting = Correcting(tasks=tasks, delivery=delivery)
@@ -164,43 +168,23 @@ class Telling:
         return outcome, await self._tasks.parts(task.id)
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
-        """The picture with our own copy or given up on, and what stood in the way if it is to be tried again."""
+        """The picture with our own copy or told as a link, and what stood in the way if it is tried again before."""
         if picture.key is not None or picture.unfetchable:
             return picture, None
+        number = task.failures + 1
+        is_last = number >= FETCH_TRIES or (number >= LEAST_TRIES and self._has_waited(task))
         try:
             async with self._fetches:
-                return await self._copied(picture), None
+                copied = await self._fetching.copied(task, picture, by_link=is_last or number >= LINK_FROM_TRY)
+                return copied, None
         except (ServiceError, ValueError) as error:
-            if not _is_final(error) and task.failures + 1 < FETCH_TRIES:
+            if not is_last and not isinstance(error, HostNotAllowed):
                 return picture, error
-            log.warning("a result could not be fetched", task=task.id, error=str(error))
-            return replace(picture, unfetchable=True), None
+            log.warning("result not fetched, told as a link and tried on", task=task.id, error=str(error))
+            return late_pictures.missing(picture, now=self._clock()), None
 
-    async def _copied(self, picture: Picture) -> Picture:
-        """With a copy of ours, written while it is looked at. The bytes are let go of with the fetch's turn: who waits
-        for anything else holds none."""
-        key = f"pictures/{picture.task_id}/{picture.position}"
-        data = await self._api.fetch(picture.url)
-        look, put = await asyncio.gather(
-            pictures.aside(pictures.look_at_result, data), self._copies.put(key, data), return_exceptions=True
-        )
-        if isinstance(look, BaseException):
-            with suppress(Exception):  # what a next try does not overwrite, nobody asks for
-                await self._copies.delete(key)
-            raise look
-        if isinstance(put, Exception):  # whatever a bucket or a full disk may raise; people are told all the same
-            log.error("a copy could not be kept", task=picture.task_id, exc_info=put)
-            raise Unavailable("the copy could not be kept") from put
-        if put is not None:
-            raise put
-        return replace(
-            picture,
-            key=key,
-            content_type=look.content_type,
-            bytes=len(data),
-            width=look.width,
-            height=look.height,
-        )
+    def _has_waited(self, task: Task) -> bool:
+        return task.settled_at is not None and self._clock() - task.settled_at >= _ms(FETCH_FOR)
 
     async def _forget_copies(self, outcome: Outcome) -> None:
         """The rows outlived the files (a power cut, a restored backup): the image API still has the originals."""
@@ -336,10 +320,6 @@ class Telling:
             await self._delivery.hand_over(outcome, ())
         except ServiceError as error:
             log.info("who came for an outcome could not be answered", task=outcome.task.id, error=str(error))
-
-
-def _is_final(error: Exception) -> bool:
-    return isinstance(error, Refused) and error.code != NOT_THERE_YET
 
 
 def _ms(duration: timedelta) -> int:

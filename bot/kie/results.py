@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from bot.addresses import is_name
-from bot.errors import Refused, Throttled, Unavailable, Unreachable
+from bot.errors import HostNotAllowed, Refused, Throttled, Unavailable, Unreachable
 from bot.kie.transport import NEVER_SENT, USER_AGENT, TooLong, read_at_most, retry_after
 
 LARGEST_RESULT: Final = 64 * 1024 * 1024
@@ -42,17 +42,27 @@ class ResultHosts:
             return False
         if url.origin() == self.own.origin():
             return True
-        return (
-            url.scheme == "https" and is_name(host) and f".{host}".endswith(tuple(f".{one}" for one in self.suffixes))
-        )
+        return _can_be_allowed(url) and f".{host}".endswith(tuple(f".{one}" for one in self.suffixes))
+
+    def refusal(self, url: URL) -> Refused:
+        """Why an address is not fetched."""
+        if _can_be_allowed(url):
+            return HostNotAllowed(url.raw_host or "")
+        return Refused(403, f"results are not fetched from {url.scheme} {ascii(url.raw_host)[:100]}")
+
+
+def _can_be_allowed(url: URL) -> bool:
+    """Whether the setting could name its host."""
+    anonymous = url.raw_user is None and url.raw_password is None
+    return url.scheme == "https" and anonymous and is_name(url.raw_host or "")
 
 
 async def fetch_result(
     session: aiohttp.ClientSession, address: str, hosts: ResultHosts, limits: aiohttp.ClientTimeout
 ) -> bytes:
     """The bytes of a result; `limits.total` holds for all redirects together. Raises Refused, whose code is theirs or,
-    where we refuse, the HTTP status that says the same (403 host, 413 size, 415 type, 508 redirects); Throttled,
-    Unavailable, Unreachable. No message holds an address's path or query."""
+    where we refuse, the HTTP status that says the same (403 host, 413 size, 415 type, 508 redirects); HostNotAllowed;
+    Throttled, Unavailable, Unreachable. No message holds an address's path or query."""
     try:
         async with asyncio.timeout(limits.total):
             return await _follow(session, _parsed(address), hosts, limits)
@@ -67,7 +77,7 @@ async def fetch_result(
 async def _follow(session: aiohttp.ClientSession, url: URL, hosts: ResultHosts, limits: aiohttp.ClientTimeout) -> bytes:
     for _ in range(MOST_REDIRECTS + 1):
         if not hosts.allow(url):
-            raise Refused(403, f"results are not fetched from {url.scheme} {ascii(url.raw_host)[:100]}")
+            raise hosts.refusal(url)
         async with session.get(url, headers=_HEADERS, allow_redirects=False, timeout=limits) as response:
             if response.status not in _REDIRECTS:
                 return await _picture(response)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import discord
 import structlog
 from discord import ui
 
+from bot.engine.late_pictures import RESULTS_LIVE
 from bot.errors import Reason, ServiceError, TooLate
 from bot.formats import EXTENSIONS
 from bot.replies import explain
@@ -24,8 +24,6 @@ from storage.pictures import MissingCopy
 
 LARGEST_ANSWER: Final = 24 * 1024 * 1024
 """Bytes of all files together: Discord takes requests of 25 MiB."""
-RESULTS_LIVE: Final = timedelta(days=14)
-"""API: how long it keeps what it made."""
 
 _TOO_LARGE: Final = frozenset({40005, 50045})
 

@@ -31,7 +31,7 @@ from bot.ui.text import (
     shape,
 )
 from storage.community import PostingKind
-from storage.models import Kinship, OutcomePart, Picture, Reach, Route
+from storage.models import LATE_PARTS, Kinship, OutcomePart, Picture, Reach, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
 LINKS_UNITS: Final = 2400
@@ -100,7 +100,7 @@ def pictures_view(
     say = texts_in(outcome.task.locale)
     container.add_item(ui.TextDisplay(f"### {_headline(say, outcome, part, shown)}"))
     words = prompt_quote(outcome)
-    if part.number == 0:
+    if part.number == 0 or part.number >= LATE_PARTS:
         container.add_item(ui.TextDisplay(words.text))
     if shown:
         container.add_item(ui.MediaGallery(*[_item(say, outcome, one) for one in shown]))
@@ -156,6 +156,8 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
 
 
 def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
+    if part.number >= LATE_PARTS:
+        return say("outcome-late", count=len(part.pictures))
     if part.number:
         return say("outcome-more")
     if outcome.posting is not None:
@@ -217,7 +219,8 @@ def _lineage(say: Texts, outcome: Outcome) -> list[str]:
 
 def _linked(say: Texts, links: Sequence[Picture]) -> str:
     """As many addresses as the budget allows; they are far shorter than it in practice."""
-    text = say("outcome-links")
+    tried_on = all(picture.due_at is not None for picture in links)
+    text = say("outcome-links-for-now") if tried_on else say("outcome-links")
     for picture in links:
         line = f"\n{linked(say, picture.position, picture.url)}"
         if units(text) + units(line) <= LINKS_UNITS:

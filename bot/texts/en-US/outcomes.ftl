@@ -5,6 +5,10 @@ outcome-ready = { $count ->
    *[other] Your { $count } pictures are ready
 }
 outcome-more = More of the same request
+outcome-late = { $count ->
+    [one] The picture that was missing is here
+   *[other] The pictures that were missing are here
+}
 outcome-not-brought = Made, but I could not bring it here
 outcome-took = took { $time }
 outcome-saved-anew-this = This picture was saved anew, with as little loss as possible, to fit the size Discord takes here.
@@ -12,6 +16,7 @@ outcome-saved-anew = { $count ->
     [one] { $count } picture was saved anew, with as little loss as possible, to fit the size Discord takes here.
    *[other] { $count } pictures were saved anew, with as little loss as possible, to fit the size Discord takes here.
 }
+outcome-links-for-now = I could not fetch this yet. I keep trying for up to two weeks and bring it when it comes. Until then you may find it here:
 outcome-links = What I could not bring along may still be found here for some days. If not, ask for it again:
 outcome-elsewhere = You asked for this in { $channel }, where I could not post.
 

@@ -92,6 +92,8 @@ reason-unconfirmed = I lost the line to the image service and cannot tell whethe
 reason-lost = The image service gave no answer for a whole day, so I stopped waiting. Ask again.
 reason-discord-refuses = Discord is turning down many of my requests at the moment. Please try again in a few minutes.
 reason-nobody-told = I could not reach you. Type `/{ imagine-name }` where I may post, and I tell you of it there.
+reason-result-host-not-allowed = The image service keeps your picture at a place that I may not fetch from. Wait a little; I bring it as soon as I can.
+reason-result-host-refuses = The image service does not hand out your picture. Wait a little; I bring it as soon as I can.
 reason-defect = Something went wrong on my side. Try again, and if it happens again, tell whoever runs me this number: { $number }.
 
 reason-managers-only = Only people who may manage this server can do that. Ask one of them.

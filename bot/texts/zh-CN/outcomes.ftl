@@ -5,10 +5,15 @@ outcome-ready = { $count ->
    *[other] 你的 { $count } 张图片画好了
 }
 outcome-more = 同一个请求的其余图片
+outcome-late = { $count ->
+    [1] 之前缺的图片到了
+   *[other] 之前缺的 { $count } 张图片到了
+}
 outcome-not-brought = 画好了，但我没能送到这里
 outcome-took = 用时{ $time }
 outcome-saved-anew-this = 为了符合 Discord 在这里允许的大小，这张图片重新保存过，画质损失已尽量减小。
 outcome-saved-anew = 为了符合 Discord 在这里允许的大小，有 { $count } 张图片重新保存过，画质损失已尽量减小。
+outcome-links-for-now = 这里的图片我暂时没能取到。我会在两周内继续尝试，取到后就给你带来。在那之前，也许可以在这里看到：
 outcome-links = 我没能带来的图片，这几天也许还能在这里找到。找不到的话，请重新画一次：
 outcome-elsewhere = 你是在 { $channel } 提出的，但我无法在那里发消息。
 

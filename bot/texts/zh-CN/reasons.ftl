@@ -65,6 +65,8 @@ reason-unconfirmed = 我和图像服务的连接断开了，不确定它有没�
 reason-lost = 图像服务整整一天没有答复，所以我不再等了。请再试一次。
 reason-discord-refuses = Discord 目前拒绝了我的许多请求。请过几分钟再试。
 reason-nobody-told = 我没能联系上你。请在我可以发消息的地方输入 `/{ imagine-name }`，我会在那里告诉你结果。
+reason-result-host-not-allowed = 图像服务把图片放在了我不能下载的地方。请稍等，能取到时我会给你带来。
+reason-result-host-refuses = 图像服务暂时不肯交出你的图片。请稍等，能取到时我会给你带来。
 reason-defect = 我这边出了点问题。请再试一次；如果还是这样，请把这个编号告诉运行我的人：{ $number }。
 
 reason-managers-only = 只有可以管理这个服务器的人才能这样做。请找他们帮忙。

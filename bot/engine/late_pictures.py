@@ -1,0 +1,110 @@
+"""
+Pictures that were told as links, because they could not be fetched within some minutes: tried again for as long as the
+image API keeps them.
+
+What is fetched is stored together with the news for its messages; `upkeep` then edits them. A process that dies in
+between repeats what it did last, which changes nothing: the same copy, the same part, a message that holds the picture
+already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.engine.claims import AT_ONCE
+from bot.engine.fetching import Fetching
+from bot.errors import ServiceError
+from storage.late_pictures import LatePictureStore
+from storage.models import Picture, Task
+from storage.pictures import PictureStore
+from storage.tasks import TaskStore
+
+RESULTS_LIVE: Final = timedelta(days=14)
+"""API: how long it keeps what it made (docs.kie.ai, 4o Image API)."""
+FIRST_AFTER: Final = timedelta(minutes=5)
+"""It was told as a link. The next try, twice as far away, is set before a try begins: longer than that may take."""
+LONGEST: Final = timedelta(hours=3)
+"""Between two tries."""
+SOON: Final = timedelta(minutes=1)
+"""After a start all are tried: the operator may have allowed a host."""
+FETCHES_AT_ONCE: Final = 2
+"""Each may hold 64 MiB. Besides those of fresh results, which wait for none of these."""
+
+log = structlog.get_logger(__name__)
+
+
+def missing(picture: Picture, *, now: int) -> Picture:
+    """It is told as a link, and tried again."""
+    return replace(picture, unfetchable=True, tries=0, due_at=now + distance_ms(0))
+
+
+def distance_ms(tries: int) -> int:
+    """To the next one: doubles, at most `LONGEST`."""
+    doubled: timedelta = FIRST_AFTER * 2 ** min(tries, 16)
+    return _ms(min(doubled, LONGEST))
+
+
+class LatePictures:
+    def __init__(
+        self,
+        *,
+        tasks: TaskStore,
+        late: LatePictureStore,
+        copies: PictureStore,
+        fetching: Fetching,
+        clock: Callable[[], int],
+    ) -> None:
+        self._tasks = tasks
+        self._late = late
+        self._copies = copies
+        self._fetching = fetching
+        self._clock = clock
+        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+    async def resume(self) -> None:
+        await self._late.hurry(self._clock() + _ms(SOON))
+
+    async def step(self) -> None:
+        """Try those that are due, once."""
+        due = await self._late.due(now=self._clock(), limit=AT_ONCE)
+        await asyncio.gather(*[self._in_turn(task, picture) for task, picture in due])
+
+    async def _in_turn(self, task: Task, picture: Picture) -> None:
+        """One picture's trouble does not keep the others."""
+        with structlog.contextvars.bound_contextvars(task=task.id, picture=picture.position + 1):
+            try:
+                async with self._fetches:
+                    await self._tried(task, picture)
+            except Exception:
+                log.exception("defect while fetching a late result")
+
+    async def _tried(self, task: Task, picture: Picture) -> None:
+        now = self._clock()
+        if task.removed_at is not None:
+            await self._late.give_up(picture, now=now, why="not fetched: removed")
+        elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE):
+            log.error("result given up: the image API keeps it no longer", tries=picture.tries)
+            await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
+        elif await self._late.begin(picture, due=now + distance_ms(picture.tries + 1)):
+            await self._fetch(task, picture)
+
+    async def _fetch(self, task: Task, picture: Picture) -> None:
+        try:
+            copied = await self._fetching.copied(task, picture, by_link=True)
+        except (ServiceError, ValueError) as error:
+            log.info("result still missing", tries=picture.tries + 1, error=str(error))
+            return
+        if await self._late.bring(copied, now=self._clock()):
+            log.info("late result fetched", tries=picture.tries + 1)
+        elif copied.key is not None and not await self._tasks.pictures(task.id):
+            await self._copies.delete(copied.key)  # its owner erased it meanwhile
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

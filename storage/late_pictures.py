@@ -1,0 +1,169 @@
+"""
+Pictures that were told as links: tried again when they are due, and put into their messages once we have them.
+
+A try is written down before it is made, with the time of the next one. What is brought goes into one transaction with
+the part that holds it and with the task's `upkeep_at`, by which the messages are edited.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
+from storage.moves import write_event
+from storage.rows import values
+from storage.schema import batches, outcome_parts, pictures, tasks
+from storage.transactions import Transaction
+
+NONCE_BYTES: Final = 9
+FREE: Final = sa.and_(tasks.c.owner.is_(None), tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]))
+"""Nobody is telling the outcome now, so its pictures and parts may change."""
+
+
+class LatePictureStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, *, now: int, limit: int) -> tuple[tuple[Task, Picture], ...]:
+        """To be tried again by now, longest due first."""
+        wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE)
+        statement = sa.select(pictures).join(tasks, tasks.c.id == pictures.c.task_id).where(wanted)
+        async with self._database.read() as connection:
+            found = values(Picture, await connection.execute(statement.order_by(pictures.c.due_at).limit(limit)))
+            of = sa.select(tasks).where(tasks.c.id.in_(sorted({picture.task_id for picture in found})))
+            by_id = {task.id: task for task in values(Task, await connection.execute(of))}
+        return tuple((by_id[picture.task_id], picture) for picture in found)
+
+    async def begin(self, picture: Picture, *, due: int) -> bool:
+        """Written before it is tried: one more try, and the next one at `due`. False where somebody else was faster."""
+        as_read = sa.and_(_this(picture), pictures.c.due_at == picture.due_at)
+        changes = {"tries": pictures.c.tries + 1, "due_at": due}
+        async with self._database.write() as connection:
+            changed = await connection.execute(sa.update(pictures).where(as_read).values(changes))
+            return bool(changed.rowcount)
+
+    async def bring(self, picture: Picture, *, now: int) -> bool:
+        """
+        We have it: it belongs to the first part unless it has one, and all messages are due to be looked after.
+
+        False, and nothing of it is stored, where somebody tells the outcome now, or has brought it, or the row is gone.
+        """
+        async with self._database.write() as connection:
+            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(upkeep_at=now)
+            task = (await connection.execute(free.returning(tasks.c.state, tasks.c.batch_id))).one_or_none()
+            if task is None:
+                return False
+            missing = sa.and_(_this(picture), pictures.c.key.is_(None))
+            changed = await connection.execute(sa.update(pictures).where(missing).values(_brought(picture, now)))
+            if not changed.rowcount:
+                return False
+            await _add_to_part(connection, picture)
+            await connection.execute(sa.update(batches).where(batches.c.id == task.batch_id).values(due_at=now))
+            await _write_event(connection, picture, task.state, now=now, why="fetched late")
+            return True
+
+    async def give_up(self, picture: Picture, *, now: int, why: str) -> None:
+        """It is not tried again."""
+        async with self._database.write() as connection:
+            as_read = sa.and_(_this(picture), pictures.c.due_at == picture.due_at)
+            changed = await connection.execute(sa.update(pictures).where(as_read).values(due_at=None))
+            if changed.rowcount:
+                state = (await connection.execute(_state_of(picture.task_id))).scalar_one()
+                await _write_event(connection, picture, state, now=now, why=why)
+
+    async def hurry(self, latest: int) -> None:
+        """Every picture that is still tried is due at this time at the latest."""
+        later = sa.update(pictures).where(pictures.c.due_at > latest).values(due_at=latest)
+        async with self._database.write() as connection:
+            await connection.execute(later)
+
+    # -- messages ------------------------------------------------------------------------------------------------
+    async def send_apart(self, task_id: str, positions: Collection[int]) -> None:
+        """Pictures whose message is out of reach are to go to the asker directly, in a part of their own."""
+        apart = {
+            "task_id": task_id,
+            "number": LATE_PARTS + min(positions),
+            "pictures": tuple(sorted(positions)),
+            "nonce": secrets.token_hex(NONCE_BYTES),
+            "route": Route.DIRECT,
+        }
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, f"parts of {task_id}")
+            held = await _held(connection, task_id)
+            if apart["number"] in held:
+                return
+            for number, there in held.items():
+                left = tuple(position for position in there if position not in positions)
+                await _hold(connection, task_id, number, left)
+            await connection.execute(sa.insert(outcome_parts).values(apart))
+
+    async def attempt(self, part: OutcomePart, *, now: int) -> None:
+        """Written before the part is sent. Keeps the first attempted_at."""
+        first = sa.func.coalesce(outcome_parts.c.attempted_at, now)
+        this = sa.and_(outcome_parts.c.task_id == part.task_id, outcome_parts.c.number == part.number)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(outcome_parts).where(this).values(attempted_at=first))
+
+    async def told(self, brought: Sequence[Picture]) -> None:
+        """Their messages hold them, or are to stay as they are."""
+        async with self._database.write() as connection:
+            for picture in brought:
+                as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
+                await connection.execute(sa.update(pictures).where(as_read).values(late_at=None))
+
+    async def lost(self, picture: Picture, *, now: int) -> None:
+        """Its copy is gone before the messages held it: it is fetched again."""
+        changes = {"key": None, "unfetchable": True, "due_at": now, "late_at": None}
+        as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(pictures).where(as_read).values(changes))
+
+
+def _this(picture: Picture) -> sa.ColumnElement[bool]:
+    return sa.and_(pictures.c.task_id == picture.task_id, pictures.c.position == picture.position)
+
+
+def _state_of(task_id: str) -> sa.Select[Any]:
+    return sa.select(tasks.c.state).where(tasks.c.id == task_id)
+
+
+def _brought(picture: Picture, now: int) -> dict[str, Any]:
+    return {
+        "key": picture.key,
+        "content_type": picture.content_type,
+        "bytes": picture.bytes,
+        "width": picture.width,
+        "height": picture.height,
+        "unfetchable": False,
+        "due_at": None,
+        "late_at": now,
+    }
+
+
+async def _add_to_part(connection: Transaction, picture: Picture) -> None:
+    """The first part told the links; what has no part (one of a batch, what is only kept) needs none."""
+    held = await _held(connection, picture.task_id)
+    if 0 in held and not any(picture.position in positions for positions in held.values()):
+        await _hold(connection, picture.task_id, 0, tuple(sorted({*held[0], picture.position})))
+
+
+async def _held(connection: Transaction, task_id: str) -> dict[int, tuple[int, ...]]:
+    """The pictures of the parts of an outcome, by the parts' numbers."""
+    these = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number >= 0)
+    found = await connection.execute(sa.select(outcome_parts.c.number, outcome_parts.c.pictures).where(these))
+    return {row.number: row.pictures for row in found}
+
+
+async def _hold(connection: Transaction, task_id: str, number: int, positions: tuple[int, ...]) -> None:
+    this = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number == number)
+    await connection.execute(sa.update(outcome_parts).where(this).values(pictures=positions))
+
+
+async def _write_event(connection: Transaction, picture: Picture, state: TaskState, *, now: int, why: str) -> None:
+    why = f"picture {picture.position + 1} {why}"
+    await write_event(connection, picture.task_id, at=now, before=state, after=state, why=why)

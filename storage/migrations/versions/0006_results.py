@@ -1,0 +1,34 @@
+"""Results that could not be fetched are tried again for as long as the image API keeps them."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: Final = "0006"
+down_revision: Final = "0003"
+
+KEPT_MS: Final = 14 * 24 * 60 * 60 * 1000
+"""API: how long it keeps results."""
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("pictures") as table:
+        table.add_column(sa.Column("tries", sa.Integer, nullable=False, server_default="0"))
+        table.add_column(sa.Column("due_at", sa.BigInteger))
+        table.add_column(sa.Column("late_at", sa.BigInteger))
+    op.create_index("ix_pictures_due_at", "pictures", ["due_at"])
+    _try_again()
+
+
+def _try_again() -> None:
+    """What was told as a link by the release before, and may still be there, is due at once."""
+    tasks = sa.table("tasks", sa.column("id"), sa.column("settled_at"))
+    pictures = sa.table("pictures", sa.column("task_id"), sa.column("unfetchable"), sa.column("due_at"))
+    now = time.time_ns() // 1_000_000
+    recent = sa.select(tasks.c.id).where(tasks.c.settled_at > now - KEPT_MS)
+    missing = sa.and_(pictures.c.unfetchable.is_(sa.true()), pictures.c.task_id.in_(recent))
+    op.execute(sa.update(pictures).where(missing).values(due_at=now))
