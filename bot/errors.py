@@ -20,6 +20,7 @@ Everything that can go wrong, and who is told what:
     - Refused                an explicit no; to a create, a question or an upload it does not pass by waiting
       . AccountRefused       the key or the credit (401, 402): the operator's to put right
       . HostNotAllowed       a result on a host outside KIE_RESULT_HOSTS: the operator's to allow
+      . ResultTooLarge       a result of more bytes than are ever fetched
     - RouteClosed            Discord no longer lets us tell by this route
       . MessageGone          somebody deleted the message
   x Unconfirmed              a create that may have been taken and paid: never repeated by itself
@@ -213,6 +214,11 @@ class HostNotAllowed(Refused):
     def __init__(self, host: str) -> None:
         super().__init__(403, f"results are not fetched from https {host[:100]}")
         self.host = host
+
+
+class ResultTooLarge(Refused):
+    def __init__(self, most: int) -> None:
+        super().__init__(413, f"a result of more than {most} bytes")
 
 
 class RouteClosed(ServiceError): ...

@@ -39,6 +39,7 @@ QUESTIONS_PER_SECOND: Final = 3
 MAX_REQUEST_BYTES: Final = 110 * 1024 * 1024
 RESULT_SECONDS: Final = 14 * 24 * 3600
 LINK_SECONDS: Final = 1200
+REFUSED_SECONDS: Final = 300.0
 SLOW_SECONDS: Final = 20.0
 PAINT_WAIT_SECONDS: Final = 5.0
 """How long an answer waits for paint to dry when a task's time is up (with `seconds=0` it is up at once)."""
@@ -286,6 +287,8 @@ class Emulator:
             raise web.HTTPNotFound
         if now > float(request.query.get("until", "inf")):
             raise web.HTTPForbidden
+        if self._refuses(job, request, now):
+            return web.Response(status=403, text="error code: 1010")
         first = name not in job.fetched
         job.fetched.add(name)
         if Magic.GONE in job.magic or (first and Magic.LATE_FILE in job.magic):
@@ -293,6 +296,12 @@ class Emulator:
         picture = job.pictures[job.names.index(name)]
         kind = "text/html" if Magic.NO_PICTURE in job.magic else "image/png"
         return web.Response(body=picture, content_type=kind)
+
+    def _refuses(self, job: Job, request: web.Request, now: float) -> bool:
+        """As what stands before the real host does now and then."""
+        if Magic.REFUSED in job.magic and now < job.finished + REFUSED_SECONDS / self._speed:
+            return True
+        return Magic.REFUSED_THERE in job.magic and "until" not in request.query
 
     async def _show_creates(self, request: web.Request) -> web.Response:
         return web.json_response(self.creates)

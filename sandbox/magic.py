@@ -42,6 +42,8 @@ class Magic(StrEnum):
     LATE_FILE = "[late file]"
     GONE = "[gone]"
     NO_PICTURE = "[no picture]"
+    REFUSED = "[403]"
+    REFUSED_THERE = "[403 there]"
     BIG = "[big]"
     NO_CALLBACK = "[no callback]"
     CALLBACK_TWICE = "[callback twice]"
@@ -81,6 +83,8 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.LATE_FILE: "each picture is not found the first time it is fetched",
     Magic.GONE: "its pictures are not found",
     Magic.NO_PICTURE: "what should be its pictures is a web page",
+    Magic.REFUSED: "its pictures are refused (403) for the first five minutes, by every address",
+    Magic.REFUSED_THERE: "its pictures are refused (403) at their own addresses, and given at those asked for later",
     Magic.BIG: "its pictures are too large for Discord (more than 10 MiB)",
     Magic.NO_CALLBACK: "it is not called back, whatever the create says",
     Magic.CALLBACK_TWICE: "it is called back twice",

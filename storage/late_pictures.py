@@ -70,8 +70,8 @@ class LatePictureStore:
     async def give_up(self, picture: Picture, *, now: int, why: str) -> None:
         """It is not tried again."""
         async with self._database.write() as connection:
-            as_read = sa.and_(_this(picture), pictures.c.due_at == picture.due_at)
-            changed = await connection.execute(sa.update(pictures).where(as_read).values(due_at=None))
+            tried = sa.and_(_this(picture), pictures.c.due_at.is_not(None))
+            changed = await connection.execute(sa.update(pictures).where(tried).values(due_at=None))
             if changed.rowcount:
                 state = (await connection.execute(_state_of(picture.task_id))).scalar_one()
                 await _write_event(connection, picture, state, now=now, why=why)

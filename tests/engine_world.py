@@ -116,7 +116,11 @@ class StandInAPI:
     next_record: list[Record | Exception] = field(default_factory=list)
     next_upload: list[Exception] = field(default_factory=list)
     next_fetch: list[Exception | bytes] = field(default_factory=list)
+    broken: dict[str, Exception] = field(default_factory=dict)
+    """By a part of their address: pictures that cannot be fetched, for as long as they are in here."""
     next_link: list[Exception] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    """Every address that was asked for."""
     balance: float = 100.0
     asked: list[tuple[int, str]] = field(default_factory=list)
     _done_at: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -154,6 +158,10 @@ class StandInAPI:
         return f"https://uploads.test/{filename}"
 
     async def fetch(self, url: str) -> bytes:
+        self.fetched.append(url)
+        for part, error in self.broken.items():
+            if part in url:
+                raise error
         if self.next_fetch:
             answer = self.next_fetch.pop(0)
             if isinstance(answer, Exception):

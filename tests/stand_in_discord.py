@@ -41,6 +41,12 @@ class StandInDiscord:
     in_trouble: Reason | None = None
     told_hosts: list[str] = field(default_factory=list)
     """Hosts of results that the operator was told of."""
+    files: dict[int, list[int]] = field(default_factory=dict)
+    """The pictures that each message holds as files, by its id and in the order they came."""
+    gone: set[int] = field(default_factory=set)
+    """Messages that somebody deleted."""
+    out_of_reach: set[Route] = field(default_factory=set)
+    """What was told by these can be edited no more."""
     pictures_per_message: int = 10
     copies: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
@@ -81,7 +87,7 @@ class StandInDiscord:
         self.shown.append(card)
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        positions = [picture.position for picture in outcome.pictures]
+        positions = [picture.position for picture in outcome.pictures if picture.key is not None]
         batches = [
             positions[at : at + self.pictures_per_message] for at in range(0, len(positions), self.pictures_per_message)
         ] or [[]]
@@ -99,6 +105,7 @@ class StandInDiscord:
             if self.copies and picture.key:
                 await self.copies.get(picture.key)
         self.messages.append(message)
+        self.files[len(self.messages)] = self._files(outcome, part)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
@@ -107,7 +114,7 @@ class StandInDiscord:
     def _find(self, wanted: Message) -> int | None:
         """Wherever it went."""
         for number, message in enumerate(self.messages, start=1):
-            if replace(message, route=wanted.route) == wanted:
+            if replace(message, route=wanted.route, pictures=wanted.pictures) == wanted:
                 return number
         return None
 
@@ -189,18 +196,38 @@ class StandInDiscord:
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
-        return Posted(channel_id=posting.channel_id, message_id=1000 + self.reposted.index(posting.nonce))
+        number = 1000 + self.reposted.index(posting.nonce)
+        self.files[number] = [one.position for one in outcome.pictures if one.key is not None]
+        return Posted(channel_id=posting.channel_id, message_id=number)
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
         if self.down:
             raise Unavailable("Discord is down")
+        if part.message_id in self.gone:
+            raise MessageGone("10008")
+        if part.route in self.out_of_reach:
+            raise RouteClosed(part.route.value)
         self.redrawn.append((part.message_id, outcome.task.hidden_at is not None))
+        self._add_late(part.message_id or 0, outcome, part.pictures)
 
     async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
         if self.down:
             raise Unavailable("Discord is down")
         hidden = outcome.task.hidden_at is not None or posting.hidden_at is not None
         self.redrawn.append((posting.message_id, hidden))
+        self._add_late(posting.message_id or 0, outcome, [one.position for one in outcome.pictures])
+
+    def _files(self, outcome: Outcome, part: OutcomePart) -> list[int]:
+        return [one.position for one in outcome.pictures if one.key is not None and one.position in part.pictures]
+
+    def _add_late(self, message_id: int, outcome: Outcome, positions: Sequence[int]) -> None:
+        """As an edit does: what is there stays, what came late is added."""
+        there = self.files.setdefault(message_id, [])
+        late = [one.position for one in outcome.pictures if one.late_at is not None and one.position in positions]
+        there.extend(position for position in late if position not in there)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         if self.down:

@@ -161,6 +161,31 @@ async def test_a_picture_may_be_a_web_page(caller: Caller) -> None:
     assert (answer.status, answer.content_type) == (200, "text/html")
 
 
+async def test_a_picture_may_be_refused_for_five_minutes_by_every_address(caller: Caller) -> None:
+    data = await caller.done("x [403]")
+    (url,) = data["response"]["resultUrls"]
+    link = await another(caller, data["taskId"], url)
+    answer = await caller.raw("GET", url)
+    assert (answer.status, await answer.text()) == (403, "error code: 1010")
+    assert (await caller.raw("GET", link)).status == 403
+    caller.clock.turn(300)
+    assert [(await caller.raw("GET", address)).status for address in (url, link)] == [200, 200]
+
+
+async def test_a_picture_may_be_refused_at_its_own_address_alone(caller: Caller) -> None:
+    data = await caller.done("x [403 there]")
+    (url,) = data["response"]["resultUrls"]
+    link = await another(caller, data["taskId"], url)
+    assert [(await caller.raw("GET", address)).status for address in (url, link)] == [403, 200]
+
+
+async def another(caller: Caller, task_id: str, url: str) -> str:
+    """The other address of a picture, as the API gives it."""
+    body = {"taskId": task_id, "url": url}
+    link: str = (await caller.call("POST", "/api/v1/gpt4o-image/download-url", json=body))["data"]
+    return link
+
+
 async def test_a_picture_may_be_too_large_for_discord(caller: Caller) -> None:
     (url,) = (await caller.done("x [big]"))["response"]["resultUrls"]
     data = await (await caller.raw("GET", url)).read()

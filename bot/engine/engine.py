@@ -118,7 +118,9 @@ class Engine(People):
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
         fetching = Fetching(api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator))
-        self._late = LatePictures(tasks=tasks, late=stores.late_pictures, copies=copies, fetching=fetching, clock=clock)
+        self.late_pictures = LatePictures(
+            tasks=tasks, late=stores.late_pictures, copies=copies, fetching=fetching, clock=clock
+        )
         self._set_up_steps(copies, fetch_reference, fetching)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
@@ -185,7 +187,7 @@ class Engine(People):
         await self._board.learn()
         await self._board.come_back()
         await self.curation.start()
-        await self._late.resume()
+        await self.late_pictures.resume()
         await self.erasing.start()
         await self.batches.resume()
 
@@ -194,7 +196,7 @@ class Engine(People):
         await self._gate.check()
         await self._operator.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
-        await self._late.step()
+        await self.late_pictures.step()
         await self.curation.step()
         await self.erasing.step()
         await self.batches.sharing.step()
@@ -383,7 +385,7 @@ class Engine(People):
             (self._operator.check, CHECK_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self.curation.step, CURATION_SECONDS),
-            (self._late.step, LATE_SECONDS),
+            (self.late_pictures.step, LATE_SECONDS),
             (self.erasing.step, CURATION_SECONDS),
             (self.erasing.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sharing.step, SHARING_SECONDS),

@@ -14,7 +14,7 @@ import structlog
 from bot import pictures
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
-from bot.errors import HostNotAllowed, ServiceError, Unavailable
+from bot.errors import HostNotAllowed, ResultTooLarge, ServiceError, Unavailable
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
 
@@ -40,7 +40,7 @@ class Fetching:
         """
         try:
             copied = await self._copied(picture, picture.url)
-        except CopyNotKept:
+        except (CopyNotKept, ResultTooLarge):
             raise
         except (ServiceError, ValueError) as error:
             if not by_link and not isinstance(error, HostNotAllowed):

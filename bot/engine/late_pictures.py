@@ -19,7 +19,7 @@ import structlog
 
 from bot.engine.claims import AT_ONCE
 from bot.engine.fetching import Fetching
-from bot.errors import ServiceError
+from bot.errors import ResultTooLarge, ServiceError
 from storage.late_pictures import LatePictureStore
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
@@ -39,9 +39,10 @@ FETCHES_AT_ONCE: Final = 2
 log = structlog.get_logger(__name__)
 
 
-def missing(picture: Picture, *, now: int) -> Picture:
-    """It is told as a link, and tried again."""
-    return replace(picture, unfetchable=True, tries=0, due_at=now + distance_ms(0))
+def missing(picture: Picture, error: Exception, *, now: int) -> Picture:
+    """It is told as a link and, unless it is too large for good, tried again."""
+    due = None if isinstance(error, ResultTooLarge) else now + distance_ms(0)
+    return replace(picture, unfetchable=True, tries=0, due_at=due)
 
 
 def distance_ms(tries: int) -> int:
@@ -97,6 +98,10 @@ class LatePictures:
     async def _fetch(self, task: Task, picture: Picture) -> None:
         try:
             copied = await self._fetching.copied(task, picture, by_link=True)
+        except ResultTooLarge as error:
+            log.warning("result given up", error=str(error))
+            await self._late.give_up(picture, now=self._clock(), why="given up: too large")
+            return
         except (ServiceError, ValueError) as error:
             log.info("result still missing", tries=picture.tries + 1, error=str(error))
             return

@@ -73,8 +73,8 @@ class ImageAPI(Protocol):
     async def fetch(self, url: str) -> bytes:
         """A result's bytes: at most 64 MiB, only from allowed hosts, without the key.
 
-        Raises HostNotAllowed, Refused (403, 404, 410, no picture, too large), Throttled, Unavailable, Unreachable. Each
-        may pass: a host, or what stands before it, refuses today what it gives tomorrow.
+        Raises ResultTooLarge, HostNotAllowed, Refused (403, 404, 410, no picture), Throttled, Unavailable, Unreachable.
+        All but the first may pass: what stands before a host refuses today what it lets through tomorrow.
         """
 
     async def direct_link(self, kie_id: str, url: str) -> str:

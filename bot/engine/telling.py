@@ -28,7 +28,7 @@ from bot.engine.keeping import Keeping
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.room import Room
-from bot.errors import HostNotAllowed, RouteClosed, ServiceError, Unavailable
+from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
 from storage.tasks import TaskStore
@@ -178,10 +178,12 @@ class Telling:
                 copied = await self._fetching.copied(task, picture, by_link=is_last or number >= LINK_FROM_TRY)
                 return copied, None
         except (ServiceError, ValueError) as error:
-            if not is_last and not isinstance(error, HostNotAllowed):
+            if not is_last and not isinstance(error, HostNotAllowed | ResultTooLarge):
                 return picture, error
-            log.warning("result not fetched, told as a link and tried on", task=task.id, error=str(error))
-            return late_pictures.missing(picture, now=self._clock()), None
+            missing = late_pictures.missing(picture, error, now=self._clock())
+            tried_on = missing.due_at is not None
+            log.warning("result not fetched, told as a link", task=task.id, tried_on=tried_on, error=str(error))
+            return missing, None
 
     def _has_waited(self, task: Task) -> bool:
         return task.settled_at is not None and self._clock() - task.settled_at >= _ms(FETCH_FOR)

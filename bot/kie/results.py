@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from bot.addresses import is_name
-from bot.errors import HostNotAllowed, Refused, Throttled, Unavailable, Unreachable
+from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
 from bot.kie.transport import NEVER_SENT, USER_AGENT, TooLong, read_at_most, retry_after
 
 LARGEST_RESULT: Final = 64 * 1024 * 1024
@@ -61,13 +61,13 @@ async def fetch_result(
     session: aiohttp.ClientSession, address: str, hosts: ResultHosts, limits: aiohttp.ClientTimeout
 ) -> bytes:
     """The bytes of a result; `limits.total` holds for all redirects together. Raises Refused, whose code is theirs or,
-    where we refuse, the HTTP status that says the same (403 host, 413 size, 415 type, 508 redirects); HostNotAllowed;
-    Throttled, Unavailable, Unreachable. No message holds an address's path or query."""
+    where we refuse, the HTTP status that says the same (403 host, 415 type, 508 redirects); HostNotAllowed (403),
+    ResultTooLarge (413), Throttled, Unavailable, Unreachable. No message holds an address's path or query."""
     try:
         async with asyncio.timeout(limits.total):
             return await _follow(session, _parsed(address), hosts, limits)
     except TooLong:
-        raise Refused(413, f"a result of more than {LARGEST_RESULT} bytes") from None
+        raise ResultTooLarge(LARGEST_RESULT) from None
     except NEVER_SENT as error:
         raise Unreachable(f"no connection for a result ({type(error).__name__})") from None
     except (aiohttp.ClientError, TimeoutError) as error:
