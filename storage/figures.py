@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import OPEN_STATES, TaskState
 from storage.reports import UNDECIDED
-from storage.schema import batches, creates, postings, reported, tasks
+from storage.schema import batches, creates, pictures, postings, reported, tasks
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000
@@ -67,6 +67,8 @@ class Figures:
     """Undecided."""
     batches: int
     """Begun, and not told whole."""
+    missing: int
+    """Pictures that were told as links, and are tried on."""
 
 
 class FigureStore:
@@ -114,6 +116,7 @@ class FigureStore:
             upkeep=waiting.upkeep,
             reports=waiting.reports,
             batches=waiting.batches,
+            missing=waiting.missing,
             creates=_fates(sent, submitting - silent, outcomes.get(UNCONFIRMED, 0) + silent),
         )
 
@@ -160,13 +163,14 @@ def _creates() -> sa.Select[int, int]:
     return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
 
 
-def _curation() -> sa.Select[int, int, int, int]:
+def _curation() -> sa.Select[int, int, int, int, int]:
     due = sa.and_(postings.c.due_at.is_not(None), postings.c.removed_at.is_(None))
     return sa.select(
         _count(postings, due).label("postings"),
         _count(tasks, tasks.c.upkeep_at.is_not(None)).label("upkeep"),
         _count(reported, reported.c.state.in_(UNDECIDED)).label("reports"),
         _count(batches, sa.and_(batches.c.begun_at.is_not(None), batches.c.closed_at.is_(None))).label("batches"),
+        _count(pictures, pictures.c.due_at.is_not(None)).label("missing"),
     )
 
 

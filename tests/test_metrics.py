@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -126,9 +126,9 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
 
 async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
-        names = ("postings_waiting", "upkeep_waiting", "reports_open", "batches_open")
+        names = ("postings_waiting", "upkeep_waiting", "reports_open", "batches_open", "pictures_missing")
         values = await scraped(visitor)
-        assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0, 0]
+        assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0, 0, 0]
         asked, batches = request(), atelier.engine.batches
         proposal = await batches.propose(asked, ["a red door", "a blue door"])
         origin = Origin(interaction_id=9, interaction_token="t", arrived_at=NOW, asker_id=7, channel_id=9)
@@ -146,9 +146,14 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
         )
         await services.postings.add(new, now=1)
         await services.postings.hide(task.id, hidden=True, now=1)
+        settled = await atelier.tasks.settle(
+            await stored(atelier.tasks), now=1, why="x", reason=None, urls=["http://a"]
+        )
+        (picture,) = await atelier.tasks.pictures(settled.id)
+        await atelier.tasks.save_pictures([replace(picture, unfetchable=True, due_at=1)])
         await services.reports.report(task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1))
         values = await scraped(visitor)
-    assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1, 1]
+    assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1, 1, 1]
 
 
 async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(

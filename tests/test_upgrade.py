@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +16,12 @@ from discord import ui
 
 from storage.community import Setting
 from storage.database import Database
+from storage.late_pictures import LatePictureStore
 from storage.migrations import VERSIONS, migrate
 from storage.models import Kinship, TaskState
 from storage.pictures import PictureStore
 from storage.schema import tasks
+from storage.tasks import TaskStore
 from tests.engine_world import START
 from tests.world import World, button_ids, open_world, png, texts
 
@@ -77,6 +80,36 @@ def insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> N
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # our names
+
+
+@pytest.mark.parametrize(("days", "tried_on"), [(1, True), (13, True), (15, False)])
+async def test_a_picture_that_was_told_as_a_link_is_tried_again_while_it_is_kept(
+    tmp_path: Path, days: int, tried_on: bool
+) -> None:
+    path, versions = tmp_path / "atelier.db", tmp_path / "versions"
+    await asyncio.to_thread(lay_versions, versions)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database, versions=(versions,))
+    now = time.time_ns() // 1_000_000
+    await asyncio.to_thread(fill_with_a_link, path, now - days * 24 * 60 * 60 * 1000)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database)
+        due = await LatePictureStore(database).due(now=now + 60_000, limit=10)
+        pictures = await TaskStore(database).pictures(MADE)
+    assert [picture.position for _, picture in due] == ([1] if tried_on else [])
+    assert [(one.tries, one.due_at is not None, one.late_at) for one in pictures] == [
+        (0, False, None),
+        (0, tried_on, None),
+    ]
+
+
+def fill_with_a_link(path: Path, settled_at: int) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        told = {"id": MADE, "state": "closed", "interaction_id": 1, "settled_at": settled_at, "closed_at": settled_at}
+        insert(connection, "tasks", COMMON | told)
+        for position, key in enumerate(["pictures/kept", None]):
+            picture = {"task_id": MADE, "position": position, "url": "https://results.test/a.png", "key": key}
+            insert(connection, "pictures", picture | {"unfetchable": 0 if key else 1})
 
 
 async def told(world: World) -> Any:

@@ -160,6 +160,11 @@ def _curation(figures: Figures) -> Iterator[Metric]:
         "atelier_reports_open", "Reports that no moderator has decided about.", value=figures.reports
     )
     yield GaugeMetricFamily("atelier_batches_open", "Batches that are not told whole yet.", value=figures.batches)
+    yield GaugeMetricFamily(
+        "atelier_pictures_missing",
+        "Paid pictures that were told as links, because their host does not hand them out; they are tried on.",
+        value=figures.missing,
+    )
 
 
 def _by_reason(figures: Figures) -> Mapping[str, int]:
