@@ -25,8 +25,18 @@ _NAME: Final = re.compile(r"(?=.{1,253}\Z)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}"
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A name never ends in one; 127.1, 0177.0.0.1 and 0x7f000001 are ways to write an IPv4 address."""
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-_SPECIAL: Final = ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20")
-"""Protocol assignments and documentation, which not every Python that we run on knows to be special."""
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24"),
+        *("2001::/23", "2620:4f:8000::/48", "3fff::/20"),
+    )
+)
+"""
+Of IANA's special-purpose registries (IPv4 and IPv6, 2024-10) what `is_global` lets through or what not every Python
+knows: protocol assignments (Teredo and ORCHID among them), AS112, AMT, the former 6to4 relays, documentation. Nobody
+keeps pictures there.
+"""
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 log = structlog.get_logger(__name__)

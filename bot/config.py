@@ -145,7 +145,7 @@ def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
         name, colon, port = value.partition(":")
         if colon and port.isdecimal() and HOST.fullmatch(name.lower()):
             raise ValueError(
-                f"has {value!r}: leave out the port, as results are fetched by https from any; give {name}"
+                f"has {value!r}: leave out the port, as results are fetched from port 443 alone; give {name}"
             )
         if not HOST.fullmatch(value.lower()) or _is_address(value):
             raise ValueError(f"has {value!r}, which is no host name: give names only, like example.com")

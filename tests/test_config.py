@@ -227,7 +227,7 @@ def test_what_callbacks_lack_is_said(env_file: Write, values: dict[str, str], la
 def test_a_port_with_a_host_of_results_is_refused_with_the_host_to_give(env_file: Write, hosts: str) -> None:
     line = refusal(env_file(KIE_RESULT_HOSTS=hosts))
     assert line == (
-        "KIE_RESULT_HOSTS has 'a.example:8443': leave out the port, as results are fetched by https from any; "
+        "KIE_RESULT_HOSTS has 'a.example:8443': leave out the port, as results are fetched from port 443 alone; "
         "give a.example"
     )
 

@@ -25,16 +25,10 @@ from bot.kie.client import KieClient
 from bot.kie.results import ResultHosts
 from bot.references import AttachmentFetcher
 from storage.models import Reference, ReferenceKind
+from tests.hostile.addresses import PORTS, PRIVATE
 from tests.kie_server import PATIENT, error_of, raw_server, read_request
 
 PICTURE = b"\x89PNG picture"
-PRIVATE = (
-    *("127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),  # noqa: S104
-    *("192.0.0.8", "198.18.0.1", "192.0.2.1", "203.0.113.5", "224.0.0.1", "239.255.255.250", "240.0.0.1"),
-    *("255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "fc00::1", "fd12::1"),
-    *("fe80::1", "fe80::1%1", "fec0::1", "ff02::1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808"),
-    *("2002:7f00:1::1", "2002:a9fe:a9fe::1", "2001:db8::1", "3fff::1", "2001:0:7f00:1::1", "100::1", "4000::1"),
-)
 PUBLIC = ("8.8.8.8", "104.16.0.1", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
 NUMBERS = (
     *("127.0.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "127.0.0.1.", "①②⑦.0.0.1"),
@@ -190,15 +184,32 @@ def test_a_name_written_otherwise_is_the_name_that_is_asked(address: str) -> Non
     assert (url.raw_host or "").endswith("cdn.test")
 
 
+@pytest.mark.parametrize("name", PORTS)
+async def test_results_and_attachments_come_from_port_443_alone(name: str) -> None:
+    port, allowed = PORTS[name]
+    hosts = ResultHosts(own=URL("http://api.test:8090"), suffixes=("cdn.test",))
+    assert hosts.allow(URL(f"https://a.cdn.test{port}/a.png")) is allowed
+    assert hosts.allow(URL("http://api.test:8090/a.png"))
+    liar = Liar("127.0.0.1")
+    async with guarded(liar=liar) as session:
+        fetch = AttachmentFetcher(session, hosts=("a.cdn.test",))
+        assert (
+            isinstance(await error_of(fetch(reference(f"https://a.cdn.test{port}/a.png"))), BadReference) is not allowed
+        )
+    assert bool(liar.names) is allowed
+
+
 # -- answers of DNS ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0", "::1", "10.0.0.1"])  # noqa: S104
 async def test_an_allowed_host_that_leads_inside_is_met_by_nobody(listener: Listener, address: str) -> None:
     liar = Liar(address)
     async with guarded("https://api.test", liar=liar) as session:
         client = client_of(session, "https://api.test")
-        assert isinstance(await error_of(client.fetch(f"https://a.cdn.test:{listener.port}/a.png")), Unreachable)
-        fetch = AttachmentFetcher(session)
-        assert isinstance(await error_of(fetch(reference("https://cdn.discordapp.com/a.png"))), Unreachable)
+        refused = [
+            await error_of(client.fetch("https://a.cdn.test/a.png")),
+            await error_of(AttachmentFetcher(session)(reference("https://cdn.discordapp.com/a.png"))),
+        ]
+        assert all(isinstance(error, Unreachable) and "DNSError" in str(error) for error in refused)
     assert liar.names == ["a.cdn.test", "cdn.discordapp.com"]
     assert listener.met == 0
 
@@ -216,7 +227,7 @@ async def test_the_operators_own_host_and_port_may_lead_inside_and_no_other_port
 async def test_a_redirect_from_the_own_host_to_an_allowed_one_that_leads_inside_ends_there(listener: Listener) -> None:
     async def sends_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        target = f"https://a.cdn.test:{listener.port}/a.png"
+        target = "https://a.cdn.test/a.png"
         writer.write(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
 

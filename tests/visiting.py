@@ -42,9 +42,8 @@ async def visiting(address: str) -> AsyncIterator[Visitor]:
         yield Visitor(session, address)
 
 
-@asynccontextmanager
-async def opened(folder: Path, **settings: Any) -> AsyncIterator[tuple[Running, Readiness, Visitor]]:
-    """The bot, connected to nothing, and its site."""
+def settings_of(folder: Path, **settings: Any) -> Settings:
+    """Of a bot that reaches nobody."""
     given: dict[str, Any] = {
         "discord_token": SecretStr(TOKEN),
         "kie_api_key": SecretStr(KEY),
@@ -53,7 +52,13 @@ async def opened(folder: Path, **settings: Any) -> AsyncIterator[tuple[Running, 
         "pictures_url": str(folder / "pictures"),
         "http_port": unused_port(),
     }
-    values = Settings(**(given | settings))
+    return Settings(**(given | settings))
+
+
+@asynccontextmanager
+async def opened(folder: Path, **settings: Any) -> AsyncIterator[tuple[Running, Readiness, Visitor]]:
+    """The bot, connected to nothing, and its site."""
+    values = settings_of(folder, **settings)
     async with AsyncExitStack() as stack:
         atelier = await stack.enter_async_context(open_atelier(values))
         readiness = await stack.enter_async_context(open_site(atelier, values))

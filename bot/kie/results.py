@@ -34,7 +34,8 @@ class ResultHosts:
     own: URL
     """The image API's address; exactly this scheme, host and port is allowed, without https too."""
     suffixes: tuple[str, ...]
-    """Names of hosts, themselves and all below them; by https only. No address, however it is written, is one."""
+    """Names of hosts, themselves and all below them; by https and port 443 only. No address, however it is written, is
+    one."""
 
     def allow(self, url: URL) -> bool:
         host = url.raw_host or ""
@@ -54,7 +55,7 @@ class ResultHosts:
 def _can_be_allowed(url: URL) -> bool:
     """Whether the setting could name its host."""
     anonymous = url.raw_user is None and url.raw_password is None
-    return url.scheme == "https" and anonymous and is_name(url.raw_host or "")
+    return url.scheme == "https" and url.port == 443 and anonymous and is_name(url.raw_host or "")
 
 
 async def fetch_result(

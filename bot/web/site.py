@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from bot import counters
 from bot.errors import ConfigurationError
 from bot.web.callbacks import LARGEST_BODY, PATH
+from bot.web.connections import LIMITS, Connection, ConnectionLimits, Connections, timed
 from bot.web.metrics import Metrics, watch_lag
 from bot.web.readiness import Readiness
 
@@ -39,6 +40,7 @@ class Site:
     readiness: Readiness
     metrics: Metrics
     callbacks: Sequence[web.RouteDef] = ()
+    limits: ConnectionLimits = LIMITS
 
     @asynccontextmanager
     async def open(self, host: str, port: int) -> AsyncIterator[str]:
@@ -46,16 +48,20 @@ class Site:
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         lag = asyncio.create_task(watch_lag())
+        listening: asyncio.Server | None = None
         try:
-            address = await _listen(runner, host, port)
+            listening = await _listen(runner, Connections(self.limits), host, port)
+            address = _address(listening)
             log.info("web endpoint open", address=address, callbacks=bool(self.callbacks))
             yield address
         finally:
             lag.cancel()
+            if listening is not None:
+                listening.close()
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_counted], client_max_size=LARGEST_BODY)
+        application = web.Application(middlewares=[timed, _counted], client_max_size=LARGEST_BODY)
         application.on_response_prepare.append(_nameless)
         application.add_routes(
             [
@@ -99,12 +105,19 @@ async def _nameless(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall(hdrs.SERVER, None)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+async def _listen(runner: web.AppRunner, connections: Connections, host: str, port: int) -> asyncio.Server:
+    """aiohttp's own sites make connections without these limits, so this is what `web.TCPSite` does, with ours."""
+    loop, server = asyncio.get_running_loop(), runner.server
+    if server is None:
+        raise RuntimeError("the runner has to be set up first")
     try:
-        await web.TCPSite(runner, host, port).start()
+        return await loop.create_server(lambda: Connection(server, connections, loop=loop), host, port, backlog=128)
     except OSError as error:
         raise ConfigurationError(_why(error, host, port)) from error
-    (at, *_) = runner.addresses
+
+
+def _address(listening: asyncio.Server) -> str:
+    at = listening.sockets[0].getsockname()
     return f"http://[{at[0]}]:{at[1]}" if ":" in at[0] else f"http://{at[0]}:{at[1]}"
 
 
