@@ -8,7 +8,7 @@ IN := .venv/bin
 UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
 
-.PHONY: help sandbox run test check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
+.PHONY: help sandbox run doctor test check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
 
 help:  ## Show what there is
 	@echo "Atelier: make pictures together on Discord"
@@ -22,6 +22,9 @@ sandbox: environment-sandbox  ## Try the bot in your browser, with no accounts
 
 run: environment-run  ## Run the bot on Discord, with the settings in .env
 	@$(IN)/python -m bot run $(ARGS)
+
+doctor: environment-run  ## Say whether all is well, and what to do where it is not
+	@$(IN)/python -m bot doctor $(ARGS)
 
 # The coverage file is a temporary one, so that two runs at the same time do not write into each other's. All tests run
 # on every core; those that ARGS name run in one process, where a debugger works.

@@ -251,10 +251,21 @@ async def run(settings: Settings) -> None:
 
 
 async def sync(settings: Settings) -> None:
-    """Publish the commands now, whether they have changed or not."""
+    """Publish the commands now, whether they have changed or not. Raises ConfigurationError where Discord cannot be
+    reached or does not take them."""
     async with open_atelier(settings) as atelier:
-        await _log_in(atelier, settings, tries=LOGIN_TRIES)
-        await atelier.client.publish_commands(atelier.tasks, force=True)
+        try:
+            await _log_in(atelier, settings, tries=LOGIN_TRIES)
+            await atelier.client.publish_commands(atelier.tasks, force=True)
+        except discord.HTTPException as error:
+            raise ConfigurationError(
+                f"Discord does not take the commands ({_cause(error)}); sync again later"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConfigurationError(
+                f"Discord cannot be reached ({_cause(error)}): check this machine's network, and HTTPS_PROXY and "
+                "DISCORD_API_URL if they are set; then sync again"
+            ) from error
 
 
 def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
@@ -298,9 +309,14 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
             if failures == tries:
                 raise
             seconds = round(backoff(failures), 1)
-            what = f"{type(error).__name__}: {error}"
+            what = _cause(error)
             log.warning("Discord does not answer; trying again", error=what, failures=failures, in_seconds=seconds)
             await asyncio.sleep(seconds)
+
+
+def _cause(error: Exception) -> str:
+    """In one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
 
 
 async def _publish(atelier: Running) -> None:

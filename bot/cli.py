@@ -94,7 +94,7 @@ async def _run(env_file: Path) -> int:
 async def _sync(env_file: Path) -> int:
     from bot import app
 
-    await app.sync(_load(env_file))
+    await app.sync(_load(env_file, quiet=True))
     print("The commands are published.")
     return ExitCode.STOPPED
 

@@ -11,19 +11,23 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ValidationInfo as Info
+from pydantic import field_validator as check_field
 from pydantic import model_validator as check_model
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigurationError
 
 ENV_FILE: Final = Path(".env")
+ENCODING: Final = "utf-8-sig"
+"""UTF-8, with or without the byte order mark that some editors put before it."""
 
 DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -39,13 +43,43 @@ REMEDIES: Final = {
 HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 CALLBACK_PATH: Final = "/callbacks/kie/"
 PLACEHOLDER: Final = re.compile(r"[.…x*]+|<.*>|your\b.*|change.?me|.*\b(token|key)[-_ ]here", re.IGNORECASE)
+AROUND: Final = "\ufeff\u200b\u2060"
+"""What some editors write around a value without showing it: a byte order mark, spaces of no width."""
+QUOTES: Final = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}
+GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:([.,])\d{3})(?:\1\d{3})+|[+-]?\d{1,3}(?:['_\s]\d{3})+")
+"""A number with thousands set apart in a way that can mean nothing else."""
+EITHER: Final = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
+"""A thousand to some people, one to others."""
+WHOLE: Final = re.compile(r"([+-]?\d+)\.0+")
+
+
+def _bare(value: str) -> str:
+    """Without the blanks and the quotation marks around it: `docker --env-file`, unlike a shell, passes them on."""
+    bare = value.strip().strip(AROUND).strip()
+    if len(bare) > 1 and QUOTES.get(bare[0]) == bare[-1]:
+        return _bare(bare[1:-1])
+    return bare
+
+
+def _number(value: str) -> str:
+    """A whole number as Python writes it. What may mean two numbers is a ValueError that shows both."""
+    if EITHER.fullmatch(value):
+        whole, _, rest = value.replace(",", ".").partition(".")
+        raise ValueError(f"has {value}, which may mean {whole}{rest} or {whole}: write one of these")
+    if GROUPED.fullmatch(value):
+        return re.sub(r"[^\d+-]", "", value)
+    if whole_number := WHOLE.fullmatch(value):
+        return whole_number[1]
+    if not re.fullmatch(r"[+-]?\d+", value):
+        raise ValueError("should be a whole number, written with digits alone, like 1000")
+    return value
 
 
 def _split(value: object) -> object:
     """`a, b,` is a and b."""
     if not isinstance(value, str):
         return value
-    return [part.strip() for part in value.split(",") if part.strip()]
+    return [bare for part in value.split(",") if (bare := _bare(part))]
 
 
 def _no_placeholder(secret: SecretStr) -> SecretStr:
@@ -210,6 +244,13 @@ class Settings(BaseModel):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = "INFO"
     log_format: Annotated[Literal["console", "json"], Lower] = "console"
 
+    @check_field("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: object, info: Info) -> object:
+        """For every setting that is a whole number."""
+        numeric = cls.model_fields[info.field_name or ""].annotation in (int, int | None)
+        return _number(value) if numeric and isinstance(value, str) else value
+
     @check_model(mode="after")
     def _shards_agree(self) -> Settings:
         if self.shard_ids is None:
@@ -252,7 +293,7 @@ class Settings(BaseModel):
 class _Names(BaseSettings, Settings):
     """`Settings` for pydantic-settings to look its names up; an empty value is the default."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding=ENCODING)
 
 
 def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(REMEDIES)) -> Settings:
@@ -262,11 +303,16 @@ def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(R
     Raises ConfigurationError.
     """
     try:
-        values = {**DotEnvSettingsSource(_Names, env_file=env_file)(), **EnvSettingsSource(_Names)()}
+        values = {
+            **_given(DotEnvSettingsSource(_Names, env_file=env_file)()),
+            **_given(EnvSettingsSource(_Names)()),
+        }
         settings = Settings.model_validate({name: values[name] for name in values.keys() & Settings.model_fields})
     except ValidationError as error:
         raise ConfigurationError(_one_line(error)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{env_file} cannot be read: {error}; save it as UTF-8") from None
+    except OSError as error:
         raise ConfigurationError(f"{env_file} cannot be read: {error}") from None
     for name in require:
         if not getattr(settings, name.lower()).get_secret_value():
@@ -274,12 +320,20 @@ def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(R
     return settings
 
 
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What one source gives, bare; an empty value leaves it to the other source or the default."""
+    bare = {name: _bare(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {name: value for name, value in bare.items() if value != ""}
+
+
 def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:
     """Names in `env_file` that are no settings but look like one, with the setting they look like."""
     known = [name.upper() for name in Settings.model_fields]
     if not env_file.is_file():
         return {}
-    unknown = [name for name in dotenv_values(env_file, interpolate=False) if name.upper() not in known]
+    unknown = [
+        name for name in dotenv_values(env_file, interpolate=False, encoding=ENCODING) if name.upper() not in known
+    ]
     close = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8) for name in unknown}
     return {name: matches[0] for name, matches in close.items() if matches}
 

@@ -238,6 +238,36 @@ async def test_a_place_that_cannot_be_used_is_one_line_and_78(
     assert "secret" not in line
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{}", "http://discord.invalid:{}"])
+async def test_sync_without_a_network_is_one_line_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    monkeypatch.setattr(app, "LOGIN_TRIES", 1)
+    monkeypatch.setenv("DISCORD_API_URL", address.format(unused_port()))
+    (tmp_path / ".env").write_text(
+        f"DISCORD_TOKEN={TOKEN}\nKIE_API_KEY={KEY}\n"
+        f"DATABASE_URL=sqlite:///{tmp_path}/a.db\nPICTURES_URL={tmp_path}/pictures\n"
+    )
+    assert await command("--env-file", str(tmp_path / ".env"), "sync") == 78
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("Discord cannot be reached (Client")
+    assert "check this machine's network" in said.err
+
+
+async def test_the_doctor_without_a_network_has_a_remedy_for_each_and_no_traceback(tmp_path: Path) -> None:
+    code, out, err = await python_bot(
+        *(tmp_path, "doctor"),
+        DISCORD_TOKEN=TOKEN,
+        DISCORD_API_URL=f"http://discord.invalid:{unused_port()}",
+        KIE_API_KEY=KEY,
+        KIE_API_URL=f"http://127.0.0.1:{unused_port()}",
+        HTTP_PORT="0",
+    )
+    assert (code, err) == (78, "")
+    assert out.count("not ok") == out.count("what to do:") == 2
+
+
 async def test_a_named_file_of_settings_must_be_there(tmp_path: Path) -> None:
     code, _, said = await python_bot(tmp_path, "--env-file", "another.env", "migrate")
     assert code == 2

@@ -9,6 +9,7 @@ import pytest
 
 from bot.config import Settings, load_settings, misspelt
 from bot.errors import ConfigurationError
+from tests.hostile.env_files import FILES, NUMBERS, VALUES
 
 Write = Callable[..., Path]
 
@@ -283,3 +284,51 @@ def test_a_misspelt_name_is_noticed_and_a_foreign_one_is_not(env_file: Write) ->
 
 def test_without_a_file_nothing_is_misspelt(tmp_path: Path) -> None:
     assert misspelt(tmp_path / ".env") == {}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_what_stands_around_a_value_is_not_a_part_of_it(
+    env_file: Write, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given, meant = VALUES[name]
+    monkeypatch.setenv("DISCORD_TOKEN", given.replace("abc", TOKEN))
+    assert load_settings(env_file()).discord_token.get_secret_value() == meant.replace("abc", TOKEN)
+
+
+@pytest.mark.parametrize("empty", ["", " ", '""', "''", "\r", '" "'])
+def test_an_empty_value_in_quotes_is_the_default(env_file: Write, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+    monkeypatch.setenv("KIE_API_URL", empty)
+    monkeypatch.setenv("MAX_IN_FLIGHT", empty)
+    settings = load_settings(env_file(MAX_IN_FLIGHT="7"))
+    assert (settings.kie_api_url, settings.max_in_flight) == ("https://api.kie.ai", 7)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_read_as_it_is_meant_or_refused_with_the_right_form(
+    env_file: Write, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given, meant = NUMBERS[name]
+    monkeypatch.setenv("MAX_PICTURES_PER_DAY", given)
+    if meant is not None:
+        assert load_settings(env_file()).max_pictures_per_day == meant
+        return
+    line = refusal(env_file())
+    assert line.startswith("MAX_PICTURES_PER_DAY ")
+    assert "1000" in line
+    assert "\n" not in line
+
+
+def test_quotes_around_each_of_several_values_are_not_a_part_of_them(
+    env_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOWED_GUILDS", "'1', \"2\" ,3")
+    assert load_settings(env_file()).allowed_guilds == {1, 2, 3}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_any_editor_is_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(FILES[name])
+    settings = load_settings(path)
+    assert (settings.discord_token.get_secret_value(), settings.kie_api_key.get_secret_value()) == ("abcdef", "ghijkl")
+    assert misspelt(path) == {}
