@@ -39,6 +39,10 @@ keeps pictures there.
 """
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
+FAKE: Final = ipaddress.IPv4Network("198.18.0.0/15")
+"""For benchmarks. Some proxies let every name lead into it, and connect to the name when such an address is met."""
+FAKE_REMEDY: Final = "ALLOW_FAKE_IPS=true, if a proxy on this network answers every name so (fake IP)"
+
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +62,14 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and not any(found in network for network in _SPECIAL)
 
 
+def is_fake(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return isinstance(found, ipaddress.IPv4Address) and found in FAKE
+
+
 def _unwrapped(address: Address) -> Address:
     """What an IPv6 address stands for that leads to an IPv4 address: mapped, 6to4, NAT64."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -71,11 +83,13 @@ class PublicAddresses(AbstractResolver):
     """
     Names lead to public addresses alone, but for the host and port of each address in `own`, which the operator set.
 
-    Everything else of a private network is left out of the answer; OSError when nothing remains.
+    Everything else of a private network is left out of the answer; OSError when nothing remains. `fake`: addresses of
+    `FAKE` count as public.
     """
 
-    def __init__(self, *own: str | None, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, *own: str | None, fake: bool = False, resolver: AbstractResolver | None = None) -> None:
         self._own = frozenset((url.raw_host, url.port) for url in map(URL, filter(None, own)))
+        self._fake = fake
         self._resolver = resolver or DefaultResolver()
 
     async def resolve(
@@ -84,9 +98,10 @@ class PublicAddresses(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         if (host, port) in self._own:
             return found
-        public = [one for one in found if is_public(one["host"])]
+        public = [one for one in found if is_public(one["host"]) or (self._fake and is_fake(one["host"]))]
         if not public:
-            log.warning("a name leads to no public address, so nothing is fetched from it", host=host)
+            remedy = FAKE_REMEDY if any(is_fake(one["host"]) for one in found) else None
+            log.warning("a name leads to no public address, so nothing is fetched from it", host=host, remedy=remedy)
             raise OSError(f"{host} leads to no public address")
         return public
 

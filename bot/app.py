@@ -14,7 +14,6 @@ import aiohttp
 import discord
 import structlog
 
-from bot.addresses import PublicAddresses
 from bot.client import Atelier
 from bot.config import Settings
 from bot.delivery import DiscordDelivery
@@ -24,9 +23,12 @@ from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.engine.ports import FetchReference
 from bot.engine.schedule import backoff
+from bot.engine.timekeeping import Timekeeping
 from bot.errors import ConfigurationError
 from bot.kie.client import KieClient
+from bot.logs import Blank
 from bot.memory import give_back_what_is_freed
+from bot.outbound import discord_proxy, open_session
 from bot.references import AttachmentFetcher
 from bot.services import Services
 from bot.traffic import Pacer, Traffic
@@ -36,6 +38,7 @@ from bot.web.callbacks import callback_routes
 from bot.web.metrics import Metrics
 from bot.web.readiness import Readiness
 from bot.web.site import Site
+from storage.clock import ClockStore
 from storage.database import Database, DatabaseInUse
 from storage.figures import FigureStore
 from storage.migrations import migrate
@@ -79,6 +82,7 @@ class Running:
     client: Atelier
     engine: Engine
     delivery: DiscordDelivery
+    timekeeping: Timekeeping
     tasks: TaskStore
     api: KieClient
     figures: FigureStore
@@ -87,9 +91,10 @@ class Running:
         """Move tasks and keep cards up to date until `engine.stop()`."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
-            cards = group.create_task(self.delivery.run())
+            beside = [group.create_task(self.delivery.run()), group.create_task(self.timekeeping.run())]
             await self.engine.run()
-            cards.cancel()
+            for task in beside:
+                task.cancel()
 
 
 def _client(settings: Settings) -> Atelier:
@@ -100,6 +105,7 @@ def _client(settings: Settings) -> Atelier:
         shard_count=settings.shard_count,
         shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
         traffic=Traffic(Pacer.for_share(_share(settings))),
+        proxy=discord_proxy(settings),
     )
 
 
@@ -129,6 +135,7 @@ async def open_atelier(
         database = await stack.enter_async_context(open_database(settings))
         await migrate(database)
         stores = Stores.on(database)
+        timekeeping = await Timekeeping.begin(ClockStore(database), stores.tasks)
         await stores.tasks.void_leases()
         copies = await _open_copies(settings)
         session = await stack.enter_async_context(open_session(settings))
@@ -141,6 +148,7 @@ async def open_atelier(
             card_every=card_every,
             progress_steps=progress_steps,
             operator_channel_id=settings.operator_channel_id,
+            clock=timekeeping.clock,
         )
         fetch = attachments(client) if attachments else AttachmentFetcher(session, origin=settings.discord_api_url)
         api = image_api(session, settings)
@@ -151,10 +159,17 @@ async def open_atelier(
             delivery=delivery,
             fetch_reference=fetch,
             policy=_policy(settings, probe_account_after),
+            clock=timekeeping.clock,
         )
         client.services = Services.around(engine, stores, copies=copies, fetch=fetch)
         yield Running(
-            client=client, engine=engine, delivery=delivery, tasks=stores.tasks, api=api, figures=FigureStore(database)
+            client=client,
+            engine=engine,
+            delivery=delivery,
+            timekeeping=timekeeping,
+            tasks=stores.tasks,
+            api=api,
+            figures=FigureStore(database),
         )
 
 
@@ -164,25 +179,18 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
     Raises ConfigurationError when it cannot listen.
     """
-    readiness = Readiness(atelier.client, atelier.tasks)
-    balance = Balance(atelier.api.credits)
+    clock = atelier.timekeeping.clock
+    readiness = Readiness(atelier.client, atelier.tasks, clock=clock)
+    balance = Balance(atelier.api.credits, clock=clock)
     site = Site(
         readiness=readiness,
-        metrics=Metrics(atelier.client, atelier.figures, balance),
+        metrics=Metrics(atelier.client, atelier.figures, balance, clock=clock),
         callbacks=callback_routes(atelier.engine, settings.kie_webhook_key) if settings.callbacks else (),
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(balance.close)
         await stack.enter_async_context(site.open(settings.http_host, settings.http_port))
         yield readiness
-
-
-def open_session(settings: Settings) -> aiohttp.ClientSession:
-    """For the image API, results and attachments. Keeps no cookies, uses no proxy of the environment, and meets only
-    what is public or set."""
-    own = settings.discord_api_url, settings.kie_api_url, settings.kie_upload_url
-    connector = aiohttp.TCPConnector(resolver=PublicAddresses(*own))
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 @asynccontextmanager
@@ -259,12 +267,12 @@ async def sync(settings: Settings) -> None:
             await atelier.client.publish_commands(atelier.tasks, force=True)
         except discord.HTTPException as error:
             raise ConfigurationError(
-                f"Discord does not take the commands ({_cause(error)}); sync again later"
+                f"Discord does not take the commands ({_cause(error, settings)}); sync again later"
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConfigurationError(
-                f"Discord cannot be reached ({_cause(error)}): check this machine's network, and HTTPS_PROXY and "
-                "DISCORD_API_URL if they are set; then sync again"
+                f"Discord cannot be reached ({_cause(error, settings)}): check this machine's network, and HTTPS_PROXY "
+                "and DISCORD_API_URL if they are set; then sync again"
             ) from error
 
 
@@ -309,14 +317,14 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
             if failures == tries:
                 raise
             seconds = round(backoff(failures), 1)
-            what = _cause(error)
+            what = _cause(error, settings)
             log.warning("Discord does not answer; trying again", error=what, failures=failures, in_seconds=seconds)
             await asyncio.sleep(seconds)
 
 
-def _cause(error: Exception) -> str:
-    """In one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
+def _cause(error: Exception, settings: Settings) -> str:
+    """In one line, and without a secret."""
+    return Blank(settings.secrets).text(" ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": "))
 
 
 async def _publish(atelier: Running) -> None:

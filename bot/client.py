@@ -50,6 +50,7 @@ class Atelier(commands.AutoShardedBot):
         shard_count: int | None = None,
         shard_ids: list[int] | None = None,
         traffic: Traffic | None = None,
+        proxy: str | None = None,
     ) -> None:
         self.traffic = traffic or Traffic()
         super().__init__(
@@ -66,6 +67,7 @@ class Atelier(commands.AutoShardedBot):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             http_trace=self.traffic.trace(),
+            proxy=proxy,
             shard_count=shard_count,
             shard_ids=shard_ids,  # type: ignore[arg-type]  # None is its own default
         )

@@ -127,6 +127,13 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
+def _proxy(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.path.strip("/") or parts.port is None:
+        raise ValueError("must be like http://proxy.example:3128, with its port and nothing behind it")
+    return value
+
+
 def _over_https(value: str) -> str:
     """What comes from outside is not to be read on the way; on this machine there is no way."""
     if not value.startswith("https://") and not is_loopback(value):
@@ -191,6 +198,7 @@ WebAddress = Annotated[str, _address("http", "https")]
 PublicAddress = Annotated[
     str, _address("http", "https"), AfterValidator(_over_https), AfterValidator(_without_callbacks)
 ]
+ProxyAddress = Annotated[str, _address("http", "https"), AfterValidator(_proxy)]
 GatewayAddress = Annotated[str, _address("ws", "wss")]
 Snowflake = Annotated[int, Field(gt=0, lt=2**63)]
 ShardId = Annotated[int, Field(ge=0)]
@@ -236,6 +244,10 @@ class Settings(BaseModel):
     max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
     allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
     """Empty means any."""
+    https_proxy: ProxyAddress | None = Field(default=None, repr=False)
+    """What goes over https is asked for here. May hold a user and a password."""
+    allow_fake_ips: bool = False
+    """Names may lead to 198.18.0.0/15, as they do behind a proxy that answers every name so."""
     message_content_intent: bool = False
     """Privileged: to be switched on in the developer portal as well, or Discord closes the connection."""
     operator_channel_id: Snowflake | None = None
@@ -285,7 +297,8 @@ class Settings(BaseModel):
         """What must never be seen in a log: keys, tokens, and passwords within addresses."""
         fields = (getattr(self, name) for name in type(self).model_fields)
         keys = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
-        passwords = [urlsplit(url).password for url in (self.database_url, self.pictures_url)]
+        places = filter(None, (self.database_url, self.pictures_url, self.https_proxy))
+        passwords = [urlsplit(url).password for url in places]
         given = [password for password in passwords if password]
         return tuple(filter(None, [*keys, *given, *map(unquote, given)]))
 

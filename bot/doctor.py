@@ -8,22 +8,31 @@ anything: Discord is asked who the bot is, the image API how many credits are le
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import discord
+from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
+from aiohttp.resolver import DefaultResolver
 
-from bot.config import CALLBACK_PATH, REMEDIES, Settings
+from bot.addresses import FAKE_REMEDY, is_fake
+from bot.config import CALLBACK_PATH, REMEDIES, Settings, is_loopback
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
 from bot.logs import Blank
+from bot.outbound import discord_proxy, open_session
+from bot.references import HOSTS
 from storage.database import Database, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
-from storage.pictures import PictureStore
+from storage.pictures import ListingRefused, PictureStore
+from storage.sqlite import NoWriteAheadLog
 
 PATIENCE_SECONDS: Final = 10.0
 COUNTING_SECONDS: Final = 5.0
@@ -43,6 +52,8 @@ CREDITS_FOR_A_PICTURE: Final = 6
 """The image API's price list, 2026-09."""
 HINT_SECONDS: Final = 3.0
 """Twice, one after the other, within `PATIENCE_SECONDS`."""
+CLOCK_SECONDS: Final = 60
+"""Callbacks are signed for five minutes."""
 REACHED: Final = 405
 """To a GET where only a POST is taken."""
 MEBIBYTE: Final = 1024 * 1024
@@ -98,6 +109,9 @@ async def _database(settings: Settings) -> Sequence[Finding]:
         async with Database.open(settings.database_url, exclusive=False) as database:
             waiting = await pending(database)
         detail = "in use by a running bot, as it should be"
+    except NoWriteAheadLog as error:
+        remedy = "let DATABASE_URL name a file on a local disk"
+        return [Finding(name="database", ok=False, detail=str(error).partition(":")[0], remedy=remedy)]
     except DatabaseNewer as error:
         return [Finding(name="database", ok=False, detail=str(error), remedy="start the newer version of this program")]
     upgrade = f"; {waiting} migrations to be done at the next start" if waiting else ""
@@ -112,6 +126,9 @@ async def _pictures(settings: Settings) -> Sequence[Finding]:
             used = f"{await store.used_bytes() / MEBIBYTE:.1f} MiB used"
     except TimeoutError:
         used = "too many pictures to add up quickly"
+    except ListingRefused as refused:
+        what, _, remedy = str(refused).partition(": ")
+        return [Finding(name="pictures", ok=False, detail=f"can be written, but {what}", remedy=remedy)]
     return [Finding(name="pictures", ok=True, detail=f"can be written; {used}")]
 
 
@@ -120,7 +137,7 @@ async def _discord(settings: Settings) -> Sequence[Finding]:
     remedy = REMEDIES["DISCORD_TOKEN"]
     if not token:
         return [Finding(name="Discord", ok=False, detail="not asked, as there is no token", remedy=remedy)]
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents.none(), proxy=discord_proxy(settings)) as client:
         try:
             await client.login(token)
         except discord.LoginFailure:
@@ -146,6 +163,46 @@ def _application(application: discord.AppInfo) -> Sequence[Finding]:
     ]
 
 
+async def _names(settings: Settings) -> Sequence[Finding]:
+    """Silent while names lead to the public internet, and where this machine need not resolve them."""
+    local = settings.discord_api_url is not None and is_loopback(settings.discord_api_url)
+    if settings.https_proxy or settings.allow_fake_ips or local:
+        return []
+    return await fake_answers(DefaultResolver())
+
+
+async def fake_answers(resolver: AbstractResolver) -> Sequence[Finding]:
+    try:
+        found = await resolver.resolve(HOSTS[0], 443)
+    except OSError:
+        return []
+    finally:
+        await resolver.close()
+    if not any(is_fake(one["host"]) for one in found):
+        return []
+    detail = f"{HOSTS[0]} leads to {found[0]['host']}, which is no public address, so no attachment can be fetched"
+    return [Finding(name="names", ok=False, detail=detail, remedy=f"set {FAKE_REMEDY}")]
+
+
+async def _clock(settings: Settings) -> Sequence[Finding]:
+    """Against Discord's, as every HTTP answer tells it; silent where none comes."""
+    address = f"{settings.discord_api_url or 'https://discord.com'}/api/v10/gateway"
+    try:
+        async with open_session(settings) as session:
+            limit = aiohttp.ClientTimeout(total=HINT_SECONDS)
+            async with session.get(address, allow_redirects=False, timeout=limit) as answer:
+                theirs = parsedate_to_datetime(answer.headers.get(hdrs.DATE, "")).timestamp()
+    except (aiohttp.ClientError, OSError, ValueError):
+        return []
+    off = round(time.time() - theirs)
+    if abs(off) <= CLOCK_SECONDS:
+        return [Finding(name="clock", ok=True, detail=f"right, within {CLOCK_SECONDS} seconds")]
+    way = "ahead of" if off > 0 else "behind"
+    detail = f"this machine's clock is {abs(off)} seconds {way} Discord's"
+    remedy = "set it right, and keep it so (NTP: timedatectl set-ntp true); restart the bot after ten minutes"
+    return [Finding(name="clock", ok=False, detail=detail, remedy=remedy)]
+
+
 async def _kie(settings: Settings) -> Sequence[Finding]:
     remedy = REMEDIES["KIE_API_KEY"]
     if not settings.kie_api_key.get_secret_value():
@@ -155,7 +212,7 @@ async def _kie(settings: Settings) -> Sequence[Finding]:
     except AccountRefused:
         return [Finding(name="image API", ok=False, detail="the image API refuses this key", remedy=remedy)]
     except ServiceError as error:
-        remedy = "try again in some minutes; if it stays so, check the network and KIE_API_URL"
+        remedy = "try again in some minutes; if it stays so, check the network, HTTPS_PROXY and KIE_API_URL"
         return [Finding(name="image API", ok=False, detail=str(error), remedy=remedy)]
     enough = left >= CREDITS_FOR_A_PICTURE
     remedy = "" if enough else "add credits at https://kie.ai/billing"
@@ -163,7 +220,7 @@ async def _kie(settings: Settings) -> Sequence[Finding]:
 
 
 async def _credits(settings: Settings) -> float:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with open_session(settings) as session:
         client = KieClient(
             session,
             api_key=settings.kie_api_key,
@@ -258,8 +315,10 @@ CHECKS: Final[dict[str, tuple[Check, str]]] = {
     "settings": (_settings, "look at .env"),
     "database": (_database, "let DATABASE_URL name a file in a folder that this user may write to"),
     "pictures": (_pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"),
-    "Discord": (_discord, "check this machine's network, and DISCORD_API_URL if it is set"),
-    "image API": (_kie, "check this machine's network, and KIE_API_URL if it is set"),
+    "names": (_names, "check this machine's name resolution (DNS)"),
+    "clock": (_clock, "check this machine's clock"),
+    "Discord": (_discord, "check this machine's network, and HTTPS_PROXY and DISCORD_API_URL if they are set"),
+    "image API": (_kie, "check this machine's network, and HTTPS_PROXY and KIE_API_URL if they are set"),
     "web endpoint": (_web, "check HTTP_HOST and HTTP_PORT"),
 }
 """What is examined, and the remedy where a check cannot say more."""

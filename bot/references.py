@@ -70,7 +70,7 @@ class AttachmentFetcher:
             megabytes = self._limit_bytes // 2**20
             name = reference.filename
             raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=megabytes) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
             raise Unreachable(f"no connection for an attachment ({type(error).__name__})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"an attachment broke off ({type(error).__name__})") from None

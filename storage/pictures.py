@@ -7,14 +7,18 @@ Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from storage.private_files import make_private
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 LISTED: Final = 500
 """Keys at a time: each of these may become a question to the database."""
@@ -22,6 +26,16 @@ LISTED: Final = 500
 
 class MissingCopy(Exception):
     """The store has nothing under this key."""
+
+
+class ListingRefused(Exception):
+    """The bucket does not let us list what is in it; `str()` says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the bucket does not let its contents be listed: grant these keys s3:ListBucket on the bucket; until then "
+            "copies that nothing names are not removed"
+        )
 
 
 class PictureStore:
@@ -51,7 +65,15 @@ class PictureStore:
         await self._store.put_async(key, data)
 
     async def get(self, key: str) -> bytes:
-        """Raises MissingCopy."""
+        """Raises MissingCopy. A bucket that may not be listed answers 403 for what is not there; where a test file can
+        be written and read, that is what it means."""
+        try:
+            return await self._get(key)
+        except PermissionDeniedError:
+            await self.check()
+            raise MissingCopy(key) from None
+
+    async def _get(self, key: str) -> bytes:
         try:
             found = await self._store.get_async(key)
             return bytes(await found.bytes_async())
@@ -67,20 +89,29 @@ class PictureStore:
 
     async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
         """The keys in a folder last written before `before` (ms, by the store's clock), some at a time."""
-        async for entries in self._store.list_async(folder, chunk_size=LISTED):
+        async for entries in self._listed(folder):
             if keys := [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]:
                 yield keys
 
     async def used_bytes(self) -> int:
-        """Of all copies; looks at every one."""
-        return sum([entry["size"] async for entries in self._store.list_async() for entry in entries])
+        """Of all copies; looks at every one. Raises ListingRefused, as `older` does."""
+        return sum([entry["size"] async for entries in self._listed() for entry in entries])
+
+    async def _listed(self, folder: str | None = None) -> AsyncIterator[Sequence[ObjectMeta]]:
+        try:
+            async for entries in self._store.list_async(folder, chunk_size=LISTED):
+                yield entries
+        except BaseError as error:
+            if isinstance(error, PermissionDeniedError) or "403 Forbidden" in str(error):
+                raise ListingRefused from error
+            raise
 
     async def check(self) -> None:
         """Write, read and delete a small file. Raises what the store raises; OSError for other bytes than written."""
         key, data = f"check/{secrets.token_hex(8)}", b"is it kept?"
         await self.put(key, data)
         try:
-            if await self.get(key) != data:
+            if await self._get(key) != data:
                 raise OSError("the picture store gave back something else than was put into it")
         finally:
             await self.delete(key)

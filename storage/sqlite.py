@@ -18,7 +18,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -58,6 +58,16 @@ class DatabaseInUse(Exception):
             f"the database {path} is in use by another process (it holds {_lock_path(path)}); stop that one first"
         )
         self.path = path
+
+
+class NoWriteAheadLog(Exception):
+    """The file system has no shared memory; `str()` says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "its file system cannot hold SQLite's write-ahead log, as a network share cannot: give a file on a local "
+            "disk"
+        )
 
 
 def open_file(url: URL) -> tuple[Engine, AsyncEngine]:
@@ -118,15 +128,29 @@ def _lock_path(path: Path) -> Path:
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """A file that is no database is found out here; its connection would keep a thread."""
+    """A file that is no database is found out here; its connection would keep a thread. Raises NoWriteAheadLog."""
     cursor = connection.cursor()
     try:
-        for pragma in PRAGMAS:
+        _begin_write_ahead_log(cursor)
+        for pragma in PRAGMAS[1:]:
             cursor.execute(pragma)
     except Exception:
         connection.close()
         raise
     cursor.close()
+
+
+def _begin_write_ahead_log(cursor: DBAPICursor) -> None:
+    """Where a file system cannot have one, SQLite goes on in another mode, or fails in one of these ways."""
+    try:
+        cursor.execute(PRAGMAS[0])
+        mode = cursor.fetchall()[0][0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_PROTOCOL", "SQLITE_IOERR_SHM")):
+            raise NoWriteAheadLog from error
+        raise
+    if mode != "wal":
+        raise NoWriteAheadLog
 
 
 def _begin(connection: Connection) -> None:

@@ -31,7 +31,8 @@ hypothesis.settings.load_profile("busy machine")
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting comes from the environment."""
     for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+        for spelling in (name.upper(), name):
+            monkeypatch.delenv(spelling, raising=False)
 
 
 @pytest.fixture

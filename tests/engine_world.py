@@ -18,6 +18,7 @@ from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Unconfirmed
+from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.pictures import PictureStore
 from storage.stores import Stores
@@ -188,6 +189,9 @@ class World:
     policy: Policy
     attachments: dict[str, bytes | Exception | asyncio.Event]
     engine: Engine
+    database: Database
+    engine_clock: Callable[[], int] | None = None
+    """Where the engine's time is another one than the world's."""
     wrap: Callable[[Any], Any] = lambda part: part
     fetching: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the engine waits for an attachment that is an event."""
@@ -218,7 +222,7 @@ class World:
             delivery=self.wrap(self.discord),
             fetch_reference=self._fetch,
             policy=self.policy,
-            clock=self.clock,
+            clock=self.engine_clock or self.clock,
         )
 
     async def _fetch(self, reference: Reference) -> bytes:
@@ -280,6 +284,7 @@ async def open_world(folder: Path, **policy: Any) -> AsyncIterator[World]:
             policy=Policy(**({"limits": NO_LIMITS} | policy)),
             attachments={},
             engine=None,  # type: ignore[arg-type]  # set by restart, which needs the rest
+            database=database,
         )
         world.discord.copies = world.copies
         await world.restart()

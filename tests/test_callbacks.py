@@ -20,7 +20,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from pydantic import SecretStr
 
-from bot.engine.engine import Engine, system_clock
+from bot.engine.clock import system_clock
+from bot.engine.engine import Engine
 from bot.kie.callbacks import is_signed, task_id
 from bot.logs import configure_logs
 from bot.web.callbacks import LARGEST_BODY, callback_routes

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from pydantic import SecretStr
 
 from bot import app, cli
 from bot.config import Settings
-from bot.doctor import PATIENCE_SECONDS, Finding, examine
+from bot.doctor import PATIENCE_SECONDS, Finding, examine, fake_answers
 from bot.errors import ConfigurationError
 from storage.database import Database
 from storage.migrations import migrate
+from tests.test_hostile_addresses import Liar
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "logs_as_they_were", "discord_as_it_was")
 
@@ -49,6 +52,8 @@ class Outside:
     application: dict[str, object] = field(default_factory=lambda: dict(APPLICATION))
     credit: object = 5916.25
     hanging: bool = False
+    clock_off: int = 0
+    """By so many seconds their clock is ahead of ours."""
     alive: bool = False
     """A running bot answers at the same address."""
     callbacks_status: int = 405
@@ -72,6 +77,9 @@ class Outside:
         self.callbacks_asked.append(request.match_info["token"])
         return web.Response(status=self.callbacks_status)
 
+    async def gateway(self, _: web.Request) -> web.Response:
+        return web.json_response({}, headers={"Date": formatdate(time.time() + self.clock_off, usegmt=True)})
+
     async def healthz(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.alive else 404)
 
@@ -89,6 +97,7 @@ async def outside() -> AsyncIterator[Outside]:
     server.router.add_get("/api/v10/users/@me", it.me)
     server.router.add_get("/api/v10/oauth2/applications/@me", it.own_application)
     server.router.add_get("/api/v1/chat/credit", it.credits)
+    server.router.add_get("/api/v10/gateway", it.gateway)
     server.router.add_get("/healthz", it.healthz)
     server.router.add_get("/callbacks/kie/{token}", it.called_back)
     async with TestServer(server) as running:
@@ -323,7 +332,7 @@ async def test_what_ends_the_application_decides_the_exit_code(
 async def test_all_is_well(settings: Settings) -> None:
     findings = await examine(settings)
     assert [found.name for found in findings if found.ok] == [
-        *["settings", "database", "pictures", "Discord", "application", "install link", "image API"],
+        *["settings", "database", "pictures", "clock", "Discord", "application", "install link", "image API"],
         *["web endpoint", "callbacks"],
     ]
     assert not any(found.remedy for found in findings)
@@ -348,6 +357,31 @@ async def test_whatever_is_wrong_has_a_remedy_and_shows_no_secret(settings: Sett
         assert [found for found in findings if not found.ok], wrong
         assert all(found.ok != bool(found.remedy) for found in findings), wrong
         assert not any(secret in repr(findings) for secret in (TOKEN, KEY, "another")), wrong
+
+
+@pytest.mark.parametrize(("off", "way"), [(-3600, "ahead of"), (86400, "behind")])
+async def test_a_clock_that_is_wrong_is_found(settings: Settings, outside: Outside, off: int, way: str) -> None:
+    outside.clock_off = off
+    found = await finding(settings, "clock")
+    assert not found.ok
+    assert way in found.detail
+    assert "NTP" in found.remedy
+
+
+async def test_a_resolver_that_answers_with_fake_addresses_is_found_with_the_setting() -> None:
+    (found,) = await fake_answers(Liar("198.18.0.7"))
+    assert (found.ok, found.name) == (False, "names")
+    assert "ALLOW_FAKE_IPS=true" in found.remedy
+    assert await fake_answers(Liar("162.159.135.233")) == []
+
+
+async def test_a_database_without_a_write_ahead_log_is_found(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite+aiosqlite:///file:{tmp_path}/b.db?vfs=unix-dotfile&uri=true"
+    found = await finding(settings.model_copy(update={"database_url": url}), "database")
+    assert (found.ok, found.remedy) == (False, "let DATABASE_URL name a file on a local disk")
 
 
 async def test_a_refused_token_leaves_the_other_checks_alone(settings: Settings) -> None:

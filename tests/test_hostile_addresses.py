@@ -18,11 +18,11 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bot.addresses import PublicAddresses, is_name, is_public
-from bot.app import open_session
 from bot.config import Settings
 from bot.errors import BadReference, Refused, Unreachable
 from bot.kie.client import KieClient
 from bot.kie.results import ResultHosts
+from bot.outbound import open_session
 from bot.references import AttachmentFetcher
 from storage.models import Reference, ReferenceKind
 from tests.hostile.addresses import PORTS, PRIVATE

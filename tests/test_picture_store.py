@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from obstore.exceptions import PermissionDeniedError
 
-from storage.pictures import MissingCopy, PictureStore
+from bot.config import Settings
+from bot.doctor import examine
+from storage.pictures import ListingRefused, MissingCopy, PictureStore
 
 
 class Bucket:
@@ -20,6 +24,9 @@ class Bucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.may_list = True
+        """Without, a bucket says 403 of what is not there."""
+        self.may_read = True
 
     async def answer(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
@@ -32,6 +39,8 @@ class Bucket:
             case "DELETE":
                 self.objects.pop(key, None)
                 return web.Response(status=204)
+        if not self.may_read or (not self.may_list and key not in self.objects):
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         if not key:
             return self._list(request.query.get("prefix", ""))
         if key not in self.objects:
@@ -68,8 +77,14 @@ async def store(
     if request.param == "folder":
         yield PictureStore.open(str(tmp_path / "a folder" / "pictures"))
         return
+    async with opened(Bucket(), monkeypatch) as bucket:
+        yield bucket
+
+
+@asynccontextmanager
+async def opened(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PictureStore]:
     app = web.Application(client_max_size=2**26)
-    app.router.add_route("*", "/atelier{slash:/?}{key:.*}", Bucket().answer)
+    app.router.add_route("*", "/atelier{slash:/?}{key:.*}", bucket.answer)
     async with TestServer(app) as server:
         environment = {
             "AWS_ENDPOINT": str(server.make_url("/")).rstrip("/"),
@@ -182,3 +197,44 @@ async def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"(?i)path"):
         await store.put("../outside", b"one")
     assert names(tmp_path) == ["pictures"]
+
+
+# -- a bucket that may not be listed -----------------------------------------------------------------------------------
+
+
+async def test_what_is_not_there_is_missing_too_where_a_bucket_answers_403_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket = Bucket()
+    bucket.may_list = False
+    async with opened(bucket, monkeypatch) as store:
+        await store.check()
+        await store.put("pictures/a1/0", b"one")
+        assert await store.get("pictures/a1/0") == b"one"
+        with pytest.raises(MissingCopy, match="pictures/a1/1"):
+            await store.get("pictures/a1/1")
+        await store.delete("pictures/a1/1")
+    assert list(bucket.objects) == ["pictures/a1/0"]
+
+
+async def test_keys_that_are_refused_altogether_make_no_copy_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket()
+    async with opened(bucket, monkeypatch) as store:
+        await store.put("pictures/a1/0", b"one")
+        bucket.may_read = False
+        with pytest.raises(PermissionDeniedError):
+            await store.get("pictures/a1/0")
+
+
+async def test_a_bucket_that_may_not_be_listed_names_the_permission(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket()
+    bucket.may_list = False
+    async with opened(bucket, monkeypatch) as store:
+        with pytest.raises(ListingRefused, match="grant these keys s3:ListBucket"):
+            await store.used_bytes()
+        with pytest.raises(ListingRefused):
+            assert [keys async for keys in store.older("styles", 0)]
+        settings = Settings(pictures_url="s3://atelier")
+        (found,) = [found for found in await examine(settings) if found.name == "pictures"]
+    assert not found.ok
+    assert "s3:ListBucket" in found.remedy

@@ -17,6 +17,7 @@ from storage.database import Database, DatabaseInUse
 from storage.migrations import VERSIONS, DatabaseNewer, migrate, pending
 from storage.models import NewReference, ReferenceKind
 from storage.schema import facts, metadata
+from storage.sqlite import NoWriteAheadLog
 from storage.tasks import TaskStore
 from storage.transactions import Transaction
 from tests.storage_rows import stored, url_of
@@ -107,6 +108,17 @@ async def test_a_database_that_would_die_with_the_process_is_refused() -> None:
 
 
 # -- transactions ------------------------------------------------------------------------------------------------
+async def test_a_file_system_without_a_write_ahead_log_is_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own way to a file without shared memory, as that of a network share has none."""
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite+aiosqlite:///file:{tmp_path}/atelier.db?vfs=unix-dotfile&uri=true"
+    with pytest.raises(NoWriteAheadLog, match="give a file on a local disk"):
+        async with Database.open(url) as database, database.read():
+            pass
+
+
 async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     async def write() -> None:
         async with database.write() as connection:

@@ -33,7 +33,7 @@ from bot.delivery.receipts import ReceiptPoster
 from bot.delivery.refusals import translated
 from bot.delivery.reports import ReportPoster
 from bot.delivery.upkeep import Upkeeper
-from bot.engine.engine import system_clock
+from bot.engine.clock import system_clock
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.engine.shared import Shared
 from bot.errors import Reason, RouteClosed

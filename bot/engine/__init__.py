@@ -23,6 +23,8 @@ operator.py     telling whoever runs the bot
 retention.py    our copies go when they are old
 reliance.py     whether callbacks can be relied on
 room.py         bytes in memory, so many at a time
+clock.py        the time that rows are stamped with, whatever becomes of the machine's clock
+timekeeping.py  which time a process begins with
 schedule.py     when to ask, how long it may take: pure functions
 ports.py        what all this needs of others
 """

@@ -80,7 +80,9 @@ class Account:
         stored = await self._tasks.fact(FACT)
         if stored is not None:
             values = json.loads(stored)
-            self._pause = Pause(reason=Reason(values["reason"]), since=values["since"], credits=values["credits"])
+            self._pause = Pause(
+                reason=Reason(values["reason"]), since=min(values["since"], self._clock()), credits=values["credits"]
+            )
 
     async def refused(self, refused: Refused) -> None:
         """What a refusal says of the account: creates stop where the image API would not have our key, or our balance

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from bot.engine import schedule
+from bot.engine.clock import Clock, is_doubtful
 from bot.engine.creation import request_of
 from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
 from bot.engine.watching import Watching
@@ -75,7 +76,7 @@ class Adoption:
     async def look_later(self, task: Task) -> Task:
         """A closed task whose record cannot be read yet; in the end it is left as it is."""
         create, now = await self._tasks.last_create(task.id), self._clock()
-        if create is None or _is_too_late(create, now):
+        if create is None or _is_too_late(create, self._clock):
             log.error("what a callback named was never found", task=task.id, kie_id=task.claimed_kie_id)
             return await self._tasks.change(task, claimed_kie_id=None, **released(now))
         failures = task.failures + 1
@@ -84,7 +85,7 @@ class Adoption:
 
     async def _is_doubtful(self, create: Create, kie_id: str) -> bool:
         now = self._clock()
-        if create.kie_id is not None or _is_too_late(create, now):
+        if create.kie_id is not None or _is_too_late(create, self._clock):
             return False
         return await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=now)
 
@@ -127,5 +128,5 @@ def _place(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _is_too_late(create: Create, now: int) -> bool:
-    return now - create.at >= int(ADOPTED_WITHIN.total_seconds() * 1000)
+def _is_too_late(create: Create, clock: Clock) -> bool:
+    return clock() - create.at >= int(ADOPTED_WITHIN.total_seconds() * 1000) and not is_doubtful(clock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from bot.engine.clock import Clock, is_doubtful
 from bot.engine.schedule import backoff
 
 CLAIM_MS: Final = 120_000
@@ -22,5 +23,5 @@ def again_at(now: int, failures: int) -> int:
     return now + int(backoff(failures + 1) * 1000)
 
 
-def is_hopeless(now: int, since: int) -> bool:
-    return now - since >= GIVE_UP_AFTER.total_seconds() * 1000
+def is_hopeless(clock: Clock, since: int) -> bool:
+    return clock() - since >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(clock)

@@ -17,6 +17,7 @@ import structlog
 
 from bot.engine import schedule
 from bot.engine.account import Account
+from bot.engine.clock import is_doubtful
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.preparation import upload_is_fresh
 from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
@@ -33,6 +34,8 @@ LINK_LIVES: Final = timedelta(hours=12)
 WRITE_TRIES: Final = 5
 WORD_WITHIN: Final = timedelta(minutes=10)
 """How long the callback of an unconfirmed create is waited for before its asker is told."""
+LOOK_AGAIN_MS: Final = 60_000
+"""While it is not sure that so much time has passed."""
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +135,8 @@ class Creation:
         now = self._clock()
         since = task.unconfirmed_at if task.unconfirmed_at is not None else now
         until = since + _ms(WORD_WITHIN) if self._callbacks else since
+        if self._callbacks and is_doubtful(self._clock):
+            until = max(until, now + LOOK_AGAIN_MS)
         if now < until:
             return await self._wait_for_word(task, why, since, until)
         return await self._tasks.settle(
@@ -207,7 +212,7 @@ class Creation:
 
     async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
         now = self._clock()
-        if now - task.created_at >= int(GIVE_UP_AFTER.total_seconds() * 1000):
+        if now - task.created_at >= _ms(GIVE_UP_AFTER) and not is_doubtful(self._clock):
             reason = Reason.SERVICE_UNREACHABLE if isinstance(error, Unreachable) else Reason.SERVICE_FAULT
             return await self._end(task, reason, str(error))
         wait = schedule.backoff(task.failures + 1)

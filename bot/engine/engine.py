@@ -22,6 +22,7 @@ import structlog
 from bot.engine.adoption import Adoption
 from bot.engine.batches import Batches
 from bot.engine.board import Board
+from bot.engine.clock import is_doubtful, system_clock
 from bot.engine.creation import GIVE_UP_AFTER, Creation
 from bot.engine.curation import Curation
 from bot.engine.erasing import Erasing
@@ -72,11 +73,6 @@ TOKEN_BYTES: Final = 32
 """Of chance in the address that a create is called back at."""
 
 log = structlog.get_logger(__name__)
-
-
-def system_clock() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Engine(People):
@@ -364,12 +360,16 @@ class Engine(People):
                 return await self._watching.ask_later(task)
             case TaskState.SETTLED:
                 return await self._telling.tell_later(task)
-            case TaskState.QUEUED if self.clock() - task.created_at >= GIVE_UP_AFTER.total_seconds() * 1000:
+            case TaskState.QUEUED if self._is_too_old(task):
                 return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
             case _:
                 failures = task.failures + 1
                 due = self.clock() + int(backoff(failures) * 1000)
                 return await self._tasks.change(task, failures=failures, **released(due))
+
+    def _is_too_old(self, task: Task) -> bool:
+        age = self.clock() - task.created_at
+        return age >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self.clock)
 
     async def _hold(self, task: Task) -> None:
         """Raises StaleTask if the lease has run out and somebody else may be at it."""

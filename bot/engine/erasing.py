@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
+from bot.engine.clock import is_doubtful
 from bot.engine.ports import Delivery
 from bot.errors import RouteClosed, ServiceError, UserError
 from storage.community import Erasure
@@ -69,6 +70,8 @@ class Erasing:
                 log.exception("an erasure could not go on; it does later", erasure=erasure.id)
 
     async def sweep(self) -> None:
+        if is_doubtful(self._clock):
+            return
         untold_for = int(UNTOLD_FOR.total_seconds() * 1000)
         await self._erasures.sweep(now=self._clock(), untold_for=untold_for)
 
@@ -89,7 +92,7 @@ class Erasing:
         await self._erasures.mark(erasure, now=self._clock())
         for task_id in await self._erasures.queued(erasure):
             await self._take_back(erasure, task_id)
-        patient = erasure.removes and not is_hopeless(self._clock(), erasure.asked_at)
+        patient = erasure.removes and not is_hopeless(self._clock, erasure.asked_at)
         while ready := await self._erasures.ready(erasure, now=self._clock(), patient=patient, limit=TASKS_AT_ONCE):
             copies = await self._without_files(await self._erasures.copies(ready))
             await self._erasures.forget_tasks(erasure, ready, copies=copies, now=self._clock())

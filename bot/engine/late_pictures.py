@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from bot.engine.claims import AT_ONCE
+from bot.engine.clock import is_doubtful
 from bot.engine.fetching import Fetching
 from bot.errors import ResultTooLarge, ServiceError
 from storage.late_pictures import LatePictureStore
@@ -89,7 +90,7 @@ class LatePictures:
         now = self._clock()
         if task.removed_at is not None:
             await self._late.give_up(picture, now=now, why="not fetched: removed")
-        elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE):
+        elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE) and not is_doubtful(self._clock):
             log.error("result given up: the image API keeps it no longer", tries=picture.tries)
             await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
         elif await self._late.begin(picture, due=now + distance_ms(picture.tries + 1)):

@@ -47,8 +47,9 @@ class Operator:
         async with self._telling:
             told = await self._told()
             now = self._clock()
-            if now - told.get(reason.value, 0) >= TELL_AGAIN_AFTER.total_seconds() * 1000:
-                await self._tell(reason, {}, reason.value, told)
+            if 0 <= now - told.get(reason.value, 0) < TELL_AGAIN_AFTER.total_seconds() * 1000:
+                return
+            await self._tell(reason, {}, reason.value, told)
 
     async def tell_of(self, reason: Reason, subject: str, **parameters: str | int) -> None:
         """The same of one subject: once, until `forget`."""

@@ -14,8 +14,9 @@ from typing import Final
 
 import structlog
 
+from bot.engine.clock import earliest
 from storage.named_copies import NamedCopies
-from storage.pictures import PictureStore
+from storage.pictures import ListingRefused, PictureStore
 
 FOLDERS: Final = ("references", "pictures", "styles", "sets", "check")
 """All that the bot writes. Anything else in that folder or bucket is not the bot's, and stays."""
@@ -36,18 +37,21 @@ class Orphans:
     async def sweep_orphans(self) -> int:
         """How many went. Raises what the stores do."""
         tried = swept = 0
-        async with aclosing(self._orphans()) as orphans:
-            async for key in orphans:
-                swept += await self._remove(key)
-                tried += 1
-                if tried == MOST:
-                    break
+        try:
+            async with aclosing(self._orphans()) as orphans:
+                async for key in orphans:
+                    swept += await self._remove(key)
+                    tried += 1
+                    if tried == MOST:
+                        break
+        except ListingRefused as refused:
+            log.warning("copies that no row names cannot be looked for", error=str(refused))
         if swept:
             log.info("copies that no row names removed", copies=swept)
         return swept
 
     async def _orphans(self) -> AsyncGenerator[str, None]:
-        before = self._clock() - int(YOUNGEST.total_seconds() * 1000)
+        before = earliest(self._clock) - int(YOUNGEST.total_seconds() * 1000)
         for folder in FOLDERS:
             async for keys in self._pictures.older(folder, before):
                 named = await self._named.among(keys)

@@ -69,7 +69,7 @@ class Postings:
 
     async def _later(self, posting: Posting) -> None:
         now = self._clock()
-        if is_hopeless(now, posting.asked_at):
+        if is_hopeless(self._clock, posting.asked_at):
             await self._postings.drop(posting)
         else:
             await self._postings.later(posting, due=again_at(now, posting.failures))

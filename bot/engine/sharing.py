@@ -154,7 +154,7 @@ class Sharing:
             await self._batches.release(batch, due=None)
         elif batch.route is Route.CHANNEL:
             await self._batches.release(await self._batches.reroute(batch, Route.DIRECT), due=now)
-        elif is_hopeless(now, batch.begun_at or 0):
+        elif is_hopeless(self._clock, batch.begun_at or 0):
             log.error("nobody could be told of a batch")
             await self._batches.close(batch, now=now)
             await self._batches.release(batch, due=None)

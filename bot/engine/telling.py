@@ -22,6 +22,7 @@ import structlog
 
 from bot import counters
 from bot.engine import late_pictures, schedule
+from bot.engine.clock import is_doubtful
 from bot.engine.correcting import Correcting
 from bot.engine.fetching import Fetching
 from bot.engine.keeping import Keeping
@@ -144,7 +145,9 @@ class Telling:
         return await self._tasks.change(task, failures=failures, **released(due))
 
     def _is_hopeless(self, task: Task) -> bool:
-        return task.settled_at is not None and self._clock() - task.settled_at >= _ms(self._give_up_after)
+        if task.settled_at is None or is_doubtful(self._clock):
+            return False
+        return self._clock() - task.settled_at >= _ms(self._give_up_after)
 
     async def _give_up(self, task: Task) -> Task:
         """For as long as copies are kept the asker has not come."""

@@ -73,7 +73,7 @@ class Upkeep:
             kept.append(await _tried(task, self._delivery.remove_card(task)))
         changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in postings]]
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
-        if all(kept) or (since and is_hopeless(self._clock(), since)):
+        if all(kept) or (since and is_hopeless(self._clock, since)):
             await self._late.told(late)
             await self._postings.look_after(task, until=None)
         else:

@@ -11,6 +11,7 @@ import structlog
 
 from bot.engine import schedule
 from bot.engine.board import Board
+from bot.engine.clock import is_doubtful
 from bot.engine.ports import ImageAPI, Record, RecordStatus
 from bot.engine.reliance import Reliance
 from bot.errors import Reason
@@ -62,7 +63,7 @@ class Watching:
         A task that the image API does not know, or not yet, is no exception: what is paid may still appear.
         """
         elapsed = await self._elapsed(task)
-        if elapsed >= LOST_AFTER:
+        if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
             return await self._lost(task, "no outcome in 24 hours")
         failures, now = task.failures + 1, self._clock()
         due = now + int(schedule.backoff(failures) * 1000)
@@ -71,7 +72,7 @@ class Watching:
 
     async def _running(self, task: Task, record: Record) -> Task:
         elapsed = await self._elapsed(task)
-        if elapsed >= LOST_AFTER:
+        if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
         shown = max(task.progress, record.progress, schedule.progress(seconds, self._board.recent))
@@ -130,7 +131,7 @@ class Watching:
 
     def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
         """When it was first seen to be overdue."""
-        late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS
+        late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS and not is_doubtful(self._clock)
         return self._clock() if late and task.overdue_told_at is None else task.overdue_told_at
 
     async def _elapsed(self, task: Task) -> timedelta:

@@ -10,8 +10,9 @@ import aiohttp
 
 from bot.release import RELEASE
 
-NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""No connection stood (refused, name not found, TLS, timed out before): not one byte of the request left."""
+NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+"""No connection stood (refused, name not found, TLS, timed out before, or a proxy that makes none): not one byte of the
+request left."""
 
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0

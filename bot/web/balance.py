@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from bot.engine.engine import system_clock
+from bot.engine.clock import system_clock
 from bot.errors import ServiceError
 
 EVERY_MS: Final = 60_000

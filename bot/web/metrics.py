@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from bot import counters
 from bot.client import Atelier
-from bot.engine.engine import system_clock
+from bot.engine.clock import system_clock
 from bot.errors import Reason
 from bot.release import RELEASE
 from bot.web.balance import Balance

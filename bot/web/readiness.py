@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from bot.client import Atelier
-from bot.engine.engine import system_clock
+from bot.engine.clock import system_clock
 from storage.tasks import TaskStore
 
 WRITE_SECONDS: Final = 2.0

@@ -27,3 +27,6 @@ PORTS: Final[dict[str, tuple[str, bool]]] = {
     "no port": (":0", False),
 }
 """What stands behind the host of an https address, and whether anything is fetched from there."""
+
+FAKE: Final = ("198.18.0.1", "198.18.255.255", "198.19.0.1")
+"""With which the resolver of some proxies answers every name."""

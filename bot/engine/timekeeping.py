@@ -1,0 +1,178 @@
+"""
+Which time a process begins with, and whether the machine's clock was changed meanwhile.
+
+While a process runs its time goes on steadily (`clock`), whatever happens to the machine's clock. Both are written down
+every minute. The next start reads that:
+
+* The machine's clock was changed and has stayed so for ten minutes: it is taken over, and the stamps in the rows
+  move along, so that all ages stay what they are.
+* The machine's clock is behind the last stamp: the time goes on from that stamp, never back.
+* The machine's clock is far ahead of the last stamp: this was a long stop, or a jump. Nothing is given up for its age
+  for ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+import structlog
+
+from bot.engine.clock import PROVEN_AFTER_MS, SMALL_MS, Clock, SteadyClock, system_clock, uptime
+from bot.engine.policy import CREATE_WINDOW_MS
+from storage.clock import ClockStore
+from storage.tasks import TaskStore
+
+FACT: Final = "clock"
+SET_BACK_FACT: Final = "clock_set_back"
+EARLIEST_MS: Final = 1_767_225_600_000
+"""2026-01-01: a clock before this bot was written is wrong, however long it stays so."""
+GAP_MS: Final = int(timedelta(hours=1).total_seconds() * 1000)
+"""A stop that is longer may be a jump."""
+YOUNG_MS: Final = int(timedelta(days=2).total_seconds() * 1000)
+"""Stamps that move when the clock goes forward: more than any age at which something open is given up."""
+SHORT_STOP_MS: Final = 60_000
+"""After a longer one the last creates count as sent just now: how long ago they were is not sure."""
+LOOK_SECONDS: Final = 5.0
+NOTE_EVERY_MS: Final = 60_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Both clocks at one moment, as noted by the process that ran then."""
+
+    time: int
+    wall: int
+    lasted: int
+    """For how long (ms) they had been as far from one another."""
+
+    @property
+    def offset(self) -> int:
+        return self.wall - self.time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """`shift`: how far the stamps move. `lasted`: of the offset that goes on."""
+
+    time: int
+    gap: int = 0
+    shift: int = 0
+    lasted: int = 0
+
+
+def beginning(noted: Reading | None, last_stamp: int, wall: int) -> Beginning:
+    """What a process begins with when the machine's clock says `wall`."""
+    last = max(noted.time if noted else 0, last_stamp)
+    if noted is not None and _goes_on(noted, last, wall):
+        stopped = max(0, wall - noted.wall)
+        gap = stopped if stopped > GAP_MS else 0
+        if noted.lasted >= PROVEN_AFTER_MS:
+            return Beginning(time=max(wall, last + noted.offset), gap=gap, shift=noted.offset)
+        return Beginning(time=max(last, noted.time + stopped), gap=gap, lasted=noted.lasted)
+    if wall < last:
+        return Beginning(time=last)
+    return Beginning(time=wall, gap=wall - last if last and wall - last > GAP_MS else 0)
+
+
+def _goes_on(noted: Reading, last: int, wall: int) -> bool:
+    """Whether the machine's clock is still as far off as it was."""
+    if abs(noted.offset) <= SMALL_MS or wall < noted.wall - SMALL_MS or wall < EARLIEST_MS:
+        return False
+    return noted.offset > 0 or wall < last
+
+
+class Timekeeping:
+    """`clock` is the time; `run` notes it."""
+
+    def __init__(self, clock: SteadyClock, tasks: TaskStore, *, lasted: int = 0) -> None:
+        self.clock = clock
+        self._tasks = tasks
+        self._offset = clock.offset if lasted else 0
+        self._since = clock.steady() - lasted
+        self._noted_at: int | None = None
+
+    @classmethod
+    async def begin(
+        cls, store: ClockStore, tasks: TaskStore, *, wall: Clock = system_clock, steady: Clock = uptime
+    ) -> Self:
+        """Before anything else stamps a row. Where other processes stamp them too, the machine's clock is the time."""
+        if not store.alone:
+            return cls(SteadyClock(wall(), wall=wall, steady=steady), tasks)
+        noted = await _noted(tasks)
+        last_stamp = await store.last_stamp()
+        begun = beginning(noted, last_stamp, wall())
+        if noted is not None and begun.shift:
+            await _shift(store, tasks, noted, begun)
+        elif last_stamp and begun.time - last_stamp > SHORT_STOP_MS:
+            await store.restamp_creates(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
+        if begun.gap:
+            log.info(
+                "a long stop, or a jump of the clock: nothing is given up for its age for ten minutes",
+                seconds=begun.gap // 1000,
+            )
+        clock = SteadyClock(begun.time, gap=begun.gap, wall=wall, steady=steady)
+        keeping = cls(clock, tasks, lasted=begun.lasted)
+        await keeping.step()
+        return keeping
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.step()
+            except Exception as error:  # noqa: BLE001  # the next look notes it
+                log.warning("the time could not be noted", error=str(error) or type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def step(self) -> None:
+        """Compare the clocks; note them once a minute, and at once when they differ in another way than before."""
+        now, offset = self.clock.steady(), self.clock.offset
+        changed = abs(offset - self._offset) > SMALL_MS
+        if changed:
+            self._offset, self._since = offset if abs(offset) > SMALL_MS else 0, now
+            self._tell()
+        elif not self._offset:
+            self.clock.follow()
+        if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
+            self._noted_at = now
+            await self._tasks.set_fact(FACT, json.dumps(asdict(self._reading())))
+
+    def _reading(self) -> Reading:
+        time = self.clock()
+        return Reading(time=time, wall=time + self._offset, lasted=self.clock.steady() - self._since)
+
+    def _tell(self) -> None:
+        if not self._offset:
+            log.info("this machine's clock is right again")
+            return
+        log.warning(
+            "this machine's clock was changed: work goes on by the time since the start. Set the clock right (NTP); if "
+            "it is right now, restart the bot after ten minutes",
+            seconds=self._offset // 1000,
+        )
+
+
+async def _noted(tasks: TaskStore) -> Reading | None:
+    stored = await tasks.fact(FACT)
+    return Reading(**json.loads(stored)) if stored else None
+
+
+async def _shift(store: ClockStore, tasks: TaskStore, noted: Reading, begun: Beginning) -> None:
+    """A shift back is remembered: one forward that takes it back moves the same stamps again."""
+    by = begun.shift
+    if by < 0:
+        after, remembered = noted.time + by, json.dumps({"by": by, "at": noted.time + by})
+    else:
+        before = await tasks.fact(SET_BACK_FACT)
+        back = json.loads(before) if before else None
+        young = noted.time - back["at"] - back["by"] if back and by >= -back["by"] // 2 else 0
+        after, remembered = noted.time - max(YOUNG_MS, young), None
+    agreed = Reading(time=begun.time, wall=begun.time, lasted=0)
+    await store.shift(after=after, by=by, noting={FACT: json.dumps(asdict(agreed)), SET_BACK_FACT: remembered})
+    log.warning("the machine's clock was changed for good: the stamps in the database move along", seconds=by // 1000)

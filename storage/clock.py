@@ -1,0 +1,66 @@
+"""What the rows know of the time, and moving their stamps when the clock that they came from was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.schema import creates, facts, metadata, task_events
+from storage.transactions import Transaction
+
+TIMES: Final = {
+    table: tuple(
+        column
+        for column in table.c
+        if isinstance(column.type, sa.BigInteger)
+        and (column.name in {"at", "lease_until"} or column.name[-3:] == "_at")
+    )
+    for table in metadata.sorted_tables
+}
+"""Every column that holds a time (ms), by table."""
+
+
+class ClockStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process stamps these rows."""
+        return self._database.alone
+
+    async def last_stamp(self) -> int:
+        """The time of the last create or event; 0 where there is none."""
+        event = sa.select(task_events.c.at).order_by(task_events.c.id.desc()).limit(1)
+        async with self._database.read() as connection:
+            created: int | None = (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one()
+            happened: int | None = (await connection.execute(event)).scalar_one_or_none()
+        return max(created or 0, happened or 0)
+
+    async def restamp_creates(self, *, after: int, at: int) -> None:
+        """The creates later than `after` count as sent at another time."""
+        statement = sa.update(creates).where(creates.c.at > after).values(at=at)
+        async with self._database.write() as connection:
+            await connection.execute(statement)
+
+    async def shift(self, *, after: int, by: int, noting: Mapping[str, str | None]) -> None:
+        """Move every stamp later than `after` by so many milliseconds, and set facts, all at once or not at all."""
+        async with self._database.write() as connection:
+            for table, columns in TIMES.items():
+                if columns:
+                    await _shift(connection, table, columns, after=after, by=by)
+            for name, value in noting.items():
+                await connection.execute(sa.delete(facts).where(facts.c.name == name))
+                if value is not None:
+                    await connection.execute(sa.insert(facts).values(name=name, value=value))
+
+
+async def _shift(
+    connection: Transaction, table: sa.Table, columns: tuple[sa.Column[int], ...], *, after: int, by: int
+) -> None:
+    moved = {column.name: sa.case((column > after, column + by), else_=column) for column in columns}
+    these = sa.or_(*[column > after for column in columns])
+    await connection.execute(sa.update(table).where(these).values(moved))
