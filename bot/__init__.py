@@ -11,7 +11,7 @@ The application between a command and a stored row. Arrows point down only:
     kie  references        the image API over HTTP; attachments from Discord's CDN
     traffic                one budget for all requests to Discord
     engine                 the life of a task; no Discord, no HTTP, no SQL
-    addresses  config  ending  endpoints  logs  permutations  pictures
-    counters  errors  formats  markup  memory  release
+    addresses  config  ending  endpoints  imaging  logs  permutations
+    counters  errors  markup  memory  release
     (storage)
 """

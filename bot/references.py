@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from bot.errors import BadReference, Reason, Unavailable, Unreachable
-from bot.pictures import MAX_BYTES
+from bot.imaging.decoding import MAX_BYTES
 from storage.models import Reference
 
 HOSTS: Final = (

@@ -20,7 +20,7 @@ from simcord.preview import Preview
 
 from bot.client import Atelier
 from bot.errors import BadReference, Reason, Unavailable
-from bot.pictures import MAX_BYTES
+from bot.imaging.decoding import MAX_BYTES
 from bot.replies import answer_error
 from storage.models import Reference
 

@@ -29,8 +29,8 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.references", "bot.traffic"),
     ("bot.engine",),
-    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.logs", "bot.permutations", "bot.pictures"),
-    ("bot.counters", "bot.errors", "bot.formats", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
+    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.imaging", "bot.logs", "bot.permutations"),
+    ("bot.counters", "bot.errors", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
     ("storage",),
 )
 """From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""
@@ -50,7 +50,7 @@ ONLY_IN: Final = {
     "fluent": ("bot.texts",),
     "obstore": ("storage",),
     "prometheus_client": ("bot.counters", "bot.web"),
-    "PIL": ("bot.delivery", "bot.formats", "bot.pictures"),
+    "PIL": ("bot.delivery", "bot.imaging"),
     "dotenv": ("bot.config",),
     "pydantic_settings": ("bot.config",),
     "simcord": (),

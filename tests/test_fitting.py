@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from bot.pictures import SMALLEST_LIMIT, Unreadable, fit, look_at_result
+from bot.imaging.fitting import SMALLEST_LIMIT, fit
+from bot.imaging.inspection import look_at_result
+from bot.imaging.looks import Unreadable
 from tests.picture_files import file_of, noise, opened, oriented, soft
 
 KIB = 1024

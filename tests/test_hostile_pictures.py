@@ -13,11 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot import pictures
 from bot.errors import BadReference, Reason
+from bot.imaging import decoding
+from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.fitting import SMALLEST_LIMIT, fit
+from bot.imaging.inspection import inspect, inspect_mask, look_at_result
+from bot.imaging.looks import Look, Unreadable
+from bot.imaging.thumbnails import thumbnail
 from tests.picture_files import file_of, oriented, painted
 
-LIMIT = pictures.SMALLEST_LIMIT
+LIMIT = SMALLEST_LIMIT
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -70,7 +75,7 @@ def animated(form: str) -> bytes:
 
 def refusal(data: bytes) -> Reason:
     with pytest.raises(BadReference) as refused:
-        pictures.inspect(data, "x")
+        inspect(data, "x")
     return refused.value.reason
 
 
@@ -102,12 +107,12 @@ def test_what_would_cost_too_much_is_refused_at_once(data: bytes, reason: Reason
 def test_what_lies_beside_the_pixels_does_not_go_off(bomb: Callable[[], bytes]) -> None:
     data = bomb()
     began = thread_time()
-    documented(lambda: pictures.inspect(data, "x"), BadReference)
+    documented(lambda: inspect(data, "x"), BadReference)
     assert thread_time() - began < 2
 
 
 def test_as_many_scans_as_are_allowed_are_read() -> None:
-    assert pictures.inspect(with_scans(pictures.MAX_SCANS), "x").width == 64
+    assert inspect(with_scans(decoding.MAX_SCANS), "x").width == 64
 
 
 @pytest.mark.parametrize(
@@ -116,12 +121,12 @@ def test_as_many_scans_as_are_allowed_are_read() -> None:
         file_of(painted(), "JPEG")[:2] + b"\xff\xe5\0\2" * 2**20 + file_of(painted(), "JPEG")[2:],
         file_of(painted(), "JPEG")[:2] + b"\xff" * 2**21 + file_of(painted(), "JPEG")[2:],
         with_chunks(chunk(b"abCd", b"") * 2**18),
-        with_scans(pictures.MAX_SCANS, edge=4096) + bytes(2**20),
+        with_scans(decoding.MAX_SCANS, edge=4096) + bytes(2**20),
     ],
     ids=["markers", "fill bytes", "chunks", "scans"],
 )
 def test_a_flood_ends_when_its_time_is_over(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "READING_SECONDS", 0.005)
+    monkeypatch.setattr(decoding, "READING_SECONDS", 0.005)
     assert refusal(data) is Reason.REFERENCE_BROKEN
 
 
@@ -177,12 +182,12 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=300, deadline=5000)
 @given(data=damaged())
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
-    shape = pictures.Look(content_type="image/png", width=60, height=40)
-    for look in (lambda: pictures.inspect(data, "x"), lambda: pictures.inspect_mask(data, "x", shape)):
+    shape = Look(content_type="image/png", width=60, height=40)
+    for look in (lambda: inspect(data, "x"), lambda: inspect_mask(data, "x", shape)):
         documented(look, BadReference)
-    for work in (pictures.as_png, pictures.mask_as_png, pictures.thumbnail, pictures.look_at_result):
-        documented(partial(work, data), pictures.Unreadable)
-    documented(lambda: pictures.fit(data + bytes(LIMIT), LIMIT), pictures.Unreadable)
+    for work in (as_png, mask_as_png, thumbnail, look_at_result):
+        documented(partial(work, data), Unreadable)
+    documented(lambda: fit(data + bytes(LIMIT), LIMIT), Unreadable)
 
 
 def documented(work: Callable[[], object], error: type[Exception]) -> None:

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from bot.errors import BadReference, Reason
-from bot.pictures import Look, inspect_mask, mask_as_png
+from bot.imaging.conversion import mask_as_png
+from bot.imaging.inspection import inspect_mask
+from bot.imaging.looks import Look
 from tests.picture_files import file_of, opened, oriented, painted
 
 Colour = str | int | tuple[int, ...]

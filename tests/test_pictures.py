@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot import pictures
 from bot.errors import BadReference, Reason
-from bot.pictures import Look, as_png, inspect, look_at_result, mask_as_png, thumbnail
+from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.decoding import MAX_BYTES, decoded
+from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.looks import Look
+from bot.imaging.threads import AT_ONCE, aside
+from bot.imaging.thumbnails import thumbnail
 from tests.picture_files import file_of, opened, oriented, painted
 
 COMMENT = "where I live"
@@ -172,7 +176,7 @@ def test_an_empty_file_is_refused() -> None:
 
 
 def test_25_mebibytes_are_taken_and_not_a_byte_more() -> None:
-    whole = FILES["PNG"] + bytes(pictures.MAX_BYTES - len(FILES["PNG"]))
+    whole = FILES["PNG"] + bytes(MAX_BYTES - len(FILES["PNG"]))
     assert inspect(whole, "x").width == 60
     assert reason_of(whole + b"\0") == (Reason.REFERENCE_TOO_LARGE, {"megabytes": 25})
 
@@ -300,7 +304,7 @@ def test_a_result_is_described_and_nonsense_is_a_value_error() -> None:
 
 async def test_many_callers_get_what_one_gets_and_few_work_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     working, most, guard = 0, 0, threading.Lock()
-    decode = pictures._decoded
+    decode = decoded
 
     def counted(data: bytes) -> object:
         nonlocal working, most
@@ -313,8 +317,8 @@ async def test_many_callers_get_what_one_gets_and_few_work_at_a_time(monkeypatch
             with guard:
                 working -= 1
 
-    monkeypatch.setattr(pictures, "_decoded", counted)
+    monkeypatch.setattr("bot.imaging.inspection.decoded", counted)
     large = file_of(painted(1500, 1000), "JPEG")
-    looks = await asyncio.gather(*[pictures.aside(inspect, large, "x") for _ in range(24)])
+    looks = await asyncio.gather(*[aside(inspect, large, "x") for _ in range(24)])
     assert set(looks) == {Look(content_type="image/jpeg", width=1500, height=1000)}
-    assert most == pictures.AT_ONCE
+    assert most == AT_ONCE

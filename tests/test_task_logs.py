@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.imaging.threads import aside
 from bot.logs import configure_logs
-from bot.pictures import aside
 from tests.engine_world import StandInAPI, World, open_world
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")

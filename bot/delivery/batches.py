@@ -12,7 +12,6 @@ from typing import Final
 import discord
 import structlog
 
-from bot import pictures as pixels
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
@@ -20,6 +19,9 @@ from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
 from bot.engine.ports import Posted
 from bot.engine.shared import Shared
 from bot.errors import RouteClosed
+from bot.imaging.fitting import fit
+from bot.imaging.looks import Unreadable
+from bot.imaging.threads import aside
 from bot.ui.batch_messages import batch_view, ended_view
 from bot.ui.outcomes import component_id
 from bot.ui.pictures import picture_stem
@@ -148,8 +150,8 @@ class BatchPoster:
             return None
         try:
             data = await self._copies.get(picture.key)
-            fitted = await pixels.aside(pixels.fit, data, limit)
-        except (MissingCopy, pixels.Unreadable) as error:
+            fitted = await aside(fit, data, limit)
+        except (MissingCopy, Unreadable) as error:
             log.warning("a copy cannot be shown", task=picture.task_id, error=type(error).__name__)
             return None
         name = f"{picture_stem(picture.task_id, picture.position)}.{fitted.extension}"

@@ -13,7 +13,6 @@ from typing import Final
 import discord
 import structlog
 
-from bot import pictures as pixels
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
@@ -21,6 +20,9 @@ from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
+from bot.imaging.fitting import Fitted, fit
+from bot.imaging.looks import Unreadable
+from bot.imaging.threads import aside
 from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
@@ -40,7 +42,7 @@ log = structlog.get_logger(__name__)
 class Load:
     """The pictures of one part: those that go along, and those that could not be kept or whose copy was spoilt."""
 
-    fitted: tuple[tuple[Picture, pixels.Fitted], ...] = ()
+    fitted: tuple[tuple[Picture, Fitted], ...] = ()
     links: tuple[Picture, ...] = ()
 
 
@@ -257,16 +259,16 @@ class OutcomePoster:
                 links.append(picture)
         return Load(fitted=tuple(fitted), links=tuple(links))
 
-    async def _fit(self, picture: Picture, limit: int) -> pixels.Fitted | None:
+    async def _fit(self, picture: Picture, limit: int) -> Fitted | None:
         """None where there is no copy of ours, or it was spoilt since it was kept. Raises MissingCopy."""
         if picture.key is None:
             return None
         data = await self._copies.get(picture.key)
         try:
             if len(data) <= limit:
-                return pixels.fit(data, limit)  # as it is, and at once
-            return await pixels.aside(pixels.fit, data, limit)
-        except pixels.Unreadable as error:
+                return fit(data, limit)  # as it is, and at once
+            return await aside(fit, data, limit)
+        except Unreadable as error:
             log.warning("a copy cannot be sent", task=picture.task_id, error=str(error))
             return None
 

@@ -9,7 +9,9 @@ from typing import Final
 import structlog
 from PIL import Image, ImageOps
 
-from bot import pictures as pixels
+from bot.imaging.looks import Unreadable
+from bot.imaging.threads import aside
+from bot.imaging.thumbnails import thumbnail
 from storage.models import Reference
 from storage.pictures import MissingCopy, PictureStore
 
@@ -24,14 +26,14 @@ async def strip(copies: PictureStore, references: Sequence[Reference]) -> bytes 
     """A PNG; a copy that is gone or spoilt is left out. None when nothing is left."""
     tiles = [await small(copies, one.key) for one in references if one.key is not None]
     made = [tile for tile in tiles if tile is not None]
-    return await pixels.aside(_side_by_side, made) if made else None
+    return await aside(_side_by_side, made) if made else None
 
 
 async def small(copies: PictureStore, key: str) -> bytes | None:
     """A JPEG of one of our copies, at most 320 pixels long; None where it is gone or spoilt."""
     try:
-        return await pixels.aside(pixels.thumbnail, await copies.get(key))
-    except (MissingCopy, pixels.Unreadable) as error:
+        return await aside(thumbnail, await copies.get(key))
+    except (MissingCopy, Unreadable) as error:
         log.debug("no thumbnail", key=key, error=type(error).__name__)
         return None
 

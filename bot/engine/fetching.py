@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import structlog
 
-from bot import pictures
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
 from bot.errors import HostNotAllowed, ResultTooLarge, ServiceError, Unavailable
+from bot.imaging.inspection import look_at_result
+from bot.imaging.threads import aside
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
 
@@ -67,7 +68,7 @@ class Fetching:
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(address)
         look, put = await asyncio.gather(
-            pictures.aside(pictures.look_at_result, data), self._copies.put(key, data), return_exceptions=True
+            aside(look_at_result, data), self._copies.put(key, data), return_exceptions=True
         )
         if isinstance(look, BaseException):
             with suppress(Exception):  # what a next try does not overwrite, nobody asks for

@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot import pictures
 from bot.engine.ports import FetchReference, ImageAPI
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
+from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.decoding import MAX_BYTES
+from bot.imaging.inspection import inspect, inspect_mask
+from bot.imaging.threads import aside
 from storage.models import Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import StaleTask, TaskStore
@@ -62,7 +65,7 @@ class Preparation:
         key = f"references/{task.id}/{reference.position}"
         async with self._turn:
             data = await self._bytes(task, reference)
-            look = await pictures.aside(pictures.inspect, data, reference.filename)
+            look = await aside(inspect, data, reference.filename)
             await self._copies.put(key, data)
         kept = replace(
             reference,
@@ -100,8 +103,8 @@ class Preparation:
             return False
         image, mask = references[0], masks[0]
         async with self._turn:
-            seen = await pictures.aside(pictures.inspect, await self._copy(image), image.filename)
-            masked = await pictures.aside(pictures.inspect_mask, await self._copy(mask), mask.filename, seen)
+            seen = await aside(inspect, await self._copy(image), image.filename)
+            masked = await aside(inspect_mask, await self._copy(mask), mask.filename, seen)
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
@@ -126,10 +129,10 @@ class Preparation:
 
 
 async def _png(reference: Reference, data: bytes) -> bytes:
-    convert = pictures.mask_as_png if reference.kind is ReferenceKind.MASK else pictures.as_png
-    converted = await pictures.aside(convert, data)
-    if len(converted) > pictures.MAX_BYTES:
-        megabytes = pictures.MAX_BYTES // 2**20
+    convert = mask_as_png if reference.kind is ReferenceKind.MASK else as_png
+    converted = await aside(convert, data)
+    if len(converted) > MAX_BYTES:
+        megabytes = MAX_BYTES // 2**20
         raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=reference.filename, megabytes=megabytes)
     return converted
 

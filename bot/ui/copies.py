@@ -8,8 +8,9 @@ from typing import Final
 
 import structlog
 
-from bot import pictures
 from bot.errors import BadReference, Reason, ServiceError
+from bot.imaging.inspection import inspect
+from bot.imaging.threads import aside
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
 from storage.community import KeptPicture
@@ -26,7 +27,7 @@ async def keep_copy(services: Services, attached: Attached, folder: str) -> Kept
     BadReference for what could not go in later either."""
     (reference,) = references_of([attached])
     data = await _fetched(services, reference)
-    look = await pictures.aside(pictures.inspect, data, reference.filename)
+    look = await aside(inspect, data, reference.filename)
     key = f"{folder}/{secrets.token_hex(8)}"
     await services.copies.put(key, data)
     return KeptPicture(

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.formats import format_named
+from bot.imaging.formats import format_named
 from storage.models import NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")

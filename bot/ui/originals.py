@@ -13,7 +13,7 @@ from discord import ui
 
 from bot.engine.late_pictures import RESULTS_LIVE
 from bot.errors import Reason, ServiceError, TooLate
-from bot.formats import EXTENSIONS
+from bot.imaging.formats import EXTENSIONS
 from bot.replies import explain
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
