@@ -27,9 +27,11 @@ import sqlalchemy as sa
 from benchmarks.results import Row, Table, percentile, resident_mib
 from benchmarks.store import NO_LIMITS, bare_commits, new_task, now_ms
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
 from bot.engine.schedule import next_poll
+from bot.imaging.children import Threads
 from storage.database import Database
 from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_task_id
@@ -170,6 +172,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
             api=api,
             delivery=Blank(),
             fetch_reference=_no_reference,
+            picture_work=PictureWork(Threads()),
             policy=Policy(limits=NO_LIMITS, max_in_flight=max(number, 100)),
         )
         if case == "steady":

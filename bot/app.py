@@ -20,11 +20,14 @@ from bot.delivery import DiscordDelivery
 from bot.ending import end_within
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import FetchReference
 from bot.engine.schedule import backoff
+from bot.engine.thumbnails import Thumbnails
 from bot.engine.timekeeping import Timekeeping
 from bot.errors import ConfigurationError
+from bot.imaging.children import Children
 from bot.kie.client import KieClient
 from bot.logs import Blank
 from bot.memory import give_back_what_is_freed
@@ -138,6 +141,8 @@ async def open_atelier(
         timekeeping = await Timekeeping.begin(ClockStore(database), stores.tasks)
         await stores.tasks.void_leases()
         copies = await _open_copies(settings)
+        picture_work = PictureWork(await stack.enter_async_context(Children.open()))
+        thumbnails = Thumbnails(copies, picture_work)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         client = await stack.enter_async_context(_client(settings))
@@ -145,6 +150,8 @@ async def open_atelier(
             client,
             copies,
             stores.tasks,
+            picture_work=picture_work,
+            thumbnails=thumbnails,
             card_every=card_every,
             progress_steps=progress_steps,
             operator_channel_id=settings.operator_channel_id,
@@ -158,10 +165,13 @@ async def open_atelier(
             api=api,
             delivery=delivery,
             fetch_reference=fetch,
+            picture_work=picture_work,
             policy=_policy(settings, probe_account_after),
             clock=timekeeping.clock,
         )
-        client.services = Services.around(engine, stores, copies=copies, fetch=fetch)
+        client.services = Services.around(
+            engine, stores, copies=copies, fetch=fetch, picture_work=picture_work, thumbnails=thumbnails
+        )
         yield Running(
             client=client,
             engine=engine,

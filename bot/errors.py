@@ -77,6 +77,7 @@ class Reason(StrEnum):
     REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
     REFERENCE_FORMAT = "reference_format"  # format: SVG, HEIC, GIF, ...
     REFERENCE_ANIMATED = "reference_animated"
+    REFERENCE_TOO_COMPLEX = "reference_too_complex"  # opening it would take too much memory or time
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format
     REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has it

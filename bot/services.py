@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.ports import FetchReference
+from bot.engine.thumbnails import Thumbnails
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
@@ -36,13 +38,26 @@ class Services:
     people: PeopleStore
     erasures: ErasureStore
     fetch: FetchReference
+    picture_work: PictureWork
+    thumbnails: Thumbnails
 
     @classmethod
-    def around(cls, engine: Engine, stores: Stores, *, copies: PictureStore, fetch: FetchReference) -> Self:
+    def around(
+        cls,
+        engine: Engine,
+        stores: Stores,
+        *,
+        copies: PictureStore,
+        fetch: FetchReference,
+        picture_work: PictureWork,
+        thumbnails: Thumbnails,
+    ) -> Self:
         return cls(
             engine=engine,
             copies=copies,
             fetch=fetch,
+            picture_work=picture_work,
+            thumbnails=thumbnails,
             tasks=stores.tasks,
             postings=stores.postings,
             reports=stores.reports,

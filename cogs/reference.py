@@ -11,7 +11,8 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.delivery.thumbnails import strip
+from bot.engine.picture_work import Rank, Whose
+from bot.engine.thumbnails import Copy
 from bot.errors import BadChoice, NotHere, Reason, TooLate
 from bot.markup import cleaned, is_blank
 from bot.services import Services
@@ -24,7 +25,7 @@ from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field
 from bot.ui.paging import PageButton, Place
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import KeptPicture, ReferenceSet
-from storage.models import Reference, ReferenceKind, new_task_id
+from storage.models import new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
 SET_FORM: Final = "set"
@@ -166,7 +167,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
     set_id, kept = new_task_id(), list[KeptPicture]()
     try:
         for image in images:
-            kept.append(await keep_copy(services, image, f"sets/{set_id}"))
+            kept.append(await keep_copy(services, image, f"sets/{set_id}", whose=Whose(owner_id, Rank.REQUEST)))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
         await _explained(services.sets.save(saved), name)
@@ -202,13 +203,9 @@ async def _listed(
 
 
 async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
-    data = await strip(services.copies, [_in_a_strip(position, of) for position, of in enumerate(one.pictures)])
+    copies = [Copy(picture.key, picture.bytes) for picture in one.pictures]
+    data = await services.thumbnails.strip(copies, Whose(one.owner_id, Rank.BROWSING))
     return discord.File(io.BytesIO(data), f"{one.id}.png") if data is not None else None
-
-
-def _in_a_strip(position: int, picture: KeptPicture) -> Reference:
-    name, key = picture.filename, picture.key
-    return Reference(task_id="", position=position, kind=ReferenceKind.IMAGE, url="", filename=name, key=key)
 
 
 async def setup(bot: Atelier) -> None:

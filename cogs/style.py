@@ -12,6 +12,7 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.engine.picture_work import Rank, Whose
 from bot.errors import BadChoice, NotHere, Reason
 from bot.markup import cleaned, escaped, is_blank
 from bot.services import Services
@@ -65,6 +66,10 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
         now = services.engine.clock()
         guild_id, named, words = moderated_by(interaction), _name(name), _template(template)
         await interaction.response.defer(ephemeral=True, thinking=True)
+        kept = None
+        if picture is not None:
+            whose = Whose(interaction.user.id, Rank.REQUEST)
+            kept = await keep_copy(services, picture, f"styles/{style_id}", whose=whose)
         style = Style(
             id=style_id,
             guild_id=guild_id,
@@ -72,7 +77,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             template=words,
             size=size,
             variants=variants,
-            picture=await keep_copy(services, picture, f"styles/{style_id}") if picture is not None else None,
+            picture=kept,
             created_at=now,
             changed_at=now,
             changed_by=interaction.user.id,
@@ -115,7 +120,8 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             raise BadChoice(Reason.STYLE_UNCHANGED, name=style.name)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if picture is not None:
-            changes["picture"] = await keep_copy(services, picture, f"styles/{style.id}")
+            whose = Whose(interaction.user.id, Rank.REQUEST)
+            changes["picture"] = await keep_copy(services, picture, f"styles/{style.id}", whose=whose)
         await _change(services, style, changes, by=interaction.user.id)
         called = _bold(changes.get("name", style.name))
         await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)

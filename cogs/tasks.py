@@ -12,7 +12,8 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.delivery.thumbnails import small
+from bot.engine.picture_work import Rank, Whose
+from bot.engine.thumbnails import Copy
 from bot.replies import answer_error
 from bot.texts import Texts, texts_in
 from bot.translation import said
@@ -118,7 +119,8 @@ async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> disco
     first = next(iter(await services.tasks.pictures(task.id)), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
         return None
-    data = await small(services.copies, first.key)
+    whose = Whose(interaction.user.id, Rank.BROWSING)
+    data = await services.thumbnails.small(Copy(first.key, first.bytes), whose)
     return discord.File(io.BytesIO(data), f"small-{task.id}.jpg") if data is not None else None
 
 

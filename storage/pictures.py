@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,8 @@ from storage.private_files import make_private
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
+THUMBNAIL: Final = ".small.jpg"
+"""Behind the key of a copy: its thumbnail."""
 LISTED: Final = 500
 """Keys at a time: each of these may become a question to the database."""
 
@@ -81,16 +84,32 @@ class PictureStore:
             raise MissingCopy(key) from None
 
     async def delete(self, key: str) -> None:
-        """What is not there is fine."""
+        """A copy and its thumbnail. What is not there is fine."""
+        for path in (key + THUMBNAIL, key):
+            with suppress(FileNotFoundError):
+                await self._store.delete_async(path)
+
+    async def put_thumbnail(self, key: str, data: bytes) -> None:
+        """The small picture of a copy; it goes with its copy, also with one that was deleted meanwhile."""
+        await self.put(key + THUMBNAIL, data)
         try:
-            await self._store.delete_async(key)
-        except FileNotFoundError:
-            return
+            await self._store.head_async(key)
+        except (FileNotFoundError, PermissionDeniedError):  # 403 for what is not there, as in `get`
+            await self._store.delete_async(key + THUMBNAIL)
+
+    async def thumbnail(self, key: str) -> bytes | None:
+        """None where none was made yet."""
+        try:
+            return await self.get(key + THUMBNAIL)
+        except MissingCopy:
+            return None
 
     async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
-        """The keys in a folder last written before `before` (ms, by the store's clock), some at a time."""
+        """The keys in a folder last written before `before` (ms, by the store's clock), some at a time. A thumbnail
+        counts as its copy."""
         async for entries in self._listed(folder):
-            if keys := [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]:
+            old = [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]
+            if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL) for path in old)):
                 yield keys
 
     async def used_bytes(self) -> int:

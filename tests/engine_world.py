@@ -15,9 +15,11 @@ from typing import Any
 from PIL import Image
 
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Unconfirmed
+from bot.imaging.children import Threads
 from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.pictures import PictureStore
@@ -221,6 +223,7 @@ class World:
             api=self.wrap(self.api),
             delivery=self.wrap(self.discord),
             fetch_reference=self._fetch,
+            picture_work=PictureWork(Threads()),
             policy=self.policy,
             clock=self.engine_clock or self.clock,
         )

@@ -23,7 +23,10 @@ from bot.client import Atelier
 from bot.delivery import DiscordDelivery
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
+from bot.engine.thumbnails import Thumbnails
+from bot.imaging.children import Threads
 from bot.services import Services
 from bot.traffic import Pacer, Refusals, Traffic
 from bot.ui.cards import card_id
@@ -216,17 +219,30 @@ def _built(
     clock, seconds = loopback.clock.now, Seconds(loopback.clock.now, loopback.clock.turn)
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
     client = Atelier(extensions=("cogs.generation",), shard_count=1, traffic=traffic)
-    delivery = DiscordDelivery(client, copies, stores.tasks, operator_channel_id=operator.id, clock=clock)
+    work = PictureWork(Threads())
+    thumbnails = Thumbnails(copies, work)
+    delivery = DiscordDelivery(
+        client,
+        copies,
+        stores.tasks,
+        picture_work=work,
+        thumbnails=thumbnails,
+        operator_channel_id=operator.id,
+        clock=clock,
+    )
     engine = Engine(
         stores=stores,
         copies=copies,
         api=api,
         delivery=delivery,
         fetch_reference=_no_reference,
+        picture_work=work,
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services.around(engine, stores, copies=copies, fetch=_no_reference)
+    client.services = Services.around(
+        engine, stores, copies=copies, fetch=_no_reference, picture_work=work, thumbnails=thumbnails
+    )
     return DiscordWorld(
         discord=loopback,
         client=client,

@@ -14,9 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.shared import Standing
 from bot.engine.sharing import EVERY_MS
 from bot.errors import NotYours, Reason, Refused, TooLate
+from bot.imaging.children import Threads
 from storage.batches import BatchStore
 from storage.models import Reach, Route, TaskState
 from storage.schema import batch_messages, batches
@@ -304,6 +306,7 @@ async def test_two_engines_tell_it_once(world: World) -> None:
         api=world.api,
         delivery=world.discord,
         fetch_reference=world._fetch,
+        picture_work=PictureWork(Threads()),
         policy=world.policy,
         clock=world.clock,
     )

@@ -4,130 +4,91 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from time import thread_time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from bot.errors import BadReference, Reason
-from bot.imaging import decoding
+from bot.engine.picture_work import PictureWork, Rank, Whose
+from bot.errors import BadReference
+from bot.imaging import cost
+from bot.imaging.children import Children
 from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.decoding import MOST_MEMORY
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
+from bot.imaging.header import read_header
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
 from bot.imaging.looks import Look, Unreadable
 from bot.imaging.thumbnails import thumbnail
+from tests.hostile.pictures import CASES, MIB, ORDINARY, Case, chunk, made, with_chunks
 from tests.picture_files import file_of, oriented, painted
 
 LIMIT = SMALLEST_LIMIT
+SOMEBODY = Whose(1, Rank.REQUEST)
+FRESH = 48 * MIB
+"""A process that has decoded nothing yet."""
 
 
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+@pytest.fixture(scope="module")
+def children() -> Iterator[Children]:
+    open_ = Children()
+    yield open_
+    open_.close()
 
 
-def with_chunks(chunks: bytes) -> bytes:
-    data = file_of(painted())
-    before = data.index(b"IDAT") - 4
-    return data[:before] + chunks + data[before:]
+def peaks(children: Children) -> list[int]:
+    """Bytes that were resident at most in each of the processes, since this was last asked."""
+    found = []
+    for process in [child.process for child in children.all if child.process is not None]:
+        folder = Path(f"/proc/{process.pid}")
+        line = next(line for line in (folder / "status").read_text().splitlines() if line.startswith("VmHWM"))
+        found.append(int(line.split()[1]) * 1024)
+        (folder / "clear_refs").write_text("5")
+    return found
 
 
-def with_scans(count: int, edge: int = 64) -> bytes:
-    """A progressive JPEG whose last scan, of some bytes, comes again and again."""
-    data = file_of(Image.new("L", (edge, edge)), "JPEG", progressive=True)
-    last = data[data.rindex(b"\xff\xda") : -2]
-    return data[:-2] + last * (count - data.count(b"\xff\xda")) + b"\xff\xd9"
+@pytest.mark.parametrize("case", [*CASES, *ORDINARY], ids=lambda case: case.name)
+async def test_whatever_is_attached_is_answered_within_the_bounds(children: Children, case: Case) -> None:
+    work, data = PictureWork(children), made(case)
+    peaks(children)
+    try:
+        await work.inspect(data, "x", SOMEBODY)
+        verdict = None
+    except BadReference as refused:
+        verdict = refused.reason
+    assert verdict is case.verdict
+    assert max(peaks(children), default=0) < expected_bytes(data, cost.of_look) * 1.1 + FRESH
+    if verdict is None:
+        try:
+            await work.thumbnail(data, SOMEBODY)
+            small = True
+        except Unreadable:
+            small = False
+        assert small is case.small
+        assert max(peaks(children), default=0) < expected_bytes(data, cost.of_thumbnail) * 1.1 + FRESH
 
 
-def header(width: int, height: int) -> bytes:
-    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rest = chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + rest
+def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
+    """What is too much is not begun."""
+    try:
+        expected = estimate(read_header(data), len(data)).bytes
+    except Unreadable:
+        return 0
+    return expected if expected <= MOST_MEMORY else 0
 
 
-def jpeg_header(width: int, height: int) -> bytes:
-    data = file_of(painted(), "JPEG")
-    size = data.index(b"\xff\xc0") + 5
-    return data[:size] + struct.pack(">HH", height, width) + data[size + 4 :]
-
-
-def text_bomb() -> bytes:
-    return with_chunks(b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**6))) for _ in range(80)))
-
-
-def profile_bomb() -> bytes:
-    return with_chunks(chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(64 * 2**20), 9)))
-
-
-def tag_bomb() -> bytes:
-    """60,000 tags, each of which says that it is the whole file."""
-    tags = b"".join(struct.pack("<HHII", tag, 1, 2**20, 8) for tag in range(60_000))
-    return with_chunks(chunk(b"eXIf", b"II*\0\x08\0\0\0" + struct.pack("<H", 60_000) + tags + bytes(2**20)))
-
-
-def animated(form: str) -> bytes:
-    frames = [Image.new("RGB", (8, 8), (n % 256, n // 256, 0)) for n in range(1000)]
-    return file_of(frames[0], form, save_all=True, append_images=frames[1:])
-
-
-def refusal(data: bytes) -> Reason:
-    with pytest.raises(BadReference) as refused:
-        inspect(data, "x")
-    return refused.value.reason
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (header(2**31 - 1, 2**31 - 1), Reason.REFERENCE_TOO_MANY_PIXELS),
-        (header(8193, 8192), Reason.REFERENCE_TOO_MANY_PIXELS),
-        (header(2**17 + 1, 1), Reason.REFERENCE_TOO_MANY_PIXELS),
-        (header(1, 2**26 - 1), Reason.REFERENCE_TOO_MANY_PIXELS),
-        (jpeg_header(65535, 65535), Reason.REFERENCE_TOO_MANY_PIXELS),
-        (header(0, 0), Reason.REFERENCE_BROKEN),
-        (with_scans(101), Reason.REFERENCE_BROKEN),
-        (text_bomb(), Reason.REFERENCE_BROKEN),
-        (animated("PNG"), Reason.REFERENCE_ANIMATED),
-        (animated("WEBP"), Reason.REFERENCE_ANIMATED),
-        (animated("GIF"), Reason.REFERENCE_ANIMATED),
-    ],
-    ids=["2**31 squared", "one too many", "wide", "tall", "jpeg", "zero", "scans", "texts", "apng", "webp", "gif"],
-)
-def test_what_would_cost_too_much_is_refused_at_once(data: bytes, reason: Reason) -> None:
-    began = thread_time()
-    assert refusal(data) is reason
-    assert thread_time() - began < 2
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of tags that are too large
-@pytest.mark.parametrize("bomb", [profile_bomb, tag_bomb])
-def test_what_lies_beside_the_pixels_does_not_go_off(bomb: Callable[[], bytes]) -> None:
-    data = bomb()
-    began = thread_time()
-    documented(lambda: inspect(data, "x"), BadReference)
-    assert thread_time() - began < 2
-
-
-def test_as_many_scans_as_are_allowed_are_read() -> None:
-    assert inspect(with_scans(decoding.MAX_SCANS), "x").width == 64
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        file_of(painted(), "JPEG")[:2] + b"\xff\xe5\0\2" * 2**20 + file_of(painted(), "JPEG")[2:],
-        file_of(painted(), "JPEG")[:2] + b"\xff" * 2**21 + file_of(painted(), "JPEG")[2:],
-        with_chunks(chunk(b"abCd", b"") * 2**18),
-        with_scans(decoding.MAX_SCANS, edge=4096) + bytes(2**20),
-    ],
-    ids=["markers", "fill bytes", "chunks", "scans"],
-)
-def test_a_flood_ends_when_its_time_is_over(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "READING_SECONDS", 0.005)
-    assert refusal(data) is Reason.REFERENCE_BROKEN
+@pytest.mark.parametrize("case", ORDINARY, ids=lambda case: case.name)
+async def test_what_it_takes_is_known_beforehand(children: Children, case: Case) -> None:
+    """Not only bounded: an estimate that is far too high would refuse what could be taken."""
+    work, data = PictureWork(children), made(case)
+    await work.inspect(file_of(painted()), "x", SOMEBODY)
+    (idle, *_) = peaks(children)
+    await work.thumbnail(data, SOMEBODY)
+    expected = expected_bytes(data, cost.of_thumbnail)
+    assert expected / 2 - 8 * MIB < max(peaks(children)) - idle < expected * 1.1
 
 
 # -- damaged files -----------------------------------------------------------------------------------------------------

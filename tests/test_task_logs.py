@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import defaultdict
@@ -11,7 +12,6 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.imaging.threads import aside
 from bot.logs import configure_logs
 from tests.engine_world import StandInAPI, World, open_world
 
@@ -28,7 +28,7 @@ class TalkativeAPI(StandInAPI):
         return await super().create(request)
 
     async def record(self, kie_id: str) -> Any:
-        await aside(library.debug, "a question from a thread")
+        await asyncio.to_thread(library.debug, "a question from a thread")
         return await super().record(kie_id)
 
     async def fetch(self, url: str) -> bytes:

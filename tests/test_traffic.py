@@ -250,7 +250,7 @@ async def test_with_too_many_refusals_cards_stand_still_until_it_is_calm_and_the
     assert await shown(world, Card(task=task, phase=CardPhase.CREATING)) == 0
     for _ in range(2):
         await world.engine.step()
-    assert world.said_in(world.operator) == [explain_to_operator(Reason.DISCORD_REFUSES, texts_in("en-US"))]
+    assert world.said_in(world.operator) == [explain_to_operator(Reason.DISCORD_REFUSES, {}, texts_in("en-US"))]
     world.discord.clock.turn(timedelta(minutes=10))
     assert await shown(world, Card(task=task, phase=CardPhase.UNCONFIRMED)) == 1
 

@@ -19,9 +19,12 @@ from bot.app import EXTENSIONS
 from bot.client import Atelier
 from bot.delivery import DiscordDelivery
 from bot.engine.engine import Engine
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
+from bot.engine.thumbnails import Thumbnails
 from bot.errors import Reason
+from bot.imaging.children import Threads
 from bot.services import Services
 from storage.community import Setting
 from storage.database import Database
@@ -76,8 +79,15 @@ class World:
     def wire(self, client: Atelier, *, limits: Limits = NO_LIMITS) -> None:
         """Everything of ours, built as the composition root builds it."""
         self.client = client
+        work = PictureWork(Threads())
+        thumbnails = Thumbnails(self.copies, work)
         self.delivery = DiscordDelivery(
-            client, self.copies, self.tasks, **{"card_every": 0.0, "clock": self.clock, **self.options}
+            client,
+            self.copies,
+            self.tasks,
+            picture_work=work,
+            thumbnails=thumbnails,
+            **{"card_every": 0.0, "clock": self.clock, **self.options},
         )
         self.engine = Engine(
             stores=self.stores,
@@ -85,10 +95,13 @@ class World:
             api=self.api,
             delivery=self.delivery,
             fetch_reference=self._fetch,
+            picture_work=work,
             policy=Policy(limits=limits),
             clock=self.clock,
         )
-        client.services = Services.around(self.engine, self.stores, copies=self.copies, fetch=self._fetch)
+        client.services = Services.around(
+            self.engine, self.stores, copies=self.copies, fetch=self._fetch, picture_work=work, thumbnails=thumbnails
+        )
         self._tell_locales(client)
 
     async def restart(self) -> None:

@@ -12,7 +12,6 @@ reports.py     the moderators' message about a report
 batches.py     the messages of batches
 finding.py     is a part, or a card, already in the channel
 refusals.py    what an answer of Discord means for us
-thumbnails.py  what was attached, as one small picture
 answers.py     the interaction's first answer, by its token
 """
 
@@ -34,8 +33,10 @@ from bot.delivery.refusals import translated
 from bot.delivery.reports import ReportPoster
 from bot.delivery.upkeep import Upkeeper
 from bot.engine.clock import system_clock
+from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.engine.shared import Shared
+from bot.engine.thumbnails import Thumbnails
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
@@ -60,6 +61,8 @@ class DiscordDelivery:
         pictures: PictureStore,
         tasks: TaskStore,
         *,
+        picture_work: PictureWork,
+        thumbnails: Thumbnails,
         card_every: float = 3.0,
         progress_steps: int = DEFAULT_STEPS,
         operator_channel_id: int | None = None,
@@ -68,14 +71,14 @@ class DiscordDelivery:
         self._client = client
         self._operator_channel_id = operator_channel_id
         self._clock = clock
-        self._outcomes = OutcomePoster(client, pictures)
+        self._outcomes = OutcomePoster(client, pictures, picture_work)
         self._upkeeper = Upkeeper(client, self._outcomes)
-        self._reports = ReportPoster(client, pictures)
+        self._reports = ReportPoster(client, thumbnails)
         self._receipts = ReceiptPoster(client)
-        self._batches = BatchPoster(client, pictures)
+        self._batches = BatchPoster(client, pictures, picture_work)
         self._cards = CardPump(
             client,
-            pictures,
+            thumbnails,
             tasks,
             every=card_every,
             steps=progress_steps,

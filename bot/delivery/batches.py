@@ -16,12 +16,12 @@ from bot.client import Atelier
 from bot.delivery.finding import find_by_id
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
+from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
 from bot.engine.shared import Shared
 from bot.errors import RouteClosed
-from bot.imaging.fitting import fit
+from bot.imaging.fitting import unchanged
 from bot.imaging.looks import Unreadable
-from bot.imaging.threads import aside
 from bot.ui.batch_messages import batch_view, ended_view
 from bot.ui.outcomes import component_id
 from bot.ui.pictures import picture_stem
@@ -41,9 +41,10 @@ File = discord.Attachment | discord.File
 
 
 class BatchPoster:
-    def __init__(self, client: Atelier, copies: PictureStore) -> None:
+    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork) -> None:
         self._client = client
         self._copies = copies
+        self._work = work
 
     async def show(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
         """Raises MessageGone, RouteClosed, Unavailable."""
@@ -150,7 +151,7 @@ class BatchPoster:
             return None
         try:
             data = await self._copies.get(picture.key)
-            fitted = await aside(fit, data, limit)
+            fitted = unchanged(data) if len(data) <= limit else await self._work.fit(data, limit)
         except (MissingCopy, Unreadable) as error:
             log.warning("a copy cannot be shown", task=picture.task_id, error=type(error).__name__)
             return None

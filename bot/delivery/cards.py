@@ -26,13 +26,13 @@ from bot.delivery.answers import ORIGINAL, answer_by, token_lives
 from bot.delivery.card_turns import CardTurns, Showing
 from bot.delivery.finding import find_card
 from bot.delivery.refusals import translated
-from bot.delivery.thumbnails import strip
+from bot.engine.picture_work import Rank, Whose
 from bot.engine.ports import Card, CardPhase
+from bot.engine.thumbnails import Copy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.cards import card_view, strip_name
 from storage.models import Reach, Task, TaskState
-from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
@@ -62,7 +62,7 @@ class CardPump:
     def __init__(
         self,
         client: Atelier,
-        copies: PictureStore,
+        thumbnails: Thumbnails,
         tasks: TaskStore,
         *,
         every: float,
@@ -71,7 +71,7 @@ class CardPump:
         results_first: Callable[[int], bool],
     ) -> None:
         self._client = client
-        self._copies = copies
+        self._thumbnails = thumbnails
         self._tasks = tasks
         self._steps = steps
         self._clock = clock
@@ -271,7 +271,7 @@ class CardPump:
 
     async def _post(self, card: Card, row: Task, showing: Showing) -> None:
         claim().hurry(Priority.CARD)
-        files = await self._thumbnails(card)
+        files = await self._strip(card)
         view = card_view(card, steps=self._steps, strip=_name(files))
         with translated():
             message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
@@ -283,10 +283,12 @@ class CardPump:
         """What is attached after an edit."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
-        return showing.attachments if showing.prepared else await self._thumbnails(card)
+        return showing.attachments if showing.prepared else await self._strip(card)
 
-    async def _thumbnails(self, card: Card) -> list[discord.File]:
-        data = await strip(self._copies, card.references) if _is_prepared(card) else None
+    async def _strip(self, card: Card) -> list[discord.File]:
+        copies = [Copy(one.key, one.bytes) for one in card.references if one.key is not None]
+        whose = Whose(card.task.asker_id, Rank.BROWSING)
+        data = await self._thumbnails.strip(copies, whose) if _is_prepared(card) else None
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
     async def _adopted(self, row: Task) -> int | None:

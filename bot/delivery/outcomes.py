@@ -18,11 +18,11 @@ from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
+from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
-from bot.imaging.fitting import Fitted, fit
+from bot.imaging.fitting import Fitted, unchanged
 from bot.imaging.looks import Unreadable
-from bot.imaging.threads import aside
 from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
@@ -50,9 +50,10 @@ Send = Callable[[discord.ui.LayoutView, list[discord.File]], Awaitable[Posted]]
 
 
 class OutcomePoster:
-    def __init__(self, client: Atelier, copies: PictureStore) -> None:
+    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork) -> None:
         self._client = client
         self._copies = copies
+        self._work = work
         self._posting: Counter[int] = Counter()
 
     def posting_in(self, channel_id: int) -> bool:
@@ -266,8 +267,8 @@ class OutcomePoster:
         data = await self._copies.get(picture.key)
         try:
             if len(data) <= limit:
-                return fit(data, limit)  # as it is, and at once
-            return await aside(fit, data, limit)
+                return unchanged(data)  # as it is, and at once
+            return await self._work.fit(data, limit)
         except Unreadable as error:
             log.warning("a copy cannot be sent", task=picture.task_id, error=str(error))
             return None
@@ -367,7 +368,7 @@ def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.u
     return pictures_view(outcome, part, shown, load.links), files
 
 
-def file_of(outcome: Outcome, picture: Picture, fitted: pixels.Fitted) -> tuple[Shown, discord.File]:
+def file_of(outcome: Outcome, picture: Picture, fitted: Fitted) -> tuple[Shown, discord.File]:
     name = picture_name(outcome, picture.position, fitted.extension)
     shown = Shown(position=picture.position, filename=name, reencoded=fitted.changed)
     return shown, discord.File(io.BytesIO(fitted.data), name)

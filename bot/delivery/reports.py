@@ -11,22 +11,22 @@ import discord
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
 from bot.delivery.refusals import translated
-from bot.delivery.thumbnails import small
+from bot.engine.picture_work import Rank, Whose
 from bot.engine.ports import Outcome, Posted
+from bot.engine.thumbnails import Copy, Thumbnails
 from bot.errors import RouteClosed
 from bot.ui.outcomes import component_id
 from bot.ui.reports import report_view
 from storage.community import Report, Reported, ReportState
-from storage.pictures import PictureStore
 
 NOBODY: Final = discord.AllowedMentions.none()
 _OVER: Final = frozenset({ReportState.REMOVED, ReportState.DISMISSED})
 
 
 class ReportPoster:
-    def __init__(self, client: Atelier, copies: PictureStore) -> None:
+    def __init__(self, client: Atelier, thumbnails: Thumbnails) -> None:
         self._client = client
-        self._copies = copies
+        self._thumbnails = thumbnails
 
     async def tell(self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool) -> Posted:
         """Raises MessageGone, RouteClosed, Unavailable."""
@@ -49,8 +49,9 @@ class ReportPoster:
 
     async def _files(self, outcome: Outcome) -> list[discord.File]:
         """Small ones are enough to decide; the message itself is a click away."""
+        small, whose = self._thumbnails.small, Whose(outcome.task.asker_id, Rank.BROWSING)
         return [
             discord.File(io.BytesIO(data), f"reported-{picture.position + 1}.jpg")
             for picture in outcome.pictures
-            if picture.key is not None and (data := await small(self._copies, picture.key)) is not None
+            if picture.key is not None and (data := await small(Copy(picture.key, picture.bytes), whose)) is not None
         ]

@@ -22,6 +22,10 @@ breaker.py      creates stop while the image API is not there
 operator.py     telling whoever runs the bot
 retention.py    our copies go when they are old
 reliance.py     whether callbacks can be relied on
+picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
+thumbnails.py   ... the small ones, made once and kept
+picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
+thumbnails.py   ... the small ones, made once and kept
 room.py         bytes in memory, so many at a time
 clock.py        the time that rows are stamped with, whatever becomes of the machine's clock
 timekeeping.py  which time a process begins with

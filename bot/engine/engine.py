@@ -33,6 +33,7 @@ from bot.engine.late_pictures import LatePictures
 from bot.engine.operator import Operator
 from bot.engine.orphans import Orphans
 from bot.engine.people import People
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
@@ -84,6 +85,7 @@ class Engine(People):
         api: ImageAPI,
         delivery: Delivery,
         fetch_reference: FetchReference,
+        picture_work: PictureWork,
         policy: Policy,
         clock: Callable[[], int] = system_clock,
     ) -> None:
@@ -113,22 +115,27 @@ class Engine(People):
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
-        fetching = Fetching(api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator))
+        fetching = Fetching(
+            api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator), picture_work=picture_work
+        )
         self.late_pictures = LatePictures(
             tasks=tasks, late=stores.late_pictures, copies=copies, fetching=fetching, clock=clock
         )
-        self._set_up_steps(copies, fetch_reference, fetching)
+        self._set_up_steps(copies, fetch_reference, fetching, picture_work)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def _set_up_steps(self, copies: PictureStore, fetch_reference: FetchReference, fetching: Fetching) -> None:
+    def _set_up_steps(
+        self, copies: PictureStore, fetch_reference: FetchReference, fetching: Fetching, picture_work: PictureWork
+    ) -> None:
         tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
         self._preparation = Preparation(
             tasks=tasks,
             copies=copies,
             api=api,
             fetch=fetch_reference,
+            picture_work=picture_work,
             always_upload=policy.always_upload,
             clock=clock,
         )
@@ -143,6 +150,7 @@ class Engine(People):
             tasks=tasks,
             fetching=fetching,
             delivery=self._delivery,
+            picture_work=picture_work,
             kept=self.kept,
             hold=self._hold,
             give_up_after=policy.keep_pictures,

@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import structlog
 
+from bot.engine.picture_work import PictureWork
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
 from bot.errors import HostNotAllowed, ResultTooLarge, ServiceError, Unavailable
-from bot.imaging.inspection import look_at_result
-from bot.imaging.threads import aside
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
 
@@ -27,10 +26,13 @@ class CopyNotKept(Unavailable):
 
 
 class Fetching:
-    def __init__(self, *, api: ImageAPI, copies: PictureStore, hosts: ResultHostWatch) -> None:
+    def __init__(
+        self, *, api: ImageAPI, copies: PictureStore, hosts: ResultHostWatch, picture_work: PictureWork
+    ) -> None:
         self._api = api
         self._copies = copies
         self._hosts = hosts
+        self._picture_work = picture_work
 
     async def copied(self, task: Task, picture: Picture, *, by_link: bool) -> Picture:
         """
@@ -68,7 +70,7 @@ class Fetching:
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(address)
         look, put = await asyncio.gather(
-            aside(look_at_result, data), self._copies.put(key, data), return_exceptions=True
+            self._picture_work.look_at_result(data), self._copies.put(key, data), return_exceptions=True
         )
         if isinstance(look, BaseException):
             with suppress(Exception):  # what a next try does not overwrite, nobody asks for

@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from bot.engine.picture_work import PictureWork, Rank, Whose
 from bot.engine.ports import FetchReference, ImageAPI
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
-from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MAX_BYTES
-from bot.imaging.inspection import inspect, inspect_mask
-from bot.imaging.threads import aside
+from bot.imaging.looks import Unreadable
 from storage.models import Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import StaleTask, TaskStore
@@ -36,6 +35,7 @@ class Preparation:
         copies: PictureStore,
         api: ImageAPI,
         fetch: FetchReference,
+        picture_work: PictureWork,
         always_upload: bool,
         clock: Callable[[], int],
     ) -> None:
@@ -43,6 +43,7 @@ class Preparation:
         self._copies = copies
         self._api = api
         self._fetch = fetch
+        self._picture_work = picture_work
         self._always_upload = always_upload
         self._clock = clock
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -51,11 +52,11 @@ class Preparation:
         """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and, for a
         task that was erased meanwhile, StaleTask."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
-        as_png = await self._mask_needs_png(references)
+        as_png = await self._mask_needs_png(task, references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
         if by_upload:
             for reference in references:
-                await self._upload(reference, as_png=as_png)
+                await self._upload(task, reference, as_png=as_png)
         now = self._clock()
         return await self._tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
@@ -63,9 +64,10 @@ class Preparation:
         if reference.key is not None:
             return reference
         key = f"references/{task.id}/{reference.position}"
-        async with self._turn:
+        whose = _whose(task)
+        async with self._turn, self._picture_work.holding(reference.declared_bytes, whose):
             data = await self._bytes(task, reference)
-            look = await aside(inspect, data, reference.filename)
+            look = await self._picture_work.inspect(data, reference.filename, whose)
             await self._copies.put(key, data)
         kept = replace(
             reference,
@@ -92,7 +94,7 @@ class Preparation:
                 raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
             raise
 
-    async def _mask_needs_png(self, references: list[Reference]) -> bool:
+    async def _mask_needs_png(self, task: Task, references: list[Reference]) -> bool:
         """Whether picture and mask must go as PNGs of ours. Raises BadReference for a mask that does not fit.
 
         API: a mask has the format and the dimensions of its picture; a turned picture has its dimensions only once it
@@ -102,9 +104,10 @@ class Preparation:
         if not masks:
             return False
         image, mask = references[0], masks[0]
-        async with self._turn:
-            seen = await aside(inspect, await self._copy(image), image.filename)
-            masked = await aside(inspect_mask, await self._copy(mask), mask.filename, seen)
+        work, whose = self._picture_work, _whose(task)
+        async with self._turn, work.holding(max(image.bytes or 0, mask.bytes or 0), whose):
+            seen = await work.inspect(await self._copy(image), image.filename, whose)
+            masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, whose)
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
@@ -115,26 +118,33 @@ class Preparation:
             await self._tasks.save_reference(replace(reference, key=None))
             raise Unavailable(f"a kept reference is gone: {missing}") from missing
 
-    async def _upload(self, reference: Reference, *, as_png: bool) -> None:
+    async def _upload(self, task: Task, reference: Reference, *, as_png: bool) -> None:
         now = self._clock()
         if upload_is_fresh(reference, now):
             return
-        async with self._turn:
+        whose = _whose(task)
+        async with self._turn, self._picture_work.holding(None if as_png else reference.bytes, whose):
             data, content_type = await self._copy(reference), reference.content_type or PNG
             if as_png:
-                data, content_type = await _png(reference, data), PNG
+                data, content_type = await self._png(reference, data, whose), PNG
             name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
             url = await self._api.upload(name, content_type, data)
         await self._tasks.save_reference(replace(reference, uploaded_url=url, uploaded_at=now))
 
+    async def _png(self, reference: Reference, data: bytes, whose: Whose) -> bytes:
+        work, name = self._picture_work, reference.filename
+        convert = work.mask_as_png if reference.kind is ReferenceKind.MASK else work.as_png
+        try:
+            converted = await convert(data, whose)
+        except Unreadable as error:
+            raise BadReference(error.reason, filename=name, **error.parameters) from error
+        if len(converted) > MAX_BYTES:
+            raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=MAX_BYTES // 2**20)
+        return converted
 
-async def _png(reference: Reference, data: bytes) -> bytes:
-    convert = mask_as_png if reference.kind is ReferenceKind.MASK else as_png
-    converted = await aside(convert, data)
-    if len(converted) > MAX_BYTES:
-        megabytes = MAX_BYTES // 2**20
-        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=reference.filename, megabytes=megabytes)
-    return converted
+
+def _whose(task: Task) -> Whose:
+    return Whose(task.asker_id, Rank.REQUEST)
 
 
 def upload_is_fresh(reference: Reference, now: int) -> bool:

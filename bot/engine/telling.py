@@ -26,6 +26,7 @@ from bot.engine.clock import is_doubtful
 from bot.engine.correcting import Correcting
 from bot.engine.fetching import Fetching
 from bot.engine.keeping import Keeping
+from bot.engine.picture_work import PictureWork
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.room import Room
@@ -61,6 +62,7 @@ class Telling:
         tasks: TaskStore,
         fetching: Fetching,
         delivery: Delivery,
+        picture_work: PictureWork,
         kept: Keeping,
         hold: Callable[[Task], Awaitable[None]],
         give_up_after: timedelta,
@@ -69,6 +71,7 @@ class Telling:
         self._tasks = tasks
         self._fetching = fetching
         self._delivery = delivery
+        self._picture_work = picture_work
         self._kept = kept
         self._correcting = Correcting(tasks=tasks, delivery=delivery)
         self._hold = hold

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from bot.imaging.decoding import decoded
+from bot.imaging import cost
+from bot.imaging.decoding import bearable, decoded
 from bot.imaging.encoding import png, profile
-from bot.imaging.pixels import colours, on_white, orientation, upright
+from bot.imaging.pixels import bands, colours, on_white, upright
 
 
 def as_png(data: bytes) -> bytes:
     """Without loss and upright, as one sees it; a PNG that is upright comes back untouched. CMYK becomes RGB."""
-    image = decoded(data)
-    if image.format == "PNG" and orientation(image) == 1:
+    header = bearable(data, cost.of_conversion)
+    image = decoded(data, header)
+    if header.format == "PNG" and header.orientation == 1:
         return data
-    return png(upright(image.convert("RGB") if image.mode == "CMYK" else image), profile=profile(image))
+    kept = profile(image)
+    if image.mode in {"CMYK", "RGBX"}:
+        image = image.convert("RGB")
+    return png(upright(image, header.orientation), kept)
 
 
 def mask_as_png(data: bytes) -> bytes:
     """`as_png` of a mask: transparent parts become white."""
-    image = decoded(data)
-    seen = colours(image)
-    if image.format == "PNG" and orientation(image) == 1 and seen.mode == "RGB":
+    header = bearable(data, cost.of_conversion)
+    image = decoded(data, header)
+    if header.format == "PNG" and header.orientation == 1 and all(band.mode == "RGB" for _, band in bands(image)):
         return data
-    return png(upright(on_white(seen), orientation(image)))
+    image = on_white(colours(image))
+    return png(upright(image, header.orientation))

@@ -9,12 +9,14 @@ from math import sqrt
 from typing import Final
 
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
-from bot.imaging.decoding import decoded, known_format
+from bot.imaging import cost
+from bot.imaging.decoding import bearable, decoded
 from bot.imaging.encoding import encoded, png, profile
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
-from bot.imaging.pixels import colours, orientation, upright
+from bot.imaging.header import known_format
+from bot.imaging.headers import Header
+from bot.imaging.pixels import colours, reduced, upright
 
 SMALLEST_LIMIT: Final = 64 * 1024
 """Bytes; `fit` promises nothing below."""
@@ -26,8 +28,6 @@ WEBP_HOPE: Final = 2.0
 """... nor is lossless WebP, which rarely saves more than half."""
 SLOW_PIXELS: Final = 4_000_000
 """Up to here thorough encoding takes a few seconds (measured: about 1 s per megapixel) and is worth them."""
-LOSSLESS_PIXELS: Final = 32_000_000
-"""Up to here lossless WebP takes at most about 7 s with little effort."""
 WEBP_EDGE: Final = 16_383
 JPEG_EDGE: Final = 65_500
 
@@ -48,11 +48,22 @@ def fit(data: bytes, limit: int) -> Fitted:
     The same bytes always give the same. Steps that would take long and hardly help are left out. Raises Unreadable.
     """
     if len(data) <= limit:
-        return _fitted(data, known_format(data), changed=False)
+        return unchanged(data)
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"cannot promise to fit {limit} bytes")
-    image = decoded(data)
-    return _without_loss(image, len(data), limit) or _with_loss(image, limit)
+    header = bearable(data, cost.of_fitting)
+    image = decoded(data, header)
+    kept = profile(image)
+    if header.pixels > cost.FITTED_PIXELS:
+        image = reduced(image, 2, "RGBA" if image.has_transparency_data else "RGB")
+    elif made := _without_loss(image, header, kept, len(data), limit):
+        return made
+    return _with_loss(upright(colours(image), header.orientation), kept, limit)
+
+
+def unchanged(data: bytes) -> Fitted:
+    """As it is. Raises Unreadable for what is no picture by its first bytes."""
+    return _fitted(data, known_format(data), changed=False)
 
 
 def _fitted(data: bytes, found: str, *, changed: bool = True) -> Fitted:
@@ -60,25 +71,23 @@ def _fitted(data: bytes, found: str, *, changed: bool = True) -> Fitted:
     return Fitted(data=data, content_type=content_type, extension=EXTENSIONS[content_type], changed=changed)
 
 
-def _without_loss(image: ImageFile, size: int, limit: int) -> Fitted | None:
+def _without_loss(image: Image.Image, header: Header, kept: bytes | None, size: int, limit: int) -> Fitted | None:
     """Only a PNG: what was encoded with loss once is far larger without."""
-    pixels = image.width * image.height
-    if image.format != "PNG" or size > limit * WEBP_HOPE or pixels > LOSSLESS_PIXELS:
+    if header.format != "PNG" or size > limit * WEBP_HOPE:
         return None
-    if size <= limit * PNG_HOPE and pixels <= SLOW_PIXELS:
-        data = png(upright(image), profile(image), optimize=True)
+    if size <= limit * PNG_HOPE and header.pixels <= SLOW_PIXELS:
+        data = png(upright(image, header.orientation), kept, optimize=True)
         if len(data) <= limit:
             return _fitted(data, "PNG")
     if max(image.size) > WEBP_EDGE:
         return None
-    effort = {"method": 4, "quality": 75} if pixels <= SLOW_PIXELS else {"method": 1, "quality": 20}
-    seen = upright(colours(image), orientation(image))
-    data = encoded(seen, "WEBP", lossless=True, icc_profile=profile(image), **effort)
+    effort = {"method": 4, "quality": 75} if header.pixels <= SLOW_PIXELS else {"method": 1, "quality": 20}
+    seen = upright(colours(image), header.orientation)
+    data = encoded(seen, "WEBP", lossless=True, icc_profile=kept, **effort)
     return _fitted(data, "WebP") if len(data) <= limit else None
 
 
-def _with_loss(image: ImageFile, limit: int) -> Fitted:
-    seen = upright(colours(image), orientation(image))
+def _with_loss(seen: Image.Image, kept: bytes | None, limit: int) -> Fitted:
     opaque = seen.mode == "RGB"
     scale = min(1.0, (JPEG_EDGE if opaque else WEBP_EDGE) / max(seen.size))
 
@@ -86,8 +95,8 @@ def _with_loss(image: ImageFile, limit: int) -> Fitted:
     def encode(quality: int, scale: float) -> bytes:
         if opaque:
             chroma = {"subsampling": "4:4:4" if quality >= 92 else "4:2:0"}
-            return encoded(_scaled(seen, scale), "JPEG", quality=quality, icc_profile=profile(image), **chroma)
-        return encoded(_scaled(seen, scale), "WEBP", quality=quality, method=2, icc_profile=profile(image))
+            return encoded(_scaled(seen, scale), "JPEG", quality=quality, icc_profile=kept, **chroma)
+        return encoded(_scaled(seen, scale), "WEBP", quality=quality, method=2, icc_profile=kept)
 
     best = bisect_left(QUALITIES, True, key=lambda quality: len(encode(quality, scale)) <= limit)
     quality = QUALITIES[min(best, len(QUALITIES) - 1)]

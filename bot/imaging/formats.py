@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from io import BytesIO
 from pathlib import PurePath
 from typing import Final
-
-from PIL.GifImagePlugin import GifImageFile
 
 CONTENT_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
 """Of what we take."""
@@ -59,13 +55,6 @@ def format_of(data: bytes) -> str | None:
     if data[:2] == b"BM" and data[6:10] == bytes(4):
         return "BMP"
     return _box_format(data) if data[4:8] == b"ftyp" else _text_format(data[:4096])
-
-
-def is_moving_gif(data: bytes) -> bool:
-    """Whether it is a GIF with a second frame; no pixel is decoded."""
-    with suppress(Exception):  # a GIF too broken for that is told as a GIF
-        return data.startswith(b"GIF8") and GifImageFile(BytesIO(data)).is_animated
-    return False
 
 
 def format_named(filename: str) -> str | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from PIL import Image, ImageChops
-from PIL.ImageFile import ImageFile
 
 from bot.errors import BadReference, Reason
-from bot.imaging.decoding import MAX_BYTES, decoded, known_format
+from bot.imaging import cost
+from bot.imaging.decoding import MAX_BYTES, bearable, checked, decoded
 from bot.imaging.formats import format_named
+from bot.imaging.header import known_format
+from bot.imaging.headers import Header
 from bot.imaging.looks import Look, Unreadable
-from bot.imaging.pixels import LYING, colours, on_white, orientation
+from bot.imaging.pixels import LYING, bands, on_white
 
 BLACK_UP_TO: Final = 63
 """A pixel of a mask is black when its brightest channel (of 0 to 255) is no brighter, so dark colours are not black."""
@@ -23,11 +25,15 @@ MAX_GREY: Final = 0.10
 
 def inspect(data: bytes, filename: str) -> Look:
     """
-    Really decode a reference. Raises BadReference (any REFERENCE_* but UNFETCHABLE) naming `filename`.
+    Really read all of a reference. Raises BadReference (any REFERENCE_* but UNFETCHABLE) naming `filename`.
 
     An extension that is missing or that nobody here knows says nothing about the format and is fine.
     """
-    return _look(_reference(data, filename))
+    try:
+        check_file(data, filename)
+        return look_at_result(data)
+    except Unreadable as error:
+        raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
 
 def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
@@ -38,36 +44,32 @@ def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
     changes everything and is fine; one without any black would change nothing and is refused. `grey` and `black` in
     MASK_NOT_BLACK_AND_WHITE are percents of the pixels.
     """
-    mask = _reference(data, filename)
-    look = _look(mask)
+    try:
+        check_file(data, filename)
+        header = bearable(data, cost.of_mask)
+        seen = decoded(data, header)
+    except Unreadable as error:
+        raise BadReference(error.reason, filename=filename, **error.parameters) from error
+    look = _look(header)
     if (look.width, look.height) != (image.width, image.height):
         sizes = {"width": image.width, "height": image.height, "mask_width": look.width, "mask_height": look.height}
         raise BadReference(Reason.MASK_SIZE, filename=filename, **sizes)
-    seen = colours(mask)
-    black, grey = _shares(on_white(seen))
+    black, grey, opaque = _shares(seen)
     if grey > MAX_GREY or not black:
         percents = {"grey": round(grey * 100), "black": round(black * 100)}
         raise BadReference(Reason.MASK_NOT_BLACK_AND_WHITE, filename=filename, **percents)
-    as_shown = look.as_shown and seen.mode == "RGB"
-    return Look(content_type=look.content_type, width=look.width, height=look.height, as_shown=as_shown)
+    return _look(header, as_shown=opaque)
 
 
 def look_at_result(data: bytes) -> Look:
-    """A picture from the image API, really decoded within the limit of pixels. Raises Unreadable."""
-    return _look(decoded(data))
+    """A picture from the image API, really read within the limits of pixels, memory and time. Raises Unreadable."""
+    header = bearable(data, cost.of_look)
+    checked(data, header)
+    return _look(header)
 
 
-def _reference(data: bytes, filename: str) -> ImageFile:
-    """Decoded, for the person who gave it."""
-    try:
-        _check_file(data, filename)
-        return decoded(data)
-    except Unreadable as error:
-        raise BadReference(error.reason, filename=filename, **error.parameters) from error
-
-
-def _check_file(data: bytes, filename: str) -> None:
-    """What can be said without a decoder."""
+def check_file(data: bytes, filename: str) -> None:
+    """What can be said without its header."""
     if not data:
         raise Unreadable(Reason.REFERENCE_EMPTY)
     if len(data) > MAX_BYTES:
@@ -77,18 +79,26 @@ def _check_file(data: bytes, filename: str) -> None:
         raise Unreadable(Reason.REFERENCE_MISNAMED, named=str(named), format=found)
 
 
-def _look(image: ImageFile) -> Look:
-    turned = orientation(image)
-    width, height = reversed(image.size) if turned in LYING else image.size
-    content_type = f"image/{str(image.format).lower()}"
-    return Look(content_type=content_type, width=width, height=height, as_shown=turned == 1)
+def _look(header: Header, *, as_shown: bool = True) -> Look:
+    lies = header.orientation in LYING
+    return Look(
+        content_type=f"image/{header.format.lower()}",
+        width=header.height if lies else header.width,
+        height=header.width if lies else header.height,
+        as_shown=as_shown and header.orientation == 1,
+    )
 
 
-def _shares(mask: Image.Image) -> tuple[float, float]:
-    """Of an RGB picture's pixels: how many are black, and how many are neither black nor white. 0 to 1."""
-    red, green, blue = mask.split()
-    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
-    darkest = ImageChops.darker(ImageChops.darker(red, green), blue).histogram()
+def _shares(mask: Image.Image) -> tuple[float, float, bool]:
+    """Of a picture's pixels: how many are black, and how many are neither black nor white, 0 to 1; and whether none is
+    transparent."""
+    black, white, opaque = 0, 0, True
+    for _, band in bands(mask):
+        opaque = opaque and band.mode == "RGB"
+        red, green, blue = on_white(band).split()
+        brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
+        darkest = ImageChops.darker(ImageChops.darker(red, green), blue).histogram()
+        black += sum(brightest[: BLACK_UP_TO + 1])
+        white += sum(darkest[WHITE_FROM:])
     pixels = mask.width * mask.height
-    black, white = sum(brightest[: BLACK_UP_TO + 1]), sum(darkest[WHITE_FROM:])
-    return black / pixels, (pixels - black - white) / pixels
+    return black / pixels, (pixels - black - white) / pixels, opaque

@@ -1,12 +1,13 @@
-"""Turn a picture upright, and bring its pixels to 8-bit RGB or RGBA."""
+"""Turn a picture upright, and bring its pixels to 8-bit RGB or RGBA; of a large one, band by band."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import Final
 
 from PIL import Image
-from PIL.ExifTags import Base
+
+BAND_PIXELS: Final = 1_000_000
 
 TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -21,33 +22,45 @@ TURNS: Final = {
 LYING: Final = frozenset({5, 6, 7, 8})
 
 
-def orientation(image: Image.Image) -> int:
-    """1 to 8 as EXIF has it; 1, upright, where the tag is missing or unreadable, which spoils no picture."""
-    found = None
-    with suppress(Exception):
-        found = image.getexif().get(Base.Orientation)
-    return found if isinstance(found, int) and found in TURNS else 1
-
-
-def upright(image: Image.Image, turned: int | None = None) -> Image.Image:
-    turn = TURNS.get(turned or orientation(image))
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turned as EXIF's orientation says."""
+    turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def colours(image: Image.Image) -> Image.Image:
     """As RGB, or as RGBA where something is really transparent; 8 bits per channel; without metadata."""
-    deep = image.mode == "I;16"  # Pillow would cut 16 bits of grey off at 255
-    plain = image.point(lambda value: value / 256).convert("L") if deep else image
-    colours = plain.convert("RGBA" if plain.has_transparency_data else "RGB")
-    if colours.mode == "RGBA" and colours.getchannel("A").getextrema() == (255, 255):
-        colours = colours.convert("RGB")
-    colours.info = {}
-    return colours
+    if image.mode == "I;16":  # Pillow would cut 16 bits of grey off at 255
+        image = image.point(lambda value: value / 256).convert("L")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    made = image.convert(mode) if image.mode != mode else image
+    if made.mode == "RGBA" and made.getchannel("A").getextrema() == (255, 255):
+        made = made.convert("RGB")
+    made.info = {}
+    return made
 
 
-def on_white(colours: Image.Image) -> Image.Image:
-    if colours.mode == "RGB":
-        return colours
-    white = Image.new("RGB", colours.size, "white")
-    white.paste(colours, mask=colours.getchannel("A"))
+def on_white(image: Image.Image) -> Image.Image:
+    """RGB as it is; RGBA laid on white."""
+    if image.mode == "RGB":
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
     return white
+
+
+def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Cut across, from top to bottom: the first row of each band, and the band in `colours`."""
+    rows = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, colours(image.crop((0, top, image.width, min(top + rows, image.height))))
+
+
+def reduced(image: Image.Image, factor: int, mode: str = "RGB") -> Image.Image:
+    """Each side divided by `factor`; RGB lies on white. Takes the memory of a band and of a picture as narrow as the
+    result."""
+    narrow = Image.new(mode, (-(-image.width // factor), image.height))
+    for top, band in bands(image):
+        seen = on_white(band) if mode == "RGB" else band.convert(mode)
+        narrow.paste(seen.reduce((factor, 1)), (0, top))
+    return narrow.reduce((1, factor))

@@ -8,9 +8,8 @@ from typing import Final
 
 import structlog
 
+from bot.engine.picture_work import Whose
 from bot.errors import BadReference, Reason, ServiceError
-from bot.imaging.inspection import inspect
-from bot.imaging.threads import aside
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
 from storage.community import KeptPicture
@@ -22,14 +21,15 @@ FETCH_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
 
 
-async def keep_copy(services: Services, attached: Attached, folder: str) -> KeptPicture:
+async def keep_copy(services: Services, attached: Attached, folder: str, *, whose: Whose) -> KeptPicture:
     """Under a key of its own in `folder`, so that it replaces nothing. Takes seconds: defer the answer first. Raises
     BadReference for what could not go in later either."""
     (reference,) = references_of([attached])
-    data = await _fetched(services, reference)
-    look = await aside(inspect, data, reference.filename)
-    key = f"{folder}/{secrets.token_hex(8)}"
-    await services.copies.put(key, data)
+    async with services.picture_work.holding(reference.declared_bytes, whose):
+        data = await _fetched(services, reference)
+        look = await services.picture_work.inspect(data, reference.filename, whose)
+        key = f"{folder}/{secrets.token_hex(8)}"
+        await services.copies.put(key, data)
     return KeptPicture(
         key=key,
         filename=reference.filename,

@@ -67,6 +67,7 @@ reason-reference-too-many-pixels = { $filename } has too many pixels for me. Mak
 reason-reference-not-a-picture = { $filename } is not a picture I can open. Attach a JPEG, PNG or WebP file instead.
 reason-reference-format = { $filename } is in the format { $format }, which I cannot use. Save it as JPEG, PNG or WebP and attach it again.
 reason-reference-animated = { $filename } is animated. Save one frame as JPEG, PNG or WebP and attach that.
+reason-reference-too-complex = { $filename } is too much work to open. Make it smaller, or save it as a plain JPEG or PNG, and attach it again.
 reason-reference-broken = { $filename } is damaged or cut short. Save it once more and attach it again.
 reason-reference-misnamed = { $filename } is named like { $named } but is { $format } inside. Rename it to match and attach it again.
 reason-reference-unfetchable = Discord no longer has { $filename }. Attach it again.

@@ -40,6 +40,7 @@ reason-reference-too-many-pixels = { $filename } 的像素太多，我处理不�
 reason-reference-not-a-picture = { $filename } 不是我能打开的图片。请改附 JPEG、PNG 或 WebP 文件。
 reason-reference-format = { $filename } 的格式是 { $format }，我用不了。请存成 JPEG、PNG 或 WebP 后重新附上。
 reason-reference-animated = { $filename } 是动图。请把其中一帧存成 JPEG、PNG 或 WebP 后附上。
+reason-reference-too-complex = { $filename } 打开起来太费力了。请把它缩小，或另存为普通的 JPEG 或 PNG，再重新附上。
 reason-reference-broken = { $filename } 已损坏或不完整。请重新保存一次再附上。
 reason-reference-misnamed = { $filename } 的名字像 { $named }，内容却是 { $format }。请改成相符的名字后重新附上。
 reason-reference-unfetchable = Discord 上已经没有 { $filename } 了。请重新附上。

@@ -1,0 +1,72 @@
+"""The process that `benchmarks.hostile` measures: one person's hostile files, and somebody else's photo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from bot.engine.picture_work import PictureWork, Rank, Whose
+from bot.engine.thumbnails import Copy, Thumbnails
+from bot.errors import BadReference
+from bot.imaging.children import Children
+from bot.memory import give_back_what_is_freed
+from storage.pictures import PictureStore
+from tests.picture_files import file_of, painted
+
+FILES: Final = 2
+PHOTO_EVERY: Final = 0.1
+ATTACKER, OTHER = 1, 2
+
+
+async def main(file: str) -> None:
+    give_back_what_is_freed()
+    photo, answer, waits = file_of(painted(64, 48)), "", [0.0]
+    with tempfile.TemporaryDirectory() as folder:
+        async with Children.open() as children:
+            work = PictureWork(children)
+            thumbnails = Thumbnails(PictureStore.open(folder), work)
+            print("idle", flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+            attack = asyncio.create_task(_attack(work, thumbnails, PictureStore.open(folder), file))
+            while not attack.done():
+                began = time.perf_counter()
+                await work.inspect(photo, "photo.png", Whose(OTHER, Rank.REQUEST))
+                await work.thumbnail(photo, Whose(OTHER, Rank.BROWSING))
+                waits.append(time.perf_counter() - began)
+                await asyncio.wait({attack}, timeout=PHOTO_EVERY)
+            answer = await attack
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(each.ru_utime + each.ru_stime for each in spent)
+    print(json.dumps({"cpu": cpu, "photo": max(waits), "answer": answer}), flush=True)
+    sys.stdin.read()
+
+
+async def _attack(work: PictureWork, thumbnails: Thumbnails, copies: PictureStore, file: str) -> str:
+    """Looked into; then, where it was taken, listed."""
+    answers = await asyncio.gather(*[_saved(work, copies, file, f"sets/1/{number}") for number in range(FILES)])
+    kept = [Copy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
+    await thumbnails.strip(kept, Whose(ATTACKER, Rank.BROWSING))
+    return answers[0]
+
+
+async def _saved(work: PictureWork, copies: PictureStore, file: str, key: str) -> str:
+    whose = Whose(ATTACKER, Rank.REQUEST)
+    async with work.holding(await asyncio.to_thread(os.path.getsize, file), whose):
+        data = await asyncio.to_thread(Path(file).read_bytes)
+        try:
+            await work.inspect(data, "picture", whose)
+        except BadReference as refused:
+            return refused.reason.value
+        await copies.put(key, data)
+        return "taken"
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,132 @@
+"""
+What work on a picture will cost, by its header: bytes of memory at the peak, and seconds of one processor.
+
+The bytes are what libjpeg, libwebp and Pillow allocate, added up; a child process gets that and some spare, no more.
+The seconds were measured on a machine of 2026 with noise, empty scans and one colour, and rounded up: they tell an
+order of size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.imaging.headers import Header
+from bot.imaging.pixels import BAND_PIXELS
+from bot.imaging.png import inflated_bytes
+
+MIB: Final = 1024 * 1024
+BASE_BYTES: Final = 1 * MIB
+BASE_SECONDS: Final = 0.005
+BAND_BYTES: Final = 16
+"""For each pixel of one of `bot.imaging.pixels.bands`, as it is, in colours and on white."""
+CANVASES: Final = 3
+"""Of libwebp's decoder of animations, four bytes for each pixel: the frame, the one before it, and the result."""
+FITTED_PIXELS: Final = 24_500_000
+"""What has more is fitted at half its width and height."""
+DRAFT_EDGE: Final = 640
+"""A small picture is made of one that is about as large, where the format can decode it at a fraction of its size."""
+
+PIECE_SECONDS: Final = 25e-6
+SCAN_SECONDS: Final = 1.2e-9
+"""For each pixel and each scan, however empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    bytes: int
+    seconds: float
+
+
+def of_look(header: Header, size: int) -> Cost:
+    """To see whether it is whole."""
+    if header.format == "PNG":
+        inflated = inflated_bytes(header)
+        return _cost(size, 0, size * 5e-9 + inflated * 4e-9 + header.pieces * 5e-6)
+    if header.format == "JPEG":
+        return _jpeg(header, size, scale=draft_scale(header, 1))
+    return _decoded(header, size)
+
+
+def of_thumbnail(header: Header, size: int) -> Cost:
+    if header.format == "JPEG":
+        scale = draft_scale(header, DRAFT_EDGE)
+        made = _jpeg(header, size, scale=scale)
+        return Cost(made.bytes + _bands(header, scale), made.seconds + header.pixels / scale**2 * 20e-9)
+    return _by_bands(header, size, header.pixels * 15e-9)
+
+
+def of_mask(header: Header, size: int) -> Cost:
+    return _by_bands(header, size, header.pixels * 30e-9)
+
+
+def of_conversion(header: Header, size: int) -> Cost:
+    """Into a PNG, turned upright where it is not."""
+    made = _decoded(header, size)
+    copies = (header.orientation != 1) + (header.channels in {2, 4}) * 2
+    return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
+
+
+def of_fitting(header: Header, size: int) -> Cost:
+    """Several encodings, the slowest of which are tried for small pictures alone."""
+    made = _decoded(header, size)
+    worked_on = header.pixels if header.pixels <= FITTED_PIXELS else header.pixels // 4
+    return Cost(made.bytes + 12 * worked_on + 3 * size, made.seconds + worked_on * 1e-6)
+
+
+OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
+    "inspect": of_look,
+    "look_at_result": of_look,
+    "inspect_mask": of_mask,
+    "as_png": of_conversion,
+    "mask_as_png": of_conversion,
+    "thumbnail": of_thumbnail,
+    "fit": of_fitting,
+}
+"""By the name of the work."""
+
+
+def draft_scale(header: Header, edge: int) -> int:
+    """1, 2, 4 or 8: by how much libjpeg may divide the sides, so that both are at least `edge` long afterwards."""
+    scale = min(header.width, header.height) // edge
+    return next((part for part in (8, 4, 2) if scale >= part), 1)
+
+
+def _bands(header: Header, scale: int = 1) -> int:
+    """One band, and the picture as narrow as a small one."""
+    width, height = -(-header.width // scale), -(-header.height // scale)
+    narrow = -(-width // max(1, max(width, height) // DRAFT_EDGE))
+    return BAND_BYTES * min(BAND_PIXELS, width * height) + 4 * narrow * height
+
+
+def _cost(size: int, pixel_bytes: int, seconds: float) -> Cost:
+    """Beside the pixels there is the file, and one copy of it that the decoder makes."""
+    return Cost(BASE_BYTES + 2 * size + pixel_bytes, BASE_SECONDS + seconds)
+
+
+def _decoded(header: Header, size: int) -> Cost:
+    """Every pixel in memory."""
+    match header.format:
+        case "JPEG":
+            return _jpeg(header, size, scale=1)
+        case "PNG":
+            pixel = 4 if header.channels > 1 else 2 if header.depth > 8 else 1
+            seconds = inflated_bytes(header) * 15e-9 + size * 10e-9 + header.pieces * PIECE_SECONDS
+            return _cost(size, pixel * header.pixels, seconds)
+    return _cost(size, 4 * CANVASES * header.pixels, header.pixels * 50e-9 + size * 20e-9)
+
+
+def _by_bands(header: Header, size: int, seconds: float) -> Cost:
+    """All of it is decoded, and then looked at piece by piece. Of libwebp's canvases one is left by then."""
+    made = _decoded(header, size)
+    spare = 4 * (CANVASES - 1) * header.pixels if header.format == "WebP" else 0
+    return Cost(made.bytes + max(0, _bands(header) - spare), made.seconds + seconds)
+
+
+def _jpeg(header: Header, size: int, *, scale: int) -> Cost:
+    pixel = 1 if header.channels == 1 else 4
+    pixel_bytes = pixel * (header.pixels // scale**2 + header.width) + header.coefficient_bytes
+    passes = header.scans if header.coefficient_bytes else 1
+    seconds = header.pixels * (2e-9 + SCAN_SECONDS * passes) + size * 25e-9 + header.pieces * PIECE_SECONDS
+    return _cost(size, pixel_bytes, seconds + header.pixels / scale**2 * 8e-9)

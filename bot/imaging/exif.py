@@ -1,0 +1,42 @@
+"""The orientation of a picture: one tag of its EXIF, or of its XMP where EXIF has none."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Final
+
+ORIENTATION: Final = 0x0112
+SHORT: Final = 3
+LONG: Final = 4
+MAX_TAGS: Final = 1000
+"""A camera writes some dozens into the first directory."""
+XMP_BYTES: Final = 256 * 1024
+"""So much of a packet is searched; the tag stands near its beginning."""
+UPRIGHT: Final = 1
+
+_IN_XMP: Final = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+
+
+def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
+    """1 to 8; 1, upright, where the tag is missing or unreadable, which spoils no picture."""
+    found = _in_exif(exif.removeprefix(b"Exif\0\0"))
+    if found is None and (in_xmp := _IN_XMP.search(xmp[:XMP_BYTES])):
+        found = int(in_xmp[1])
+    return found if found is not None and 1 <= found <= 8 else UPRIGHT
+
+
+def _in_exif(exif: bytes) -> int | None:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 10:  # the header and the number of tags
+        return None
+    (start,) = struct.unpack_from(f"{order}I", exif, 4)
+    if start + 2 > len(exif):
+        return None
+    (count,) = struct.unpack_from(f"{order}H", exif, start)
+    for place in range(start + 2, min(start + 2 + 12 * min(count, MAX_TAGS), len(exif) - 11), 12):
+        tag, kind = struct.unpack_from(f"{order}HH", exif, place)
+        if tag == ORIENTATION and kind in {SHORT, LONG}:
+            (value,) = struct.unpack_from(f"{order}{'H' if kind == SHORT else 'I'}", exif, place + 8)
+            return int(value)
+    return None

@@ -1,0 +1,137 @@
+"""
+What a child process can be asked, and the messages: a line of JSON, then bytes.
+
+    asked     {"work": "inspect", "given": {...}, "sizes": [n, ...], "memory": bytes, "seconds": s}
+    answered  {"made": {...}, "sizes": [n, ...]}, or {"refused": kind, "reason": ..., "parameters": {...}}
+
+Nothing that a child says is believed unread: it may have been taken over by the file that it decodes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any, Final
+
+from bot.errors import BadReference, Reason
+from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.fitting import Fitted, fit
+from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
+from bot.imaging.inspection import inspect, inspect_mask, look_at_result
+from bot.imaging.looks import Look, Unreadable
+from bot.imaging.thumbnails import strip, thumbnail
+
+LONGEST_LINE: Final = 16 * 1024
+MOST_ANSWERED: Final = 256 * 1024 * 1024
+"""Bytes of an answer."""
+
+Made = Look | Fitted | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work, by its name in `WORK`, on one or several files."""
+
+    work: str
+    files: Sequence[bytes]
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def do(self) -> Made:
+        """In this process. Raises BadReference and Unreadable."""
+        return WORK[self.work](self.files, self.given)
+
+
+WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
+    "inspect": lambda files, given: inspect(files[0], given["filename"]),
+    "inspect_mask": lambda files, given: inspect_mask(files[0], given["filename"], Look(**given["image"])),
+    "look_at_result": lambda files, given: look_at_result(files[0]),
+    "as_png": lambda files, given: as_png(files[0]),
+    "mask_as_png": lambda files, given: mask_as_png(files[0]),
+    "thumbnail": lambda files, given: thumbnail(files[0]),
+    "strip": lambda files, given: strip(files),
+    "fit": lambda files, given: fit(files[0], given["limit"]),
+}
+
+
+class Garbled(Exception):
+    """The other side is gone, or says what cannot be understood."""
+
+
+def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
+    """Do it, and put what comes of it in words and bytes."""
+    try:
+        made = job.do()
+    except (BadReference, Unreadable) as error:
+        kind = "reference" if isinstance(error, BadReference) else "unreadable"
+        return {"refused": kind, "reason": error.reason.value, "parameters": dict(error.parameters)}, ()
+    except MemoryError:
+        return {"refused": "unreadable", "reason": Reason.REFERENCE_TOO_COMPLEX.value, "parameters": {}}, ()
+    if isinstance(made, bytes):
+        return {"made": "bytes"}, [made]
+    if isinstance(made, Look):
+        return {"made": "look", **asdict(made)}, ()
+    return {"made": "fitted", "content_type": made.content_type, "changed": made.changed}, [made.data]
+
+
+def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
+    """What an answer says. Raises BadReference, Unreadable, and Garbled for nonsense."""
+    try:
+        if "refused" in words:
+            raise _refusal(words)
+        match words["made"]:
+            case "bytes":
+                return files[0]
+            case "look":
+                return _look(words)
+            case "fitted":
+                content_type = str(words["content_type"])
+                extension, changed = EXTENSIONS[content_type], words["changed"] is True
+                return Fitted(data=files[0], content_type=content_type, extension=extension, changed=changed)
+        raise Garbled
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Garbled from error
+
+
+def _look(words: Mapping[str, Any]) -> Look:
+    content_type, width, height = words["content_type"], words["width"], words["height"]
+    if content_type not in CONTENT_TYPES.values() or not isinstance(width, int) or not isinstance(height, int):
+        raise Garbled
+    return Look(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
+
+
+def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:
+    try:
+        reason = Reason(words["reason"])
+    except ValueError as error:
+        raise Garbled from error
+    parameters = {str(name): value for name, value in words["parameters"].items() if isinstance(value, str | int)}
+    if words["refused"] == "reference":
+        return BadReference(reason, **parameters)
+    return Unreadable(reason, **parameters)
+
+
+def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> None:
+    """Raises OSError when nobody reads."""
+    pipe.write(json.dumps({**words, "sizes": [len(one) for one in files]}).encode() + b"\n")
+    for one in files:
+        pipe.write(one)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises Garbled at the end, too."""
+    line = pipe.readline(LONGEST_LINE)
+    try:
+        words = json.loads(line)
+        sizes = words["sizes"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Garbled from error
+    if not isinstance(sizes, list) or not all(isinstance(size, int) and size >= 0 for size in sizes):
+        raise Garbled
+    if sum(sizes) > MOST_ANSWERED:
+        raise Garbled
+    files = [pipe.read(size) for size in sizes]
+    if [len(one) for one in files] != sizes:
+        raise Garbled
+    return words, files

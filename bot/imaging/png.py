@@ -1,0 +1,157 @@
+"""PNG: walk its chunks, and inflate its pixels without keeping them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from bot.imaging.exif import orientation_of
+from bot.imaging.headers import Header, broken, too_complex
+
+MAX_CHUNKS: Final = 20_000
+"""25 MiB in the smallest pieces that encoders write (4 KiB) are 6,400."""
+MAX_EXIF: Final = 64 * 1024
+MAX_PROFILE: Final = 16 * 1024
+"""Bytes of a colour profile, unpacked; a larger one (a printer's) is left out of what is made of a picture anyway."""
+FED: Final = 64 * 1024
+"""Compressed bytes at a time: what is left of them is copied each time."""
+INFLATED: Final = 256 * 1024
+"""Bytes at a time."""
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By colour type."""
+_DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+_OF_USE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+"""What decoding needs; beside these the colour profile."""
+_HARMLESS: Final = frozenset({b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"bKGD", b"sBIT", b"tIME"})
+"""Short, and read at no cost."""
+_PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of Adam7: first column and row, and the steps."""
+_LAST_FILTER: Final = 4
+
+
+class _Chunk(NamedTuple):
+    name: bytes
+    start: int
+    end: int
+    """Of its body."""
+
+
+def read_header(data: bytes) -> Header:
+    """Raises Unreadable."""
+    chunks = list(_chunks(data))
+    names = {chunk.name for chunk in chunks}
+    first = chunks[0]
+    if first.name != b"IHDR" or first.end - first.start != 13 or b"IDAT" not in names:
+        raise broken()
+    if sum(chunk.name == b"IHDR" for chunk in chunks) > 1:
+        raise broken()
+    width, height, depth, colour, method, filtering, interlace = struct.unpack_from(">IIBBBBB", data, first.start)
+    if not width or not height or depth not in _DEPTHS.get(colour, ()) or method or filtering or interlace > 1:
+        raise broken()
+    animation = next((chunk for chunk in chunks if chunk.name == b"acTL"), None)
+    exif = next(
+        (data[chunk.start : min(chunk.end, chunk.start + MAX_EXIF)] for chunk in chunks if chunk.name == b"eXIf"), b""
+    )
+    return Header(
+        format="PNG",
+        width=width,
+        height=height,
+        channels=_CHANNELS[colour],
+        depth=depth,
+        orientation=orientation_of(exif, _xmp(data, chunks)),
+        pieces=len(chunks),
+        is_animated=animation is not None and int.from_bytes(data[animation.start : animation.start + 4], "big") > 1,
+        is_interlaced=bool(interlace),
+        extras=bool(names - _OF_USE - _HARMLESS),
+    )
+
+
+def inflated_bytes(header: Header) -> int:
+    """Of all rows with their filter bytes."""
+    return sum(rows * row for rows, row in _rows(header))
+
+
+def check(data: bytes, header: Header) -> None:
+    """Every checksum, and pixels as many as the header promises; nothing of them is kept. Raises Unreadable."""
+    try:
+        _inflate(data, header)
+    except zlib.error as error:
+        raise broken() from error
+
+
+def essentials(data: bytes) -> bytes:
+    """The file without what decoding has no use for: texts, which may be compressed beyond measure, and metadata."""
+    view = memoryview(data)
+    return _SIGNATURE + b"".join(
+        view[chunk.start - 8 : chunk.end + 4]
+        for chunk in _chunks(data)
+        if chunk.name in _OF_USE or (chunk.name == b"iCCP" and _is_small_profile(data[chunk.start : chunk.end]))
+    )
+
+
+def _is_small_profile(body: bytes) -> bool:
+    packed = body[body.find(b"\0") + 2 :]
+    with suppress(zlib.error):
+        return len(zlib.decompressobj().decompress(packed, MAX_PROFILE + 1)) <= MAX_PROFILE
+    return False
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """Up to IEND, which has to be there."""
+    if not data.startswith(_SIGNATURE):
+        raise broken()
+    place = len(_SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        start = place + 8
+        end = start + int.from_bytes(data[place : place + 4], "big")
+        if end + 4 > len(data):
+            raise broken()
+        yield _Chunk(data[place + 4 : start], start, end)
+        if data.startswith(b"IEND", place + 4):
+            return
+        place = end + 4
+    raise too_complex()
+
+
+def _xmp(data: bytes, chunks: list[_Chunk]) -> bytes:
+    """Where it is not compressed."""
+    keyword = b"XML:com.adobe.xmp\0\0"
+    for chunk in chunks:
+        if chunk.name == b"iTXt" and data.startswith(keyword, chunk.start):
+            return data[chunk.start : chunk.end]
+    return b""
+
+
+def _rows(header: Header) -> Iterator[tuple[int, int]]:
+    """How many there are and how long each is, with its filter byte, for each pass."""
+    bits = header.channels * header.depth
+    for left, top, across, down in _PASSES if header.is_interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(header.width - left) // across), -(-(header.height - top) // down)
+        if columns > 0 and rows > 0:
+            yield rows, 1 + -(-columns * bits // 8)
+
+
+def _inflate(data: bytes, header: Header) -> None:
+    view, inflating, place = memoryview(data), zlib.decompressobj(), 0
+    wanted = inflated_bytes(header)
+    row = 0 if header.is_interlaced else next(_rows(header))[1]
+    for chunk in _chunks(data):
+        (checksum,) = struct.unpack_from(">I", data, chunk.end)
+        if zlib.crc32(view[chunk.start - 4 : chunk.end]) != checksum:
+            raise broken()
+        if chunk.name != b"IDAT":
+            continue
+        for start in range(chunk.start, chunk.end, FED):
+            rest: bytes | memoryview = view[start : min(start + FED, chunk.end)]
+            while place < wanted and (pixels := inflating.decompress(rest, min(INFLATED, wanted - place))):
+                rest = inflating.unconsumed_tail
+                if row and max(pixels[-place % row :: row], default=0) > _LAST_FILTER:
+                    raise broken()
+                place += len(pixels)
+    if place < wanted:
+        raise broken()
