@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,9 @@ async def test_a_picture_that_is_too_large_is_fetched_once(world: World) -> None
 async def test_a_picture_that_turns_out_too_large_later_is_given_up(world: World) -> None:
     task = await told_as_a_link(world)
     world.api.broken[SECOND] = ResultTooLarge(64)
+    world.api.fetched.clear()
     await later(world, HOUR)
+    assert world.api.fetched == ["https://results.test/kie1/1.png"], "another address makes it no smaller"
     assert (await second_of(world, task)).due_at is None
     assert (await world.tasks.events(task.id))[-1].why == "picture 2 given up: too large"
 
@@ -223,6 +226,21 @@ async def test_a_picture_of_another_process_is_left_alone(world: World) -> None:
     ((_, due),) = await world.stores.late_pictures.due(now=world.clock(), limit=10)
     assert await world.stores.late_pictures.begin(due, due=world.clock() + 600_000)
     assert not await world.stores.late_pictures.begin(due, due=world.clock() + 600_000)
+
+
+async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: World) -> None:
+    """Whoever tells it has read its pictures already."""
+    world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL, Route.DIRECT}
+    world.api.broken[SECOND] = NO
+    task = await world.ask(variants=2)
+    await world.work(200)
+    second, late = await second_of(world, task), world.stores.late_pictures
+    world.clock.turn(4 * HOUR)
+    assert await late.due(now=world.clock(), limit=10)
+    await world.tasks.claim("somebody", now=world.clock(), lease_ms=30_000, limit=10)
+    assert await late.due(now=world.clock(), limit=10) == ()
+    assert not await late.bring(replace(second, key="pictures/x/1"), now=world.clock())
+    assert await second_of(world, task) == second
 
 
 async def test_a_link_that_cannot_be_had_is_no_defect_and_the_picture_is_tried_on(world: World) -> None:
