@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from bot.engine.picture_work import PictureWork, Rank, Whose
 from bot.engine.thumbnails import Copy, Thumbnails
 from bot.errors import BadReference
@@ -26,6 +28,7 @@ ATTACKER, OTHER = 1, 2
 
 
 async def main(file: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     give_back_what_is_freed()
     photo, answer, waits = file_of(painted(64, 48)), "", [0.0]
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_BLOCKS: Final = 250_000
+MAX_BLOCKS: Final = 110_000
 """Of at most 255 bytes each: 25 MiB of full ones are 103,000. What has more is told as a GIF."""
 
 _EXTENSION: Final = 0x21
