@@ -8,7 +8,7 @@ creation.py     submitting:  the one act that cannot be repeated
 watching.py     generating:  ask until there is an outcome
 adoption.py     callbacks:   news sooner, and what became of a create whose answer was lost
 telling.py      settled:     keep the pictures, post the parts, take the card away
-fetching.py     a result becomes a copy of ours, by its own address or by another one
+result_fetching.py  a result becomes a copy of ours, by its own address or by another one
 late_pictures.py  results told as links: tried on until their messages hold them
 result_hosts.py what the operator has to know of the hosts of results
 keeping.py      outcomes that nobody could be told, until their asker comes

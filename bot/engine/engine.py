@@ -26,7 +26,6 @@ from bot.engine.clock import is_doubtful, system_clock
 from bot.engine.creation import GIVE_UP_AFTER, Creation
 from bot.engine.curation import Curation
 from bot.engine.erasing import Erasing
-from bot.engine.fetching import Fetching
 from bot.engine.gate import Gate
 from bot.engine.keeping import Keeping
 from bot.engine.late_pictures import LatePictures
@@ -38,6 +37,7 @@ from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
 from bot.engine.reliance import Reliance
+from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
@@ -115,7 +115,7 @@ class Engine(People):
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
-        fetching = Fetching(
+        fetching = ResultFetching(
             api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator), picture_work=picture_work
         )
         self.late_pictures = LatePictures(
@@ -127,7 +127,7 @@ class Engine(People):
         self._stopping = False
 
     def _set_up_steps(
-        self, copies: PictureStore, fetch_reference: FetchReference, fetching: Fetching, picture_work: PictureWork
+        self, copies: PictureStore, fetch_reference: FetchReference, fetching: ResultFetching, picture_work: PictureWork
     ) -> None:
         tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
         self._preparation = Preparation(

@@ -19,7 +19,7 @@ import structlog
 
 from bot.engine.claims import AT_ONCE
 from bot.engine.clock import is_doubtful
-from bot.engine.fetching import Fetching
+from bot.engine.result_fetching import ResultFetching
 from bot.errors import ResultTooLarge, ServiceError
 from storage.late_pictures import LatePictureStore
 from storage.models import Picture, Task
@@ -59,7 +59,7 @@ class LatePictures:
         tasks: TaskStore,
         late: LatePictureStore,
         copies: PictureStore,
-        fetching: Fetching,
+        fetching: ResultFetching,
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks

@@ -24,11 +24,11 @@ from bot import counters
 from bot.engine import late_pictures, schedule
 from bot.engine.clock import is_doubtful
 from bot.engine.correcting import Correcting
-from bot.engine.fetching import Fetching
 from bot.engine.keeping import Keeping
 from bot.engine.picture_work import PictureWork
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
+from bot.engine.result_fetching import ResultFetching
 from bot.engine.room import Room
 from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
@@ -60,7 +60,7 @@ class Telling:
         self,
         *,
         tasks: TaskStore,
-        fetching: Fetching,
+        fetching: ResultFetching,
         delivery: Delivery,
         picture_work: PictureWork,
         kept: Keeping,

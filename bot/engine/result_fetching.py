@@ -25,7 +25,7 @@ class CopyNotKept(Unavailable):
     """The picture came, and our own store did not take it: no fault of the host's."""
 
 
-class Fetching:
+class ResultFetching:
     def __init__(
         self, *, api: ImageAPI, copies: PictureStore, hosts: ResultHostWatch, picture_work: PictureWork
     ) -> None:
