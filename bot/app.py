@@ -150,6 +150,7 @@ async def open_atelier(
             client,
             copies,
             stores.tasks,
+            stores.attempts,
             picture_work=picture_work,
             thumbnails=thumbnails,
             card_every=card_every,
@@ -170,7 +171,7 @@ async def open_atelier(
             clock=timekeeping.clock,
         )
         client.services = Services.around(
-            engine, stores, copies=copies, fetch=fetch, picture_work=picture_work, thumbnails=thumbnails
+            engine, stores, copies=copies, picture_work=picture_work, thumbnails=thumbnails
         )
         yield Running(
             client=client,

@@ -81,6 +81,7 @@ class Reason(StrEnum):
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format
     REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has it
+    ATTACHED_UNUSABLE = "attached_unusable"  # the process died of it, three times
     MASK_WITHOUT_IMAGE = "mask_without_image"
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
@@ -108,6 +109,8 @@ class Reason(StrEnum):
     REPORTS_UNCHOSEN = "reports_unchosen"
     REPORTED_ALREADY = "reported_already"
     DECIDED_ALREADY = "decided_already"
+    LOOKING_ALREADY = "looking_already"  # allowed
+    EXPORTING_ALREADY = "exporting_already"
     REPLIED_UNSEEN = "replied_unseen"
     # the image API's
     POLICY = "policy"
@@ -131,6 +134,7 @@ class Reason(StrEnum):
     DISCORD_REFUSES = "discord_refuses"  # more than 1,000 of the bot's requests in ten minutes
     RESULT_HOST_NOT_ALLOWED = "result_host_not_allowed"  # host
     RESULT_HOST_REFUSES = "result_host_refuses"  # host, results
+    WORK_GIVEN_UP = "work_given_up"  # the process died of it, three times
 
 
 class AtelierError(Exception):

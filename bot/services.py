@@ -7,7 +7,6 @@ from typing import Self
 
 from bot.engine.engine import Engine
 from bot.engine.picture_work import PictureWork
-from bot.engine.ports import FetchReference
 from bot.engine.thumbnails import Thumbnails
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
@@ -37,7 +36,6 @@ class Services:
     drafts: DraftStore
     people: PeopleStore
     erasures: ErasureStore
-    fetch: FetchReference
     picture_work: PictureWork
     thumbnails: Thumbnails
 
@@ -48,14 +46,12 @@ class Services:
         stores: Stores,
         *,
         copies: PictureStore,
-        fetch: FetchReference,
         picture_work: PictureWork,
         thumbnails: Thumbnails,
     ) -> Self:
         return cls(
             engine=engine,
             copies=copies,
-            fetch=fetch,
             picture_work=picture_work,
             thumbnails=thumbnails,
             tasks=stores.tasks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from contextlib import aclosing
 from typing import Final
 
 import discord
@@ -18,7 +18,7 @@ from bot.ui.export import archives
 from storage.people import Holdings
 
 MOST_BYTES: Final = 24 * 1024 * 1024
-"""Of a file that is handed out, however much the place takes: it is held in memory."""
+"""Of a file that is handed out, however much the place takes: Discord takes requests of 25 MiB."""
 MOST_PARTS: Final = 20
 """Discord lets us answer for 15 minutes."""
 MOST_PARTS_ALONE: Final = 5
@@ -45,16 +45,11 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
 
     @app_commands.command(description=said("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """One file after the other, as far as Discord takes them."""
+        """One at a time for each person. One file after the other, as far as Discord takes them."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        services, say = interaction.client.services, texts_in(str(interaction.locale))
-        limit, left = min(upload_limit(interaction), MOST_BYTES), 0
-        most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else MOST_PARTS_ALONE
-        async for one in archives(services, interaction.user.id, say, limit=limit, most=most):
-            text = say("privacy-exported") if one.number == 1 else say("privacy-exported-more", number=one.number)
-            file = discord.File(io.BytesIO(one.data), f"atelier-{one.number}.zip")
-            await interaction.followup.send(text, file=file, ephemeral=True)
-            left = one.left
+        say = texts_in(str(interaction.locale))
+        async with interaction.client.services.engine.exports.taken(interaction.user.id):
+            left = await _export(interaction, say)
         if left:
             await interaction.followup.send(say("privacy-exported-part", count=left), ephemeral=True)
 
@@ -64,6 +59,20 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.people.holdings(interaction.user.id)
         await interaction.response.send_message(view=question_view(say, held), ephemeral=True)
+
+
+async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
+    """How many pictures found no room."""
+    services, left = interaction.client.services, 0
+    limit = min(upload_limit(interaction), MOST_BYTES)
+    most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else MOST_PARTS_ALONE
+    async with aclosing(archives(services, interaction.user.id, say, limit=limit, most=most)) as made:
+        async for one in made:
+            text = say("privacy-exported") if one.number == 1 else say("privacy-exported-more", number=one.number)
+            file = discord.File(one.file, f"atelier-{one.number}.zip")
+            await interaction.followup.send(text, file=file, ephemeral=True)
+            left = one.left
+    return left
 
 
 def _holdings(say: Texts, held: Holdings, days: int) -> str:

@@ -94,8 +94,10 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
     @app_commands.command(name="list", description=said("reference-list-command"))
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        view, files = await _listed(interaction.client.services, interaction.user.id, str(interaction.locale), 0)
-        await interaction.followup.send(view=view, files=files, ephemeral=True)
+        services, owner_id = interaction.client.services, interaction.user.id
+        async with services.engine.looks.taken(owner_id):
+            view, files = await _listed(services, owner_id, str(interaction.locale), 0)
+            await interaction.followup.send(view=view, files=files, ephemeral=True)
 
     @app_commands.command(description=said("reference-remove-command"))
     @app_commands.describe(name=said("reference-option-which"))
@@ -115,10 +117,11 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
 class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="reference-later"):
     async def turn(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.defer()
-        locale, owner_id = str(interaction.locale), interaction.user.id
-        view, files = await _listed(services_of(interaction), owner_id, locale, self.page)
+        services, owner_id = services_of(interaction), interaction.user.id
         nobody = discord.AllowedMentions.none()
-        await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
+        async with services.engine.looks.taken(owner_id):
+            view, files = await _listed(services, owner_id, str(interaction.locale), self.page)
+            await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
 
 
 def _services_in(interaction: discord.Interaction[Atelier]) -> Services:
@@ -167,7 +170,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
     set_id, kept = new_task_id(), list[KeptPicture]()
     try:
         for image in images:
-            kept.append(await keep_copy(services, image, f"sets/{set_id}", whose=Whose(owner_id, Rank.REQUEST)))
+            kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
         await _explained(services.sets.save(saved), name)

@@ -12,7 +12,6 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.picture_work import Rank, Whose
 from bot.errors import BadChoice, NotHere, Reason
 from bot.markup import cleaned, escaped, is_blank
 from bot.services import Services
@@ -21,7 +20,7 @@ from bot.translation import said
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.standing import moderated_by
 from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
-from storage.community import PROMPT, Style, StyleChanges
+from storage.community import PROMPT, KeptPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
 from storage.models import new_task_id
 
@@ -66,10 +65,6 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
         now = services.engine.clock()
         guild_id, named, words = moderated_by(interaction), _name(name), _template(template)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        kept = None
-        if picture is not None:
-            whose = Whose(interaction.user.id, Rank.REQUEST)
-            kept = await keep_copy(services, picture, f"styles/{style_id}", whose=whose)
         style = Style(
             id=style_id,
             guild_id=guild_id,
@@ -77,7 +72,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             template=words,
             size=size,
             variants=variants,
-            picture=kept,
+            picture=await _kept(interaction, picture, style_id) if picture is not None else None,
             created_at=now,
             changed_at=now,
             changed_by=interaction.user.id,
@@ -120,8 +115,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             raise BadChoice(Reason.STYLE_UNCHANGED, name=style.name)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if picture is not None:
-            whose = Whose(interaction.user.id, Rank.REQUEST)
-            changes["picture"] = await keep_copy(services, picture, f"styles/{style.id}", whose=whose)
+            changes["picture"] = await _kept(interaction, picture, style.id)
         await _change(services, style, changes, by=interaction.user.id)
         called = _bold(changes.get("name", style.name))
         await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)
@@ -147,6 +141,10 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
         styles = await interaction.client.services.guilds.styles(interaction.guild_id)
         view = styles_view(texts_in(str(interaction.locale)), styles)
         await interaction.response.send_message(view=view, ephemeral=True)
+
+
+async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> KeptPicture:
+    return await keep_copy(interaction.client.services, picture, f"styles/{style_id}", by=interaction.user.id)
 
 
 async def _known(services: Services, guild_id: int, name: str) -> Style:

@@ -17,7 +17,7 @@ from bot.engine.thumbnails import Copy
 from bot.replies import answer_error
 from bot.texts import Texts, texts_in
 from bot.translation import said
-from bot.ui.buttons import services_of
+from bot.ui.buttons import engine_of, services_of
 from bot.ui.lookup import look_up
 from bot.ui.own_tasks import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
 from storage.models import Task
@@ -102,6 +102,11 @@ async def _turned(interaction: discord.Interaction[Any], which: Which, number: i
 
 async def _show_page(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
     """In the place of the interaction's first answer. A page behind the last is the last one."""
+    async with engine_of(interaction).looks.taken(interaction.user.id):
+        await _answer(interaction, which, number, search)
+
+
+async def _answer(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
     store, person, say = services_of(interaction).search, interaction.user.id, texts_in(str(interaction.locale))
     total = await store.count_own(person, words=search, which=which)
     number = min(number, max(0, (total - 1) // A_PAGE))

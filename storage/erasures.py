@@ -56,10 +56,12 @@ class ErasureStore:
         self._database = database
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
-        """Due now; while one is under way that one, and False."""
+        """Due now; while one is under way that one, and False. One that was given up is taken up again."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
+                given_up = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at.is_(None))
+                await connection.execute(sa.update(erasures).where(given_up).values(due_at=now))
                 return found[0], False
             fresh = {
                 "id": new_task_id(),

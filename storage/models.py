@@ -206,6 +206,9 @@ class Task:
     """Failed attempts in a row at the present step; the distance to the next one grows with it."""
     faults: int
     """Creates that the image API answered with 500; at most three."""
+    attempts: int
+    """How often work on it that may end the whole process was begun without coming to an end: counted when it is
+    claimed, back to 0 when it is released. At a start, more than 0 means that the process died during that work."""
     prepared_at: int | None
     by_upload: bool
     """Its references go through the File Upload API instead of as links."""
@@ -254,6 +257,7 @@ class Changes(TypedDict, total=False):
     lease_until: int
     failures: int
     faults: int
+    attempts: int
     prepared_at: int | None
     by_upload: bool
     kie_id: str | None
@@ -279,11 +283,12 @@ class Released(TypedDict):
     owner: None
     lease_until: int
     due_at: int
+    attempts: int
 
 
 def released(due_at: int) -> Released:
-    """Nobody's any more, to be looked at again at `due_at` (ms)."""
-    return {"owner": None, "lease_until": 0, "due_at": due_at}
+    """Nobody's any more, to be looked at again at `due_at` (ms). The work on it has come to an end in order."""
+    return {"owner": None, "lease_until": 0, "due_at": due_at, "attempts": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +317,8 @@ class Picture:
     width: int | None = None
     height: int | None = None
     unfetchable: bool = False
-    """It was told as a link, as it could not be fetched within some minutes."""
+    """Told as a link, as it could not be fetched within some minutes, or as the process died of it: then also where
+    there is a copy."""
     tries: int = 0
     """How often it was tried again after that."""
     due_at: int | None = None

@@ -216,6 +216,7 @@ class OutcomeStore:
             "owner": None,
             "lease_until": 0,
             "failures": 0,
+            "attempts": 0,
         }
         async with self._database.write() as connection:
             return await compare_and_set(connection, task, changes)

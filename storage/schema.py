@@ -95,6 +95,7 @@ tasks = sa.Table(
     sa.Column("lease_until", sa.BigInteger, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("faults", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("prepared_at", sa.BigInteger),
     sa.Column("by_upload", sa.Boolean, nullable=False),
     sa.Column("kie_id", sa.Text),
@@ -400,4 +401,14 @@ spendings = sa.Table(
     sa.Column("person_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("pictures", sa.Integer, nullable=False),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
 )

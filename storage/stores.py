@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from storage.attempts import AttemptStore
 from storage.batches import BatchStore
 from storage.database import Database
 from storage.drafts import DraftStore
@@ -34,6 +35,7 @@ class Stores:
     erasures: ErasureStore
     named_copies: NamedCopies
     late_pictures: LatePictureStore
+    attempts: AttemptStore
 
     @classmethod
     def on(cls, database: Database) -> Self:
@@ -50,4 +52,5 @@ class Stores:
             erasures=ErasureStore(database),
             named_copies=NamedCopies(database),
             late_pictures=LatePictureStore(database),
+            attempts=AttemptStore(database),
         )

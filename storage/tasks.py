@@ -144,22 +144,53 @@ class TaskStore(CreateStore):
 
     # -- work ----------------------------------------------------------------------------------------------------
     async def claim(
-        self, owner: str, *, now: int, lease_ms: int, limit: int, besides: Collection[str] = ()
+        self,
+        owner: str,
+        *,
+        now: int,
+        lease_ms: int,
+        limit: int,
+        besides: Collection[str] = (),
+        risky: bool = True,
     ) -> tuple[Task, ...]:
         """
         Take tasks that are due and in nobody's hands: queued and unprepared, submitting, generating, settled, and those
         in question. None of `besides`, which the owner is about to let go of.
 
-        Queued and prepared ones are taken by `begin_create` alone. Oldest due first.
+        Queued and prepared ones are taken by `begin_create` alone, suspects by `claim_suspects`. Oldest due first. An
+        attempt is counted with the claim, before the work begins; without `risky`, only work is taken whose attempts
+        are not counted.
         """
-        due = turns.claimable(now).limit(limit).with_for_update(skip_locked=True)
+        due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
         if besides:
             due = due.where(tasks.c.id.not_in(besides))
         async with self._database.write() as connection:
             ids = (await connection.execute(due)).scalars().all()
-            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(owner=owner, lease_until=now + lease_ms)
+            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(_taken(owner, now + lease_ms))
             claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
+
+    async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
+        """The ids of tasks that were under way when a process died, and how often, fewest deaths first."""
+        order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
+        found = sa.select(tasks.c.id, tasks.c.attempts).where(turns.suspects(now)).order_by(*order)
+        async with self._database.read() as connection:
+            return tuple((row.id, row.attempts) for row in await connection.execute(found))
+
+    async def claim_suspects(
+        self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
+    ) -> tuple[Task, ...]:
+        """Take those of these that are still `suspects`, and count the attempt."""
+        these = sa.and_(tasks.c.id.in_(task_ids), turns.suspects(now))
+        taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
+        async with self._database.write() as connection:
+            return values(Task, await connection.execute(taken.returning(tasks)))
+
+    async def take_back_attempts(self, owner: str) -> None:
+        """Of what this owner has under way: it is interrupted in order, and no death of the process."""
+        mine = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(tasks).where(mine).values(attempts=tasks.c.attempts - 1))
 
     async def begin_create(
         self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
@@ -331,6 +362,13 @@ async def _family(connection: Transaction, new: NewTask) -> str | None:
         return None
     family = sa.select(sa.func.coalesce(tasks.c.family_id, tasks.c.id)).where(tasks.c.id == new.parent_id)
     return (await connection.execute(family)).scalar_one_or_none()
+
+
+def _taken(owner: str, lease_until: int) -> dict[str, Any]:
+    """What is claimed again because the owner could not give it back is no other attempt."""
+    counted = sa.and_(turns.RISKY, tasks.c.owner.is_distinct_from(owner))
+    attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
+    return {"owner": owner, "lease_until": lease_until, "attempts": attempts}
 
 
 async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:

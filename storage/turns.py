@@ -22,6 +22,8 @@ IN_FLIGHT: Final = sa.and_(
 )
 IN_QUESTION: Final = sa.and_(tasks.c.claimed_kie_id.is_not(None), tasks.c.state == TaskState.CLOSED)
 """Its outcome was told, but a callback says that there is another one."""
+RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
+"""Work that handles bytes of others, and may end the whole process: its attempts are counted."""
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
@@ -30,11 +32,19 @@ def waiting(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(tasks.c.due_at <= now, _unowned(now))
 
 
-def claimable(now: int) -> sa.Select[str]:
-    """Due work, oldest due first, but for creates: those begin in turn."""
-    working = [TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED]
-    claimed = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state.in_(working), IN_QUESTION)
+def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
+    """Due work, oldest due first, but for creates: those begin in turn. With `risky`, also `RISKY` work, but for what
+    was under way when another process died."""
+    claimed = sa.or_(tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), IN_QUESTION)
+    if risky:
+        unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
+        claimed = sa.or_(claimed, sa.and_(RISKY, unsuspected))
     return sa.select(tasks.c.id).where(claimed, waiting(now)).order_by(tasks.c.due_at, tasks.c.id)
+
+
+def suspects(now: int) -> sa.ColumnElement[bool]:
+    """What was under way when a process died."""
+    return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
 def next_due(now: int) -> sa.Select[int | None]:

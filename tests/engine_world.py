@@ -189,7 +189,7 @@ class World:
     stores: Stores
     copies: PictureStore
     policy: Policy
-    attachments: dict[str, bytes | Exception | asyncio.Event]
+    attachments: dict[str, bytes | BaseException | asyncio.Event]
     engine: Engine
     database: Database
     engine_clock: Callable[[], int] | None = None
@@ -218,6 +218,7 @@ class World:
                 reports=self.wrap(self.stores.reports),
                 erasures=self.wrap(self.stores.erasures),
                 late_pictures=self.wrap(self.stores.late_pictures),
+                attempts=self.wrap(self.stores.attempts),
             ),
             copies=self.wrap(self.copies),
             api=self.wrap(self.api),
@@ -234,12 +235,12 @@ class World:
             self.fetching.set()
             await answer.wait()
             return png()
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def attach(
-        self, filename: str, data: bytes | Exception | asyncio.Event, kind: ReferenceKind = ReferenceKind.IMAGE
+        self, filename: str, data: bytes | BaseException | asyncio.Event, kind: ReferenceKind = ReferenceKind.IMAGE
     ) -> NewReference:
         self.attachments[filename] = data
         return NewReference(kind=kind, url=f"https://cdn.discordapp.com/a/{filename}", filename=filename)

@@ -225,6 +225,7 @@ def _built(
         client,
         copies,
         stores.tasks,
+        stores.attempts,
         picture_work=work,
         thumbnails=thumbnails,
         operator_channel_id=operator.id,
@@ -240,9 +241,7 @@ def _built(
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services.around(
-        engine, stores, copies=copies, fetch=_no_reference, picture_work=work, thumbnails=thumbnails
-    )
+    client.services = Services.around(engine, stores, copies=copies, picture_work=work, thumbnails=thumbnails)
     return DiscordWorld(
         discord=loopback,
         client=client,

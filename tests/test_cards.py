@@ -142,6 +142,25 @@ async def test_a_card_that_lost_its_thumbnails_to_a_restart_gets_them_again(worl
     assert any(part["type"] == 11 for part in components(card))
 
 
+async def test_a_card_whose_thumbnails_have_ended_the_process_goes_without_them(world: World) -> None:
+    await world.ask("a red door", image=PHOTO)
+    task = await world.only_task()
+    await world.stores.attempts.begin("thumbnails", task.id, owner="a process that died", now=world.clock())
+    await world.work(10)
+    (card,) = world.channel.history()
+    assert card.attachments == []
+    await world.restart()
+    await world.work(10)
+    assert world.channel.history()[0].attachments == []
+
+
+async def test_thumbnails_that_were_made_are_not_counted_any_more(world: World) -> None:
+    await world.ask("a red door", image=PHOTO)
+    await world.work(10)
+    assert world.channel.history()[0].attachments
+    assert await world.stores.attempts.left(now=world.clock()) == ()
+
+
 async def test_a_cancelled_card_has_no_button_and_nothing_is_made(world: World) -> None:
     asked = await world.ask("a red door")
     assert asked.response is not None

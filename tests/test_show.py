@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -170,3 +172,16 @@ async def test_what_stands_in_a_private_thread_is_unknown_outside(world: World) 
         thread = await channel.create_thread(name="attic", type=discord.ChannelType.private_thread)
     task = await stored(world.tasks, asker_id=world.alice.id, guild_id=world.guild.id, channel_id=thread.id)
     assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
+
+
+async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_its_copy_stays(world: World) -> None:
+    await world.ask("a red door")
+    await world.work()
+    task = await world.only_task()
+    (picture,) = await world.tasks.pictures(task.id)
+    await world.tasks.save_pictures([replace(picture, unfetchable=True)])
+    shown: Any = await world.alice.slash(world.channel, "show", what=task.id)
+    assert shown.response.attachments == []
+    assert picture.url in texts(shown.response)
+    assert picture.key is not None
+    assert await world.copies.get(picture.key)

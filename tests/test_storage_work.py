@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.models import CreateLimits, TaskState
+from storage.models import CreateLimits, TaskState, released
 from storage.tasks import StaleTask, TaskStore
 from tests.storage_rows import BACKENDS, LEASE, NOW, PLENTY, begun, opened_store, prepared, stored
 
@@ -22,7 +22,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def claimed_by(store: TaskStore, owner: str, *, now: int = NOW, limit: int = 100) -> list[str]:
-    return [task.id for task in await store.claim(owner, now=now, lease_ms=LEASE, limit=limit)]
+    """What was under way when another owner died is claimed apart."""
+    claimed = await store.claim(owner, now=now, lease_ms=LEASE, limit=limit)
+    suspects = [task_id for task_id, _ in await store.suspects(now=now)]
+    claimed += await store.claim_suspects(owner, suspects, now=now, lease_ms=LEASE)
+    return [task.id for task in claimed]
 
 
 # -- claims ------------------------------------------------------------------------------------------------------
@@ -89,6 +93,49 @@ async def test_at_start_all_leases_are_void(store: TaskStore) -> None:
     ids = await claimed_by(store, "a process that died")
     assert await store.void_leases() == 2
     assert sorted(await claimed_by(store, "the next")) == sorted(ids)
+
+
+async def test_what_was_under_way_at_a_death_is_claimed_as_a_suspect_only_and_counted(store: TaskStore) -> None:
+    task = await stored(store)
+    for attempt in range(1, 5):
+        owner, later = f"process {attempt}", NOW + attempt * LEASE
+        if attempt == 1:
+            (claimed,) = await store.claim(owner, now=later, lease_ms=LEASE, limit=9)
+        else:
+            assert await store.claim(owner, now=later, lease_ms=LEASE, limit=9) == ()
+            assert await store.suspects(now=later) == ((task.id, attempt - 1),)
+            (claimed,) = await store.claim_suspects(owner, [task.id], now=later, lease_ms=LEASE)
+        assert claimed.attempts == attempt
+        assert await store.claim_suspects("another", [task.id], now=later, lease_ms=LEASE) == ()
+    freed = await store.change(claimed, **released(NOW))
+    assert freed.attempts == 0
+    assert await store.suspects(now=NOW + 9 * LEASE) == ()
+    assert [one.id for one in await store.claim("the next", now=NOW, lease_ms=LEASE, limit=9)] == [task.id]
+
+
+async def test_suspects_are_tried_fewest_attempts_first(store: TaskStore) -> None:
+    ids = [(await stored(store)).id for _ in range(3)]
+    await store.claim("one", now=NOW, lease_ms=LEASE, limit=9)
+    await store.claim_suspects("two", ids[:1], now=NOW + LEASE, lease_ms=LEASE)
+    assert (await store.suspects(now=NOW + 2 * LEASE))[-1] == (ids[0], 2)
+
+
+async def test_without_risky_work_only_what_is_not_counted_is_claimed(store: TaskStore) -> None:
+    await stored(store)
+    await store.settle(await stored(store), now=NOW, why="x", reason="policy")
+    submitting = await store.move(await stored(store), TaskState.SUBMITTING, now=NOW, why="x")
+    claimed = await store.claim("one", now=NOW, lease_ms=LEASE, limit=9, risky=False)
+    assert [(task.id, task.attempts) for task in claimed] == [(submitting.id, 0)]
+
+
+async def test_an_orderly_end_takes_back_the_attempts_of_its_owner_alone(store: TaskStore) -> None:
+    for _ in range(2):
+        await stored(store)
+    await store.claim("one", now=NOW, lease_ms=LEASE, limit=1)
+    await store.claim("two", now=NOW, lease_ms=LEASE, limit=1)
+    await store.take_back_attempts("one")
+    assert len(await store.suspects(now=NOW + LEASE)) == 1
+    assert len(await store.claim("three", now=NOW + LEASE, lease_ms=LEASE, limit=9)) == 1
 
 
 @pytest.mark.parametrize("store", [BACKENDS[1]], indirect=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import discord
 import pytest
 from simcord.actors import MemberActor
 
+from bot.engine.reference_fetching import ReferenceFetching
 from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.asking import Request
@@ -224,7 +224,7 @@ async def test_a_picture_that_cannot_be_fetched_is_refused(
     async def down(reference: object) -> bytes:
         raise Unavailable("503 to an attachment")
 
-    world.client.services = replace(world.client.services, fetch=down)
+    world.engine.fetching = ReferenceFetching(down, world.client.services.picture_work)
     assert "cat.png" in world.refusal(await add(world, carol, picture=PHOTO))
     assert await guilds.styles(world.guild.id) == ()
 

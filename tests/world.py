@@ -85,6 +85,7 @@ class World:
             client,
             self.copies,
             self.tasks,
+            self.stores.attempts,
             picture_work=work,
             thumbnails=thumbnails,
             **{"card_every": 0.0, "clock": self.clock, **self.options},
@@ -100,7 +101,7 @@ class World:
             clock=self.clock,
         )
         client.services = Services.around(
-            self.engine, self.stores, copies=self.copies, fetch=self._fetch, picture_work=work, thumbnails=thumbnails
+            self.engine, self.stores, copies=self.copies, picture_work=work, thumbnails=thumbnails
         )
         self._tell_locales(client)
 

@@ -42,6 +42,7 @@ from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
 from bot.traffic import Priority, requests_as
 from bot.ui.cards import DEFAULT_STEPS
+from storage.attempts import AttemptStore
 from storage.community import BatchMessage, Erasure, Posting, Report, Reported
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
@@ -60,6 +61,7 @@ class DiscordDelivery:
         client: Atelier,
         pictures: PictureStore,
         tasks: TaskStore,
+        attempts: AttemptStore,
         *,
         picture_work: PictureWork,
         thumbnails: Thumbnails,
@@ -80,6 +82,7 @@ class DiscordDelivery:
             client,
             thumbnails,
             tasks,
+            attempts,
             every=card_every,
             steps=progress_steps,
             clock=clock,

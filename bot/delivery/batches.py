@@ -147,7 +147,7 @@ class BatchPoster:
 
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
         """None where there is no copy of ours, or none that could be sent."""
-        if picture.key is None or not limit:
+        if picture.key is None or picture.unfetchable or not limit:
             return None
         try:
             data = await self._copies.get(picture.key)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +33,7 @@ from bot.engine.thumbnails import Copy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.cards import card_view, strip_name
+from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
 from storage.tasks import TaskStore
 
@@ -45,6 +47,8 @@ AT_ONCE: Final = 40
 """Edits that wait for Discord: what it allows in a second. Others wait here, where a newer one replaces them."""
 CALM_SECONDS: Final = 5.0
 """How often it is looked whether Discord is calm again."""
+THUMBNAILS: Final = "thumbnails"
+"""The kind of work under which their attempts are counted."""
 NOBODY: Final = discord.AllowedMentions.none()
 """discord.py leaves the client's own default out of edits."""
 
@@ -64,6 +68,7 @@ class CardPump:
         client: Atelier,
         thumbnails: Thumbnails,
         tasks: TaskStore,
+        attempts: AttemptStore,
         *,
         every: float,
         steps: int,
@@ -73,6 +78,8 @@ class CardPump:
         self._client = client
         self._thumbnails = thumbnails
         self._tasks = tasks
+        self._attempts = attempts
+        self._owner = uuid.uuid4().hex
         self._steps = steps
         self._clock = clock
         self._results_first = results_first
@@ -287,9 +294,21 @@ class CardPump:
 
     async def _strip(self, card: Card) -> list[discord.File]:
         copies = [Copy(one.key, one.bytes) for one in card.references if one.key is not None]
-        whose = Whose(card.task.asker_id, Rank.BROWSING)
-        data = await self._thumbnails.strip(copies, whose) if _is_prepared(card) else None
+        data = await self._made(card.task, copies) if copies and _is_prepared(card) else None
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
+
+    async def _made(self, task: Task, copies: Sequence[Copy]) -> bytes | None:
+        """None also where a process died while it made them: that card does without for good."""
+        if await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock()) > 1:
+            log.warning("a card goes without thumbnails: a process died while it made them", task=task.id)
+            return None
+        try:
+            data = await self._thumbnails.strip(copies, Whose(task.asker_id, Rank.BROWSING))
+        except (Exception, asyncio.CancelledError):
+            await self._attempts.end(THUMBNAILS, task.id)
+            raise
+        await self._attempts.end(THUMBNAILS, task.id)
+        return data
 
     async def _adopted(self, row: Task) -> int | None:
         """The card that stands in the channel and that we had no time to write down."""

@@ -261,8 +261,9 @@ class OutcomePoster:
         return Load(fitted=tuple(fitted), links=tuple(links))
 
     async def _fit(self, picture: Picture, limit: int) -> Fitted | None:
-        """None where there is no copy of ours, or it was spoilt since it was kept. Raises MissingCopy."""
-        if picture.key is None:
+        """None where there is no copy of ours, or none that may be looked into, or it was spoilt since it was kept.
+        Raises MissingCopy."""
+        if picture.key is None or picture.unfetchable:
             return None
         data = await self._copies.get(picture.key)
         try:

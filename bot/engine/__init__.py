@@ -24,9 +24,12 @@ retention.py    our copies go when they are old
 reliance.py     whether callbacks can be relied on
 picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
 thumbnails.py   ... the small ones, made once and kept
-picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
-thumbnails.py   ... the small ones, made once and kept
-room.py         bytes in memory, so many at a time
+room.py         bytes in memory, or places for work, shared fairly
+reference_fetching.py  what people attached: places to fetch it, room in memory for it
+places.py       places for what people start for free
+trials.py       what was under way when the process died is tried apart
+suspects.py     ... tasks, claimed and given up
+attempts.py     ... messages of batches, copies, reports, removals, erasures
 clock.py        the time that rows are stamped with, whatever becomes of the machine's clock
 timekeeping.py  which time a process begins with
 schedule.py     when to ask, how long it may take: pure functions

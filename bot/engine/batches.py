@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.engine.attempts import Attempts
 from bot.engine.operator import Operator
 from bot.engine.people import CANCEL_TRIES, visible_to
 from bot.engine.policy import Policy
@@ -53,6 +54,7 @@ class Batches:
         stores: Stores,
         delivery: Delivery,
         operator: Operator,
+        attempts: Attempts,
         policy: Policy,
         wake: Callable[[], None],
         clock: Callable[[], int],
@@ -62,7 +64,14 @@ class Batches:
         self._limits = policy.limits
         self._wake = wake
         self._clock = clock
-        self.sharing = Sharing(batches=stores.batches, delivery=delivery, operator=operator, clock=clock)
+        self.sharing = Sharing(
+            batches=stores.batches,
+            tasks=stores.tasks,
+            delivery=delivery,
+            operator=operator,
+            attempts=attempts,
+            clock=clock,
+        )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
         """Written down; nothing is made or paid before `begin`. Raises TooLate where it comes from a task that is not

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.engine.attempts import Attempts
 from bot.engine.ports import Delivery
 from bot.engine.postings import Postings
 from bot.engine.reports import Reports
@@ -43,18 +44,21 @@ class Removable:
 
 
 class Curation:
-    def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
+    def __init__(self, *, stores: Stores, delivery: Delivery, attempts: Attempts, clock: Callable[[], int]) -> None:
         self._tasks = stores.tasks
         self._search = stores.search
         self._postings = stores.postings
         self._clock = clock
-        self.postings = Postings(tasks=stores.tasks, postings=stores.postings, delivery=delivery, clock=clock)
-        self.reports = Reports(stores=stores, delivery=delivery, clock=clock)
+        self.postings = Postings(
+            tasks=stores.tasks, postings=stores.postings, delivery=delivery, attempts=attempts, clock=clock
+        )
+        self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
         self._upkeep = Upkeep(
             tasks=stores.tasks,
             postings=stores.postings,
             late=stores.late_pictures,
             delivery=delivery,
+            attempts=attempts,
             clock=clock,
         )
 

@@ -20,6 +20,7 @@ from typing import Final, assert_never
 import structlog
 
 from bot.engine.adoption import Adoption
+from bot.engine.attempts import Attempts
 from bot.engine.batches import Batches
 from bot.engine.board import Board
 from bot.engine.clock import is_doubtful, system_clock
@@ -33,16 +34,20 @@ from bot.engine.operator import Operator
 from bot.engine.orphans import Orphans
 from bot.engine.people import People
 from bot.engine.picture_work import PictureWork
+from bot.engine.places import places_to_export, places_to_look
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
+from bot.engine.reference_fetching import ReferenceFetching
 from bot.engine.reliance import Reliance
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
 from bot.engine.showing import Showing
+from bot.engine.suspects import Suspects
 from bot.engine.telling import Telling
+from bot.engine.trials import TASK, Trials
 from bot.engine.watching import Watching
 from bot.errors import AccountRefused, Reason, Refused, ServiceError, UserError
 from storage.models import Picture, Task, TaskState, released
@@ -61,6 +66,8 @@ BREATH_SECONDS: Final = 0.05
 SHOW_SECONDS: Final = 5.0
 """How often cards of those who wait are looked at: places and progress change without news."""
 CHECK_SECONDS: Final = 5.0
+SUSPECTS_SECONDS: Final = 30.0
+"""How often what another process was at when it died is looked for."""
 CURATION_SECONDS: Final = 2.0
 """How soon a removal, a report, a copy for a gallery or an erasure is on its way."""
 SHARING_SECONDS: Final = 1.0
@@ -104,37 +111,53 @@ class Engine(People):
         super().__init__(tasks=tasks, delivery=delivery, board=board, policy=policy, wake=self._wake.set, clock=clock)
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
-        self.curation = Curation(stores=stores, delivery=delivery, clock=clock)
+        self._trials = Trials(clock=clock)
+        self._suspects = Suspects(tasks=tasks, trials=self._trials, operator=operator, owner=self._owner, clock=clock)
+        self._attempts = Attempts(
+            store=stores.attempts, trials=self._trials, operator=operator, owner=self._owner, clock=clock
+        )
+        self.curation = Curation(stores=stores, delivery=delivery, attempts=self._attempts, clock=clock)
         self.batches = Batches(
-            stores=stores, delivery=delivery, operator=operator, policy=policy, wake=self._wake.set, clock=clock
+            stores=stores,
+            delivery=delivery,
+            operator=operator,
+            attempts=self._attempts,
+            policy=policy,
+            wake=self._wake.set,
+            clock=clock,
         )
         self.erasing = Erasing(
-            erasures=stores.erasures, copies=copies, delivery=delivery, cancel=self.cancel, clock=clock
+            erasures=stores.erasures,
+            copies=copies,
+            delivery=delivery,
+            cancel=self.cancel,
+            attempts=self._attempts,
+            clock=clock,
         )
         self.showing = Showing(tasks=tasks, delivery=delivery, board=board)
         self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
-        fetching = ResultFetching(
+        results = ResultFetching(
             api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator), picture_work=picture_work
         )
         self.late_pictures = LatePictures(
-            tasks=tasks, late=stores.late_pictures, copies=copies, fetching=fetching, clock=clock
+            tasks=tasks, late=stores.late_pictures, copies=copies, fetching=results, clock=clock
         )
-        self._set_up_steps(copies, fetch_reference, fetching, picture_work)
+        self.fetching = ReferenceFetching(fetch_reference, picture_work)
+        self.looks, self.exports = places_to_look(), places_to_export()
+        self._set_up_steps(copies, results, picture_work)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def _set_up_steps(
-        self, copies: PictureStore, fetch_reference: FetchReference, fetching: ResultFetching, picture_work: PictureWork
-    ) -> None:
+    def _set_up_steps(self, copies: PictureStore, results: ResultFetching, picture_work: PictureWork) -> None:
         tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
         self._preparation = Preparation(
             tasks=tasks,
             copies=copies,
             api=api,
-            fetch=fetch_reference,
+            fetching=self.fetching,
             picture_work=picture_work,
             always_upload=policy.always_upload,
             clock=clock,
@@ -148,7 +171,7 @@ class Engine(People):
         self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)
         self._telling = Telling(
             tasks=tasks,
-            fetching=fetching,
+            fetching=results,
             delivery=self._delivery,
             picture_work=picture_work,
             kept=self.kept,
@@ -187,6 +210,8 @@ class Engine(People):
 
     async def start(self) -> None:
         """Once, before `step` or `run`: take up what an earlier process left."""
+        await self._suspects.find()
+        await self._attempts.start()
         await self._account.load()
         await self._board.learn()
         await self._board.come_back()
@@ -220,6 +245,7 @@ class Engine(People):
                     await asyncio.wait(self._pushes, timeout=GRACE_SECONDS)
             finally:
                 await _end([*upkeep, *self._pushes])
+                await self._let_go()
 
     def stop(self) -> None:
         """Begin no more work; `run` returns within `GRACE_SECONDS`, leaving the rest as the rows say."""
@@ -237,6 +263,12 @@ class Engine(People):
             self._pushes.add(push)
             push.add_done_callback(self._pushed)
         return bool(claimed)
+
+    async def _let_go(self) -> None:
+        try:
+            await self._suspects.let_go()
+        except Exception:
+            log.exception("what was under way could not be let go of; the next start takes it for suspect")
 
     def _pushed(self, push: asyncio.Task[None]) -> None:
         self._pushes.discard(push)
@@ -262,11 +294,28 @@ class Engine(People):
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
-        now, busy = self.clock(), frozenset(self._busy)
-        due = await self._tasks.claim(self._owner, now=now, lease_ms=LEASE_MS, limit=room, besides=busy)
-        claimed = [*due, *await self._begin_creates(room - len(due))]
+        due = await self._claim_due(room)
+        self._begun([task for task in due if task.attempts])
+        creates = await self._begin_creates(room - len(due)) if self._trials.open else []
+        self._begun(creates)
+        claimed = [*due, *creates]
         self._busy.update(task.id for task in claimed)
         return claimed
+
+    def _begun(self, claimed: Sequence[Task]) -> None:
+        """What a death would harm: nothing of it goes on beside what is tried alone. A create in flight would not be
+        known to be taken or not."""
+        for task in claimed:
+            self._trials.begin((TASK, task.id))
+
+    async def _claim_due(self, room: int) -> Sequence[Task]:
+        """What is tried apart comes first, in a claim of its own."""
+        if suspects := await self._suspects.claim(limit=room):
+            return suspects
+        now, busy = self.clock(), frozenset(self._busy)
+        return await self._tasks.claim(
+            self._owner, now=now, lease_ms=LEASE_MS, limit=room, besides=busy, risky=self._trials.open
+        )
 
     async def _begin_creates(self, room: int) -> list[Task]:
         begun: list[Task] = []
@@ -310,6 +359,7 @@ class Engine(People):
             log.exception("a task could not be moved; its lease will run out", task=task.id)
         finally:
             self._busy.discard(task.id)
+            self._trials.end((TASK, task.id))
             self._creation.left(task.id)
 
     async def _advanced(self, task: Task) -> Task:
@@ -329,6 +379,8 @@ class Engine(People):
                 await self._account.refused(error)
                 return refused
             return await self._later(task)
+        except MemoryError:
+            return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
         except Exception:
             log.exception("defect while advancing", task=task.id, state=task.state.value)
             return await self._later(task)
@@ -336,6 +388,8 @@ class Engine(People):
     async def _advance(self, task: Task) -> Task:
         if adopted := await self._adoption.adopted(task):
             return adopted
+        if ended := await self._suspects.check(task):
+            return ended
         match task.state:
             case TaskState.QUEUED:
                 return await self._preparation.prepare(task)
@@ -391,6 +445,7 @@ class Engine(People):
             (self._renew_leases, RENEW_SECONDS),
             (self._gate.check, CHECK_SECONDS),
             (self._operator.check, CHECK_SECONDS),
+            (self._suspects.find, SUSPECTS_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
             (self.curation.step, CURATION_SECONDS),
             (self.late_pictures.step, LATE_SECONDS),

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
 from bot.engine.clock import is_doubtful
 from bot.engine.ports import Delivery
@@ -39,12 +41,14 @@ class Erasing:
         copies: PictureStore,
         delivery: Delivery,
         cancel: Callable[[str, int], Awaitable[object]],
+        attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._erasures = erasures
         self._copies = copies
         self._delivery = delivery
         self._cancel = cancel
+        self._attempts = attempts
         self._clock = clock
 
     async def start(self) -> None:
@@ -62,10 +66,9 @@ class Erasing:
     async def step(self) -> None:
         """Do what is due now, once. One that fails does not keep the others."""
         for erasure in await self._erasures.due(now=self._clock(), limit=AT_ONCE):
-            if not await self._erasures.begin(erasure, until=self._clock() + CLAIM_MS):
-                continue
+            begin, give_up = partial(self._begin, erasure), partial(self._erasures.later, erasure, due=None)
             try:
-                await self._go_on(erasure)
+                await self._attempts.attempt(Work.ERASURE, erasure.id, begin, give_up)
             except Exception:
                 log.exception("an erasure could not go on; it does later", erasure=erasure.id)
 
@@ -74,6 +77,10 @@ class Erasing:
             return
         untold_for = int(UNTOLD_FOR.total_seconds() * 1000)
         await self._erasures.sweep(now=self._clock(), untold_for=untold_for)
+
+    async def _begin(self, erasure: Erasure) -> None:
+        if await self._erasures.begin(erasure, until=self._clock() + CLAIM_MS):
+            await self._go_on(erasure)
 
     async def _go_on(self, erasure: Erasure) -> None:
         if erasure.done_at is None:

@@ -33,7 +33,7 @@ from bot.imaging.looks import Look, Unreadable
 SMALL_BYTES: Final = 24 * MIB
 SMALL_SECONDS: Final = 0.25
 """Up to here a picture is small: any of 12 megapixels that a phone takes, and every result as they are today."""
-FILE_BYTES: Final = 40 * MIB
+FILE_BYTES: Final = 60 * MIB
 """Of all large files that wait in memory to be looked into, uploaded or made small."""
 SMALL_FILE: Final = 1 * MIB
 """Files up to here have room of their own: they wait for no large one."""
@@ -74,17 +74,18 @@ class PictureWork:
         self._decoders = decoders
         self._places = Room(AT_ONCE, caps=(1,))
         self._large = Room(1, caps=(1,))
-        self._files = Room(FILE_BYTES, caps=(MAX_BYTES,))
-        self._small_files = Room(SMALL_FILE_BYTES, caps=(SMALL_FILE_BYTES // 2,))
+        self._files = Room(FILE_BYTES, caps=(MAX_BYTES, MAX_BYTES))
+        self._small_files = Room(SMALL_FILE_BYTES, caps=(SMALL_FILE_BYTES // 2, SMALL_FILE_BYTES // 2))
         self._asking: WeakValueDictionary[Whose, asyncio.Lock] = WeakValueDictionary()
         self._headers = ThreadPoolExecutor(1, thread_name_prefix="picture-headers")
 
     @asynccontextmanager
-    async def holding(self, size: int | None, whose: Whose) -> AsyncIterator[None]:
-        """Room for a file of so many bytes, or of as many as are allowed, for as long as the block has it in memory."""
+    async def holding(self, size: int | None, whose: Whose, *, host: str | None = None) -> AsyncIterator[None]:
+        """Room for a file of so many bytes, or of as many as are allowed, for as long as the block has it in memory.
+        `host`: where it is fetched from, if that is one that may be slow."""
         wanted = MAX_BYTES if size is None else size
         room = self._small_files if wanted <= SMALL_FILE else self._files
-        async with room.taken(wanted, holders=(whose.person,), rank=whose.rank):
+        async with room.taken(wanted, holders=(whose.person, host), rank=whose.rank):
             yield
 
     async def inspect(self, data: bytes, filename: str, whose: Whose) -> Look:

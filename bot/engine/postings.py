@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
 from bot.engine.outcomes import outcome_of_posting
 from bot.engine.ports import Delivery
@@ -20,11 +22,18 @@ log = structlog.get_logger(__name__)
 
 class Postings:
     def __init__(
-        self, *, tasks: TaskStore, postings: PostingStore, delivery: Delivery, clock: Callable[[], int]
+        self,
+        *,
+        tasks: TaskStore,
+        postings: PostingStore,
+        delivery: Delivery,
+        attempts: Attempts,
+        clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._postings = postings
         self._delivery = delivery
+        self._attempts = attempts
         self._clock = clock
 
     async def resume(self) -> None:
@@ -47,8 +56,9 @@ class Postings:
 
     async def step(self) -> None:
         for posting in await self._postings.due(now=self._clock(), limit=AT_ONCE):
+            drop = partial(self._postings.drop, posting)
             try:
-                await self._post(posting)
+                await self._attempts.attempt(Work.POSTING, posting.id, partial(self._post, posting), drop)
             except (RouteClosed, TooLate) as error:
                 log.warning("a result could not be posted once more", task=posting.task_id, error=str(error))
 

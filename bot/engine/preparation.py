@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from bot.engine.picture_work import PictureWork, Rank, Whose
-from bot.engine.ports import FetchReference, ImageAPI
+from bot.engine.ports import ImageAPI
+from bot.engine.reference_fetching import ReferenceFetching
+from bot.engine.room import Room
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.looks import Unreadable
@@ -20,9 +21,9 @@ from storage.tasks import StaleTask, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
-AT_ONCE: Final = 8
-"""References fetched, looked into or uploaded at the same time: each may be 25 MiB. Who asks with words alone waits for
-none of them."""
+UPLOADS_AT_ONCE: Final = 8
+UPLOADS_PER_PERSON: Final = 2
+"""Of references, to the image API, at the same time."""
 FETCH_TRIES: Final = 5
 PNG: Final = "image/png"
 
@@ -34,7 +35,7 @@ class Preparation:
         tasks: TaskStore,
         copies: PictureStore,
         api: ImageAPI,
-        fetch: FetchReference,
+        fetching: ReferenceFetching,
         picture_work: PictureWork,
         always_upload: bool,
         clock: Callable[[], int],
@@ -42,11 +43,11 @@ class Preparation:
         self._tasks = tasks
         self._copies = copies
         self._api = api
-        self._fetch = fetch
+        self._fetching = fetching
         self._picture_work = picture_work
         self._always_upload = always_upload
         self._clock = clock
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._uploads = Room(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
         """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and, for a
@@ -65,8 +66,8 @@ class Preparation:
             return reference
         key = f"references/{task.id}/{reference.position}"
         whose = _whose(task)
-        async with self._turn, self._picture_work.holding(reference.declared_bytes, whose):
-            data = await self._bytes(task, reference)
+        async with AsyncExitStack() as held:
+            data = await self._bytes(task, reference, held)
             look = await self._picture_work.inspect(data, reference.filename, whose)
             await self._copies.put(key, data)
         kept = replace(
@@ -82,13 +83,18 @@ class Preparation:
             raise StaleTask(f"task {task.id} was erased while its references were fetched")
         return kept
 
-    async def _bytes(self, task: Task, reference: Reference) -> bytes:
-        """From an earlier copy where there is one, else from Discord."""
+    async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
+        """From an earlier copy where there is one, else from Discord. In memory until `held` is closed."""
         if reference.kept_key is not None:
-            with suppress(MissingCopy):
-                return await self._copies.get(reference.kept_key)
+            async with AsyncExitStack() as kept:
+                held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))
+                await kept.enter_async_context(held_here)
+                with suppress(MissingCopy):
+                    data = await self._copies.get(reference.kept_key)
+                    held.push_async_exit(kept.pop_all())
+                    return data
         try:
-            return await self._fetch(reference)
+            return await self._fetching.fetched(reference, by=task.asker_id, held=held)
         except ServiceError:
             if task.failures + 1 >= FETCH_TRIES:
                 raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
@@ -105,7 +111,7 @@ class Preparation:
             return False
         image, mask = references[0], masks[0]
         work, whose = self._picture_work, _whose(task)
-        async with self._turn, work.holding(max(image.bytes or 0, mask.bytes or 0), whose):
+        async with work.holding(max(image.bytes or 0, mask.bytes or 0), whose):
             seen = await work.inspect(await self._copy(image), image.filename, whose)
             masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, whose)
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
@@ -123,7 +129,8 @@ class Preparation:
         if upload_is_fresh(reference, now):
             return
         whose = _whose(task)
-        async with self._turn, self._picture_work.holding(None if as_png else reference.bytes, whose):
+        place = self._uploads.taken(1, holders=(task.asker_id,))
+        async with place, self._picture_work.holding(None if as_png else reference.bytes, whose):
             data, content_type = await self._copy(reference), reference.content_type or PNG
             if as_png:
                 data, content_type = await self._png(reference, data, whose), PNG

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at
 from bot.engine.outcomes import outcome_of
 from bot.engine.ports import Delivery
@@ -26,12 +28,13 @@ log = structlog.get_logger(__name__)
 
 
 class Reports:
-    def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
+    def __init__(self, *, stores: Stores, delivery: Delivery, attempts: Attempts, clock: Callable[[], int]) -> None:
         self._tasks = stores.tasks
         self._postings = stores.postings
         self._reports = stores.reports
         self._guilds = stores.guilds
         self._delivery = delivery
+        self._attempts = attempts
         self._clock = clock
 
     async def resume(self) -> None:
@@ -61,9 +64,18 @@ class Reports:
 
     async def step(self) -> None:
         for reported in await self._reports.due(now=self._clock(), limit=AT_ONCE):
-            now = self._clock()
-            if await self._reports.begin(reported, now=now, until=now + CLAIM_MS):
-                await self._follow(reported, until=now + CLAIM_MS)
+            this = f"{reported.task_id} {reported.guild_id}"
+            begin, give_up = partial(self._begin, reported), partial(self._give_up, reported)
+            await self._attempts.attempt(Work.REPORT, this, begin, give_up)
+
+    async def _begin(self, reported: Reported) -> None:
+        now = self._clock()
+        if await self._reports.begin(reported, now=now, until=now + CLAIM_MS):
+            await self._follow(reported, until=now + CLAIM_MS)
+
+    async def _give_up(self, reported: Reported) -> None:
+        if reported.due_at is not None:
+            await self._reports.later(reported, until=reported.due_at, due=None)
 
     async def _follow(self, reported: Reported, *, until: int) -> None:
         task = await self._tasks.get(reported.task_id)

@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
 from bot.engine.operator import Operator
 from bot.engine.ports import Delivery, Posted
+from bot.engine.room import Room
 from bot.engine.shared import Entry, Shared, Standing
 from bot.errors import MessageGone, Reason, RouteClosed, ServiceError
 from storage.batches import BatchStore, StaleBatch, first_of
 from storage.community import Batch, BatchMessage
 from storage.models import Route
+from storage.tasks import TaskStore
 
 EVERY_MS: Final = 3_000
 """A message is edited no oftener."""
 MESSAGES_AT_ONCE: Final = 3
 """Of different batches. Each may hold 24 MiB, and wait for half a minute while Discord has trouble."""
+MESSAGES_PER_PERSON: Final = 2
 KEPT_RETRY_MS: Final = 60 * 60 * 1000
 """How soon it is tried again where nobody can be told."""
 
@@ -35,35 +41,62 @@ log = structlog.get_logger(__name__)
 
 class Sharing:
     def __init__(
-        self, *, batches: BatchStore, delivery: Delivery, operator: Operator, clock: Callable[[], int]
+        self,
+        *,
+        batches: BatchStore,
+        tasks: TaskStore,
+        delivery: Delivery,
+        operator: Operator,
+        attempts: Attempts,
+        clock: Callable[[], int],
     ) -> None:
         self._batches = batches
+        self._tasks = tasks
+        self._attempts = attempts
         self._delivery = delivery
         self._operator = operator
         self._clock = clock
-        self._turns = asyncio.Semaphore(MESSAGES_AT_ONCE)
+        self._turns = Room(MESSAGES_AT_ONCE, caps=(MESSAGES_PER_PERSON,))
 
     async def step(self) -> None:
         """Look at those that are due, once."""
         due = await self._batches.due(now=self._clock(), limit=AT_ONCE)
-        await asyncio.gather(*[self._look_after(batch) for batch in due])
+        await asyncio.gather(*[self._attempted(batch) for batch in due])
 
     async def read(self, batch: Batch) -> Shared:
         pictures = await self._batches.pictures(batch.id)
         tasks = await self._batches.tasks(batch.id)
         return Shared(batch=batch, entries=tuple(Entry(task=one, pictures=pictures.get(one.id, ())) for one in tasks))
 
+    async def _attempted(self, batch: Batch) -> None:
+        async with self._turns.taken(1, holders=(batch.asked.asker_id,)):
+            look, give_up = partial(self._look_after, batch), partial(self._give_up, batch)
+            await self._attempts.attempt(Work.BATCH, batch.id, look, give_up)
+
     async def _look_after(self, batch: Batch) -> None:
-        async with self._turns:
-            now = self._clock()
-            claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
-            if claimed is None:
-                return
-            with structlog.contextvars.bound_contextvars(batch=batch.id):
-                try:
-                    await self._tried(claimed)
-                except StaleBatch:
-                    log.info("somebody else has it by now")
+        now = self._clock()
+        claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
+        if claimed is None:
+            return
+        with structlog.contextvars.bound_contextvars(batch=batch.id):
+            try:
+                await self._tried(claimed)
+            except StaleBatch:
+                log.info("somebody else has it by now")
+
+    async def _give_up(self, batch: Batch) -> None:
+        """The process died of its messages. They are tried with links instead of pictures; where that was tried, none
+        is posted any more: what is made is found with the commands."""
+        found = await self._batches.pictures(batch.id)
+        looked_into = [one for pictures in found.values() for one in pictures if not one.unfetchable]
+        if looked_into:
+            await self._tasks.save_pictures([replace(one, unfetchable=True) for one in looked_into])
+            return
+        now = self._clock()
+        claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
+        if claimed is not None:
+            await self._batches.close(claimed, now=now)
+            await self._batches.release(claimed, due=None)
 
     async def _tried(self, batch: Batch) -> None:
         """Look after it and let go of it. Raises StaleBatch."""

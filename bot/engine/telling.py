@@ -37,6 +37,8 @@ from storage.tasks import TaskStore
 
 FETCHES_AT_ONCE: Final = 4
 """Each may hold 64 MiB."""
+FETCHES_PER_PERSON: Final = 3
+"""One place is left for others, however slow somebody's results come."""
 POSTS_AT_ONCE: Final = 6
 """Each may take half a minute while Discord has trouble."""
 POSTED_BYTES: Final = 32 * 1024 * 1024
@@ -77,7 +79,7 @@ class Telling:
         self._hold = hold
         self._give_up_after = give_up_after
         self._clock = clock
-        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._fetches = Room(FETCHES_AT_ONCE, caps=(FETCHES_PER_PERSON,))
         self._posts = asyncio.Semaphore(POSTS_AT_ONCE)
         self._room = Room(POSTED_BYTES)
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -180,7 +182,7 @@ class Telling:
         number = task.failures + 1
         is_last = number >= FETCH_TRIES or (number >= LEAST_TRIES and self._has_waited(task))
         try:
-            async with self._fetches:
+            async with self._fetches.taken(1, holders=(task.asker_id,)):
                 copied = await self._fetching.copied(task, picture, by_link=is_last or number >= LINK_FROM_TRY)
                 return copied, None
         except (ServiceError, ValueError) as error:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
 from bot.engine.outcomes import outcome_of, outcome_of_posting
 from bot.engine.ports import Delivery, Outcome, Posted
@@ -39,19 +41,28 @@ class Upkeep:
         postings: PostingStore,
         late: LatePictureStore,
         delivery: Delivery,
+        attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._postings = postings
         self._late = late
         self._delivery = delivery
+        self._attempts = attempts
         self._clock = clock
 
     async def step(self) -> None:
         for task in await self._postings.to_look_after(now=self._clock(), limit=AT_ONCE):
-            until = self._clock() + CLAIM_MS
-            if await self._postings.look_after(task, until=until):
-                await self._look_after(replace(task, upkeep_at=until))
+            begin, give_up = partial(self._begin, task), partial(self._give_up, task)
+            await self._attempts.attempt(Work.UPKEEP, task.id, begin, give_up)
+
+    async def _begin(self, task: Task) -> None:
+        until = self._clock() + CLAIM_MS
+        if await self._postings.look_after(task, until=until):
+            await self._look_after(replace(task, upkeep_at=until))
+
+    async def _give_up(self, task: Task) -> None:
+        await self._postings.look_after(task, until=None)
 
     async def _look_after(self, task: Task) -> None:
         """Each message by itself: one that cannot be reached does not keep the others."""

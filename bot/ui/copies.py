@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
 
-from bot.engine.picture_work import Whose
+from bot.engine.picture_work import Rank, Whose
 from bot.errors import BadReference, Reason, ServiceError
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
@@ -21,14 +21,14 @@ FETCH_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
 
 
-async def keep_copy(services: Services, attached: Attached, folder: str, *, whose: Whose) -> KeptPicture:
-    """Under a key of its own in `folder`, so that it replaces nothing. Takes seconds: defer the answer first. Raises
-    BadReference for what could not go in later either."""
+async def keep_copy(services: Services, attached: Attached, folder: str, *, by: int) -> KeptPicture:
+    """Of what a person (`by`) attached, under a key of its own in `folder`, so that it replaces nothing. Takes seconds:
+    defer the answer first. Raises BadReference for what could not go in later either."""
     (reference,) = references_of([attached])
-    async with services.picture_work.holding(reference.declared_bytes, whose):
-        data = await _fetched(services, reference)
-        look = await services.picture_work.inspect(data, reference.filename, whose)
-        key = f"{folder}/{secrets.token_hex(8)}"
+    key = f"{folder}/{secrets.token_hex(8)}"
+    async with AsyncExitStack() as held:
+        data = await _fetched(services, reference, by, held)
+        look = await services.picture_work.inspect(data, reference.filename, Whose(by, Rank.REQUEST))
         await services.copies.put(key, data)
     return KeptPicture(
         key=key,
@@ -51,7 +51,7 @@ async def drop_copy(services: Services, picture: KeptPicture | None) -> None:
         log.exception("a copy could not be deleted", key=picture.key)
 
 
-async def _fetched(services: Services, reference: NewReference) -> bytes:
+async def _fetched(services: Services, reference: NewReference, by: int, held: AsyncExitStack) -> bytes:
     asked = Reference(
         task_id="",
         position=0,
@@ -62,7 +62,6 @@ async def _fetched(services: Services, reference: NewReference) -> bytes:
         declared_bytes=reference.declared_bytes,
     )
     try:
-        async with asyncio.timeout(FETCH_SECONDS):
-            return await services.fetch(asked)
+        return await services.engine.fetching.fetched(asked, by=by, held=held, seconds=FETCH_SECONDS)
     except (ServiceError, TimeoutError):
         raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None

@@ -187,7 +187,8 @@ async def _post(interaction: discord.Interaction[Any], new: NewPosting) -> None:
     curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:
-        posting = await curation.post_again(new, standing_of(interaction))
+        async with engine_of(interaction).looks.taken(interaction.user.id):
+            posting = await curation.post_again(new, standing_of(interaction))
     except RouteClosed:
         raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{new.channel_id}>") from None
     if posting.message_id is None:

@@ -1,12 +1,18 @@
-"""What is stored about somebody as zip files: the rows in the first, pictures in it and in as many more as needed."""
+"""
+What is stored about somebody as zip files: the rows in the first, pictures in it and in as many more as needed.
+
+They are written to the disk, one at a time, and sent from there: only one picture is in memory. Such a file has no name
+that anybody else could open, and the system removes it when it is closed or the process ends, however that ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
+import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,28 +30,42 @@ class Archive:
     """One zip file. `left`: pictures that found no room in it or in those before."""
 
     number: int
-    data: bytes
+    file: io.BufferedRandom
+    """At its beginning; closed when the next one is asked for."""
     left: int
 
 
-async def archives(services: Services, person_id: int, say: Texts, *, limit: int, most: int) -> AsyncIterator[Archive]:
-    """At most `most` files of at most `limit` bytes each, one in memory at a time. The rows are in the first, whole."""
+async def archives(
+    services: Services, person_id: int, say: Texts, *, limit: int, most: int
+) -> AsyncGenerator[Archive, None]:
+    """At most `most` files of at most `limit` bytes each, one at a time. The rows are in the first, whole. Close the
+    generator with `aclosing`."""
     keys = list(await services.people.copies(person_id))
-    opened = io.BytesIO()
-    rows = _readable(await services.people.rows(person_id))
-    await asyncio.to_thread(_add, opened, "data.json", json.dumps(rows, ensure_ascii=False, indent=1).encode())
-    await asyncio.to_thread(_add, opened, "README.txt", say("privacy-export-readme").encode())
     for number in range(1, most + 1):
-        keys = await _filled(services, opened, keys, limit)
-        if not opened.tell():
-            return  # what is left is too large for any
-        yield Archive(number=number, data=opened.getvalue(), left=len(keys))
+        file = await asyncio.to_thread(_unnamed)
+        try:
+            archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+            if number == 1:
+                await asyncio.to_thread(_add_rows, archive, await services.people.rows(person_id))
+                await asyncio.to_thread(archive.writestr, "README.txt", say("privacy-export-readme"))
+            keys = await _filled(services, archive, file, keys, limit)
+            if not archive.namelist():
+                return  # what is left is too large for any
+            await asyncio.to_thread(_finish, archive, file)
+            yield Archive(number=number, file=file, left=len(keys))
+        finally:
+            io.BufferedRandom.close(file)  # discord.py covers the file's own
         if not keys:
             return
-        opened = io.BytesIO()
 
 
-async def _filled(services: Services, opened: io.BytesIO, keys: Sequence[str], limit: int) -> list[str]:
+def _unnamed() -> io.BufferedRandom:
+    return tempfile.TemporaryFile()  # its user closes it
+
+
+async def _filled(
+    services: Services, archive: zipfile.ZipFile, file: io.BufferedRandom, keys: Sequence[str], limit: int
+) -> list[str]:
     """Put in what fits, in order; the rest is given back."""
     rest = []
     for key in keys:
@@ -53,19 +73,21 @@ async def _filled(services: Services, opened: io.BytesIO, keys: Sequence[str], l
             picture = await services.copies.get(key)
         except MissingCopy:
             continue
-        if opened.tell() + len(picture) + SPARE_BYTES > limit:
+        if file.tell() + len(picture) + SPARE_BYTES > limit:
             rest.append(key)
         else:
-            await asyncio.to_thread(_add, opened, key, picture)
+            await asyncio.to_thread(archive.writestr, key, picture, zipfile.ZIP_STORED)  # compressed already
     return rest
 
 
-def _add(archive: io.BytesIO, name: str, content: bytes) -> None:
-    """Pictures are compressed already."""
-    packed = zipfile.ZIP_DEFLATED if name.endswith((".json", ".txt")) else zipfile.ZIP_STORED
-    with zipfile.ZipFile(archive, "a", packed) as opened:
-        opened.writestr(name, content)
-    archive.seek(0, io.SEEK_END)
+def _add_rows(archive: zipfile.ZipFile, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    with archive.open("data.json", "w") as entry, io.TextIOWrapper(entry, "utf-8") as text:
+        json.dump(_readable(rows), text, ensure_ascii=False, indent=1)
+
+
+def _finish(archive: zipfile.ZipFile, file: io.BufferedRandom) -> None:
+    archive.close()
+    file.seek(0)
 
 
 def _readable(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

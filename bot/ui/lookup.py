@@ -18,10 +18,12 @@ async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> N
     what a moderator removed."""
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
         raise TooLate(Reason.NOT_FOUND)
-    showing = engine_of(interaction).showing
+    engine = engine_of(interaction)
+    showing = engine.showing
     if card := await showing.card(task):
         nobody = discord.AllowedMentions.none()
         await interaction.response.send_message(view=card_view(card), ephemeral=True, allowed_mentions=nobody)
         return
     await interaction.response.defer(ephemeral=True, thinking=True)
-    await showing.outcome(task, locale=str(interaction.locale), token=interaction.token)
+    async with engine.looks.taken(interaction.user.id):
+        await showing.outcome(task, locale=str(interaction.locale), token=interaction.token)

@@ -16,7 +16,7 @@ from bot.errors import Reason, ServiceError, TooLate
 from bot.imaging.formats import EXTENSIONS
 from bot.replies import explain
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, services_of
+from bot.ui.buttons import TaskButton, engine_of, services_of
 from bot.ui.pictures import picture_stem, pictures_of
 from bot.ui.text import alt_text, linked
 from storage.models import Picture, Task
@@ -47,13 +47,18 @@ class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
         they are told as links."""
         task, pictures = await pictures_of(interaction, self.task_id)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        originals = await _originals(interaction, task, pictures, limit=interaction.filesize_limit)
-        try:
-            await _answer(interaction, task, originals)
-        except discord.HTTPException as error:
-            if error.code not in _TOO_LARGE and error.status != 413:
-                raise
-            await _answer(interaction, task, await _originals(interaction, task, pictures, limit=0))
+        async with engine_of(interaction).looks.taken(interaction.user.id):
+            await _show(interaction, task, pictures)
+
+
+async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]) -> None:
+    originals = await _originals(interaction, task, pictures, limit=interaction.filesize_limit)
+    try:
+        await _answer(interaction, task, originals)
+    except discord.HTTPException as error:
+        if error.code not in _TOO_LARGE and error.status != 413:
+            raise
+        await _answer(interaction, task, await _originals(interaction, task, pictures, limit=0))
 
 
 async def _originals(

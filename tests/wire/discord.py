@@ -49,6 +49,7 @@ __all__ = ["ALICE_ID", "APPLICATION_ID", "BOT_ID", "CHANNEL_ID", "GUILD_ID", "Lo
 LONGEST_SECONDS = 60.0
 _OPTION_TYPES: dict[type, int] = {str: 3, int: 4, bool: 5}
 _ATTACHMENT = 11
+_SUBCOMMAND = 1
 
 
 class LoopbackDiscord:
@@ -140,14 +141,19 @@ class LoopbackDiscord:
         command: str,
         options: Mapping[str, str | int | bool],
         *,
+        of_group: str | None = None,
         person: Person | None = None,
         channel: Channel | None = None,
         files: Mapping[str, str] | None = None,
     ) -> Interaction:
         interaction = self.interactions.begin(COMMAND, person or self.places.alice, channel or self.places.channel)
         attached = {option: self._attach(name) for option, name in (files or {}).items()}
-        typed = [{"name": name, "type": _OPTION_TYPES[type(value)], "value": value} for name, value in options.items()]
+        typed: list[dict[str, Any]] = [
+            {"name": name, "type": _OPTION_TYPES[type(value)], "value": value} for name, value in options.items()
+        ]
         typed += [{"name": name, "type": _ATTACHMENT, "value": one["id"]} for name, one in attached.items()]
+        if of_group is not None:
+            typed, command = [{"name": command, "type": _SUBCOMMAND, "options": typed}], of_group
         names = [known["name"] for known in self.commands]
         data = {
             "id": self.rest.command_id(names.index(command) if command in names else 0),

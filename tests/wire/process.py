@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,14 @@ class Bot:
 
 
 @asynccontextmanager
-async def bot(folder: Path, discord: LoopbackDiscord, image_api: Emulator, **settings: str) -> AsyncIterator[Bot]:
+async def bot(
+    folder: Path,
+    discord: LoopbackDiscord,
+    image_api: Emulator,
+    *,
+    program: Sequence[str] = ("-m", "bot", "run"),
+    **settings: str,
+) -> AsyncIterator[Bot]:
     """Started in this folder, where its database and pictures are; killed at the end if it still runs."""
     environment = {
         "PYTHONPATH": str(ROOT),
@@ -98,7 +105,7 @@ async def bot(folder: Path, discord: LoopbackDiscord, image_api: Emulator, **set
     begun = discord.gateway.begun
     with (folder / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *mortal(sys.executable, "-m", "bot", "run"),
+            *mortal(sys.executable, *program),
             cwd=folder,
             env=environment | settings,
             stdout=log,

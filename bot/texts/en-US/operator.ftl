@@ -7,4 +7,5 @@ operator-nobody-told = An outcome could be told neither in its channel nor by di
 operator-discord-refuses = Discord has refused more than 1,000 of my requests in ten minutes; at 10,000 it shuts out this server's address for a while. Until it is calm again I bring results and answers, but waiting cards stand still. Check what I may do in the channels where I am used, and whether another program runs with the same token or address.
 operator-result-host-not-allowed = A finished picture lies at `{ $host }`, which is not in `KIE_RESULT_HOSTS`, so I did not fetch it from there. If you trust this host, add it to that setting and start me again; I then bring the pictures that are missing.
 operator-result-host-refuses = I could not fetch the last { $results } pictures from `{ $host }`. Their askers get links for now. I keep trying and bring each picture when it comes; the log says what the host answered.
+operator-work-given-up = The same piece of work ended the bot's process three times, so I have given it up and go on with the rest. The log names it: look for “work given up”.
 operator-other = Something needs a look: { $reason }. Check the log.

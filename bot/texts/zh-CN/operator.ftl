@@ -7,4 +7,5 @@ operator-nobody-told = 有一个结果在频道里和私信里都送不到。我
 operator-discord-refuses = 十分钟内 Discord 拒绝了我的 1000 多次请求；达到 10000 次，它会暂时封锁这台服务器的地址。在恢复平静之前，我照常送出结果和回复，但等待卡片暂停更新。请检查我在各个频道里的权限，以及是否有别的程序在用同一个令牌或地址。
 operator-result-host-not-allowed = 有一张画好的图片在 `{ $host }`，这个主机不在 `KIE_RESULT_HOSTS` 里，所以我没有从那里下载。如果你信任它，请把它加进这个设置并重新启动我；之后我会把缺的图片补上。
 operator-result-host-refuses = 最近 { $results } 张图片都没能从 `{ $host }` 取到。提出请求的人暂时只拿到链接。我会继续尝试，取到一张就补上一张；主机的回答在日志里。
+operator-work-given-up = 同一项工作三次让机器人的进程中止，所以我放弃了它，其余的继续进行。日志里有它的名字：请查找“work given up”。
 operator-other = 有件事需要看一下：{ $reason }。请查看日志。

@@ -1,0 +1,81 @@
+"""Outbox work that may end the process: counted before it begins, given up after `MOST_ATTEMPTS` deaths."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+import structlog
+
+from bot.engine.operator import Operator
+from bot.engine.trials import MOST_ATTEMPTS, Subject, Trials
+from bot.errors import Reason
+from storage.attempts import AttemptStore
+
+log = structlog.get_logger(__name__)
+
+
+class Work(StrEnum):
+    """What is counted here. A task's own work is counted in its row."""
+
+    BATCH = "batch"
+    POSTING = "posting"
+    REPORT = "report"
+    UPKEEP = "upkeep"
+    ERASURE = "erasure"
+
+
+class Attempts:
+    def __init__(
+        self, *, store: AttemptStore, trials: Trials, operator: Operator, owner: str, clock: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._trials = trials
+        self._operator = operator
+        self._owner = owner
+        self._clock = clock
+
+    async def start(self) -> None:
+        """Find out what was under way when an earlier process died."""
+        kinds = set(Work)
+        for kind, subject, deaths in await self._store.left(now=self._clock()):
+            if kind in kinds:
+                self._trials.suspect((kind, subject), deaths)
+
+    async def attempt(
+        self, kind: Work, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
+    ) -> None:
+        """
+        `do` it, or `give_up` where the process has died of it too often; the operator is told of that. Nothing happens
+        while something else has to be tried alone: the work stays due.
+
+        Raises what `do` raises.
+        """
+        this: Subject = (kind, subject)
+        if not self._trials.may_begin(this):
+            return
+        self._trials.begin(this)
+        try:
+            counted = await self._store.begin(kind, subject, owner=self._owner, now=self._clock())
+            await self._ended(this, do if counted <= MOST_ATTEMPTS else self._giving_up(this, give_up))
+        finally:
+            self._trials.end(this)
+
+    def _giving_up(self, this: Subject, give_up: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def given_up() -> None:
+            kind, subject = this
+            log.error("work given up: the process died each time", kind=kind, subject=subject, attempts=MOST_ATTEMPTS)
+            await give_up()
+            await self._operator.tell(Reason.WORK_GIVEN_UP)
+
+        return given_up
+
+    async def _ended(self, this: Subject, do: Callable[[], Awaitable[None]]) -> None:
+        """Also when it fails, or is cancelled because the process stops as asked. Nothing else is an end."""
+        try:
+            await do()
+        except (Exception, asyncio.CancelledError):
+            await self._store.end(*this)
+            raise
+        await self._store.end(*this)

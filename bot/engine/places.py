@@ -1,0 +1,50 @@
+"""Places for what people start for free: one at a time for each person, few in all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from bot.engine.room import Room
+from bot.errors import LimitReached, Reason
+
+LOOKS_AT_ONCE: Final = 4
+"""Lists with small pictures, results looked up, full sizes. Each may hold about 50 MiB."""
+LOOKS_ASKED: Final = 5
+"""By one person, done or waiting: as many as anybody clicks in the seconds that one takes."""
+EXPORTS_AT_ONCE: Final = 2
+"""Each may hold one picture, at most 64 MiB."""
+
+
+class Places:
+    """`places` in all, one of them for each person; `asked`: how many may wait or go on for one person."""
+
+    def __init__(self, places: int, *, asked: int, reason: Reason) -> None:
+        self._room = Room(places, caps=(1,))
+        self._most: Final = asked
+        self._reason: Final = reason
+        self._asked: Counter[int] = Counter()
+
+    @asynccontextmanager
+    async def taken(self, person_id: int) -> AsyncIterator[None]:
+        """Wait for a place, in turn with the others. Takes seconds: defer the answer first. Raises LimitReached."""
+        if self._asked[person_id] >= self._most:
+            raise LimitReached(self._reason, allowed=self._most)
+        self._asked[person_id] += 1
+        try:
+            async with self._room.taken(1, holders=(person_id,)):
+                yield
+        finally:
+            self._asked[person_id] -= 1
+            if not self._asked[person_id]:
+                del self._asked[person_id]
+
+
+def places_to_look() -> Places:
+    return Places(LOOKS_AT_ONCE, asked=LOOKS_ASKED, reason=Reason.LOOKING_ALREADY)
+
+
+def places_to_export() -> Places:
+    return Places(EXPORTS_AT_ONCE, asked=1, reason=Reason.EXPORTING_ALREADY)

@@ -1,0 +1,199 @@
+"""What is free is bounded: the table in docs/reliability.md has every command, menu and button, and says what is so."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands, ui
+
+from bot.app import EXTENSIONS
+from bot.engine import fetching, places, preparation, sharing, telling
+from bot.imaging.decoding import MAX_BYTES
+from bot.ui.asking import MOST_REFERENCES
+from bot.ui.choices import MOST_CHOICES
+from bot.ui.copies import FETCH_SECONDS
+from bot.ui.family import LOOKED_AT
+from bot.ui.originals import LARGEST_ANSWER
+from bot.ui.own_tasks import A_PAGE
+from bot.ui.sets import SETS_A_PAGE
+from cogs.menus import MOST_OPTIONS
+from cogs.privacy import MOST_BYTES, MOST_PARTS
+from storage.guilds import MOST_STYLES
+from storage.sets import MOST_SETS
+from tests.picture_files import file_of, noise
+from tests.test_docs import cog_commands, read
+from tests.world import PHOTO, World, open_world
+
+KINDS = {"answer", "form", "request", "look", "post", "file", "export"}
+ROW = re.compile(r"^\| `([^`]+)` \| (\w+) \|(.*)\|$", re.MULTILINE)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened
+
+
+def section() -> str:
+    page = read("docs/reliability.md")
+    begun = page.index("## What is free, and what it may cost")
+    return page[begun : page.find("\n## ", begun + 1)]
+
+
+def kinds() -> dict[str, str]:
+    """What each thing is, by its name."""
+    return {name: kind for name, kind, _ in ROW.findall(section())}
+
+
+def _items(of: type[Any] = ui.DynamicItem) -> Iterator[type[Any]]:
+    """Everything in our messages that can be pressed or chosen."""
+    for item in of.__subclasses__():
+        yield from _items(item)
+        if item.__module__.startswith(("bot.", "cogs.")):
+            yield item
+
+
+def published() -> set[str]:
+    modules = [importlib.import_module(extension) for extension in EXTENSIONS]
+    menus = [
+        value for module in modules for value in vars(module).values() if isinstance(value, app_commands.ContextMenu)
+    ]
+    templates = [item.__discord_ui_compiled_template__.pattern for item in _items()]
+    named = [found[0] for one in templates if (found := re.match(r"a1:[a-z-]+", one))]
+    return {*(f"/{name}" for name in cog_commands()), *(menu.name for menu in menus), *named}
+
+
+def test_the_table_has_everything_that_people_can_do_and_nothing_else() -> None:
+    every = published() - {"a1:decide"}  # the base of three
+    assert set(kinds()) == every
+    assert set(kinds().values()) <= KINDS
+
+
+def test_the_numbers_in_it_are_those_of_the_code() -> None:
+    text = " ".join(section().split())
+    mib = 2**20
+    for said in (
+        f"fetched by {fetching.FETCHES_AT_ONCE} at once, of them {fetching.FETCHES_PER_PERSON} for each person",
+        f"{fetching.FETCHES_PER_HOST} from each of Discord's proxies",
+        f"{fetching.HELD_BYTES // mib} MiB of it are in memory, {fetching.HELD_PER_PERSON // mib} MiB for each person",
+        f"{preparation.UPLOADS_AT_ONCE} are uploaded at once, {preparation.UPLOADS_PER_PERSON} for each person",
+        f"{places.LOOKS_AT_ONCE} at once in all, one of them for each person",
+        f"waits {FETCH_SECONDS:g} s for each file",
+        f"at most {MOST_CHOICES} choices",
+        f"{MOST_SETS} sets for each person",
+        f"{MOST_STYLES} styles for each server",
+        f"{places.EXPORTS_AT_ONCE} at once in all; {MOST_PARTS} files of {MOST_BYTES // mib} MiB",
+        f"at most {MOST_OPTIONS} pictures of a message",
+        f"at most {LARGEST_ANSWER // mib} MiB of files",
+        f"the newest {LOOKED_AT} rows of a family",
+        f"results are fetched by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
+        f"messages of batches are {sharing.MESSAGES_AT_ONCE} at once, {sharing.MESSAGES_PER_PERSON} for each person",
+    ):
+        assert said in text, said
+    assert places.LOOKS_ASKED == 5, "the sixth"
+    assert (A_PAGE, SETS_A_PAGE, SETS_A_PAGE * MOST_REFERENCES) == (5, 5, 25)
+    assert fetching.HELD_BYTES >= 2 * MAX_BYTES
+
+
+@asynccontextmanager
+async def looking(world: World, person_id: int) -> AsyncIterator[None]:
+    """As many looks of this person as may go on or wait."""
+    leave = asyncio.Event()
+
+    async def look() -> None:
+        async with world.engine.looks.taken(person_id):
+            await leave.wait()
+
+    looks = [asyncio.create_task(look()) for _ in range(places.LOOKS_ASKED)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        leave.set()
+        await asyncio.gather(*looks)
+
+
+async def made(world: World) -> Any:
+    """A result's message."""
+    await world.alice.slash(world.channel, "reference save", name="me", image=PHOTO)
+    await world.ask("a red door")
+    await world.work()
+    return world.channel.history()[-1]
+
+
+async def test_every_look_takes_a_place_and_the_sixth_is_refused(world: World) -> None:
+    result, task = await made(world), await world.only_task()
+    shown: Any = await world.alice.slash(world.channel, "show", what=task.id)
+    listed: Any = await world.alice.slash(world.channel, "tasks")
+    async with looking(world, world.alice.id):
+        for asked in (
+            await world.alice.slash(world.channel, "tasks"),
+            await world.alice.slash(world.channel, "show", what=task.id),
+            await world.alice.slash(world.channel, "reference list"),
+            await world.alice.click(result, label="Full size"),
+            await world.alice.click(shown.response, label="Post here"),
+        ):
+            assert "several things at once" in said(world, asked)
+        await world.bob.slash(world.channel, "tasks")
+    assert "several things at once" not in str(listed.response.content)
+
+
+def said(world: World, asked: Any) -> str:
+    world.acknowledged = world.env.error_cursor
+    return " ".join(str(one.content) for one in (asked.response, *asked.followups) if one is not None)
+
+
+async def test_a_second_export_of_the_same_person_is_refused_and_anothers_is_not(world: World) -> None:
+    await made(world)
+    async with world.engine.exports.taken(world.alice.id):
+        refused: Any = await world.alice.slash(world.channel, "privacy export")
+        assert "put together already" in said(world, refused)
+        others: Any = await world.bob.slash(world.channel, "privacy export")
+        assert others.response.attachments or any(one.attachments for one in others.followups)
+    again: Any = await world.alice.slash(world.channel, "privacy export")
+    assert again.response.attachments or any(one.attachments for one in again.followups)
+
+
+async def test_an_export_lies_on_the_disk_without_a_name_and_is_gone_whatever_happens(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, opened = tmp_path / "temporary", list[int]()
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    world.api.next_fetch = [file_of(noise(40, 24))]
+    await made(world)
+    before = _open_files(folder)
+    send = discord.Webhook.send
+
+    async def looked_at(self: Any, *args: Any, **kwargs: Any) -> Any:
+        opened.append(len(_open_files(folder)))
+        assert list(folder.iterdir()) == []
+        return await send(self, *args, **kwargs)
+
+    monkeypatch.setattr(discord.Webhook, "send", looked_at)
+    await world.alice.slash(world.channel, "privacy export")
+    world.env.inject_error("POST", "/webhooks/", status=400)
+    failed = await world.alice.slash(world.channel, "privacy export")
+    world.acknowledged = world.env.error_cursor
+    assert failed is not None
+    assert opened
+    assert _open_files(folder) == before
+    assert list(folder.iterdir()) == []
+
+
+def _open_files(folder: Path) -> list[str]:
+    """Of this process, in a folder, with or without a name."""
+    every = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()] if _linux() else []
+    return [str(one) for one in every if str(one).startswith(str(folder))]
+
+
+def _linux() -> bool:
+    return Path("/proc/self/fd").is_dir()
