@@ -57,7 +57,7 @@ class Suspects:
         Raises BadReference for what was attached. A result is told without looking into its pictures, by links; where
         that ends the process too, it is not told at all. The rows stay: its asker finds it with the commands.
         """
-        if task.attempts <= MOST_ATTEMPTS:
+        if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
         log.error("work given up: the process died each time", task=task.id, state=task.state.value)
         await self._tell_operator()

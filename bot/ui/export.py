@@ -44,14 +44,14 @@ async def archives(
     for number in range(1, most + 1):
         file = await asyncio.to_thread(_unnamed)
         try:
-            archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-            if number == 1:
-                await asyncio.to_thread(_add_rows, archive, await services.people.rows(person_id))
-                await asyncio.to_thread(archive.writestr, "README.txt", say("privacy-export-readme"))
-            keys = await _filled(services, archive, file, keys, limit)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                if number == 1:
+                    await asyncio.to_thread(_add_rows, archive, await services.people.rows(person_id))
+                    await asyncio.to_thread(archive.writestr, "README.txt", say("privacy-export-readme"))
+                keys = await _filled(services, archive, file, keys, limit)
             if not archive.namelist():
                 return  # what is left is too large for any
-            await asyncio.to_thread(_finish, archive, file)
+            file.seek(0)
             yield Archive(number=number, file=file, left=len(keys))
         finally:
             io.BufferedRandom.close(file)  # discord.py covers the file's own
@@ -83,11 +83,6 @@ async def _filled(
 def _add_rows(archive: zipfile.ZipFile, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     with archive.open("data.json", "w") as entry, io.TextIOWrapper(entry, "utf-8") as text:
         json.dump(_readable(rows), text, ensure_ascii=False, indent=1)
-
-
-def _finish(archive: zipfile.ZipFile, file: io.BufferedRandom) -> None:
-    archive.close()
-    file.seek(0)
 
 
 def _readable(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
