@@ -10,6 +10,7 @@ What is remembered. Imports nothing of ours; knows no Discord and no image API.
 * `moves`       compare-and-set on a task, and the audit trail
 * `turns`       who may work on what, and whose turn it is
 * `limits`      what a submit must not pass
+* `attempts`    work that may end the process, counted before it begins
 * `batches`     tasks made out of one request, and the messages that tell of them together
 * `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
 * `private_files`  modes of files: only the bot's user reads them
