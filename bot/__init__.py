@@ -7,7 +7,7 @@ The application between a command and a stored row. Arrows point down only:
     delivery  doctor  web  cards and outcomes to Discord; is all well?; health, metrics, callbacks
     ui                     cards, buttons
     client                 the connection to Discord and its command tree
-    replies  services      every sentence the bot says; what cogs are given
+    options  replies  services   what commands are given; every sentence the bot says; what cogs are given
     kie  references        the image API over HTTP; attachments from Discord's CDN
     traffic                one budget for all requests to Discord
     engine                 the life of a task; no Discord, no HTTP, no SQL

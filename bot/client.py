@@ -13,6 +13,8 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.errors import UserError
+from bot.options import check_options
 from bot.replies import answer_error
 from bot.services import Services
 from bot.traffic import Traffic
@@ -28,6 +30,15 @@ log = structlog.get_logger(__name__)
 
 
 class AtelierTree(app_commands.CommandTree["Atelier"]):
+    async def interaction_check(self, interaction: discord.Interaction[Atelier], /) -> bool:
+        """False where an option is not what was declared; then the person is told."""
+        try:
+            check_options(interaction)
+        except UserError as error:
+            await answer_error(interaction, error)
+            return False
+        return True
+
     async def on_error(self, interaction: discord.Interaction[Atelier], error: app_commands.AppCommandError) -> None:
         await answer_error(interaction, error)
 

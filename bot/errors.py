@@ -8,10 +8,12 @@ Everything that can go wrong, and who is told what:
     - TooLate                it can no longer be cancelled, or is no longer kept
     - BadReference           a picture that cannot go in: which one and why
     - BlankPrompt            neither words nor a picture
+    - TooLong                words that there is no room for
     - NotHere                this server, or this channel, is not for making pictures
     - MissingPermissions     what the bot may not do in this channel
     - NotAllowed             a matter of those who manage or moderate the server
     - BadChoice              a setting, a style, or a choice of words that would not work: which one and why
+      . UnknownChoice        a value that was not offered
   x ServiceError             nobody here can put it right: retried, then apologised for
     - Throttled              asked to come back later; nothing was taken (429, 455, 550)
     - ServerFault            500 in a readable body; nothing was taken
@@ -59,6 +61,8 @@ class Reason(StrEnum):
     FORM_GONE = "form_gone"
     NO_PICTURE_THERE = "no_picture_there"
     BLANK_PROMPT = "blank_prompt"
+    TOO_LONG = "too_long"  # allowed (characters)
+    CHOICE_UNKNOWN = "choice_unknown"  # a value that was not offered
     BATCH_TOO_LARGE = "batch_too_large"  # allowed
     BATCH_NESTED = "batch_nested"
     BATCH_BY_COMMAND = "batch_by_command"
@@ -168,6 +172,11 @@ class BlankPrompt(UserError):
         super().__init__(Reason.BLANK_PROMPT)
 
 
+class TooLong(UserError):
+    def __init__(self, allowed: int) -> None:
+        super().__init__(Reason.TOO_LONG, allowed=allowed)
+
+
 class NotHere(UserError): ...
 
 
@@ -178,6 +187,11 @@ class NotAllowed(UserError): ...
 
 
 class BadChoice(UserError): ...
+
+
+class UnknownChoice(BadChoice):
+    def __init__(self) -> None:
+        super().__init__(Reason.CHOICE_UNKNOWN)
 
 
 class ServiceError(Exception):

@@ -35,6 +35,11 @@ def cleaned(text: str) -> str:
     return "".join(c for c in spaced if c not in _OVERRIDES and unicodedata.category(c) not in _DROPPED).strip()
 
 
+def storable(text: str) -> str:
+    """Without NUL characters and lone surrogates, which no database keeps."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def is_blank(text: str) -> bool:
     """Nothing in it can be seen."""
     return all(unicodedata.category(character)[0] in "CZ" for character in text)

@@ -13,7 +13,7 @@ from bot.errors import Reason, TooLate
 from bot.texts import texts_in
 from bot.translation import said
 from bot.ui.asking import Request, ask
-from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
+from bot.ui.forms import Filled, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from storage.community import Draft
 from storage.models import NewReference, ReferenceKind, new_task_id
 
@@ -51,7 +51,7 @@ async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled:
     request = Request(
         prompt=filled.words("words"),
         references=draft.pictures,
-        size=filled.first("size"),
+        size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )

@@ -9,17 +9,19 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.texts import texts_in
 from bot.translation import said
-from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
+from bot.ui.asking import Request, ask, references_of
 from bot.ui.forms import (
     Filled,
     add_form,
     files_field,
     open_form,
     size_field,
+    size_in,
     variants_field,
     variants_in,
     words_field,
 )
+from storage.bounds import MOST_REFERENCES
 
 CREATE_FORM = "create"
 
@@ -45,7 +47,7 @@ async def created(interaction: discord.Interaction[Atelier], _: str, filled: Fil
     request = Request(
         prompt=filled.words("words"),
         references=references_of(filled.files("files")),
-        size=filled.first("size"),
+        size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )

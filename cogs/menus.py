@@ -13,7 +13,7 @@ from bot.errors import Reason, TooLate, UserError
 from bot.markup import shortened
 from bot.texts import Texts, texts_in
 from bot.translation import said
-from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
+from bot.ui.asking import Request, ask, references_of
 from bot.ui.forms import (
     Filled,
     Label,
@@ -21,11 +21,13 @@ from bot.ui.forms import (
     files_field,
     open_form,
     size_field,
+    size_in,
     variants_field,
     variants_in,
     words_field,
 )
 from bot.ui.message_pictures import pictures_in
+from storage.bounds import MOST_REFERENCES
 from storage.community import Draft
 from storage.models import NewReference, new_task_id
 
@@ -60,11 +62,12 @@ async def edited(interaction: discord.Interaction[Atelier], draft_id: str, fille
     draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
         raise TooLate(Reason.FORM_GONE)
-    chosen = filled.chosen("pictures") or _preset(draft.pictures)
+    offered = {str(at): one for at, one in enumerate(draft.pictures)}
+    chosen = filled.several("pictures", offered, most=MOST_REFERENCES) or draft.pictures[:MOST_REFERENCES]
     request = Request(
         prompt=filled.words("words"),
-        references=(*[draft.pictures[int(one)] for one in chosen], *references_of(filled.files("files"))),
-        size=filled.first("size"),
+        references=(*chosen, *references_of(filled.files("files"))),
+        size=size_in(filled),
         variants=variants_in(filled),
     )
     await ask(interaction, request)

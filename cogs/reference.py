@@ -21,7 +21,7 @@ from bot.translation import said
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.buttons import services_of
 from bot.ui.copies import drop_copy, keep_copy
-from bot.ui.forms import Filled, add_form, open_form, size_field, variants_field, variants_in, words_field
+from bot.ui.forms import Filled, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from bot.ui.paging import PageButton, Place
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import KeptPicture, ReferenceSet
@@ -158,7 +158,7 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
     request = Request(
         prompt=filled.words("words"),
         references=chosen.references(),
-        size=filled.first("size"),
+        size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )

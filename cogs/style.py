@@ -13,19 +13,19 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.errors import BadChoice, NotHere, Reason
-from bot.markup import cleaned, escaped, is_blank
+from bot.markup import cleaned, escaped, is_blank, storable
 from bot.services import Services
 from bot.texts import texts_in
 from bot.translation import said
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.standing import moderated_by
 from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from storage.bounds import LONGEST_TEMPLATE
 from storage.community import PROMPT, KeptPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
 from storage.models import new_task_id
 
 LONGEST_NAME: Final = 50
-LONGEST_TEMPLATE: Final = 2000
 AS_THE_SERVER: Final = "server"
 """What takes a style's own shape away again; the number of pictures is 0 then."""
 SIZES: Final = [
@@ -208,7 +208,7 @@ def _name(typed: str) -> str:
 def _template(typed: str) -> str:
     if typed.count(PROMPT) != 1:
         raise BadChoice(Reason.STYLE_TEMPLATE)
-    return typed.replace("\0", "").encode("utf-8", "replace").decode()
+    return storable(typed)
 
 
 def _bold(name: str) -> str:

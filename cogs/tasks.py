@@ -14,16 +14,19 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.engine.picture_work import Rank, Whose
 from bot.engine.thumbnails import Copy
+from bot.errors import UnknownChoice
+from bot.markup import storable
 from bot.replies import answer_error
 from bot.texts import Texts, texts_in
 from bot.translation import said
 from bot.ui.buttons import engine_of, services_of
 from bot.ui.lookup import look_up
 from bot.ui.own_tasks import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
+from bot.ui.selected import single, task_in
 from storage.models import Task
 from storage.search import Which
 
-PLACE: Final = "(?P<which>[a-z]+):(?P<number>[0-9]{1,6}):(?P<search>.{0,64})"
+PLACE: Final = f"(?P<which>{'|'.join(Which)}):(?P<number>[0-9]{{1,6}}):(?P<search>.{{0,64}})"
 ROOM: Final = 64
 """Characters for the search words in a `custom_id`, percent-encoded."""
 
@@ -52,7 +55,7 @@ class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:tasks:{
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(Which(match["which"]), int(match["number"]), unquote(match["search"]))
+        return cls(Which(match["which"]), int(match["number"]), storable(unquote(match["search"])))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         await _turned(interaction, *self.place)
@@ -67,10 +70,15 @@ class WhichSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-w
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(item, unquote(match["search"]))  # type: ignore[arg-type]  # discord.py finds it by its kind
+        return cls(item, storable(unquote(match["search"])))  # type: ignore[arg-type]  # discord.py finds it by its kind
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _turned(interaction, Which(self.item.values[0]), 0, self.search)
+        try:
+            which = single(self.item.values, {one.value: one for one in Which}) or Which.ALL
+        except UnknownChoice as error:
+            await answer_error(interaction, error)
+            return
+        await _turned(interaction, which, 0, self.search)
 
 
 class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-open"):
@@ -87,7 +95,7 @@ class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-op
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
-            await look_up(interaction, await services_of(interaction).tasks.get(self.item.values[0]))
+            await look_up(interaction, await services_of(interaction).tasks.get(task_in(self.item.values)))
         except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
             await answer_error(interaction, error)
 

@@ -2,6 +2,7 @@
 What is remembered. Imports nothing of ours; knows no Discord and no image API.
 
 * `models`      the values: frozen dataclasses, states and the moves between them; pure
+* `bounds`      what a request, a style and settings may hold
 * `schema`      the tables and their indexes
 * `database`    opening SQLite or PostgreSQL; write and read transactions; one process per SQLite file
 * `migrations`  bringing a database of any age to `schema`, whole or not at all

@@ -6,12 +6,14 @@ A change here is a new file in `migrations/versions`; a test compares the two.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from storage.bounds import GREATEST_BATCH, MOST_REFERENCES, SIZES, VARIANTS
 from storage.community import PostingKind, ReportState
 from storage.models import Kinship, Reach, ReferenceKind, Route, TaskState
 
@@ -20,6 +22,7 @@ NAMES: Final = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
 """Every constraint has a name, so that a later migration can get hold of it."""
 
@@ -42,6 +45,24 @@ class Positions(sa.types.TypeDecorator[tuple[int, ...]]):
 def _word(kind: type[Enum]) -> sa.Enum:
     """A StrEnum as its own text. No constraint in the database: a new word then needs no rebuilt table."""
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda words: [word.value for word in words])
+
+
+def _among(column: str, allowed: Collection[str | int]) -> sa.CheckConstraint:
+    words = ", ".join(f"'{one}'" if isinstance(one, str) else str(one) for one in allowed)
+    return sa.CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+def _at_least(least: int, *columns: str) -> list[sa.CheckConstraint]:
+    return [sa.CheckConstraint(f"{column} >= {least}", name=column) for column in columns]
+
+
+def _between(column: str, least: int, most: int) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} >= {least} AND {column} <= {most}", name=column)
+
+
+def _measured() -> list[sa.CheckConstraint]:
+    """Of a picture: nothing has less than no bytes, or a side without a pixel."""
+    return [*_at_least(0, "bytes"), *_at_least(1, "width", "height")]
 
 
 def _kept_picture() -> tuple[sa.Column[Any], ...]:
@@ -118,6 +139,9 @@ tasks = sa.Table(
     sa.Column("removed_at", sa.BigInteger),
     sa.Column("removed_by", sa.BigInteger),
     sa.Column("upkeep_at", sa.BigInteger),
+    _among("size", SIZES),
+    _among("variants", VARIANTS),
+    *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "asker_id", "state"),
     sa.Index(None, "asker_id", "created_at"),
@@ -164,6 +188,9 @@ references = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("uploaded_url", sa.Text),
     sa.Column("uploaded_at", sa.BigInteger),
+    _between("position", 0, MOST_REFERENCES),
+    *_at_least(0, "declared_bytes"),
+    *_measured(),
 )
 
 pictures = sa.Table(
@@ -181,6 +208,8 @@ pictures = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", sa.BigInteger, index=True),
     sa.Column("late_at", sa.BigInteger),
+    *_at_least(0, "position"),
+    *_measured(),
 )
 
 outcome_parts = sa.Table(
@@ -194,7 +223,9 @@ outcome_parts = sa.Table(
     sa.Column("attempted_at", sa.BigInteger),
     sa.Column("message_id", sa.BigInteger, index=True),
     sa.Column("message_channel_id", sa.BigInteger),
+    *_at_least(-1, "number"),
 )
+"""`number` -1: the first message of an outcome that an adoption took back."""
 
 task_events = sa.Table(
     "task_events",
@@ -225,6 +256,9 @@ guild_settings = sa.Table(
     sa.Column("size", sa.String(16)),
     sa.Column("variants", sa.Integer),
     sa.Column("language", sa.String(16)),
+    _between("greatest_batch", 1, GREATEST_BATCH),
+    _among("size", SIZES),
+    _among("variants", VARIANTS),
 )
 
 setting_changes = sa.Table(
@@ -253,6 +287,8 @@ styles = sa.Table(
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("changed_by", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("guild_id", "folded"),
+    _among("size", SIZES),
+    _among("variants", VARIANTS),
 )
 
 style_pictures = sa.Table(
@@ -260,6 +296,7 @@ style_pictures = sa.Table(
     metadata,
     sa.Column("style_id", sa.String(32), sa.ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True),
     *_kept_picture(),
+    *_measured(),
 )
 
 reference_sets = sa.Table(
@@ -279,6 +316,8 @@ set_pictures = sa.Table(
     sa.Column("set_id", sa.String(32), sa.ForeignKey("reference_sets.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True),
     *_kept_picture(),
+    *_at_least(0, "position"),
+    *_measured(),
 )
 
 batches = sa.Table(
@@ -303,6 +342,8 @@ batches = sa.Table(
     sa.Column("ending_nonce", sa.String(32), nullable=False),
     sa.Column("ending_attempted_at", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
+    *_at_least(1, "tasks"),
+    *_at_least(0, "failures"),
 )
 
 batch_messages = sa.Table(
@@ -317,6 +358,7 @@ batch_messages = sa.Table(
     sa.Column("message_channel_id", sa.BigInteger),
     sa.Column("shows", sa.String(32)),
     sa.Column("shown_at", sa.BigInteger),
+    *_at_least(0, "number"),
 )
 
 drafts = sa.Table(
@@ -348,6 +390,7 @@ postings = sa.Table(
     sa.Column("message_id", sa.BigInteger, index=True),
     sa.Column("hidden_at", sa.BigInteger),
     sa.Column("removed_at", sa.BigInteger),
+    *_at_least(0, "upload_limit", "failures"),
 )
 
 reported = sa.Table(
@@ -368,6 +411,7 @@ reported = sa.Table(
     sa.Column("attempted_at", sa.BigInteger),
     sa.Column("channel_id", sa.BigInteger),
     sa.Column("message_id", sa.BigInteger),
+    *_at_least(0, "failures"),
 )
 
 reports = sa.Table(
@@ -401,6 +445,7 @@ spendings = sa.Table(
     sa.Column("person_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("pictures", sa.Integer, nullable=False),
+    *_at_least(0, "pictures"),
 )
 
 attempts = sa.Table(

@@ -25,7 +25,7 @@ LAYERS: Final = (
     ("bot.delivery", "bot.doctor", "bot.web"),
     ("bot.ui",),
     ("bot.client",),
-    ("bot.replies", "bot.translation"),
+    ("bot.options", "bot.replies", "bot.translation"),
     ("bot.services",),
     ("bot.kie", "bot.references", "bot.traffic"),
     ("bot.engine",),
@@ -37,8 +37,8 @@ LAYERS: Final = (
 
 ONLY_IN: Final = {
     "discord": (
-        *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.replies"),
-        *("bot.translation", "bot.ui", "bot.web", "cogs"),
+        *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.options"),
+        *("bot.replies", "bot.translation", "bot.ui", "bot.web", "cogs"),
     ),
     "aiohttp": (
         *("bot.addresses", "bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.references", "bot.replies"),

@@ -200,6 +200,8 @@ def _filled(table: sa.Table, task_id: str) -> dict[str, Any]:
 def _value(table: sa.Table, column: sa.Column[Any], task_id: str) -> Any:
     if column.name == "task_id":
         return task_id
+    if column.name == "size":
+        return "1:1"
     if column.name in PEOPLE.get(table.name, set()):
         return PERSON
     if column.foreign_keys:

@@ -3,6 +3,7 @@ The life of a task. Knows no Discord, no HTTP, no SQL.
 
 engine.py       the three doors: people, news (`called_back`), time (`step`, `run`)
 people.py       the first of them: `submit`, `again`, `cancel`
+checking.py     ... what they may ask for, whatever it came by
 preparation.py  queued:      look at the references, keep our copies, upload them where links will not do
 creation.py     submitting:  the one act that cannot be repeated
 watching.py     generating:  ask until there is an outcome

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.engine.attempts import Attempts
+from bot.engine.checking import checked
 from bot.engine.operator import Operator
 from bot.engine.people import CANCEL_TRIES, visible_to
 from bot.engine.policy import Policy
@@ -74,11 +75,11 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Written down; nothing is made or paid before `begin`. Raises TooLate where it comes from a task that is not
-        theirs to see."""
+        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, and TooLate where it comes
+        from a task that is not theirs to see."""
         await self._check_parent(asked)
         now = self._clock()
-        batch = await self._batches.propose(asked, words, now=now)
+        batch = await self._batches.propose(checked(asked), _checked_words(asked, words), now=now)
         allowed = self._limits.pictures_per_user_per_day
         used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
         return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
@@ -96,11 +97,12 @@ class Batches:
         """
         All of its tasks, or none; once, however often it is asked for. `origin` is the answer to the proposal.
 
-        Raises LimitReached, BadChoice where the server allows fewer by now, and TooLate.
+        Raises what `checked` does, LimitReached, BadChoice where the server allows fewer by now, and TooLate.
         """
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
+        _checked_words(batch.asked, batch.words)  # it may have been proposed before all of this was checked
         try:
             begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
         except StoredLimit as reached:
@@ -159,6 +161,11 @@ class Batches:
             parent = await self._tasks.get(asked.parent_id)
             if parent is None or not visible_to(parent, asked.asker_id):
                 raise TooLate(Reason.TASK_UNKNOWN)
+
+
+def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
+    """Of each of its tasks."""
+    return [checked(replace(asked, prompt=one)).prompt for one in words]
 
 
 def _refusal(reached: StoredLimit) -> LimitReached:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from bot.engine.board import Board
+from bot.engine.checking import checked
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import LimitReached, NotYours, Reason, TooLate
@@ -44,9 +45,9 @@ class People:
         self._wake_up = wake
 
     async def submit(self, new: NewTask) -> Card:
-        """Store a request. The same interaction again is the same task. Raises LimitReached, and TooLate where it comes
-        from a task that is not theirs to see, or where two quick clicks vary the same picture; then nothing is
-        stored."""
+        """Store a request. The same interaction again is the same task. Raises what `checked` does, LimitReached, and
+        TooLate where it comes from a task that is not theirs to see, or where two quick clicks vary the same picture;
+        then nothing is stored."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -162,7 +163,8 @@ class People:
             log.exception("a first card could not be made", task=task.id)
             return Card(task=task, phase=CardPhase.PREPARING)
 
-    async def _stored(self, new: NewTask) -> tuple[Task, bool]:
+    async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
+        new = checked(asked)
         try:
             only_words = not new.references
             stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)

@@ -11,6 +11,7 @@ originals.py full size: the pictures as they were made
 family.py    what a picture came from and what came of it
 pictures.py  a finished picture as a file of a message
 forms.py     forms that outlive the process that opened them
+selected.py  what somebody selected, held against what was offered
 message_pictures.py  the pictures that somebody sees in a message
 kept.py      what could not be told, and the button that shows it
 batches.py   the question before several requests are made out of one

@@ -23,7 +23,8 @@ from bot.ui.curation import GalleryButton, PostHereButton, PublishButton, Remove
 from bot.ui.edits import open_edit
 from bot.ui.family import FamilyButton
 from bot.ui.originals import FullSizeButton
-from bot.ui.pictures import as_reference, chosen_of, picture_options, pictures_of
+from bot.ui.pictures import as_reference, by_position, picture_options, pictures_of
+from bot.ui.selected import single
 from bot.ui.text import PROMPT_FILENAME
 from storage.models import Kinship, Picture, Reach, Task
 
@@ -98,7 +99,7 @@ class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of
         with structlog.contextvars.bound_contextvars(task=self.task_id):
             try:
                 task, pictures = await pictures_of(interaction, self.task_id)
-                await vary(interaction, task, chosen_of(pictures, self.item.values[0]) or pictures[0])
+                await vary(interaction, task, single(self.item.values, by_position(pictures)) or pictures[0])
             except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
                 await answer_error(interaction, error)
 

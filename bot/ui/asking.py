@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 import discord
 import structlog
 
 from bot.client import Atelier
 from bot.engine.ports import Card
-from bot.errors import BadReference, BlankPrompt, Reason
-from bot.markup import is_blank
+from bot.errors import BadReference, Reason
+from bot.markup import storable
 from bot.permutations import expand
 from bot.ui.arrival import origin_of
 from bot.ui.batches import confirm
 from bot.ui.cards import card_view
+from storage.bounds import LARGEST_REFERENCE_BYTES
 from storage.community import GuildSettings
 from storage.models import Kinship, NewReference, NewTask, Origin, ReferenceKind
-
-LARGEST_REFERENCE_BYTES: Final = 25 * 1024 * 1024
-MOST_REFERENCES: Final = 5
-"""API: `filesUrl` takes five."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +69,12 @@ async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> 
 
 
 def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTask:
-    """Raises BlankPrompt, and BadReference where there are too many pictures."""
-    if len(request.references) > MOST_REFERENCES + any(_is_mask(one) for one in request.references):
-        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
+    """Not checked: the engine does that with whatever it is given."""
     return NewTask(
         **asdict(origin),
-        prompt=_words(request),
-        size=request.size or settings.size,
-        variants=request.variants or settings.variants,
+        prompt=request.prompt,
+        size=request.size if request.size is not None else settings.size,
+        variants=request.variants if request.variants is not None else settings.variants,
         enhance=request.enhance,
         fallback=request.fallback,
         references=request.references,
@@ -115,32 +110,19 @@ def references_of(images: Sequence[Attached], mask: Attached | None = None) -> t
     return tuple(references)
 
 
-def _words(request: Request) -> str:
-    """As typed, less what no database keeps; nothing where there are no words in it. Raises BlankPrompt when there is
-    no picture either."""
-    if not is_blank(request.prompt):
-        return request.prompt.replace("\0", "").encode("utf-8", "replace").decode()
-    if not request.references:
-        raise BlankPrompt
-    return ""
-
-
 def _reference(attachment: Attached) -> NewReference:
+    filename = storable(attachment.filename)
     if attachment.size > LARGEST_REFERENCE_BYTES:
-        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=attachment.filename, megabytes=25)
-    if attachment.size == 0:
-        raise BadReference(Reason.REFERENCE_EMPTY, filename=attachment.filename)
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=filename, megabytes=25)
+    if attachment.size <= 0:
+        raise BadReference(Reason.REFERENCE_EMPTY, filename=filename)
     declared = (attachment.content_type or "").partition(";")[0].strip().lower()
     if declared and not declared.startswith("image/") and declared != "application/octet-stream":
-        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=attachment.filename)
+        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=filename)
     return NewReference(
         kind=ReferenceKind.IMAGE,
         url=attachment.url,
-        filename=attachment.filename,
+        filename=filename,
         declared_type=declared or None,
         declared_bytes=attachment.size,
     )
-
-
-def _is_mask(reference: NewReference) -> bool:
-    return reference.kind is ReferenceKind.MASK

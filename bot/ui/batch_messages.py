@@ -18,6 +18,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.buttons import TASK_ID, TaskButton, engine_of, services_of
 from bot.ui.lookup import look_up
 from bot.ui.outcomes import component_id
+from bot.ui.selected import task_in
 from bot.ui.text import alt_text, asked_by, in_line, message_link, quote, shape
 from storage.community import BatchMessage
 from storage.models import Reach, Route, Task
@@ -88,12 +89,12 @@ class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-o
         return cls(item)  # type: ignore[arg-type]  # discord.py finds it by its kind
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        task_id = self.item.values[0]
-        with structlog.contextvars.bound_contextvars(task=task_id):
-            try:
-                await look_up(interaction, await services_of(interaction).tasks.get(task_id))
-            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
-                await answer_error(interaction, error)
+        try:
+            task_id = task_in(self.item.values)
+            structlog.contextvars.bind_contextvars(task=task_id)
+            await look_up(interaction, await services_of(interaction).tasks.get(task_id))
+        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+            await answer_error(interaction, error)
 
 
 class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):

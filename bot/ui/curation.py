@@ -122,7 +122,7 @@ async def reported(interaction: discord.Interaction[Atelier], task_id: str, fill
         task.id,
         interaction.guild_id,
         by=interaction.user.id,
-        why=filled.words("why"),
+        why=filled.words("why", most=LONGEST_WHY),
         locale=settings.language or str(interaction.guild_locale or interaction.locale),
         seen=await _seen(interaction, task_id) or (interaction.channel_id, interaction.id),
     )

@@ -10,9 +10,10 @@ from discord import ui
 from bot.client import Atelier
 from bot.permutations import literal
 from bot.texts import texts_in
-from bot.ui.asking import MOST_REFERENCES, Request, ask, references_of
-from bot.ui.forms import Filled, files_field, open_form, size_field, variants_field, variants_in, words_field
-from bot.ui.pictures import as_reference, chosen_of, picture_options, pictures_of, shown_in
+from bot.ui.asking import Request, ask, references_of
+from bot.ui.forms import Filled, files_field, open_form, size_field, size_in, variants_field, variants_in, words_field
+from bot.ui.pictures import as_reference, by_position, picture_options, pictures_of, shown_in
+from storage.bounds import MOST_REFERENCES
 from storage.models import Kinship, Picture
 
 EDIT_FORM: Final = "edit"
@@ -35,12 +36,12 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
     """The form came back: the chosen picture goes first."""
     task, pictures = await pictures_of(interaction, task_id)
-    picture = chosen_of(pictures, filled.first("picture")) or _first_shown(interaction.message, pictures)
+    picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, picture), *references_of(filled.files("files")))
     request = Request(
         prompt=filled.words("words"),
         references=references,
-        size=filled.first("size") or task.size,
+        size=size_in(filled) or task.size,
         variants=variants_in(filled) or task.variants,
         enhance=task.enhance,
         fallback=task.fallback,

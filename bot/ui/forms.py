@@ -11,26 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import discord
 import structlog
 from discord import ui
 
 from bot.client import Atelier
-from bot.markup import shortened
+from bot.errors import TooLong, UnknownChoice
+from bot.markup import shortened, storable
 from bot.replies import answer_error
 from bot.texts import Texts
-from bot.ui.asking import MOST_REFERENCES
+from bot.ui.selected import several, single
 from bot.ui.text import shape
+from storage.bounds import LONGEST_WORDS, MOST_REFERENCES, SIZES, VARIANTS
 
-SIZES: Final = ("1:1", "3:2", "2:3")
-VARIANTS: Final = (1, 2, 4)
-LONGEST_WORDS: Final = 4000
-"""Discord: of a field in a form."""
 KEY: Final = "(?P<key>[0-9a-f]{16})?"
 
 Label: TypeAlias = ui.Label[ui.Modal]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +43,52 @@ class Upload:
 
 
 class Filled:
-    """What somebody filled in, by the names of the fields. One that was left out is empty."""
+    """
+    What somebody filled in, by the names of the fields. One that was left out is empty.
+
+    Nothing of it is as it was offered only because Discord passed it on: each method raises UnknownChoice, or TooLong,
+    for what the form does not allow.
+    """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self._fields = {one["custom_id"]: one for one in _fields(data["components"])}
-        self._files: Mapping[str, Any] = data.get("resolved", {}).get("attachments", {})
+        self._fields = {one["custom_id"]: one for one in _fields(data.get("components"))}
+        resolved = data.get("resolved")
+        files = resolved.get("attachments") if isinstance(resolved, Mapping) else None
+        self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
 
-    def words(self, name: str) -> str:
-        return str(self._field(name).get("value") or "")
+    def words(self, name: str, *, most: int = LONGEST_WORDS) -> str:
+        """Without what no database keeps."""
+        value = self._field(name).get("value")
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise UnknownChoice
+        if len(value) > most:
+            raise TooLong(most)
+        return storable(value)
 
-    def chosen(self, name: str) -> tuple[str, ...]:
-        return tuple(self._field(name).get("values") or ())
+    def one(self, name: str, offered: Mapping[str, T]) -> T | None:
+        return single(self._values(name), offered)
 
-    def first(self, name: str) -> str | None:
-        return next(iter(self.chosen(name)), None)
+    def several(self, name: str, offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
+        return several(self._values(name), offered, most=most)
 
     def ticked(self, name: str) -> bool:
-        return self._field(name).get("value") is True
+        value = self._field(name).get("value")
+        if not isinstance(value, bool | None):
+            raise UnknownChoice
+        return value is True
 
     def files(self, name: str) -> tuple[Upload, ...]:
         """In the order chosen."""
-        return tuple(_upload(self._files[one]) for one in self.chosen(name) if one in self._files)
+        sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
+        return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
+
+    def _values(self, name: str) -> Sequence[Any]:
+        values = self._field(name).get("values")
+        if not isinstance(values, list | None):
+            raise UnknownChoice
+        return values or ()
 
     def _field(self, name: str) -> Mapping[str, Any]:
         return self._fields.get(name, {})
@@ -132,9 +156,12 @@ def variants_field(say: Texts, variants: int) -> Label:
     return ui.Label(text=say("forms-variants"), component=select)
 
 
+def size_in(filled: Filled) -> str | None:
+    return filled.one("size", {one: one for one in SIZES})
+
+
 def variants_in(filled: Filled) -> int | None:
-    chosen = filled.first("variants")
-    return int(chosen) if chosen is not None else None
+    return filled.one("variants", {str(one): one for one in VARIANTS})
 
 
 async def _submit(
@@ -147,15 +174,21 @@ async def _submit(
             await answer_error(interaction, error)
 
 
-def _fields(components: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for one in components:
-        yield from _fields(one.get("components", ()))
+def _fields(components: Any) -> Iterator[Mapping[str, Any]]:
+    for one in components if isinstance(components, list | tuple) else ():
+        if not isinstance(one, Mapping):
+            raise UnknownChoice
+        yield from _fields(one.get("components"))
         inner = one.get("component", one)
-        if "custom_id" in inner:
+        if isinstance(inner, Mapping) and isinstance(inner.get("custom_id"), str):
             yield inner
 
 
 def _upload(file: Mapping[str, Any]) -> Upload:
-    return Upload(
-        url=file["url"], filename=file["filename"], size=int(file["size"]), content_type=file.get("content_type")
-    )
+    url, filename, size = file.get("url"), file.get("filename"), file.get("size")
+    content_type = file.get("content_type")
+    if not (isinstance(url, str) and isinstance(filename, str) and isinstance(content_type, str | None)):
+        raise UnknownChoice
+    if type(size) is not int:
+        raise UnknownChoice
+    return Upload(url=url, filename=filename, size=size, content_type=content_type)

@@ -14,9 +14,10 @@ from bot.errors import BadChoice, BadReference, MissingPermissions, NotHere, Rea
 from bot.permutations import expand
 from bot.services import Services
 from bot.ui.arrival import is_made_in
-from bot.ui.asking import MOST_REFERENCES, Request
+from bot.ui.asking import Request
 from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
 from bot.ui.message_pictures import pictures_in
+from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
 from storage.models import Kinship, NewReference, Origin
 

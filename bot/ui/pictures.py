@@ -52,8 +52,9 @@ def picture_options(
     ]
 
 
-def chosen_of(pictures: tuple[Picture, ...], value: str | None) -> Picture | None:
-    return next((one for one in pictures if str(one.position) == value), None)
+def by_position(pictures: tuple[Picture, ...]) -> dict[str, Picture]:
+    """As `picture_options` offers them."""
+    return {str(one.position): one for one in pictures}
 
 
 async def as_reference(interaction: discord.Interaction[Any], picture: Picture) -> NewReference:

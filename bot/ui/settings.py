@@ -17,13 +17,13 @@ from bot.replies import answer_error, explain
 from bot.texts import LANGUAGES, Texts, texts_in
 from bot.ui.buttons import services_of
 from bot.ui.channels import check_channels, lacking, unusable
+from bot.ui.selected import ids_in, single
 from bot.ui.standing import managed_by
 from bot.ui.text import mention, shape
+from storage.bounds import GREATEST_BATCH, SIZES, VARIANTS
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
-SIZES: Final = ("1:1", "3:2", "2:3")
-VARIANTS: Final = (1, 2, 4)
-GREATEST_BATCHES: Final = range(1, 21)
+GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
 MOST_CHANNELS: Final = 25
 """Discord: of a select."""
 CHANGES_SHOWN: Final = 3
@@ -83,7 +83,7 @@ class SettingSelect(ui.DynamicItem[AnySelect], template=f"a1:setting:{_WHICH}"):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         data: Any = interaction.data
-        await _choose(interaction, self.setting, _read(self.setting, data["values"]))
+        await _choose(interaction, self.setting, data.get("values") or ())
 
 
 class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:{_WHICH}"):
@@ -100,7 +100,7 @@ class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:
         return cls(Setting(match["setting"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _choose(interaction, self.setting, None)
+        await _choose(interaction, self.setting, ())
 
 
 async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.LayoutView:
@@ -133,10 +133,10 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
 # -- a choice ----------------------------------------------------------------------------------------------------------
 
 
-async def _choose(interaction: discord.Interaction[Any], setting: Setting, chosen: Chosen) -> None:
+async def _choose(interaction: discord.Interaction[Any], setting: Setting, values: Sequence[Any]) -> None:
     """Errors of it reach the person: discord.py would only log them."""
     try:
-        await _store(interaction, setting, chosen)
+        await _store(interaction, setting, _read(setting, values))
     except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
         await answer_error(interaction, error)
 
@@ -158,17 +158,21 @@ async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen
         raise refused
 
 
-def _read(setting: Setting, values: Sequence[str]) -> Chosen:
-    """From what a select says. Nothing selected takes the choice back."""
+def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
+    """From what a select says. Nothing selected takes the choice back. Raises UnknownChoice."""
     match setting:
         case Setting.CHANNELS:
-            return tuple(int(one) for one in values)
-        case Setting.SIZE:
-            return values[0]
+            return ids_in(values, most=MOST_CHANNELS)
+        case Setting.GALLERY | Setting.MODERATORS:
+            return next(iter(ids_in(values, most=1)), None)
         case Setting.LANGUAGE:
-            return values[0] if values[0] != OWN_LANGUAGE else None
-        case _:
-            return int(values[0]) if values else None
+            return single(values, {OWN_LANGUAGE: None} | {one: one for one in LANGUAGES})
+        case Setting.SIZE:
+            return single(values, {one: one for one in SIZES})
+        case Setting.VARIANTS:
+            return single(values, {str(one): one for one in VARIANTS})
+        case Setting.GREATEST_BATCH:
+            return single(values, {str(one): one for one in GREATEST_BATCHES})
 
 
 def _channel_ids(setting: Setting, chosen: Chosen) -> tuple[int, ...]:

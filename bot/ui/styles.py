@@ -50,8 +50,8 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, r
         request,
         prompt=style.words(request.prompt),
         references=(*request.references, *style.references()),
-        size=request.size or style.size,
-        variants=request.variants or style.variants,
+        size=request.size if request.size is not None else style.size,
+        variants=request.variants if request.variants is not None else style.variants,
         style=style.name,
     )
 

@@ -26,6 +26,11 @@ reason-form-gone = This form was open for too long. Open it again from the messa
 reason-no-picture-there = There is no picture in that message that I can start from. Choose a message with a picture, or attach one to `/{ imagine-name }`.
 reason-got-through = This one did get through after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
 reason-blank-prompt = There is nothing to go by yet. Write what you would like to see, or attach a picture.
+reason-too-long = { $allowed ->
+    [one] There is room for { $allowed } character, and that is longer. Make it shorter and send it again.
+   *[other] There is room for { $allowed } characters, and that is longer. Make it shorter and send it again.
+}
+reason-choice-unknown = That is not one of the choices I offer. Open it again and choose from the list.
 reason-batch-too-large = { $allowed ->
     [one] One request here makes one picture after the other: groups in braces are switched off. Write one request for each, or put a backslash before a brace that is only a brace.
    *[other] The groups in braces make more requests than the { $allowed } that are allowed at once here. Take some of the words in them away.
