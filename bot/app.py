@@ -43,6 +43,7 @@ from bot.web.readiness import Readiness
 from bot.web.site import Site
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseInUse
+from storage.disks import Disks
 from storage.figures import FigureStore
 from storage.migrations import migrate
 from storage.models import Limits
@@ -69,6 +70,7 @@ EXTENSIONS: Final = (
 )
 STORE_SECONDS: Final = 20.0
 """For a bucket to take, give back and forget a small file."""
+MIB: Final = 2**20
 STOP_SECONDS: Final = 13.0
 """The engine's grace, the client's, and a few for the web endpoint and the files."""
 PART_SECONDS: Final = 0.5
@@ -168,6 +170,7 @@ async def open_atelier(
             fetch_reference=fetch,
             picture_work=picture_work,
             policy=_policy(settings, probe_account_after),
+            disks=Disks.under(settings.database_url, settings.pictures_url),
             clock=timekeeping.clock,
         )
         client.services = Services.around(
@@ -304,7 +307,10 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
             open_tasks_per_user=settings.max_open_tasks_per_user,
             pictures_per_user_per_day=settings.max_pictures_per_user_per_day,
             pictures_per_day=settings.max_pictures_per_day,
+            stored_bytes_per_user=settings.max_stored_mb_per_user * MIB,
+            stored_bytes_per_user_per_day=settings.max_stored_mb_per_user_per_day * MIB,
         ),
+        least_free_bytes=settings.min_free_mb * MIB,
         max_in_flight=settings.max_in_flight,
         always_upload=settings.references_as == "upload",
         keep_pictures=timedelta(days=settings.keep_pictures_days),

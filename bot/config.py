@@ -242,6 +242,10 @@ class Settings(BaseModel):
     """0 is no limit, here and below."""
     max_pictures_per_user_per_day: int = Field(default=50, ge=0, le=1_000_000)
     max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
+    max_stored_mb_per_user: int = Field(default=20_000, ge=0, le=100_000_000)
+    max_stored_mb_per_user_per_day: int = Field(default=2_000, ge=0, le=100_000_000)
+    min_free_mb: int = Field(default=500, ge=0, le=100_000_000)
+    """0 lets the disk run full."""
     allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
     """Empty means any."""
     https_proxy: ProxyAddress | None = Field(default=None, repr=False)

@@ -14,6 +14,7 @@ Everything that can go wrong, and who is told what:
     - NotAllowed             a matter of those who manage or moderate the server
     - BadChoice              a setting, a style, or a choice of words that would not work: which one and why
       . UnknownChoice        a value that was not offered
+  x NoRoom                   our own disk is (nearly) full: the operator's to put right; costs nothing
   x ServiceError             nobody here can put it right: retried, then apologised for
     - Throttled              asked to come back later; nothing was taken (429, 455, 550)
     - ServerFault            500 in a readable body; nothing was taken
@@ -61,6 +62,8 @@ class Reason(StrEnum):
     FORM_GONE = "form_gone"
     NO_PICTURE_THERE = "no_picture_there"
     BLANK_PROMPT = "blank_prompt"
+    STORED_TOO_MUCH = "stored_too_much"  # allowed, used (megabytes)
+    STORED_TOO_MUCH_TODAY = "stored_too_much_today"  # allowed, used (megabytes), free_at (ms)
     TOO_LONG = "too_long"  # allowed (characters)
     CHOICE_UNKNOWN = "choice_unknown"  # a value that was not offered
     BATCH_TOO_LARGE = "batch_too_large"  # allowed
@@ -133,6 +136,9 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"
     LOST = "lost"  # no outcome in 24 hours
     DEFECT = "defect"  # number
+    # ours
+    DISK_LOW = "disk_low"
+    DISK_FULL = "disk_full"
     # the operator's
     NOBODY_TOLD = "nobody_told"
     DISCORD_REFUSES = "discord_refuses"  # more than 1,000 of the bot's requests in ten minutes
@@ -192,6 +198,9 @@ class BadChoice(UserError): ...
 class UnknownChoice(BadChoice):
     def __init__(self) -> None:
         super().__init__(Reason.CHOICE_UNKNOWN)
+
+
+class NoRoom(AtelierError): ...
 
 
 class ServiceError(Exception):

@@ -19,6 +19,7 @@ from discord import app_commands
 from bot.errors import AtelierError, Reason
 from bot.markup import escaped
 from bot.texts import Texts, texts_in
+from storage.disks import says_full
 
 HARMLESS_CODES: Final = frozenset({10062, 40060, 10015})
 """Unknown interaction, already acknowledged, unknown webhook: this answer came too late or twice. What was asked is
@@ -39,7 +40,7 @@ _UNSAID: Final = {
     "number": "unsaid-number",
 }
 """The messages in place of a parameter that a row or an error does not carry."""
-_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height"), "?")
+_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used"), "?")
 
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
@@ -87,6 +88,9 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             return explain(cause.reason, cause.parameters, say)
         case app_commands.CommandSignatureMismatch() | app_commands.CommandNotFound():
             return say("answer-outdated")
+        case _ if says_full(cause):
+            log.error("a disk is full", error=str(cause).partition("\n")[0])
+            return explain(Reason.DISK_FULL, None, say)
         case discord.HTTPException(code=code) if code in HARMLESS_CODES:
             log.info("an answer came too late", code=code)
             return None

@@ -18,6 +18,7 @@ from bot.texts import texts_in
 from bot.ui.asking import new_task
 from bot.ui.cards import card_view
 from bot.ui.mentions import language_of, may_speak, origin_of_message, request_in, words_for
+from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
 
@@ -43,6 +44,10 @@ class Mentions(commands.Cog):
                 await self._defect(message, error)
 
     async def _defect(self, message: discord.Message, error: Exception) -> None:
+        if says_full(error):
+            log.error("a disk is full", error=str(error).partition("\n")[0])
+            await self._say(message, explain(Reason.DISK_FULL, None, texts_in(None)))
+            return
         number = secrets.token_hex(3)
         log.error("defect", number=number, exc_info=error)
         await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))

@@ -11,6 +11,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.engine.people import refusal
 from bot.engine.picture_work import Rank, Whose
 from bot.engine.thumbnails import Copy
 from bot.errors import BadChoice, NotHere, Reason, TooLate
@@ -25,6 +26,7 @@ from bot.ui.forms import Filled, add_form, open_form, size_field, size_in, varia
 from bot.ui.paging import PageButton, Place
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import KeptPicture, ReferenceSet
+from storage.limits import LimitReached
 from storage.models import new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
@@ -58,8 +60,9 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
     ) -> None:
         images = [one for one in (image, image2, image3, image4, image5) if one is not None]
         services, named = _services_in(interaction), _name(name)
-        references_of(images)
-        await _explained(services.sets.check(interaction.user.id, named), named)
+        size = sum(one.declared_bytes for one in references_of(images))
+        limits, now = services.engine.limits, services.engine.clock()
+        await _explained(services.sets.check(interaction.user.id, named, size, limits, now=now), named)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await _save(services, interaction.user.id, named, images)
         say = texts_in(str(interaction.locale))
@@ -173,7 +176,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
             kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
-        await _explained(services.sets.save(saved), name)
+        await _explained(services.sets.save(saved, services.engine.limits), name)
     except BaseException:
         for one in kept:
             await drop_copy(services, one)
@@ -187,6 +190,8 @@ async def _explained(saving: Coroutine[Any, Any, None], name: str) -> None:
         raise BadChoice(Reason.SET_TAKEN, name=name) from None
     except TooManySets:
         raise BadChoice(Reason.SETS_FULL, allowed=MOST_SETS) from None
+    except LimitReached as reached:
+        raise refusal(reached) from None
 
 
 def _name(typed: str) -> str:

@@ -14,6 +14,7 @@ What is remembered. Imports nothing of ours; knows no Discord and no image API.
 * `attempts`    work that may end the process, counted before it begins
 * `batches`     tasks made out of one request, and the messages that tell of them together
 * `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
+* `disks`       how much room is left, and which errors say that there is none
 * `private_files`  modes of files: only the bot's user reads them
 * `clock`       what the rows know of the time, and moving their stamps
 * `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from storage.community import Batch, BatchMessage
 from storage.database import Database
-from storage.limits import check_limits, pictures_today
+from storage.limits import check_limits, kept_of_before, pictures_today
 from storage.models import (
     Kinship,
     Limits,
@@ -36,8 +36,6 @@ from storage.schema import batch_messages, batches, pictures, tasks
 from storage.tasks import insert_task
 from storage.transactions import Transaction
 
-PROPOSAL_LIFE_MS: Final = 24 * 60 * 60 * 1000
-"""Discord's signed addresses of what was attached live as long. Its answers are much shorter-lived."""
 NONCE_BYTES: Final = 9
 BY_CHANCE: Final = 1 << 22
 """Discord's ids have the time above their last 22 bits."""
@@ -55,12 +53,9 @@ class BatchStore:
 
     # -- people --------------------------------------------------------------------------------------------------
     async def propose(self, asked: NewTask, words: Sequence[str], *, now: int) -> Batch:
-        """Written down, and nothing made of it. The same interaction again is the same batch. Proposals that nobody
-        took up go with it."""
+        """Written down, and nothing made of it. The same interaction again is the same batch."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {asked.asker_id}")
-            old = sa.and_(batches.c.begun_at.is_(None), batches.c.created_at <= now - PROPOSAL_LIFE_MS)
-            await connection.execute(sa.delete(batches).where(old))
             if found := await _where(connection, batches.c.interaction_id == asked.interaction_id):
                 return found[0]
             row = _row(asked, words) | {"id": new_task_id(), "created_at": now}
@@ -78,6 +73,12 @@ class BatchStore:
         async with self._database.write(hurried=True) as connection:
             return bool((await connection.execute(sa.delete(batches).where(these))).rowcount)
 
+    async def forget_proposals(self, before: int) -> int:
+        """Those of before that nobody took up; how many."""
+        these = sa.and_(batches.c.begun_at.is_(None), batches.c.created_at < before)
+        async with self._database.write() as connection:
+            return (await connection.execute(sa.delete(batches).where(these))).rowcount
+
     async def begin(self, batch: Batch, origin: Origin, limits: Limits, *, now: int) -> Batch | None:
         """
         Store all of its tasks, asked for from `origin`, under the lock of every submit. Once: begun already is as it is
@@ -85,15 +86,17 @@ class BatchStore:
 
         Raises LimitReached, and nothing is stored.
         """
+        asker_id, references = batch.asked.asker_id, batch.asked.references
+        kept = await kept_of_before(self._database, asker_id, limits, now=now) if references else 0
         async with self._database.write(hurried=True) as connection:
-            await self._database.serialize(connection, f"submits of {batch.asked.asker_id}")
+            await self._database.serialize(connection, f"submits of {asker_id}")
             found = await _where(connection, batches.c.id == batch.id)
             if not found or found[0].begun_at is not None:
                 return found[0] if found else None
             if limits.pictures_per_day:
                 await self._database.serialize(connection, "submits of all")
             asked = replace(batch.asked, **(asdict(origin) | {"interaction_token": ""}))
-            await check_limits(connection, asked, limits, now=now, count=len(batch.words))
+            await check_limits(connection, asked, limits, now=now, kept=kept, count=len(batch.words))
             begun = {"begun_at": now, "due_at": now}
             await connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(begun))
             for position, new in enumerate(_tasks(batch.id, asked, batch.words)):  # a moment apart: made in this order

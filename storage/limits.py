@@ -1,17 +1,19 @@
 """
-What a submit must not pass: open tasks of a person; pictures of a person, and of all, in the last 24 hours.
+What a submit must not pass: open tasks of a person; pictures of a person, and of all, in the last 24 hours; bytes that
+are kept for a person.
 
 An outcome that is kept for its asker is no open task: it waits for the very command that it would stand in the way of.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.models import OPEN_STATES, Limits, NewTask
-from storage.schema import spendings, tasks
+from storage.database import Database
+from storage.models import OPEN_STATES, Limits, NewTask, TaskState
+from storage.schema import reference_sets, references, set_pictures, spendings, tasks
 from storage.transactions import Transaction
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -20,17 +22,20 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 class LimitReached(Exception):
     """
     A submit would pass a limit; nothing was stored. `limit` is the name of the field of `Limits`, `allowed` its value.
+    `used`: what there is already, of bytes.
 
     `free_at`: for the limits per day, when (ms) enough of the oldest pictures fall out of the last 24 hours, else None
     (also when one request alone asks for more than a day has).
     """
 
-    def __init__(self, limit: str, allowed: int, free_at: int | None = None) -> None:
+    def __init__(self, limit: str, allowed: int, free_at: int | None = None, *, used: int = 0) -> None:
         super().__init__(limit)
-        self.limit, self.allowed, self.free_at = limit, allowed, free_at
+        self.limit, self.allowed, self.free_at, self.used = limit, allowed, free_at, used
 
 
-async def check_limits(connection: Transaction, new: NewTask, limits: Limits, *, now: int, count: int = 1) -> None:
+async def check_limits(
+    connection: Transaction, new: NewTask, limits: Limits, *, now: int, kept: int = 0, count: int = 1
+) -> None:
     """Whether so many tasks like this one may be stored. Raises LimitReached. Only holds until the end of a transaction
     that nobody else can submit beside."""
     theirs, pictures = tasks.c.asker_id == new.asker_id, new.variants * count
@@ -39,6 +44,34 @@ async def check_limits(connection: Transaction, new: NewTask, limits: Limits, *,
         connection, _today(now, new.asker_id), "pictures_per_user_per_day", limits.pictures_per_user_per_day, pictures
     )
     await _check_day(connection, _today(now), "pictures_per_day", limits.pictures_per_day, pictures)
+    brought = sum(one.declared_bytes for one in new.references) * count
+    await check_stored(connection, new.asker_id, brought, limits, now=now, kept=kept)
+
+
+async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
+    """
+    Bytes that came more than a day ago and are kept for a person; 0 where they are not limited.
+
+    To be counted before `check_stored`, outside of its lock: there may be thousands of rows, and it only ever becomes
+    less.
+    """
+    if not limits.stored_bytes_per_user:
+        return 0
+    async with database.read(long=True) as connection:
+        return await _used(connection, _kept(person_id, until=now - DAY_MS))
+
+
+async def check_stored(
+    connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
+) -> None:
+    """Whether so many bytes more may be kept for a person; `kept`: by `kept_of_before`. Raises LimitReached."""
+    if not more:
+        return
+    allowed = limits.stored_bytes_per_user
+    if allowed and (used := kept + await _used(connection, _kept(person_id, since=now - DAY_MS))) + more > allowed:
+        raise LimitReached("stored_bytes_per_user", allowed, used=used)
+    today = _brought(person_id, now - DAY_MS)
+    await _check_day(connection, today, "stored_bytes_per_user_per_day", limits.stored_bytes_per_user_per_day, more)
 
 
 async def pictures_today(connection: Transaction, asker_id: int, *, now: int) -> int:
@@ -58,31 +91,68 @@ async def _check_open(connection: Transaction, whose: sa.ColumnElement[bool], al
 async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, allowed: int, more: int) -> None:
     if not allowed:
         return
-    excess = await _used(connection, today) + more - allowed
+    used = await _used(connection, today)
+    excess = used + more - allowed
     if excess > 0:
-        raise LimitReached(limit, allowed, await _free_at(connection, today, excess))
+        raise LimitReached(limit, allowed, await _free_at(connection, today, excess), used=used)
 
 
 def _today(now: int, asker_id: int | None = None) -> sa.Subquery:
-    """When (`at`) how many `pictures` of the last 24 hours were asked for, by one person or by all; what was erased
-    since counts as well."""
-    made = sa.select(tasks.c.created_at.label("at"), tasks.c.variants.label("pictures"))
+    """When (`at`) how many pictures (`amount`) of the last 24 hours were asked for, by one person or by all; what was
+    erased since counts as well."""
+    made = sa.select(tasks.c.created_at.label("at"), tasks.c.variants.label("amount"))
     made = made.where(tasks.c.charged, tasks.c.created_at > now - DAY_MS)
-    erased = sa.select(spendings.c.at, spendings.c.pictures).where(spendings.c.at > now - DAY_MS)
+    erased = sa.select(spendings.c.at, spendings.c.pictures.label("amount")).where(spendings.c.at > now - DAY_MS)
     if asker_id is not None:
         made, erased = made.where(tasks.c.asker_id == asker_id), erased.where(spendings.c.person_id == asker_id)
     return sa.union_all(made, erased).subquery()
 
 
-async def _used(connection: Transaction, today: sa.Subquery) -> int:
-    pictures = sa.select(sa.func.coalesce(sa.func.sum(today.c.pictures), 0))
-    return int((await connection.execute(pictures)).scalar_one())
+def _kept(person_id: int, *, since: int | None = None, until: int | None = None) -> sa.Subquery:
+    """When (`at`) how many bytes (`amount`) came, in this time, that are kept for a person or are about to be."""
+    there = sa.or_(references.c.key.is_not(None), tasks.c.state == TaskState.QUEUED)
+    attached, saved = _attached(person_id).where(there), _saved(person_id)
+    if since is not None:
+        attached, saved = attached.where(tasks.c.created_at > since), saved.where(reference_sets.c.created_at > since)
+    if until is not None:
+        attached, saved = attached.where(tasks.c.created_at <= until), saved.where(reference_sets.c.created_at <= until)
+    return sa.union_all(attached, saved).subquery()
+
+
+def _brought(person_id: int, since: int) -> sa.Subquery:
+    """The same of all that came since, whether or not it is still kept."""
+    attached = _attached(person_id).where(tasks.c.created_at > since)
+    return sa.union_all(attached, _saved(person_id).where(reference_sets.c.created_at > since)).subquery()
+
+
+def _attached(person_id: int) -> sa.Select[Any]:
+    """To requests. What was not looked at yet counts as it was declared; what was refused before, not at all."""
+    size = sa.case(
+        (references.c.bytes.is_not(None), references.c.bytes),
+        (tasks.c.state == TaskState.QUEUED, references.c.declared_bytes),
+        else_=0,
+    )
+    attached = sa.select(tasks.c.created_at.label("at"), size.label("amount"))
+    return attached.join_from(tasks, references, references.c.task_id == tasks.c.id).where(
+        tasks.c.asker_id == person_id
+    )
+
+
+def _saved(person_id: int) -> sa.Select[Any]:
+    """In sets."""
+    saved = sa.select(reference_sets.c.created_at.label("at"), set_pictures.c.bytes.label("amount"))
+    return saved.join_from(reference_sets, set_pictures).where(reference_sets.c.owner_id == person_id)
+
+
+async def _used(connection: Transaction, counted: sa.Subquery) -> int:
+    amount = sa.select(sa.func.coalesce(sa.func.sum(counted.c.amount), 0))
+    return int((await connection.execute(amount)).scalar_one())
 
 
 async def _free_at(connection: Transaction, today: sa.Subquery, excess: int) -> int | None:
-    """When the oldest of `today` that have `excess` pictures between them are a day old."""
+    """When the oldest of `today` that amount to `excess` between them are a day old."""
     for row in await connection.execute(sa.select(today).order_by(today.c.at)):
-        excess -= row.pictures
+        excess -= row.amount
         if excess <= 0:
             return int(row.at) + DAY_MS
     return None

@@ -375,6 +375,9 @@ class Limits:
     open_tasks_per_user: int
     pictures_per_user_per_day: int
     pictures_per_day: int
+    stored_bytes_per_user: int = 0
+    """Of what they attached and their sets, as long as we keep it."""
+    stored_bytes_per_user_per_day: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,15 @@ class OutcomeStore:
                 old += values(Picture, await connection.execute(_kept_before(pictures, before, limit - len(old))))
         return old
 
+    async def uncharged_before(self, before: int, *, limit: int = 100) -> tuple[Reference, ...]:
+        """Copies still kept of what was attached to tasks that ended before then and cost nothing."""
+        ended = sa.func.coalesce(tasks.c.closed_at, tasks.c.due_at)  # one that is cancelled was due at that moment
+        over = tasks.c.state.in_([TaskState.CLOSED, TaskState.CANCELLED])
+        these = sa.and_(references.c.key.is_not(None), over, ~tasks.c.charged, ended < before)
+        found = sa.select(references).join(tasks, tasks.c.id == references.c.task_id).where(these).limit(limit)
+        async with self._database.read(long=True) as connection:
+            return values(Reference, await connection.execute(found))
+
     async def forget_copy(self, copy: Reference | Picture) -> None:
         """Set its key to NULL, after the file is gone."""
         table = references if isinstance(copy, Reference) else pictures

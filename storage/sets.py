@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from storage.community import KeptPicture, ReferenceSet
 from storage.database import Database
 from storage.guilds import folded
+from storage.limits import check_stored, kept_of_before
+from storage.models import Limits
 from storage.schema import reference_sets, set_pictures
 from storage.transactions import Transaction
 
@@ -53,15 +55,21 @@ class SetStore:
         """None also where it is somebody else's."""
         return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.id == set_id))
 
-    async def check(self, owner_id: int, name: str) -> None:
-        """Whether a set of this name could be saved now. Raises TooManySets, or SetNameTaken."""
+    async def check(self, owner_id: int, name: str, size: int, limits: Limits, *, now: int) -> None:
+        """Whether a set of this name, and of so many bytes, could be saved now. Raises as `save`."""
+        kept = await kept_of_before(self._database, owner_id, limits, now=now)
         async with self._database.read() as connection:
             await _check(connection, owner_id, name)
+            await check_stored(connection, owner_id, size, limits, now=now, kept=kept)
 
-    async def save(self, saved: ReferenceSet) -> None:
-        """Raises TooManySets, or SetNameTaken."""
+    async def save(self, saved: ReferenceSet, limits: Limits) -> None:
+        """Raises TooManySets, SetNameTaken, or LimitReached. No request of theirs is counted beside it."""
+        kept = await kept_of_before(self._database, saved.owner_id, limits, now=saved.created_at)
         async with self._sets_of(saved.owner_id) as connection:
+            await self._database.serialize(connection, f"submits of {saved.owner_id}")
             await _check(connection, saved.owner_id, saved.name)
+            size = sum(one.bytes for one in saved.pictures)
+            await check_stored(connection, saved.owner_id, size, limits, now=saved.created_at, kept=kept)
             await connection.execute(sa.insert(reference_sets).values(_row(saved)))
             rows = [{"set_id": saved.id, "position": at, **asdict(one)} for at, one in enumerate(saved.pictures)]
             await connection.execute(sa.insert(set_pictures), rows)

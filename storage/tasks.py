@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from storage import turns
 from storage.creates import CreateStore, digest
-from storage.limits import LimitReached, check_limits
+from storage.limits import LimitReached, check_limits, check_stored, kept_of_before
 from storage.models import (
     OPEN_STATES,
     Changes,
@@ -52,14 +52,21 @@ class TaskStore(CreateStore):
         asking the same task again, or varying the same picture, while that is open. Raises LimitReached. Limits and
         insert happen under one lock.
         """
+        kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.references else 0
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
             if found := await _same(connection, new):
                 return found[0], False
             if limits.pictures_per_day:
                 await self._database.serialize(connection, "submits of all")
-            await check_limits(connection, new, limits, now=now)
+            await check_limits(connection, new, limits, now=now, kept=kept)
             return await insert_task(connection, new, now=now, prepared=prepared), True
+
+    async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
+        """Whether so many bytes more may be kept for a person. Raises LimitReached."""
+        kept = await kept_of_before(self._database, person_id, limits, now=now)
+        async with self._database.read() as connection:
+            await check_stored(connection, person_id, more, limits, now=now, kept=kept)
 
     async def get(self, task_id: str) -> Task | None:
         async with self._database.read() as connection:

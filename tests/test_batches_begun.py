@@ -96,8 +96,11 @@ async def test_what_is_dropped_is_not_begun_and_what_is_begun_is_not_dropped(wor
 
 async def test_proposals_that_nobody_took_up_are_forgotten_and_begun_ones_are_not(world: World) -> None:
     forgotten, kept = await proposed(world), await begun(world)
-    world.clock.turn(24 * 60 * 60 + 1)
-    await proposed(world)
+    world.clock.turn(14 * 60)
+    await world.engine.batches.sweep_proposals()
+    assert await world.stores.batches.get(forgotten.id) is not None
+    world.clock.turn(61)
+    await world.engine.batches.sweep_proposals()
     assert await world.stores.batches.get(forgotten.id) is None
     assert await world.stores.batches.get(kept.id) is not None
 

@@ -15,7 +15,7 @@ from bot.engine.orphans import Orphans
 from storage.community import KeptPicture, ReferenceSet, Style
 from storage.models import NewReference, ReferenceKind
 from storage.pictures import MissingCopy
-from tests.engine_world import Crash, Deaths, World, open_world
+from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world
 from tests.waiting import eventually
 
 HOUR = 3600.0
@@ -58,7 +58,7 @@ async def add_style(world: World, style_id: str, picture: KeptPicture) -> Style:
 
 async def save_set(world: World, set_id: str, *pictures: KeptPicture) -> None:
     saved = ReferenceSet(id=set_id, owner_id=7, name=set_id, pictures=pictures, created_at=world.clock())
-    await world.stores.sets.save(saved)
+    await world.stores.sets.save(saved, NO_LIMITS)
 
 
 @pytest.mark.parametrize("key", ["styles/a1/0c", "sets/a1/0c", "references/a1/0", "pictures/a1/0", "check/a1"])

@@ -13,7 +13,7 @@ from storage.community import KeptPicture, ReferenceSet
 from storage.models import TaskState, new_task_id
 from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
-from tests.world import PHOTO, World, components, open_world, png, texts
+from tests.world import NO_LIMITS, PHOTO, World, components, open_world, png, texts
 
 DOG = ("dog.png", png("blue", (32, 32)))
 
@@ -39,7 +39,8 @@ async def put(world: World, count: int) -> None:
         await world.client.services.sets.save(
             ReferenceSet(
                 id=new_task_id(), owner_id=world.alice.id, name=f"set {number:02}", pictures=(picture,), created_at=0
-            )
+            ),
+            NO_LIMITS,
         )
 
 

@@ -22,6 +22,7 @@ account.py      creates stop while the key or the credit needs the operator
 breaker.py      creates stop while the image API is not there
 operator.py     telling whoever runs the bot
 retention.py    our copies go when they are old
+space.py        whether there is room for new files
 reliance.py     whether callbacks can be relied on
 picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
 thumbnails.py   ... the small ones, made once and kept

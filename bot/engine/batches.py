@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+
+import structlog
 
 from bot.engine.attempts import Attempts
 from bot.engine.checking import checked
 from bot.engine.operator import Operator
-from bot.engine.people import CANCEL_TRIES, visible_to
+from bot.engine.people import CANCEL_TRIES, refusal, visible_to
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
 from bot.engine.sharing import Sharing
-from bot.errors import BadChoice, LimitReached, NotYours, Reason, TooLate
+from bot.engine.space import Space
+from bot.errors import BadChoice, NotYours, Reason, TooLate
 from storage.batches import BatchStore
 from storage.community import Batch
 from storage.limits import LimitReached as StoredLimit
@@ -23,11 +26,13 @@ from storage.tasks import StaleTask
 
 ANSWERED_WITHIN_MS: Final = 15 * 60 * 1000
 """A proposal's buttons: as long as Discord lets its answer be edited."""
-_REFUSED: Final = {
+_REFUSED: Final[Mapping[str, Reason]] = {
     "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
     "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,
     "pictures_per_day": Reason.BATCH_SERVICE_FULL,
 }
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +62,14 @@ class Batches:
         operator: Operator,
         attempts: Attempts,
         policy: Policy,
+        space: Space,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
         self._batches: BatchStore = stores.batches
         self._tasks = stores.tasks
         self._limits = policy.limits
+        self._space = space
         self._wake = wake
         self._clock = clock
         self.sharing = Sharing(
@@ -75,14 +82,23 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, and TooLate where it comes
-        from a task that is not theirs to see."""
+        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, NoRoom, and TooLate where
+        it comes from a task that is not theirs to see."""
         await self._check_parent(asked)
-        now = self._clock()
-        batch = await self._batches.propose(checked(asked), _checked_words(asked, words), now=now)
+        now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
+        if sound.references:
+            await self._space.require()
+        async with self._space.writing():
+            batch = await self._batches.propose(sound, each, now=now)
         allowed = self._limits.pictures_per_user_per_day
         used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
         return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
+
+    async def sweep_proposals(self) -> None:
+        """Forget what nobody answered in time."""
+        gone = await self._batches.forget_proposals(self._clock() - ANSWERED_WITHIN_MS)
+        if gone:
+            log.info("unanswered batches forgotten", batches=gone)
 
     async def proposed(self, batch_id: str, user_id: int) -> Batch:
         """Raises TooLate for what is not theirs, is not known any more, or was not answered in time."""
@@ -97,16 +113,19 @@ class Batches:
         """
         All of its tasks, or none; once, however often it is asked for. `origin` is the answer to the proposal.
 
-        Raises what `checked` does, LimitReached, BadChoice where the server allows fewer by now, and TooLate.
+        Raises what `checked` does, LimitReached, NoRoom, BadChoice where the server allows fewer by now, and TooLate.
         """
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
         _checked_words(batch.asked, batch.words)  # it may have been proposed before all of this was checked
+        if batch.asked.references:
+            await self._space.require()
         try:
-            begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
+            async with self._space.writing():
+                begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
         except StoredLimit as reached:
-            raise _refusal(reached) from None
+            raise refusal(reached, _REFUSED) from None
         if begun is None:
             raise TooLate(Reason.BATCH_GONE)
         self._wake()
@@ -166,10 +185,3 @@ class Batches:
 def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
     """Of each of its tasks."""
     return [checked(replace(asked, prompt=one)).prompt for one in words]
-
-
-def _refusal(reached: StoredLimit) -> LimitReached:
-    parameters = {"allowed": reached.allowed}
-    if reached.free_at is not None:
-        parameters["free_at"] = reached.free_at
-    return LimitReached(_REFUSED[reached.limit], **parameters)

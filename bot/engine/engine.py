@@ -45,11 +45,13 @@ from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
 from bot.engine.showing import Showing
+from bot.engine.space import Space
 from bot.engine.suspects import Suspects
 from bot.engine.telling import Telling
 from bot.engine.trials import TASK, Trials
 from bot.engine.watching import Watching
-from bot.errors import AccountRefused, Reason, Refused, ServiceError, UserError
+from bot.errors import AccountRefused, AtelierError, Reason, Refused, ServiceError
+from storage.disks import Disks
 from storage.models import Picture, Task, TaskState, released
 from storage.pictures import PictureStore
 from storage.stores import Stores
@@ -75,6 +77,7 @@ SHARING_SECONDS: Final = 1.0
 LATE_SECONDS: Final = 15.0
 """How soon after its time a picture that was told as a link is tried again."""
 SWEEP_EVERY: Final = timedelta(hours=1)
+UNCHARGED_SWEEP_EVERY: Final = timedelta(minutes=10)
 GRACE_SECONDS: Final = 8.0
 """After `stop`: what a create in flight and the write behind it may still take."""
 TOKEN_BYTES: Final = 32
@@ -94,6 +97,7 @@ class Engine(People):
         fetch_reference: FetchReference,
         picture_work: PictureWork,
         policy: Policy,
+        disks: Disks | None = None,
         clock: Callable[[], int] = system_clock,
     ) -> None:
         tasks = stores.tasks
@@ -108,7 +112,10 @@ class Engine(People):
             clock=clock,
         )
         board = Board(tasks=tasks, delivery=delivery, paused=self._gate.paused, clock=clock)
-        super().__init__(tasks=tasks, delivery=delivery, board=board, policy=policy, wake=self._wake.set, clock=clock)
+        space = Space(disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=operator, clock=clock)
+        super().__init__(
+            tasks=tasks, delivery=delivery, board=board, policy=policy, space=space, wake=self._wake.set, clock=clock
+        )
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
         self._trials = Trials(clock=clock)
@@ -123,6 +130,7 @@ class Engine(People):
             operator=operator,
             attempts=self._attempts,
             policy=policy,
+            space=space,
             wake=self._wake.set,
             clock=clock,
         )
@@ -139,7 +147,11 @@ class Engine(People):
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
         results = ResultFetching(
-            api=self._gate.api, copies=copies, hosts=ResultHostWatch(operator), picture_work=picture_work
+            api=self._gate.api,
+            copies=copies,
+            hosts=ResultHostWatch(operator),
+            picture_work=picture_work,
+            space=space,
         )
         self.late_pictures = LatePictures(
             tasks=tasks, late=stores.late_pictures, copies=copies, fetching=results, clock=clock
@@ -159,6 +171,8 @@ class Engine(People):
             api=api,
             fetching=self.fetching,
             picture_work=picture_work,
+            limits=policy.limits,
+            space=self.space,
             always_upload=policy.always_upload,
             clock=clock,
         )
@@ -224,6 +238,7 @@ class Engine(People):
         """Do what is due now, once, and wait until it is done."""
         await self._gate.check()
         await self._operator.check()
+        await self.space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.late_pictures.step()
         await self.curation.step()
@@ -367,7 +382,7 @@ class Engine(People):
             return await self._advance(task)
         except StaleTask:
             raise
-        except UserError as error:
+        except AtelierError as error:
             return await self._refuse(task, error.reason, error.parameters, str(error))
         except AccountRefused as error:
             await self._account.refused(error)
@@ -452,7 +467,10 @@ class Engine(People):
             (self.erasing.step, CURATION_SECONDS),
             (self.erasing.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sharing.step, SHARING_SECONDS),
+            (self.batches.sweep_proposals, SWEEP_EVERY.total_seconds()),
+            (self.space.check, CHECK_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
+            (self._retention.sweep_uncharged, UNCHARGED_SWEEP_EVERY.total_seconds()),
             (self._orphans.sweep_orphans, SWEEP_EVERY.total_seconds()),
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Final
 
@@ -12,14 +12,26 @@ from bot.engine.board import Board
 from bot.engine.checking import checked
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
+from bot.engine.space import Space
 from bot.errors import LimitReached, NotYours, Reason, TooLate
 from storage import tasks as store
-from storage.models import Kinship, NewReference, NewTask, Origin, Task, TaskState, released
+from storage.models import Kinship, Limits, NewReference, NewTask, Origin, Task, TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
 UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
 """Its asker was told, or was about to be, that nobody knew."""
+
+REFUSED: Final[Mapping[str, Reason]] = {
+    "open_tasks_per_user": Reason.TOO_MANY_OPEN,
+    "pictures_per_user_per_day": Reason.TOO_MANY_TODAY,
+    "pictures_per_day": Reason.SERVICE_FULL_TODAY,
+}
+STORED: Final[Mapping[str, Reason]] = {
+    "stored_bytes_per_user": Reason.STORED_TOO_MUCH,
+    "stored_bytes_per_user_per_day": Reason.STORED_TOO_MUCH_TODAY,
+}
+MIB: Final = 2**20
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +46,7 @@ class People:
         delivery: Delivery,
         board: Board,
         policy: Policy,
+        space: Space,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
@@ -42,12 +55,17 @@ class People:
         self._delivery = delivery
         self._board = board
         self._policy = policy
+        self.space = space
         self._wake_up = wake
 
+    @property
+    def limits(self) -> Limits:
+        return self._policy.limits
+
     async def submit(self, new: NewTask) -> Card:
-        """Store a request. The same interaction again is the same task. Raises what `checked` does, LimitReached, and
-        TooLate where it comes from a task that is not theirs to see, or where two quick clicks vary the same picture;
-        then nothing is stored."""
+        """Store a request. The same interaction again is the same task. Raises what `checked` does, LimitReached,
+        NoRoom, and TooLate where it comes from a task that is not theirs to see, or where two quick clicks vary the
+        same picture; then nothing is stored."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -88,7 +106,8 @@ class People:
         return await self._first_card(stored)
 
     async def references_again(self, task_id: str) -> tuple[NewReference, ...]:
-        """What went into a task, to go into another one: our copies, where there are any."""
+        """What went into a task, to go into another one: our copies, where there are any. Of what ended uncharged they
+        go soon; then what they were copied from is looked for again."""
         return tuple(
             NewReference(
                 kind=one.kind,
@@ -96,7 +115,7 @@ class People:
                 filename=one.filename,
                 declared_type=one.declared_type,
                 declared_bytes=one.declared_bytes,
-                kept_key=one.key,
+                kept_key=one.key or one.kept_key,
             )
             for one in await self._tasks.references(task_id)
         )
@@ -165,11 +184,14 @@ class People:
 
     async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
         new = checked(asked)
+        only_words = not new.references
+        if not only_words:
+            await self.space.require()
         try:
-            only_words = not new.references
-            stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)
+            async with self.space.writing():
+                stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)
         except store.LimitReached as reached:
-            raise _refusal(reached) from None
+            raise refusal(reached) from None
         self._wake_up()
         return stored
 
@@ -185,14 +207,12 @@ def visible_to(task: Task, user_id: int) -> bool:
     return task.asker_id == user_id or not (task.private or task.removed_at is not None)
 
 
-def _refusal(reached: store.LimitReached) -> LimitReached:
+def refusal(reached: store.LimitReached, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
     """The store's answer as something that can be told."""
-    reasons = {
-        "open_tasks_per_user": Reason.TOO_MANY_OPEN,
-        "pictures_per_user_per_day": Reason.TOO_MANY_TODAY,
-        "pictures_per_day": Reason.SERVICE_FULL_TODAY,
-    }
     parameters = {"allowed": reached.allowed}
     if reached.free_at is not None:
         parameters["free_at"] = reached.free_at
+    if reached.limit in STORED:
+        parameters |= {"allowed": reached.allowed // MIB, "used": reached.used // MIB}
+        return LimitReached(STORED[reached.limit], **parameters)
     return LimitReached(reasons[reached.limit], **parameters)

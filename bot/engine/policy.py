@@ -22,6 +22,8 @@ class Policy:
     max_in_flight: int = 100
     always_upload: bool = False
     """References go through the File Upload API from the start (`REFERENCES_AS=upload`)."""
+    least_free_bytes: int = 0
+    """Of the disks our files are on: with less, no new files are taken."""
     keep_pictures: timedelta = timedelta(days=90)
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None

@@ -8,16 +8,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from bot.engine.people import refusal
 from bot.engine.picture_work import PictureWork, Rank, Whose
 from bot.engine.ports import ImageAPI
 from bot.engine.reference_fetching import ReferenceFetching
 from bot.engine.room import Room
+from bot.engine.space import Space
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.looks import Unreadable
-from storage.models import Reference, ReferenceKind, Task, released
+from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
-from storage.tasks import StaleTask, TaskStore
+from storage.tasks import LimitReached, StaleTask, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
@@ -37,6 +39,8 @@ class Preparation:
         api: ImageAPI,
         fetching: ReferenceFetching,
         picture_work: PictureWork,
+        limits: Limits,
+        space: Space,
         always_upload: bool,
         clock: Callable[[], int],
     ) -> None:
@@ -45,13 +49,15 @@ class Preparation:
         self._api = api
         self._fetching = fetching
         self._picture_work = picture_work
+        self._limits = limits
+        self._space = space
         self._always_upload = always_upload
         self._clock = clock
         self._uploads = Room(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
-        """The task with `prepared_at`, given back. Raises BadReference, which costs nothing, ServiceError, and, for a
-        task that was erased meanwhile, StaleTask."""
+        """The task with `prepared_at`, given back. Raises BadReference, LimitReached or NoRoom, which cost nothing,
+        ServiceError, and, for a task that was erased meanwhile, StaleTask."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(task, references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
@@ -69,7 +75,7 @@ class Preparation:
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
             look = await self._picture_work.inspect(data, reference.filename, whose)
-            await self._copies.put(key, data)
+            await self._put(task, reference, key, data)
         kept = replace(
             reference,
             key=key,
@@ -82,6 +88,18 @@ class Preparation:
             await self._copies.delete(key)
             raise StaleTask(f"task {task.id} was erased while its references were fetched")
         return kept
+
+    async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
+        """What turns out larger than it was declared is held against the limits once more. Raises NoRoom, or
+        LimitReached."""
+        await self._space.require()
+        if (more := len(data) - reference.declared_bytes) > 0:
+            try:
+                await self._tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
+            except LimitReached as reached:
+                raise refusal(reached) from None
+        async with self._space.writing():
+            await self._copies.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
         """From an earlier copy where there is one, else from Discord. In memory until `held` is closed."""

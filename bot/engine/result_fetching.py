@@ -14,6 +14,7 @@ import structlog
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
+from bot.engine.space import Space
 from bot.errors import HostNotAllowed, ResultTooLarge, ServiceError, Unavailable
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
@@ -27,12 +28,19 @@ class CopyNotKept(Unavailable):
 
 class ResultFetching:
     def __init__(
-        self, *, api: ImageAPI, copies: PictureStore, hosts: ResultHostWatch, picture_work: PictureWork
+        self,
+        *,
+        api: ImageAPI,
+        copies: PictureStore,
+        hosts: ResultHostWatch,
+        picture_work: PictureWork,
+        space: Space,
     ) -> None:
         self._api = api
         self._copies = copies
         self._hosts = hosts
         self._picture_work = picture_work
+        self._space = space
 
     async def copied(self, task: Task, picture: Picture, *, by_link: bool) -> Picture:
         """
@@ -77,6 +85,7 @@ class ResultFetching:
                 await self._copies.delete(key)
             raise look
         if isinstance(put, Exception):  # whatever a bucket or a full disk may raise; people are told all the same
+            self._space.found_full(put)
             log.error("a copy could not be kept", task=picture.task_id, exc_info=put)
             raise CopyNotKept("the copy could not be kept") from put
         if put is not None:

@@ -30,7 +30,6 @@ from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.room import Room
-from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
 from storage.tasks import TaskStore

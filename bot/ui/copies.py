@@ -23,12 +23,14 @@ log = structlog.get_logger(__name__)
 
 async def keep_copy(services: Services, attached: Attached, folder: str, *, by: int) -> KeptPicture:
     """Of what a person (`by`) attached, under a key of its own in `folder`, so that it replaces nothing. Takes seconds:
-    defer the answer first. Raises BadReference for what could not go in later either."""
+    defer the answer first. Raises BadReference for what could not go in later either, and NoRoom."""
     (reference,) = references_of([attached])
+    await services.engine.space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
     async with AsyncExitStack() as held:
         data = await _fetched(services, reference, by, held)
         look = await services.picture_work.inspect(data, reference.filename, Whose(by, Rank.REQUEST))
+        await held.enter_async_context(services.engine.space.writing())
         await services.copies.put(key, data)
     return KeptPicture(
         key=key,

@@ -8,4 +8,5 @@ operator-discord-refuses = Discord has refused more than 1,000 of my requests in
 operator-result-host-not-allowed = A finished picture lies at `{ $host }`, which is not in `KIE_RESULT_HOSTS`, so I did not fetch it from there. If you trust this host, add it to that setting and start me again; I then bring the pictures that are missing.
 operator-result-host-refuses = I could not fetch the last { $results } pictures from `{ $host }`. Their askers get links for now. I keep trying and bring each picture when it comes; the log says what the host answered.
 operator-work-given-up = The same piece of work ended the bot's process three times, so I have given it up and go on with the rest. The log names it: look for “work given up”.
+operator-disk-low = The disk with my database or my pictures is nearly full. I take no new files until there is room, and go on with the rest. Make room, or move `PICTURES_URL` elsewhere; `MIN_FREE_MB` says how much I leave free.
 operator-other = Something needs a look: { $reason }. Check the log.

@@ -26,6 +26,11 @@ reason-form-gone = This form was open for too long. Open it again from the messa
 reason-no-picture-there = There is no picture in that message that I can start from. Choose a message with a picture, or attach one to `/{ imagine-name }`.
 reason-got-through = This one did get through after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
 reason-blank-prompt = There is nothing to go by yet. Write what you would like to see, or attach a picture.
+reason-stored-too-much = I keep { $used } MB of pictures for you, and with these it would be more than the { $allowed } MB that I may. Remove a set with `/{ reference-name } { reference-remove-name }`, erase what you no longer need with `/{ privacy-name } { privacy-erase-name }`, or attach smaller pictures.
+reason-stored-too-much-today = You have brought { $used } MB of pictures in 24 hours, and with these it would be more than the { $allowed } MB that I may take. Ask again { $free_at }, or attach smaller pictures.
+reason-stored-too-much-today-at-once = These pictures are larger than the { $allowed } MB that I may take from you in 24 hours. Attach smaller ones.
+reason-disk-low = I have little room left for files, so I take no new pictures at the moment. Ask with words alone, or try again later. Whoever runs me has been told.
+reason-disk-full = I have no room left to write that down. It cost nothing; try again later. Whoever runs me has to make room.
 reason-too-long = { $allowed ->
     [one] There is room for { $allowed } character, and that is longer. Make it shorter and send it again.
    *[other] There is room for { $allowed } characters, and that is longer. Make it shorter and send it again.

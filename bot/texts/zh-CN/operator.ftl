@@ -8,4 +8,5 @@ operator-discord-refuses = 十分钟内 Discord 拒绝了我的 1000 多次请�
 operator-result-host-not-allowed = 有一张画好的图片在 `{ $host }`，这个主机不在 `KIE_RESULT_HOSTS` 里，所以我没有从那里下载。如果你信任它，请把它加进这个设置并重新启动我；之后我会把缺的图片补上。
 operator-result-host-refuses = 最近 { $results } 张图片都没能从 `{ $host }` 取到。提出请求的人暂时只拿到链接。我会继续尝试，取到一张就补上一张；主机的回答在日志里。
 operator-work-given-up = 同一项工作三次让机器人的进程中止，所以我放弃了它，其余的继续进行。日志里有它的名字：请查找“work given up”。
+operator-disk-low = 存放数据库或图片的磁盘快满了。在腾出空间之前我不接收新文件，其余照常进行。请腾出空间，或把 `PICTURES_URL` 移到别处；`MIN_FREE_MB` 是我留出的空间。
 operator-other = 有件事需要看一下：{ $reason }。请查看日志。

@@ -1,0 +1,95 @@
+"""Whether there is room for new files. While there is too little none are taken, before anything breaks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from bot.engine.operator import Operator
+from bot.errors import NoRoom, Reason
+from storage.disks import Disks, says_full
+
+FRESH_MS: Final = 3_000
+"""The disks are asked no oftener."""
+FULL_MS: Final = 60_000
+"""After a write that found a full disk: nothing is tried there for so long, whatever the disks say."""
+ENOUGH: Final = 1.1
+"""Times what must be free: room again, so that it does not change with every file."""
+MIB: Final = 2**20
+
+log = structlog.get_logger(__name__)
+
+
+class Space:
+    """`least_bytes` must stay free; 0 lets the disks run full, which is told once it has happened."""
+
+    def __init__(self, *, disks: Disks, least_bytes: int, operator: Operator, clock: Callable[[], int]) -> None:
+        self._disks = disks
+        self._least_bytes = least_bytes
+        self._operator = operator
+        self._clock = clock
+        self._asked_at = 0
+        self._short = False
+        self._told = False
+        self._full_until = 0
+
+    async def require(self) -> None:
+        """Before new files are taken. Raises NoRoom."""
+        await self._look()
+        if self._short:
+            raise NoRoom(Reason.DISK_LOW)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Raises NoRoom where what is written inside finds a full disk."""
+        try:
+            yield
+        except Exception as error:
+            if not self.found_full(error):
+                raise
+            raise NoRoom(Reason.DISK_FULL) from error
+
+    def found_full(self, error: BaseException) -> bool:
+        """Whether this error of a write says that a disk is full; then no new files are taken for a while."""
+        if not says_full(error):
+            return False
+        self._full_until = self._clock() + FULL_MS
+        self._become(short=True)
+        return True
+
+    async def check(self) -> None:
+        """Ask the disks, and tell the operator once that room is short."""
+        await self._look()
+        if not self._short or self._told:
+            return
+        self._told = True
+        try:
+            await self._operator.tell(Reason.DISK_LOW)
+        except Exception as error:
+            if not says_full(error):
+                raise
+            log.warning("that the operator was told could not be written down: the disk is full")
+
+    async def _look(self) -> None:
+        now = self._clock()
+        if 0 <= now - self._asked_at < FRESH_MS:
+            return
+        self._asked_at = now
+        free = await self._disks.free_bytes()
+        if now < self._full_until:
+            return
+        needed = self._least_bytes * (ENOUGH if self._short else 1)
+        self._become(short=free is not None and free < needed, free=free)
+
+    def _become(self, *, short: bool, free: int | None = None) -> None:
+        if short is self._short:
+            return
+        self._short, self._told = short, False
+        said = {"free_mib": free // MIB if free is not None else None, "least_mib": self._least_bytes // MIB}
+        if short:
+            log.error("disk space is short: no new files are taken", **said)
+        else:
+            log.info("disk space is enough again: new files are taken", **said)
