@@ -15,9 +15,8 @@ import pytest
 from discord import app_commands, ui
 
 from bot.app import EXTENSIONS
-from bot.engine import fetching, places, preparation, sharing, telling
+from bot.engine import picture_work, places, preparation, reference_fetching, sharing, telling
 from bot.imaging.decoding import MAX_BYTES
-from bot.ui.asking import MOST_REFERENCES
 from bot.ui.choices import MOST_CHOICES
 from bot.ui.copies import FETCH_SECONDS
 from bot.ui.family import LOOKED_AT
@@ -26,6 +25,7 @@ from bot.ui.own_tasks import A_PAGE
 from bot.ui.sets import SETS_A_PAGE
 from cogs.menus import MOST_OPTIONS
 from cogs.privacy import MOST_BYTES, MOST_PARTS
+from storage.bounds import MOST_REFERENCES
 from storage.guilds import MOST_STYLES
 from storage.sets import MOST_SETS
 from tests.picture_files import file_of, noise
@@ -81,9 +81,10 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
     text = " ".join(section().split())
     mib = 2**20
     for said in (
-        f"fetched by {fetching.FETCHES_AT_ONCE} at once, of them {fetching.FETCHES_PER_PERSON} for each person",
-        f"{fetching.FETCHES_PER_HOST} from each of Discord's proxies",
-        f"{fetching.HELD_BYTES // mib} MiB of it are in memory, {fetching.HELD_PER_PERSON // mib} MiB for each person",
+        f"fetched by {reference_fetching.FETCHES_AT_ONCE} at once",
+        f"of them {reference_fetching.FETCHES_PER_PERSON} for each person",
+        f"{reference_fetching.FETCHES_PER_HOST} from each of Discord's proxies",
+        f"{picture_work.FILE_BYTES // mib} MiB of it are in memory, {MAX_BYTES // mib} MiB for each person",
         f"{preparation.UPLOADS_AT_ONCE} are uploaded at once, {preparation.UPLOADS_PER_PERSON} for each person",
         f"{places.LOOKS_AT_ONCE} at once in all, one of them for each person",
         f"waits {FETCH_SECONDS:g} s for each file",
@@ -100,7 +101,7 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
         assert said in text, said
     assert places.LOOKS_ASKED == 5, "the sixth"
     assert (A_PAGE, SETS_A_PAGE, SETS_A_PAGE * MOST_REFERENCES) == (5, 5, 25)
-    assert fetching.HELD_BYTES >= 2 * MAX_BYTES
+    assert picture_work.FILE_BYTES >= 2 * MAX_BYTES
 
 
 @asynccontextmanager

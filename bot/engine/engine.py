@@ -187,7 +187,6 @@ class Engine(People):
             tasks=tasks,
             fetching=results,
             delivery=self._delivery,
-            picture_work=picture_work,
             kept=self.kept,
             hold=self._hold,
             give_up_after=policy.keep_pictures,

@@ -25,11 +25,11 @@ from bot.engine import late_pictures, schedule
 from bot.engine.clock import is_doubtful
 from bot.engine.correcting import Correcting
 from bot.engine.keeping import Keeping
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.room import Room
+from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
 from storage.tasks import TaskStore
@@ -63,7 +63,6 @@ class Telling:
         tasks: TaskStore,
         fetching: ResultFetching,
         delivery: Delivery,
-        picture_work: PictureWork,
         kept: Keeping,
         hold: Callable[[Task], Awaitable[None]],
         give_up_after: timedelta,
@@ -72,7 +71,6 @@ class Telling:
         self._tasks = tasks
         self._fetching = fetching
         self._delivery = delivery
-        self._picture_work = picture_work
         self._kept = kept
         self._correcting = Correcting(tasks=tasks, delivery=delivery)
         self._hold = hold
