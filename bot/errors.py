@@ -89,6 +89,7 @@ class Reason(StrEnum):
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format
     REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has it
     ATTACHED_UNUSABLE = "attached_unusable"  # the process died of it, three times
+    REFERENCE_ERASED = "reference_erased"  # with its owner
     MASK_WITHOUT_IMAGE = "mask_without_image"
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height

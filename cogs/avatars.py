@@ -59,9 +59,12 @@ async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled:
 
 
 def avatar_of(person: discord.User | discord.Member) -> NewReference:
-    """That of this server where they have one, as one sees it; of one that moves, a still picture."""
+    """That of this server where they have one, as one sees it; of one that moves, a still picture. It is theirs,
+    whoever uses it."""
     shown = person.display_avatar.replace(size=AVATAR_EDGE, format="png")
-    return NewReference(kind=ReferenceKind.IMAGE, url=shown.url, filename=FILENAME, declared_type="image/png")
+    return NewReference(
+        kind=ReferenceKind.IMAGE, url=shown.url, filename=FILENAME, declared_type="image/png", owner_id=person.id
+    )
 
 
 async def setup(bot: Atelier) -> None:

@@ -144,7 +144,9 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
 
 
 async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> KeptPicture:
-    return await keep_copy(interaction.client.services, picture, f"styles/{style_id}", by=interaction.user.id)
+    """It goes into what others ask for."""
+    services, by = interaction.client.services, interaction.user.id
+    return await keep_copy(services, picture, f"styles/{style_id}", by=by, for_others=True)
 
 
 async def _known(services: Services, guild_id: int, name: str) -> Style:

@@ -162,6 +162,14 @@ class BatchStore:
         first = sa.func.coalesce(batches.c.ending_attempted_at, now)
         await self._change(batch, {"ending_attempted_at": first, "lease_until": until})
 
+    async def ended(self, batch: Batch, place: tuple[int, int] | None) -> None:
+        """The message that told the asker stands there (channel and message); or, with None, no longer."""
+        channel_id, message_id = place or (None, None)
+        changes: dict[str, Any] = {"ending_channel_id": channel_id, "ending_message_id": message_id}
+        if place is None:
+            changes["ending_attempted_at"] = None
+        await self._change(batch, changes)
+
     async def close(self, batch: Batch, *, now: int) -> None:
         """The asker knows, or nobody can be told any more. Keeps the first time."""
         await self._change(batch, {"closed_at": sa.func.coalesce(batches.c.closed_at, now)})
@@ -187,6 +195,12 @@ class BatchStore:
         statement = sa.select(batch_messages).where(these).order_by(batch_messages.c.number)
         async with self._database.read() as connection:
             return values(BatchMessage, await connection.execute(statement))
+
+    async def all_messages(self, batch: Batch) -> tuple[BatchMessage, ...]:
+        """Of every route: it may have begun in the channel and gone on in direct messages."""
+        statement = sa.select(batch_messages).where(batch_messages.c.batch_id == batch.id)
+        async with self._database.read() as connection:
+            return values(BatchMessage, await connection.execute(statement.order_by(batch_messages.c.number)))
 
     async def attempt(self, batch: Batch, number: int, *, now: int, until: int) -> tuple[BatchMessage, bool]:
         """Written before it is posted or edited; and whether it may stand in Discord already, nobody knows where."""

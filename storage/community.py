@@ -5,11 +5,11 @@ What a community keeps besides its tasks, as values: settings, styles, sets of p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, TypedDict
 
-from storage.models import NewReference, NewTask, ReferenceKind, Route
+from storage.models import NOBODY, NewReference, NewTask, ReferenceKind, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,8 @@ class Style:
         return self.template.replace(PROMPT, prompt)
 
     def references(self) -> tuple[NewReference, ...]:
-        return (self.picture.reference,) if self.picture is not None else ()
+        """The server's: whoever uses the style is not handed the picture."""
+        return (replace(self.picture.reference, owner_id=NOBODY),) if self.picture is not None else ()
 
 
 class StyleChanges(TypedDict, total=False):
@@ -160,6 +161,9 @@ class Batch:
     ending_nonce: str
     ending_attempted_at: int | None
     """When the asker was first told, or was about to be, that all is there."""
+    ending_message_id: int | None = None
+    ending_channel_id: int | None = None
+    """Where that stands."""
     closed_at: int | None
     """Since when they know. Its messages may still change: hidden, removed, found after all."""
 
@@ -292,6 +296,8 @@ class Erasure:
     asked_at: int
     removes: bool
     """Their messages in Discord are to go as well."""
+    marked_at: int | None
+    """Since when what was there is marked, and the messages of others that name them are to be brought up to date."""
     locale: str
     interaction_token: str | None = field(repr=False)
     due_at: int | None

@@ -42,6 +42,7 @@ def _written(picture: NewReference) -> dict[str, str | int | None]:
         "filename": picture.filename,
         "declared_type": picture.declared_type,
         "declared_bytes": picture.declared_bytes,
+        "owner_id": picture.owner_id,
     }
 
 

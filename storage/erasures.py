@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.community import Erasure
+from storage.community import Erasure, Reported
 from storage.database import Database
 from storage.limits import DAY_MS
-from storage.models import OPEN_STATES, TaskState, new_task_id
+from storage.models import NOBODY, OPEN_STATES, UNNAMED, TaskState, new_task_id
 from storage.rows import values
 from storage.schema import (
     batches,
@@ -37,8 +37,6 @@ from storage.schema import (
 )
 from storage.transactions import Transaction
 
-NOBODY: Final = 0
-"""In the place of a person who was erased, where a server's own record stays."""
 CREATE_COUNTS_MS: Final = 20_000
 """A create counts against the image API's limits for 11 s; its row stays a little longer."""
 BLANKED: Final = (
@@ -49,6 +47,16 @@ BLANKED: Final = (
     (postings.c.asked_by, postings.c.asked_at),
 )
 """What others' rows say of somebody, and since when."""
+_ERASED: Final[dict[str, Any]] = {
+    "url": "",
+    "filename": UNNAMED,
+    "kept_key": None,
+    "key": None,
+    "uploaded_url": None,
+    "uploaded_at": None,
+    "owner_id": NOBODY,
+}
+"""A picture in somebody else's request, after its owner was erased."""
 
 
 class ErasureStore:
@@ -107,12 +115,18 @@ class ErasureStore:
     # -- tasks ---------------------------------------------------------------------------------------------------
     async def mark(self, erasure: Erasure, *, now: int) -> None:
         """None of their tasks is shown to anybody from now on, and what is settled is not posted any more. With
-        `removes`, the messages are to go; that is asked for once."""
+        `removes`, the messages are to go; that is asked for once, also of what was removed before, where less went. So
+        are messages about others that name them to be brought up to date."""
         fresh = sa.and_(_theirs(erasure), tasks.c.removed_at.is_(None))
-        marks: dict[str, Any] = {"removed_at": now, "removed_by": erasure.person_id}
+        marks: dict[str, Any] = {"removed_at": sa.func.coalesce(tasks.c.removed_at, now)}
+        marks["removed_by"] = erasure.person_id
         if erasure.removes:
             marks["upkeep_at"] = now
         async with self._database.write() as connection:
+            unmarked = sa.and_(erasures.c.id == erasure.id, erasures.c.marked_at.is_(None))
+            if (await connection.execute(sa.update(erasures).where(unmarked).values(marked_at=now))).rowcount:
+                fresh = _theirs(erasure) if erasure.removes else fresh
+                await _mark_others(connection, erasure, now=now)
             shared = sa.select(tasks.c.batch_id).where(fresh, tasks.c.batch_id.is_not(None))
             touched = (await connection.execute(shared)).scalars().all()
             await connection.execute(sa.update(tasks).where(fresh).values(marks))
@@ -142,6 +156,8 @@ class ErasureStore:
             these += [
                 tasks.c.upkeep_at.is_(None),
                 sa.or_(tasks.c.batch_id.is_(None), tasks.c.batch_id.not_in(busy)),
+                tasks.c.id.not_in(_told_of()),
+                tasks.c.id.not_in(_named_by_others(erasure)),
             ]
         async with self._database.read() as connection:
             found = sa.select(tasks.c.id).where(*these).order_by(tasks.c.created_at).limit(limit)
@@ -156,14 +172,70 @@ class ErasureStore:
                 keys += (await connection.execute(sa.select(table.c.key).where(these))).scalars()
             return tuple(keys)
 
-    async def forget_tasks(self, erasure: Erasure, task_ids: Sequence[str], *, copies: int, now: int) -> None:
-        """With all that belongs to them. Those of the last day go on counting."""
-        counting = sa.and_(tasks.c.id.in_(task_ids), tasks.c.charged, tasks.c.created_at > now - DAY_MS)
-        spent = sa.select(tasks.c.asker_id, tasks.c.created_at, tasks.c.variants).where(counting)
+    async def forget_tasks(self, erasure: Erasure, task_ids: Sequence[str], *, copies: Sequence[str], now: int) -> None:
+        """With all that belongs to them, the files with the keys `copies` being gone; not those of which a file was
+        put meanwhile. Those of the last day go on counting."""
         async with self._database.write() as connection:
+            kept = set[str]()
+            for table in (references, pictures):
+                these = sa.and_(table.c.task_id.in_(task_ids), table.c.key.is_not(None), table.c.key.not_in(copies))
+                kept |= {*(await connection.execute(sa.select(table.c.task_id).where(these))).scalars()}
+            these = tasks.c.id.in_([one for one in task_ids if one not in kept])
+            counting = sa.and_(these, tasks.c.charged, tasks.c.created_at > now - DAY_MS)
+            spent = sa.select(tasks.c.asker_id, tasks.c.created_at, tasks.c.variants).where(counting)
             await connection.execute(sa.insert(spendings).from_select(["person_id", "at", "pictures"], spent))
-            gone = (await connection.execute(sa.delete(tasks).where(tasks.c.id.in_(task_ids)))).rowcount
-            await _count(connection, erasure, {"tasks": gone, "copies": copies})
+            gone = (await connection.execute(sa.delete(tasks).where(these))).rowcount
+            await _count(connection, erasure, {"tasks": gone, "copies": len(copies)})
+
+    # -- pictures of theirs in what others asked for -------------------------------------------------------------
+    async def lent(self, erasure: Erasure) -> tuple[str, ...] | None:
+        """The keys of the files; None where no row of others names a picture of theirs any more."""
+        async with self._database.read() as connection:
+            found = (await connection.execute(sa.select(references.c.key).where(_lent(erasure)))).scalars().all()
+        return tuple(key for key in found if key is not None) if found else None
+
+    async def forget_lent(self, erasure: Erasure, *, copies: Sequence[str]) -> None:
+        """The rows stay, without a way to the picture and without whose it was; not those of which a file was put
+        meanwhile, which `copies` does not name."""
+        these = sa.and_(_lent(erasure), sa.or_(references.c.key.is_(None), references.c.key.in_(copies)))
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(references).where(these).values(_ERASED))
+
+    async def forget_begun(self, erasure: Erasure) -> None:
+        """The same where others have only begun to ask: in their open forms, and in their batches."""
+        id_in_it = f"%{erasure.person_id}%"
+        async with self._database.write() as connection:
+            for table, column in ((drafts, drafts.c.pictures), (batches, batches.c.request)):
+                these = sa.cast(column, sa.Text).like(id_in_it)
+                for row in (await connection.execute(sa.select(table.c.id, column.label("said")).where(these))).all():
+                    without = _without(row.said, erasure.person_id)
+                    await connection.execute(
+                        sa.update(table).where(table.c.id == row.id).values({column.name: without})
+                    )
+
+    # -- messages about others that name them --------------------------------------------------------------------
+    async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[Reported, ...]:
+        """The moderators' messages about their results. Nothing more is said there from now on, except where a message
+        may stand nobody knows where: that is found first."""
+        theirs = reported.c.task_id.in_(sa.select(tasks.c.id).where(_theirs(erasure)))
+        found = sa.or_(reported.c.attempted_at.is_(None), reported.c.message_id.is_not(None))
+        quiet = sa.update(reported).where(theirs, found, reported.c.due_at <= now).values(due_at=None)
+        told = sa.select(reported).where(theirs, reported.c.message_id.is_not(None), reported.c.due_at.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(quiet)
+            return values(Reported, await connection.execute(told))
+
+    async def report_removed(self, of: Reported) -> None:
+        this = sa.and_(reported.c.task_id == of.task_id, reported.c.guild_id == of.guild_id)
+        nowhere = {"message_id": None, "channel_id": None, "attempted_at": None}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(reported).where(this).values(nowhere))
+
+    async def names_them(self, erasure: Erasure) -> bool:
+        """Whether a moderators' message about somebody else still has their words or their name."""
+        waits = sa.and_(reported.c.due_at.is_not(None), reported.c.attempted_at.is_not(None), _by_them(erasure))
+        async with self._database.read() as connection:
+            return (await connection.execute(sa.select(reported.c.task_id).where(waits).limit(1))).first() is not None
 
     # -- everything else -----------------------------------------------------------------------------------------
     async def set_copies(self, erasure: Erasure) -> tuple[str, ...]:
@@ -211,6 +283,74 @@ class ErasureStore:
         async with self._database.write() as connection:
             changed = sa.update(erasures).where(erasures.c.id == erasure.id).values(changes)
             return values(Erasure, await connection.execute(changed.returning(erasures)))[0]
+
+
+async def _mark_others(connection: Transaction, erasure: Erasure, *, now: int) -> None:
+    """Messages about what others made of their pictures, and those to moderators that have their words or name."""
+    if not erasure.removes:
+        return
+    made_of_theirs = sa.and_(_of_others(erasure), tasks.c.parent_id.in_(_parents(erasure)))
+    await connection.execute(sa.update(tasks).where(made_of_theirs).values(upkeep_at=now))
+    await connection.execute(sa.update(reported).where(_by_them(erasure)).values(due_at=now))
+
+
+def _parents(erasure: Erasure) -> sa.Select[tuple[str]]:
+    parents = tasks.alias()
+    return sa.select(parents.c.id).where(
+        parents.c.asker_id == erasure.person_id, parents.c.created_at <= erasure.asked_at
+    )
+
+
+def _of_others(erasure: Erasure) -> sa.ColumnElement[bool]:
+    return sa.and_(tasks.c.asker_id != erasure.person_id, tasks.c.parent_id.is_not(None))
+
+
+def _told_of() -> sa.Select[tuple[str]]:
+    """Tasks of which a message to moderators stands, or may."""
+    return sa.select(reported.c.task_id).where(
+        sa.or_(reported.c.message_id.is_not(None), reported.c.due_at.is_not(None))
+    )
+
+
+def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
+    """Tasks that the message about somebody else's result still names."""
+    children = tasks.alias()
+    return sa.select(children.c.parent_id).where(
+        children.c.parent_id.is_not(None),
+        children.c.asker_id != erasure.person_id,
+        children.c.upkeep_at.is_not(None),
+    )
+
+
+def _by_them(erasure: Erasure) -> sa.ColumnElement[bool]:
+    """Reported by them, or decided."""
+    said = sa.exists().where(
+        reports.c.task_id == reported.c.task_id,
+        reports.c.guild_id == reported.c.guild_id,
+        _upto(reports.c.reporter_id, reports.c.at, erasure),
+    )
+    return sa.or_(said, _upto(reported.c.decided_by, reported.c.decided_at, erasure))
+
+
+def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:
+    theirs = sa.select(tasks.c.id).where(tasks.c.asker_id == erasure.person_id)
+    return sa.and_(_of_person(references.c.owner_id, erasure), references.c.task_id.not_in(theirs))
+
+
+def _without(said: Any, person_id: int | None) -> Any:
+    """What a form or a batch begins with, less this person's pictures: their places stay."""
+    pictures_said = said if isinstance(said, list) else said.get("references", [])
+    without = [_emptied(one) if _is_of(one, person_id) else one for one in pictures_said]
+    return without if isinstance(said, list) else said | {"references": without}
+
+
+def _is_of(picture: Mapping[str, Any], person_id: int | None) -> bool:
+    """Rows from before owners were written down have those of avatars in their addresses."""
+    return picture.get("owner_id") == person_id or f"/{person_id}/" in picture["url"]
+
+
+def _emptied(picture: dict[str, Any]) -> dict[str, Any]:
+    return {name: _ERASED.get(name, value) for name, value in picture.items()}
 
 
 async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tuple[Erasure, ...]:

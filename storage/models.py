@@ -42,6 +42,12 @@ MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
 OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED})
 
 
+NOBODY: Final = 0
+"""In the place of a person: one who was erased, or a picture that is no person's own."""
+UNNAMED: Final = "picture"
+"""The file name of a picture that is somebody else's than the asker's: their own name for it may say too much."""
+
+
 class ReferenceKind(StrEnum):
     IMAGE = "image"
     MASK = "mask"
@@ -98,6 +104,13 @@ class NewReference:
     declared_bytes: int = 0
     kept_key: str | None = None
     """A copy of ours to take instead of fetching `url` (when a task is asked again)."""
+    owner_id: int | None = None
+    """Whose picture it is, as in `Reference`; None is whoever asks."""
+
+    @property
+    def is_gone(self) -> bool:
+        """There is no way left to its bytes: its owner was erased."""
+        return not self.url and self.kept_key is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +134,19 @@ class Reference:
     uploaded_url: str | None = None
     """Where the image API finds our copy, after it went through its File Upload API."""
     uploaded_at: int | None = None
+    owner_id: int | None = None
+    """Whose picture it is: who attached it, whose set, avatar or message it comes from. `NOBODY` for a result that
+    others could see, for a server's style, and where its owner was erased. Somebody else's is used and never handed
+    out, and is erased with its owner."""
+
+    @property
+    def is_gone(self) -> bool:
+        """There is no way left to its bytes: its owner was erased."""
+        return not self.url and self.kept_key is None and self.key is None
+
+    def is_of_another(self, asker_id: int) -> bool:
+        """It belongs to another person than this one."""
+        return self.owner_id not in {None, NOBODY, asker_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

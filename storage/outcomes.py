@@ -67,8 +67,8 @@ class OutcomeStore:
             return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
 
     async def save_reference(self, reference: Reference) -> bool:
-        """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename. False where the row
-        is gone: its task was erased meanwhile."""
+        """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename. False, and nothing
+        happens, where the row is gone, or its owner was erased since it was read."""
         changes = {
             "key": reference.key,
             "content_type": reference.content_type,
@@ -79,9 +79,15 @@ class OutcomeStore:
             "uploaded_at": reference.uploaded_at,
             "filename": reference.filename,
         }
+        as_read = sa.and_(_same(references, reference), references.c.owner_id.is_not_distinct_from(reference.owner_id))
         async with self._database.write() as connection:
-            statement = sa.update(references).where(_same(references, reference)).values(changes)
-            return (await connection.execute(statement)).rowcount > 0
+            return bool((await connection.execute(sa.update(references).where(as_read).values(changes))).rowcount)
+
+    async def expects(self, picture: Picture) -> bool:
+        """Whether there is a row for this picture."""
+        this = sa.select(pictures.c.position).where(_same(pictures, picture))
+        async with self._database.read() as connection:
+            return (await connection.execute(this)).first() is not None
 
     async def save_pictures(self, changed: Sequence[Picture]) -> None:
         """Write back everything of pictures that `settle` stored: of all or of none."""

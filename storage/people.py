@@ -109,6 +109,8 @@ class PeopleStore:
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             for kind, (table, names) in _OF_TASKS.items():
                 wanted = _columns(table, names).where(table.c.task_id.in_(_tasks_of(person_id)))
+                if table is references:  # somebody else's is used, and not handed out
+                    wanted = wanted.where(references.c.owner_id == person_id)
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             return found
 
@@ -131,7 +133,9 @@ def _keys(person_id: int) -> sa.CompoundSelect[Any]:
     sets = sa.select(reference_sets.c.id).where(reference_sets.c.owner_id == person_id)
     return sa.union_all(
         _key(pictures, 0).where(pictures.c.task_id.in_(of_tasks), pictures.c.key.is_not(None)),
-        _key(references, 1).where(references.c.task_id.in_(of_tasks), references.c.key.is_not(None)),
+        _key(references, 1).where(
+            references.c.task_id.in_(of_tasks), references.c.owner_id == person_id, references.c.key.is_not(None)
+        ),
         _key(set_pictures, 2).where(set_pictures.c.set_id.in_(sets)),
     )
 

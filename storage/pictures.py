@@ -2,12 +2,18 @@
 Where our copies of pictures are kept: a folder, or an S3-compatible bucket, behind one interface (obstore).
 
 Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A file is there whole or not at all.
+
+Whoever puts a file has to see afterwards that its row is there, or take the file away again: the row may be erased
+while its picture is fetched. What is left all the same, because the process died in between, is found by the hourly
+sweep, which looks at all of `FOLDERS`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +29,12 @@ if TYPE_CHECKING:
 
 THUMBNAIL: Final = ".small.jpg"
 """Behind the key of a copy: its thumbnail."""
+CHECKED: Final = "check"
+FOLDERS: Final = ("references", "pictures", "styles", "sets", CHECKED)
+"""All there are: a key elsewhere cannot be put, so that no file escapes the sweep. `storage.named_copies` says which
+rows name the files of each."""
+_UNFINISHED: Final = re.compile(r".+#\d+")
+"""Names of files that obstore was writing when the process died; it lists none of them."""
 LISTED: Final = 500
 """Keys at a time: each of these may become a question to the database."""
 
@@ -42,8 +54,10 @@ class ListingRefused(Exception):
 
 
 class PictureStore:
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, folder: Path | None = None) -> None:
+        """`folder`: where the files are, if that is a folder."""
         self._store = store
+        self.folder = folder
 
     @classmethod
     def open(cls, url: str) -> PictureStore:
@@ -61,10 +75,13 @@ class PictureStore:
         else:
             return cls(from_url(url))
         make_private(folder)
-        return cls(store)
+        return cls(store, folder=folder)
 
     async def put(self, key: str, data: bytes) -> None:
-        """Replaces what was there; whoever reads meanwhile gets the old or the new, never a half."""
+        """Replaces what was there; whoever reads meanwhile gets the old or the new, never a half. A key outside
+        `FOLDERS` is a ValueError (a defect)."""
+        if key.partition("/")[0] not in FOLDERS:
+            raise ValueError(f"no sweep would look at {key}")
         await self._store.put_async(key, data)
 
     async def get(self, key: str) -> bytes:
@@ -112,6 +129,11 @@ class PictureStore:
             if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL) for path in old)):
                 yield keys
 
+    async def drop_unfinished(self, before: int) -> int:
+        """Remove what a process was writing when it died, before `before` (ms); how many files. In a folder only: a
+        bucket takes a file whole."""
+        return await asyncio.to_thread(_drop_unfinished, self.folder, before) if self.folder is not None else 0
+
     async def used_bytes(self) -> int:
         """Of all copies; looks at every one. Raises ListingRefused, as `older` does."""
         return sum([entry["size"] async for entries in self._listed() for entry in entries])
@@ -127,10 +149,29 @@ class PictureStore:
 
     async def check(self) -> None:
         """Write, read and delete a small file. Raises what the store raises; OSError for other bytes than written."""
-        key, data = f"check/{secrets.token_hex(8)}", b"is it kept?"
+        key, data = f"{CHECKED}/{secrets.token_hex(8)}", b"is it kept?"
         await self.put(key, data)
         try:
             if await self._get(key) != data:
                 raise OSError("the picture store gave back something else than was put into it")
         finally:
             await self.delete(key)
+
+
+def _drop_unfinished(folder: Path, before: int) -> int:
+    dropped = 0
+    for path in _unfinished(folder):
+        try:
+            if path.stat().st_mtime * 1000 < before:
+                path.unlink()
+                dropped += 1
+        except FileNotFoundError:
+            continue  # it is finished by now
+    return dropped
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
+    for one in FOLDERS:
+        for path in (folder / one).rglob("*#*"):
+            if _UNFINISHED.fullmatch(path.name) and path.is_file():
+                yield path

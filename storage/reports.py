@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from storage.community import Report, Reported, ReportState
 from storage.database import Database
+from storage.models import NOBODY
 from storage.rows import values
-from storage.schema import reported, reports
+from storage.schema import erasures, reported, reports
 from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
@@ -56,8 +57,12 @@ class ReportStore:
             return await _row(connection, task_id, guild_id)
 
     async def words(self, of: Reported) -> tuple[Report, ...]:
-        """Oldest first."""
-        these = sa.and_(reports.c.task_id == of.task_id, reports.c.guild_id == of.guild_id)
+        """Oldest first; not those of whoever has their messages erased."""
+        these = sa.and_(
+            reports.c.task_id == of.task_id,
+            reports.c.guild_id == of.guild_id,
+            reports.c.reporter_id.not_in(_leaving()),
+        )
         said = sa.select(*[reports.c[one.name] for one in fields(Report)]).where(these).order_by(reports.c.at)
         async with self._database.read() as connection:
             return values(Report, await connection.execute(said))
@@ -77,8 +82,12 @@ class ReportStore:
             await connection.execute(sa.update(reported).where(these).values(changes))
 
     async def due(self, *, now: int, limit: int) -> tuple[Reported, ...]:
-        """Whose message is to be brought up to date by now, oldest first."""
-        statement = sa.select(reported).where(reported.c.due_at <= now).order_by(reported.c.due_at).limit(limit)
+        """Whose message is to be brought up to date by now, oldest first. Nobody has decided it where that moderator
+        has their messages erased."""
+        columns = [column for column in reported.c if column is not reported.c.decided_by]
+        nameless = sa.case((reported.c.decided_by.in_(_leaving()), NOBODY), else_=reported.c.decided_by)
+        due = sa.select(*columns, nameless.label("decided_by")).where(reported.c.due_at <= now)
+        statement = due.order_by(reported.c.due_at).limit(limit)
         async with self._database.read() as connection:
             return values(Reported, await connection.execute(statement))
 
@@ -116,6 +125,12 @@ class ReportStore:
             return
         async with self._database.write() as connection:
             await connection.execute(sa.update(reported).where(reported.c.due_at > now).values(due_at=now))
+
+
+def _leaving() -> sa.Select[tuple[int]]:
+    """People who have their messages erased just now."""
+    under_way = sa.and_(erasures.c.done_at.is_(None), erasures.c.removes, erasures.c.person_id.is_not(None))
+    return sa.select(erasures.c.person_id).where(under_way)
 
 
 async def _row(connection: Transaction, task_id: str, guild_id: int) -> Reported | None:

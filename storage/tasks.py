@@ -21,6 +21,7 @@ from storage.models import (
     CreateLimits,
     Kinship,
     Limits,
+    NewReference,
     NewTask,
     Task,
     TaskEvent,
@@ -357,10 +358,17 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     }
     (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
     if new.references:
-        rows = [{"task_id": task.id, "position": at, **asdict(one)} for at, one in enumerate(new.references)]
+        rows = [
+            {"task_id": task.id, "position": at, **asdict(one), "owner_id": _owner(one, new.asker_id)}
+            for at, one in enumerate(new.references)
+        ]
         await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")
     return task
+
+
+def _owner(reference: NewReference, asker_id: int) -> int:
+    return reference.owner_id if reference.owner_id is not None else asker_id
 
 
 async def _family(connection: Transaction, new: NewTask) -> str | None:

@@ -280,14 +280,22 @@ class StandInDiscord:
     def _batch_message(self, nonce: str) -> int | None:
         return next((number for number, one in self.batch_messages.items() if one.nonce == nonce), None)
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+        if self.down:
+            raise Unavailable("Discord is down")
+        if nonce in self.endings:
+            self.deleted.append(4000 + self.endings.index(nonce))
+        elif (found := place.message_id if place else self._batch_message(nonce)) is not None:
+            self.deleted.append(found)
+
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
         if first.route in self.closed_routes:
             raise RouteClosed(first.route.value)
-        if uncertain and shared.batch.ending_nonce in self.endings:
-            return
-        self.endings.append(shared.batch.ending_nonce)
+        if not (uncertain and shared.batch.ending_nonce in self.endings):
+            self.endings.append(shared.batch.ending_nonce)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
+        return Posted(channel_id=1, message_id=4000 + self.endings.index(shared.batch.ending_nonce))

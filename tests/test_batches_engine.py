@@ -159,7 +159,7 @@ async def test_what_is_hidden_or_removed_later_changes_the_message(world: World)
         await world.stores.postings.remove(one.id, by=7, now=world.clock())
     (message,) = world.discord.batch_messages
     await work(world, 10)
-    assert world.discord.deleted == [message]
+    assert world.discord.deleted == [message, 4000], "and what was said at its end"
     assert (await current(world, batch)).due_at is None
 
 

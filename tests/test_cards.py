@@ -182,9 +182,9 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
 
     with world.env.time_context():
         await world.engine.step()
-        await world.copies.put("photo", PHOTO[1])
+        await world.copies.put("references/photo/0", PHOTO[1])
         world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is being made
-        reference = a_reference(task_id=task.id, key="photo")
+        reference = a_reference(task_id=task.id, key="references/photo/0")
         await world.delivery.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
         await world.delivery.step()
     assert texts(world.channel.history()[0]).startswith("### Cancelled")

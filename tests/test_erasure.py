@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from simcord.actors import MemberActor
+from structlog.testing import capture_logs
 
 from storage.community import Setting
 from storage.models import Limits, TaskState
@@ -212,6 +213,17 @@ async def test_who_never_looks_is_forgotten_after_a_month(world: World) -> None:
     world.clock.turn(31 * 24 * 3600)
     await world.engine.erasing.sweep()
     assert await world.stores.erasures.of_person(world.alice.id) is None
+
+
+async def test_the_log_has_the_number_of_a_receipt(world: World) -> None:
+    await made(world)
+    erasure, _ = await world.engine.erasing.ask(world.alice.id, removes=False, locale="en-US", token="t")
+    world.clock.turn(60)
+    with capture_logs() as lines:
+        await world.engine.erasing.step()
+    (line,) = [one for one in lines if one["event"] == "erased"]
+    assert line["erasure"] == erasure.id
+    assert str(world.alice.id) not in repr(line)
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from bot.engine import orphans
 from bot.engine.orphans import Orphans
 from storage.community import KeptPicture, ReferenceSet, Style
 from storage.models import NewReference, ReferenceKind
-from storage.pictures import MissingCopy
-from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world
+from storage.pictures import FOLDERS, MissingCopy
+from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world, png
 from tests.waiting import eventually
 
 HOUR = 3600.0
@@ -121,7 +123,7 @@ async def test_results_that_a_task_names_stay(world: World) -> None:
 
 
 async def test_what_is_not_the_bots_stays(world: World) -> None:
-    await written(world, "holidays/a1/0")
+    await world.copies._store.put_async("holidays/a1/0", b"a picture")
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
 
@@ -176,7 +178,7 @@ async def erase_while_a_reference_is_fetched(world: World, arrives: asyncio.Even
 
 async def files(world: World) -> list[str]:
     now = world.clock() + 10**9
-    return [key for folder in orphans.FOLDERS async for keys in world.copies.older(folder, now) for key in keys]
+    return [key for folder in FOLDERS async for keys in world.copies.older(folder, now) for key in keys]
 
 
 async def test_what_arrives_after_its_request_was_erased_is_not_kept(world: World) -> None:
@@ -204,3 +206,32 @@ async def test_nor_where_the_process_dies_before_it_can_look_whether_the_row_is_
         world.clock.turn(2 * HOUR)
         assert await sweep(world) == 1
         assert await files(world) == []
+
+
+async def test_what_an_open_task_may_be_writing_stays(world: World) -> None:
+    task = await world.ask()
+    await written(world, f"pictures/{task.id}/0")
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 0
+
+
+async def test_a_file_that_was_never_written_to_its_end_goes(world: World, tmp_path: Path) -> None:
+    """As obstore leaves it, and does not list it, where the process is killed meanwhile."""
+    half = tmp_path / "pictures" / "references" / "a1" / "0#1"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half a pict")
+    world.clock.turn(HOUR - 60)
+    assert (await sweep(world), half.exists()) == (0, True)
+    world.clock.turn(120)
+    assert (await sweep(world), half.exists()) == (1, False)
+
+
+async def test_files_of_rows_that_were_deleted_by_hand_go(world: World, tmp_path: Path) -> None:
+    await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    with closing(sqlite3.connect(tmp_path / "atelier.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM tasks WHERE asker_id = 7")
+        assert connection.execute("SELECT count(*) FROM task_references").fetchone() == (0,)
+    world.clock.turn(2 * HOUR)
+    assert await sweep(world) == 2

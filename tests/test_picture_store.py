@@ -135,7 +135,7 @@ async def test_what_is_older_than_a_time_is_listed_by_its_folder(store: PictureS
     far = 4_000_000_000_000
     assert [keys async for keys in store.older("styles", far)] == []
     await store.put("styles/a1/0", b"one")
-    await store.put("stylesheets/a1/0", b"one")
+    await store._store.put_async("stylesheets/a1/0", b"one")
     assert [keys async for keys in store.older("styles", far)] == [["styles/a1/0"]]
     assert [keys async for keys in store.older("styles", 0)] == []
 
@@ -153,10 +153,10 @@ async def test_many_copies_are_put_at_once(store: PictureStore) -> None:
 
 async def test_a_folder_may_be_named_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    await PictureStore.open("data/pictures").put("a/0", b"one")
+    await PictureStore.open("data/pictures").put("pictures/a/0", b"one")
     monkeypatch.chdir("/")
     for url in (str(tmp_path / "data" / "pictures"), (tmp_path / "data" / "pictures").as_uri()):
-        assert await PictureStore.open(url).get("a/0") == b"one"
+        assert await PictureStore.open(url).get("pictures/a/0") == b"one"
 
 
 async def test_a_relative_folder_stays_where_it_was_when_it_was_opened(
@@ -165,8 +165,8 @@ async def test_a_relative_folder_stays_where_it_was_when_it_was_opened(
     monkeypatch.chdir(tmp_path)
     store = PictureStore.open("pictures")
     monkeypatch.chdir("/")
-    await store.put("a/0", b"one")
-    assert (tmp_path / "pictures" / "a" / "0").read_bytes() == b"one"
+    await store.put("pictures/a/0", b"one")
+    assert (tmp_path / "pictures" / "pictures" / "a" / "0").read_bytes() == b"one"
 
 
 async def test_a_folder_is_swept_with_its_last_copy(tmp_path: Path) -> None:
@@ -179,15 +179,15 @@ async def test_a_folder_is_swept_with_its_last_copy(tmp_path: Path) -> None:
 async def test_a_half_written_copy_is_never_read(tmp_path: Path) -> None:
     store = PictureStore.open(str(tmp_path))
     sizes = set()
-    await store.put("a/0", b"x" * 1_000_000)
+    await store.put("pictures/a/0", b"x" * 1_000_000)
 
     async def write() -> None:
         for _ in range(20):
-            await store.put("a/0", b"x" * 1_000_000)
+            await store.put("pictures/a/0", b"x" * 1_000_000)
 
     writing = asyncio.create_task(write())
     while not writing.done():
-        sizes.add(len(await store.get("a/0")))
+        sizes.add(len(await store.get("pictures/a/0")))
     await writing
     assert sizes == {1_000_000}
 
@@ -195,8 +195,27 @@ async def test_a_half_written_copy_is_never_read(tmp_path: Path) -> None:
 async def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
     store = PictureStore.open(str(tmp_path / "pictures"))
     with pytest.raises(Exception, match=r"(?i)path"):
-        await store.put("../outside", b"one")
+        await store.put("pictures/../../outside", b"one")
     assert names(tmp_path) == ["pictures"]
+
+
+async def test_a_file_can_only_be_put_where_the_sweep_looks(store: PictureStore) -> None:
+    for key in ("../outside", "elsewhere/a1/0", "loose"):
+        with pytest.raises(ValueError, match="no sweep"):
+            await store.put(key, b"one")
+
+
+async def test_what_was_being_written_when_the_process_died_goes_once_it_is_old(tmp_path: Path) -> None:
+    store = PictureStore.open(str(tmp_path))
+    await store.put("references/a1/0", b"whole")
+    half = tmp_path / "references" / "a1" / "1#1"
+    half.write_bytes(b"half")
+    (tmp_path / "notes#1").write_bytes(b"somebody else's")
+    assert await store.drop_unfinished(0) == 0
+    assert await store.drop_unfinished(2**62) == 1
+    assert not half.exists()
+    assert await store.get("references/a1/0") == b"whole"
+    assert (tmp_path / "notes#1").exists()
 
 
 # -- a bucket that may not be listed -----------------------------------------------------------------------------------

@@ -91,6 +91,15 @@ async def test_pictures_made_with_a_set_can_be_private(world: World) -> None:
     assert (await world.only_task()).private
 
 
+async def test_the_image_api_is_given_an_address_for_each_picture_of_a_set(world: World) -> None:
+    await save(world, "us")
+    await world.alice.slash(world.channel, "reference use", name="us", prompt="at the sea")
+    await world.work(60)
+    (request,) = world.api.taken
+    assert request.files
+    assert all(one.startswith("https://uploads.test/") for one in request.files)
+
+
 async def test_imagine_takes_a_set_behind_what_is_attached(world: World) -> None:
     await save(world)
     await world.ask("on the moon", image=DOG, reference="My cat")

@@ -32,12 +32,14 @@ PEOPLE = {
     "reports": {"reporter_id"},
     "erasures": {"person_id"},
     "spendings": {"person_id"},
+    "task_references": {"owner_id"},
 }
 """The columns that say who."""
 KEPT = {"erasures", "spendings"}
 """Of an erasure itself: forgotten when it was told, and after a day."""
 PLACES = {
     *("guild_id", "channel_id", "message_id", "card_message_id", "message_channel_id", "interaction_id"),
+    *("ending_message_id", "ending_channel_id"),
     *("gallery_channel_id", "moderators_channel_id", "seen_channel_id", "seen_message_id"),
 }
 MEASURES = {"upload_limit", "bytes", "declared_bytes", "lease_until"}
@@ -62,7 +64,9 @@ async def begun(stores: Stores, *, removes: bool = False, now: int = NOW) -> Era
 async def carried_out(stores: Stores, erasure: Erasure, *, now: int = NOW) -> Erasure:
     await stores.erasures.mark(erasure, now=now)
     while ready := await stores.erasures.ready(erasure, now=now, patient=False, limit=2):
-        await stores.erasures.forget_tasks(erasure, ready, copies=len(await stores.erasures.copies(ready)), now=now)
+        await stores.erasures.forget_tasks(erasure, ready, copies=await stores.erasures.copies(ready), now=now)
+    await stores.erasures.forget_lent(erasure, copies=await stores.erasures.lent(erasure) or ())
+    await stores.erasures.forget_begun(erasure)
     await stores.erasures.forget_rest(erasure, copies=0)
     return await stores.erasures.done(erasure, now=now)
 
@@ -80,7 +84,7 @@ def test_every_column_that_may_name_a_person_is_known() -> None:
 
 def test_whatever_is_kept_of_a_person_is_shown_and_exported() -> None:
     exported = {(table.name, column) for table, column, _ in THEIRS.values()}
-    about_others = {("tasks", "removed_by"), ("reported", "decided_by")}
+    about_others = {("tasks", "removed_by"), ("reported", "decided_by"), ("task_references", "owner_id")}
     named = {(table, column) for table, columns in PEOPLE.items() for column in columns if table not in KEPT}
     assert named - about_others == exported
 

@@ -177,9 +177,14 @@ class DiscordDelivery:
         with requests_as(Priority.RESULT):
             return await self._batches.show(shared, message, uncertain=uncertain)
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
         with requests_as(Priority.RESULT):
-            await self._batches.end(shared, first, uncertain=uncertain)
+            return await self._batches.end(shared, first, uncertain=uncertain)
+
+    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+        found = place or await self._batches.find(shared, route, nonce)
+        if found is not None:
+            await self._upkeeper.delete(found)
 
     async def tell_erased(self, erasure: Erasure) -> None:
         await self._receipts.tell(erasure, token_lives=token_lives(erasure.asked_at, self._clock()))

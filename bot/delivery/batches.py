@@ -58,16 +58,24 @@ class BatchPoster:
                 log.info("too large for Discord", limit=limit, error=str(error))
         return await self._sent(channel, shared, message, standing, 0)
 
-    async def end(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+    async def find(self, shared: Shared, route: Route, nonce: str) -> Posted | None:
+        """Where a message of a batch stands. Raises RouteClosed, Unavailable."""
+        channel = await self._place(shared, route)
+        with translated():
+            found = await find_by_id(self._client, channel, component_id(nonce))
+        return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
+
+    async def end(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Raises RouteClosed, Unavailable."""
         channel, batch = await self._place(shared, first.route), shared.batch
         asker = discord.Object(batch.asked.asker_id)
+        if uncertain and (found := await self.find(shared, first.route, batch.ending_nonce)):
+            return found
         with translated():
-            if uncertain and await find_by_id(self._client, channel, component_id(batch.ending_nonce)):
-                return
             mentions = discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
             view = ended_view(shared, first)
-            await channel.send(view=view, nonce=batch.ending_nonce, allowed_mentions=mentions)
+            sent = await channel.send(view=view, nonce=batch.ending_nonce, allowed_mentions=mentions)
+        return Posted(channel_id=sent.channel.id, message_id=sent.id)
 
     async def _place(self, shared: Shared, route: Route) -> discord.abc.MessageableChannel:
         asked = shared.batch.asked

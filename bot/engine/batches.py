@@ -11,7 +11,7 @@ import structlog
 from bot.engine.attempts import Attempts
 from bot.engine.checking import checked
 from bot.engine.operator import Operator
-from bot.engine.people import CANCEL_TRIES, refusal, visible_to
+from bot.engine.people import CANCEL_TRIES, check_there, refusal, visible_to
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
 from bot.engine.sharing import Sharing
@@ -82,8 +82,9 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, NoRoom, and TooLate where
-        it comes from a task that is not theirs to see."""
+        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, NoRoom, TooLate where it
+        comes from a task that is not theirs to see, and BadReference where a picture of it was erased."""
+        check_there(asked)
         await self._check_parent(asked)
         now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
         if sound.references:
@@ -113,8 +114,10 @@ class Batches:
         """
         All of its tasks, or none; once, however often it is asked for. `origin` is the answer to the proposal.
 
-        Raises what `checked` does, LimitReached, NoRoom, BadChoice where the server allows fewer by now, and TooLate.
+        Raises what `checked` does, LimitReached, NoRoom, BadChoice where the server allows fewer by now, TooLate, and
+        BadReference where a picture of it was erased meanwhile.
         """
+        check_there(batch.asked)
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)

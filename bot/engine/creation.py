@@ -249,8 +249,11 @@ class Creation:
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:
     """Whether the image API will still find an attachment by its own address.
 
-    Discord: signed addresses carry their expiry as `ex`, in hexadecimal seconds.
+    Discord: signed addresses carry their expiry as `ex`, in hexadecimal seconds. What comes from a copy of ours
+    alone has no address.
     """
+    if not url:
+        return False
     expiry = parse_qs(urlsplit(url).query).get("ex")
     try:
         expires_at = int(expiry[0], 16) * 1000 if expiry else arrived_at + _ms(LINK_LIVES)

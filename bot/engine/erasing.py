@@ -3,7 +3,8 @@ Erasing what is remembered of a person. They are told what was erased, by a rece
 
 Every step can be repeated, so that a death in between only delays it: tasks are marked, those in line are taken back,
 those that are paid come to their end without being posted, messages go first where that was asked for, then files, then
-rows.
+rows. Their pictures go from what others asked for as well, first of all and once more at the end: what is asked for
+meanwhile may have begun with one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import structlog
 from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
 from bot.engine.clock import is_doubtful
-from bot.engine.ports import Delivery
+from bot.engine.ports import Delivery, Posted
 from bot.errors import RouteClosed, ServiceError, UserError
 from storage.community import Erasure
 from storage.erasures import ErasureStore
@@ -84,25 +85,51 @@ class Erasing:
 
     async def _go_on(self, erasure: Erasure) -> None:
         if erasure.done_at is None:
-            await self._erase_tasks(erasure)
-            if await self._erasures.open(erasure):
+            await self._erase_lent(erasure)
+            patient = erasure.removes and not is_hopeless(self._clock, erasure.asked_at)
+            await self._erase_tasks(erasure, patient=patient)
+            if await self._erasures.open(erasure) or (patient and await self._erasures.names_them(erasure)):
                 await self._erasures.later(erasure, due=self._clock() + AGAIN_MS)
                 return
+            await self._erase_lent(erasure)
             copies = await self._without_files(await self._erasures.set_copies(erasure))
             await self._erasures.forget_rest(erasure, copies=copies)
             erasure = await self._erasures.done(erasure, now=self._clock())
             log.info("erased", erasure=erasure.id, counts=dict(erasure.counts))
         await self._tell(erasure)
 
-    async def _erase_tasks(self, erasure: Erasure) -> None:
+    async def _erase_lent(self, erasure: Erasure) -> None:
+        """Their pictures in what others asked for. Those requests stay, and say that the picture is gone."""
+        while (keys := await self._erasures.lent(erasure)) is not None:
+            await self._without_files(keys)
+            await self._erasures.forget_lent(erasure, copies=keys)
+        await self._erasures.forget_begun(erasure)
+
+    async def _erase_tasks(self, erasure: Erasure, *, patient: bool) -> None:
         """As many as are ready, some at a time."""
         await self._erasures.mark(erasure, now=self._clock())
         for task_id in await self._erasures.queued(erasure):
             await self._take_back(erasure, task_id)
-        patient = erasure.removes and not is_hopeless(self._clock, erasure.asked_at)
+        if patient:
+            await self._remove_report_messages(erasure)
         while ready := await self._erasures.ready(erasure, now=self._clock(), patient=patient, limit=TASKS_AT_ONCE):
-            copies = await self._without_files(await self._erasures.copies(ready))
-            await self._erasures.forget_tasks(erasure, ready, copies=copies, now=self._clock())
+            keys = await self._erasures.copies(ready)
+            await self._without_files(keys)
+            await self._erasures.forget_tasks(erasure, ready, copies=keys, now=self._clock())
+
+    async def _remove_report_messages(self, erasure: Erasure) -> None:
+        """What moderators were told about their results."""
+        for told in await self._erasures.report_messages(erasure, now=self._clock()):
+            try:
+                if told.channel_id is not None and told.message_id is not None:
+                    place = Posted(channel_id=told.channel_id, message_id=told.message_id)
+                    await self._delivery.remove_posting(place)
+            except RouteClosed as closed:
+                log.info("a message to moderators stays", erasure=erasure.id, error=str(closed))
+            except ServiceError as error:
+                log.info("a message to moderators is removed later", erasure=erasure.id, error=str(error))
+                continue
+            await self._erasures.report_removed(told)
 
     async def _take_back(self, erasure: Erasure, task_id: str) -> None:
         try:

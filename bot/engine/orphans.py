@@ -1,8 +1,8 @@
 """
 Remove files of the picture store that no row names.
 
-They are left where the process died between writing a file and its row, where somebody erased the row meanwhile, or
-where the store refused to delete.
+They are left where the process died while it wrote a file, or between the file and its row, where somebody erased the
+row meanwhile, or where the store refused to delete.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import structlog
 
 from bot.engine.clock import earliest
 from storage.named_copies import NamedCopies
-from storage.pictures import ListingRefused, PictureStore
+from storage.pictures import FOLDERS, ListingRefused, PictureStore
 
-FOLDERS: Final = ("references", "pictures", "styles", "sets", "check")
-"""All that the bot writes. Anything else in that folder or bucket is not the bot's, and stays."""
 YOUNGEST: Final = timedelta(hours=1)
 """A file is there before its row names it, by a few minutes at most; the rest is for clocks that disagree."""
 MOST: Final = 1000
@@ -46,18 +44,21 @@ class Orphans:
                         break
         except ListingRefused as refused:
             log.warning("copies that no row names cannot be looked for", error=str(refused))
+        swept += await self._pictures.drop_unfinished(self._before())
         if swept:
             log.info("copies that no row names removed", copies=swept)
         return swept
 
     async def _orphans(self) -> AsyncGenerator[str, None]:
-        before = earliest(self._clock) - int(YOUNGEST.total_seconds() * 1000)
         for folder in FOLDERS:
-            async for keys in self._pictures.older(folder, before):
+            async for keys in self._pictures.older(folder, self._before()):
                 named = await self._named.among(keys)
                 for key in keys:
                     if key not in named:
                         yield key
+
+    def _before(self) -> int:
+        return earliest(self._clock) - int(YOUNGEST.total_seconds() * 1000)
 
     async def _remove(self, key: str) -> bool:
         """One that cannot be removed does not keep the others."""

@@ -13,9 +13,9 @@ from bot.engine.checking import checked
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.engine.space import Space
-from bot.errors import LimitReached, NotYours, Reason, TooLate
+from bot.errors import BadReference, LimitReached, NotYours, Reason, TooLate
 from storage import tasks as store
-from storage.models import Kinship, Limits, NewReference, NewTask, Origin, Task, TaskState, released
+from storage.models import UNNAMED, Kinship, Limits, NewReference, NewTask, Origin, Reference, Task, TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
@@ -94,7 +94,7 @@ class People:
             variants=task.variants,
             enhance=task.enhance,
             fallback=task.fallback,
-            references=await self.references_again(task_id),
+            references=await self.references_again(task_id, origin.asker_id),
             again_of=task.id,
             kinship=Kinship.AGAIN,
             parent_id=task.id,
@@ -105,20 +105,11 @@ class People:
             raise TooLate(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(stored)
 
-    async def references_again(self, task_id: str) -> tuple[NewReference, ...]:
-        """What went into a task, to go into another one: our copies, where there are any. Of what ended uncharged they
-        go soon; then what they were copied from is looked for again."""
-        return tuple(
-            NewReference(
-                kind=one.kind,
-                url=one.url,
-                filename=one.filename,
-                declared_type=one.declared_type,
-                declared_bytes=one.declared_bytes,
-                kept_key=one.key or one.kept_key,
-            )
-            for one in await self._tasks.references(task_id)
-        )
+    async def references_again(self, task_id: str, asker_id: int) -> tuple[NewReference, ...]:
+        """What went into a task, to go into another one of this person: our copies, where there are any. Of what ended
+        uncharged they go soon; then what they were copied from is looked for again. Raises BadReference where a picture
+        was erased with its owner."""
+        return tuple(_once_more(one, asker_id) for one in await self._tasks.references(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
         """Raises TooLate, as for a task that never was, where it is private or removed and somebody else's."""
@@ -184,6 +175,7 @@ class People:
 
     async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
         new = checked(asked)
+        check_there(new)
         only_words = not new.references
         if not only_words:
             await self.space.require()
@@ -200,6 +192,30 @@ class People:
         if task is None:
             raise TooLate(Reason.TASK_UNKNOWN)
         return task
+
+
+def check_there(new: NewTask) -> None:
+    """Raises BadReference where a picture that would go in was erased with its owner."""
+    for one in new.references:
+        if one.is_gone:
+            raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
+
+
+def _once_more(reference: Reference, asker_id: int) -> NewReference:
+    """Somebody else's picture goes in from our copy, under no name, as long as there is one: its address at Discord
+    has its name, and its file everything that was in it."""
+    if reference.is_gone:
+        raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
+    of_another = reference.is_of_another(asker_id)
+    return NewReference(
+        kind=reference.kind,
+        url="" if of_another and reference.key is not None else reference.url,
+        filename=UNNAMED if of_another else reference.filename,
+        declared_type=reference.declared_type,
+        declared_bytes=reference.declared_bytes,
+        kept_key=reference.key or reference.kept_key,
+        owner_id=reference.owner_id,
+    )
 
 
 def visible_to(task: Task, user_id: int) -> bool:

@@ -114,6 +114,14 @@ class PictureWork:
         expected = await self._expected(data, cost.of_thumbnail)
         return await self._do(bytes, Job("thumbnail", [data]), expected, whose)
 
+    async def without_metadata(self, data: bytes, filename: str, whose: Whose) -> bytes:
+        """What somebody attached, without what its file says besides the picture. Raises BadReference."""
+        expected = await self._expected_of_reference(data, filename, cost.of_copying)
+        try:
+            return await self._do(bytes, Job("without_metadata", [data]), expected, whose)
+        except Unreadable as error:
+            raise BadReference(error.reason, filename=filename, **error.parameters) from error
+
     async def strip(self, tiles: Sequence[bytes], whose: Whose) -> bytes:
         """Thumbnails side by side."""
         return await self._do(bytes, Job("strip", tiles), STRIP_COST, whose)

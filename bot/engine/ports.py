@@ -224,9 +224,13 @@ class Delivery(Protocol):
         """Post a message of a batch by its route, or bring it up to date. If `uncertain`, look for it there first.
         Raises MessageGone, RouteClosed, Unavailable."""
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> None:
+    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Tell the asker, who is mentioned, that all of a batch is there; `first` is its first message. If `uncertain`,
         look whether that was said before. Raises RouteClosed, Unavailable."""
+
+    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+        """Delete a message of a batch; without its place, look for it first. Not there any more is fine. Raises
+        RouteClosed, Unavailable."""
 
     async def tell_erased(self, erasure: Erasure) -> None:
         """The receipt, by the first answer while its token lives, else directly. Harmless to repeat by the first.

@@ -19,7 +19,7 @@ from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.looks import Unreadable
 from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
-from storage.tasks import LimitReached, StaleTask, TaskStore
+from storage.tasks import LimitReached, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
@@ -56,11 +56,12 @@ class Preparation:
         self._uploads = Room(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
-        """The task with `prepared_at`, given back. Raises BadReference, LimitReached or NoRoom, which cost nothing,
-        ServiceError, and, for a task that was erased meanwhile, StaleTask."""
+        """The task with `prepared_at`, given back. Raises BadReference, LimitReached or NoRoom, which cost nothing, and
+        ServiceError, also where a reference was erased meanwhile."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(task, references)
-        by_upload = bool(references) and (task.by_upload or self._always_upload or as_png)
+        unlinked = any(not one.url for one in references)
+        by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
         if by_upload:
             for reference in references:
                 await self._upload(task, reference, as_png=as_png)
@@ -75,6 +76,8 @@ class Preparation:
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
             look = await self._picture_work.inspect(data, reference.filename, whose)
+            if reference.is_of_another(task.asker_id):
+                data = await self._picture_work.without_metadata(data, reference.filename, whose)
             await self._put(task, reference, key, data)
         kept = replace(
             reference,
@@ -86,7 +89,7 @@ class Preparation:
         )
         if not await self._tasks.save_reference(kept):
             await self._copies.delete(key)
-            raise StaleTask(f"task {task.id} was erased while its references were fetched")
+            raise Unavailable("a reference was erased while it was fetched")
         return kept
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
@@ -103,6 +106,8 @@ class Preparation:
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
         """From an earlier copy where there is one, else from Discord. In memory until `held` is closed."""
+        if reference.is_gone:
+            raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if reference.kept_key is not None:
             async with AsyncExitStack() as kept:
                 held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))

@@ -9,7 +9,7 @@ is posted afresh; where we may not post, all of it goes to the asker directly.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -121,7 +121,7 @@ class Sharing:
         shared = await self.read(batch)
         messages = {one.number: one for one in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:
-            await self._removed(shared, messages.values())
+            await self._removed(shared)
             return None
         fresh = [await self._message(shared, number, messages.get(number)) for number in shared.begun()]
         if not all(fresh):
@@ -167,16 +167,22 @@ class Sharing:
             await self._batches.attempt_ending(batch, now=now, until=now + CLAIM_MS)
             first = next(iter(await self._batches.messages(batch)))
             uncertain = batch.ending_attempted_at is not None
-            await self._delivery.end_batch(shared, first, uncertain=uncertain)
+            posted = await self._delivery.end_batch(shared, first, uncertain=uncertain)
+            await self._batches.ended(batch, (posted.channel_id, posted.message_id))
         await self._batches.close(batch, now=now)
 
-    async def _removed(self, shared: Shared, messages: Iterable[BatchMessage]) -> None:
-        for message in messages:
-            if message.message_id is not None and message.message_channel_id is not None:
-                place = Posted(channel_id=message.message_channel_id, message_id=message.message_id)
-                await self._delivery.remove_posting(place)
+    async def _removed(self, shared: Shared) -> None:
+        """All its messages go, with the one that told the asker that all is there."""
+        batch = shared.batch
+        for message in await self._batches.all_messages(batch):
+            place = _place(message.message_channel_id, message.message_id)
+            await self._delivery.remove_of_batch(shared, message.route, message.nonce, place)
             await self._batches.forget(message)
-        await self._batches.close(shared.batch, now=self._clock())
+        if batch.ending_attempted_at is not None:
+            place = _place(batch.ending_channel_id, batch.ending_message_id)
+            await self._delivery.remove_of_batch(shared, batch.route, batch.ending_nonce, place)
+            await self._batches.ended(batch, None)
+        await self._batches.close(batch, now=self._clock())
 
     async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> None:
         """By direct message; where that is closed too, later once more. What is made is kept, and found with the
@@ -195,3 +201,7 @@ class Sharing:
             await self._operator.tell(Reason.NOBODY_TOLD)
             first = await self._batches.reroute(batch, first_of(batch.asked.reach))
             await self._batches.release(first, due=now + KEPT_RETRY_MS)
+
+
+def _place(channel_id: int | None, message_id: int | None) -> Posted | None:
+    return Posted(channel_id=channel_id, message_id=message_id) if channel_id and message_id else None

@@ -69,7 +69,7 @@ class Upkeep:
         outcome = await outcome_of(self._tasks, task)
         postings = await self._postings.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
-        parts = _standing(await self._tasks.parts(task.id))
+        parts = _standing(await self._parts(task))
         try:
             kept = [await _tried(task, self._part(outcome, part)) for part in parts]
             kept += [await _tried(task, self._posting(outcome, one)) for one in postings if one.message_id is not None]
@@ -89,6 +89,13 @@ class Upkeep:
             await self._postings.look_after(task, until=None)
         else:
             await self._postings.look_after(task, until=self._clock() + RETRY_MS)
+
+    async def _parts(self, task: Task) -> list[OutcomePart]:
+        """Of a task that is removed, also the message that was not the last word."""
+        parts = [*await self._tasks.parts(task.id)]
+        if task.removed_at is not None and (before := await self._tasks.taken_back(task.id)):
+            parts.append(before)
+        return parts
 
     async def _part(self, outcome: Outcome, part: OutcomePart) -> None:
         """Direct messages are the asker's own: only their word removes or hides those."""

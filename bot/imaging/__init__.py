@@ -14,6 +14,7 @@ The work, synchronous and bound to the processor:
 
 inspection.py  what goes in, bytes of strangers, refused with BadReference; and what comes out
 conversion.py  on its way: a PNG of a picture or a mask, without loss
+metadata.py    the same file without what it says besides the picture
 thumbnails.py  a small picture for a card, and several side by side
 fitting.py     for a channel that takes smaller files
 decoding.py    decode what was found bearable

@@ -68,6 +68,11 @@ def of_conversion(header: Header, size: int) -> Cost:
     return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
 
 
+def of_copying(header: Header, size: int) -> Cost:
+    """To write the file anew without decoding it."""
+    return Cost(BASE_BYTES + 3 * size, BASE_SECONDS + size * 1e-8 + header.pieces * PIECE_SECONDS)
+
+
 def of_fitting(header: Header, size: int) -> Cost:
     """Several encodings, the slowest of which are tried for small pictures alone."""
     made = _decoded(header, size)
@@ -82,6 +87,7 @@ OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "as_png": of_conversion,
     "mask_as_png": of_conversion,
     "thumbnail": of_thumbnail,
+    "without_metadata": of_copying,
     "fit": of_fitting,
 }
 """By the name of the work."""

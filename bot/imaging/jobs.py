@@ -20,6 +20,7 @@ from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
 from bot.imaging.looks import Look, Unreadable
+from bot.imaging.metadata import without_metadata
 from bot.imaging.thumbnails import strip, thumbnail
 
 LONGEST_LINE: Final = 16 * 1024
@@ -49,6 +50,7 @@ WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] 
     "as_png": lambda files, given: as_png(files[0]),
     "mask_as_png": lambda files, given: mask_as_png(files[0]),
     "thumbnail": lambda files, given: thumbnail(files[0]),
+    "without_metadata": lambda files, given: without_metadata(files[0]),
     "strip": lambda files, given: strip(files),
     "fit": lambda files, given: fit(files[0], given["limit"]),
 }

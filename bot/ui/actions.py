@@ -108,7 +108,7 @@ async def vary(interaction: discord.Interaction[Any], task: Task, picture: Pictu
     """The same words, beginning with this picture."""
     request = Request(
         prompt=task.prompt,
-        references=(await as_reference(interaction, picture),),
+        references=(await as_reference(interaction, task, picture),),
         size=task.size,
         variants=task.variants,
         enhance=task.enhance,

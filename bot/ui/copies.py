@@ -13,7 +13,7 @@ from bot.errors import BadReference, Reason, ServiceError
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
 from storage.community import KeptPicture
-from storage.models import NewReference, Reference
+from storage.models import UNNAMED, NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
 """Somebody waits for the answer."""
@@ -21,20 +21,26 @@ FETCH_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
 
 
-async def keep_copy(services: Services, attached: Attached, folder: str, *, by: int) -> KeptPicture:
+async def keep_copy(
+    services: Services, attached: Attached, folder: str, *, by: int, for_others: bool = False
+) -> KeptPicture:
     """Of what a person (`by`) attached, under a key of its own in `folder`, so that it replaces nothing. Takes seconds:
-    defer the answer first. Raises BadReference for what could not go in later either, and NoRoom."""
+    defer the answer first. Raises BadReference for what could not go in later either, and NoRoom. `for_others`: without
+    its name, and without what else its file says besides the picture."""
     (reference,) = references_of([attached])
     await services.engine.space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
     async with AsyncExitStack() as held:
         data = await _fetched(services, reference, by, held)
-        look = await services.picture_work.inspect(data, reference.filename, Whose(by, Rank.REQUEST))
+        whose = Whose(by, Rank.REQUEST)
+        look = await services.picture_work.inspect(data, reference.filename, whose)
+        if for_others:
+            data = await services.picture_work.without_metadata(data, reference.filename, whose)
         await held.enter_async_context(services.engine.space.writing())
         await services.copies.put(key, data)
     return KeptPicture(
         key=key,
-        filename=reference.filename,
+        filename=UNNAMED if for_others else reference.filename,
         content_type=look.content_type,
         bytes=len(data),
         width=look.width,

@@ -37,7 +37,7 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
     """The form came back: the chosen picture goes first."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
-    references = (await as_reference(interaction, picture), *references_of(filled.files("files")))
+    references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
     request = Request(
         prompt=filled.words("words"),
         references=references,

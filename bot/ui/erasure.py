@@ -78,16 +78,17 @@ class KeepButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-no
 
 
 def question_view(say: Texts, held: Holdings) -> ui.LayoutView:
-    """What would go, what stays, and that it does not come back."""
-    if not any(held.counts.values()):
-        return _plain(say("privacy-erase-nothing"))
+    """What would go, what stays, and that it does not come back. Where nothing is stored under their name, pictures of
+    theirs may still be in what others asked for; how many is not told, as it would tell what others asked for."""
     container: ui.Container[ui.LayoutView] = ui.Container()
+    if not any(held.counts.values()):
+        container.add_item(ui.TextDisplay(f"{say('privacy-erase-nothing')}\n{say('privacy-erase-elsewhere')}"))
+        return ui.LayoutView(timeout=None).add_item(container.add_item(_row(EraseButton(say, "keep"), KeepButton(say))))
     container.add_item(ui.TextDisplay(f"### {say('privacy-erase-heading')}"))
     container.add_item(ui.TextDisplay(_listed(say, held.counts)))
     container.add_item(ui.TextDisplay(say("privacy-erase-what")))
     container.add_item(ui.TextDisplay(f"-# {say('privacy-erase-stays')}"))
-    buttons: list[ui.Item[Any]] = [EraseButton(say, "keep"), EraseButton(say, "remove"), KeepButton(say)]
-    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
+    row = _row(EraseButton(say, "keep"), EraseButton(say, "remove"), KeepButton(say))
     return ui.LayoutView(timeout=None).add_item(container.add_item(row))
 
 
@@ -109,6 +110,10 @@ def under_way(say: Texts, erasure: Erasure) -> str:
 def _listed(say: Texts, counts: Mapping[str, int]) -> str:
     """Of each kind that there is any of."""
     return "\n".join(f"- {say(name, count=counts[kind])}" for kind, name in _KINDS.items() if counts.get(kind))
+
+
+def _row(*buttons: ui.Item[Any]) -> ui.ActionRow[ui.LayoutView]:
+    return ui.ActionRow(*buttons)
 
 
 def _plain(text: str) -> ui.LayoutView:

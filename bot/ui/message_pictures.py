@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from bot.imaging.formats import format_named
-from storage.models import NewReference, ReferenceKind
+from storage.models import NOBODY, NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
 """What stands elsewhere is fetched from Discord's proxy."""
@@ -19,11 +20,22 @@ Said: TypeAlias = discord.Message | discord.MessageSnapshot
 
 
 def pictures_in(message: Said) -> tuple[NewReference, ...]:
-    """In the order shown, each once. What they really are is seen when they are prepared."""
+    """In the order shown, each once, as its author's. What they really are is seen when they are prepared."""
     found: dict[str, NewReference] = {}
+    owner_id = _owner(message)
     for one in _all(message):
-        found.setdefault(urlsplit(one.url).path, one)
+        found.setdefault(urlsplit(one.url).path, replace(one, owner_id=owner_id))
     return tuple(found.values())
+
+
+def _owner(message: Said) -> int | None:
+    """Whose pictures a message has. What a bot posts is no person's own, unless only whoever asks can see it; nobody
+    says whose it is that was forwarded."""
+    if not isinstance(message, discord.Message):
+        return NOBODY
+    if not message.author.bot:
+        return message.author.id
+    return None if message.flags.ephemeral or message.guild is None else NOBODY
 
 
 def _all(message: Said) -> Iterator[NewReference]:

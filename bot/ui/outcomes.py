@@ -208,10 +208,10 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
 
 
 def _lineage(say: Texts, outcome: Outcome) -> list[str]:
-    """Whose picture it began with, or whose request it repeats. Not where that was removed."""
+    """Whose picture it began with, or whose request it repeats. Nobody's where that was removed or erased."""
     task, parent = outcome.task, outcome.parent
     if parent is None or parent.removed_at is not None:
-        return []
+        return [say("actions-from-picture-gone")] if task.kinship in {Kinship.EDIT, Kinship.VARY} else []
     if task.kinship is not Kinship.AGAIN:
         return [say("actions-from-picture", asker=f"<@{parent.asker_id}>")]
     return [say("actions-same-request", asker=f"<@{parent.asker_id}>")] if parent.asker_id != task.asker_id else []

@@ -11,7 +11,7 @@ import structlog
 from bot.errors import Reason, TooLate
 from bot.texts import Texts
 from bot.ui.buttons import services_of
-from storage.models import NewReference, Picture, ReferenceKind, Task
+from storage.models import NOBODY, NewReference, Picture, ReferenceKind, Task
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +57,15 @@ def by_position(pictures: tuple[Picture, ...]) -> dict[str, Picture]:
     return {str(one.position): one for one in pictures}
 
 
-async def as_reference(interaction: discord.Interaction[Any], picture: Picture) -> NewReference:
+async def as_reference(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> NewReference:
     """
-    To begin the next one with it: our copy and, in case that is gone by then, what the message with the button shows.
+    To begin the next one with this picture of a task: our copy and, in case that is gone by then, what the message with
+    the button shows. What others could see is no person's own; a private result is its asker's.
 
     Where there is no copy any more, and the button stands elsewhere, the message is looked for in which the picture
     was posted. Raises TooLate (PICTURE_GONE) when there is none.
     """
+    owner_id = task.asker_id if task.private else NOBODY
     attachment = shown_in(interaction.message, picture)
     if picture.key is not None:
         return NewReference(
@@ -73,6 +75,7 @@ async def as_reference(interaction: discord.Interaction[Any], picture: Picture) 
             declared_type=picture.content_type,
             declared_bytes=picture.bytes or 0,
             kept_key=picture.key,
+            owner_id=owner_id,
         )
     attachment = attachment or await _posted(interaction, picture)
     if attachment is None:
@@ -83,6 +86,7 @@ async def as_reference(interaction: discord.Interaction[Any], picture: Picture) 
         filename=attachment.filename,
         declared_type=attachment.content_type,
         declared_bytes=attachment.size,
+        owner_id=owner_id,
     )
 
 

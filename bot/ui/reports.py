@@ -58,7 +58,7 @@ def report_view(
     """`filenames`: of small pictures that go along; `number`: the component id by which it is found again."""
     say = texts_in(reported.locale)
     container: ui.Container[ui.LayoutView] = ui.Container(id=number)
-    container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=len(words))}"))
+    container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=max(1, len(words)))}"))
     container.add_item(ui.TextDisplay(_about(say, outcome, reported)))
     container.add_item(ui.TextDisplay(quote(say, outcome.task.prompt, most=PROMPT_UNITS).text))
     container.add_item(ui.TextDisplay(_said(say, words)))
@@ -79,6 +79,8 @@ def _about(say: Texts, outcome: Outcome, reported: Reported) -> str:
 
 
 def _said(say: Texts, words: Sequence[Report]) -> str:
+    if not words:
+        return f"- {say('reports-line-erased')}"
     lines = [
         say("reports-line", reporter=f"<@{one.reporter_id}>", words=escaped(one.why, WHY_UNITS))
         if not is_blank(one.why)

@@ -97,4 +97,6 @@ def attached(say: Texts, references: Sequence[Reference]) -> list[str]:
         facts.append(say("text-attached", count=images))
     if ReferenceKind.MASK in kinds:
         facts.append(say("text-with-mask"))
+    if any(reference.is_gone for reference in references):
+        facts.append(say("text-attached-gone"))
     return facts

@@ -8,6 +8,7 @@ actions-family = Family
 
 # Under a result that came from another one.
 actions-from-picture = from a picture by { $asker }
+actions-from-picture-gone = from a picture that is gone
 actions-same-request = first asked for by { $asker }
 
 actions-which = Which picture shall I vary?

@@ -44,7 +44,7 @@ privacy-erase-heading = Shall I erase what I have stored about you?
 privacy-erase-what =
     Everything listed goes, and does not come back. What is still in line is taken back; what is being made is paid already, comes to its end, and is not posted.
     Your messages in Discord stay, unless you have them removed too. Their buttons stop working either way.
-privacy-erase-stays = What others made of your pictures is theirs and stays, without your name. For 24 hours I remember how many pictures you had, because of the limits. Backups and the image service keep theirs for a while; whoever runs me can say for how long.
+privacy-erase-stays = What others made of your results is theirs and stays, without your name and without the pictures you attached. For 24 hours I remember how many pictures you had, because of the limits. Backups and the image service keep theirs for a while; whoever runs me can say for how long.
 privacy-erase-keep = Erase
 privacy-erase-remove = Erase, and remove my messages
 privacy-erase-not = Keep everything
@@ -54,6 +54,7 @@ privacy-erasing-already = That is under way already. I tell you when it is done.
 privacy-receipt = Erased
 privacy-receipt-number = Receipt { $number }, { $at }
 privacy-erase-nothing = There is nothing to erase: I have stored nothing about you.
+privacy-erase-elsewhere = If others used your avatar or a picture of yours in what they asked for, I can erase those copies.
 privacy-receipt-nothing = There was nothing left to erase.
 privacy-setting-changes = Settings you changed: { $count }
 privacy-styles = Styles you changed last: { $count }

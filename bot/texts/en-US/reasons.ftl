@@ -84,6 +84,7 @@ reason-reference-broken = { $filename } is damaged or cut short. Save it once mo
 reason-reference-misnamed = { $filename } is named like { $named } but is { $format } inside. Rename it to match and attach it again.
 reason-reference-unfetchable = Discord no longer has { $filename }. Attach it again.
 reason-attached-unusable = I tried several times and could not open what you attached. Ask again with another picture, or without one. This one cost you nothing.
+reason-reference-erased = This request began with somebody else’s picture, and they have had it erased. Ask with `/{ imagine-name }` and a picture of your own.
 reason-mask-without-image = A mask needs the picture it belongs to. Attach that as `{ option-image }`, or leave the mask out.
 reason-mask-with-several = A mask works with exactly one picture. Attach only that picture, or leave the mask out.
 reason-mask-size = The mask { $filename } is { $mask_width } × { $mask_height }, but the picture is { $width } × { $height }. Make the mask exactly as large and attach both again.

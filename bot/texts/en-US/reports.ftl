@@ -13,6 +13,7 @@ reports-about = Asked for by { $asker } · { $link }
 reports-open-message = open the message
 reports-line = { $reporter }: { $words }
 reports-line-wordless = { $reporter } gave no reason
+reports-line-erased = Whoever reported it has had their report erased
 reports-more = { $count ->
     [one] and { $count } more
    *[other] and { $count } more

@@ -28,6 +28,7 @@ text-attached = { $count ->
    *[other] { $count } attached pictures
 }
 text-with-mask = a mask
+text-attached-gone = a picture that was erased
 
 # In the place of a person who was erased.
 text-somebody = somebody

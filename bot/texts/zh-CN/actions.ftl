@@ -8,6 +8,7 @@ actions-family = 来龙去脉
 
 # Under a result that came from another one.
 actions-from-picture = 源自 { $asker } 的图片
+actions-from-picture-gone = 源自一张已经不在的图片
 actions-same-request = 最初由 { $asker } 提出
 
 actions-which = 要让哪一张变化一下？

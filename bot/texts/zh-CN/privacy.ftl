@@ -41,7 +41,7 @@ privacy-erase-heading = 要清除我保存的与你有关的内容吗？
 privacy-erase-what =
     上面列出的内容都会清除，无法恢复。还在排队的请求会撤回；正在画的已经付费，会画完，但不会发布。
     你在 Discord 里的消息会保留，除非你选择一并移除。无论如何，上面的按钮都不能再用。
-privacy-erase-stays = 别人用你的图片画的图片属于他们，会保留，但不再带有你的名字。因为有每日上限，我会在 24 小时内记住你画了多少张。备份和图像服务会把他们的那份保留一段时间，具体多久可以问运行我的人。
+privacy-erase-stays = 别人用你的结果画的图片属于他们，会保留，但不再带有你的名字，也不再带有你附上的图片。因为有每日上限，我会在 24 小时内记住你画了多少张。备份和图像服务会把他们的那份保留一段时间，具体多久可以问运行我的人。
 privacy-erase-keep = 清除
 privacy-erase-remove = 清除，并移除我的消息
 privacy-erase-not = 全部保留
@@ -51,6 +51,7 @@ privacy-erasing-already = 已经在清除了，完成后我会告诉你。
 privacy-receipt = 已清除
 privacy-receipt-number = 回执 { $number }，{ $at }
 privacy-erase-nothing = 没有可清除的内容：我没有保存任何与你有关的内容。
+privacy-erase-elsewhere = 如果别人在请求中用过你的头像或图片，我可以把那些副本清除掉。
 privacy-receipt-nothing = 已经没有可清除的内容。
 privacy-setting-changes = 你改动过的设置：{ $count }
 privacy-styles = 你最后改动的风格：{ $count }

@@ -54,6 +54,7 @@ reason-reference-broken = { $filename } 已损坏或不完整。请重新保存�
 reason-reference-misnamed = { $filename } 的名字像 { $named }，内容却是 { $format }。请改成相符的名字后重新附上。
 reason-reference-unfetchable = Discord 上已经没有 { $filename } 了。请重新附上。
 reason-attached-unusable = 我试了好几次，都没能打开你附上的内容。请换一张图片再试，或者不附图片。这一次没有扣任何费用。
+reason-reference-erased = 这个请求用到了别人的图片，对方已经把它清除了。请用 `/{ imagine-name }` 附上你自己的图片再试。
 reason-mask-without-image = 蒙版需要有对应的图片。请把那张图片附在 `{ option-image }` 里，或者不用蒙版。
 reason-mask-with-several = 蒙版只能配一张图片。请只附那一张，或者不用蒙版。
 reason-mask-size = 蒙版 { $filename } 是 { $mask_width } × { $mask_height }，图片却是 { $width } × { $height }。请把蒙版做成一样大，再把两者重新附上。

@@ -13,6 +13,7 @@ reports-about = 由 { $asker } 提出 · { $link }
 reports-open-message = 打开消息
 reports-line = { $reporter }：{ $words }
 reports-line-wordless = { $reporter } 没有写原因
+reports-line-erased = 举报的人已清除了自己的举报
 reports-more = { $count ->
    *[other] 还有 { $count } 人
 }

@@ -19,6 +19,7 @@ text-portrait = 纵向 (2:3)
 
 text-attached = 附了 { $count } 张图片
 text-with-mask = 一张蒙版
+text-attached-gone = 一张已被清除的图片
 
 # In the place of a person who was erased.
 text-somebody = 某人

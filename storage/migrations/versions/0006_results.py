@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: Final = "0006"
-down_revision: Final = "0004"
+down_revision: Final = "0005"
 
 KEPT_MS: Final = 14 * 24 * 60 * 60 * 1000
 """API: how long it keeps results."""

@@ -1,0 +1,87 @@
+"""A picture that is somebody else's is copied without what its file says besides the picture."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+from PIL.ExifTags import GPS, IFD, Base
+
+from bot.imaging.conversion import as_png
+from bot.imaging.header import read_header
+from bot.imaging.inspection import inspect
+from bot.imaging.metadata import without_metadata
+
+WORDS = "a diary of anna"
+
+
+def photo(kind: str, *, orientation: int = 1, mode: str = "RGB", **options: Any) -> bytes:
+    """As a phone stores it: where it was taken, with words, with a colour profile, and turned."""
+    image = Image.radial_gradient("L").resize((64, 48)).convert(mode)
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    exif[Base.ImageDescription] = WORDS
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 29.0)
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Comment", WORDS)
+        text.add_itxt("XML:com.adobe.xmp", WORDS)
+        options = {"pnginfo": text} | options
+    elif kind == "JPEG":
+        options = {"comment": WORDS.encode(), "quality": 90} | options
+    data = io.BytesIO()
+    image.save(data, kind, exif=exif, icc_profile=b"profile" * 20, xmp=f"<x>{WORDS}</x>".encode(), **options)
+    return data.getvalue()
+
+
+def seen(data: bytes) -> bytes:
+    return as_png(data)
+
+
+PHOTOS = {
+    "jpeg": photo("JPEG"),
+    "turned jpeg": photo("JPEG", orientation=6),
+    "progressive jpeg": photo("JPEG", orientation=3, progressive=True),
+    "jpeg with restarts": photo("JPEG", restart_marker_blocks=2),
+    "cmyk jpeg": photo("JPEG", mode="CMYK"),
+    "jpeg with something behind it": photo("JPEG") + photo("JPEG"),
+    "png": photo("PNG"),
+    "turned png": photo("PNG", orientation=8),
+    "png of a palette": photo("PNG", mode="P"),
+    "transparent png": photo("PNG", mode="RGBA"),
+    "webp": photo("WEBP", lossless=True),
+    "turned webp": photo("WEBP", orientation=5),
+    "transparent webp": photo("WEBP", mode="RGBA", lossless=True),
+}
+
+
+@pytest.mark.parametrize("data", PHOTOS.values(), ids=PHOTOS)
+def test_the_same_picture_is_left_and_nothing_that_was_said_of_it(data: bytes) -> None:
+    assert WORDS.encode() in data
+    bare = without_metadata(data)
+    assert WORDS.encode() not in bare
+    with Image.open(io.BytesIO(bare)) as image, Image.open(io.BytesIO(data)) as before:
+        exif = image.getexif()
+        assert set(exif) <= {Base.Orientation}
+        assert not exif.get_ifd(IFD.GPSInfo)
+        assert image.tobytes() == before.tobytes()
+        assert image.mode == before.mode
+        assert image.info.get("icc_profile") == before.info.get("icc_profile")
+    assert inspect(bare, "picture") == inspect(data, "picture")
+    assert read_header(bare).orientation == read_header(data).orientation
+    assert without_metadata(bare) == bare
+
+
+def test_what_is_behind_the_end_of_a_picture_goes() -> None:
+    data = photo("JPEG")
+    assert without_metadata(data + b"\xff\xd8" + b"secret") == without_metadata(data)
+    png = photo("PNG")
+    assert without_metadata(png + b"secret") == without_metadata(png)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # whichever reads it first
+        without_metadata(data)
