@@ -240,7 +240,7 @@ async def test_an_answer_that_comes_too_late_is_followed_by_a_card_and_one_outco
 
 async def test_one_picture_of_four_that_cannot_be_fetched_is_told_as_a_link(tmp_path: Path) -> None:
     async with open_discord_world(tmp_path) as world:
-        world.api.next_fetch = [Refused(403, "not there any more")]
+        world.api.broken["/1.png"] = Refused(403, "not there any more")
         task, _ = await world.ask(variants=4)
         assert (await world.closed(task)).state is TaskState.CLOSED
         [told] = await world.outcomes(task)
