@@ -38,6 +38,8 @@ AFTER_RESTART_SECONDS: Final = 10.0
 QUIET_SECONDS: Final = 3.0
 """After the last result: the cards that are left are removed."""
 LONGEST_SECONDS: Final = 600.0
+UNANSWERED_SECONDS: Final = 20.0
+"""A command that has no answer by then counts as this long."""
 UNLIMITED: Final = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
 
 
@@ -118,13 +120,14 @@ class _Run:
         """Until the last result stands in its channel."""
         async with self._bot():
             asked = await self._asked()
+            answered = sum(one.acknowledged_after is not None for one in asked)
             async with asyncio.timeout(LONGEST_SECONDS):
-                while len(self._results()) < self.case.commands:  # noqa: ASYNC110  # acts are only looked at
+                while len(self._results()) < answered:  # noqa: ASYNC110  # acts are only looked at
                     await asyncio.sleep(0.25)
             await asyncio.sleep(QUIET_SECONDS)
             ready = [self._ready_after(act) for act in self._results().values()]
             about = self._counted(since=0, acts=self.discord.acts)
-            answers = [one.acknowledged_after or LONGEST_SECONDS for one in asked]
+            answers = [one.acknowledged_after or UNANSWERED_SECONDS for one in asked]
             return about | {
                 "result s p50": median(ready),
                 "p99": percentile(ready, 99),
@@ -162,7 +165,7 @@ class _Run:
         for number, channel in enumerate(channels):
             await asyncio.sleep(began + number * self.case.over_seconds / len(channels) - loop.time())
             asked.append(await self.discord.imagine(_prompt(number), channel=channel))
-        await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=LONGEST_SECONDS)
+        await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=UNANSWERED_SECONDS)
         return asked
 
     def _results(self) -> dict[str, Act]:

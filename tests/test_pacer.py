@@ -100,7 +100,8 @@ def clock() -> HandTurned:
 
 @pytest.fixture
 def requests(clock: HandTurned) -> Requests:
-    return Requests(clock, Pacer(per_second=PER_SECOND, burst=BURST, timer=clock))
+    """Without answers, and with room for as many as there are."""
+    return Requests(clock, Pacer(per_second=PER_SECOND, burst=BURST, most=1000, timer=clock))
 
 
 async def test_a_few_requests_go_at_once_and_the_others_in_an_even_beat(clock: HandTurned, requests: Requests) -> None:

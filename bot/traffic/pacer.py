@@ -27,8 +27,8 @@ BURST: Final = 5
 """Requests at once after a pause."""
 MOST: Final = 48
 """Requests that Discord may count in the same second."""
-LONGEST_WAY_SECONDS: Final = 3.0
-"""By then a request has arrived, answered or not."""
+LONGEST_WAY_SECONDS: Final = 30.0
+"""By then a request has arrived, answered or not. So many that hang keep others waiting no longer."""
 LONGEST_PAUSE_SECONDS: Final = 60.0
 """Then one request tries again, whatever Discord said."""
 
