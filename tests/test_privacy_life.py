@@ -260,6 +260,17 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     assert len(await people.copies(anna.id)) == (2 if way == "attached" else 3)
 
 
+async def test_what_is_asked_again_and_again_still_belongs_to_its_first_owner(world: World, anna: MemberActor) -> None:
+    await asked_again(world, anna, image=PHOTO)
+    carol = world.add_moderator()
+    await carol.click(world.channel.history()[-1], label="Again")
+    await world.work(60)
+    (reference,) = await world.tasks.references((await world.only_task(carol)).id)
+    assert (reference.owner_id, reference.filename, reference.url) == (anna.id, "picture", "")
+    await erased(world, anna)
+    assert await in_files(world) == []
+
+
 async def test_after_its_owner_was_erased_a_request_keeps_its_words_and_says_that_the_picture_is_gone(
     world: World, anna: MemberActor
 ) -> None:

@@ -180,6 +180,16 @@ async def test_what_is_no_longer_kept_counts_for_the_day_alone(world: World) -> 
         await submit(world, A_FEW_TODAY, 25)
 
 
+async def test_what_is_kept_counts_however_old_it_is(world: World) -> None:
+    task = await submit(world, NO_LIMITS, 25)
+    await prepared(world, task)
+    world.clock.turn(50 * HOUR)
+    with pytest.raises(StoredLimit) as reached:
+        await submit(world, A_FEW, 10)
+    assert reached.value.used == 25 * MIB
+    await submit(world, A_FEW_TODAY, 25)
+
+
 async def test_the_day_says_when_there_is_room_again(world: World) -> None:
     began = world.clock()
     await submit(world, NO_LIMITS, 20)

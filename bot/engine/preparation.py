@@ -96,7 +96,8 @@ class Preparation:
         """What turns out larger than it was declared is held against the limits once more. Raises NoRoom, or
         LimitReached."""
         await self._space.require()
-        if (more := len(data) - reference.declared_bytes) > 0:
+        limited = self._limits.stored_bytes_per_user or self._limits.stored_bytes_per_user_per_day
+        if limited and (more := len(data) - reference.declared_bytes) > 0:
             try:
                 await self._tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
             except LimitReached as reached:
