@@ -9,6 +9,7 @@ The application between a command and a stored row. Arrows point down only:
     client                 the connection to Discord and its command tree
     options  replies  services   what commands are given; every sentence the bot says; what cogs are given
     kie  references        the image API over HTTP; attachments from Discord's CDN
+    outbound               the way out: sessions, and a proxy where one is needed
     traffic                one budget for all requests to Discord
     engine                 the life of a task; no Discord, no HTTP, no SQL
     addresses  config  ending  endpoints  imaging  logs  permutations

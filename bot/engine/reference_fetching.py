@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from bot.engine.picture_work import PictureWork, Rank, Whose
 from bot.engine.ports import FetchReference
 from bot.engine.room import Room
+from bot.imaging.decoding import MAX_BYTES
 from storage.models import Reference
 
 FETCHES_AT_ONCE: Final = 24
@@ -41,9 +42,8 @@ class ReferenceFetching:
         """
         host, whose = _host(reference), Whose(by, Rank.REQUEST)
         async with self._places.taken(1, holders=(by, host)):
-            await held.enter_async_context(
-                self._picture_work.holding(reference.declared_bytes or None, whose, host=host)
-            )
+            size = min(reference.declared_bytes or MAX_BYTES, MAX_BYTES)
+            await held.enter_async_context(self._picture_work.holding(size, whose, host=host))
             async with asyncio.timeout(seconds):
                 return await self._fetch(reference)
 
