@@ -11,6 +11,7 @@ acknowledge.py  a command until its first answer
 bare.py         the floor of that: a bot that only answers
 tell.py         a result until its message
 telling.py      the process in which that is measured
+rush.py         requests to Discord when many ask at about the same time
 hostile.py      pictures that are made to cost memory and time
 attacked.py     the process in which that is measured
 line.py         a line to the servers that takes its time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -94,6 +94,15 @@ class OutcomeStore:
         if changed:
             async with self._database.write() as connection:
                 await _save(connection, changed)
+
+    async def tell_as_links(self, task_ids: Collection[str], *, due: int) -> int:
+        """The pictures of these tasks are told as links from now on; those of which there is no copy are tried again
+        from `due` (ms) on. How many were not told so before."""
+        missing = sa.and_(pictures.c.key.is_(None), pictures.c.due_at.is_(None))
+        changes = {"unfetchable": True, "due_at": sa.case((missing, due), else_=pictures.c.due_at)}
+        these = sa.and_(pictures.c.task_id.in_(task_ids), sa.not_(pictures.c.unfetchable))
+        async with self._database.write() as connection:
+            return (await connection.execute(sa.update(pictures).where(these).values(changes))).rowcount
 
     # -- the sweep of old copies ---------------------------------------------------------------------------------
     async def kept_before(self, before: int, *, limit: int = 100) -> tuple[Reference | Picture, ...]:

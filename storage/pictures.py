@@ -101,8 +101,9 @@ class PictureStore:
             raise MissingCopy(key) from None
 
     async def delete(self, key: str) -> None:
-        """A copy and its thumbnail. What is not there is fine."""
-        for path in (key + THUMBNAIL, key):
+        """A copy and its thumbnail. What is not there is fine. The copy goes first: a thumbnail that is put meanwhile
+        then finds that there is none (`put_thumbnail`)."""
+        for path in (key, key + THUMBNAIL):
             with suppress(FileNotFoundError):
                 await self._store.delete_async(path)
 

@@ -116,8 +116,9 @@ async def _outlived(world: World, deaths: Deaths, task: Task, act: Callable[[Wor
 
 
 async def _worked(world: World, deaths: Deaths) -> bool:
+    """Long enough for what waits, after a death, for whatever was under way at it."""
     died = False
-    for _ in range(3):
+    for _ in range(10):
         try:
             await world.engine.curation.step()
         except Crash:

@@ -231,3 +231,17 @@ async def test_the_sweep_comes_in_batches(store: TaskStore) -> None:
         for copy in copies:
             await store.forget_copy(copy)
     assert sizes == [4, 2]
+
+
+async def test_pictures_told_as_links_keep_their_copies_and_those_without_one_are_tried_again(
+    store: TaskStore,
+) -> None:
+    task = await settled(store)
+    copied, _ = await store.pictures(task.id)
+    await store.save_pictures([replace(copied, key=f"pictures/{task.id}/0")])
+    assert await store.tell_as_links([task.id], due=NOW + 5) == 2
+    assert [(one.key is not None, one.unfetchable, one.due_at) for one in await store.pictures(task.id)] == [
+        (True, True, None),
+        (False, True, NOW + 5),
+    ]
+    assert await store.tell_as_links([task.id], due=NOW + 9) == 0

@@ -156,7 +156,9 @@ class DiscordDelivery:
             self._cards.wake()
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        await self._upkeeper.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
+        late = any(picture.late_at is not None for picture in outcome.pictures)
+        with requests_as(Priority.RESULT if late else Priority.PERSON):
+            await self._upkeeper.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
 
     async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
         shown = as_posted(outcome, posting)

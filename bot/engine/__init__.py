@@ -31,7 +31,7 @@ reference_fetching.py  what people attached: places to fetch it, room in memory 
 places.py       places for what people start for free
 trials.py       what was under way when the process died is tried apart
 suspects.py     ... tasks, claimed and given up
-attempts.py     ... messages of batches, copies, reports, removals, erasures
+attempts.py     ... the same of work that has no claim of its own in a task's row
 clock.py        the time that rows are stamped with, whatever becomes of the machine's clock
 timekeeping.py  which time a process begins with
 schedule.py     when to ask, how long it may take: pure functions

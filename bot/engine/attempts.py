@@ -24,6 +24,7 @@ class Work(StrEnum):
     REPORT = "report"
     UPKEEP = "upkeep"
     ERASURE = "erasure"
+    LATE_PICTURE = "late_picture"
 
 
 class Attempts:

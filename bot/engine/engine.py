@@ -154,7 +154,12 @@ class Engine(People):
             space=space,
         )
         self.late_pictures = LatePictures(
-            tasks=tasks, late=stores.late_pictures, copies=copies, fetching=results, clock=clock
+            tasks=tasks,
+            late=stores.late_pictures,
+            copies=copies,
+            fetching=results,
+            attempts=self._attempts,
+            clock=clock,
         )
         self.fetching = ReferenceFetching(fetch_reference, picture_work)
         self.looks, self.exports = places_to_look(), places_to_export()

@@ -13,10 +13,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
+from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE
 from bot.engine.clock import is_doubtful
 from bot.engine.result_fetching import ResultFetching
@@ -60,12 +62,14 @@ class LatePictures:
         late: LatePictureStore,
         copies: PictureStore,
         fetching: ResultFetching,
+        attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._late = late
         self._copies = copies
         self._fetching = fetching
+        self._attempts = attempts
         self._clock = clock
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
@@ -94,7 +98,12 @@ class LatePictures:
             log.error("result given up: the image API keeps it no longer", tries=picture.tries)
             await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
         elif await self._late.begin(picture, due=now + distance_ms(picture.tries + 1)):
-            await self._fetch(task, picture)
+            fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
+            await self._attempts.attempt(Work.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
+
+    async def _stop(self, picture: Picture) -> None:
+        """The process died of it. Its link stays."""
+        await self._late.give_up(picture, now=self._clock(), why="given up: the process died of it")
 
     async def _fetch(self, task: Task, picture: Picture) -> None:
         try:

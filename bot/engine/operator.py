@@ -62,6 +62,8 @@ class Operator:
 
     async def forget(self, reason: Reason, subject: str) -> None:
         """It is right again: the next time it goes wrong is news."""
+        if _name(reason, subject) not in await self._told():
+            return  # without a wait for whoever is being told something just now
         async with self._telling:
             told = await self._told()
             if told.pop(_name(reason, subject), None) is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ import structlog
 
 from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
+from bot.engine.late_pictures import distance_ms
 from bot.engine.operator import Operator
 from bot.engine.ports import Delivery, Posted
 from bot.engine.room import Room
@@ -87,12 +87,10 @@ class Sharing:
     async def _give_up(self, batch: Batch) -> None:
         """The process died of its messages. They are tried with links instead of pictures; where that was tried, none
         is posted any more: what is made is found with the commands."""
-        found = await self._batches.pictures(batch.id)
-        looked_into = [one for pictures in found.values() for one in pictures if not one.unfetchable]
-        if looked_into:
-            await self._tasks.save_pictures([replace(one, unfetchable=True) for one in looked_into])
-            return
         now = self._clock()
+        told = [task.id for task in await self._batches.tasks(batch.id)]
+        if await self._tasks.tell_as_links(told, due=now + distance_ms(0)):
+            return
         claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
         if claimed is not None:
             await self._batches.close(claimed, now=now)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import structlog
 
+from bot.engine.late_pictures import distance_ms
 from bot.engine.operator import Operator
 from bot.engine.policy import LEASE_MS
 from bot.engine.trials import MOST_ATTEMPTS, TASK, Trials
@@ -67,8 +67,7 @@ class Suspects:
             now = self._clock()
             why = "the process died of telling it"
             return await self._tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
-        pictures = await self._tasks.pictures(task.id)
-        await self._tasks.save_pictures([replace(picture, unfetchable=True) for picture in pictures])
+        await self._tasks.tell_as_links([task.id], due=self._clock() + distance_ms(0))
         return None
 
     async def _tell_operator(self) -> None:

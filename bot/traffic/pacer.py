@@ -136,6 +136,10 @@ class Pacer:
         self._grant()
         try:
             return await waiting.granted
+        except asyncio.CancelledError:
+            if waiting.granted.done() and not waiting.granted.cancelled():
+                self.answered(waiting.granted.result())
+            raise
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
