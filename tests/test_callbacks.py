@@ -66,6 +66,9 @@ class _Door:
 
     world: World
 
+    def clock(self) -> int:
+        return self.world.engine.clock()
+
     async def called_back(self, token: str, kie_id: str) -> bool:
         return await self.world.engine.called_back(token, kie_id)
 

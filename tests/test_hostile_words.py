@@ -21,6 +21,7 @@ from bot.ui.cards import card_view
 from bot.ui.outcomes import Shown, failure_view, pictures_view, prompt_quote
 from bot.ui.text import quote
 from storage.models import Reference, ReferenceKind, Task
+from storage.pictures import THUMBNAIL
 from tests.world import PHOTO, World, a_part, a_picture, a_task, alt_texts, open_world, texts
 
 HOSTILE = (
@@ -221,4 +222,4 @@ async def test_end_to_end_a_file_name_is_only_a_name(world: World, name: str, tm
     kept = {
         str(path.relative_to(tmp_path / "pictures")) for path in (tmp_path / "pictures").rglob("*") if path.is_file()
     }
-    assert kept == {f"references/{task.id}/0", f"pictures/{task.id}/0"}
+    assert kept == {f"references/{task.id}/0", f"references/{task.id}/0{THUMBNAIL}", f"pictures/{task.id}/0"}

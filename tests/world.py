@@ -172,7 +172,8 @@ class World:
         parsers["INTERACTION_CREATE"] = parsed
 
     async def _fetch(self, reference: Reference) -> bytes:
-        return await self.client.http.get_from_cdn(reference.url)
+        address = reference.url.replace("%00", "\0")  # simcord quotes no names in its addresses
+        return await self.client.http.get_from_cdn(address)
 
 
 @asynccontextmanager

@@ -64,7 +64,9 @@ def _checked_reference(one: NewReference) -> NewReference:
     if one.declared_bytes > LARGEST_REFERENCE_BYTES and one.kept_key is None:
         raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(one.filename), megabytes=25)
     declared = storable(one.declared_type) if one.declared_type is not None else None
-    return replace(one, url=storable(one.url), filename=storable(one.filename), declared_type=declared)
+    return replace(
+        one, url=storable(one.url.replace("\0", "%00")), filename=storable(one.filename), declared_type=declared
+    )
 
 
 def _is_whole(value: object) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.waiting import LONGEST_SECONDS
 from tests.wire.clock import Clock
 from tests.wire.components import EPHEMERAL, LOADING
 from tests.wire.messages import Kept, Messages, Way
@@ -64,8 +65,9 @@ class Interaction:
         return self.original.payload if self.original else None
 
     async def acknowledgement(self) -> float:
-        """Wait for the first answer; how many seconds it took."""
-        await self.acknowledged.wait()
+        """Wait for the first answer; how many seconds it took. Raises TimeoutError where none comes."""
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await self.acknowledged.wait()
         assert self.acknowledged_after is not None
         return self.acknowledged_after
 

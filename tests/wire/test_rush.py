@@ -62,7 +62,8 @@ async def test_after_a_restart_the_cards_of_all_who_wait_are_edited_within_the_l
     async with Emulator(seconds=3600) as image_api:
         async with bot(tmp_path, discord, image_api, **UNLIMITED) as first:
             await first.connected()
-            await all_ask(discord, channels)
+            for few in range(0, len(channels), 10):  # a busy machine answers no sixty within 3 s
+                await all_ask(discord, channels[few : few + 10])
             await first.killed()
         before, acts = len(discord.limits.arrived), len(discord.acts)
         async with bot(tmp_path, discord, image_api, **UNLIMITED) as second:
