@@ -49,7 +49,10 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         "test_storage_drafts.py::test_nobody_elses_and_none_too_old",
         "test_storage_drafts.py::test_old_ones_go_when_another_begins",
     ),
-    "| batches": (ROWS, "test_storage_batches.py::test_a_question_that_nobody_answered_goes_with_one_of_the_next_day"),
+    "| batches": (
+        ROWS,
+        "test_batches_begun.py::test_proposals_that_nobody_took_up_are_forgotten_and_begun_ones_are_not",
+    ),
     "| what was posted once more": (EXPORT, LIFE),
     "| reports": (EXPORT, LIFE),
     "| who changed a server's": ("test_erasure.py::test_a_servers_record_stays_and_names_nobody",),

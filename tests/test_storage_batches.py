@@ -27,7 +27,6 @@ from storage.models import (
 from storage.stores import Stores
 from tests.storage_rows import BACKENDS, NOW, UNLIMITED, opened_stores, request, stored
 
-DAY = 24 * 3600 * 1000
 WORDS = ("a red door", "a green door", "a blue door")
 CLICKED = 1 << 60
 LEASE = 120_000
@@ -82,14 +81,6 @@ async def shown(stores: Stores, batch: Batch, number: int = 0, message_id: int =
 
 
 # -- proposed and begun ------------------------------------------------------------------------------------------------
-
-
-async def test_a_question_that_nobody_answered_goes_with_one_of_the_next_day(stores: Stores) -> None:
-    batch = await stores.batches.propose(request(), WORDS, now=NOW)
-    await stores.batches.propose(request(), WORDS, now=NOW + DAY - 1)
-    assert await stores.batches.get(batch.id) is not None
-    await stores.batches.propose(request(), WORDS, now=NOW + DAY)
-    assert await stores.batches.get(batch.id) is None
 
 
 async def test_what_was_asked_is_there_again_and_its_token_is_not(stores: Stores) -> None:
