@@ -68,10 +68,16 @@ def limit(memory: int, seconds: float) -> None:
     if resource is None:
         return
     if taken := _memory(ADDRESS_SPACE):
-        resource.setrlimit(resource.RLIMIT_AS, (taken + memory + SPARE_BYTES, resource.RLIM_INFINITY))
+        _limit(resource.RLIMIT_AS, taken + memory + SPARE_BYTES)
     spent = resource.getrusage(resource.RUSAGE_SELF)
     until = spent.ru_utime + spent.ru_stime + seconds * HURRY + SPARE_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(until), resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, math.ceil(until))
+
+
+def _limit(what: int, most: int) -> None:
+    """No more than the bot itself has, where that is limited."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _memory(field: int) -> int:
