@@ -76,6 +76,8 @@ def limit(memory: int, seconds: float) -> None:
 
 def _limit(what: int, most: int) -> None:
     """No more than the bot itself has, where that is limited."""
+    if resource is None:
+        return
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
