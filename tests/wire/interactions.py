@@ -78,6 +78,8 @@ class Interactions:
     places: Places
     messages: Messages
     changed: asyncio.Condition
+    first_answer: timedelta = FIRST_ANSWER
+    """More where many ask at once and a busy machine's speed is not the subject."""
     all: list[Interaction] = field(default_factory=list)
     _by_token: dict[str, Interaction] = field(default_factory=dict)
 
@@ -152,7 +154,7 @@ class Interactions:
             raise Refused(10062)
         if interaction.answered_with is not None:
             raise Refused(40060)
-        if self._age(interaction) > FIRST_ANSWER:
+        if self._age(interaction) > self.first_answer:
             interaction.dead = True
             raise Refused(10062)
         return interaction

@@ -25,8 +25,8 @@ from bot.references import AttachmentFetcher
 from storage.models import Reference
 
 DEADLY: Final = "deadly.png"
-SPARE_BYTES: Final = 512 * 2**20
-"""Above what the process has mapped when it starts."""
+SPARE_BYTES: Final = 2 * 2**30
+"""Above what the process has mapped when it starts. Each thread reserves 72 MiB of addresses: stack and arena."""
 BLOCK_BYTES: Final = 32 * 2**20
 
 
