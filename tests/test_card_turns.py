@@ -25,8 +25,9 @@ class Turns:
         """As the updater does it."""
         self.of_cards.forget_wanted(card.task.id)
         showing = self.of_cards.known(card.task.id)
-        self.of_cards.edited(showing)
-        showing.key = self.of_cards.key(card)
+        key = self.of_cards.key(card)
+        self.of_cards.edited(showing, key)
+        showing.key = key
 
     def due(self) -> list[str]:
         return [card.task.id for card in self.of_cards.due()]
@@ -96,10 +97,30 @@ def test_a_minute_of_one_picture_is_about_five_edits(turns: Turns) -> None:
     assert 4 <= edits <= 6
 
 
+def test_the_card_of_a_picture_that_takes_ten_seconds_moves_every_three(turns: Turns) -> None:
+    shown = []
+    turns.edit(a_card("task"))
+    for second in range(1, 10):
+        turns.now += 1000
+        turns.of_cards.want(a_card("task", progress=second / 10))
+        for due in turns.of_cards.due():
+            shown.append(second)
+            turns.edit(due)
+    assert shown == [3, 6, 9]
+
+
+def test_what_is_wanted_only_once_is_shown_in_the_end(turns: Turns) -> None:
+    turns.edit(a_card("task"))
+    turns.now += 2000
+    turns.of_cards.want(a_card("task", progress=0.2))
+    turns.now += 1000
+    assert turns.due() == ["task"]
+
+
 def test_when_the_next_falls_due_is_known(turns: Turns) -> None:
     card = a_card("task")
     turns.edit(card)
-    turns.of_cards.want(replace(card, progress=0.5))
+    turns.of_cards.want(replace(card, phase=CardPhase.GENERATING, remaining_seconds=40))
     assert turns.of_cards.next_due(lambda _: True) == turns.now + 15_000
     turns.of_cards.want(replace(card, phase=CardPhase.OVERDUE))
     assert turns.of_cards.next_due(lambda _: True) == turns.now + EVERY_MS

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from bot.engine.ports import Card, CardPhase, Outcome
 from bot.errors import Reason, RouteClosed, Unavailable
 from bot.ui.outcomes import part_id
-from storage.models import OutcomePart, Route, TaskState
+from storage.models import OutcomePart, Route, Task, TaskState
 from tests.world import (
     PHOTO,
     World,
@@ -252,35 +253,64 @@ async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_th
     assert (await world.only_task()).card_message_id is None
 
 
-async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(world: World) -> None:
-    await world.ask("a red door", image=PHOTO)
-    with world.env.time_context():
-        await world.engine.step()  # looks at what is attached
+async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ask("a red door")
+    await world.copies.put("pictures/k", png())
     task = await world.only_task()
-    outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="k", task_id=task.id),))
-    looked, go_on = asyncio.Event(), asyncio.Event()
+    on_its_way, arrives = asyncio.Event(), asyncio.Event()
+    edit = discord.PartialMessage.edit
 
-    async def get(key: str) -> bytes:
-        if key.startswith("references/"):
-            looked.set()
-            await go_on.wait()
-        return png()
+    async def held_up(message: discord.PartialMessage, **changes: Any) -> discord.Message:
+        on_its_way.set()
+        await arrives.wait()
+        return await edit(message, **changes)
 
-    world.copies.get = get  # type: ignore[method-assign]  # holds an edit up
+    monkeypatch.setattr(discord.PartialMessage, "edit", held_up)
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
         editing = asyncio.create_task(world.delivery.step())
         async with asyncio.timeout(5):
-            await looked.wait()
-        part = a_part(task_id=task.id, route=Route.ORIGINAL, pictures=(0,))
-        posting = asyncio.create_task(world.delivery.post(outcome, part, uncertain=False))
+            await on_its_way.wait()
+        leaving = asyncio.create_task(world.post(*in_its_cards_place(task)))
         for _ in range(100):
             await asyncio.sleep(0)
-        assert not posting.done()
-        go_on.set()
-        await asyncio.gather(editing, posting)
+        assert (leaving.done(), editing.done()) == (False, False)
+        arrives.set()
+        await asyncio.gather(editing, leaving)
     (message,) = world.channel.history()
     assert texts(message).startswith("### Your picture is ready")
+
+
+async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: World) -> None:
+    await world.ask("a red door", image=PHOTO)
+    with world.env.time_context():
+        await world.engine.step()  # looks at what is attached
+    making, get = asyncio.Event(), world.copies.get
+
+    async def never(key: str) -> bytes:
+        if not key.startswith("references/"):
+            return png()
+        making.set()
+        await asyncio.Event().wait()
+        return await get(key)
+
+    world.copies.get = never  # type: ignore[method-assign]  # as behind pictures that are more urgent
+    with world.env.time_context():
+        await show(world, CardPhase.GENERATING)
+        editing = asyncio.create_task(world.delivery.step())
+        async with asyncio.timeout(5):
+            await making.wait()
+            await world.post(*in_its_cards_place(await world.only_task()))
+            await editing
+    (message,) = world.channel.history()
+    assert texts(message).startswith("### Your picture is ready")
+
+
+def in_its_cards_place(task: Task) -> tuple[Outcome, OutcomePart]:
+    outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="pictures/k", task_id=task.id),))
+    return outcome, a_part(task_id=task.id, route=Route.ORIGINAL, pictures=(0,))
 
 
 async def test_a_card_whose_deletion_was_not_answered_does_not_come_back(world: World) -> None:

@@ -111,6 +111,20 @@ async def test_a_few_requests_go_at_once_and_the_others_in_an_even_beat(clock: H
     assert requests.sent == [("0", 0), ("1", 0), ("2", 0), ("3", 0.1), ("4", 0.2), ("5", 0.3)]
 
 
+async def test_results_go_at_once_and_what_comes_after_them_waits_as_long_as_they_would_take(clock: HandTurned) -> None:
+    requests = Requests(clock, Pacer(per_second=PER_SECOND, burst=BURST, most=8, timer=clock))
+    for number in range(10):
+        requests.ask(f"result {number}", Priority.RESULT)
+    requests.ask("person")
+    for _ in range(10):
+        await clock.turn(0.1)
+        for name in requests.names:
+            requests.answer(name)
+    assert requests.sent == [(f"result {number}", 0) for number in range(8)]
+    await clock.turn(10)
+    assert requests.sent[8:] == [("result 8", 1.1), ("result 9", 1.1), ("person", 1.1)]
+
+
 async def test_no_second_has_more_than_the_beat_and_the_burst(clock: HandTurned, requests: Requests) -> None:
     for number in range(15):
         requests.ask(str(number))

@@ -2,8 +2,9 @@
 Which cards wait to be edited, and whose turn it is. Knows no Discord; `clock` tells milliseconds.
 
 A new phase is shown soon: `every` after the last edit. What merely drifts (a place, a share of progress, the words for
-what is left) waits `PATIENCE` times as long. That it is being delivered is shown only when the result is late: usually
-the result itself comes first. Whoever was shown something longest ago is next, so that all share what Discord allows.
+what is left) waits up to `PATIENCE` times as long; less where a picture takes so short a time that it would be over by
+then. That it is being delivered is shown only when the result is late: usually the result itself comes first. Whoever
+was shown something longest ago is next, so that all share what Discord allows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from bot.ui.cards import CardKey, card_key
 
 PATIENCE: Final = 5
 """With an edit every 3 s at most, a picture that takes a minute has about five in all."""
+SHARES: Final = 4
+"""In so many parts, each with an edit, the progress of a short picture is shown."""
 SOON: Final = 2
 """Times `every`: so late a result is worth saying that it is on its way."""
 REMEMBERED: Final = 5000
@@ -33,6 +36,8 @@ class Showing:
     prepared: bool = False
     """Its thumbnails, if there are any, are attached: they stay for all later edits."""
     attachments: list[discord.Attachment] = field(default_factory=list)
+    news_at: int = 0
+    """When it was first shown as it is now, but for what drifts (ms)."""
     shown_at: int = 0
     """When it was edited last (ms)."""
     not_before: int = 0
@@ -46,6 +51,8 @@ class Wanted:
     key: CardKey
     since: int
     """When this phase was wanted first (ms)."""
+    patience_ms: int
+    """How long what drifts waits after the last edit."""
 
 
 class CardTurns:
@@ -63,7 +70,8 @@ class CardTurns:
         """Show this, and nothing that was wanted of the same card before."""
         before = self._wanted.get(card.task.id)
         since = before.since if before is not None and before.card.phase is card.phase else self._clock()
-        self._wanted[card.task.id] = Wanted(card=card, key=self.key(card), since=since)
+        patience = self._patience_ms(card)
+        self._wanted[card.task.id] = Wanted(card=card, key=self.key(card), since=since, patience_ms=patience)
 
     def forget_wanted(self, task_id: str) -> None:
         self._wanted.pop(task_id, None)
@@ -90,9 +98,11 @@ class CardTurns:
         if showing := self._showing.get(card.task.id):
             showing.not_before = self._clock() + delay_ms
 
-    def edited(self, showing: Showing) -> None:
-        """It was edited, or that was tried."""
+    def edited(self, showing: Showing, key: CardKey) -> None:
+        """It was edited to this, or that was tried."""
         showing.shown_at = self._clock()
+        if showing.key is None or showing.key.news != key.news:
+            showing.news_at = showing.shown_at
         showing.not_before = showing.shown_at + self._every_ms
 
     def due(self) -> list[Card]:
@@ -114,7 +124,15 @@ class CardTurns:
             return max(soonest, wanted.since + SOON * self._every_ms)
         if showing is None or self._is_news(wanted):
             return soonest
-        return max(soonest, showing.shown_at + PATIENCE * self._every_ms)
+        return max(soonest, showing.shown_at + wanted.patience_ms)
+
+    def _patience_ms(self, card: Card) -> int:
+        longest = PATIENCE * self._every_ms
+        showing = self._showing.get(card.task.id)
+        if showing is None or card.progress <= 0:
+            return longest
+        estimated = (self._clock() - showing.news_at) / card.progress
+        return min(max(self._every_ms, int(estimated / SHARES)), longest)
 
     def _is_news(self, wanted: Wanted) -> bool:
         showing = self._showing.get(wanted.card.task.id)

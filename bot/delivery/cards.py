@@ -86,10 +86,13 @@ class CardPump:
         self._turns = CardTurns(every_ms=int(every * 1000), steps=steps, clock=clock)
         self._under_way: dict[int, Editing] = {}
         """By channel."""
+        self._making_strips: set[str] = set()
+        """The tasks whose cards wait for thumbnails: behind all that is more urgent."""
         self._wake = asyncio.Event()
 
     def posted(self, card: Card) -> None:
-        showing = Showing(key=self._turns.key(card), shown_at=self._clock())
+        now = self._clock()
+        showing = Showing(key=self._turns.key(card), news_at=now, shown_at=now)
         self._turns.remember(card.task.id, showing)
         self._wake.set()
 
@@ -117,11 +120,14 @@ class CardPump:
             await asyncio.wait(started)
 
     async def leave(self, task: Task) -> None:
-        """Want nothing more of this card, and wait for an edit of it that is under way: it is urgent now."""
+        """Want nothing more of this card. An edit that is being prepared ends; one on its way is urgent now, and waited
+        for."""
         self._turns.forget_wanted(task.id)
         busy = self._under_way.get(task.channel_id)
         if busy is not None and busy.task_id == task.id:
             busy.claim.hurry(claim().priority)
+            if task.id in self._making_strips:
+                busy.work.cancel()
             await asyncio.wait({busy.work})
         self._turns.forget_wanted(task.id)
 
@@ -235,7 +241,7 @@ class CardPump:
         try:
             await self._put(card, row, showing, message_id)
         finally:
-            self._turns.edited(showing)
+            self._turns.edited(showing, key)
         showing.key = key
 
     async def _put(self, card: Card, row: Task, showing: Showing, message_id: int | None) -> None:
@@ -294,12 +300,18 @@ class CardPump:
 
     async def _strip(self, card: Card) -> list[discord.File]:
         copies = [Copy(one.key, one.bytes) for one in card.references if one.key is not None]
-        data = await self._made(card.task, copies) if copies and _is_prepared(card) else None
+        if not copies or not _is_prepared(card):
+            return []
+        self._making_strips.add(card.task.id)
+        try:
+            data = await self._made(card.task, copies)
+        finally:
+            self._making_strips.discard(card.task.id)
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
     async def _made(self, task: Task, copies: Sequence[Copy]) -> bytes | None:
         """None also where a process died while it made them: that card does without for good."""
-        if await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock()) > 1:
+        if await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock()) != 1:
             log.warning("a card goes without thumbnails: a process died while it made them", task=task.id)
             return None
         try:

@@ -1,6 +1,6 @@
 """
 A token bucket in front of Discord: a few requests at once, then an even beat; the most urgent of those that wait is
-next, and among equals the one that came first.
+next, and among equals the one that came first. Results wait for no beat; what comes after them waits the longer.
 
 When Discord counts a request is not known here: at some moment between its leaving and its answer. So each counts for
 all of that time and the second after it, and no second of Discord's has more than `MOST`, however late some are.
@@ -163,7 +163,7 @@ class Pacer:
         """Let through whatever may go now, and come back when the next one may."""
         now = self._timer.time()
         while waiting := self._next():
-            opens = max(self._beat - self._slack, self._paused_until, self._has_room(now))
+            opens = max(self._turn_of(waiting.claim), self._paused_until, self._has_room(now))
             if opens > now:
                 self._come_back(opens)
                 return
@@ -171,6 +171,10 @@ class Pacer:
             self._waiting.remove(waiting)
             self._sent.append(Sent(until=now + LONGEST_WAY_SECONDS))
             waiting.granted.set_result(self._sent[-1])
+
+    def _turn_of(self, claim: Claim) -> float:
+        """When its turn in the beat is. Results wait for none: what comes after them does."""
+        return float("-inf") if claim.priority is Priority.RESULT else self._beat - self._slack
 
     def _has_room(self, now: float) -> float:
         """When fewer than `most` are counted."""
