@@ -23,7 +23,7 @@ Everything that can go wrong, and who is told what:
     - Refused                an explicit no; to a create, a question or an upload it does not pass by waiting
       . AccountRefused       the key or the credit (401, 402): the operator's to put right
       . HostNotAllowed       a result on a host outside KIE_RESULT_HOSTS: the operator's to allow
-      . ResultTooLarge       a result of more bytes than are ever fetched
+      . ResultTooLarge       a result of more bytes or pixels than are ever taken
     - RouteClosed            Discord no longer lets us tell by this route
       . MessageGone          somebody deleted the message
   x Unconfirmed              a create that may have been taken and paid: never repeated by itself
@@ -246,8 +246,8 @@ class HostNotAllowed(Refused):
 
 
 class ResultTooLarge(Refused):
-    def __init__(self, most: int) -> None:
-        super().__init__(413, f"a result of more than {most} bytes")
+    def __init__(self, most: str) -> None:
+        super().__init__(413, f"a result of more than {most}")
 
 
 class RouteClosed(ServiceError): ...

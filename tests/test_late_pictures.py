@@ -16,6 +16,7 @@ from storage.community import NewPosting, PostingKind
 from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
 from tests.batches_engine_world import begun
 from tests.engine_world import Crash, Deaths, World, open_world, png
+from tests.hostile.pictures import jpeg_sized
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -194,15 +195,26 @@ async def test_a_picture_that_never_comes_is_given_up_when_the_image_api_keeps_i
 
 
 async def test_a_picture_that_is_too_large_is_fetched_once(world: World) -> None:
-    task = await told_as_a_link(world, error=ResultTooLarge(64))
+    task = await told_as_a_link(world, error=ResultTooLarge("64 bytes"))
     await later(world, DAY)
     assert [url for url in world.api.fetched if SECOND in url] == ["https://results.test/kie1/1.png"]
     assert (await second_of(world, task)).due_at is None
 
 
+async def test_a_picture_of_more_pixels_than_can_be_looked_into_is_fetched_once(world: World) -> None:
+    world.api.next_fetch = [png(), jpeg_sized(20_000, 20_000)]
+    await world.ask(variants=2)
+    await world.work(300)
+    fetched = len(world.api.fetched)
+    assert fetched == 2
+    await later(world, DAY)
+    assert len(world.api.fetched) == fetched
+    assert world.discord.files == {1: [0]}
+
+
 async def test_a_picture_that_turns_out_too_large_later_is_given_up(world: World) -> None:
     task = await told_as_a_link(world)
-    world.api.broken[SECOND] = ResultTooLarge(64)
+    world.api.broken[SECOND] = ResultTooLarge("64 bytes")
     world.api.fetched.clear()
     await later(world, HOUR)
     assert world.api.fetched == ["https://results.test/kie1/1.png"], "another address makes it no smaller"

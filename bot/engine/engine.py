@@ -241,13 +241,13 @@ class Engine(People):
     async def step(self) -> None:
         """Do what is due now, once, and wait until it is done."""
         await self._gate.check()
-        await self._operator.check()
         await self.space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.late_pictures.step()
         await self.curation.step()
         await self.erasing.step()
         await self.batches.sharing.step()
+        await self._operator.check()
 
     async def run(self) -> None:
         """Do what is due, as it falls due, until `stop`."""

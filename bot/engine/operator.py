@@ -36,11 +36,16 @@ class Operator:
         self._delivery = delivery
         self._clock = clock
         self._telling = asyncio.Lock()
+        self._noted: dict[str, tuple[Reason, dict[str, str | int]]] = {}
+        """By name, what is to be told with the next `check`."""
 
     async def check(self) -> None:
-        """Tell them what stands in the way to people."""
+        """Tell them what stands in the way to people, and what was noted."""
         if reason := self._delivery.trouble():
             await self.tell(reason)
+        for name, (noted, parameters) in list(self._noted.items()):
+            await self._tell_once(noted, parameters, name)
+            self._noted.pop(name, None)
 
     async def tell(self, reason: Reason) -> None:
         """Never raises ServiceError: what did not get through is told the next time there is cause to."""
@@ -51,23 +56,28 @@ class Operator:
                 return
             await self._tell(reason, {}, reason.value, told)
 
-    async def tell_of(self, reason: Reason, subject: str, **parameters: str | int) -> None:
-        """The same of one subject: once, until `forget`."""
-        async with self._telling:
-            told = await self._told()
-            name, day = _name(reason, subject), self._clock() - TELL_AGAIN_AFTER.total_seconds() * 1000
-            today = [other for other, at in told.items() if other.startswith(_name(reason, "")) and at > day]
-            if name not in told and len(today) < SUBJECTS_A_DAY:
-                await self._tell(reason, parameters, name, told)
+    def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
+        """Have them told of one subject, once, until `forget`. Whoever notes it waits for nothing."""
+        if len(self._noted) < MOST_REMEMBERED:
+            self._noted[_name(reason, subject)] = (reason, parameters)
 
     async def forget(self, reason: Reason, subject: str) -> None:
         """It is right again: the next time it goes wrong is news."""
+        self._noted.pop(_name(reason, subject), None)
         if _name(reason, subject) not in await self._told():
             return  # without a wait for whoever is being told something just now
         async with self._telling:
             told = await self._told()
             if told.pop(_name(reason, subject), None) is not None:
                 await self._tasks.set_fact(TOLD_FACT, json.dumps(told))
+
+    async def _tell_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
+        async with self._telling:
+            told = await self._told()
+            day = self._clock() - TELL_AGAIN_AFTER.total_seconds() * 1000
+            today = [other for other, at in told.items() if other.startswith(_name(reason, "")) and at > day]
+            if name not in told and len(today) < SUBJECTS_A_DAY:
+                await self._tell(reason, parameters, name, told)
 
     async def _tell(self, reason: Reason, parameters: dict[str, str | int], name: str, told: dict[str, int]) -> None:
         try:

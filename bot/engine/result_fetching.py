@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
@@ -15,9 +16,13 @@ from bot.engine.picture_work import PictureWork
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
 from bot.engine.space import Space
-from bot.errors import HostNotAllowed, ResultTooLarge, ServiceError, Unavailable
+from bot.errors import HostNotAllowed, Reason, ResultTooLarge, ServiceError, Unavailable
+from bot.imaging.looks import Unreadable
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
+
+TOO_MUCH: Final = frozenset({Reason.REFERENCE_TOO_MANY_PIXELS, Reason.REFERENCE_TOO_COMPLEX})
+"""Of a picture, for which no other try makes a difference."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +61,7 @@ class ResultFetching:
         except (ServiceError, ValueError) as error:
             if not by_link and not isinstance(error, HostNotAllowed):
                 raise
-            await self._hosts.refused(picture, error)
+            self._hosts.refused(picture, error)
             log.info("result refused, trying another address", host=host_of(picture.url), error=str(error))
             return await self._by_link(task, picture, error)
         await self._hosts.gave(picture)
@@ -69,7 +74,7 @@ class ResultFetching:
         try:
             return await self._copied(picture, link)
         except HostNotAllowed as error:
-            await self._hosts.not_allowed(error)
+            self._hosts.not_allowed(error)
             raise
 
     async def _copied(self, picture: Picture, address: str) -> Picture:
@@ -83,6 +88,8 @@ class ResultFetching:
         if isinstance(look, BaseException):
             with suppress(Exception):  # what a next try does not overwrite, nobody asks for
                 await self._copies.delete(key)
+            if isinstance(look, Unreadable) and look.reason in TOO_MUCH:
+                raise ResultTooLarge("can be looked into") from look
             raise look
         if isinstance(put, Exception):  # whatever a bucket or a full disk may raise; people are told all the same
             self._space.found_full(put)

@@ -29,10 +29,10 @@ class ResultHostWatch:
         self._fine: set[str] = set()
         """Hosts of which the operator was told nothing that is not over."""
 
-    async def refused(self, picture: Picture, error: Exception) -> None:
+    def refused(self, picture: Picture, error: Exception) -> None:
         """A result could not be fetched from its own address, however often it was tried."""
         if isinstance(error, HostNotAllowed):
-            await self.not_allowed(error)
+            self.not_allowed(error)
             return
         host = host_of(picture.url)
         self._fine.discard(host)
@@ -43,11 +43,11 @@ class ResultHostWatch:
             results.add((picture.task_id, picture.position))
         if len(results) == REFUSED_IN_A_ROW:
             reason = Reason.RESULT_HOST_REFUSES
-            await self._operator.tell_of(reason, host, host=host, results=REFUSED_IN_A_ROW)
+            self._operator.note(reason, host, host=host, results=REFUSED_IN_A_ROW)
 
-    async def not_allowed(self, error: HostNotAllowed) -> None:
+    def not_allowed(self, error: HostNotAllowed) -> None:
         self._fine.discard(error.host)
-        await self._operator.tell_of(Reason.RESULT_HOST_NOT_ALLOWED, error.host, host=error.host)
+        self._operator.note(Reason.RESULT_HOST_NOT_ALLOWED, error.host, host=error.host)
 
     async def gave(self, picture: Picture) -> None:
         """A result came from its own address."""

@@ -68,7 +68,7 @@ async def fetch_result(
         async with asyncio.timeout(limits.total):
             return await _follow(session, _parsed(address), hosts, limits)
     except TooLong:
-        raise ResultTooLarge(LARGEST_RESULT) from None
+        raise ResultTooLarge(f"{LARGEST_RESULT} bytes") from None
     except NEVER_SENT as error:
         raise Unreachable(f"no connection for a result ({type(error).__name__})") from None
     except (aiohttp.ClientError, TimeoutError) as error:
