@@ -23,12 +23,15 @@ class AttemptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, kind: str, subject: str, *, owner: str, now: int) -> int:
-        """Count an attempt; how many that makes. One that the same `owner` counted and could not end is not another."""
+    async def begin(self, kind: str, subject: str, *, owner: str, now: int) -> int | None:
+        """Count an attempt; how many that makes. One that the same `owner` counted and could not end is not another.
+        None where another process may be at it."""
         this = _this(kind, subject)
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"attempts of {kind} {subject}")
-            found = (await connection.execute(sa.select(attempts.c.attempts, attempts.c.owner).where(this))).first()
+            found = (await connection.execute(sa.select(attempts).where(this))).first()
+            if found is not None and found.owner != owner and found.at > self._latest_of_the_dead(now):
+                return None
             counted = 1 if found is None else found.attempts + (found.owner != owner)
             await connection.execute(sa.delete(attempts).where(this))
             row = {"kind": kind, "subject": subject, "attempts": counted, "owner": owner, "at": now}
@@ -44,12 +47,15 @@ class AttemptStore:
         """At start: kind, subject and attempts of the work during which a process died, fewest attempts first. Forgets
         what is old."""
         old = attempts.c.at <= now - FORGOTTEN_AFTER_MS
-        latest = now if self._database.alone else now - LONGEST_MS
         order = (attempts.c.attempts, attempts.c.at)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(attempts).where(old))
-            found = sa.select(attempts).where(attempts.c.at <= latest).order_by(*order)
+            found = sa.select(attempts).where(attempts.c.at <= self._latest_of_the_dead(now)).order_by(*order)
             return tuple((row.kind, row.subject, row.attempts) for row in await connection.execute(found))
+
+    def _latest_of_the_dead(self, now: int) -> int:
+        """What another process began until then, it does no longer."""
+        return now if self._database.alone else now - LONGEST_MS
 
 
 def _this(kind: str, subject: str) -> sa.ColumnElement[bool]:

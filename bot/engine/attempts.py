@@ -49,7 +49,7 @@ class Attempts:
     ) -> None:
         """
         `do` it, or `give_up` where the process has died of it too often; the operator is told of that. Nothing happens
-        while something else has to be tried alone: the work stays due.
+        while something else has to be tried alone, or another process is at it: the work stays due.
 
         Raises what `do` raises.
         """
@@ -59,6 +59,8 @@ class Attempts:
         self._trials.begin(this)
         try:
             counted = await self._store.begin(kind, subject, owner=self._owner, now=self._clock())
+            if counted is None:
+                return
             await self._ended(this, do if counted <= MOST_ATTEMPTS else self._giving_up(this, give_up))
         finally:
             self._trials.end(this)
