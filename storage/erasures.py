@@ -37,6 +37,8 @@ from storage.schema import (
 )
 from storage.transactions import Transaction
 
+PUT_BY_MS: Final = 24 * 60 * 60 * 1000
+"""How long one is left alone that the process died of each time."""
 CREATE_COUNTS_MS: Final = 20_000
 """A create counts against the image API's limits for 11 s; its row stays a little longer."""
 BLANKED: Final = (
@@ -64,12 +66,12 @@ class ErasureStore:
         self._database = database
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
-        """Due now; while one is under way that one, and False. One that was given up is taken up again."""
+        """Due now; while one is under way that one, and False. One that was put by is taken up again."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
-                given_up = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at.is_(None))
-                await connection.execute(sa.update(erasures).where(given_up).values(due_at=now))
+                put_by = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PUT_BY_MS // 2)
+                await connection.execute(sa.update(erasures).where(put_by).values(due_at=now))
                 return found[0], False
             fresh = {
                 "id": new_task_id(),
@@ -103,6 +105,10 @@ class ErasureStore:
 
     async def later(self, erasure: Erasure, *, due: int | None) -> None:
         await self._change(erasure, {"due_at": due})
+
+    async def put_by(self, erasure: Erasure, *, now: int) -> None:
+        """For a day, or until a restart, or until it is asked for again."""
+        await self.later(erasure, due=now + PUT_BY_MS)
 
     async def done(self, erasure: Erasure, *, now: int) -> Erasure:
         """All is erased; the person is to be told."""

@@ -347,18 +347,23 @@ async def test_a_removal_that_ends_the_process_is_given_up(world: World) -> None
     assert (await world.now(task)).upkeep_at is None
 
 
-async def test_an_erasure_that_ends_the_process_is_put_by_until_it_is_asked_for_again(world: World) -> None:
-    task = await told(world)
-    await dying(world, world.copies, "delete")
+@pytest.mark.parametrize("again", ["asked", "a day later"])
+async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World, again: str) -> None:
+    task, deadly = await told(world), [True]
+    await dying(world, world.copies, "delete", lambda *_, **__: deadly[0])
     await world.engine.erasing.ask(1, removes=False, locale="en-US", token="t")
     lives = Lives(world)
     await lives.steps(20, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
     assert await world.tasks.get(task.id) is not None
-    world.wrap = lambda part: part
-    await world.restart()
-    await world.engine.erasing.ask(1, removes=False, locale="en-US", token="t")
+    deadly[0] = False
+    if again == "asked":
+        await world.engine.erasing.ask(1, removes=False, locale="en-US", token="t")
+    else:
+        await lives.steps(5)
+        assert await world.tasks.get(task.id) is not None
+        world.clock.turn(24 * 3600)
     await lives.steps(5)
     assert await world.tasks.get(task.id) is None
     assert len(world.discord.receipts) == 1

@@ -67,9 +67,9 @@ class Erasing:
     async def step(self) -> None:
         """Do what is due now, once. One that fails does not keep the others."""
         for erasure in await self._erasures.due(now=self._clock(), limit=AT_ONCE):
-            begin, give_up = partial(self._begin, erasure), partial(self._erasures.later, erasure, due=None)
+            begin, put_by = partial(self._begin, erasure), partial(self._erasures.put_by, erasure, now=self._clock())
             try:
-                await self._attempts.attempt(Work.ERASURE, erasure.id, begin, give_up)
+                await self._attempts.attempt(Work.ERASURE, erasure.id, begin, put_by)
             except Exception:
                 log.exception("an erasure could not go on; it does later", erasure=erasure.id)
 
