@@ -158,13 +158,14 @@ class _Run:
         return self.discord.published
 
     async def _asked(self) -> list[Interaction]:
-        """Each in a channel of its own, in an even beat, whether those before are answered or not."""
+        """Each by a person and in a channel of their own, in an even beat, whether those before are answered or not."""
         loop = asyncio.get_running_loop()
         channels = [self.discord.places.add_channel(name=f"c{number}") for number in range(self.case.commands)]
         began, asked = loop.time(), []
         for number, channel in enumerate(channels):
             await asyncio.sleep(began + number * self.case.over_seconds / len(channels) - loop.time())
-            asked.append(await self.discord.imagine(_prompt(number), channel=channel))
+            person = self.discord.places.add_person(f"person {number}")
+            asked.append(await self.discord.imagine(_prompt(number), person=person, channel=channel))
         await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=UNANSWERED_SECONDS)
         return asked
 
