@@ -211,6 +211,8 @@ CASES = (
     Case("jpeg with fewer pixels than it says", lambda: jpeg_sized(8192, 8192), None),
     Case("jpeg of two frames", two_frames, BROKEN),
     Case("jpeg of 25 MiB of markers", lambda: behind_the_start(b"\xff\xe5\0\2" * (24 * MIB // 4)), TOO_COMPLEX),
+    Case("jpeg of 980 segments", lambda: behind_the_start(segment(0xFE, b"") * 980), None),
+    Case("jpeg of 1,001 segments", lambda: behind_the_start(segment(0xFE, b"") * 1001), TOO_COMPLEX),
     Case("jpeg of 24 MiB of fill bytes", lambda: behind_the_start(b"\xff" * (24 * MIB)), TOO_COMPLEX),
     Case("jpeg of 24 MiB of junk", lambda: behind_the_start(segment(0xE5, b"") + b"\x01" * (24 * MIB)), TOO_COMPLEX),
     Case("jpeg of comments", lambda: behind_the_start(segment(0xFE, bytes(65_000)) * 380), None),
