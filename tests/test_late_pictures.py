@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
 from tests.batches_engine_world import begun
 from tests.engine_world import Crash, Deaths, World, open_world, png
 from tests.hostile.pictures import jpeg_sized
+from tests.waiting import eventually
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -220,6 +222,32 @@ async def test_a_picture_that_turns_out_too_large_later_is_given_up(world: World
     assert world.api.fetched == ["https://results.test/kie1/1.png"], "another address makes it no smaller"
     assert (await second_of(world, task)).due_at is None
     assert (await world.tasks.events(task.id))[-1].why == "picture 2 given up: too large"
+
+
+async def test_a_host_that_hangs_keeps_no_picture_of_another_waiting(world: World) -> None:
+    slow = [await told_as_a_link(world) for _ in range(4)]
+    task = await told_as_a_link(world)
+    last = replace(await second_of(world, task), url="https://another.test/1.png", due_at=world.clock() + 3_600_000)
+    await world.tasks.save_pictures([last])
+    world.api.broken.clear()
+    fetch, hang = world.api.fetch, asyncio.Event()
+
+    async def fetched(url: str) -> bytes:
+        if "results.test" in url:
+            await hang.wait()
+        return await fetch(url)
+
+    world.api.fetch = fetched  # type: ignore[method-assign]
+    world.clock.turn(HOUR)
+    step = asyncio.create_task(world.engine.late_pictures.step())
+
+    async def brought() -> str | None:
+        return (await second_of(world, task)).key
+
+    await eventually(brought)
+    assert [(await second_of(world, one)).key for one in slow] == [None] * len(slow)
+    hang.set()
+    await step
 
 
 async def test_a_restart_tries_all_of_them_soon(world: World) -> None:

@@ -22,6 +22,8 @@ from bot.engine.attempts import Attempts, Work
 from bot.engine.claims import AT_ONCE
 from bot.engine.clock import is_doubtful
 from bot.engine.result_fetching import ResultFetching
+from bot.engine.result_hosts import host_of
+from bot.engine.room import Room
 from bot.errors import ResultTooLarge, ServiceError
 from storage.late_pictures import LatePictureStore
 from storage.models import Picture, Task
@@ -36,8 +38,10 @@ LONGEST: Final = timedelta(hours=3)
 """Between two tries."""
 SOON: Final = timedelta(minutes=1)
 """After a start all are tried: the operator may have allowed a host."""
-FETCHES_AT_ONCE: Final = 2
+FETCHES_AT_ONCE: Final = 3
 """Each may hold 64 MiB. Besides those of fresh results, which wait for none of these."""
+FETCHES_PER_HOST: Final = 2
+"""One that hangs keeps no other waiting."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +75,7 @@ class LatePictures:
         self._fetching = fetching
         self._attempts = attempts
         self._clock = clock
-        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._fetches = Room(FETCHES_AT_ONCE, caps=(FETCHES_PER_HOST,))
 
     async def resume(self) -> None:
         await self._late.hurry(self._clock() + _ms(SOON))
@@ -85,7 +89,7 @@ class LatePictures:
         """One picture's trouble does not keep the others."""
         with structlog.contextvars.bound_contextvars(task=task.id, picture=picture.position + 1):
             try:
-                async with self._fetches:
+                async with self._fetches.taken(1, holders=(host_of(picture.url),)):
                     await self._tried(task, picture)
             except Exception:
                 log.exception("defect while fetching a late result")
