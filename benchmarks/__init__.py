@@ -1,18 +1,19 @@
 """
-How fast it is, as ratios to a floor that is measured in the same run. `python -m benchmarks`; README.md explains each.
+Benchmarks, as ratios to a floor that is measured in the same run. `python -m benchmarks`; README.md explains each.
 
-results.py      what a benchmark yields; the table and the machine's size
-notice.py       done at the image API until noticed, against polls spent
-times.py        how long pictures take there, and what a schedule of polls costs
-optimum.py      the best schedule that there is
-store.py        submits and moves on SQLite
+__main__.py     choose and run benchmarks, print their tables
+results.py      tables of results, and the size of the machine
+notice.py       from "done" at the image API until the bot notices, and the polls spent
+times.py        distributions of generation times, and the cost of a polling schedule
+optimum.py      the best possible polling schedule
+store.py        submits and state changes on SQLite
 hold.py         many tasks in flight in one process
-acknowledge.py  a command until its first answer
-bare.py         the floor of that: a bot that only answers
-tell.py         a result until its message
-telling.py      the process in which that is measured
-rush.py         requests to Discord when many ask at about the same time
+acknowledge.py  from a command to its first answer
+bare.py         the floor of `acknowledge`: a bot that only answers
+tell.py         from a result to its message
+telling.py      the process that `tell` measures
+rush.py         requests to Discord when many people ask at about the same time
 hostile.py      pictures that are made to cost memory and time
-attacked.py     the process in which that is measured
-line.py         a line to the servers that takes its time
+attacked.py     the process that `hostile` measures
+line.py         a network connection with delay and limited bandwidth
 """

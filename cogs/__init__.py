@@ -1,1 +1,19 @@
-"""What people can ask: one file per subject. Handlers parse, ask the engine, answer."""
+"""
+Commands, menus and events: one module for each subject. A handler reads its input, calls the engine, and answers.
+
+generation.py  `/imagine`
+create.py      `/create`: the same with a form
+blend.py       `/blend`: combine pictures without words
+mentions.py    messages that mention the bot
+menus.py       the message menu "Edit pictures"
+avatars.py     the user menu "Use avatar"
+actions.py     the buttons below results, and the edit form
+batches.py     the buttons of batches
+gallery.py     publish, copy, report and remove results; stars; deleted messages
+tasks.py       `/tasks`: a person's own requests
+show.py        `/show`: look up a task
+reference.py   `/reference`: a person's sets of pictures
+style.py       `/style`: a server's styles
+settings.py    `/settings`: a server's settings
+privacy.py     `/privacy`: show, export and erase a person's data
+"""

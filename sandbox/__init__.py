@@ -1,14 +1,18 @@
 """
-A Discord and an image API on this machine: try the bot with no accounts.
+A Discord and an image API on this machine, to try the bot without accounts.
 
-* `__main__`  `python -m sandbox`: everything together, and a page in the browser
-* `world`     the Discord: a server, a channel, two people, and the page kept fresh
-* `kie`       the image API's emulator over real HTTP; also `python -m sandbox.kie`
-* `wire`      how it words its answers, and what it refuses
-* `callbacks` how it calls back when a task has ended
-* `uploads`   its File Upload API
-* `studio`    works a task off: fetches, checks, paints
-* `jobs`      what the emulator remembers of a task, and how it words it
-* `magic`     words in a prompt that make the emulator fail or misbehave
-* `painter`   the pictures, with `palette`, `light`, `scenery` and `prints`
+__main__.py   `python -m sandbox`: the real bot, a simulated Discord, an emulated image API, and a web page
+world.py      the simulated Discord: a server with a channel and three people, or a direct message
+kie.py        the image API's emulator over HTTP; also `python -m sandbox.kie`
+wire.py       the emulator's responses and refusals
+callbacks.py  the emulator's callbacks
+uploads.py    the emulator's File Upload API
+jobs.py       the emulator's tasks and their records
+magic.py      words in a prompt that make the emulator fail or misbehave
+studio.py     do a task: download its inputs, check them, paint
+painter.py    paint a picture from the words of a prompt
+palette.py    ... its colours
+light.py      ... its sky, water and light
+scenery.py    ... the things in it
+prints.py     ... the attached pictures in it
 """

@@ -1,22 +1,41 @@
 """
-What is remembered. Imports nothing of ours; knows no Discord and no image API.
+Everything that is stored. Imports neither `bot` nor `cogs`; knows no Discord and no image API.
 
-* `models`      the values: frozen dataclasses, states and the moves between them; pure
-* `bounds`      what a request, a style and settings may hold
-* `schema`      the tables and their indexes
-* `database`    opening SQLite or PostgreSQL; write and read transactions; one process per SQLite file
-* `migrations`  bringing a database of any age to `schema`, whole or not at all
-* `tasks`       `TaskStore`: one method per question or move; each that writes is one transaction
-* `rows`        from rows to values
-* `moves`       compare-and-set on a task, and the audit trail
-* `turns`       who may work on what, and whose turn it is
-* `limits`      what a submit must not pass
-* `attempts`    work that may end the process, counted before it begins
-* `batches`     tasks made out of one request, and the messages that tell of them together
-* `outcomes`    what belongs to a task: references, pictures, parts, the sweep of old copies
-* `disks`       how much room is left, and which errors say that there is none
-* `private_files`  modes of files: only the bot's user reads them
-* `clock`       what the rows know of the time, and moving their stamps
-* `pictures`    `PictureStore`: our copies of pictures, in a folder or a bucket
-* `late_pictures`  results that were told as links, until their messages hold them
+models.py         values: frozen dataclasses, task states and the allowed moves between them
+community.py      values: settings, styles, sets, batches, reports, erasures
+bounds.py         what a request, a style and a server's settings may contain
+schema.py         tables, constraints and indexes
+migrations/       bring a database of any version to `schema`
+
+stores.py         all stores of one database
+tasks.py          `TaskStore`: one method for each query or change; each change is one transaction
+creates.py        ... its part about creates and callbacks
+outcomes.py       ... its part about pictures, messages and undelivered outcomes
+rows.py           turn rows into values
+moves.py          change the state of a task by compare-and-set, and write the audit trail
+turns.py          whose task is next, fairly between people
+limits.py         limits that a new task must keep: open tasks, pictures a day, stored bytes
+search.py         find tasks by words, state or message
+late_pictures.py  pictures that were delivered as links and are still to be downloaded
+batches.py        batches and their messages
+postings.py       reposts of results, and what is to happen to a result's messages
+reports.py        reports and decisions on them
+erasures.py       erase a person's data in small steps
+people.py         read and count a person's data
+attempts.py       count attempts of outbox work, to notice work that kills the process
+guilds.py         a server's settings and styles
+sets.py           a person's sets of pictures
+drafts.py         what an open form started with
+figures.py        statistics over all tasks, for `/metrics`
+named_copies.py   which stored files are still named by a row
+
+database.py       open SQLite or PostgreSQL; read and write transactions
+sqlite.py         SQLite: the file, its lock, its connections
+writes.py         SQLite: one writer, and one commit for writes that wait together
+transactions.py   the connection that statements are executed on
+clock.py          read and correct the stored times
+
+pictures.py       `PictureStore`: files in a folder or an S3-compatible bucket
+disks.py          free disk space, and which errors mean a full disk
+private_files.py  create files and folders that only the bot's user can read
 """

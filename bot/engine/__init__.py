@@ -1,39 +1,58 @@
 """
-The life of a task. Knows no Discord, no HTTP, no SQL.
+The life of a task. Knows no Discord, no HTTP and no SQL.
 
-engine.py       the three doors: people, news (`called_back`), time (`step`, `run`)
-people.py       the first of them: `submit`, `again`, `cancel`
-checking.py     ... what they may ask for, whatever it came by
-preparation.py  queued:      look at the references, keep our copies, upload them where links will not do
-creation.py     submitting:  the one act that cannot be repeated
-watching.py     generating:  ask until there is an outcome
-adoption.py     callbacks:   news sooner, and what became of a create whose answer was lost
-telling.py      settled:     keep the pictures, post the parts, take the card away
-result_fetching.py  a result becomes a copy of ours, by its own address or by another one
-late_pictures.py  results told as links: tried on until their messages hold them
-result_hosts.py what the operator has to know of the hosts of results
-keeping.py      outcomes that nobody could be told, until their asker comes
-batches.py      several requests out of one: proposed, begun, taken back
-sharing.py      ... and told together
-shared.py       ... as their messages show them: pure
-board.py        what the waiting cards show meanwhile
-gate.py         whether creates may begin
-account.py      creates stop while the key or the credit needs the operator
-breaker.py      creates stop while the image API is not there
-operator.py     telling whoever runs the bot
-retention.py    our copies go when they are old
-space.py        whether there is room for new files
-reliance.py     whether callbacks can be relied on
-picture_work.py  pictures looked into, converted and made small: what it costs, whose turn it is
-thumbnails.py   ... the small ones, made once and kept
-room.py         bytes in memory, or places for work, shared fairly
-reference_fetching.py  what people attached: places to fetch it, room in memory for it
-places.py       places for what people start for free
-trials.py       what was under way when the process died is tried apart
-suspects.py     ... tasks, claimed and given up
-attempts.py     ... the same of work that has no claim of its own in a task's row
-clock.py        the time that rows are stamped with, whatever becomes of the machine's clock
-timekeeping.py  which time a process begins with
-schedule.py     when to ask, how long it may take: pure functions
-ports.py        what all this needs of others
+engine.py              the engine: what people ask, what callbacks bring, and the periodic work
+ports.py               the interfaces that the engine needs: image API, delivery, downloads
+policy.py              limits and durations, from the settings and the image API's own limits
+
+people.py              submit, repeat and cancel a task
+checking.py            validate every request, whichever way it came
+preparation.py         queued tasks: check, copy and upload their attachments
+creation.py            submitting tasks: send the create, once
+watching.py            generating tasks: poll the image API until there is an outcome
+adoption.py            callbacks: take an outcome early, and recover creates whose answer was lost
+telling.py             settled tasks: store the pictures, post the messages, remove the card
+outcomes.py            load a task with everything that its messages show
+correcting.py          correct an "unconfirmed" message once the create turns out to have been accepted
+keeping.py             outcomes that could not be delivered: retry, and hand over when the asker returns
+showing.py             show a task again to the person who looks it up
+
+result_fetching.py     download a result and store a copy of it
+result_hosts.py        alert the operator about result hosts that are not allowed or refuse requests
+late_pictures.py       keep trying to download results that were delivered as links
+retention.py           delete stored copies when they are old enough
+orphans.py             delete stored files that no row names
+space.py               refuse new files while the disk is nearly full
+
+batches.py             several tasks from one request: propose, start, drop, cancel
+sharing.py             update the messages of a batch, and mention the asker once at the end
+shared.py              what the messages of a batch show; pure functions
+
+claims.py              claim outbox rows by moving their due time
+curation.py            results after delivery: repost, report, hide, remove
+postings.py            post a result once more: publish, show again, copy to a gallery
+reports.py             reports: the moderators' message, and their decision
+upkeep.py              bring messages of a result up to date: spoiler, removal, late pictures
+erasing.py             erase what is stored about a person
+
+board.py               what the waiting cards show
+gate.py                whether creates may start now
+account.py             pause creates while the API key or the credits need the operator
+breaker.py             circuit breaker: pause creates while the image API is unreachable
+operator.py            alert the operator, at most once a day for each reason
+
+picture_work.py        decode pictures in child processes, within budgets of memory and time
+thumbnails.py          make small pictures once and store them
+room.py                a shared budget (bytes or slots) with fair queueing
+reference_fetching.py  download attachments, with a limit for each person and each host
+places.py              limit concurrent free work (lookups, exports) for each person
+
+trials.py              after a crash: run the suspected work apart, to find the cause
+suspects.py            ... for tasks
+attempts.py            ... for outbox work
+
+clock.py               the engine's clock: steady while the machine's clock jumps
+timekeeping.py         choose the time to start with, and notice a changed clock
+schedule.py            when to poll next and how long a picture takes; pure functions
+reliance.py            whether callbacks arrive reliably, so that polls can be rarer
 """

@@ -1,32 +1,37 @@
 """
-Pictures: look into them, make them fit a limit, and make small ones of them (Pillow). The rest of the bot comes in by
-`bot.engine.picture_work`, which shares this work fairly.
+Read, check and convert pictures (Pillow). The rest of the bot calls this package through `bot.engine.picture_work`,
+which queues the work fairly.
 
-What a file will cost is known before it is decoded:
+The cost of decoding a file is estimated before it is decoded:
 
-formats.py     which format a picture has, by its bytes and by its file's name
-header.py      a picture's header, read in a bounded number of steps, and how many pixels are taken
-headers.py     ... what it holds
-jpeg.py  png.py  webp.py  gif.py  exif.py    ... how each format has it
-cost.py        the bytes and the seconds that work on it will take
+formats.py     the format of a picture, from its first bytes and from its file name
+header.py      read the header of a picture in a bounded number of steps, and limit its pixels
+headers.py     what a header says
+jpeg.py        the header of a JPEG
+png.py         the header of a PNG
+webp.py        the header of a WebP
+gif.py         whether a GIF is animated
+exif.py        the orientation, from EXIF or XMP
+cost.py        estimate the memory and the processor time of each kind of work
 
-The work, synchronous and bound to the processor:
+The work itself, synchronous and CPU-bound:
 
-inspection.py  what goes in, bytes of strangers, refused with BadReference; and what comes out
-conversion.py  on its way: a PNG of a picture or a mask, without loss
-metadata.py    the same file without what it says besides the picture
-thumbnails.py  a small picture for a card, and several side by side
-fitting.py     for a channel that takes smaller files
-decoding.py    decode what was found bearable
-pixels.py      upright, 8 bits, on white; band by band
-encoding.py    write a file
-looks.py       what is known of a picture, and the refusal of one
+inspection.py  check an attachment, a mask or a result
+conversion.py  convert a picture or a mask to PNG
+metadata.py    remove metadata from a file
+thumbnails.py  make small pictures, and a strip of several
+fitting.py     re-encode a picture to fit a limit of bytes
+decoding.py    decode a file whose estimated cost is acceptable
+pixels.py      rotate, flatten and scale, band by band
+encoding.py    encode a picture
+looks.py       the result of a check: format and size, or why a file was refused
 
-And where it is done:
+Where the work runs:
 
-children.py    child processes, as the bot sees them; threads, for tests
-child.py       ... what runs in one, with limits of memory and time
-jobs.py        ... what it can be asked, and the messages
+children.py    start child processes and give them work; threads in tests
+child.py       the program of a child process, with limits of memory and time
+jobs.py        the messages between the bot and a child process
 
-Everything but `inspect` and `inspect_mask` raises `Unreadable`, a ValueError, for bytes that are no picture we take.
+All functions except `inspect` and `inspect_mask` raise `Unreadable` (a ValueError) for bytes that are not an accepted
+picture.
 """

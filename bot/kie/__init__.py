@@ -1,12 +1,12 @@
 """
-The image API over HTTP. Fulfils `bot.engine.ports.ImageAPI`; their words stop here.
+The image API over HTTP. Fulfils `bot.engine.ports.ImageAPI`; the API's own field names and codes are known only here.
 
-* client     `KieClient`: one method per endpoint, and the one place where HTTP and their codes become our errors
-* codes      what each of their codes means, per kind of call, and why a task failed
-* wire       what goes over the wire: their JSON, read tolerantly
-* results    fetching a finished picture: which hosts, how many redirects, how many bytes; knows no key
-* callbacks  which task a callback is about, and whether they signed it
-* transport  what every request here shares: our name, time limits, bounded bodies
+Nothing here retries (the engine does, by its policy), and nothing here logs.
 
-Nothing here retries: that is policy and lives in the engine. Nothing here logs.
+client.py     `KieClient`: one method for each endpoint; maps HTTP errors and API codes to exceptions
+codes.py      what each API code means for each kind of call, and why a task failed
+wire.py       build requests and parse responses, tolerantly
+results.py    download a result: allowed hosts, redirects, size limit; sends no key
+callbacks.py  verify the signature of a callback and read its task id
+transport.py  user agent, timeouts and size limits that all requests share
 """

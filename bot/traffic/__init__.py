@@ -1,11 +1,11 @@
 """
-The requests of this process to Discord: one budget for all of them, and how often Discord refused.
+All requests of this process to Discord: one rate limit, and a count of refusals.
 
-pacer.py     never too many in a second, the most urgent first
-refusals.py  answers of 401, 403 and 429, for which Discord bans an address
-trace.py     the hook in discord.py's HTTP session, which every attempt passes
+pacer.py     a token bucket that lets the most urgent request through first
+refusals.py  count answers of 401, 403 and 429, for which Discord bans an address
+trace.py     the hook in discord.py's HTTP session that every attempt passes
 
-Discord counts 50 requests per second and bot. Answers to interactions have limits of their own and are not paced.
+Discord allows 50 requests per second and bot. Answers to interactions have limits of their own and are not paced.
 """
 
 from __future__ import annotations

@@ -1,20 +1,41 @@
 """
-What people see in Discord, made of values; nothing here asks Discord anything, except buttons when they are pressed.
+What people see in Discord, built from values. Nothing here sends a request to Discord, except buttons and forms in
+answer to whoever used them.
 
-text.py      all text of a message fits Discord's budget
-cards.py     the waiting card
-outcomes.py  the message with the pictures, and the one that says why there are none
-buttons.py   what all buttons share
-actions.py   the buttons under a result, and what they ask for
-edits.py     the form that edits a finished picture
-originals.py full size: the pictures as they were made
-family.py    what a picture came from and what came of it
-pictures.py  a finished picture as a file of a message
-forms.py     forms that outlive the process that opened them
-selected.py  what somebody selected, held against what was offered
-message_pictures.py  the pictures that somebody sees in a message
-kept.py      what could not be told, and the button that shows it
-batches.py   the question before several requests are made out of one
-batch_messages.py  the messages that tell of them together
-arrival.py   where a request came from, and whether it could be answered there
+text.py              fit the text of a message into Discord's limits
+buttons.py           what all buttons share: `custom_id` and error handling
+forms.py             modals that still work after a restart
+paging.py            lists with pages
+selected.py          check what a select menu returns against what it offered
+channels.py          whether the bot may post in a channel
+standing.py          which permissions a person needs for a decision
+
+asking.py            from a command, form, button or menu to a stored task and its card
+arrival.py           where a request came from, and whether it can be answered there
+mentions.py          read a message that mentions the bot as a request
+message_pictures.py  the pictures in a message: attachments, embeds, galleries, forwards
+choices.py           autocomplete
+copies.py            store a copy of an attachment for later use
+
+cards.py             the waiting card and its buttons
+outcomes.py          the message with the pictures, and the message of a failure
+pictures.py          a finished picture as a file: its name, and its use in the next request
+actions.py           the buttons below a result that ask for another picture
+edits.py             the form to edit a picture
+originals.py         the button for the pictures at full size
+family.py            what a picture was made from, and what was made from it
+curation.py          the buttons to publish, post again, report or remove a result
+reports.py           the moderators' message about a report, and its buttons
+
+batches.py           the question before a batch, and its buttons
+batch_messages.py    the messages of a batch
+
+kept.py              the notice about outcomes that could not be delivered, and its button
+lookup.py            show a task to the person who looks it up
+own_tasks.py         the list of a person's own tasks
+sets.py              a person's sets of reference pictures
+styles.py            a server's styles
+settings.py          the panel of a server's settings
+erasure.py           the question before an erasure, and the receipt
+export.py            a person's data as zip files
 """

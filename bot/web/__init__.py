@@ -1,10 +1,10 @@
 """
-What others ask of the bot over HTTP.
+The bot's HTTP endpoint.
 
-site.py        the address: /healthz, /readyz, /metrics, and callbacks where they are on
-connections.py how many connections there may be, and how long each may take
-readiness.py   is the bot fit for work?
-metrics.py     what the rows say and what this process has counted
-balance.py     the credits left, as last known
-callbacks.py   the image API calls back when a task has ended
+site.py         start and stop the server; `/healthz`, `/readyz`, `/metrics`, and callbacks if they are on
+connections.py  limit the number of connections and the time of each
+readiness.py    whether the bot can work, for `/readyz`
+metrics.py      the metrics, from the rows and from this process
+balance.py      the credits left on the account, as last asked
+callbacks.py    receive the image API's callbacks
 """

@@ -1,8 +1,8 @@
 """
-Bringing a database of any age to the schema of this code: whole, or not at all.
+Bring a database of any version to the schema of this code, completely or not at all.
 
-A released file in `versions` is never edited; a change is a new file. They run inside one transaction of ours, so a
-failure leaves the database as it was.
+env.py     the script that Alembic runs; not to be imported
+versions/  one module for each change of the schema
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""Every package says what is in it: its docstring names each of its modules and packages with one line."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+NUMBERED: Final = {"storage/migrations/versions"}
+"""Modules that are named by their number and subject, of which there are more and more."""
+PACKAGES: Final = sorted(
+    str(init.parent.relative_to(ROOT))
+    for top in ("bot", "cogs", "storage", "sandbox", "benchmarks")
+    for init in (ROOT / top).rglob("__init__.py")
+    if str(init.parent.relative_to(ROOT)) not in NUMBERED
+)
+ENTRY: Final = re.compile(r"^(\w+\.py|\w+/) +(\S.*)$", re.MULTILINE)
+
+
+def entries(package: str) -> list[tuple[str, str]]:
+    """Name and description, as listed."""
+    source = (ROOT / package / "__init__.py").read_text(encoding="utf-8")
+    return ENTRY.findall(ast.get_docstring(ast.parse(source)) or "")
+
+
+def contents(package: str) -> set[str]:
+    folder = ROOT / package
+    modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    return modules | {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_its_modules_each_once(package: str) -> None:
+    listed = [name for name, _ in entries(package)]
+    assert sorted(listed) == sorted(contents(package))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_two_modules_of_a_package_have_the_same_description(package: str) -> None:
+    descriptions = [description for _, description in entries(package)]
+    assert len(set(descriptions)) == len(descriptions)
