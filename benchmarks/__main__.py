@@ -1,4 +1,4 @@
-"""`python -m benchmarks [names] [--json FILE] [--quick]`"""
+"""Run benchmarks and print their tables: `python -m benchmarks [names] [--json FILE] [--quick]`."""
 
 from __future__ import annotations
 

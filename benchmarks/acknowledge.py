@@ -1,4 +1,4 @@
-"""`/imagine` until its first answer, over real sockets: the bot as people start it, and a bot that only answers."""
+"""Measure `/imagine` to its first response over real sockets: the real bot against a bot that only responds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.wire.process import KEY, ROOT, TOKEN, bot
 PER_SECOND: Final = 50
 ROUNDS: Final = 3
 FIRST: Final = 20
-"""Answers before it counts: what is made once is made by then."""
+"""Responses before the measurement starts, so that one-time setup is done."""
 LONGEST_SECONDS: Final = 20.0
-"""What is not answered by then counts as this long."""
+"""A command without a response after this time counts as this long."""
 FIRST_ANSWER_SECONDS: Final = 3.0
 Starts = Callable[[Path, LoopbackDiscord, Emulator], AbstractAsyncContextManager[None]]
 
@@ -44,7 +44,7 @@ async def measure(quick: bool) -> list[Table]:
 
 
 def _figures(rounds: list[list[float]]) -> tuple[float, float]:
-    """p50 and p99 in ms, the median of all rounds."""
+    """Return p50 and p99 in ms, each the median of all rounds."""
     return (
         1000 * median(median(each) for each in rounds),
         1000 * median(percentile(each, 99) for each in rounds),
@@ -70,7 +70,7 @@ async def _published(discord: LoopbackDiscord) -> int:
 
 
 async def _asked(discord: LoopbackDiscord, number: int) -> list[float]:
-    """Commands in an even beat, whether those before are answered or not; the seconds each took."""
+    """Send commands at a fixed rate without waiting for responses; return the seconds that each response took."""
     loop = asyncio.get_running_loop()
     began, asked = loop.time(), []
     for count in range(number):

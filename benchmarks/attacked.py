@@ -1,4 +1,4 @@
-"""The process that `benchmarks.hostile` measures: one person's hostile files, and somebody else's photo."""
+"""The process that `benchmarks.hostile` measures: one user's hostile files, and another user's photo."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def main(file: str) -> None:
 
 
 async def _attack(work: PictureWork, thumbnails: Thumbnails, copies: PictureStore, file: str) -> str:
-    """Looked into; then, where it was taken, listed."""
+    """Inspect and store the file several times at once, then make thumbnails of the accepted copies."""
     answers = await asyncio.gather(*[_saved(work, copies, file, f"sets/1/{number}") for number in range(FILES)])
     kept = [Copy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
     await thumbnails.strip(kept, Whose(ATTACKER, Rank.BROWSING))

@@ -1,4 +1,4 @@
-"""The floor of `acknowledge`: a bot of the same library at the same gateway that answers a command and does no more."""
+"""The floor of `acknowledge`: a bot with the same library and gateway that only responds to a command."""
 
 from __future__ import annotations
 

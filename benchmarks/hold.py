@@ -1,8 +1,8 @@
 """
-Many tasks in flight in one process: CPU, memory, lateness of polls, and taking them up again after a restart.
+Measure many tasks in flight in one process: CPU, memory, lateness of polls, and resuming them after a restart.
 
-Each case is a process of its own (`python -m benchmarks.hold`), with the real engine on a real SQLite file; the image
-API and Discord are stand-ins in process, which answer after 100 ms and never have an outcome.
+Each case is its own process (`python -m benchmarks.hold`), with the real engine on a real SQLite file; the image API
+and Discord are in-process stand-ins that answer after 100 ms, and tasks never finish.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tests.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
 CREATE_EVERY_MS: Final = 550
-"""The image API takes 20 creates in 11 s: of so many tasks in flight the oldest is at least so old."""
+"""The image API accepts 20 creates per 11 s, which gives the minimum age of the oldest of many tasks in flight."""
 RESUME_SECONDS: Final = 40.0
 BARE_COMMITS: Final = 1000
 SIZES: Final = (100, 1000, 10_000)
@@ -70,7 +70,7 @@ async def _apart(case: str, size: int, seconds: float) -> Row:
 
 
 class Observed(TaskStore):
-    """Remembers when each task falls due."""
+    """Records when each task is due."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -83,7 +83,7 @@ class Observed(TaskStore):
 
 
 class Slow:
-    """An image API that is never done."""
+    """An image API whose tasks never finish."""
 
     def __init__(self, tasks: Observed) -> None:
         self._tasks = tasks
@@ -118,7 +118,7 @@ class Blank(StandInDiscord):
         pass
 
     async def show(self, card: Card) -> None:
-        """Cards are not counted here."""
+        """Do nothing: cards are not measured here."""
 
 
 async def _no_reference(reference: Reference) -> bytes:
@@ -126,7 +126,7 @@ async def _no_reference(reference: Reference) -> bytes:
 
 
 async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bool) -> None:
-    """So many rows in flight, the newest created just now."""
+    """Insert `number` rows in flight, the newest created just now."""
     now = now_ms()
     rows = [_row(index, now, due_now=due_now) for index in range(number)]
     tasks.due = {row["kie_id"]: row["due_at"] for row in rows}
@@ -203,7 +203,7 @@ async def _steady(engine: Engine, api: Slow, number: int, seconds: float) -> Row
 
 
 async def _resumed(engine: Engine, api: Slow, number: int, folder: Path) -> Row:
-    """Until all are asked, or `RESUME_SECONDS`."""
+    """Measure until every task was polled, or for `RESUME_SECONDS`."""
     began = time.perf_counter()
     await engine.start()
     running = asyncio.create_task(engine.run())
@@ -226,7 +226,7 @@ async def _resumed(engine: Engine, api: Slow, number: int, folder: Path) -> Row:
 
 
 async def _asked(api: Slow, number: int, began: float) -> float:
-    """Seconds until so many questions were asked; at most `RESUME_SECONDS`."""
+    """Return the seconds until `number` polls were made; at most `RESUME_SECONDS`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RESUME_SECONDS), api.asked:
             await api.asked.wait_for(lambda: len(api.late_ms) >= number)

@@ -1,8 +1,8 @@
 """
-Hostile pictures: what each costs, and how long somebody else's small photo waits meanwhile.
+Measure what hostile pictures cost, and how long another user's small photo waits because of them.
 
-The picture work of the bot runs in a process of its own (`benchmarks.attacked`) with its children; what they have in
-memory together is looked at from here, a hundred times a second.
+The bot's picture work runs in its own process (`benchmarks.attacked`) with its children; this process samples their
+total memory a hundred times a second.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def _attacked(case: Case) -> Row:
 
 
 async def _watched(process: Process) -> tuple[float, float, dict[str, Any]]:
-    """MiB of it and its children before anything was asked of it and at the peak, and what it says in the end."""
+    """Return the MiB of the process and its children before the attack and at the peak, and the process's report."""
     assert process.stdin is not None
     assert process.stdout is not None
     await process.stdout.readline()
@@ -62,7 +62,7 @@ async def _watched(process: Process) -> tuple[float, float, dict[str, Any]]:
 
 
 def _resident_mib(pid: int) -> float:
-    """Of a process and its children; one that has ended counts nothing."""
+    """Return the MiB of a process and its children; 0 for a process that has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         own = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)

@@ -1,4 +1,4 @@
-"""A line between a process and servers on this machine: what goes over it takes its time, and all share its width."""
+"""Simulate a network line to servers on this machine: delay, and bandwidth shared by all connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK: Final = 32 * 1024
 
 
 class Way:
-    """One direction."""
+    """One direction of the line."""
 
     def __init__(self, *, delay: float, bytes_per_second: float) -> None:
         self._delay = delay
@@ -22,7 +22,7 @@ class Way:
         self._free_at = 0.0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Until the end of what is read. At most as much is under way as the line holds."""
+        """Copy until the end of the input. The data in transit is limited to what the line holds."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         giving = asyncio.create_task(_give(under_way, writer))
         clock = asyncio.get_running_loop().time
@@ -51,7 +51,7 @@ async def _give(under_way: asyncio.Queue[tuple[float, bytes]], writer: asyncio.S
 
 
 class Line:
-    """`round_trip` in seconds; so many bits per second each way, for all connections together."""
+    """`round_trip` in seconds; `bits_per_second` in each direction, shared by all connections."""
 
     def __init__(self, *, round_trip: float, bits_per_second: float) -> None:
         self._there = Way(delay=round_trip / 2, bytes_per_second=bits_per_second / 8)
@@ -59,7 +59,7 @@ class Line:
 
     @asynccontextmanager
     async def to(self, address: str) -> AsyncIterator[str]:
-        """The address at which the server at `address` is met by this line."""
+        """Yield the address at which the server at `address` is reached over this line."""
         url = URL(address)
 
         async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

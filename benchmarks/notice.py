@@ -1,4 +1,4 @@
-"""Done at the image API until noticed, against polls spent: our schedule, its rivals, and the best there is."""
+"""Measure the delay from done at the image API to noticed, per polls spent: our schedule, its rivals, the optimum."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RIVALS: Final[dict[str, Callable[[float], float]]] = {
     "fixed 10 s": lambda elapsed: 10.0,
     "back-off x1.5 to 10 s": lambda elapsed: min(1.0 + elapsed / 2, 10.0),
 }
-"""The last waits 1 s first, then each time half as long again: a second more than half of what has passed by then."""
+"""The last rival waits 1 s first, then each time half as long again: one second plus half of the elapsed time."""
 COSTS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 LEARNT: Final = 200
 SEEDS: Final = 5
@@ -88,7 +88,7 @@ def _known(times: Times, costs: Sequence[float], recents: Sequence[tuple[float, 
 
 
 def _fixed_late(times: Times, polls: float) -> float:
-    """Of a fixed beat that asks as often."""
+    """Return the delay of a fixed interval that costs as many polls."""
     points = [times.spent(scheduled(lambda elapsed, beat=beat: beat)) for beat in (2.0, 3.0, 5.0, 8.0, 13.0)]  # type: ignore[misc]
     return at_equal_polls(points, polls)
 
@@ -102,5 +102,7 @@ def _ours(times: Times, recent: tuple[float, ...], cost: float) -> Point:
 
 
 def verified(times: Times, poll_cost: float, grid: float = 0.5) -> float:
-    """How far the optimum by dynamic programming is from the condition of Barlow, Hunter and Proschan, in seconds."""
+    """
+    Return how far the dynamic-programming optimum is from the condition of Barlow, Hunter and Proschan, in seconds.
+    """
     return off(times, best(times, poll_cost, grid), poll_cost)

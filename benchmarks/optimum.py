@@ -2,7 +2,7 @@
 The best schedule of polls for a known distribution (Barlow, Hunter, Proschan 1963): dynamic programming over a grid.
 
 Their condition for the times x of the polls, x[k+1] - x[k] = (F(x[k]) - F(x[k-1])) / f(x[k]) - c, is where the
-derivative of the cost is zero; `off` says how far a schedule is from it.
+derivative of the cost is zero; `off` returns how far a schedule is from this condition.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from benchmarks.times import END, Times
 
 GRID: Final = 1.0
 LONGEST: Final = 90.0
-"""The most between two polls; before the first too."""
+"""Seconds: the longest wait between two polls, and before the first."""
 HORIZON: Final = 420.0
-"""Asked every `LATE` from then on: under one in ten thousand is left."""
+"""Seconds; after this time polls are `LATE` apart, because fewer than one task in ten thousand is left."""
 LATE: Final = 30.0
 
 
 def best(times: Times, poll_cost: float, grid: float = GRID) -> list[float]:
-    """The schedule with the least (seconds late + poll_cost * polls), at least a second between polls."""
+    """Return the schedule with the least (seconds late + poll_cost * polls), with at least a second between polls."""
     points = int(HORIZON / grid)
     done = [times.done(number * grid) for number in range(points + 1)]
     area = [times.area(number * grid) for number in range(points + 1)]
@@ -48,14 +48,17 @@ def _polls(following: Sequence[int], points: int, grid: float) -> list[float]:
 
 
 def off(times: Times, schedule: Sequence[float], poll_cost: float) -> float:
-    """The furthest that a poll, of those that one task in a hundred reaches, is from Barlow's condition, in seconds."""
+    """
+    Return the largest distance, in seconds, of a poll from Barlow's condition, among the polls that at least one task
+    in a hundred reaches.
+    """
     reached = [at for at in schedule if times.done(at) < 0.99]
     inner = zip([0.0, *reached], reached, reached[1:], strict=False)
     return max(abs(_balanced(times, before, at, after, poll_cost) - at) for before, at, after in inner)
 
 
 def _balanced(times: Times, before: float, at: float, after: float, poll_cost: float) -> float:
-    """Where the condition holds between two polls, near `at`."""
+    """Return the time near `at`, between two polls, at which the condition holds."""
 
     def excess(x: float) -> float:
         return times.density(x) * (after - x + poll_cost) - (times.done(x) - times.done(before))

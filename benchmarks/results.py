@@ -1,4 +1,4 @@
-"""What a benchmark yields, how it is printed, and on what machine it was measured."""
+"""Tables of results, how they are printed, and the machine on which they were measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import quantiles
 from typing import Final
 
 Row = Mapping[str, str | float]
-"""By column. A column whose name ends in "ratio" is ours by the floor; 1 is as good as the floor."""
+"""Cells by column. A column whose name ends in "ratio" is ours divided by the floor; 1 equals the floor."""
 
 MIB: Final = 2**20
 
@@ -37,7 +37,7 @@ def _cell(value: str | float) -> str:
 
 
 def percentile(values: Sequence[float], share: int) -> float:
-    """`share`: 1 to 99."""
+    """Return a percentile; `share` is 1 to 99."""
     return quantiles(values, n=100, method="inclusive")[share - 1] if len(values) > 1 else values[0]
 
 
@@ -53,7 +53,7 @@ def machine() -> Mapping[str, str | float]:
 
 
 def resident_mib(line: str = "VmRSS") -> float:
-    """What this process has in memory now; with `VmHWM`, at most so far. Linux only; 0 elsewhere."""
+    """Return the MiB that this process has in memory now, or its peak with `VmHWM`. Linux only; 0 elsewhere."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(int(one.split()[1]) / 1024 for one in lines if one.startswith(f"{line}:"))

@@ -1,9 +1,9 @@
 """
-Discord's limit of 50 requests a second: how near the bot comes to it when many people ask at about the same time.
+Discord's limit of 50 requests a second: how close the bot comes to it when many people ask at about the same time.
 
-The bot as people start it, with its database on disk, between the tests' Discord and the image API's emulator, all over
-real sockets. This Discord answers what is above the limit with 429, once with a second that begins anew and once with
-one that slides: Discord does not say which it has.
+The bot runs as in production, with its database on disk, between the tests' Discord and the image API's emulator, all
+over real sockets. This Discord answers 429 above the limit, once with a fixed one-second window and once with a
+sliding one: Discord does not document which it uses.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PICTURE_SECONDS: Final = 40.0
 NEVER_SECONDS: Final = 3600.0
 AFTER_RESTART_SECONDS: Final = 10.0
 QUIET_SECONDS: Final = 3.0
-"""After the last result: the cards that are left are removed."""
+"""Wait after the last result, in which the remaining cards are removed."""
 LONGEST_SECONDS: Final = 600.0
 UNANSWERED_SECONDS: Final = 20.0
-"""A command that has no answer by then counts as this long."""
+"""A command without a response after this time counts as this long."""
 UNLIMITED: Final = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
 
 
@@ -50,7 +50,7 @@ class Case:
     over_seconds: float
     picture_seconds: float
     restart: bool = False
-    """The bot is killed when all have been answered, and what counts begins with the next one."""
+    """Kill the bot when all commands have their response, and measure only the next process."""
 
 
 CASES: Final = (
@@ -89,7 +89,7 @@ async def _row(case: Case, *, slides: bool, quick: bool) -> Row:
 
 
 class _Creates:
-    """When each create was taken, by its prompt."""
+    """Records when each create was accepted, by prompt."""
 
     def __init__(self) -> None:
         self.taken: dict[str, float] = {}
@@ -117,12 +117,12 @@ class _Run:
     folder: Path
 
     async def finished(self) -> Row:
-        """Until the last result stands in its channel."""
+        """Measure until the last result is posted in its channel."""
         async with self._bot():
             asked = await self._asked()
             answered = sum(one.acknowledged_after is not None for one in asked)
             async with asyncio.timeout(LONGEST_SECONDS):
-                while len(self._results()) < answered:  # noqa: ASYNC110  # acts are only looked at
+                while len(self._results()) < answered:  # noqa: ASYNC110  # there is no event to wait for
                     await asyncio.sleep(0.25)
             await asyncio.sleep(QUIET_SECONDS)
             ready = [self._ready_after(act) for act in self._results().values()]
@@ -158,7 +158,10 @@ class _Run:
         return self.discord.published
 
     async def _asked(self) -> list[Interaction]:
-        """Each by a person and in a channel of their own, in an even beat, whether those before are answered or not."""
+        """
+        Send commands at a fixed rate without waiting for responses, each by a different person in a different
+        channel.
+        """
         loop = asyncio.get_running_loop()
         channels = [self.discord.places.add_channel(name=f"c{number}") for number in range(self.case.commands)]
         began, asked = loop.time(), []
@@ -170,12 +173,12 @@ class _Run:
         return asked
 
     def _results(self) -> dict[str, Act]:
-        """By message."""
+        """Return the posts with results, by message id."""
         posted = [act for act in self.discord.acts if act.doing is Doing.POSTED and act.way is Way.CHANNEL]
         return {act.message_id: act for act in posted if act.files}
 
     def _ready_after(self, act: Act) -> float:
-        """Seconds from done at the image API to the result in its channel."""
+        """Return the seconds from done at the image API to the result in its channel."""
         said = json.dumps(act.payload)
         (begun,) = [taken for prompt, taken in self.creates.taken.items() if prompt in said]
         return act.at - begun - self.case.picture_seconds

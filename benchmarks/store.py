@@ -1,4 +1,4 @@
-"""Submits and moves on SQLite, each one transaction, against as many bare commits of sqlite3 on the same disk."""
+"""Measure submits and state changes on SQLite, one transaction each, against bare sqlite3 commits on the same disk."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def now_ms() -> int:
 
 
 def bare_commits(path: Path, number: int) -> float:
-    """Seconds of so many inserts, each committed."""
+    """Return the seconds that `number` inserts take, each committed."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in PRAGMAS:
             connection.execute(pragma)

@@ -1,8 +1,9 @@
 """
-A result until its message, against a bare loop that downloads and posts the same bytes with the same libraries.
+Measure from a result to its message, against a bare loop that downloads and posts the same bytes with the same
+libraries.
 
-This process is Discord and the host of the results; what is measured runs in one of its own (`benchmarks.telling`).
-When a message stands in its channel is seen here; both processes have one clock.
+This process is Discord and the result host; the measured code runs in another process (`benchmarks.telling`). This
+process sees when a message is posted; both processes share one clock.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tests.wire.process import KEY, ROOT, TOKEN
 SIZES: Final = (0.5, 2.0, 8.0)
 ROUNDS: Final = 9
 ROUNDS_BY_LINE: Final = 3
-"""Those are slow, and steady."""
+"""Fewer rounds, because they are slow and vary little."""
 WAITING: Final = (1, 10, 40)
 CHANNELS: Final = tuple(range(70_000, 70_010))
 ROUND_TRIP_SECONDS: Final = 0.030
@@ -43,7 +44,7 @@ LINE: Final = f"{1000 * ROUND_TRIP_SECONDS:g} ms and {BITS_PER_SECOND / 1e6:g} M
 
 
 class Times(TypedDict):
-    """Of each round from when to when it was at it, in seconds of `time.perf_counter`, which all processes share."""
+    """Start and end of each round, in seconds of `time.perf_counter`, which all processes share."""
 
     bare: list[tuple[float, float]]
     ours: list[tuple[float, float]]
@@ -75,7 +76,7 @@ async def _compared(number: int, size: float, rounds: int, line: Line | None) ->
 
 
 def _until_posted(discord: LoopbackDiscord, began: float, ended: float) -> float:
-    """Seconds until the last message of a round stood in its channel."""
+    """Return the seconds until the last message of a round was posted in its channel."""
     return max(act.at for act in discord.acts if act.doing is Doing.POSTED and began < act.at < ended) - began
 
 
@@ -86,7 +87,7 @@ async def _held(waiting: int, size: float) -> Row:
 
 
 async def _apart(settings: dict[str, str], *given: object) -> Any:
-    """What `benchmarks.telling` yields for these arguments."""
+    """Run `benchmarks.telling` with these arguments and return its result."""
     passed = {name: value for name, value in os.environ.items() if name in {"PATH", "TMPDIR"}}
     environment = {**passed, "PYTHONPATH": str(ROOT), **settings}
     arguments = ["-m", "benchmarks.telling", *map(str, given)]
@@ -97,7 +98,7 @@ async def _apart(settings: dict[str, str], *given: object) -> Any:
         told, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
-    return json.loads(told.splitlines()[-1])  # the bot's log goes before it
+    return json.loads(told.splitlines()[-1])  # the bot's log comes before the result
 
 
 def _line() -> Line:
@@ -106,7 +107,7 @@ def _line() -> Line:
 
 @asynccontextmanager
 async def _servers(line: Line | None) -> AsyncIterator[tuple[LoopbackDiscord, dict[str, str]]]:
-    """Discord, and the settings of a bot between the servers; by a line, if there is one."""
+    """Yield Discord and the settings of a bot that uses these servers, over a simulated line if one is given."""
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(loopback_discord(TOKEN))
         places: dict[int, Any] = discord.places.channels
@@ -147,7 +148,7 @@ async def _result(request: web.Request) -> web.Response:
 
 @cache
 def noise(mib: float) -> bytes:
-    """A PNG of about so many MiB: noise, which nothing makes smaller."""
+    """Return a PNG of about `mib` MiB: noise, which does not compress."""
     edge = int((mib * MIB / 3) ** 0.5)
     data = io.BytesIO()
     Image.frombytes("RGB", (edge, edge), random.Random(0).randbytes(3 * edge * edge)).save(

@@ -1,4 +1,4 @@
-"""The process in which `tell` is measured: `python -m benchmarks.telling case number size rounds`; a bot's settings."""
+"""The process that `tell` measures: `python -m benchmarks.telling case number size rounds`, with a bot's settings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _urls(settings: Settings, number: int, size: float) -> list[str]:
 
 
 async def _told(atelier: Running, outcomes: list[list[str]]) -> tuple[float, float]:
-    """From when results are known, and written down, until all are told, and written down."""
+    """Return the times from results known and stored until all are posted and stored as delivered."""
     for urls in outcomes:
         await _settle(atelier, urls)
     began = time.perf_counter()
@@ -79,7 +79,7 @@ async def _settle(atelier: Running, urls: list[str]) -> None:
 
 
 async def _bare(client: discord.Client, settings: Settings, urls: list[str]) -> tuple[float, float]:
-    """Download all at once, post them in as few messages as they fit in; nothing is looked at or kept."""
+    """Download all at once and post them in as few messages as possible; nothing is checked or stored."""
     async with open_session(settings) as session:
         began = time.perf_counter()
 

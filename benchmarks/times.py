@@ -1,8 +1,8 @@
 """
-How long pictures take, for `notice`: mixtures of lognormals, and what a schedule of polls costs on them.
+Distributions of generation times for `notice`, mixtures of lognormals, and the cost of a polling schedule on them.
 
-A schedule is the times at which a task is asked about. Nothing here is drawn by chance: polls and delay are integrals
-over the distribution.
+A schedule is the list of times at which a task is polled. Nothing is sampled at random to compute the cost: polls and
+delay are integrals over the distribution.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from statistics import NormalDist
 from typing import Final
 
 STEP: Final = 0.1
-"""Seconds of the grid of the integrals."""
+"""Step of the integration grid, in seconds."""
 END: Final = 900.0
-"""No schedule is looked at any longer: fewer than one task in a million is left."""
+"""Schedules end here, in seconds: fewer than one task in a million is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Times:
     parts: tuple[tuple[float, float, float], ...]
 
     def done(self, seconds: float) -> float:
-        """The share that is done by then."""
+        """Return the share of tasks done after `seconds`."""
         if seconds <= 0:
             return 0.0
         return sum(
@@ -44,7 +44,7 @@ class Times:
         )
 
     def slower(self, times: float) -> Times:
-        """Everything takes so many times as long."""
+        """Return a distribution in which everything takes `times` as long."""
         parts = tuple((share, median * times, sigma) for share, median, sigma in self.parts)
         return Times(name=f"{self.name}, {times:g} times slower", parts=parts)
 
@@ -54,7 +54,7 @@ class Times:
         return tuple(chance.lognormvariate(math.log(median), sigma) for _, median, sigma in chosen)
 
     def spent(self, schedule: Sequence[float]) -> tuple[float, float]:
-        """Polls of a task, and seconds between done and noticed, each on average."""
+        """Return the average number of polls per task, and the average seconds from done to noticed."""
         polls = late = before = 0.0
         for at in schedule:
             polls += 1 - self.done(before)
@@ -80,11 +80,13 @@ class Times:
 
 LOGNORMAL: Final = Times(name="lognormal", parts=((1.0, 40.0, 0.6),))
 BIMODAL: Final = Times(name="bimodal", parts=((0.6, 25.0, 0.25), (0.4, 110.0, 0.3)))
-"""One picture from words alone on an idle service; several, or from references, or in a queue."""
+"""
+The first mode is one picture from words alone on an idle service; the second is several, or references, or a queue.
+"""
 
 
 def scheduled(wait: Callable[[float], float]) -> list[float]:
-    """The times of all polls, of a function from the time that has passed to the wait."""
+    """Return the times of all polls, from a function that maps elapsed time to the next wait."""
     polls = [wait(0.0)]
     while polls[-1] < END:
         polls.append(polls[-1] + wait(polls[-1]))
@@ -92,7 +94,7 @@ def scheduled(wait: Callable[[float], float]) -> list[float]:
 
 
 def at_equal_polls(frontier: Sequence[tuple[float, float]], polls: float) -> float:
-    """The delay for so many polls, between points of a frontier (polls, delay), which falls like a power."""
+    """Interpolate the delay at `polls` between points (polls, delay) of a frontier, which falls like a power."""
     ordered = sorted(frontier)
     right = min(max(bisect_left(ordered, (polls, 0.0)), 1), len(ordered) - 1)
     (fewer, slow), (more, fast) = ordered[right - 1], ordered[right]

@@ -1,6 +1,6 @@
 """
-The bot: everything between a command and a stored row. A module imports only what stands below it in this list
-(`tests/test_architecture.py` checks that); `cogs` stand below `app.py`, `storage` below everything.
+The bot: everything between a command and a stored row. A module imports only modules below it in this list
+(`tests/test_architecture.py` checks that); `cogs` belong below `app.py`, `storage` below everything.
 
 __main__.py      run the command line
 cli.py           the commands `run`, `sync`, `doctor` and `migrate` of `python -m bot`
@@ -27,7 +27,7 @@ imaging/         read, check and convert pictures
 logs.py          structured logs, with secrets removed
 permutations.py  expand `{red, green} door` into several prompts
 counters.py      counters of this process for `/metrics`
-errors.py        the tree of exceptions, and who is told about each
+errors.py        the tree of exceptions, and whom each of them concerns
 markup.py        clean, escape and shorten text that people wrote
 memory.py        make malloc return freed memory to the system
 release.py       the version of this program

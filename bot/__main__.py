@@ -1,4 +1,4 @@
-"""`python -m bot`."""
+"""Run the command line: `python -m bot`."""
 
 from __future__ import annotations
 

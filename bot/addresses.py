@@ -1,10 +1,10 @@
 """
-Which hosts may be asked for what strangers point us to.
+Decide which hosts may be contacted for URLs that users and results supply.
 
-A name is checked twice: `is_name` says before anything happens that it is a name and no address in disguise;
-`PublicAddresses`, the resolver of the one session that fetches, drops what the name leads to unless everybody on the
-internet may reach it. aiohttp connects to exactly what the resolver gave, so nothing can change in between. It does not
-resolve a host that is written as an address: only `is_name` keeps those out.
+A host is checked twice. `is_name` accepts only a plain host name, never an IP address in any notation. Then
+`PublicAddresses`, the resolver of the one HTTP session that fetches such URLs, drops every resolved address that is
+not public. aiohttp connects to exactly the addresses that the resolver returned, so nothing can change in between.
+aiohttp does not call the resolver for a host that is written as an IP address: only `is_name` rejects those.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
-"""A name never ends in one; 127.1, 0177.0.0.1 and 0x7f000001 are ways to write an IPv4 address."""
+"""The last label of a host name is never a number; 127.1, 0177.0.0.1 and 0x7f000001 are notations of IPv4 addresses."""
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _SPECIAL: Final = tuple(
     ipaddress.ip_network(network)
@@ -33,26 +33,28 @@ _SPECIAL: Final = tuple(
     )
 )
 """
-Of IANA's special-purpose registries (IPv4 and IPv6, 2024-10) what `is_global` lets through or what not every Python
-knows: protocol assignments (Teredo and ORCHID among them), AS112, AMT, the former 6to4 relays, documentation. Nobody
-keeps pictures there.
+Networks of IANA's special-purpose registries (IPv4 and IPv6, 2024-10) that `is_global` accepts or that not every
+Python version knows: protocol assignments (Teredo and ORCHID among them), AS112, AMT, the former 6to4 relays,
+documentation. No pictures are hosted there.
 """
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 FAKE: Final = ipaddress.IPv4Network("198.18.0.0/15")
-"""For benchmarks. Some proxies let every name lead into it, and connect to the name when such an address is met."""
+"""The network for benchmarks. Some proxies resolve every name to an address in this network, and connect to the name
+when a client uses that address."""
 FAKE_REMEDY: Final = "ALLOW_FAKE_IPS=true, if a proxy on this network answers every name so (fake IP)"
 
 log = structlog.get_logger(__name__)
 
 
 def is_name(host: str) -> bool:
-    """Whether this is a host's name in its plain form: lower case, ASCII, without a dot at its end."""
+    """Return whether `host` is a host name in its plain form: lower case, ASCII, without a trailing dot."""
     return _NAME.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])
 
 
 def is_public(address: str) -> bool:
-    """Whether an address belongs to the public internet, and the IPv4 address within it too, where there is one."""
+    """Return whether `address` is on the public internet. If an IPv6 address embeds an IPv4 address, the IPv4 address
+    decides."""
     try:
         found = _unwrapped(ipaddress.ip_address(address))
     except ValueError:
@@ -71,7 +73,7 @@ def is_fake(address: str) -> bool:
 
 
 def _unwrapped(address: Address) -> Address:
-    """What an IPv6 address stands for that leads to an IPv4 address: mapped, 6to4, NAT64."""
+    """Return the IPv4 address that an IPv6 address embeds (mapped, 6to4, NAT64); else the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
@@ -81,10 +83,11 @@ def _unwrapped(address: Address) -> Address:
 
 class PublicAddresses(AbstractResolver):
     """
-    Names lead to public addresses alone, but for the host and port of each address in `own`, which the operator set.
+    Resolve names to public addresses only, except the host and port of each URL in `own`, which the operator
+    configured.
 
-    Everything else of a private network is left out of the answer; OSError when nothing remains. `fake`: addresses of
-    `FAKE` count as public.
+    Other addresses are left out of the answer; raises OSError when none remains. With `fake`, addresses in `FAKE`
+    count as public.
     """
 
     def __init__(self, *own: str | None, fake: bool = False, resolver: AbstractResolver | None = None) -> None:
@@ -101,7 +104,7 @@ class PublicAddresses(AbstractResolver):
         public = [one for one in found if is_public(one["host"]) or (self._fake and is_fake(one["host"]))]
         if not public:
             remedy = FAKE_REMEDY if any(is_fake(one["host"]) for one in found) else None
-            log.warning("a name leads to no public address, so nothing is fetched from it", host=host, remedy=remedy)
+            log.warning("fetch refused: host has no public address", host=host, remedy=remedy)
             raise OSError(f"{host} leads to no public address")
         return public
 

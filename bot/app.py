@@ -1,4 +1,4 @@
-"""The composition root: opens everything in the order it is needed, closes it in reverse. No logic."""
+"""The composition root: open every part in order of dependency and close all in reverse order. Contains no logic."""
 
 from __future__ import annotations
 
@@ -69,20 +69,22 @@ EXTENSIONS: Final = (
     "cogs.settings",
 )
 STORE_SECONDS: Final = 20.0
-"""For a bucket to take, give back and forget a small file."""
+"""Timeout for a bucket to store, return and delete a small file."""
 MIB: Final = 2**20
 STOP_SECONDS: Final = 13.0
-"""The engine's grace, the client's, and a few for the web endpoint and the files."""
+"""Limit for the whole shutdown: the grace periods of the engine and of the Discord client, and a few seconds for the
+web endpoint and the files."""
 PART_SECONDS: Final = 0.5
 LOGIN_TRIES: Final = 3
-"""Of `sync`; `run` waits for Discord for as long as it takes."""
+"""Login attempts of `sync`; `run` retries without limit."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Everything opened; nothing connected yet. `client` connects, `work` does the rest beside it."""
+    """All parts, opened but not connected. `client` connects to Discord; `work` runs everything else beside the
+    client."""
 
     client: Atelier
     engine: Engine
@@ -93,7 +95,7 @@ class Running:
     figures: FigureStore
 
     async def work(self) -> None:
-        """Move tasks and keep cards up to date until `engine.stop()`."""
+        """Process tasks and update cards until `engine.stop()` is called."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self.delivery.run()), group.create_task(self.timekeeping.run())]
@@ -115,7 +117,7 @@ def _client(settings: Settings) -> Atelier:
 
 
 def _share(settings: Settings) -> float:
-    """Of what Discord allows the bot: other processes that run other shards have the rest."""
+    """Return this process's share of Discord's rate limit; the processes that run the other shards use the rest."""
     if settings.shard_count is None or settings.shard_ids is None:
         return 1.0
     return len(set(settings.shard_ids)) / settings.shard_count
@@ -132,8 +134,8 @@ async def open_atelier(
 ) -> AsyncIterator[Running]:
     """Open the database, the picture store, the image API and the bot.
 
-    `attachments`: another way to the bytes of attachments (the sandbox's Discord has no HTTP).
-    Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
+    `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). Raises ConfigurationError,
+    DatabaseInUse, DatabaseNewer.
     """
     give_back_what_is_freed()
     async with AsyncExitStack() as stack:
@@ -189,9 +191,10 @@ async def open_atelier(
 
 @asynccontextmanager
 async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readiness]:
-    """Health, metrics and callbacks, from before Discord is reached to the very end of stopping: news is news.
+    """Serve health, metrics and callbacks, from before the Discord login until the end of the shutdown: a callback is
+    useful at any time.
 
-    Raises ConfigurationError when it cannot listen.
+    Raises ConfigurationError when the port cannot be opened.
     """
     clock = atelier.timekeeping.clock
     readiness = Readiness(atelier.client, atelier.tasks, clock=clock)
@@ -209,7 +212,7 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened."""
+    """Open the database. Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened."""
     async with AsyncExitStack() as stack:
         with _usable("DATABASE_URL"):
             database = await stack.enter_async_context(Database.open(settings.database_url))
@@ -219,7 +222,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def _open_copies(settings: Settings) -> PictureStore:
-    """Tried at once: pictures that are paid must have a place."""
+    """Open the picture store and test it at once: paid pictures need a place to be stored."""
     with _usable("PICTURES_URL"):
         copies = PictureStore.open(settings.pictures_url)
         async with asyncio.timeout(STORE_SECONDS):
@@ -229,7 +232,7 @@ async def _open_copies(settings: Settings) -> PictureStore:
 
 @contextmanager
 def _usable(setting: str) -> Iterator[None]:
-    """Whatever keeps a place from being opened is the operator's to put right."""
+    """Raise ConfigurationError for any error in the block: the operator has to fix the place that `setting` names."""
     try:
         yield
     except (ConfigurationError, DatabaseInUse):
@@ -242,13 +245,14 @@ def _usable(setting: str) -> Iterator[None]:
 
 
 async def run(settings: Settings) -> None:
-    """Run until SIGINT, SIGTERM or the end of the connection; then stop in order. After a signal the process ends
-    within `STOP_SECONDS`, whatever does not let go.
+    """Run until SIGINT, SIGTERM or the end of the connection, then stop in order. After a signal, the process ends
+    within `STOP_SECONDS`, even if a part hangs.
 
-    Raises ConfigurationError for a refused token or a port it cannot listen at, and whatever ended the connection.
+    Raises ConfigurationError for a refused token or a port that cannot be opened, and the error that ended the
+    connection.
     """
     if settings.callbacks_lack:
-        log.warning("callbacks lack something", on=settings.callbacks is not None, remedy=settings.callbacks_lack)
+        log.warning("callbacks not fully configured", on=settings.callbacks is not None, remedy=settings.callbacks_lack)
     stop = asyncio.create_task(_stop_signal().wait())
     async with open_atelier(settings) as atelier, open_site(atelier, settings) as readiness:
         login = asyncio.create_task(_log_in(atelier, settings))
@@ -261,7 +265,7 @@ async def run(settings: Settings) -> None:
         connection = asyncio.create_task(atelier.client.connect())
         publishing = asyncio.create_task(_publish(atelier))
         await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
-        log.info("stopping")
+        log.info("bot stopping")
         readiness.stopping = True
         stop.cancel()
         publishing.cancel()
@@ -273,8 +277,8 @@ async def run(settings: Settings) -> None:
 
 
 async def sync(settings: Settings) -> None:
-    """Publish the commands now, whether they have changed or not. Raises ConfigurationError where Discord cannot be
-    reached or does not take them."""
+    """Publish the commands now, even if they are unchanged. Raises ConfigurationError if Discord cannot be reached or
+    rejects the commands."""
     async with open_atelier(settings) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
@@ -291,7 +295,7 @@ async def sync(settings: Settings) -> None:
 
 
 def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
-    """The image API as the settings say."""
+    """Return the client of the image API, configured from the settings."""
     return KieClient(
         session,
         api_key=settings.kie_api_key,
@@ -320,7 +324,8 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
 
 
 async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = None) -> None:
-    """Wait for Discord, so many tries or as long as it takes; a token it refuses is for the operator to put right."""
+    """Log in to Discord, with back-off between at most `tries` attempts (None: without limit). Raises
+    ConfigurationError for a refused token, which the operator has to replace."""
     failures = 0
     while True:
         try:
@@ -335,28 +340,29 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
                 raise
             seconds = round(backoff(failures), 1)
             what = _cause(error, settings)
-            log.warning("Discord does not answer; trying again", error=what, failures=failures, in_seconds=seconds)
+            log.warning("Discord login failed, will retry", error=what, failures=failures, in_seconds=seconds)
             await asyncio.sleep(seconds)
 
 
 def _cause(error: Exception, settings: Settings) -> str:
-    """In one line, and without a secret."""
+    """Return a description of the error in one line, with secrets replaced."""
     return Blank(settings.secrets).text(" ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": "))
 
 
 async def _publish(atelier: Running) -> None:
-    """The commands that Discord has from last time go on working, so a refusal does not stop the bot."""
+    """Publish changed commands. A failure does not stop the bot: the commands published last time keep working."""
     try:
         await atelier.client.publish_commands(atelier.tasks)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-        log.warning("the commands could not be published; `sync` tries again", error=str(error))
+        log.warning("commands not published: Discord or network error, run `sync` to retry", error=str(error))
     except Exception:
-        log.exception("the commands may not be published; `sync` tries again")
+        log.exception("commands not published: unexpected exception, run `sync` to retry")
 
 
 async def _parted(connection: asyncio.Task[None]) -> None:
-    """Of a client that is closed. discord.py goes on for ever with a first connection that was under way. Raises
-    whatever ended it; ConfigurationError where that was an intent that Discord does not grant."""
+    """Wait for the connection task of a closed client. Cancel the task after `PART_SECONDS`: discord.py never gives
+    up a first connection attempt. Raises the error that ended the connection; ConfigurationError if the error is an
+    intent that Discord does not grant."""
     await asyncio.wait({connection}, timeout=PART_SECONDS)
     if connection.cancel():
         await asyncio.wait({connection}, timeout=PART_SECONDS)

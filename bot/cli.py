@@ -1,7 +1,7 @@
 """
-`python -m bot run | sync | doctor | migrate`.
+The command line: `python -m bot run | sync | doctor | migrate`.
 
-What is for the operator to put right is one line on standard error; a traceback is a defect.
+A problem that the operator can fix is printed as one line on standard error; a traceback means a defect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     DEFECT = 1
     USAGE = 2
     CONFIGURATION = 78
-    """`EX_CONFIG` of sysexits.h: a supervisor should not start it again by itself."""
+    """`EX_CONFIG` of sysexits.h: a supervisor should not restart the process automatically."""
 
 
 EXIT_CODES: Final = """\
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code. Usage errors leave through argparse's SystemExit(2)."""
+    """Run a command and return its exit code. Usage errors leave through argparse's SystemExit(2)."""
     options = _parser().parse_args(arguments)
     configure_logs("INFO", "console")
     try:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.STOPPED if options.command == "run" else ExitCode.DEFECT
     except Exception:
-        log.exception("defect")
+        log.exception("command failed: unexpected exception")
         return ExitCode.DEFECT
 
 
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _file(name: str) -> Path:
-    """One that was named must be there; `.env` need not."""
+    """Return the path of a file named on the command line, which must exist; the default `.env` may be missing."""
     path = Path(name)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no file {name}")
@@ -111,7 +111,7 @@ async def _migrate(env_file: Path) -> int:
 
 
 async def _doctor(env_file: Path) -> int:
-    """Asks for no setting to be there: what is missing is a finding."""
+    """Run all checks and print the findings. No setting is required: a missing setting is a finding."""
     try:
         findings = await examine(_load(env_file, require=(), quiet=True))
     except ConfigurationError as error:
@@ -125,7 +125,8 @@ async def _doctor(env_file: Path) -> int:
 
 
 def _load(env_file: Path, *, require: Sequence[str] | None = None, quiet: bool = False) -> Settings:
-    """Settings, with the logs set up as they say. `quiet`: only errors, as the command itself says what is wrong."""
+    """Load the settings and configure logging as they say. With `quiet`, only errors are logged, as the command
+    itself reports problems."""
     settings = load_settings(env_file) if require is None else load_settings(env_file, require=require)
     configure_logs("ERROR" if quiet else settings.log_level, settings.log_format, secrets=settings.secrets)
     for name, meant in misspelt(env_file).items():

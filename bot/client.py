@@ -1,4 +1,4 @@
-"""The connection to Discord: the client, and the tree of its commands."""
+"""The Discord client and its command tree."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from storage.tasks import TaskStore
 PUBLISHED_FACT: Final = "published_commands"
 CLOSE_SECONDS: Final = 2.0
 
-discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks: nothing to warn of
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
 
 log = structlog.get_logger(__name__)
 
 
 class AtelierTree(app_commands.CommandTree["Atelier"]):
     async def interaction_check(self, interaction: discord.Interaction[Atelier], /) -> bool:
-        """False where an option is not what was declared; then the person is told."""
+        """Return False if an option does not match its declaration; the person then gets an error message."""
         try:
             check_options(interaction)
         except UserError as error:
@@ -45,12 +45,12 @@ class AtelierTree(app_commands.CommandTree["Atelier"]):
 
 class Atelier(commands.AutoShardedBot):
     """
-    Needs no privileged intent: it reads its own messages and those that mention it. `message_content`: that one is
-    switched on, for pictures in what others have written.
+    The Discord client. It needs no privileged intent, as it reads its own messages and messages that mention it.
+    `message_content` requests the privileged Message Content Intent, for pictures in other people's messages.
     """
 
     services: Services
-    """Set by whoever opens the bot, before it starts."""
+    """Set by the code that opens the bot, before the client starts."""
 
     def __init__(
         self,
@@ -94,10 +94,10 @@ class Atelier(commands.AutoShardedBot):
             await self.load_extension(extension)
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Not for commands of discord.py's own, of which there are none; cogs listen."""
+        """Do nothing: the bot has no prefix commands of discord.py; cogs have their own listeners."""
 
     async def login(self, token: str) -> None:
-        """One that fails leaves no session behind, so that it can be tried again."""
+        """Log in. A failed login closes its HTTP session, so that `login` can be called again."""
         try:
             await super().login(token)
         except BaseException:
@@ -106,18 +106,19 @@ class Atelier(commands.AutoShardedBot):
             raise
 
     async def close(self) -> None:
-        """Ends within `CLOSE_SECONDS`: what discord.py still waits for then (a connection that does not let go, say) is
-        given up."""
+        """Close all connections within `CLOSE_SECONDS`. If discord.py still waits after that (for a connection that
+        hangs, say), its close is cancelled."""
         closing = asyncio.create_task(super().close())
         _, late = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
         if late:
             closing.cancel()
-            log.warning("Discord's connections did not close; they are given up", seconds=CLOSE_SECONDS)
+            log.warning("Discord client close timed out: connections abandoned", seconds=CLOSE_SECONDS)
             return
         await closing
 
     async def publish_commands(self, tasks: TaskStore, *, force: bool = False) -> bool:
-        """Tell Discord the global commands if they differ from those told last. True if told. After `login`."""
+        """Publish the global commands if they differ from those published last, or with `force`. Return whether they
+        were published. Call after `login`."""
         digest = await self._commands_digest()
         if not force and await tasks.fact(PUBLISHED_FACT) == digest:
             return False
@@ -127,7 +128,7 @@ class Atelier(commands.AutoShardedBot):
         return True
 
     async def _commands_digest(self) -> str:
-        """Of what would be sent, in all languages, and of the application it would be sent for."""
+        """Return a hash of the commands' payloads in all languages and of the application's id."""
         commands = self.tree.get_commands()
         payloads = [await command.get_translated_payload(self.tree, self._translator) for command in commands]
         text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
@@ -135,9 +136,9 @@ class Atelier(commands.AutoShardedBot):
 
 
 def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
-    """An event that discord.py cannot read is skipped. By itself it would end with the first one, for everybody; and
-    one that comes at every start would keep it from ever running again. READY is let through: without it there is
-    nothing to run."""
+    """Wrap an event parser so that an event which discord.py cannot read is skipped. Without the wrapper, the first
+    such event would end the connection for all servers, and an event that is sent at every start would end it each
+    time. READY is not wrapped: without READY the bot cannot work."""
     told = False
 
     def parsed(data: Any) -> None:
@@ -145,7 +146,7 @@ def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
         try:
             parse(data)
         except Exception as error:
-            log.exception("an event could not be read", name=name, exc_info=None if told else error)
+            log.exception("gateway event skipped: parsing failed", name=name, exc_info=None if told else error)
             told = True
 
     return parsed

@@ -1,9 +1,9 @@
 """
-Settings: from the environment and `.env` (the environment wins), checked once, never changed.
+Read the settings from the environment and `.env` (the environment wins) and validate them once; they never change.
 
-`Settings(...)` holds values and looks at nothing outside; `load_settings` is the one way in from the environment. What
-is wrong becomes a ConfigurationError of one line that names the setting and the remedy, and never its value if that is
-a secret. `.env.example` says what each setting means.
+`Settings(...)` only holds values; `load_settings` is the only code that reads the environment. An invalid value
+raises a ConfigurationError of one line that names the setting and the remedy, and never the value of a secret.
+`.env.example` explains each setting.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.errors import ConfigurationError
 
 ENV_FILE: Final = Path(".env")
 ENCODING: Final = "utf-8-sig"
-"""UTF-8, with or without the byte order mark that some editors put before it."""
+"""UTF-8, with or without the byte order mark that some editors put at the start of a file."""
 
 DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -35,7 +35,7 @@ DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
 }
 PLACES: Final = frozenset({"file", "s3", "gs", "az"})
-"""Where pictures can be kept, besides a folder without a scheme."""
+"""URL schemes of picture stores. A folder is given without a scheme."""
 REMEDIES: Final = {
     "DISCORD_TOKEN": "copy the token from your application's page 'Bot' at https://discord.com/developers/applications",
     "KIE_API_KEY": "make a key at https://kie.ai/api-key",
@@ -44,17 +44,18 @@ HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 CALLBACK_PATH: Final = "/callbacks/kie/"
 PLACEHOLDER: Final = re.compile(r"[.…x*]+|<.*>|your\b.*|change.?me|.*\b(token|key)[-_ ]here", re.IGNORECASE)
 AROUND: Final = "\ufeff\u200b\u2060"
-"""What some editors write around a value without showing it: a byte order mark, spaces of no width."""
+"""Invisible characters that some editors write around a value: a byte order mark, spaces of no width."""
 QUOTES: Final = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}
 GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:([.,])\d{3})(?:\1\d{3})+|[+-]?\d{1,3}(?:['_\s]\d{3})+")
-"""A number with thousands set apart in a way that can mean nothing else."""
+"""A number with thousands separators that has only one reading."""
 EITHER: Final = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
-"""A thousand to some people, one to others."""
+"""An ambiguous number: `1.000` is a thousand to some people and one to others."""
 WHOLE: Final = re.compile(r"([+-]?\d+)\.0+")
 
 
 def _bare(value: str) -> str:
-    """Without the blanks and the quotation marks around it: `docker --env-file`, unlike a shell, passes them on."""
+    """Return the value without surrounding blanks and quotation marks: `docker --env-file`, unlike a shell, passes
+    them on."""
     bare = value.strip().strip(AROUND).strip()
     if len(bare) > 1 and QUOTES.get(bare[0]) == bare[-1]:
         return _bare(bare[1:-1])
@@ -62,7 +63,8 @@ def _bare(value: str) -> str:
 
 
 def _number(value: str) -> str:
-    """A whole number as Python writes it. What may mean two numbers is a ValueError that shows both."""
+    """Return a whole number in Python's notation. Raises ValueError for anything else; for an ambiguous number, the
+    error shows both readings."""
     if EITHER.fullmatch(value):
         whole, _, rest = value.replace(",", ".").partition(".")
         raise ValueError(f"has {value}, which may mean {whole}{rest} or {whole}: write one of these")
@@ -76,7 +78,7 @@ def _number(value: str) -> str:
 
 
 def _split(value: object) -> object:
-    """`a, b,` is a and b."""
+    """Split a list at its commas: `a, b,` gives a and b."""
     if not isinstance(value, str):
         return value
     return [bare for part in value.split(",") if (bare := _bare(part))]
@@ -92,7 +94,8 @@ def _no_placeholder(secret: SecretStr) -> SecretStr:
 
 
 def _address(*schemes: str) -> AfterValidator:
-    """An address with a host and nothing behind its path; without its last slash."""
+    """Return a validator of URLs that have one of the `schemes`, a host, and nothing after the path. It removes
+    slashes at the end."""
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def check(value: str) -> str:
@@ -119,7 +122,7 @@ def _is_address(host: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether the host of an address is this very machine."""
+    """Return whether the host of `address` is this machine."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -135,7 +138,7 @@ def _proxy(value: str) -> str:
 
 
 def _over_https(value: str) -> str:
-    """What comes from outside is not to be read on the way; on this machine there is no way."""
+    """Require https, so that requests from outside cannot be read on the way. This machine may be addressed by http."""
     if not value.startswith("https://") and not is_loopback(value):
         raise ValueError("is no address that begins with https://")
     if urlsplit(value).username is not None:
@@ -150,7 +153,7 @@ def _without_callbacks(value: str) -> str:
 
 
 def _listening(value: str) -> str:
-    """A name or an address of this machine, without a port."""
+    """Require a host name or an IP address of this machine, without a port."""
     try:
         return str(ipaddress.ip_address(value.strip("[]")))
     except ValueError:
@@ -160,7 +163,8 @@ def _listening(value: str) -> str:
 
 
 def _with_driver(url: str) -> str:
-    """SQLAlchemy's form, with the asynchronous driver; a relative SQLite path is from the working directory."""
+    """Return the URL in SQLAlchemy's form, with the asynchronous driver. A relative SQLite path starts at the working
+    directory."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {*DRIVERS, *DRIVERS.values()}:
         raise ValueError("must be like sqlite:///data/atelier.db")
@@ -174,7 +178,7 @@ def _with_driver(url: str) -> str:
 
 
 def _place(url: str) -> str:
-    """A folder, or the address of a folder or a bucket."""
+    """Require a folder, or the URL of a folder or a bucket."""
     scheme, separator, rest = url.partition("://")
     if separator and (scheme not in PLACES or not rest):
         raise ValueError("must be a folder like data/pictures, or a bucket like s3://my-bucket/pictures")
@@ -208,13 +212,13 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 
 
 class Settings(BaseModel):
-    """Each field is the setting of its name in capitals. Secrets do not show in its repr."""
+    """Each field is the setting of the same name in capitals. The repr contains no secrets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
     discord_token: Secret = SecretStr("")
     discord_api_url: WebAddress | None = None
-    """`/api/v10` is appended to it."""
+    """`/api/v10` is appended to the address."""
     discord_gateway_url: GatewayAddress | None = None
     kie_api_key: Secret = SecretStr("")
     kie_api_url: WebAddress = "https://api.kie.ai"
@@ -225,21 +229,21 @@ class Settings(BaseModel):
         "redpandaai.co",
         "r2.cloudflarestorage.com",
     )
-    """With their subdomains."""
+    """Subdomains are included."""
     kie_webhook_key: Secret = SecretStr("")
-    """Signs callbacks. Without it, or without `public_url`, they are off."""
+    """Verifies the signatures of callbacks. Callbacks are off without this key or without `public_url`."""
     public_url: PublicAddress | None = None
-    """How the image API reaches us."""
+    """The address under which the image API reaches this bot."""
     http_host: Annotated[str, AfterValidator(_listening)] = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
-    """0 takes a free one."""
+    """0 takes any free port."""
     database_url: Annotated[str, AfterValidator(_with_driver)] = Field(default="sqlite:///data/atelier.db", repr=False)
-    """As SQLAlchemy takes it, with the driver."""
+    """In SQLAlchemy's form, with the driver."""
     pictures_url: Annotated[str, AfterValidator(_place)] = Field(default="data/pictures", repr=False)
     keep_pictures_days: int = Field(default=90, ge=1, le=3650)
     max_in_flight: int = Field(default=100, ge=1, le=1000)
     max_open_tasks_per_user: int = Field(default=10, ge=0, le=1000)
-    """0 is no limit, here and below."""
+    """0 means no limit; the same holds for the limits below."""
     max_pictures_per_user_per_day: int = Field(default=50, ge=0, le=1_000_000)
     max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
     max_stored_mb_per_user: int = Field(default=20_000, ge=0, le=100_000_000)
@@ -247,13 +251,14 @@ class Settings(BaseModel):
     min_free_mb: int = Field(default=500, ge=0, le=100_000_000)
     """0 lets the disk run full."""
     allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
-    """Empty means any."""
+    """Empty means any server."""
     https_proxy: ProxyAddress | None = Field(default=None, repr=False)
-    """What goes over https is asked for here. May hold a user and a password."""
+    """The proxy for requests over https. May contain a user name and a password."""
     allow_fake_ips: bool = False
-    """Names may lead to 198.18.0.0/15, as they do behind a proxy that answers every name so."""
+    """Allow names that resolve to 198.18.0.0/15, as they do behind a proxy that answers every name with such an
+    address."""
     message_content_intent: bool = False
-    """Privileged: to be switched on in the developer portal as well, or Discord closes the connection."""
+    """Privileged: must also be switched on in the developer portal, or Discord closes the connection."""
     operator_channel_id: Snowflake | None = None
     shard_count: int | None = Field(default=None, ge=1, le=10_000)
     shard_ids: Annotated[tuple[ShardId, ...] | None, NoDecode, BeforeValidator(_split), NoneIfEmpty] = None
@@ -263,7 +268,7 @@ class Settings(BaseModel):
     @check_field("*", mode="before")
     @classmethod
     def _numbers(cls, value: object, info: Info) -> object:
-        """For every setting that is a whole number."""
+        """Normalise the value of every setting that is a whole number."""
         numeric = cls.model_fields[info.field_name or ""].annotation in (int, int | None)
         return _number(value) if numeric and isinstance(value, str) else value
 
@@ -279,14 +284,16 @@ class Settings(BaseModel):
 
     @property
     def callbacks(self) -> str | None:
-        """The address that a create's token is appended to for the image API to call back; None while that is off."""
+        """Return the address to which the token of a create is appended for the image API's callback; None while
+        callbacks are off."""
         if self.public_url is None or not self.kie_webhook_key.get_secret_value():
             return None
         return f"{self.public_url}{CALLBACK_PATH}"
 
     @property
     def callbacks_lack(self) -> str:
-        """What is to be given, or taken away, where only a part of what callbacks need is there; else nothing."""
+        """Return which setting to give, or to take away, where only a part of what callbacks need is configured; else
+        an empty string."""
         given = {"KIE_WEBHOOK_KEY": bool(self.kie_webhook_key.get_secret_value()), "PUBLIC_URL": bool(self.public_url)}
         missing = [name for name, there in given.items() if not there]
         if len(missing) == 1:
@@ -298,7 +305,7 @@ class Settings(BaseModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be seen in a log: keys, tokens, and passwords within addresses."""
+        """Return the values that must never appear in a log: keys, tokens, and passwords within addresses."""
         fields = (getattr(self, name) for name in type(self).model_fields)
         keys = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
         places = filter(None, (self.database_url, self.pictures_url, self.https_proxy))
@@ -308,14 +315,15 @@ class Settings(BaseModel):
 
 
 class _Names(BaseSettings, Settings):
-    """`Settings` for pydantic-settings to look its names up; an empty value is the default."""
+    """`Settings` as pydantic-settings reads them; an empty value means the default."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding=ENCODING)
 
 
 def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(REMEDIES)) -> Settings:
     """
-    Read the environment and `env_file` (which need not be there). `require`: settings that must not be empty.
+    Read the settings from the environment and `env_file` (which may be missing). `require` names settings that must
+    not be empty.
 
     Raises ConfigurationError.
     """
@@ -338,13 +346,14 @@ def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(R
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What one source gives, bare; an empty value leaves it to the other source or the default."""
+    """Return the stripped values of one source, without empty values: those come from the other source or the
+    default."""
     bare = {name: _bare(value) if isinstance(value, str) else value for name, value in values.items()}
     return {name: value for name, value in bare.items() if value != ""}
 
 
 def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:
-    """Names in `env_file` that are no settings but look like one, with the setting they look like."""
+    """Return the names in `env_file` that are no settings but resemble one, each with the setting it resembles."""
     known = [name.upper() for name in Settings.model_fields]
     if not env_file.is_file():
         return {}
@@ -367,7 +376,8 @@ def _name(detail: Any) -> str:
 
 
 def _sentence(detail: Any) -> str:
-    """Ours stand as they are; pydantic's say what the value should be."""
+    """Return the message of a validation error, without pydantic's prefixes and with the setting's remedy if there is
+    one."""
     text: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").partition(", unable")[0]
     remedy = REMEDIES.get(_name(detail))
     return f"{text}; {remedy}" if remedy else text

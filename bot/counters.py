@@ -1,8 +1,8 @@
 """
-What only this process knows, counted where it happens; `/metrics` shows it beside what the rows say.
+Count what only this process can count, where it happens; `/metrics` shows these counts beside the counts of rows.
 
-Labels are words of the code, never of people: no id, prompt, address or key. All that is known beforehand stands there
-with 0 from the start, so that the first of its kind is an increase. docs/metrics.md explains every name.
+Labels are fixed words of the code, never an id, prompt, address or key. Every label that is known beforehand starts
+at 0, so that its first event is an increase. docs/metrics.md explains every name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALL_FAILURES: Final = {
     "fetch": FAILURES,
 }
 REQUESTS: Final = ("result", "person", "card", "edit", "interaction")
-"""To Discord, the most urgent first; the last are not paced."""
+"""Purposes of requests to Discord, the most urgent first; interactions are not paced."""
 REFUSALS: Final = ("401", "403", "429")
 STATUSES: Final = ("4xx", "429", "5xx", "none")
 CALLBACK_RESULTS: Final = {
@@ -35,9 +35,9 @@ CALLBACK_RESULTS: Final = {
     413: "too_large",
 }
 FAILED: Final = "failed"
-"""A callback that could not be written down; the image API tries again."""
+"""A callback that could not be stored; the image API sends it again."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it without types
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client has no types for this function
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -113,14 +113,14 @@ for _name in (*CALLBACK_RESULTS.values(), FAILED):
 
 @contextmanager
 def api_call(call: str) -> Iterator[None]:
-    """Times a call to the image API and counts the error it ends with."""
+    """Time a call to the image API and count the error it raises."""
     with API_SECONDS.labels(call).time(), api_errors(call):
         yield
 
 
 @contextmanager
 def api_errors(call: str) -> Iterator[None]:
-    """Counts the error it ends with, alone. Being cancelled is none."""
+    """Count the error that the block raises, without timing the block. Cancellation is no error."""
     try:
         yield
     except Exception as error:
@@ -129,26 +129,26 @@ def api_errors(call: str) -> Iterator[None]:
 
 
 def discord_error(status: int | None) -> None:
-    """The HTTP status, or None if Discord could not be reached."""
+    """Count a failed request by its HTTP status, or None if Discord could not be reached."""
     kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
     DISCORD_ERRORS.labels(kind).inc()
 
 
 def discord_request(purpose: str) -> None:
-    """One of `REQUESTS`."""
+    """Count a request to Discord; `purpose` is one of `REQUESTS`."""
     DISCORD_REQUESTS.labels(purpose).inc()
 
 
 def discord_refusal(status: int) -> None:
-    """One of `REFUSALS`."""
+    """Count a refusal of Discord; `status` is one of `REFUSALS`."""
     DISCORD_REFUSALS.labels(str(status)).inc()
 
 
 def callback(status: int) -> None:
-    """What a callback was answered with."""
+    """Count a callback by the HTTP status of its answer."""
     CALLBACKS.labels(CALLBACK_RESULTS.get(status, FAILED)).inc()
 
 
 def _kind(error: BaseException) -> str:
-    """`ServerFault` is server_fault."""
+    """Return the name of the error's class in snake case: server_fault for `ServerFault`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()

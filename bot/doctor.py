@@ -1,8 +1,8 @@
 """
-Is everything well? Each check says what it found and, if something is wrong, what to do about it.
+Check the installation. Each check reports what it found and, for a problem, the remedy.
 
-A check that fails, in whatever way, stops no other; none takes longer than `PATIENCE_SECONDS`. Nothing here costs
-anything: Discord is asked who the bot is, the image API how many credits are left.
+A failed check stops no other check, and each check takes at most `PATIENCE_SECONDS`. The checks cost nothing: they
+ask Discord who the bot is, and the image API how many credits are left.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from storage.sqlite import NoWriteAheadLog
 
 PATIENCE_SECONDS: Final = 10.0
 COUNTING_SECONDS: Final = 5.0
-"""For adding up what the pictures take; a large bucket needs longer, and that is no fault."""
+"""Timeout for adding up the sizes of the pictures. A large bucket takes longer, which is not a problem."""
 
 PERMISSIONS: Final = discord.Permissions(
     view_channel=True,
@@ -46,22 +46,22 @@ PERMISSIONS: Final = discord.Permissions(
     embed_links=True,
     read_message_history=True,
 )
-"""What the bot has to be allowed in a channel; 274878024704."""
+"""The permissions that the bot needs in a channel; as a number, 274878024704."""
 SCOPES: Final = ("bot", "applications.commands")
 CREDITS_FOR_A_PICTURE: Final = 6
-"""The image API's price list, 2026-09."""
+"""From the image API's price list, 2026-09."""
 HINT_SECONDS: Final = 3.0
-"""Twice, one after the other, within `PATIENCE_SECONDS`."""
+"""Timeout of one request. The requests of one check, in sequence, fit within `PATIENCE_SECONDS`."""
 CLOCK_SECONDS: Final = 60
-"""Callbacks are signed for five minutes."""
+"""Largest deviation of the clock that is accepted. The signature of a callback is valid for five minutes."""
 REACHED: Final = 405
-"""To a GET where only a POST is taken."""
+"""HTTP status of a GET to a route that accepts only POST."""
 MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`remedy` is empty exactly when all is well."""
+    """`remedy` is empty exactly when `ok` is true."""
 
     name: str
     ok: bool
@@ -73,7 +73,7 @@ Check = Callable[[Settings], Awaitable[Sequence[Finding]]]
 
 
 async def examine(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> list[Finding]:
-    """All findings, in the order of `CHECKS`. Never raises for anything that is wrong outside."""
+    """Run all checks and return their findings in the order of `CHECKS`. Never raises for an external problem."""
     point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
     checks = (_bounded(name, check, remedy, settings, patience) for name, (check, remedy) in CHECKS.items())
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
@@ -85,7 +85,7 @@ async def _bounded(name: str, check: Check, remedy: str, settings: Settings, pat
             return await check(settings)
     except TimeoutError:
         detail = f"no answer within {patience:g} seconds"
-    except Exception as error:  # noqa: BLE001  # whatever is broken is a finding, and the other checks go on
+    except Exception as error:  # noqa: BLE001  # any error is a finding; the other checks continue
         detail = Blank(settings.secrets).text(f"{type(error).__name__}: {error}".splitlines()[0])
     return [Finding(name=name, ok=False, detail=detail, remedy=remedy)]
 
@@ -147,7 +147,8 @@ async def _discord(settings: Settings) -> Sequence[Finding]:
 
 
 def _application(application: discord.AppInfo) -> Sequence[Finding]:
-    """No privileged intent is needed; two switches of the portal would keep the bot from hearing or joining."""
+    """Check two switches of the developer portal that would keep commands or servers from the bot. The bot needs no
+    privileged intent."""
     link = discord.utils.oauth_url(application.id, permissions=PERMISSIONS, scopes=SCOPES)
     wrong = {
         "clear 'Interactions Endpoint URL' on the application's page 'General Information'": (
@@ -164,7 +165,8 @@ def _application(application: discord.AppInfo) -> Sequence[Finding]:
 
 
 async def _names(settings: Settings) -> Sequence[Finding]:
-    """Silent while names lead to the public internet, and where this machine need not resolve them."""
+    """Report names that resolve to fake addresses. Return nothing for names that resolve normally, or where this
+    machine need not resolve names."""
     local = settings.discord_api_url is not None and is_loopback(settings.discord_api_url)
     if settings.https_proxy or settings.allow_fake_ips or local:
         return []
@@ -185,7 +187,8 @@ async def fake_answers(resolver: AbstractResolver) -> Sequence[Finding]:
 
 
 async def _clock(settings: Settings) -> Sequence[Finding]:
-    """Against Discord's, as every HTTP answer tells it; silent where none comes."""
+    """Compare this machine's clock with the Date header of an HTTP answer from Discord. Return nothing if there is no
+    answer."""
     address = f"{settings.discord_api_url or 'https://discord.com'}/api/v10/gateway"
     try:
         async with open_session(settings) as session:
@@ -239,7 +242,7 @@ async def _web(settings: Settings) -> Sequence[Finding]:
 
 
 async def _unheard(settings: Settings) -> str:
-    """What keeps the bot from listening; empty when nothing does, or when it is listening already."""
+    """Return the reason why the bot cannot listen; empty if it can, or if a bot listens already."""
     try:
         server = await asyncio.start_server(lambda *_: None, settings.http_host, settings.http_port)
     except OSError as error:
@@ -251,7 +254,8 @@ async def _unheard(settings: Settings) -> str:
 
 
 async def _callbacks(settings: Settings) -> Finding:
-    """All that they need or nothing of it; and whether the public address leads to the bot that is running."""
+    """Check that callbacks are configured completely or not at all, and that the public address leads to the running
+    bot."""
     state = "on" if settings.callbacks else "off"
     if settings.callbacks_lack:
         return Finding(name="callbacks", ok=False, detail=f"{state}, in part", remedy=settings.callbacks_lack)
@@ -269,7 +273,8 @@ async def _callbacks(settings: Settings) -> Finding:
 
 
 async def _astray(callbacks: str) -> tuple[str, str] | None:
-    """What came of a question that only our route for callbacks answers with 405, and what to check; None if it did."""
+    """Send a GET to the public address of callbacks, which only our route answers with 405. Return None for a 405,
+    else what happened and what to check."""
     host = urlsplit(callbacks).hostname
     try:
         status = await _status(f"{callbacks}doctor")
@@ -289,7 +294,7 @@ async def _astray(callbacks: str) -> tuple[str, str] | None:
 
 
 async def _answers(address: str) -> bool:
-    """Whether a bot is alive there."""
+    """Return whether a bot answers at `address`."""
     try:
         return await _status(f"{address}/healthz") == 200
     except (aiohttp.ClientError, OSError, ValueError):
@@ -297,7 +302,7 @@ async def _answers(address: str) -> bool:
 
 
 async def _status(address: str) -> int:
-    """Raises ClientError, OSError (a TimeoutError after `HINT_SECONDS` among them), ValueError."""
+    """Return the HTTP status of a GET. Raises ClientError, OSError (TimeoutError after `HINT_SECONDS`), ValueError."""
     timeout = aiohttp.ClientTimeout(total=HINT_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
@@ -321,4 +326,4 @@ CHECKS: Final[dict[str, tuple[Check, str]]] = {
     "image API": (_kie, "check this machine's network, and HTTPS_PROXY and KIE_API_URL if they are set"),
     "web endpoint": (_web, "check HTTP_HOST and HTTP_PORT"),
 }
-"""What is examined, and the remedy where a check cannot say more."""
+"""The checks by name, each with the remedy for an error that the check does not explain."""

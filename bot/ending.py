@@ -1,8 +1,8 @@
 """
-The end of the process, without Python's own shutdown.
+End the process without Python's own shutdown.
 
-Everything is closed by then, or is given up; a thread of the picture store's that is still awake would abort Python's
-shutdown, with another exit code than ours, and any other thread could hold it up.
+At that point, everything is closed or abandoned. A thread of the picture store that is still running would abort
+Python's shutdown with another exit code, and any other thread could delay the shutdown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def end(code: int) -> NoReturn:
-    """What was logged and printed is out before."""
+    """Flush the logs and the standard streams, then exit with `code`."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -27,10 +27,10 @@ def end(code: int) -> NoReturn:
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End the process by then, if it has not ended by itself, even if its event loop stands still."""
+    """End the process after `seconds`, if it has not ended before, even if its event loop is blocked."""
 
     def give_up() -> None:
-        log.warning("stopping took too long; what was left is given up", seconds=seconds)
+        log.warning("shutdown took too long: process ended with parts still open", seconds=seconds)
         end(code)
 
     timer = threading.Timer(seconds, give_up)

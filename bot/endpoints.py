@@ -1,8 +1,8 @@
 """
-Where Discord is: the one reach into discord.py's addresses.
+Set the addresses of Discord; only this module changes discord.py's addresses.
 
 discord.py keeps them in three class attributes (2.7: `http.Route.BASE`, `gateway.DiscordWebSocket.DEFAULT_GATEWAY`,
-`asset.Asset.BASE`), so they hold for the whole process.
+`asset.Asset.BASE`), so a change applies to the whole process.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ OWN_ASSETS: Final = Asset.BASE
 
 def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
     """
-    Send every request and connection of discord.py to these addresses; None is Discord's own.
+    Send every request and connection of discord.py to these addresses; None means Discord's own address.
 
-    Avatars and the like follow only where both are another's: a proxy for requests alone does not serve them.
+    Asset addresses (avatars and the like) change only if both addresses are given: a proxy for requests alone does
+    not serve assets.
     """
     Route.BASE = f"{api_url}{API}" if api_url else OWN_API
     DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url) if gateway_url else OWN_GATEWAY

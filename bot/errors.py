@@ -1,33 +1,33 @@
 """
-Everything that can go wrong, and who is told what:
+Define the exceptions of the bot, and who receives which message for each:
 
-* AtelierError               carries a reason and parameters; `bot.replies` makes the sentence when it is told
-  x UserError                the person can put it right: told what to do, costs nothing
-    - LimitReached           too many open tasks, or pictures a day
-    - NotYours               somebody else's task
-    - TooLate                it can no longer be cancelled, or is no longer kept
-    - BadReference           a picture that cannot go in: which one and why
-    - BlankPrompt            neither words nor a picture
-    - TooLong                words that there is no room for
-    - NotHere                this server, or this channel, is not for making pictures
-    - MissingPermissions     what the bot may not do in this channel
-    - NotAllowed             a matter of those who manage or moderate the server
-    - BadChoice              a setting, a style, or a choice of words that would not work: which one and why
-      . UnknownChoice        a value that was not offered
-  x NoRoom                   our own disk is (nearly) full: the operator's to put right; costs nothing
-  x ServiceError             nobody here can put it right: retried, then apologised for
-    - Throttled              asked to come back later; nothing was taken (429, 455, 550)
-    - ServerFault            500 in a readable body; nothing was taken
-    - Unreachable            no connection: nothing was sent
-    - Unavailable            a question or a transfer that failed in any other way
-    - Refused                an explicit no; to a create, a question or an upload it does not pass by waiting
-      . AccountRefused       the key or the credit (401, 402): the operator's to put right
-      . HostNotAllowed       a result on a host outside KIE_RESULT_HOSTS: the operator's to allow
-      . ResultTooLarge       a result of more bytes or pixels than are ever taken
-    - RouteClosed            Discord no longer lets us tell by this route
-      . MessageGone          somebody deleted the message
-  x Unconfirmed              a create that may have been taken and paid: never repeated by itself
-  x ConfigurationError       a setting is wrong or missing: says which, and the remedy
+* AtelierError               carries a reason and parameters, from which `bot.replies` makes a message
+  * UserError                the person can fix the problem and gets instructions; costs nothing
+    * LimitReached           too many open tasks, or too many pictures per day
+    * NotYours               the task belongs to another person
+    * TooLate                the task can no longer be cancelled, or is no longer kept
+    * BadReference           a picture that cannot be used: which picture and why
+    * BlankPrompt            neither a prompt nor a picture
+    * TooLong                a text that exceeds its limit
+    * NotHere                pictures may not be made in this server or channel
+    * MissingPermissions     permissions that the bot lacks in this channel
+    * NotAllowed             an action reserved for the server's managers or moderators
+    * BadChoice              a setting, a style, or alternatives in braces that would not work: which and why
+      * UnknownChoice        a value that was not offered
+  * NoRoom                   the bot's disk is (nearly) full: the operator has to fix this; costs nothing
+* ServiceError               neither the person nor the bot can fix the problem: retried, then an apology
+  * Throttled                a request to retry later; nothing was accepted (429, 455, 550)
+  * ServerFault              500 in a readable body; nothing was accepted
+  * Unreachable              no connection: nothing was sent
+  * Unavailable              a query or a transfer that failed in any other way
+  * Refused                  an explicit refusal; for a create, query or upload, waiting does not help
+    * AccountRefused         the key or the credit (401, 402): the operator has to fix this
+    * HostNotAllowed         a result on a host outside KIE_RESULT_HOSTS: the operator may allow the host
+    * ResultTooLarge         a result with more bytes or pixels than the limits allow
+  * RouteClosed              Discord no longer allows delivery by this route
+    * MessageGone            the message was deleted
+* Unconfirmed                a create that may have been accepted and paid: never retried automatically
+* ConfigurationError         a setting is wrong or missing: names the setting and the remedy
 
 Any other exception is a defect: the person gets a reference number, the log gets the traceback.
 """
@@ -41,9 +41,10 @@ from typing import ClassVar
 
 
 class Reason(StrEnum):
-    """Why there is no picture, or why something is refused. Rows carry it; `bot.replies` has the sentence."""
+    """Why a task has no picture, or why a request is refused. Rows store the reason; `bot.replies` makes the message.
+    Comments name a reason's parameters or cause."""
 
-    # the person's
+    # problems of the person's request
     TOO_MANY_OPEN = "too_many_open"  # allowed
     TOO_MANY_TODAY = "too_many_today"  # allowed, free_at (ms)
     SERVICE_FULL_TODAY = "service_full_today"  # allowed, free_at (ms)
@@ -84,12 +85,12 @@ class Reason(StrEnum):
     REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
     REFERENCE_FORMAT = "reference_format"  # format: SVG, HEIC, GIF, ...
     REFERENCE_ANIMATED = "reference_animated"
-    REFERENCE_TOO_COMPLEX = "reference_too_complex"  # opening it would take too much memory or time
+    REFERENCE_TOO_COMPLEX = "reference_too_complex"  # decoding would take too much memory or time
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format
-    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has it
-    ATTACHED_UNUSABLE = "attached_unusable"  # the process died of it, three times
-    REFERENCE_ERASED = "reference_erased"  # with its owner
+    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has the file
+    ATTACHED_UNUSABLE = "attached_unusable"  # the process died three times while using the attachment
+    REFERENCE_ERASED = "reference_erased"  # with all data of its owner
     MASK_WITHOUT_IMAGE = "mask_without_image"
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
@@ -120,14 +121,14 @@ class Reason(StrEnum):
     LOOKING_ALREADY = "looking_already"  # allowed
     EXPORTING_ALREADY = "exporting_already"
     REPLIED_UNSEEN = "replied_unseen"
-    # the image API's
+    # failures of the image API
     POLICY = "policy"
     REFERENCE_POLICY = "reference_policy"
     API_REFERENCE_TOO_LARGE = "api_reference_too_large"
     API_REFERENCE_FORMAT = "api_reference_format"
     API_REFERENCE_UNFETCHABLE = "api_reference_unfetchable"
     GENERATION_FAILED = "generation_failed"
-    NO_PICTURES = "no_pictures"  # it said success and named none
+    NO_PICTURES = "no_pictures"  # the API reported success without a picture
     INVALID_REQUEST = "invalid_request"  # 400, 404, 422 to a create
     ACCOUNT_KEY = "account_key"  # 401
     ACCOUNT_CREDIT = "account_credit"  # 402
@@ -137,19 +138,19 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"
     LOST = "lost"  # no outcome in 24 hours
     DEFECT = "defect"  # number
-    # ours
+    # problems of the bot's machine
     DISK_LOW = "disk_low"
     DISK_FULL = "disk_full"
-    # the operator's
+    # problems for the operator
     NOBODY_TOLD = "nobody_told"
-    DISCORD_REFUSES = "discord_refuses"  # more than 1,000 of the bot's requests in ten minutes
+    DISCORD_REFUSES = "discord_refuses"  # more than 1,000 requests of the bot refused in ten minutes
     RESULT_HOST_NOT_ALLOWED = "result_host_not_allowed"  # host
     RESULT_HOST_REFUSES = "result_host_refuses"  # host, results
-    WORK_GIVEN_UP = "work_given_up"  # the process died of it, three times
+    WORK_GIVEN_UP = "work_given_up"  # the process died three times during the work
 
 
 class AtelierError(Exception):
-    """`reason` and `parameters` are all that is stored or shown of it; `str()` is for the log and holds no secret."""
+    """Only `reason` and `parameters` are stored or shown to people; `str()` is for the log and contains no secret."""
 
     def __init__(self, reason: Reason, **parameters: str | int) -> None:
         super().__init__(f"{reason.value} {parameters}" if parameters else reason.value)
@@ -205,11 +206,11 @@ class NoRoom(AtelierError): ...
 
 
 class ServiceError(Exception):
-    """`str()` is for the log: short, no key, no address with a key."""
+    """`str()` is for the log: short, without a key and without an address that contains a key."""
 
 
 class Throttled(ServiceError):
-    """`retry_after` when the service said so."""
+    """`retry_after` is the delay that the service asked for; None if the service named no delay."""
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -226,7 +227,7 @@ class Unavailable(ServiceError): ...
 
 
 class Refused(ServiceError):
-    """`code` is the image API's, or Discord's."""
+    """`code` is the image API's, Discord's, or an HTTP status."""
 
     def __init__(self, code: int, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
         super().__init__(f"{code}: {message}")
@@ -238,7 +239,7 @@ class AccountRefused(Refused): ...
 
 
 class HostNotAllowed(Refused):
-    """`host` is a plain name: the setting takes it."""
+    """`host` is a plain host name, which KIE_RESULT_HOSTS accepts."""
 
     def __init__(self, host: str) -> None:
         super().__init__(403, f"results are not fetched from https {host[:100]}")

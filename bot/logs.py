@@ -1,9 +1,10 @@
 """
-Logs: one line an event on standard error, for people (`console`) or machines (`json`), with every secret blanked.
+Configure the logs: one line per event on standard error, for people (`console`) or machines (`json`), with every
+secret replaced.
 
-The libraries' records (discord.py, aiohttp, Alembic, warnings) take the same way as ours, tracebacks included, so
-nothing reaches the log around `Blank`. What is no defect has no traceback: a connection to Discord that is made again,
-and a database that another program holds.
+The records of libraries (discord.py, aiohttp, Alembic, warnings) pass the same processors as our own, tracebacks
+included, so nothing reaches the log without passing `Blank`. Two errors that are no defects are logged without a
+traceback: a reconnect to Discord, and a database that another program holds.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 BLANK: Final = "[secret]"
 SHORTEST_SECRET: Final = 6
-"""Shorter values would blank ordinary words."""
+"""Characters. Shorter values are not replaced, as ordinary words could match them."""
 
 SECRET_NAMES: Final = re.compile(r"authorization|password|secret|api_?key|(^|_)token$", re.IGNORECASE)
-"""Names of values that are not shown whatever they hold."""
+"""Names of values that are always replaced, whatever the value is."""
 
 SECRET_FORMS: Final = re.compile(
-    r"(?<=/webhooks/)(?P<webhook>\d+/)[^/?\s\"']+"  # an interaction's token is a webhook's
+    r"(?<=/webhooks/)(?P<webhook>\d+/)[^/?\s\"']+"  # an interaction's token is used as a webhook's token
     r"|(?<=/interactions/)(?P<interaction>\d+/)[^/?\s\"']+"
     r"|(?P<callback>/callbacks/kie/)[^/?\s\"']+"
     r"|\b(?P<scheme>Bearer )[\w.~+/=-]{6,}"
@@ -39,7 +40,7 @@ RECONNECTS: Final = (
     "Attempting a reconnect for shard ID %s in %.2fs",
     "Failed to connect for shard_id: %s. Retrying...",
 )
-"""What discord.py says, as an error with a traceback, whenever Discord is away for a while."""
+"""Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
     "the database is held by another program, such as a backup or an open sqlite3 shell: end that one; "
     "what was to be done is tried again"
@@ -49,11 +50,13 @@ QUIET: Final = {
     **dict.fromkeys(("discord", "aiosqlite", "asyncio", "PIL", "filelock"), logging.INFO),
     "alembic": logging.WARNING,
 }
-"""Libraries that say too much: whole payloads, prompts among them, at DEBUG; Alembic at every start."""
+"""Minimum log levels of libraries that log too much: whole payloads, prompts among them, at DEBUG; Alembic at every
+start."""
 
 
 def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> None:
-    """`style` is `console` or `json`. `secrets` are blanked wherever they turn up, besides all that looks like one."""
+    """Set up logging. `style` is `console` or `json`. `secrets` are replaced in every event, as is everything that
+    looks like a secret."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(style, Blank(secrets)))
     root = logging.getLogger()
@@ -75,7 +78,7 @@ def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> No
 
 
 def _shared() -> list[Processor]:
-    """What happens to an event wherever it comes from."""
+    """Return the processors that all events pass, from our code and from libraries."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -112,7 +115,7 @@ def _error_of(event: EventDict) -> BaseException | None:
 
 
 def _is_held(error: BaseException) -> bool:
-    """Whether SQLite waited for a lock in vain, as it says itself or as what was raised from it."""
+    """Return whether the error, or an error in its chain of causes, is SQLite's timeout for a lock."""
     one: BaseException | None = error
     while one is not None:
         if getattr(one, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -138,7 +141,7 @@ def _formatter(style: str, blank: Blank) -> logging.Formatter:
 
 
 class Blank:
-    """Replaces secrets in an event: by the name they go under, by value, and by form."""
+    """Replace secrets in an event: by the name of a value, by known values, and by form."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({value for value in secrets if len(value) >= SHORTEST_SECRET}, key=len, reverse=True)
@@ -161,7 +164,7 @@ class Blank:
                 return self.text(repr(value))
 
     def text(self, text: str) -> str:
-        """The same for bare words."""
+        """Replace secrets in a text: known values and everything that looks like a secret."""
         if self._known:
             text = self._known.sub(BLANK, text)
         return SECRET_FORMS.sub(lambda found: f"{next(filter(None, found.groups()), '')}{BLANK}", text)

@@ -1,8 +1,8 @@
 """
-Words of people inside our words: cleaned, escaped, shortened, so that they change nothing around them.
+Clean, escape and shorten text that people wrote, so that it does not affect our text around it.
 
-Discord counts the characters of a message; which unit it counts is not documented, so everything here is measured in
-UTF-16 code units, the largest of the candidates.
+Discord limits the length of a message without documenting the unit, so everything here is measured in UTF-16 code
+units, the candidate that gives the largest count.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ FIRST_STRONG_ISOLATE: Final = "\u2068"
 POP_ISOLATE: Final = "\u2069"
 
 _OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that would steer the direction of the text around them, or end our isolate early."""
+"""Characters that would change the direction of the surrounding text, or end our isolate early."""
 _SPECIAL: Final = re.compile(r"[\\`*_~|<>#\[@]|:(?=//)")
-"""What Discord's markdown, its mentions and its links begin with; a backslash turns each into itself."""
+"""Characters that begin Discord's markdown, mentions and links; a backslash before them makes them literal."""
 _JOINING: Final = frozenset("\u200d\ufe0e\ufe0f")
 _DROPPED: Final = frozenset({"Cc", "Cs"})
 """Unicode categories: control characters and lone surrogates."""
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 code units."""
+    """Return the length in UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def cleaned(text: str) -> str:
-    """One line without control characters, lone surrogates, or marks that turn the direction of what follows."""
+    """Return one line without control characters, lone surrogates and characters that change the text direction."""
     spaced = " ".join(text.split())
     return "".join(c for c in spaced if c not in _OVERRIDES and unicodedata.category(c) not in _DROPPED).strip()
 
 
 def storable(text: str) -> str:
-    """Without NUL characters and lone surrogates, which no database keeps."""
+    """Return the text without NUL characters and with `?` for lone surrogates: no database stores either."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def is_blank(text: str) -> bool:
-    """Nothing in it can be seen."""
+    """Return whether the text contains no visible character."""
     return all(unicodedata.category(character)[0] in "CZ" for character in text)
 
 
 def shortened(text: str, room: int) -> str:
-    """At most `room` units, cut between words where one is near, never inside a composed character."""
+    """Shorten the text to at most `room` units, cut between words where a space is near, never inside a composed
+    character."""
     if units(text) <= room:
         return text
     kept = _prefix(text, room - 1)
@@ -57,8 +58,8 @@ def shortened(text: str, room: int) -> str:
 
 
 def escaped(text: str, room: int) -> str:
-    """`cleaned` and shortened so that it takes at most `room` units *after* escaping, isolated from the direction of
-    the text around it."""
+    """Clean and escape the text, shortened to at most `room` units *after* escaping, and isolate it from the
+    direction of the text around it."""
     clean = cleaned(text)
     room -= 2
     written = _backslashed(clean)
@@ -68,7 +69,7 @@ def escaped(text: str, room: int) -> str:
 
 
 def _longest(clean: str, room: int) -> str:
-    """The longest shortened form of `clean` that fits `room` once escaped."""
+    """Return the longest shortened form of `clean` that fits `room` once escaped."""
     low, high = 1, min(units(clean), room)
     while low < high:
         middle = (low + high + 1) // 2

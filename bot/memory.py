@@ -1,8 +1,9 @@
 """
-Memory of pictures goes back to the system as soon as it is let go of.
+Make malloc return the memory of pictures to the system as soon as the memory is freed.
 
-glibc raises the size from which it asks the system for a block of its own with each such block that is freed, up to
-32 MiB; after the first picture all others would be cut from its heaps, one per thread, which keep what is freed.
+glibc takes blocks above a threshold directly from the system. With each such block that is freed, glibc raises the
+threshold to the block's size, up to 32 MiB. After the first picture, the memory of all others would therefore come
+from glibc's heaps, one per thread, which keep freed memory.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from contextlib import suppress
 from typing import Final
 
 BLOCK_OF_ITS_OWN: Final = 1024 * 1024
-"""Bytes, from which on. Asking the system for smaller ones would cost more than it saves."""
+"""Bytes; larger blocks come directly from the system. For smaller blocks, the system calls would cost more than they
+save."""
 _M_MMAP_THRESHOLD: Final = -3
-"""malloc.h of glibc. Set by hand, it stays."""
+"""From malloc.h of glibc. A threshold that is set explicitly stays constant."""
 
 
 def give_back_what_is_freed() -> None:
-    """For the whole process. Where the C library has no such setting, nothing happens."""
-    with suppress(AttributeError, OSError, TypeError):  # another library; none that can be named (Windows)
+    """Set the threshold for the whole process. Does nothing where the C library has no such setting."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library, or Windows
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, BLOCK_OF_ITS_OWN)

@@ -1,8 +1,8 @@
 """
-The options of a command, held against what was declared of them.
+Check the options of a command against their declaration.
 
-Discord bounds an option before it sends it, and discord.py passes on what it was sent; so types, choices and lengths
-are looked at here, once for all commands.
+Discord checks an option before sending it, but discord.py passes on whatever it receives. Types, choices and lengths
+are therefore checked here, once for all commands.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from bot.errors import TooLong, UnknownChoice
 from bot.markup import storable
 
 LARGEST_WHOLE: Final = 2**53
-"""Discord: of an option that is a whole number, either side of zero."""
+"""Discord's limit for an integer option, positive or negative."""
 LONGEST_TEXT: Final = 6000
-"""Discord: of an option without a bound of its own."""
+"""Characters; Discord's limit for a string option without its own maximum."""
 _COMMANDS: Final = frozenset({AppCommandOptionType.subcommand.value, AppCommandOptionType.subcommand_group.value})
 _RESOLVED: Final = {AppCommandOptionType.attachment: "attachments"}
 
 
 def check_options(interaction: discord.Interaction[Any]) -> None:
-    """Raises UnknownChoice, or TooLong. Of texts, what no database keeps is taken out of the interaction."""
+    """Check all options. Raises UnknownChoice or TooLong. Characters that no database stores are removed from the
+    texts of the interaction."""
     data: Mapping[str, Any] = interaction.data or {}
     given = list(_given(data.get("options") or ()))
     for option in given:
@@ -33,7 +34,7 @@ def check_options(interaction: discord.Interaction[Any]) -> None:
             option["value"] = storable(option["value"])
     command = interaction.command
     if interaction.type is discord.InteractionType.autocomplete or not isinstance(command, app_commands.Command):
-        return  # what is still being typed may be anything
+        return  # a value that is still being typed need not be valid
     declared = {one.display_name: one for one in command.parameters}
     for option in given:
         if option["name"] in declared:
@@ -41,7 +42,7 @@ def check_options(interaction: discord.Interaction[Any]) -> None:
 
 
 def _given(options: Any) -> Iterator[dict[str, Any]]:
-    """Those of the command itself, which may be a subcommand."""
+    """Yield the options of the command itself, which may be a subcommand."""
     for option in options:
         if option.get("type") in _COMMANDS:
             yield from _given(option.get("options") or ())
@@ -63,7 +64,7 @@ def _check(declared: app_commands.Parameter, value: Any, resolved: Mapping[str, 
 
 
 def _check_text(declared: app_commands.Parameter, value: Any) -> None:
-    """Nothing at all is told by whoever needs words, in better words."""
+    """Check a text. An empty text passes: the code that needs a text rejects an empty text with a better message."""
     _require(isinstance(value, str) and _is_offered(declared, value))
     longest = int(declared.max_value or LONGEST_TEXT)
     if len(value) > longest:

@@ -1,9 +1,9 @@
 """
-The way out: through a proxy where one is set (HTTPS_PROXY), directly otherwise.
+Open HTTP sessions: through a proxy where HTTPS_PROXY is set, directly otherwise.
 
-The proxy is asked for what goes over https (or wss) to other machines. What the operator's own addresses name over
-plain http, and this machine, is reached directly. Through a proxy, names are resolved there, so `PublicAddresses`
-judges nothing but the name of the proxy; the lists of allowed hosts hold as before.
+The proxy is used for https (and wss) to other machines. Addresses of the operator with plain http, and this machine,
+are contacted directly. The proxy resolves names itself, so `PublicAddresses` then checks only the name of the proxy;
+the lists of allowed hosts apply as before.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from bot.config import Settings, is_loopback
 
 
 def open_session(settings: Settings) -> aiohttp.ClientSession:
-    """For the image API, results and attachments. Keeps no cookies, uses no proxy but the one that is set, and meets
-    only what is public or set."""
+    """Open the session for the image API, results and attachments. The session keeps no cookies, uses only the
+    configured proxy, and connects only to public or configured addresses."""
     own = settings.discord_api_url, settings.kie_api_url, settings.kie_upload_url, settings.https_proxy
     resolver = PublicAddresses(*own, fake=settings.allow_fake_ips)
     return aiohttp.ClientSession(
@@ -30,7 +30,7 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
 
 
 def discord_proxy(settings: Settings) -> str | None:
-    """What discord.py is given, for its requests and its gateway together."""
+    """Return the proxy for discord.py's requests and its gateway; None for direct connections."""
     return settings.https_proxy if _is_outside(URL(settings.discord_api_url or "https://discord.com")) else None
 
 

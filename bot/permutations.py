@@ -1,12 +1,12 @@
 """
-Several requests out of one: `{red, green} door in {oil, ink}` is four.
+Expand one prompt into several: `{red, green} door in {oil, ink}` gives four.
 
-* A group is what stands between two braces, with commas (Western or Chinese) between its alternatives. Blanks around
-  an alternative do not count, nor do alternatives without anything in them; the last group changes first.
-* What has fewer than two alternatives is no group and stays as typed: `{prompt}`, `{}`, `{red,}`, a brace alone. So
-  does a JSON object.
-* A backslash makes a brace, and inside a group a comma, stand for itself.
-* A group within a group could be meant in several ways, and is refused.
+* A group is enclosed in braces and has commas (Western or Chinese) between its alternatives. Blanks around an
+  alternative and empty alternatives are ignored; the last group varies fastest.
+* Braces with fewer than two alternatives are no group and stay as typed: `{prompt}`, `{}`, `{red,}`, a single brace.
+  The same holds for a JSON object.
+* A backslash makes a brace literal, and inside a group also a comma.
+* A group within a group is ambiguous and is rejected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 from bot.errors import BadChoice, Reason
 
 MOST: Final = 100
-"""Requests that are made out of one, whatever a server allows."""
+"""Largest number of prompts from one expansion; a server may allow fewer."""
 
 _BRACES: Final = re.compile(r"[{}]")
 _ESCAPED: Final = re.compile(r"\\([{}])")
@@ -32,8 +32,8 @@ _COMMA: Final = re.compile(r"(?<!\\)[,\uff0c]")
 
 def expand(words: str, *, most: int = MOST) -> list[str]:
     """
-    Each request once, in order; one alone where there is no group. Raises BadChoice for a group within a group, and for
-    more than `most`, which are counted before any is made.
+    Return each distinct prompt once, in order; only one prompt if there is no group. Raises BadChoice for a nested
+    group, and for more than `most` prompts, which are counted before any prompt is built.
     """
     choices = _choices(words)
     if prod(len(one) for one in choices) > min(most, MOST):
@@ -42,7 +42,7 @@ def expand(words: str, *, most: int = MOST) -> list[str]:
 
 
 def literal(words: str) -> str:
-    """What is typed to have exactly these words, once."""
+    """Return the text that expands to exactly `words`, once."""
     try:
         if expand(words) == [words]:
             return words
@@ -52,7 +52,7 @@ def literal(words: str) -> str:
 
 
 def _choices(words: str) -> list[Sequence[str]]:
-    """What there is to choose from, one after the other; what is no group has one alternative."""
+    """Return the alternatives of each part of the text, in order; a part outside groups has one alternative."""
     choices: list[Sequence[str]] = []
     done = 0
     for start, end in _outermost(words):
@@ -64,7 +64,7 @@ def _choices(words: str) -> list[Sequence[str]]:
 
 
 def _outermost(words: str) -> list[tuple[int, int]]:
-    """Where braces that belong together open and close, but for those inside of others. In one pass: words may be
+    """Return the positions of each outermost pair of matching braces. Takes one pass, as a text may consist of
     nothing but braces."""
     open_at: list[int] = []
     pairs: list[tuple[int, int]] = []
@@ -80,7 +80,8 @@ def _outermost(words: str) -> list[tuple[int, int]]:
 
 
 def _alternatives(inside: str, *, whole: str) -> Sequence[str]:
-    """Those of a group, each once; nothing where it is none. Raises BadChoice for a group within it."""
+    """Return the distinct alternatives of a group; nothing if the braces are no group. Raises BadChoice for a nested
+    group."""
     parts = _COMMA.split(inside)
     if len(parts) < 2 or _is_json(whole):
         return ()

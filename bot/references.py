@@ -1,4 +1,5 @@
-"""Fetch what people attached, from Discord alone and within limits. Fulfils the engine's FetchReference over HTTP."""
+"""Download attachments, from Discord's hosts only and within limits. Implements the engine's FetchReference over
+HTTP."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ HOSTS: Final = (
     "images-ext-1.discordapp.net",
     "images-ext-2.discordapp.net",
 )
-"""Where Discord keeps what people attached, and through which it shows what a message embeds from elsewhere."""
+"""Discord's hosts of attachments, and its proxies for pictures that a message embeds from other hosts."""
 CONNECT_SECONDS: Final = 10.0
 TOTAL_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 15.0
 USER_AGENT: Final = f"DiscordBot (https://github.com/Rapptz/discord.py, {version('discord.py')})"
-"""The form Discord asks for; the address is that of the library through which all else of ours speaks to Discord."""
+"""The form that Discord asks for. The address is that of discord.py, which makes all other requests to Discord."""
 
 _HEADERS: Final = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _GONE: Final = frozenset({403, 404, 410})
@@ -31,15 +32,16 @@ _CHUNK_BYTES: Final = 64 * 1024
 
 
 class _TooLarge(Exception):
-    """More bytes than we take."""
+    """The attachment has more bytes than the limit."""
 
 
 class AttachmentFetcher:
     """
-    `session` must keep no cookies (aiohttp.DummyCookieJar) and have no headers of its own: what it adds goes along. Its
-    resolver sees to it that Discord's names lead to no private address (`bot.addresses`).
+    Download attachments. `session` must keep no cookies (aiohttp.DummyCookieJar) and have no default headers, as the
+    session would send both to Discord. The session's resolver ensures that Discord's names lead to no private address
+    (`bot.addresses`).
 
-    `origin`: scheme, host and port of another address that stands for Discord's (DISCORD_API_URL), without https too.
+    `origin`: scheme, host and port of an address that replaces Discord's (DISCORD_API_URL), also without https.
     """
 
     def __init__(
@@ -61,7 +63,8 @@ class AttachmentFetcher:
         )
 
     async def __call__(self, reference: Reference) -> bytes:
-        """Raises BadReference, Unavailable or Unreachable; none of them, nor what caused it, holds the address."""
+        """Return the bytes. Raises BadReference, Unavailable or Unreachable; neither the error nor its cause contains
+        the address."""
         url = self._address(reference)
         try:
             self._check_size(reference.declared_bytes)
@@ -76,7 +79,8 @@ class AttachmentFetcher:
             raise Unavailable(f"an attachment broke off ({type(error).__name__})") from None
 
     def _address(self, reference: Reference) -> URL:
-        """Before anything is sent: nobody can make us ask another host."""
+        """Return the address, checked before anything is sent: no person can make the bot contact another host.
+        Raises BadReference."""
         try:
             url = URL(reference.url)
             origin = url.origin()

@@ -1,4 +1,4 @@
-"""Which release of this program runs."""
+"""Determine the version of this program."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ def _release() -> str:
 
 
 RELEASE: Final = _release()
-"""`unreleased` where it was not installed as a package."""
+"""`unreleased` if the program is not installed as a package."""

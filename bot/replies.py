@@ -1,8 +1,8 @@
 """
-Sentences about what did not work, and the one way out for errors.
+Make messages for errors, and handle the exceptions of interactions.
 
-`explain` makes a sentence of a reason; it says what happened and what to do next. `answer_error` is the last stop of
-commands, views, modals and dynamic items.
+`explain` turns a reason into a message that says what happened and what to do next. `answer_error` is the last
+handler for exceptions of commands, views, modals and dynamic items.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bot.texts import Texts, texts_in
 from storage.disks import says_full
 
 HARMLESS_CODES: Final = frozenset({10062, 40060, 10015})
-"""Unknown interaction, already acknowledged, unknown webhook: this answer came too late or twice. What was asked is
-stored by then, and a fresh card is posted."""
+"""Unknown interaction, already acknowledged, unknown webhook: the answer came too late or twice. The request is
+already stored, and a new card is posted."""
 FILENAME_UNITS: Final = 80
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,12 @@ _UNSAID: Final = {
     "named": "unsaid-named",
     "number": "unsaid-number",
 }
-"""The messages in place of a parameter that a row or an error does not carry."""
+"""Messages that replace a parameter which a row or an error lacks."""
 _UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used"), "?")
 
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
-    """What happened and what to do next. File names are escaped and shortened here."""
+    """Return a message that says what happened and what to do next. File names are escaped and shortened here."""
     said: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
     said.update(_UNMEASURED)
     said.update({name: _said(name, value, say) for name, value in (parameters or {}).items()})
@@ -55,7 +55,7 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Tex
 
 
 def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
-    """The same for whoever runs the bot."""
+    """Return the message for the operator instead of the person."""
     message = f"operator-{_in_a_name(reason)}"
     if message not in say:
         return say("operator-other", reason=reason.value.replace("_", " "))
@@ -64,9 +64,9 @@ def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
     """
-    The last stop for an error: the person is told, only they see it, and a defect is logged. Never raises.
+    Handle an error of an interaction: send the person an ephemeral message, and log a defect. Never raises.
 
-    A defect behind the answer is logged alone: what was asked is stored, and "try again" would have it paid twice.
+    A defect after the answer is only logged: the request is stored, and "try again" would make the person pay twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
@@ -75,43 +75,44 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     try:
         await _whisper(interaction, sentence)
     except (discord.DiscordException, aiohttp.ClientError, OSError) as failure:
-        log.info("an error could not be told", code=getattr(failure, "code", None))
+        log.info("error message not delivered: Discord or network error", code=getattr(failure, "code", None))
     except Exception:
-        log.exception("an error could not be told")
+        log.exception("error message not delivered: unexpected exception")
 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
-    """None where nothing needs to be said: what was asked is stored, and goes on without this answer. That holds for
-    whatever Discord refuses, as it is asked for nothing before."""
+    """Return the message for an error; None if no message is needed, because the request is stored and continues
+    without this answer. This holds for every refusal by Discord, as nothing is requested from Discord before the
+    request is stored."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters, say)
         case app_commands.CommandSignatureMismatch() | app_commands.CommandNotFound():
             return say("answer-outdated")
         case _ if says_full(cause):
-            log.error("a disk is full", error=str(cause).partition("\n")[0])
+            log.error("interaction failed: disk full", error=str(cause).partition("\n")[0])
             return explain(Reason.DISK_FULL, None, say)
         case discord.HTTPException(code=code) if code in HARMLESS_CODES:
-            log.info("an answer came too late", code=code)
+            log.info("interaction answer dropped: too late or sent twice", code=code)
             return None
         case discord.HTTPException(status=status) if status >= 500:
-            log.warning("an answer did not reach Discord", status=status)
+            log.warning("interaction answer not delivered: Discord server error", status=status)
             return None
         case discord.HTTPException():
-            log.error("Discord refuses an answer", exc_info=cause)
+            log.error("interaction answer refused by Discord", exc_info=cause)
             return None
         case aiohttp.ClientError() | TimeoutError():
-            log.warning("an answer did not reach Discord", error=type(cause).__name__)
+            log.warning("interaction answer not delivered: network error", error=type(cause).__name__)
             return None
         case _:
             number = secrets.token_hex(3)
-            log.error("defect", number=number, exc_info=cause)
+            log.error("interaction failed: unexpected exception", number=number, exc_info=cause)
             return None if answered else explain(Reason.DEFECT, {"number": number}, say)
 
 
 def _is_answered(interaction: discord.Interaction[Any]) -> bool:
-    """With more than that we are at it: what still says "thinking" would do so for a quarter of an hour. Nothing that
-    makes pictures is answered so."""
+    """Return whether the interaction has an answer other than "thinking". A "thinking" message still needs an answer,
+    or it would stay for 15 minutes. No command that makes pictures answers with "thinking"."""
     thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
     return interaction.response.is_done() and not thinking
 

@@ -1,4 +1,4 @@
-"""The one typed attribute (`client.services`) that cogs and buttons are given things from."""
+"""Define what cogs and buttons may use, as the one typed attribute `client.services`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from storage.tasks import TaskStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`tasks`, `postings`, `reports` and `copies` are for reading: what changes a task goes through the engine."""
+    """`tasks`, `postings`, `reports` and `copies` are for reading: the engine makes all changes to a task."""
 
     engine: Engine
     tasks: TaskStore

@@ -1,4 +1,4 @@
-"""Names and descriptions of commands in people's languages: Discord is told all of them when commands are published."""
+"""Translate the names and descriptions of commands. Discord receives all languages when the commands are published."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _COMMAND_NAMES: Final = frozenset({Location.command_name, Location.group_name})
 
 
 def said(name: str) -> app_commands.locale_str:
-    """The message `name`: in English by default, and in every other language through `CatalogueTranslator`."""
+    """Return the message `name` in English; `CatalogueTranslator` translates it into every other language."""
     return app_commands.locale_str(texts_in(DEFAULT)(name), message=name)
 
 
 class CatalogueTranslator(app_commands.Translator):
     """
-    What was made by `said` is looked up by its message. Names that stand in code have theirs by convention: `show-name`
-    for `/show`, `style-add-name` for `/style add`, `option-prompt` for the option `prompt` of whatever command.
+    Look up strings made by `said` by the name of their message. Names that are written in code have a message by
+    convention: `show-name` for `/show`, `style-add-name` for `/style add`, `option-prompt` for the option `prompt` of
+    any command.
     """
 
     async def translate(

@@ -1,4 +1,6 @@
-"""`python -m sandbox`: the real bot between a simulated Discord and an emulated image API, and a page to try it on."""
+"""
+`python -m sandbox`: run the real bot between a simulated Discord and an emulated image API, with a page to try it.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ from sandbox.world import Attachments, keep_fresh, name_bot, open_page, spare_re
 KEY: Final = SecretStr("sandbox")
 CARD_SECONDS: Final = 3.0
 PROGRESS_STEPS: Final = 2
-"""A card changes half way and at the end: every change costs a refresh of the page."""
+"""A card changes half way and at the end only, because every change costs a refresh of the page."""
 PROBE_AFTER: Final = timedelta(seconds=15)
-"""After [401] or [402] the bot stops creating and now and then asks whether the account is well again."""
+"""After [401] or [402] the bot stops creating tasks and asks at this interval whether the account works again."""
 STOP_SECONDS: Final = 2.0
 A_FEW: Final = (Magic.POLICY, Magic.CREDIT, Magic.UNFETCHED, Magic.DROPPED, Magic.OVERDUE, Magic.GONE)
 
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 async def run(given: argparse.Namespace) -> None:
-    """Until Ctrl-C, SIGTERM, or the page's own button that ends it."""
+    """Run the sandbox until Ctrl-C, SIGTERM, or a click on the page's own stop button."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -71,7 +73,10 @@ async def run(given: argparse.Namespace) -> None:
 
 
 async def _work_until(stop: asyncio.Event, atelier: Running, env: simcord.Env, preview: simcord.Preview) -> None:
-    """The engine works beside the bot, not inside it: simcord waits for all that the bot itself does."""
+    """
+    Run the engine beside the bot until `stop` is set or the page is closed. The engine is not part of the bot's own
+    tasks, because simcord waits for all of these to finish.
+    """
     async with asyncio.TaskGroup() as group:
         work = group.create_task(atelier.work())
         fresh = group.create_task(keep_fresh(env, preview))
@@ -84,7 +89,7 @@ async def _work_until(stop: asyncio.Event, atelier: Running, env: simcord.Env, p
 
 
 def _settings(folder: Path, kie_url: str) -> Settings:
-    """Nothing is read from the environment or from `.env`."""
+    """Return fixed settings; nothing is read from the environment or from `.env`."""
     return Settings(
         discord_token=KEY,
         kie_api_key=KEY,

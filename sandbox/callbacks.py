@@ -1,4 +1,4 @@
-"""The emulator calls back when a task has ended: three more tries when it is not answered with 2xx within 15 s."""
+"""Send the emulator's callback when a task has ended, with three retries if the answer is not 2xx within 15 s."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from sandbox.magic import Magic
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
 SPACINGS_SECONDS: Final = (1.0, 5.0, 15.0)
-"""Before each further try; how long they really wait is not known."""
+"""Seconds before each retry. How long the real image API waits is not known."""
 LOOK_SECONDS: Final = 0.05
-"""How often a task is looked at whose time is nearly up: the clock may be one that a test turns."""
+"""How often to check whether a task has ended, once it is painted. Polled because a test may control the clock."""
 FORGED_URL: Final = "https://forged.example/picture.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
-    """One try to call back."""
+    """One attempt to send a callback."""
 
     url: str
     body: dict[str, Any]
     status: int | None
-    """None when there was no answer."""
+    """HTTP status, or None when there was no answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Callbacks:
-    """Calls back at the `callBackUrl` of each create that has one; signed if there is a `key`."""
+    """Sends a callback to the `callBackUrl` of each create that has one; signed if `key` is set."""
 
     session: aiohttp.ClientSession
     key: str | None
     speed: float
     clock: Callable[[], float]
     made: list[Called] = field(default_factory=list)
-    """Oldest first."""
+    """Every attempt, oldest first."""
     _waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
     def expect(self, job: Job) -> None:
-        """Call back when it has ended."""
+        """Start to wait for the task's end and then send its callback, if the create asked for one."""
         if not job.body.get("callBackUrl") or job.magic & {Magic.NO_CALLBACK, Magic.OVERDUE, Magic.EARLY_CALLBACK}:
             return
         waiting = asyncio.create_task(self._call_when_ended(job))
@@ -55,7 +55,7 @@ class Callbacks:
         waiting.add_done_callback(self._waiting.discard)
 
     async def call(self, job: Job) -> None:
-        """Now, until it is answered."""
+        """Send the callback now, and retry until the answer is 2xx or the retries are used up."""
         url, body = str(job.body["callBackUrl"]), _body(job)
         for spacing in (*SPACINGS_SECONDS, None):
             status = await self._post(url, body)
@@ -72,7 +72,7 @@ class Callbacks:
     async def _call_when_ended(self, job: Job) -> None:
         if job.work is not None:
             await asyncio.wait({job.work})
-        while job.outcome(self.clock()) is None:  # noqa: ASYNC110  # a clock wakes nobody
+        while job.outcome(self.clock()) is None:  # noqa: ASYNC110  # the clock has no event to wait for
             await asyncio.sleep(LOOK_SECONDS)
         for _ in range(2 if Magic.CALLBACK_TWICE in job.magic else 1):
             await self.call(job)
@@ -86,7 +86,7 @@ class Callbacks:
             return None
 
     def _signature(self, task_id: str) -> dict[str, str]:
-        """It covers the id and the time, not the body."""
+        """Return the signature headers. The signature covers the task id and the timestamp, not the body."""
         if self.key is None:
             return {}
         timestamp = str(int(self.clock()))

@@ -1,6 +1,6 @@
 """
-What the emulator knows of a task, and how it words it in a record. Times are seconds of the emulator's clock; in
-records they are milliseconds that end in 000, as recorded from the real API.
+The emulator's tasks and the records it returns for them. Times are seconds of the emulator's clock; in records they
+are milliseconds that end in 000, as recorded from the real API.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from sandbox.magic import Magic
 
 COST: Final = {1: 6, 2: 7, 4: 8}
-"""Credits by variants, as one of KIE's pages has it; what more than one costs is not settled."""
+"""Credits by number of variants, from one of KIE's pages; the price of more than one variant is not certain."""
 LAG_SECONDS: Final = 10.0
 HIDDEN_SECONDS: Final = 2.0
 PARAMETERS: Final = frozenset(
@@ -50,13 +50,13 @@ PLANNED: Final[Mapping[Magic, Failure]] = {
 
 
 def usual_seconds(prompt: str, variants: int) -> float:
-    """8 to 20: some prompts take longer than others, and so do more variants."""
+    """Return 8 to 20 seconds, depending on a hash of the prompt and on the number of variants."""
     return 8 + zlib.crc32(prompt.encode()) % 700 / 100 + {1: 0, 2: 2, 4: 5}[variants]
 
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """One task that was taken. `work` fetches its references and paints."""
+    """One accepted task. The asyncio task `work` fetches the references and paints the pictures."""
 
     id: str
     body: Mapping[str, Any]
@@ -81,12 +81,12 @@ class Job:
 
     @property
     def finished(self) -> float:
-        """When its outcome is there; a failure shows early."""
+        """Time at which the outcome becomes visible. A failed task ends after 40 % of the usual time."""
         return self.created + self.seconds * (0.4 if self.failure else 1)
 
     @property
     def names(self) -> list[str]:
-        """File names of its pictures: task, variant, unix seconds, four digits."""
+        """File names of the task's pictures: task id, variant, unix seconds, four digits."""
         digits = [int(self.id[4 * index : 4 * index + 4], 16) % 10_000 for index in range(self.variants)]
         return [f"{self.id}_{index}_{int(self.finished)}_{four:04}.png" for index, four in enumerate(digits)]
 
@@ -95,18 +95,21 @@ class Job:
         return [] if Magic.EMPTY in self.magic else [f"{self.base_url}/s/{name}" for name in self.names]
 
     def outcome(self, now: float) -> bool | None:
-        """None while it runs; True with pictures; False when it failed. Raises what painting raised, a defect."""
+        """
+        Return None while the task runs, True when it has pictures, False when it failed. Raises the exception that
+        painting raised, which is a defect of the emulator.
+        """
         if self.work is None or not self.work.done() or Magic.OVERDUE in self.magic or now < self.finished:
             return None
         self.work.result()
         return self.failure is None
 
     def hidden(self, now: float) -> bool:
-        """The record cannot be seen yet."""
+        """Return whether the record is still invisible to queries ([missing], [null])."""
         return bool(self.magic & {Magic.MISSING, Magic.NULL}) and now < self.created + HIDDEN_SECONDS / self.speed
 
     def record(self, now: float) -> dict[str, object]:
-        """`data` of record-info, its keys in the order recorded."""
+        """Return the `data` of record-info, with its keys in the order recorded from the real API."""
         told = now - LAG_SECONDS / self.speed if Magic.LAG in self.magic else now
         outcome = self.outcome(told)
         failure = self.failure if outcome is False else None
@@ -140,14 +143,14 @@ class Job:
         return min(0.99, (now - self.created) / self.seconds)
 
     def _parameters(self) -> str:
-        """The request as text, with the two validators the real API shows in it."""
+        """Return the request as JSON text, with the two validators that the real API adds."""
         sent = {name: value for name, value in self.body.items() if name in PARAMETERS}
         echoed = {"enableFallback": False, "fileUrlOrPromptNotEmpty": True, "nVariantsValid": True, **sent}
         return json.dumps(echoed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _oddly(plain: dict[str, object], urls: list[str]) -> dict[str, object]:
-    """Everything that clients of the real API had to learn to read."""
+    """Return the record in the variant formats that clients of the real API had to support."""
     odd = {name: str(value) if isinstance(value, int) else value for name, value in plain.items()}
     if plain["response"] is not None:
         odd["response"] = json.dumps({"result_urls": urls})

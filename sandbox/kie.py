@@ -1,10 +1,12 @@
 """
-An emulator of the KIE 4o Image API over real HTTP, after what is known of the real one: envelopes, codes, limits,
-progress, times, addresses, uploads, credits. It fetches `filesUrl` and `maskUrl` itself, and paints what it delivers.
+An emulator of the KIE 4o Image API over real HTTP. It reproduces what is known of the real API: envelopes, codes,
+limits, progress, times, addresses, uploads, credits. It fetches `filesUrl` and `maskUrl` itself, and paints the
+pictures it returns.
 
-In a test: `async with Emulator(seconds=0) as emulator: emulator.url`. As a process: `python -m sandbox.kie`; the
-creates it took can be read there at `GET /_emulator/creates`. Magic words in a prompt make it fail or misbehave
-(`sandbox.magic`). Where a create has a `callBackUrl`, that is called when the task has ended (`sandbox.callbacks`).
+In a test: `async with Emulator(seconds=0) as emulator: emulator.url`. As a process: `python -m sandbox.kie`; then
+`GET /_emulator/creates` returns the accepted creates. Magic words in a prompt make the emulator fail or misbehave
+(`sandbox.magic`). If a create has a `callBackUrl`, the emulator calls this address when the task has ended
+(`sandbox.callbacks`).
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ LINK_SECONDS: Final = 1200
 REFUSED_SECONDS: Final = 300.0
 SLOW_SECONDS: Final = 20.0
 PAINT_WAIT_SECONDS: Final = 5.0
-"""How long an answer waits for paint to dry when a task's time is up (with `seconds=0` it is up at once)."""
+"""How long a response waits for painting to finish when the task's time is up (at once with `seconds=0`)."""
 
 REFUSALS: Final = {Magic.KEY: 401, Magic.CREDIT: 402, Magic.INVALID: 422, Magic.QUOTA: 433, Magic.ALWAYS_FAULT: 500}
 REFUSALS_ONCE: Final = {Magic.BUSY: 429, Magic.MAINTENANCE: 455, Magic.FULL: 550, Magic.FAULT: 500}
@@ -52,16 +54,16 @@ class Emulator:
     """
     The image API on loopback.
 
-    * `seconds`  how long every task takes; None is 8 to 20, by prompt and variants
+    * `seconds`  how long every task takes; None means 8 to 20 s, by prompt and variants
     * `speed`    divides every duration
-    * `clock`    seconds since the epoch; a test may turn its own
+    * `clock`    returns seconds since the epoch; a test may pass its own
     * `balance`  credits at the start
-    * `key`      the only one accepted; None accepts any
-    * `shrink`   divides the size of what is painted
+    * `key`      the only key accepted; None accepts any
+    * `shrink`   divides the size of the painted pictures
     * `brush`    paints instead of the painter
-    * `webhook_key`  signs callbacks; without one they are not signed
-    * `middlewares`  aiohttp's, around every request, for tests that want something to go wrong in between
-    * `creates`  the bodies of the creates that were taken, oldest first; `attempts` also those refused, with their code
+    * `webhook_key`  signs callbacks; without a key they are not signed
+    * `middlewares`  aiohttp middlewares around every request, for tests that inject faults
+    * `creates`  the bodies of the accepted creates, oldest first; `attempts` also has the refused ones, with their code
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Emulator:
         self._turns: Counter[tuple[Magic, str]] = Counter()
         self._stack = AsyncExitStack()
         self.url = ""
-        """Without a slash at the end; known once it is entered."""
+        """Without a slash at the end; set when the context is entered."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -114,12 +116,12 @@ class Emulator:
 
     @property
     def called(self) -> list[Called]:
-        """Every try to call back, oldest first."""
+        """Every attempt to send a callback, oldest first."""
         return self._callbacks.made
 
     @property
     def credits(self) -> float:
-        """Taken at the create, given back when the task fails."""
+        """Remaining credits. A create is charged at once and refunded when its task fails."""
         now = self._clock()
         return self._bought - sum(job.cost for job in self.jobs.values() if job.outcome(now) is not False)
 
@@ -163,7 +165,9 @@ class Emulator:
         return await self._answer_create(request, self._take(request, body, words))
 
     def _consider(self, body: dict[str, Any], words: frozenset[Magic]) -> None:
-        """Raises Refused for whatever stands against a create; the order is a guess."""
+        """
+        Check the rate limit, the body, magic words and credit. Raises Refused; the order of the checks is a guess.
+        """
         now = self._clock()
         while self._window and self._window[0] <= now - WINDOW_SECONDS:
             self._window.popleft()
@@ -179,7 +183,10 @@ class Emulator:
             raise Refused(402)
 
     def _first_time(self, word: Magic, body: dict[str, Any]) -> bool:
-        """True for the first of two: asking the same again later starts over."""
+        """
+        Return True at the first create with this word and prompt and False at the second; a later create with the
+        same prompt starts a new pair.
+        """
         self._turns[word, str(body["prompt"])] += 1
         return self._turns[word, str(body["prompt"])] % 2 == 1
 
@@ -221,7 +228,7 @@ class Emulator:
             request.transport.abort()
         return wire.success({"taskId": job.id})
 
-    # -- questions -----------------------------------------------------------------------------------------------
+    # -- record and credit queries -------------------------------------------------------------------------------
 
     async def _record_info(self, request: web.Request) -> web.Response:
         wire.check_key(request, self._key)
@@ -298,7 +305,7 @@ class Emulator:
         return web.Response(body=picture, content_type=kind)
 
     def _refuses(self, job: Job, request: web.Request, now: float) -> bool:
-        """As what stands before the real host does now and then."""
+        """Return whether to answer 403, as the proxy in front of the real result host sometimes does."""
         if Magic.REFUSED in job.magic and now < job.finished + REFUSED_SECONDS / self._speed:
             return True
         return Magic.REFUSED_THERE in job.magic and "until" not in request.query
@@ -308,7 +315,7 @@ class Emulator:
 
 
 async def serve(emulator: Emulator) -> None:
-    """Until SIGINT or SIGTERM."""
+    """Run the emulator until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,4 +1,4 @@
-"""What fills a painting before anything stands in it, and what lies over it at the end: sky, clouds, water, grain."""
+"""Paint the background of a painting and its final effects: sky, clouds, water, weather, grain."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from sandbox.palette import Colour, Palette, mix
 
 EDGE: Final = 77
-"""What Pillow's inverted radial gradient has left in the middle of its sides; it reaches 0 in the corners only."""
+"""Value of Pillow's inverted radial gradient in the middle of each side; it is 0 only in the corners."""
 
 
 def sky(size: tuple[int, int], palette: Palette, horizon: int) -> Image.Image:
-    """A smooth fall of colour to the horizon, and the horizon's own colour below it."""
+    """Return a smooth gradient from the top to the horizon, filled with the horizon's colour below it."""
     width, height = size
     strip = Image.new("RGB", (1, len(palette.sky)))
     strip.putdata(palette.sky)
@@ -26,7 +26,7 @@ def sky(size: tuple[int, int], palette: Palette, horizon: int) -> Image.Image:
 
 
 def glow(canvas: Image.Image, centre: tuple[int, int], radius: int, colour: Colour, strength: float) -> None:
-    """Light around a point, added as light is: screened."""
+    """Add light around a point by screen blending, as light adds up."""
     fall = ImageChops.invert(Image.radial_gradient("L")).resize((radius * 2, radius * 2), Image.Resampling.BILINEAR)
     fall = fall.point([round(strength * (max(0, value - EDGE) / (255 - EDGE)) ** 2.6 * 255) for value in range(256)])
     box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
@@ -42,7 +42,7 @@ def disc(canvas: Image.Image, centre: tuple[int, int], radius: int, colour: Colo
 
 
 def craters(canvas: Image.Image, centre: tuple[int, int], radius: int, colour: Colour, dice: random.Random) -> None:
-    """A moon is a disc with a face."""
+    """Paint craters on the moon's disc."""
     face = Image.new("L", (radius * 2, radius * 2))
     drawn = ImageDraw.Draw(face)
     for _ in range(14):
@@ -68,7 +68,7 @@ def stars(canvas: Image.Image, horizon: int, dice: random.Random) -> None:
 
 
 def clouds(canvas: Image.Image, horizon: int, colour: Colour, amount: float, dice: random.Random) -> None:
-    """Long banks of cloud: noise on several scales, stretched and cut off below a level. `amount` from 0 to 1."""
+    """Paint long banks of cloud: noise at several scales, stretched and cut off below a level. `amount` is 0 to 1."""
     width = canvas.width
     sheet = Image.new("L", (width, horizon))
     for scale, weight in ((5, 0.55), (11, 0.28), (24, 0.17)):
@@ -101,7 +101,10 @@ def aurora(canvas: Image.Image, horizon: int, dice: random.Random) -> None:
 
 
 def water(canvas: Image.Image, line: int, palette: Palette, light_x: int, dice: random.Random) -> None:
-    """Below `line` lies water: what is above, upside down, darker, torn by waves that grow towards the viewer."""
+    """
+    Paint water below `line`: the picture above it mirrored, darkened, and distorted by waves that grow towards the
+    viewer.
+    """
     width, height = canvas.size
     depth = height - line
     above = canvas.crop((0, max(0, line - depth), width, line)).transpose(Image.Transpose.FLIP_TOP_BOTTOM)
@@ -134,7 +137,7 @@ def _glitter(canvas: Image.Image, line: int, colour: Colour, light_x: int, dice:
 
 
 def mist(canvas: Image.Image, line: int, thickness: int, colour: Colour, strength: float) -> None:
-    """A soft band of haze that is thickest at `line`."""
+    """Paint a soft band of haze that is thickest at `line`."""
     band = Image.new("L", (1, 5))
     band.putdata([0, 150, 255, 150, 0])
     fall = band.resize((canvas.width, thickness * 2), Image.Resampling.BICUBIC)
@@ -161,7 +164,7 @@ def snow(canvas: Image.Image, dice: random.Random) -> None:
 
 
 def finish(canvas: Image.Image, dice: random.Random) -> Image.Image:
-    """Darker corners, and the grain of paper."""
+    """Darken the corners and add paper grain."""
     corners = Image.radial_gradient("L").resize(canvas.size, Image.Resampling.BILINEAR)
     shade = corners.point([255 - round(92 * (value / 255) ** 2.4) for value in range(256)])
     vignetted = ImageChops.multiply(canvas, Image.merge("RGB", (shade, shade, shade)))

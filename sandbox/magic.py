@@ -1,4 +1,4 @@
-"""Words in a prompt, in square brackets, that make the image API's emulator fail or misbehave. They may be combined."""
+"""Words in square brackets in a prompt that make the image API's emulator fail or misbehave. They may be combined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Final
 
 
 class Magic(StrEnum):
-    """When it shows: at the create, in the record of the task, or when its pictures are fetched."""
+    """
+    In the order in which the effect shows: at the create, in the task's record, when its pictures are fetched,
+    callbacks.
+    """
 
     KEY = "[401]"
     CREDIT = "[402]"
@@ -94,12 +97,12 @@ EFFECTS: Final[Mapping[Magic, str]] = {
 
 
 def spoken(prompt: str) -> frozenset[Magic]:
-    """The magic words in a prompt; case and inner spaces do not matter."""
+    """Return the magic words in a prompt; case and extra spaces are ignored."""
     found = {f"[{' '.join(words.split())}]" for words in re.findall(r"\[([^\[\]]*)\]", prompt.lower())}
     return frozenset(word for word in Magic if word.value in found)
 
 
 def table() -> str:
-    """One line for each word."""
+    """Return a table of all words with their effects, one line each."""
     wide = max(len(word) for word in EFFECTS)
     return "\n".join(f"{word.value:<{wide}}  {effect}" for word, effect in EFFECTS.items())

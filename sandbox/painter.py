@@ -1,10 +1,10 @@
 """
-Paints a picture worth looking at from the words of a prompt and the pictures attached to it. Procedural: the same order
-and variant give the same picture. CPU-bound (a few hundred ms a picture): call through `asyncio.to_thread`.
+Paint a picture from the words of a prompt and the pictures attached to it. Procedural: the same order and variant
+give the same picture. CPU-bound (a few hundred ms per picture): call it through `asyncio.to_thread`.
 
 * `palette`  the colours: times of day and colour words
 * `light`    sky, glow, clouds, water, weather, grain
-* `scenery`  mountains, forests, cities, and single things
+* `scenery`  mountains, forests, cities, and single objects
 * `prints`   the attached pictures, shown as framed prints; the mask
 """
 
@@ -46,18 +46,18 @@ SUBJECTS: Final = by_word(
         "cat": "cat cats kitten",
     }
 )
-"""Words of a prompt that put something into the picture, and what."""
+"""Words of a prompt, mapped to the subject that each puts into the picture."""
 
 MOST_SHRUNK: Final = 4
-"""Nothing is drawn smaller than a quarter, or a moon would have no room for its face."""
+"""The scene is drawn at no less than a quarter of its size, because a smaller moon has no room for its craters."""
 LANDS: Final = ("mountains", "forest", "city", "dunes", "meadow")
 DEFAULTS: Final = ({"mountains", "water"}, {"mountains", "forest"}, {"meadow", "birds"}, {"dunes"}, {"water", "boat"})
-"""What is painted for a prompt without any subject we know."""
+"""What is painted for a prompt without a known subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to paint. `references` and `mask` are the files' bytes; `shrink` divides the size, for tests in a hurry."""
+    """What to paint. `references` and `mask` are file contents; `shrink` divides the size, for fast tests."""
 
     prompt: str
     size: str = "1:1"
@@ -67,7 +67,7 @@ class Order:
 
 
 def paint(order: Order, variant: int = 0) -> bytes:
-    """A PNG. With one reference and a mask the reference stays where the mask is white."""
+    """Return a PNG. With one reference and a mask, the reference is kept where the mask is white."""
     dice = random.Random(f"{order.prompt}\n{variant}")
     words = set(re.findall(r"[a-z]+", order.prompt.lower()))
     width, height = SIZES[order.size]
@@ -93,7 +93,7 @@ def _subjects(words: set[str], dice: random.Random) -> set[str]:
 
 
 def _scene(size: tuple[int, int], palette: Palette, wanted: set[str], dice: random.Random) -> Image.Image:
-    """From the back to the front."""
+    """Paint the scene, from the back to the front."""
     horizon = int(size[1] * dice.uniform(0.56, 0.66))
     canvas = light.sky(size, palette, horizon)
     light_x = _heavens(canvas, horizon, palette, wanted, dice)
@@ -120,7 +120,7 @@ def _scene(size: tuple[int, int], palette: Palette, wanted: set[str], dice: rand
 
 
 def _heavens(canvas: Image.Image, horizon: int, palette: Palette, wanted: set[str], dice: random.Random) -> int:
-    """What is in the sky; returns where (x) its light comes from."""
+    """Paint stars, aurora, moon or sun, and clouds; return the x position of the light source."""
     x, scale = int(canvas.width * dice.uniform(0.24, 0.76)), canvas.height
     if palette.night or "stars" in wanted:
         light.stars(canvas, horizon, dice)

@@ -1,4 +1,4 @@
-"""The colours of a painting, from the words of its prompt: a time of day gives the light, colour words tint it."""
+"""Choose a painting's colours from the words of its prompt: a time of day sets the light, colour words tint it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Colour: TypeAlias = tuple[int, int, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
     sky: tuple[Colour, ...]
-    """From the top of the picture to the horizon."""
+    """Colours from the top of the picture to the horizon."""
     light: Colour
-    """Of the sun or the moon, and of lit windows."""
+    """Colour of the sun or the moon, and of lit windows."""
     near: Colour
-    """Of what stands closest; things further away take on the horizon's colour."""
+    """Colour of the closest objects; more distant objects take on the horizon's colour."""
     night: bool = False
 
     @property
@@ -60,7 +60,7 @@ TIMES: Final[dict[str, Palette]] = {
 
 
 def by_word(groups: Mapping[str, str]) -> dict[str, str]:
-    """From {name: "words that mean it"} to {word: name}."""
+    """Turn {name: "words that mean it"} into {word: name}."""
     return {word: name for name, words in groups.items() for word in words.split()}
 
 
@@ -107,7 +107,7 @@ def choose(words: AbstractSet[str], dice: random.Random) -> Palette:
 
 
 def mix(first: Colour, second: Colour, amount: float) -> Colour:
-    """`amount` 0 is all `first`, 1 is all `second`."""
+    """Blend two colours: `amount` 0 is all `first`, 1 is all `second`."""
     red, green, blue = (round(a + (b - a) * amount) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
@@ -122,6 +122,6 @@ def _tinted(palette: Palette, tint: Colour) -> Palette:
 
 
 def _varied(palette: Palette, dice: random.Random) -> Palette:
-    """A little different from one variant to the next."""
+    """Return a slightly different palette for each variant."""
     drift = TINTS[dice.choice(sorted(TINTS.keys() - {"white", "black", "brown"}))]
     return replace(palette, sky=tuple(mix(colour, drift, 0.07) for colour in palette.sky))

@@ -1,4 +1,4 @@
-"""The pictures that go in, as a painting shows them: framed prints hung into it, or the ground that a mask opens."""
+"""Show the attached pictures in a painting: as framed prints, or as the area that a mask keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_EDGE: Final = 1536
 
 
 def load(data: bytes) -> Image.Image:
-    """Upright, on white, small enough to handle."""
+    """Return the picture upright, on white, at most `MAX_EDGE` pixels wide and high."""
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (MAX_EDGE, MAX_EDGE))
         upright = ImageOps.exif_transpose(opened).convert("RGBA")
@@ -26,14 +26,14 @@ def load(data: bytes) -> Image.Image:
 
 
 def repaint(picture: Image.Image, mask: Image.Image, painting: Image.Image) -> Image.Image:
-    """The picture, with the painting where the mask is black; the seam is soft."""
+    """Return the picture with the painting where the mask is black; the seam is blurred."""
     ground = ImageOps.fit(picture, painting.size, Image.Resampling.LANCZOS)
     keep = ImageOps.fit(mask.convert("L"), painting.size).filter(ImageFilter.GaussianBlur(painting.width / 340))
     return Image.composite(ground, painting, keep)
 
 
 def hang(canvas: Image.Image, pictures: Sequence[Image.Image], palette: Palette, dice: random.Random) -> None:
-    """Up to five prints along the lower part, each a little askew, tinted by the painting's light."""
+    """Paste up to five prints along the lower part, each slightly rotated and tinted by the painting's light."""
     if not pictures:
         return
     share = {1: 0.46, 2: 0.4, 3: 0.31, 4: 0.26}.get(len(pictures), 0.22)

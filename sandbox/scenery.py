@@ -1,6 +1,7 @@
-"""What stands in a painting: mountains, forests, cities, dunes, and single things such as a door or a boat.
+"""
+Paint the objects of a painting: mountains, forests, cities, dunes, and single objects such as a door or a boat.
 
-Each is a mask drawn at twice the size and halved, so that its edges are smooth, and filled with a fall of colour.
+Each object is a mask drawn at twice the size and halved, which smooths its edges, and filled with a colour gradient.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ Draw: TypeAlias = ImageDraw.ImageDraw
 
 
 def ridge(width: int, level: float, height: float, roughness: float, dice: random.Random) -> list[float]:
-    """The heights (y) of a skyline over `width` by midpoint displacement: rough is rock, smooth is dune."""
+    """
+    Return the heights (y) of a skyline over `width` by midpoint displacement; high roughness is rock, low is dune.
+    """
     points = [level + dice.uniform(-0.4, 0.4) * height for _ in range(4)]
     swing = height
     while len(points) < width:
@@ -32,7 +35,9 @@ def ridge(width: int, level: float, height: float, roughness: float, dice: rando
 
 
 def silhouette(canvas: Image.Image, draw: Callable[[Draw], None], top: Colour, foot: Colour | None = None) -> None:
-    """Fill what `draw` draws (at twice the size) with `top`, falling to `foot` at the bottom of its bounding box."""
+    """
+    Fill the shape that `draw` draws (at twice the size) with a gradient from `top` to `foot` over its bounding box.
+    """
     mask = Image.new("L", (canvas.width * 2, canvas.height * 2))
     draw(ImageDraw.Draw(mask))
     small = mask.reduce(2)
@@ -47,7 +52,7 @@ def silhouette(canvas: Image.Image, draw: Callable[[Draw], None], top: Colour, f
 
 
 def mountains(canvas: Image.Image, line: int, palette: Palette, dice: random.Random, *, snowy: bool = False) -> None:
-    """Ranges behind each other; the further, the more they are air."""
+    """Paint mountain ranges behind each other; more distant ranges are closer to the horizon's colour."""
     scale = canvas.height
     for depth in range(4):
         nearness = depth / 3
@@ -67,7 +72,7 @@ def _range(canvas: Image.Image, skyline: Sequence[float], line: int, top: Colour
 
 
 def _caps(canvas: Image.Image, skyline: Sequence[float], colour: Colour, line: int) -> None:
-    """Snow lies on what rises highest, thinner the lower."""
+    """Paint snow on the highest parts, thinner further down."""
     highest = min(skyline)
     reach = (line - highest) * 0.34
     edge = [
@@ -99,7 +104,7 @@ def meadow(canvas: Image.Image, line: int, palette: Palette, dice: random.Random
 
 
 def bank(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) -> None:
-    """The near shore of a water, for what cannot stand in it."""
+    """Paint the near shore of the water, as ground for objects that cannot be placed in water."""
     level = line + canvas.height * 0.08
     skyline = ridge(canvas.width, level, canvas.height * 0.02, 0.4, dice)
     tone = mix(mix(palette.horizon, (60, 110, 62), 0.6), palette.near, 0.45)
@@ -107,7 +112,7 @@ def bank(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) 
 
 
 def forest(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) -> None:
-    """Rows of firs that grow taller and darker towards the viewer, with haze between the rows."""
+    """Paint rows of firs that grow taller and darker towards the viewer, with haze between the rows."""
     scale = canvas.height
     for depth in range(4):
         nearness = depth / 3
@@ -145,7 +150,7 @@ def _firs(firs: Sequence[tuple[float, float]], ground: float, drawn: Draw) -> No
 
 
 def city(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) -> None:
-    """Three rows of towers; the nearest has lights on, most of them at night."""
+    """Paint three rows of towers; the two nearer rows have lit windows, more of them at night."""
     scale = canvas.height
     for depth in range(3):
         nearness = depth / 2
@@ -193,7 +198,7 @@ def _windows(
 
 
 def door(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) -> None:
-    """It stands open in the landscape, and light falls out of it."""
+    """Paint an open door in the landscape, with light coming out of it."""
     scale = canvas.height
     x, foot, tall = canvas.width * dice.uniform(0.42, 0.58), line + scale * 0.17, scale * 0.36
     wide = tall * 0.46
@@ -316,7 +321,7 @@ def birds(canvas: Image.Image, line: int, palette: Palette, dice: random.Random)
 
 
 def cat(canvas: Image.Image, line: int, palette: Palette, dice: random.Random) -> None:
-    """It sits with its back to us and looks at the view."""
+    """Paint a cat that sits with its back to the viewer."""
     s, x, foot = canvas.height * 0.2, canvas.width * dice.choice((0.27, 0.72)), canvas.height * 0.985
 
     def shape(drawn: Draw) -> None:

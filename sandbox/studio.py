@@ -1,4 +1,4 @@
-"""Works a job off: fetches what goes in over HTTP, as the real API does, looks at it, and paints."""
+"""Do a task: fetch its inputs over HTTP, as the real API does, check them, and paint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandbox.painter import Order, paint
 MAX_INPUT_BYTES: Final = 26_214_400
 FETCH_SECONDS: Final = 30.0
 MAX_AT_ONCE: Final = 2
-"""Paintings at a time: they take the processor."""
+"""Paintings at a time, because painting uses the CPU."""
 BIG_EDGE: Final = 2048
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 
@@ -32,7 +32,7 @@ class CannotUse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """`shrink` divides the size of what is painted, and `brush` paints it, for tests in a hurry."""
+    """`shrink` divides the size of the paintings, and `brush` replaces the painter, both for fast tests."""
 
     session: aiohttp.ClientSession
     turns: asyncio.Semaphore
@@ -40,7 +40,7 @@ class Studio:
     brush: Callable[[Order, int], bytes] = paint
 
     async def work(self, job: Job) -> None:
-        """Gives the job its pictures or its failure."""
+        """Set the job's pictures or its failure."""
         job.failure = next((PLANNED[word] for word in PLANNED if word in job.magic), None)
         if job.failure is not None:
             return
@@ -65,7 +65,10 @@ class Studio:
         return references, mask
 
     async def _fetch(self, address: str) -> bytes:
-        """An address that is no http(s), or is refused, cannot be fetched; a broken transfer is a failed download."""
+        """
+        Download an input. Raises CannotUse: FETCH_REFUSED for an address that is not http(s), cannot be reached or
+        does not answer 200; DOWNLOAD_FAILED for a broken transfer.
+        """
         if not address.startswith(("http://", "https://")):
             raise CannotUse(FETCH_REFUSED)
         try:
@@ -95,7 +98,7 @@ class Studio:
 
 
 def look(data: bytes) -> tuple[str | None, tuple[int, int]]:
-    """Format and dimensions of a picture that can be decoded."""
+    """Decode a picture and return its format and size. Raises CannotUse."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             picture.load()
@@ -114,7 +117,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _big(seed: str, variant: int) -> bytes:
-    """Noise does not compress: more than 12 MiB as PNG."""
+    """Return a PNG of noise, which does not compress: more than 12 MiB."""
     noise = random.Random(f"{seed}{variant}").randbytes(BIG_EDGE * BIG_EDGE * 3)
     out = io.BytesIO()
     Image.frombytes("RGB", (BIG_EDGE, BIG_EDGE), noise).save(out, "PNG", compress_level=1)

@@ -1,4 +1,4 @@
-"""The File Upload API: what is sent as a stream, as base64 or by address can be fetched here. Failures are HTTP 200."""
+"""The File Upload API: stores files sent as a stream, as base64 or by URL, and serves them. Failures are HTTP 200."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BadUpload(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Uploads:
-    """`files` maps the path of an address to what it holds and its type."""
+    """`files` maps the path of an address to the file's content and type."""
 
     key: str | None
     session: aiohttp.ClientSession

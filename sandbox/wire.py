@@ -1,4 +1,4 @@
-"""How the image API words its answers: HTTP 200 whatever happened, the real status in `code`."""
+"""The image API's response format: always HTTP 200, with the real status in `code`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GATEWAY_PAGE: Final = "<html><head><title>502 Bad Gateway</title></head><body><h
 
 
 class Refused(Exception):
-    """Answered with `code` and `message`; `data` is null, or absent for 401."""
+    """A refusal with `code` and `message`; `data` is null, or absent for 401."""
 
     def __init__(self, code: int, message: str | None = None) -> None:
         super().__init__(code)
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 def answer(code: int, message: str, data: object = ...) -> web.Response:
-    """`data` is left out unless it is given."""
+    """Return a response envelope, without `data` unless it is given."""
     envelope: dict[str, object] = {"code": code, "msg": message}
     if not isinstance(data, EllipsisType):
         envelope["data"] = data
@@ -58,7 +58,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def check_key(request: web.Request, key: str | None) -> None:
-    """Without a `key` any bearer token will do."""
+    """Check the bearer token; without a `key` any token is accepted. Raises Refused (401)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token or (key is not None and token != key):
         raise Refused(401)
@@ -75,7 +75,10 @@ async def read_body(request: web.Request) -> dict[str, Any]:
 
 
 def check_create(body: Mapping[str, Any]) -> None:
-    """The sentences for size and for neither prompt nor file are reported ones; the others are made up."""
+    """
+    Check a create's body. Raises Refused (422). The messages for a wrong size and for a missing prompt and file were
+    reported by users of the real API; the others are invented.
+    """
     if body.get("size") not in SIZES:
         raise Refused(422, "size error")
     if not any(body.get(name) for name in ("prompt", "filesUrl", "fileUrl")):

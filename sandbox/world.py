@@ -1,7 +1,7 @@
 """
-The Discord of the sandbox: a server with a channel and three people, or a direct message, and the page of it.
+The Discord of the sandbox: a server with a channel and three people, or a direct message, and its web page.
 
-Alice may manage the server; Mei has her Discord in Chinese.
+Alice may manage the server; Mei's Discord is set to Chinese.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from storage.models import Reference
 
 LOOK_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 5.0
-"""Every refresh makes a click that is under way fail, so changes of cards wait for each other."""
+"""Card changes are collected for this long, because every refresh makes a click in progress fail."""
 OUTCOME_SECONDS: Final = 0.4
-"""An outcome is posted and its card removed: both are shown by one refresh."""
+"""Delay between a result and the refresh, so that the same refresh shows the removal of its card."""
 FETCH_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """Fulfils the engine's FetchReference: this Discord gives its files through discord.py only, not over HTTP."""
+    """Implements the engine's FetchReference: simcord serves files through discord.py only, not over HTTP."""
 
     client: Atelier
 
@@ -55,7 +55,7 @@ class Attachments:
 
 
 def open_page(env: Env, client: Atelier, *, direct: bool, port: int) -> Preview:
-    """Furnish the world and show it: a channel as its people see it, or one person's direct message with the bot."""
+    """Create the server and its people and open the page: on a channel, or on Alice's direct message with the bot."""
     alice, bob, mei = (env.create_user(name, global_name=name.title()) for name in ("alice", "bob", "mei"))
     _speak(client, {mei.id: "zh-CN"})
     guild = env.create_guild("Atelier")
@@ -70,7 +70,7 @@ def open_page(env: Env, client: Atelier, *, direct: bool, port: int) -> Preview:
 
 
 def _speak(client: Atelier, languages: Mapping[int, str]) -> None:
-    """simcord says of everybody that their Discord is in English."""
+    """Set people's languages; simcord reports English for everybody."""
     parsers = client._connection.parsers
     parse = parsers["INTERACTION_CREATE"]
 
@@ -82,7 +82,10 @@ def _speak(client: Atelier, languages: Mapping[int, str]) -> None:
 
 
 def spare_refusals(client: Atelier) -> None:
-    """simcord takes all that reaches the tree's error handler for a crash, and its page says so; a refusal is none."""
+    """
+    Replace the command tree's error handler: simcord counts every error that reaches the original as a crash and says
+    so on the page, but a refusal is no crash.
+    """
 
     @client.tree.error
     async def on_error(interaction: discord.Interaction[Atelier], error: app_commands.AppCommandError) -> None:
@@ -90,19 +93,19 @@ def spare_refusals(client: Atelier) -> None:
 
 
 async def name_bot(client: Atelier) -> None:
-    """Its people know it by its own name."""
+    """Rename the bot to Atelier, the name that its users know."""
     if client.user is not None:
         await client.user.edit(username="Atelier")
 
 
 async def keep_fresh(env: Env, preview: Preview) -> None:
-    """Show what the engine does in the background: outcomes soon, cards now and then, nothing when nothing changed."""
+    """Refresh the page after the engine's background changes: soon for results, less often for cards."""
     seen = looked_at = len(env.http_requests)
     refreshed_at = 0.0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         if any(entry.path.endswith("/callback") for entry in env.http_requests[looked_at:]):
-            refreshed_at = time.monotonic()  # somebody is at the page: what follows at once waits a little
+            refreshed_at = time.monotonic()  # a person is clicking: delay the next card refresh
         looked_at = len(env.http_requests)
         news = [entry for entry in env.http_requests[seen:] if _changes_messages(entry)]
         if any(_is_outcome(entry) for entry in news):
@@ -115,7 +118,9 @@ async def keep_fresh(env: Env, preview: Preview) -> None:
 
 
 def _changes_messages(entry: HttpLogEntry) -> bool:
-    """A person's own action shows by itself; whatever else changes a message does not."""
+    """
+    Return whether a request changed messages. An interaction response needs no refresh: the page shows it by itself.
+    """
     return entry.method != "GET" and ("/messages" in entry.path)
 
 
@@ -127,6 +132,6 @@ async def _refresh(preview: Preview) -> bool:
     try:
         await preview.refresh()
     except (SetupError, TimeoutError) as error:
-        log.debug("the page is busy", error=str(error))
+        log.debug("page refresh skipped: page is busy", error=str(error))
         return False
     return True

@@ -1,7 +1,7 @@
 """
-Attempts of work beside the tasks' own (messages of batches, copies for galleries, reports, …) that may end the whole
-process. A row is written before the work begins and deleted when it has ended, however it ended; so a row that is there
-at a start is about work during which the process died. A task's own attempts are a column of its row.
+Count attempts of outbox work (messages of batches, copies for galleries, reports, …) that may kill the process. A row
+is written before the work begins and deleted when the work ends, whatever its result. A row that exists at a start
+therefore belongs to work during which the process died. Attempts of a task are a column of its own row.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from storage.database import Database
 from storage.schema import attempts
 
 FORGOTTEN_AFTER_MS: Final = 30 * 24 * 60 * 60 * 1000
-"""Work whose row is left by a death and that was never due again: its subject is gone."""
+"""ms. A row left by a dead process is deleted after this time: its work was never due again, so its subject no longer
+exists."""
 LONGEST_MS: Final = 120_000
-"""Where several processes share a database, a younger row may belong to another one that is still at it."""
+"""ms. If several processes share a database, a younger row may belong to another process that is still working."""
 
 
 class AttemptStore:
@@ -24,8 +25,8 @@ class AttemptStore:
         self._database = database
 
     async def begin(self, kind: str, subject: str, *, owner: str, now: int) -> int | None:
-        """Count an attempt; how many that makes. One that the same `owner` counted and could not end is not another.
-        None where another process may be at it."""
+        """Count an attempt and return how many attempts that makes. An attempt that the same `owner` counted and did
+        not end is not counted again. Return None if another process may still be working on the subject."""
         this = _this(kind, subject)
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"attempts of {kind} {subject}")
@@ -39,13 +40,13 @@ class AttemptStore:
             return counted
 
     async def end(self, kind: str, subject: str) -> None:
-        """The work came to an end; the process is alive."""
+        """Delete the row: the work has ended and the process is alive."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(attempts).where(_this(kind, subject)))
 
     async def left(self, *, now: int) -> tuple[tuple[str, str, int], ...]:
-        """At start: kind, subject and attempts of the work during which a process died, fewest attempts first. Forgets
-        what is old."""
+        """Return kind, subject and attempts of the work during which a process died, fewest attempts first. Delete old
+        rows (`FORGOTTEN_AFTER_MS`). Called at start."""
         old = attempts.c.at <= now - FORGOTTEN_AFTER_MS
         order = (attempts.c.attempts, attempts.c.at)
         async with self._database.write() as connection:
@@ -54,7 +55,7 @@ class AttemptStore:
             return tuple((row.kind, row.subject, row.attempts) for row in await connection.execute(found))
 
     def _latest_of_the_dead(self, now: int) -> int:
-        """What another process began until then, it does no longer."""
+        """Return the latest begin time (ms) of attempts that no other process can still be working on."""
         return now if self._database.alone else now - LONGEST_MS
 
 

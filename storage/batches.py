@@ -1,8 +1,9 @@
 """
-Batches: proposed, begun as tasks all or none, and the messages in which they are told together.
+Store batches: proposals, the creation of all tasks of a batch in one transaction, and the messages that deliver its
+outcomes.
 
-Whatever becomes of one of its tasks sets its `due_at` (`storage.moves`). Whoever works on it holds it as its `owner`
-for a while; news leaves that alone, so that nobody else takes it up meanwhile.
+Every state change of a task sets the `due_at` of its batch (`storage.moves`). A worker claims a batch with `owner` and
+a lease; a new `due_at` leaves the lease unchanged, so that no other worker claims the batch.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
 BY_CHANCE: Final = 1 << 22
-"""Discord's ids have the time above their last 22 bits."""
+"""Discord ids hold the time above their lowest 22 bits."""
 _BATCH: Final = [batches.c[one.name] for one in fields(Batch) if one.name != "asked"]
 _KNOWN: Final = frozenset(one.name for one in fields(NewTask))
 
 
 class StaleBatch(Exception):
-    """It is in somebody else's hands by now."""
+    """The batch is owned by another worker."""
 
 
 class BatchStore:
@@ -53,7 +54,7 @@ class BatchStore:
 
     # -- people --------------------------------------------------------------------------------------------------
     async def propose(self, asked: NewTask, words: Sequence[str], *, now: int) -> Batch:
-        """Written down, and nothing made of it. The same interaction again is the same batch."""
+        """Store a proposal without tasks. The same interaction again returns the same batch."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"submits of {asked.asker_id}")
             if found := await _where(connection, batches.c.interaction_id == asked.interaction_id):
@@ -68,23 +69,23 @@ class BatchStore:
         return found[0] if found else None
 
     async def drop(self, batch_id: str) -> bool:
-        """Forget a proposal; False where it is begun."""
+        """Delete a proposal. Return False if its tasks were created already."""
         these = sa.and_(batches.c.id == batch_id, batches.c.begun_at.is_(None))
         async with self._database.write(hurried=True) as connection:
             return bool((await connection.execute(sa.delete(batches).where(these))).rowcount)
 
     async def forget_proposals(self, before: int) -> int:
-        """Those of before that nobody took up; how many."""
+        """Delete the proposals created before `before` (ms) that were not begun. Return how many."""
         these = sa.and_(batches.c.begun_at.is_(None), batches.c.created_at < before)
         async with self._database.write() as connection:
             return (await connection.execute(sa.delete(batches).where(these))).rowcount
 
     async def begin(self, batch: Batch, origin: Origin, limits: Limits, *, now: int) -> Batch | None:
         """
-        Store all of its tasks, asked for from `origin`, under the lock of every submit. Once: begun already is as it is
-        then, and None is a batch that was dropped meanwhile.
+        Create all tasks of the batch, asked for from `origin`, in one transaction and under the lock of every submit.
+        Idempotent: a batch that has begun already is returned unchanged. Return None if the proposal was dropped.
 
-        Raises LimitReached, and nothing is stored.
+        Raises LimitReached; nothing is stored then.
         """
         asker_id, references = batch.asked.asker_id, batch.asked.references
         kept = await kept_of_before(self._database, asker_id, limits, now=now) if references else 0
@@ -99,7 +100,7 @@ class BatchStore:
             await check_limits(connection, asked, limits, now=now, kept=kept, count=len(batch.words))
             begun = {"begun_at": now, "due_at": now}
             await connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(begun))
-            for position, new in enumerate(_tasks(batch.id, asked, batch.words)):  # a moment apart: made in this order
+            for position, new in enumerate(_tasks(batch.id, asked, batch.words)):  # 1 ms apart, to keep the order
                 await insert_task(connection, new, now=now + position, prepared=not new.references)
             return (await _where(connection, batches.c.id == batch.id))[0]
 
@@ -109,13 +110,13 @@ class BatchStore:
 
     # -- tasks ---------------------------------------------------------------------------------------------------
     async def tasks(self, batch_id: str) -> tuple[Task, ...]:
-        """Those there still are, by position."""
+        """Return the tasks of the batch that still exist, by position."""
         statement = sa.select(tasks).where(tasks.c.batch_id == batch_id).order_by(tasks.c.batch_position)
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
 
     async def pictures(self, batch_id: str) -> Mapping[str, tuple[Picture, ...]]:
-        """By task; a task without any is not in it."""
+        """Return the pictures by task id. Tasks without pictures are left out."""
         of_batch = sa.select(tasks.c.id).where(tasks.c.batch_id == batch_id)
         statement = sa.select(pictures).where(pictures.c.task_id.in_(of_batch)).order_by(pictures.c.position)
         by_task = defaultdict[str, tuple[Picture, ...]](tuple)
@@ -126,7 +127,7 @@ class BatchStore:
 
     # -- work ----------------------------------------------------------------------------------------------------
     async def due(self, *, now: int, limit: int) -> tuple[Batch, ...]:
-        """Begun, to be looked at by now, and in nobody's hands; oldest due first."""
+        """Return batches that have begun, are due and have no valid lease; oldest due time first."""
         begun = batches.c.begun_at.is_not(None)
         wanted = sa.and_(begun, batches.c.due_at <= now, batches.c.lease_until <= now)
         async with self._database.read() as connection:
@@ -134,7 +135,8 @@ class BatchStore:
             return values(_read, await connection.execute(statement))
 
     async def claim(self, batch: Batch, *, now: int, until: int) -> Batch | None:
-        """Ours alone `until` then, and due again when that has passed. None where somebody else was faster."""
+        """Take the lease until `until` (ms); the batch is due again at that time. Return None if another worker
+        claimed the batch first."""
         free = sa.and_(
             batches.c.id == batch.id,
             batches.c.owner.is_not_distinct_from(batch.owner),
@@ -147,23 +149,24 @@ class BatchStore:
             return (await _where(connection, batches.c.id == batch.id))[0]
 
     async def release(self, batch: Batch, *, due: int | None, failures: int = 0) -> None:
-        """Out of our hands, and due again then, unless there was news of it meanwhile. Raises StaleBatch, as all those
-        below do, where it is in other hands by now."""
+        """Give up the lease and set the next due time, unless `due_at` changed since the batch was read. Raises
+        StaleBatch if another worker owns the batch; so do all methods below that need the lease."""
         due_at = sa.case((batches.c.due_at == batch.due_at, due), else_=batches.c.due_at)
         await self._change(batch, {"owner": None, "lease_until": 0, "failures": failures, "due_at": due_at})
 
     async def reroute(self, batch: Batch, route: Route) -> Batch:
-        """All its messages go by another route."""
+        """Send all messages of the batch by another route."""
         await self._change(batch, {"route": route})
         return replace(batch, route=route)
 
     async def attempt_ending(self, batch: Batch, *, now: int, until: int) -> None:
-        """Written before the asker is told. Keeps the first time."""
+        """Store the attempt before the closing message is sent. Keep the first `ending_attempted_at`."""
         first = sa.func.coalesce(batches.c.ending_attempted_at, now)
         await self._change(batch, {"ending_attempted_at": first, "lease_until": until})
 
     async def ended(self, batch: Batch, place: tuple[int, int] | None) -> None:
-        """The message that told the asker stands there (channel and message); or, with None, no longer."""
+        """Store where the closing message is (channel id, message id), or with None that the message no longer
+        exists."""
         channel_id, message_id = place or (None, None)
         changes: dict[str, Any] = {"ending_channel_id": channel_id, "ending_message_id": message_id}
         if place is None:
@@ -171,7 +174,7 @@ class BatchStore:
         await self._change(batch, changes)
 
     async def close(self, batch: Batch, *, now: int) -> None:
-        """The asker knows, or nobody can be told any more. Keeps the first time."""
+        """Mark the batch as closed: the asker was notified or cannot be reached. Keep the first `closed_at`."""
         await self._change(batch, {"closed_at": sa.func.coalesce(batches.c.closed_at, now)})
 
     async def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
@@ -179,7 +182,8 @@ class BatchStore:
             await _change(connection, batch, changes)
 
     async def resume(self, *, now: int) -> None:
-        """At start, where one process has the file: nobody else has anything in hand."""
+        """Make every leased or postponed batch due now, at start. Does nothing if other processes may share the
+        database."""
         if not self._database.alone:
             return
         held = sa.update(batches).where(batches.c.lease_until > 0).values(owner=None, lease_until=0, due_at=now)
@@ -190,20 +194,21 @@ class BatchStore:
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def messages(self, batch: Batch) -> tuple[BatchMessage, ...]:
-        """Of its route, by number."""
+        """Return the messages of the batch's route, by number."""
         these = sa.and_(batch_messages.c.batch_id == batch.id, batch_messages.c.route == batch.route)
         statement = sa.select(batch_messages).where(these).order_by(batch_messages.c.number)
         async with self._database.read() as connection:
             return values(BatchMessage, await connection.execute(statement))
 
     async def all_messages(self, batch: Batch) -> tuple[BatchMessage, ...]:
-        """Of every route: it may have begun in the channel and gone on in direct messages."""
+        """Return the messages of every route: a batch may begin in the channel and continue in direct messages."""
         statement = sa.select(batch_messages).where(batch_messages.c.batch_id == batch.id)
         async with self._database.read() as connection:
             return values(BatchMessage, await connection.execute(statement.order_by(batch_messages.c.number)))
 
     async def attempt(self, batch: Batch, number: int, *, now: int, until: int) -> tuple[BatchMessage, bool]:
-        """Written before it is posted or edited; and whether it may stand in Discord already, nobody knows where."""
+        """Store the attempt before the message is posted or edited. Also return whether the message may exist in
+        Discord although its id is unknown."""
         this = _this(batch, number)
         async with self._database.write() as connection:
             await _change(connection, batch, {"lease_until": until})
@@ -222,18 +227,18 @@ class BatchStore:
             return values(BatchMessage, made)[0], False
 
     async def shown(self, message: BatchMessage, *, channel_id: int, message_id: int, shows: str, now: int) -> None:
-        """It stands there, and shows this."""
+        """Store the id of the message and the digest of what the message shows."""
         changes = {"message_channel_id": channel_id, "message_id": message_id, "shows": shows, "shown_at": now}
         async with self._database.write() as connection:
             await connection.execute(sa.update(batch_messages).where(_same(message)).values(changes))
 
     async def forget(self, message: BatchMessage) -> None:
-        """Somebody deleted it; the next one is another."""
+        """Delete the row of a message that was deleted in Discord; the next message gets a new row and nonce."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(batch_messages).where(_same(message)))
 
     async def in_message(self, message_id: int) -> tuple[Batch, BatchMessage] | None:
-        """The batch that this message tells of."""
+        """Return the batch and the batch message that have this Discord message id."""
         async with self._database.read() as connection:
             statement = sa.select(batch_messages).where(batch_messages.c.message_id == message_id)
             messages = values(BatchMessage, await connection.execute(statement))
@@ -242,16 +247,16 @@ class BatchStore:
 
 
 def first_of(reach: Reach) -> Route:
-    """What only the asker is to see, and what may not be posted where it was asked for, comes by direct message."""
+    """Return the first route of a batch. Outcomes that only the asker may see, or that the bot may not post where they
+    were asked for, go by direct message."""
     return Route.CHANNEL if reach is Reach.CHANNEL else Route.DIRECT
 
 
 def _tasks(batch_id: str, asked: NewTask, words: Sequence[str]) -> list[NewTask]:
-    """
-    Their interaction is the batch's, and its id can stand with one of them only. Theirs are below zero, where Discord
-    has none: the same time, and a number by chance, different for each. Should another batch of that moment have one of
-    them, the database refuses all.
-    """
+    """Build the tasks of a batch, each with a made-up interaction id: the column is unique, and the batch has only one
+    interaction. The ids are negative, which Discord's never are, and hold the time of the batch's interaction and a
+    random number, different for each task. If a batch of the same millisecond has one of these ids, the database
+    refuses the whole batch."""
     first = secrets.randbelow(BY_CHANCE - len(words))
     moment = asked.interaction_id - asked.interaction_id % BY_CHANCE
     return [
@@ -297,7 +302,7 @@ async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tupl
 
 
 async def _change(connection: Transaction, batch: Batch, changes: dict[str, Any]) -> None:
-    """Only while it is in our hands."""
+    """Change the batch if the caller still owns it. Raises StaleBatch."""
     ours = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
     if not (await connection.execute(sa.update(batches).where(ours).values(changes))).rowcount:
         raise StaleBatch(f"batch {batch.id} is in other hands")

@@ -1,19 +1,19 @@
-"""What a request, a style and a server's settings may hold. The CHECK constraints of `schema` say the same. Pure."""
+"""Bounds of requests, styles and server settings. No I/O. The CHECK constraints of `schema` repeat these bounds."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SIZES: Final = ("1:1", "3:2", "2:3")
-"""API: width to height."""
+"""API: aspect ratios, width to height."""
 VARIANTS: Final = (1, 2, 4)
-"""API: pictures of one request."""
+"""API: allowed numbers of pictures per request."""
 MOST_REFERENCES: Final = 5
-"""API: `filesUrl` takes five; a mask goes beside them."""
+"""API: `filesUrl` takes five files; the mask is sent separately."""
 LARGEST_REFERENCE_BYTES: Final = 25 * 1024 * 1024
 LONGEST_WORDS: Final = 4000
-"""Characters that a person may type as a prompt. Discord has the same bound for options and for fields of forms."""
+"""Characters of a typed prompt. Discord limits options and form fields to the same length."""
 LONGEST_TEMPLATE: Final = 2000
-"""Characters of a style, which go around the prompt."""
+"""Characters of a style's template, which surrounds the prompt."""
 GREATEST_BATCH: Final = 20
-"""Requests that a server may have made out of one."""
+"""Upper bound of the number of tasks per request that a server may choose."""

@@ -1,4 +1,4 @@
-"""What the rows know of the time, and moving their stamps when the clock that they came from was wrong."""
+"""Read the latest stored time, and shift stored times after the system clock was wrong."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ClockStore:
 
     @property
     def alone(self) -> bool:
-        """Whether no other process stamps these rows."""
+        """Return whether no other process writes times to this database."""
         return self._database.alone
 
     async def last_stamp(self) -> int:
-        """The time of the last create or event; 0 where there is none."""
+        """Return the time (ms) of the last create or event; 0 if there is none."""
         event = sa.select(task_events.c.at).order_by(task_events.c.id.desc()).limit(1)
         async with self._database.read() as connection:
             created: int | None = (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one()
@@ -41,13 +41,14 @@ class ClockStore:
         return max(created or 0, happened or 0)
 
     async def restamp_creates(self, *, after: int, at: int) -> None:
-        """The creates later than `after` count as sent at another time."""
+        """Set the send time of every create later than `after` to `at` (ms)."""
         statement = sa.update(creates).where(creates.c.at > after).values(at=at)
         async with self._database.write() as connection:
             await connection.execute(statement)
 
     async def shift(self, *, after: int, by: int, noting: Mapping[str, str | None]) -> None:
-        """Move every stamp later than `after` by so many milliseconds, and set facts, all at once or not at all."""
+        """Add `by` milliseconds to every stored time later than `after`, and set the facts in `noting`, in one
+        transaction."""
         async with self._database.write() as connection:
             for table, columns in TIMES.items():
                 if columns:

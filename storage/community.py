@@ -1,6 +1,4 @@
-"""
-What a community keeps besides its tasks, as values: settings, styles, sets of pictures, batches. Pure, as `models`.
-"""
+"""Values of the community features: settings, styles, sets of pictures, batches, reposts, reports, erasures. No I/O."""
 
 from __future__ import annotations
 
@@ -14,22 +12,22 @@ from storage.models import NOBODY, NewReference, NewTask, ReferenceKind, Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSettings:
-    """What a server has chosen; the defaults are those of a server that has chosen nothing, and of direct messages."""
+    """Settings of a server. The defaults apply to servers that have chosen nothing and to direct messages."""
 
     channels: tuple[int, ...] = ()
-    """Where pictures may be made, and in the threads there; empty is everywhere."""
+    """Channels in which pictures may be made, including their threads; empty means every channel."""
     gallery_channel_id: int | None = None
     moderators_channel_id: int | None = None
     greatest_batch: int = 10
-    """Tasks that one request with alternatives may make."""
+    """Largest number of tasks that one request with alternatives may make."""
     size: str = "1:1"
     variants: int = 1
     language: str | None = None
-    """Of what everybody there reads; None is that of whoever asks."""
+    """Language of messages that everybody in the server reads; None means the asker's language."""
 
 
 class Setting(StrEnum):
-    """What a server can choose: the fields of `GuildSettings`, and the columns of `guild_settings`."""
+    """Settings that a server can choose: the fields of `GuildSettings` and the columns of `guild_settings`."""
 
     CHANNELS = "channels"
     GALLERY = "gallery_channel_id"
@@ -41,12 +39,12 @@ class Setting(StrEnum):
 
 
 Chosen: TypeAlias = tuple[int, ...] | int | str | None
-"""The value of a setting; None is what it is where nothing was chosen."""
+"""Value of a setting; None means that nothing was chosen and the default applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingChange:
-    """One choice of one person for a server."""
+    """One change of a server's setting by one person."""
 
     at: int
     by: int
@@ -56,7 +54,7 @@ class SettingChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPicture:
-    """A picture of which we keep a copy, under `key`."""
+    """A picture of which the bot stores a copy under `key`."""
 
     key: str
     filename: str
@@ -67,7 +65,7 @@ class KeptPicture:
 
     @property
     def reference(self) -> NewReference:
-        """It goes in from our copy; Discord may no longer have it."""
+        """Return a reference that is read from the stored copy, because Discord may have deleted the original."""
         return NewReference(
             kind=ReferenceKind.IMAGE,
             url="",
@@ -83,13 +81,13 @@ PROMPT: Final = "{prompt}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A server's named preset. `size` and `variants` are the server's where they are None."""
+    """A server's named preset. If `size` or `variants` is None, the server's setting applies."""
 
     id: str
     guild_id: int
     name: str
     template: str = field(repr=False)
-    """Has `PROMPT` in it, once."""
+    """Contains `PROMPT` exactly once."""
     size: str | None = None
     variants: int | None = None
     picture: KeptPicture | None = None
@@ -101,12 +99,14 @@ class Style:
         return self.template.replace(PROMPT, prompt)
 
     def references(self) -> tuple[NewReference, ...]:
-        """The server's: whoever uses the style is not handed the picture."""
+        """Return the style's picture as a reference that belongs to the server: a person who uses the style never gets
+        the picture itself."""
         return (replace(self.picture.reference, owner_id=NOBODY),) if self.picture is not None else ()
 
 
 class StyleChanges(TypedDict, total=False):
-    """What of a style is to be another; the rest stays, whoever changes that meanwhile."""
+    """The fields of a style to change. Other fields keep their stored values, even if another person changed them
+    since."""
 
     name: str
     template: str
@@ -117,7 +117,7 @@ class StyleChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceSet:
-    """A person's named pictures, one to five of them, to begin with again and again."""
+    """A person's named set of one to five pictures, for repeated use as references."""
 
     id: str
     owner_id: int
@@ -131,7 +131,7 @@ class ReferenceSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody has begun to ask for in a form: the pictures to choose from."""
+    """The pictures that a person can choose from in an open form."""
 
     id: str
     person_id: int
@@ -141,46 +141,47 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Tasks made out of one request, which are told together. Only proposed as long as `begun_at` is None."""
+    """Tasks made from one request and delivered together. The batch is only a proposal while `begun_at` is None."""
 
     id: str
     asked: NewTask = field(repr=False)
-    """What the tasks have in common. Its prompt is as typed; its interaction, the one that proposed it."""
+    """What all tasks share. The prompt is as typed; the interaction is the one that proposed the batch."""
     words: tuple[str, ...] = field(repr=False)
     """The prompt of each task, by `batch_position`."""
     created_at: int
     begun_at: int | None
     due_at: int | None
-    """When its messages are to be looked at."""
+    """When (ms) its messages are to be checked."""
     owner: str | None
-    """Whoever works on it, until `lease_until`."""
+    """The worker that holds the batch, until `lease_until`."""
     lease_until: int
     failures: int
     route: Route
-    """Of all its messages: the channel, or the asker's direct messages."""
+    """Route of all its messages: the channel or the asker's direct messages."""
     ending_nonce: str
     ending_attempted_at: int | None
-    """When the asker was first told, or was about to be, that all is there."""
+    """When (ms) the closing message, which notifies the asker, was first sent or about to be sent."""
     ending_message_id: int | None = None
     ending_channel_id: int | None = None
-    """Where that stands."""
+    """Channel of the closing message `ending_message_id`."""
     closed_at: int | None
-    """Since when they know. Its messages may still change: hidden, removed, found after all."""
+    """When (ms) the asker was notified or found unreachable. The messages may still change: pictures may be hidden,
+    removed or downloaded late."""
 
 
 PICTURES_PER_MESSAGE: Final = 10
-"""Discord."""
+"""Discord: attachments per message."""
 
 
 def batch_message_number(position: int, variants: int) -> int:
-    """In which message of a batch, from 0, a task stands with all its pictures."""
+    """Return the number (from 0) of the batch message that carries all pictures of the task at `position`."""
     return position // max(1, PICTURES_PER_MESSAGE // variants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMessage:
-    """One message of a batch. It stands in Discord when `message_id` is set; *uncertain* when only `attempted_at`
-    is."""
+    """One message of a batch. The message exists in Discord if `message_id` is set; it is *uncertain* if only
+    `attempted_at` is set."""
 
     batch_id: str
     route: Route
@@ -191,31 +192,31 @@ class BatchMessage:
     message_id: int | None
     message_channel_id: int | None
     shows: str | None
-    """A digest of what it was last brought to show."""
+    """Digest of what the message last showed."""
     shown_at: int | None
 
 
 class PostingKind(StrEnum):
-    """Why a result is posted once more."""
+    """Why a result is reposted."""
 
     PUBLISHED = "published"
-    """It was private; now it stands in the channel where it was asked for."""
+    """A private result was published in the channel where it was asked for."""
     SHOWN = "shown"
-    """Its asker found it again and wanted it in a channel."""
+    """The asker looked up the result and posted it in a channel."""
     GALLERY = "gallery"
 
 
 class ReportState(StrEnum):
     OPEN = "open"
     HIDDEN = "hidden"
-    """A spoiler until it is decided."""
+    """The result is a spoiler until the moderators decide."""
     REMOVED = "removed"
     DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPosting:
-    """A result is to be posted once more. The same `once` again is the same posting."""
+    """A request to repost a result. The same `once` again is the same posting."""
 
     task_id: str
     kind: PostingKind
@@ -229,8 +230,8 @@ class NewPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """One message that shows a result once more. It stands in Discord when `message_id` is set; *uncertain* when only
-    `attempted_at` is."""
+    """One message that reposts a result. The message exists in Discord if `message_id` is set; it is *uncertain* if
+    only `attempted_at` is set."""
 
     id: str
     task_id: str
@@ -238,12 +239,12 @@ class Posting:
     channel_id: int
     guild_id: int | None
     locale: str
-    """Of those who read it there."""
+    """Language of the people who read the message."""
     upload_limit: int
     asked_by: int
     asked_at: int
     due_at: int | None
-    """When it is to be posted; None once that is done."""
+    """When (ms) the result is to be posted; None once it is posted."""
     failures: int
     nonce: str
     attempted_at: int | None
@@ -254,21 +255,21 @@ class Posting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A result that somebody has reported in a server, and what its moderators made of it."""
+    """A result that was reported in a server, and the decision of the server's moderators."""
 
     task_id: str
     guild_id: int
     state: ReportState
     locale: str
-    """Of the moderators."""
+    """Language of the moderators."""
     seen_channel_id: int
     seen_message_id: int
-    """Where it was reported first."""
+    """Channel and message in which the result was reported first."""
     opened_at: int
     decided_by: int | None
     decided_at: int | None
     due_at: int | None
-    """When the moderators' message is to be brought up to date; None once that is done."""
+    """When (ms) the moderators' message is to be updated; None once it is up to date."""
     failures: int
     nonce: str
     attempted_at: int | None
@@ -278,7 +279,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One person's word on a result."""
+    """One person's report of a result."""
 
     reporter_id: int
     at: int
@@ -287,20 +288,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """Somebody wants everything about them erased that was there when they asked."""
+    """A person's request to erase all data about them that existed when they asked."""
 
     id: str
-    """The number of the receipt."""
+    """Also the number of the receipt."""
     person_id: int | None
-    """None once they have been told."""
+    """None once the person has seen the receipt."""
     asked_at: int
     removes: bool
-    """Their messages in Discord are to go as well."""
+    """Whether the person's messages in Discord are deleted too."""
     marked_at: int | None
-    """Since when what was there is marked, and the messages of others that name them are to be brought up to date."""
+    """When (ms) the person's data was marked and the messages of other people that name the person became due for an
+    update."""
     locale: str
     interaction_token: str | None = field(repr=False)
     due_at: int | None
     done_at: int | None
     counts: Mapping[str, int]
-    """What is erased by now, by kind."""
+    """Numbers of items erased so far, by kind."""

@@ -1,4 +1,4 @@
-"""Creates and what the image API calls back about them: the part of `TaskStore` that is about its word on a task."""
+"""The part of `TaskStore` about creates and about the callbacks that the image API sends for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.schema import creates, tasks
 
 class CreateStore(OutcomeStore):
     async def create_of(self, token: str) -> Create | None:
-        """The create whose callback carries this token."""
+        """Return the create whose callback carries this token."""
         found = await self._creates(creates.c.token_digest == digest(token))
         return found[0] if found else None
 
@@ -23,14 +23,15 @@ class CreateStore(OutcomeStore):
         return found[0] if found else None
 
     async def called_back(self, create: Create, *, now: int) -> None:
-        """Keeps the first time."""
+        """Store when the first callback for the create came; later callbacks do not change the time."""
         statement = sa.update(creates).where(creates.c.id == create.id, creates.c.called_back_at.is_(None))
         async with self._database.write() as connection:
             await connection.execute(statement.values(called_back_at=now))
 
     async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
-        """Of the last creates with a token whose task was settled before, the share that was called back, at most
-        `grace_ms` after that; None when there are fewer than `limit`."""
+        """Return the share of the last `limit` creates that were called back at most `grace_ms` after their task
+        settled. Only creates with a token count, and only if their task settled before `before` (ms). Return None if
+        there are fewer than `limit`."""
         in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
         ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.kie_id == creates.c.kie_id)
         expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
@@ -39,17 +40,19 @@ class CreateStore(OutcomeStore):
         return sum(last) / limit if len(last) == limit else None
 
     async def news(self, kie_id: str, *, now: int) -> bool:
-        """There is news of a generating task: it is due at once, and once more if it is being asked about just now."""
+        """Make a generating task due at once, because the image API sent news of the task. A worker that is polling
+        the task right now polls the task again afterwards (`sooner`). Return False if no task is generating as
+        `kie_id`."""
         these = sa.and_(tasks.c.kie_id == kie_id, tasks.c.state == TaskState.GENERATING)
         async with self._database.write() as connection:
             return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
 
     async def put_in_question(self, create: Create, *, kie_id: str, reason: str, now: int) -> bool:
         """
-        Write down that a create may have been taken as `kie_id`, and make its task due as `news` does.
+        Record that the image API may have accepted a create as `kie_id`, and make its task due as `news` does.
 
-        False, and nothing happens, unless it is the last create of a task that is `submitting`, or whose outcome is
-        `reason`. What is in question already stays.
+        Do nothing and return False unless the create is the last one of a task that is `submitting` or whose outcome
+        is `reason`. A `claimed_kie_id` that is set already is kept.
         """
         last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
         ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
@@ -61,7 +64,7 @@ class CreateStore(OutcomeStore):
             return bool((await connection.execute(statement)).rowcount)
 
     async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
-        """Newest first."""
+        """Return the matching creates, newest first."""
         columns = [column for column in creates.c if column is not creates.c.token_digest]
         statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
         async with self._database.read() as connection:
@@ -69,7 +72,8 @@ class CreateStore(OutcomeStore):
 
 
 def sooner(now: int) -> sa.ColumnElement[int]:
-    """Due, and another time than it was: whoever works on it then leaves that as it is (`compare_and_set`)."""
+    """Return a due time that is not in the future and differs from the stored one. A worker that holds the task leaves
+    a changed due time as it is (`compare_and_set`)."""
     return sa.case((tasks.c.due_at > now, now), else_=tasks.c.due_at - 1)
 
 

@@ -1,10 +1,10 @@
 """
-Opening the database, and the two kinds of transaction.
+Open the database, and run read and write transactions.
 
-SQLite: WAL, `synchronous=FULL`, foreign keys on; a write begins with BEGIN IMMEDIATE, one at a time; the process that
-opens a file to write holds an OS lock beside it, which the system lets go of when the process dies, however it dies.
-PostgreSQL: any number of processes; what must not run side by side takes `serialize`. Errors never carry a statement's
-parameters: prompts and tokens are among them.
+SQLite: WAL, `synchronous=FULL`, foreign keys on. Writes begin with BEGIN IMMEDIATE and run one at a time. The process
+that opens a file for writing holds an OS lock on a file beside it; the operating system releases the lock when the
+process dies, however it dies. PostgreSQL: any number of processes; work that must not run concurrently calls
+`serialize`. Errors never carry a statement's parameters, because these include prompts and tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["PRAGMAS", "Database", "DatabaseInUse"]
 
 
 class Database:
-    """An open database. `alone`: no other process can be writing to it (SQLite)."""
+    """An open database. `alone` is true if no other process can be writing to it (SQLite)."""
 
     def __init__(self, engine: AsyncEngine, *, quick: Engine | None, alone: bool) -> None:
         self.alone = alone
@@ -37,11 +37,12 @@ class Database:
     @asynccontextmanager
     async def open(cls, url: str, *, exclusive: bool = True) -> AsyncIterator[Database]:
         """
-        `url` is SQLAlchemy's, with the driver: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`.
+        Open the database. `url` is a SQLAlchemy URL with the driver: `sqlite+aiosqlite:///path` or
+        `postgresql+asyncpg://…`.
 
-        The folder of a SQLite file is created. Raises DatabaseInUse while another process has the file. With
-        `exclusive=False` the database is opened for reading only and without the lock, beside a process that works
-        with it; a file that does not exist is then a FileNotFoundError.
+        The folder of a SQLite file is created. Raises DatabaseInUse if another process holds the file. With
+        `exclusive=False` the database is opened read-only and without the lock, beside a process that works with it;
+        raises FileNotFoundError if the file does not exist.
         """
         parsed = make_url(url)
         sqlite = parsed.get_backend_name() == "sqlite"
@@ -61,10 +62,12 @@ class Database:
 
     @asynccontextmanager
     async def write(self, *, hurried: bool = False) -> AsyncIterator[Transaction]:
-        """A transaction that may write: committed at the end, rolled back whole by any exception or cancellation.
+        """
+        Run a transaction that may write. It is committed at the end, and rolled back whole on any exception or
+        cancellation.
 
-        `hurried`: a person waits for it, so on SQLite it goes before the others. There nothing but statements belongs
-        into it, short ones: the event loop stands still meanwhile, and others wait for their turn.
+        `hurried`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
+        contain only short statements: it blocks the event loop, and other writes wait for their turn.
         """
         if self._writes is None:
             async with self._engine.begin() as connection:
@@ -75,9 +78,10 @@ class Database:
 
     @asynccontextmanager
     async def read(self, *, long: bool = False) -> AsyncIterator[Transaction]:
-        """A transaction that only reads. On SQLite everything in it sees the database of one moment.
+        """
+        Run a transaction that only reads. On SQLite all its statements see the same snapshot of the database.
 
-        `long`: with statements that take more than a few milliseconds; others would hold up everything else.
+        `long`: for statements that take more than a few milliseconds; without it such statements block the event loop.
         """
         if self._quick is None or long:
             async with self._engine.connect() as connection:
@@ -89,10 +93,10 @@ class Database:
     @asynccontextmanager
     async def rebuild(self) -> AsyncIterator[Transaction]:
         """
-        A write in which tables may be replaced, for migrations.
+        Run a write transaction in which tables may be replaced, for migrations.
 
-        SQLite replaces a table by dropping it, which would delete whatever refers to it; so foreign keys are not
-        enforced meanwhile but checked as a whole before the commit. Raises IntegrityError.
+        SQLite replaces a table by dropping it, which would delete all rows that refer to it. So foreign keys are not
+        enforced during the transaction, but checked as a whole before the commit. Raises IntegrityError.
         """
         if self._writes is None:
             async with self.write() as connection:
@@ -104,10 +108,10 @@ class Database:
                     yield connection
                     await _check_foreign_keys(connection)
             finally:
-                await connection.invalidate()  # the next one has its foreign keys on again
+                await connection.invalidate()  # so that the next connection enforces foreign keys
 
     async def serialize(self, connection: Transaction, subject: str) -> None:
-        """Let nobody else into a transaction about `subject` until this one ends. A write on SQLite is alone anyway."""
+        """Block other transactions about `subject` until this one ends. On SQLite a write is the only one anyway."""
         if self._engine.dialect.name != "sqlite":
             key = sa.func.hashtextextended(subject, 0)
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))

@@ -1,4 +1,4 @@
-"""The disks that our files are on: how much room is left there, and which errors say that there is none."""
+"""Measure the free space of the disks that hold the bot's files, and recognise errors that mean a full disk."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from storage.sqlite import path_of
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_SERVER: Final = "53100"
-"""PostgreSQL: disk full."""
+"""PostgreSQL's error code for a full disk."""
 _FULL_STORE: Final = ("StorageFull", "QuotaExceeded", f"os error {errno.ENOSPC}", f"os error {errno.EDQUOT}")
-"""obstore has one error for all that a file system refuses; its text alone says what that was."""
+"""obstore has one error class for everything that a file system refuses; only the text says what happened."""
 
 
 class Disks:
-    """Those of these folders. Without any there is nothing to run full: a bucket, a database server."""
+    """The disks of these folders. Without folders (a bucket, a database server) no disk can run full."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = tuple(folders)
 
     @classmethod
     def under(cls, database_url: str, pictures_url: str) -> Disks:
-        """Of the places that the settings name."""
+        """Return the disks of the database and of the picture store that the settings name."""
         found = list[Path]()
         database = make_url(database_url)
         if database.get_backend_name() == "sqlite":
@@ -44,7 +44,7 @@ class Disks:
         return cls(found)
 
     async def free_bytes(self) -> int | None:
-        """Of the fullest of them, as far as we may use it; None where nobody can tell."""
+        """Return the free bytes of the fullest disk, as far as the bot may use them; None if unknown."""
         return await asyncio.to_thread(self._least) if self._folders else None
 
     def _least(self) -> int | None:
@@ -56,7 +56,7 @@ class Disks:
 
 
 def says_full(error: BaseException) -> bool:
-    """Whether it came of a disk, or a quota, without room."""
+    """Return whether a full disk or an exhausted quota caused the error."""
     return any(_is_full(one) for one in _causes(error))
 
 

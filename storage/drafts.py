@@ -1,4 +1,4 @@
-"""What forms that people have open begin with, where a form itself has no room for it."""
+"""Store what an open form starts with, if the form itself has no room for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.rows import values
 from storage.schema import drafts
 
 LIFE_MS: Final = 24 * 60 * 60 * 1000
-"""Discord's signed addresses, of which drafts are made, live as long."""
+"""ms. Discord's signed URLs, which drafts consist of, expire after the same time."""
 
 
 class DraftStore:
@@ -22,14 +22,14 @@ class DraftStore:
         self._database = database
 
     async def begin(self, draft: Draft) -> None:
-        """Those that have outlived their addresses go with it."""
+        """Store a draft, and delete the drafts whose URLs have expired."""
         row = asdict(draft) | {"pictures": [_written(one) for one in draft.pictures]}
         async with self._database.write(hurried=True) as connection:
             await connection.execute(sa.delete(drafts).where(drafts.c.at <= draft.at - LIFE_MS))
             await connection.execute(sa.insert(drafts).values(row))
 
     async def get(self, draft_id: str, person_id: int, *, now: int) -> Draft | None:
-        """None also where it is somebody else's, or too old."""
+        """Return the draft; None if it does not exist, belongs to another person or is older than `LIFE_MS`."""
         these = sa.and_(drafts.c.id == draft_id, drafts.c.person_id == person_id, drafts.c.at > now - LIFE_MS)
         async with self._database.read() as connection:
             found = values(_read, await connection.execute(sa.select(drafts).where(these)))

@@ -1,9 +1,9 @@
 """
-Erasing what is remembered of a person, up to the moment they asked: a little at a time, in an order in which a crash
-loses nothing but time.
+Erase the data about a person that existed when they asked, in small steps, in an order in which a crash loses nothing
+but time.
 
-Files go before the rows that name them. What has to be counted for a day goes on counting as a number alone
-(`spendings`).
+Files are deleted before the rows that name them. Pictures that count towards a limit per day are still counted for
+that day, as a mere number (`spendings`).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from storage.schema import (
 from storage.transactions import Transaction
 
 PUT_BY_MS: Final = 24 * 60 * 60 * 1000
-"""How long one is left alone that the process died of each time."""
+"""ms. How long an erasure during which the process died each time is postponed."""
 CREATE_COUNTS_MS: Final = 20_000
-"""A create counts against the image API's limits for 11 s; its row stays a little longer."""
+"""ms. A create counts against the image API's rate limit for 11 s; its row is kept a little longer."""
 BLANKED: Final = (
     (styles.c.changed_by, styles.c.changed_at),
     (setting_changes.c.by, setting_changes.c.at),
@@ -48,7 +48,7 @@ BLANKED: Final = (
     (reported.c.decided_by, reported.c.decided_at),
     (postings.c.asked_by, postings.c.asked_at),
 )
-"""What others' rows say of somebody, and since when."""
+"""Columns of other people's rows that name a person, each with the column of the time when the person was named."""
 _ERASED: Final[dict[str, Any]] = {
     "url": "",
     "filename": UNNAMED,
@@ -58,7 +58,7 @@ _ERASED: Final[dict[str, Any]] = {
     "uploaded_at": None,
     "owner_id": NOBODY,
 }
-"""A picture in somebody else's request, after its owner was erased."""
+"""Values of a reference in another person's request after the owner of the picture was erased."""
 
 
 class ErasureStore:
@@ -66,7 +66,8 @@ class ErasureStore:
         self._database = database
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
-        """Due now; while one is under way that one, and False. One that was put by is taken up again."""
+        """Store an erasure that is due now. If the person has an unfinished one, return that one and False; a
+        postponed one (`put_by`) is made due now."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
@@ -87,7 +88,7 @@ class ErasureStore:
             return values(Erasure, stored)[0], True
 
     async def of_person(self, person_id: int) -> Erasure | None:
-        """The newest that is under way, or that they were not told of."""
+        """Return the person's newest erasure that is unfinished or whose receipt is not delivered yet."""
         async with self._database.read() as connection:
             found = await _where(connection, erasures.c.person_id == person_id)
         return found[-1] if found else None
@@ -97,7 +98,8 @@ class ErasureStore:
             return (await _where(connection, erasures.c.due_at <= now))[:limit]
 
     async def begin(self, erasure: Erasure, *, until: int) -> bool:
-        """Ours alone `until` then. False where somebody else has it."""
+        """Claim the erasure until `until` (ms) by moving its due time. Return False if another worker has claimed
+        it."""
         as_read = sa.and_(erasures.c.id == erasure.id, erasures.c.due_at == erasure.due_at)
         async with self._database.write() as connection:
             changed = await connection.execute(sa.update(erasures).where(as_read).values(due_at=until))
@@ -107,22 +109,23 @@ class ErasureStore:
         await self._change(erasure, {"due_at": due})
 
     async def put_by(self, erasure: Erasure, *, now: int) -> None:
-        """For a day, or until a restart, or until it is asked for again."""
+        """Postpone the erasure for a day. A restart or another request of the person ends the pause."""
         await self.later(erasure, due=now + PUT_BY_MS)
 
     async def done(self, erasure: Erasure, *, now: int) -> Erasure:
-        """All is erased; the person is to be told."""
+        """Mark the erasure as done; the receipt is due now."""
         return await self._change(erasure, {"done_at": now, "due_at": now})
 
     async def told(self, erasure: Erasure) -> None:
-        """Nobody can be told from it any more whose it was."""
+        """Anonymise the erasure record once its person has seen the receipt."""
         await self._change(erasure, {"person_id": None, "interaction_token": None, "due_at": None})
 
     # -- tasks ---------------------------------------------------------------------------------------------------
     async def mark(self, erasure: Erasure, *, now: int) -> None:
-        """None of their tasks is shown to anybody from now on, and what is settled is not posted any more. With
-        `removes`, the messages are to go; that is asked for once, also of what was removed before, where less went. So
-        are messages about others that name them to be brought up to date."""
+        """Mark the person's tasks as removed: they are shown to no one, and their settled outcomes become due and are
+        not posted. With `removes`, also make the messages of these tasks due for deletion. The first such call
+        includes tasks that were removed before, because fewer messages were deleted then, and makes messages about
+        other people that name the person due for an update."""
         fresh = sa.and_(_theirs(erasure), tasks.c.removed_at.is_(None))
         marks: dict[str, Any] = {"removed_at": sa.func.coalesce(tasks.c.removed_at, now)}
         marks["removed_by"] = erasure.person_id
@@ -142,19 +145,20 @@ class ErasureStore:
             await connection.execute(sa.update(tasks).where(kept).values(due_at=now))
 
     async def queued(self, erasure: Erasure) -> tuple[str, ...]:
-        """What can still be taken back."""
+        """Return the ids of tasks that can still be cancelled."""
         async with self._database.read() as connection:
             found = sa.select(tasks.c.id).where(_theirs(erasure), tasks.c.state == TaskState.QUEUED)
             return tuple((await connection.execute(found)).scalars())
 
     async def open(self, erasure: Erasure) -> int:
-        """How many of their tasks are not over, or are over and still there."""
+        """Return how many of the person's tasks exist, unfinished or finished and not deleted yet."""
         async with self._database.read() as connection:
             count = sa.select(sa.func.count()).select_from(tasks).where(_theirs(erasure))
             return int((await connection.execute(count)).scalar_one())
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
-        """Tasks that are over and may go. `patient`: not before their messages are gone."""
+        """Return the ids of finished tasks that may be deleted. `patient`: skip tasks whose messages are not deleted
+        yet."""
         recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
         these = [_theirs(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
@@ -170,7 +174,7 @@ class ErasureStore:
             return tuple((await connection.execute(found)).scalars())
 
     async def copies(self, task_ids: Sequence[str]) -> tuple[str, ...]:
-        """The keys of their files."""
+        """Return the keys of the files of these tasks."""
         async with self._database.read() as connection:
             keys: list[str] = []
             for table in (references, pictures):
@@ -179,8 +183,8 @@ class ErasureStore:
             return tuple(keys)
 
     async def forget_tasks(self, erasure: Erasure, task_ids: Sequence[str], *, copies: Sequence[str], now: int) -> None:
-        """With all that belongs to them, the files with the keys `copies` being gone; not those of which a file was
-        put meanwhile. Those of the last day go on counting."""
+        """Delete these tasks with all their rows, after the files with the keys `copies` were deleted. Skip tasks for
+        which a file was stored since. Tasks of the last 24 hours keep counting towards the limits per day."""
         async with self._database.write() as connection:
             kept = set[str]()
             for table in (references, pictures):
@@ -193,22 +197,22 @@ class ErasureStore:
             gone = (await connection.execute(sa.delete(tasks).where(these))).rowcount
             await _count(connection, erasure, {"tasks": gone, "copies": len(copies)})
 
-    # -- pictures of theirs in what others asked for -------------------------------------------------------------
+    # -- the person's pictures in other people's requests --------------------------------------------------------
     async def lent(self, erasure: Erasure) -> tuple[str, ...] | None:
-        """The keys of the files; None where no row of others names a picture of theirs any more."""
+        """Return the keys of the person's pictures in other people's requests; None if there is no such picture."""
         async with self._database.read() as connection:
             found = (await connection.execute(sa.select(references.c.key).where(_lent(erasure)))).scalars().all()
         return tuple(key for key in found if key is not None) if found else None
 
     async def forget_lent(self, erasure: Erasure, *, copies: Sequence[str]) -> None:
-        """The rows stay, without a way to the picture and without whose it was; not those of which a file was put
-        meanwhile, which `copies` does not name."""
+        """Blank URL, keys and owner of the person's pictures in other people's requests; the rows are kept. Skip rows
+        for which a file was stored since, which `copies` does not name."""
         these = sa.and_(_lent(erasure), sa.or_(references.c.key.is_(None), references.c.key.in_(copies)))
         async with self._database.write() as connection:
             await connection.execute(sa.update(references).where(these).values(_ERASED))
 
     async def forget_begun(self, erasure: Erasure) -> None:
-        """The same where others have only begun to ask: in their open forms, and in their batches."""
+        """Blank the person's pictures in requests that other people have only begun: in open forms and in batches."""
         id_in_it = f"%{erasure.person_id}%"
         async with self._database.write() as connection:
             for table, column in ((drafts, drafts.c.pictures), (batches, batches.c.request)):
@@ -219,10 +223,10 @@ class ErasureStore:
                         sa.update(table).where(table.c.id == row.id).values({column.name: without})
                     )
 
-    # -- messages about others that name them --------------------------------------------------------------------
+    # -- messages about other people that name the person --------------------------------------------------------
     async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[Reported, ...]:
-        """The moderators' messages about their results. Nothing more is said there from now on, except where a message
-        may stand nobody knows where: that is found first."""
+        """Return the moderators' messages about the person's results, and stop updating them. A message that may exist
+        in Discord with an unknown id stays due, because it has to be found first."""
         theirs = reported.c.task_id.in_(sa.select(tasks.c.id).where(_theirs(erasure)))
         found = sa.or_(reported.c.attempted_at.is_(None), reported.c.message_id.is_not(None))
         quiet = sa.update(reported).where(theirs, found, reported.c.due_at <= now).values(due_at=None)
@@ -238,14 +242,14 @@ class ErasureStore:
             await connection.execute(sa.update(reported).where(this).values(nowhere))
 
     async def names_them(self, erasure: Erasure) -> bool:
-        """Whether a moderators' message about somebody else still has their words or their name."""
+        """Return whether a moderators' message about another person still contains this person's report or name."""
         waits = sa.and_(reported.c.due_at.is_not(None), reported.c.attempted_at.is_not(None), _by_them(erasure))
         async with self._database.read() as connection:
             return (await connection.execute(sa.select(reported.c.task_id).where(waits).limit(1))).first() is not None
 
     # -- everything else -----------------------------------------------------------------------------------------
     async def set_copies(self, erasure: Erasure) -> tuple[str, ...]:
-        """The keys of the files of their sets."""
+        """Return the keys of the files of the person's sets."""
         sets = sa.select(reference_sets.c.id).where(_of_person(reference_sets.c.owner_id, erasure))
         sets = sets.where(reference_sets.c.created_at <= erasure.asked_at)
         async with self._database.read() as connection:
@@ -253,7 +257,8 @@ class ErasureStore:
             return tuple(keys.scalars())
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
-        """Sets, forms, batches and reports go; where others' rows name them, nobody stands."""
+        """Delete the person's sets, drafts, batches and reports, and replace the person's id in other people's rows
+        with `NOBODY`."""
         theirs: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
@@ -271,7 +276,8 @@ class ErasureStore:
             await _count(connection, erasure, counts)
 
     async def sweep(self, *, now: int, untold_for: int) -> None:
-        """Numbers that count no longer, and whose erasure it was after so long (ms) without being told."""
+        """Delete numbers that no longer count, and anonymise erasures whose receipt could not be delivered for
+        `untold_for` ms."""
         untold = sa.and_(erasures.c.done_at < now - untold_for, erasures.c.person_id.is_not(None))
         nobody = {"person_id": None, "interaction_token": None, "due_at": None}
         async with self._database.write() as connection:
@@ -279,7 +285,7 @@ class ErasureStore:
             await connection.execute(sa.update(erasures).where(untold).values(nobody))
 
     async def resume(self, *, now: int) -> None:
-        """At start, where one process has the file."""
+        """Make every postponed erasure due now, at start. Does nothing if other processes may share the database."""
         if not self._database.alone:
             return
         async with self._database.write() as connection:
@@ -292,7 +298,8 @@ class ErasureStore:
 
 
 async def _mark_others(connection: Transaction, erasure: Erasure, *, now: int) -> None:
-    """Messages about what others made of their pictures, and those to moderators that have their words or name."""
+    """Make messages due for an update: those about what other people made from the person's tasks, and those to
+    moderators that contain the person's report or name. Does nothing without `removes`."""
     if not erasure.removes:
         return
     made_of_theirs = sa.and_(_of_others(erasure), tasks.c.parent_id.in_(_parents(erasure)))
@@ -312,14 +319,14 @@ def _of_others(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 
 def _told_of() -> sa.Select[tuple[str]]:
-    """Tasks of which a message to moderators stands, or may."""
+    """Select the tasks for which a message to moderators exists or may exist."""
     return sa.select(reported.c.task_id).where(
         sa.or_(reported.c.message_id.is_not(None), reported.c.due_at.is_not(None))
     )
 
 
 def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
-    """Tasks that the message about somebody else's result still names."""
+    """Select the tasks that the message about another person's result still names."""
     children = tasks.alias()
     return sa.select(children.c.parent_id).where(
         children.c.parent_id.is_not(None),
@@ -329,7 +336,7 @@ def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
 
 
 def _by_them(erasure: Erasure) -> sa.ColumnElement[bool]:
-    """Reported by them, or decided."""
+    """Match results that the person reported or decided on."""
     said = sa.exists().where(
         reports.c.task_id == reported.c.task_id,
         reports.c.guild_id == reported.c.guild_id,
@@ -344,14 +351,15 @@ def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 
 def _without(said: Any, person_id: int | None) -> Any:
-    """What a form or a batch begins with, less this person's pictures: their places stay."""
+    """Return the stored form or batch without this person's pictures; their positions are kept."""
     pictures_said = said if isinstance(said, list) else said.get("references", [])
     without = [_emptied(one) if _is_of(one, person_id) else one for one in pictures_said]
     return without if isinstance(said, list) else said | {"references": without}
 
 
 def _is_of(picture: Mapping[str, Any], person_id: int | None) -> bool:
-    """Rows from before owners were written down have those of avatars in their addresses."""
+    """Return whether the picture belongs to the person. Rows older than the column `owner_id` name the owner of an
+    avatar only in its URL."""
     return picture.get("owner_id") == person_id or f"/{person_id}/" in picture["url"]
 
 
@@ -360,12 +368,12 @@ def _emptied(picture: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tuple[Erasure, ...]:
-    """Oldest first."""
+    """Return the matching erasures, oldest first."""
     return values(Erasure, await connection.execute(sa.select(erasures).where(these).order_by(erasures.c.asked_at)))
 
 
 async def _count(connection: Transaction, erasure: Erasure, more: Mapping[str, int]) -> None:
-    """Added to what is counted already: in the same transaction, so that nothing is counted twice."""
+    """Add to the stored counts, in the same transaction as the change, so that nothing is counted twice."""
     this = erasures.c.id == erasure.id
     counted: dict[str, int] = (await connection.execute(sa.select(erasures.c.counts).where(this))).scalar_one()
     kinds = {*counted, *more}
@@ -382,7 +390,7 @@ def _theirs(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 
 def _upto(person: sa.Column[Any], at: sa.Column[Any], erasure: Erasure) -> sa.ColumnElement[bool]:
-    """What was there when they asked."""
+    """Match rows of the person that existed when they asked."""
     return sa.and_(_of_person(person, erasure), at <= erasure.asked_at)
 
 

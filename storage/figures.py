@@ -1,8 +1,7 @@
 """
-What the rows say about all tasks together, for whoever watches the bot.
+Count tasks, creates and pending work of all people, for `/metrics`.
 
-Open tasks are few and are looked at; ended ones are many and only counted, each count within one index, from its one
-end to the other.
+Open tasks are few and are read; ended tasks are many and are only counted, each count by a scan of one index.
 """
 
 from __future__ import annotations
@@ -29,51 +28,52 @@ UNCONFIRMED: Final = "unconfirmed"
 
 
 class Fate(StrEnum):
-    """What became of a create."""
+    """Result of a create."""
 
     TAKEN = "taken"
-    """The image API gave it an id, at once or by a callback."""
+    """The image API gave the create an id, at once or by a callback."""
     REFUSED = "refused"
-    """It said no, or could not be reached: nothing was taken."""
+    """The image API refused the create or could not be reached: nothing was accepted."""
     UNCONFIRMED = "unconfirmed"
-    """Nobody knows whether it was taken."""
+    """It is unknown whether the create was accepted."""
     UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of one moment."""
+    """Numbers of one moment."""
 
     tasks: Mapping[TaskState, int]
-    """Every state has its number."""
+    """Every state has an entry."""
     oldest: Mapping[TaskState, int]
-    """When (ms) the oldest task of an open state was asked for; none that is kept for its asker."""
+    """When (ms) the oldest task of each open state was created; tasks whose outcome is kept for the asker do not
+    count."""
     queue: int
     """Prepared tasks that wait for a create."""
     unconfirmed: int
-    """Tasks whose create was never answered, while a callback may still say that it was taken."""
+    """Tasks whose create was never answered, while a callback may still say that it was accepted."""
     overdue: int
     kept: int
-    """Outcomes that wait for their asker to come back."""
+    """Outcomes that are kept until their asker returns."""
     outcomes: Mapping[str | None, int]
-    """Outcomes known, by reason; None for pictures. An adoption takes one back."""
+    """Known outcomes by reason; None means pictures. An adoption removes one from the count."""
     creates: Mapping[Fate, int]
-    """Every fate has its number. An adoption makes an unconfirmed one taken."""
+    """Every fate has an entry. An adoption turns an unconfirmed create into a taken one."""
     postings: int
-    """Results to be posted once more."""
+    """Results to be reposted."""
     upkeep: int
     """Tasks whose messages are to be hidden, shown or removed."""
     reports: int
-    """Undecided."""
+    """Undecided reports."""
     batches: int
-    """Begun, and not told whole."""
+    """Batches that have begun and are not delivered completely."""
     missing: int
-    """Pictures that were told as links, and are tried on."""
+    """Pictures that were delivered as links and whose download is retried."""
 
 
 class FigureStore:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` in seconds."""
+        """`clock` returns seconds."""
         self._database = database
         self._clock = clock
         self._counting = asyncio.Lock()
@@ -82,10 +82,12 @@ class FigureStore:
 
     async def figures(self) -> Figures:
         """
-        Counted in the database's thread, one count at a time, while the event loop goes on.
+        Return the figures. They are counted in the database's thread, one count at a time, without blocking the event
+        loop.
 
-        The time grows with the ended tasks: about 35 ms for 100,000. From `MANY` rows on the answer is given again for
-        about a hundred times as long (`ROWS_PER_SECOND`), so that whoever asks often costs a hundredth of a processor.
+        The time grows with the number of ended tasks: about 35 ms for 100,000. From `MANY` rows on, the result is
+        reused for about a hundred times as long (`ROWS_PER_SECOND`), so that frequent polling costs at most a
+        hundredth of a processor.
         """
         async with self._counting:
             now = self._clock()
@@ -122,7 +124,7 @@ class FigureStore:
 
 
 def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[Fate, int]:
-    """Only a task's last create can be under way or unconfirmed, and its task says so."""
+    """Split the creates by fate. Only a task's last create can be in progress or unconfirmed; the task says which."""
     return {
         Fate.TAKEN: sent.taken,
         Fate.REFUSED: sent.others - under_way - unconfirmed,

@@ -1,4 +1,4 @@
-"""What a server has chosen: its settings, one change at a time, and its styles."""
+"""Store what a server has chosen: its settings, changed one at a time, and its styles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from storage.transactions import Transaction
 
 NOTHING_CHOSEN: Final = GuildSettings()
 MOST_STYLES: Final = 50
-"""Of a server."""
+"""Styles per server."""
 CHOSEN: Final = sa.select(*[column for column in guild_settings.c if column is not guild_settings.c.guild_id]).where(
     guild_settings.c.guild_id == sa.bindparam("of")
 )
@@ -38,7 +38,7 @@ class TooManyStyles(Exception):
 
 
 class StyleGone(Exception):
-    """Somebody has removed it meanwhile."""
+    """The style was removed by another person."""
 
 
 class GuildStore:
@@ -46,7 +46,8 @@ class GuildStore:
         self._database = database
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
-        """Defaults for direct messages, for a server that has chosen nothing, and for whatever it has not chosen."""
+        """Return the settings of a server. Direct messages (None) and settings that the server has not chosen have the
+        defaults."""
         if guild_id is None:
             return NOTHING_CHOSEN
         async with self._database.read() as connection:
@@ -55,7 +56,8 @@ class GuildStore:
         return GuildSettings(**(asdict(NOTHING_CHOSEN) | chosen))
 
     async def choose(self, guild_id: int, setting: Setting, chosen: Chosen, *, by: int, now: int) -> bool:
-        """One setting, whatever others change meanwhile. False where it was so already: then nothing is noted."""
+        """Change one setting, whatever other settings change at the same time, and record the change. Return False,
+        and record nothing, if the setting has this value already."""
         column = guild_settings.c[setting.value]
         this = guild_settings.c.guild_id == guild_id
         after = () if chosen is None and setting is Setting.CHANNELS else chosen
@@ -73,27 +75,28 @@ class GuildStore:
         return True
 
     async def changes(self, guild_id: int, *, most: int) -> tuple[SettingChange, ...]:
-        """The last ones, newest first."""
+        """Return the last changes, newest first."""
         of = setting_changes.c
         last = sa.select(of.at, of.by, of.setting, of.after).where(of.guild_id == guild_id)
         async with self._database.read() as connection:
             return values(_change, await connection.execute(last.order_by(of.id.desc()).limit(most)))
 
     async def styles(self, guild_id: int | None) -> tuple[Style, ...]:
-        """By name. None in direct messages."""
+        """Return the server's styles, by name; direct messages have none."""
         async with self._database.read() as connection:
             found = await connection.execute(_STYLES.where(styles.c.guild_id == guild_id).order_by(styles.c.folded))
             return values(_style, found)
 
     async def style(self, guild_id: int | None, name: str) -> Style | None:
-        """Capitals, and how its characters are composed, make no difference."""
+        """Return the style with this name. Upper and lower case, and how characters are composed, make no
+        difference."""
         this = sa.and_(styles.c.guild_id == guild_id, styles.c.folded == folded(name))
         async with self._database.read() as connection:
             found = values(_style, await connection.execute(_STYLES.where(this)))
         return found[0] if found else None
 
     async def add_style(self, style: Style) -> None:
-        """Raises TooManyStyles, or NameTaken."""
+        """Store a new style. Raises TooManyStyles or NameTaken."""
         async with self._styles_of(style.guild_id) as connection:
             count = sa.select(sa.func.count()).select_from(styles).where(styles.c.guild_id == style.guild_id)
             if (await connection.execute(count)).scalar_one() >= MOST_STYLES:
@@ -103,7 +106,8 @@ class GuildStore:
             await _put_picture(connection, style)
 
     async def change_style(self, style: Style, changes: StyleChanges, *, by: int, now: int) -> KeptPicture | None:
-        """The picture it had, where `changes` brings another or takes it away. Raises StyleGone, or NameTaken."""
+        """Change a style. Return its former picture if `changes` replaces or removes the picture. Raises StyleGone or
+        NameTaken."""
         async with self._styles_of(style.guild_id) as connection:
             before = await _present(connection, style)
             after = replace(before, **changes, changed_at=now, changed_by=by)
@@ -117,7 +121,7 @@ class GuildStore:
         return before.picture
 
     async def remove_style(self, style: Style) -> KeptPicture | None:
-        """The picture it had. Raises StyleGone."""
+        """Delete a style and return its picture. Raises StyleGone."""
         async with self._styles_of(style.guild_id) as connection:
             before = await _present(connection, style)
             await connection.execute(sa.delete(styles).where(styles.c.id == style.id))
@@ -131,7 +135,7 @@ class GuildStore:
 
 
 def folded(name: str) -> str:
-    """What makes two names the same."""
+    """Return the form of a name by which names are compared."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
@@ -166,7 +170,7 @@ def _style(**columns: Any) -> Style:
 
 
 def _default(setting: Setting) -> Chosen:
-    """As the table has it: nothing, or for channels an empty list."""
+    """Return the default as the table stores it: None, or for channels an empty list."""
     return () if setting is Setting.CHANNELS else None
 
 

@@ -1,8 +1,9 @@
 """
-Pictures that were told as links: tried again when they are due, and put into their messages once we have them.
+Retry the download of pictures that were delivered as links, and add them to their messages once they are stored.
 
-A try is written down before it is made, with the time of the next one. What is brought goes into one transaction with
-the part that holds it and with the task's `upkeep_at`, by which the messages are edited.
+Each retry is stored before it is made, with the due time of the next one. A downloaded picture is stored in one
+transaction with the outcome part that carries it and with the task's `upkeep_at`, which causes the edit of the
+messages.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
 FREE: Final = sa.and_(tasks.c.owner.is_(None), tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]))
-"""Nobody is telling the outcome now, so its pictures and parts may change."""
+"""No worker is delivering the outcome, so its pictures and parts may change."""
 
 
 class LatePictureStore:
@@ -30,7 +31,7 @@ class LatePictureStore:
         self._database = database
 
     async def due(self, *, now: int, limit: int) -> tuple[tuple[Task, Picture], ...]:
-        """To be tried again by now, longest due first."""
+        """Return the pictures whose retry is due, with their tasks; longest due first."""
         wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE)
         statement = sa.select(pictures).join(tasks, tasks.c.id == pictures.c.task_id).where(wanted)
         async with self._database.read() as connection:
@@ -40,7 +41,8 @@ class LatePictureStore:
         return tuple((by_id[picture.task_id], picture) for picture in found)
 
     async def begin(self, picture: Picture, *, due: int) -> bool:
-        """Written before it is tried: one more try, and the next one at `due`. False where somebody else was faster."""
+        """Store a retry before it is made; the next one is due at `due` (ms). Return False if another worker was
+        faster."""
         as_read = sa.and_(_this(picture), pictures.c.due_at == picture.due_at)
         changes = {"tries": pictures.c.tries + 1, "due_at": due}
         async with self._database.write() as connection:
@@ -49,9 +51,11 @@ class LatePictureStore:
 
     async def bring(self, picture: Picture, *, now: int) -> bool:
         """
-        We have it: it belongs to the first part unless it has one, and all messages are due to be looked after.
+        Store a downloaded picture. The first part carries it unless another part does, and all messages of the task
+        become due for an update.
 
-        False, and nothing of it is stored, where somebody tells the outcome now, or has brought it, or the row is gone.
+        Return False and do not store the picture if a worker is delivering the outcome, the picture is stored already,
+        or its row is gone.
         """
         async with self._database.write() as connection:
             free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(upkeep_at=now)
@@ -68,7 +72,7 @@ class LatePictureStore:
             return True
 
     async def give_up(self, picture: Picture, *, now: int, why: str) -> None:
-        """It is not tried again."""
+        """Stop retrying the picture."""
         async with self._database.write() as connection:
             tried = sa.and_(_this(picture), pictures.c.due_at.is_not(None))
             changed = await connection.execute(sa.update(pictures).where(tried).values(due_at=None))
@@ -77,14 +81,14 @@ class LatePictureStore:
                 await _write_event(connection, picture, state, now=now, why=why)
 
     async def hurry(self, latest: int) -> None:
-        """Every picture that is still tried is due at this time at the latest."""
+        """Make every picture that is still retried due at `latest` (ms) at the latest."""
         later = sa.update(pictures).where(pictures.c.due_at > latest).values(due_at=latest)
         async with self._database.write() as connection:
             await connection.execute(later)
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def send_apart(self, task_id: str, positions: Collection[int]) -> None:
-        """Pictures whose message is out of reach are to go to the asker directly, in a part of their own."""
+        """Plan a separate part, by direct message to the asker, for pictures whose message is out of reach."""
         apart = {
             "task_id": task_id,
             "number": LATE_PARTS + min(positions),
@@ -103,21 +107,21 @@ class LatePictureStore:
             await connection.execute(sa.insert(outcome_parts).values(apart))
 
     async def attempt(self, part: OutcomePart, *, now: int) -> None:
-        """Written before the part is sent. Keeps the first attempted_at."""
+        """Store the attempt before the part is sent. Keep the first `attempted_at`."""
         first = sa.func.coalesce(outcome_parts.c.attempted_at, now)
         this = sa.and_(outcome_parts.c.task_id == part.task_id, outcome_parts.c.number == part.number)
         async with self._database.write() as connection:
             await connection.execute(sa.update(outcome_parts).where(this).values(attempted_at=first))
 
     async def told(self, brought: Sequence[Picture]) -> None:
-        """Their messages hold them, or are to stay as they are."""
+        """Record that the messages carry these pictures or are to stay as they are."""
         async with self._database.write() as connection:
             for picture in brought:
                 as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
                 await connection.execute(sa.update(pictures).where(as_read).values(late_at=None))
 
     async def lost(self, picture: Picture, *, now: int) -> None:
-        """Its copy is gone before the messages held it: it is fetched again."""
+        """Retry the download: the stored copy was lost before the messages carried it."""
         changes = {"key": None, "unfetchable": True, "due_at": now, "late_at": None}
         as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
         async with self._database.write() as connection:
@@ -146,14 +150,15 @@ def _brought(picture: Picture, now: int) -> dict[str, Any]:
 
 
 async def _add_to_part(connection: Transaction, picture: Picture) -> None:
-    """The first part told the links; what has no part (one of a batch, what is only kept) needs none."""
+    """Add the picture to the first part, which delivered the links. A picture without parts (of a batch, or only kept)
+    needs none."""
     held = await _held(connection, picture.task_id)
     if 0 in held and not any(picture.position in positions for positions in held.values()):
         await _hold(connection, picture.task_id, 0, tuple(sorted({*held[0], picture.position})))
 
 
 async def _held(connection: Transaction, task_id: str) -> dict[int, tuple[int, ...]]:
-    """The pictures of the parts of an outcome, by the parts' numbers."""
+    """Return the positions of the pictures of each part of an outcome, by the part's number."""
     these = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number >= 0)
     found = await connection.execute(sa.select(outcome_parts.c.number, outcome_parts.c.pictures).where(these))
     return {row.number: row.pictures for row in found}

@@ -1,8 +1,9 @@
 """
-What a submit must not pass: open tasks of a person; pictures of a person, and of all, in the last 24 hours; bytes that
-are kept for a person.
+Check the limits that a submit must keep: open tasks of a person; pictures of a person, and of all people, in the last
+24 hours; bytes stored for a person.
 
-An outcome that is kept for its asker is no open task: it waits for the very command that it would stand in the way of.
+A task whose outcome is kept for its asker does not count as open: it would block the command that delivers the
+outcome.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 
 class LimitReached(Exception):
     """
-    A submit would pass a limit; nothing was stored. `limit` is the name of the field of `Limits`, `allowed` its value.
-    `used`: what there is already, of bytes.
+    A submit would exceed a limit; nothing was stored. `limit` is the name of the field of `Limits`, `allowed` its
+    value. `used`: the amount in use already, of bytes or of a limit per day.
 
-    `free_at`: for the limits per day, when (ms) enough of the oldest pictures fall out of the last 24 hours, else None
-    (also when one request alone asks for more than a day has).
+    `free_at`: for the limits per day, the time (ms) at which enough of the oldest pictures leave the last 24 hours;
+    else None, also if one request alone exceeds the limit.
     """
 
     def __init__(self, limit: str, allowed: int, free_at: int | None = None, *, used: int = 0) -> None:
@@ -36,8 +37,8 @@ class LimitReached(Exception):
 async def check_limits(
     connection: Transaction, new: NewTask, limits: Limits, *, now: int, kept: int = 0, count: int = 1
 ) -> None:
-    """Whether so many tasks like this one may be stored. Raises LimitReached. Only holds until the end of a transaction
-    that nobody else can submit beside."""
+    """Check whether `count` tasks like `new` may be stored. Raises LimitReached. The result holds only until the end
+    of a transaction during which no other submit runs."""
     theirs, pictures = tasks.c.asker_id == new.asker_id, new.variants * count
     await _check_open(connection, theirs, limits.open_tasks_per_user, count)
     await _check_day(
@@ -50,10 +51,9 @@ async def check_limits(
 
 async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
     """
-    Bytes that came more than a day ago and are kept for a person; 0 where they are not limited.
+    Return the bytes that arrived more than a day ago and are stored for a person; 0 if they are not limited.
 
-    To be counted before `check_stored`, outside of its lock: there may be thousands of rows, and it only ever becomes
-    less.
+    Call this before `check_stored`, outside its lock: there may be thousands of rows, and the number only decreases.
     """
     if not limits.stored_bytes_per_user:
         return 0
@@ -64,7 +64,8 @@ async def kept_of_before(database: Database, person_id: int, limits: Limits, *, 
 async def check_stored(
     connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
 ) -> None:
-    """Whether so many bytes more may be kept for a person; `kept`: by `kept_of_before`. Raises LimitReached."""
+    """Check whether `more` bytes may be stored for a person; `kept` comes from `kept_of_before`. Raises
+    LimitReached."""
     if not more:
         return
     allowed = limits.stored_bytes_per_user
@@ -75,7 +76,7 @@ async def check_stored(
 
 
 async def pictures_today(connection: Transaction, asker_id: int, *, now: int) -> int:
-    """Of a person, as the limit per day counts them."""
+    """Return a person's pictures of the last 24 hours, as the limit per day counts them."""
     return await _used(connection, _today(now, asker_id))
 
 
@@ -98,8 +99,8 @@ async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, al
 
 
 def _today(now: int, asker_id: int | None = None) -> sa.Subquery:
-    """When (`at`) how many pictures (`amount`) of the last 24 hours were asked for, by one person or by all; what was
-    erased since counts as well."""
+    """Select when (`at`) how many pictures (`amount`) were asked for in the last 24 hours, by one person or by all
+    people. Pictures erased since then count too."""
     made = sa.select(tasks.c.created_at.label("at"), tasks.c.variants.label("amount"))
     made = made.where(tasks.c.charged, tasks.c.created_at > now - DAY_MS)
     erased = sa.select(spendings.c.at, spendings.c.pictures.label("amount")).where(spendings.c.at > now - DAY_MS)
@@ -109,7 +110,8 @@ def _today(now: int, asker_id: int | None = None) -> sa.Subquery:
 
 
 def _kept(person_id: int, *, since: int | None = None, until: int | None = None) -> sa.Subquery:
-    """When (`at`) how many bytes (`amount`) came, in this time, that are kept for a person or are about to be."""
+    """Select when (`at`) how many bytes (`amount`) arrived in this time that are stored, or about to be stored, for a
+    person."""
     there = sa.or_(references.c.key.is_not(None), tasks.c.state == TaskState.QUEUED)
     attached, saved = _attached(person_id).where(there), _saved(person_id)
     if since is not None:
@@ -120,13 +122,14 @@ def _kept(person_id: int, *, since: int | None = None, until: int | None = None)
 
 
 def _brought(person_id: int, since: int) -> sa.Subquery:
-    """The same of all that came since, whether or not it is still kept."""
+    """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms), still stored or not."""
     attached = _attached(person_id).where(tasks.c.created_at > since)
     return sa.union_all(attached, _saved(person_id).where(reference_sets.c.created_at > since)).subquery()
 
 
 def _attached(person_id: int) -> sa.Select[Any]:
-    """To requests. What was not looked at yet counts as it was declared; what was refused before, not at all."""
+    """Select the attachments of requests. A file not checked yet counts with its declared size; a file whose task
+    ended before the check does not count."""
     size = sa.case(
         (references.c.bytes.is_not(None), references.c.bytes),
         (tasks.c.state == TaskState.QUEUED, references.c.declared_bytes),
@@ -139,7 +142,7 @@ def _attached(person_id: int) -> sa.Select[Any]:
 
 
 def _saved(person_id: int) -> sa.Select[Any]:
-    """In sets."""
+    """Select the pictures in sets."""
     saved = sa.select(reference_sets.c.created_at.label("at"), set_pictures.c.bytes.label("amount"))
     return saved.join_from(reference_sets, set_pictures).where(reference_sets.c.owner_id == person_id)
 
@@ -150,7 +153,7 @@ async def _used(connection: Transaction, counted: sa.Subquery) -> int:
 
 
 async def _free_at(connection: Transaction, today: sa.Subquery, excess: int) -> int | None:
-    """When the oldest of `today` that amount to `excess` between them are a day old."""
+    """Return when (ms) the oldest entries of `today` that together amount to `excess` become a day old."""
     for row in await connection.execute(sa.select(today).order_by(today.c.at)):
         excess -= row.amount
         if excess <= 0:

@@ -1,7 +1,7 @@
 """
-What is remembered, as values. Pure: no database, no Discord, no HTTP.
+Values of stored tasks: their states, references, pictures and messages. No database, no Discord, no HTTP.
 
-Times are integers: milliseconds since the epoch, UTC. Ids of Discord are integers; those of the image API opaque text.
+Times are integers: milliseconds since the epoch, UTC. Discord ids are integers; ids of the image API are opaque text.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Final, TypedDict
 
 
 class TaskState(StrEnum):
-    """Where a task is in its life; `MOVES` says where it can go from there."""
+    """State of a task; `MOVES` lists the allowed changes."""
 
     QUEUED = "queued"
-    """Only we know of it."""
+    """Only the bot knows the task."""
     SUBMITTING = "submitting"
-    """A create was written down and may have been sent: perhaps the image API knows."""
+    """A create was stored and may have been sent: the image API may know the task."""
     GENERATING = "generating"
-    """The image API knows it by `kie_id`."""
+    """The image API knows the task by `kie_id`."""
     SETTLED = "settled"
-    """The outcome is known; nobody was told yet."""
+    """The outcome is known and not delivered yet."""
     CLOSED = "closed"
-    """The asker was told."""
+    """The outcome was delivered to the asker."""
     CANCELLED = "cancelled"
-    """The asker took it back while it was queued."""
+    """The asker cancelled the task while it was queued."""
 
 
 MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
@@ -43,9 +43,9 @@ OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskStat
 
 
 NOBODY: Final = 0
-"""In the place of a person: one who was erased, or a picture that is no person's own."""
+"""Id in place of a person: the person was erased, or the picture belongs to no person."""
 UNNAMED: Final = "picture"
-"""The file name of a picture that is somebody else's than the asker's: their own name for it may say too much."""
+"""File name of a picture of another person than the asker: the owner's file name may reveal too much."""
 
 
 class ReferenceKind(StrEnum):
@@ -54,28 +54,29 @@ class ReferenceKind(StrEnum):
 
 
 class Route(StrEnum):
-    """How a part of an outcome reaches the asker, in the order tried."""
+    """How a part of an outcome reaches the asker, in the order of the attempts."""
 
     CHANNEL = "channel"
     ORIGINAL = "original"
-    """Edits the interaction's first answer: harmless to repeat."""
+    """Edits the interaction's first response: idempotent."""
     DIRECT = "direct"
     COLLECTED = "collected"
-    """Edits the answer to the button with which the asker came for it: for them alone, harmless to repeat."""
+    """Edits the response to the button with which the asker fetched the outcome: visible to the asker alone,
+    idempotent."""
 
 
 class Reach(StrEnum):
-    """How we get at the place where a task was asked for."""
+    """How the bot can post in the place where a task was asked for."""
 
     CHANNEL = "channel"
-    """We may post there."""
+    """The bot may post there."""
     ANSWER = "answer"
-    """Only in answer to the interaction, for 15 minutes; then by direct message. What only the asker is to see, and
-    where only the asker has installed us."""
+    """The bot can only respond to the interaction, for 15 minutes; after that only by direct message. Used for
+    outcomes that only the asker may see, and where only the asker has installed the bot."""
 
 
 class Kinship(StrEnum):
-    """How a task came from another one."""
+    """How a task was derived from another task."""
 
     AGAIN = "again"
     EDIT = "edit"
@@ -83,39 +84,39 @@ class Kinship(StrEnum):
 
 
 def first_route(reach: Reach) -> Route:
-    """How an outcome is brought first."""
+    """Return the first route by which an outcome is delivered."""
     return Route.CHANNEL if reach is Reach.CHANNEL else Route.ORIGINAL
 
 
 def new_task_id() -> str:
-    """16 hex digits: short enough for a `custom_id`, a file name and a person; 64 random bits."""
+    """Return 16 hex digits (64 random bits): short enough for a `custom_id`, a file name and a person."""
     return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReference:
-    """A picture that goes in, as the asker attached it."""
+    """An input picture as the asker attached it."""
 
     kind: ReferenceKind
     url: str = field(repr=False)
-    """Discord's signed address; short-lived."""
+    """Discord's signed URL; short-lived."""
     filename: str
     declared_type: str | None = None
     declared_bytes: int = 0
     kept_key: str | None = None
-    """A copy of ours to take instead of fetching `url` (when a task is asked again)."""
+    """Key of a stored copy to use instead of downloading `url` (when a task is asked again)."""
     owner_id: int | None = None
-    """Whose picture it is, as in `Reference`; None is whoever asks."""
+    """Owner of the picture, as in `Reference`; None means the asker."""
 
     @property
     def is_gone(self) -> bool:
-        """There is no way left to its bytes: its owner was erased."""
+        """Return whether the picture can no longer be read, because its owner was erased."""
         return not self.url and self.kept_key is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A picture that goes in, with what became of it. `key` is our own copy, once prepared."""
+    """An input picture and its processing state. `key` is the bot's own copy, once the task is prepared."""
 
     task_id: str
     position: int
@@ -132,20 +133,20 @@ class Reference:
     width: int | None = None
     height: int | None = None
     uploaded_url: str | None = None
-    """Where the image API finds our copy, after it went through its File Upload API."""
+    """URL of the copy at the image API, after the upload through its File Upload API."""
     uploaded_at: int | None = None
     owner_id: int | None = None
-    """Whose picture it is: who attached it, whose set, avatar or message it comes from. `NOBODY` for a result that
-    others could see, for a server's style, and where its owner was erased. Somebody else's is used and never handed
-    out, and is erased with its owner."""
+    """Owner of the picture: who attached it, or whose set, avatar or message it comes from. `NOBODY` for a result that
+    others could see, for a server's style, and after the owner was erased. Another person's picture is used but never
+    handed out, and is erased with its owner."""
 
     @property
     def is_gone(self) -> bool:
-        """There is no way left to its bytes: its owner was erased."""
+        """Return whether the picture can no longer be read, because its owner was erased."""
         return not self.url and self.kept_key is None and self.key is None
 
     def is_of_another(self, asker_id: int) -> bool:
-        """It belongs to another person than this one."""
+        """Return whether the picture belongs to another person than `asker_id`."""
         return self.owner_id not in {None, NOBODY, asker_id}
 
 
@@ -162,15 +163,15 @@ class Origin:
     locale: str = "en-US"
     guild_locale: str | None = None
     upload_limit: int = 10 * 1024 * 1024
-    """Bytes per file that this channel takes."""
+    """Bytes per file that the channel accepts."""
     private: bool = False
-    """Only the asker is to see anything of it."""
+    """Only the asker may see the request and its outcome."""
     reach: Reach = Reach.CHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask(Origin):
-    """One request of one person, as it arrived. `interaction_id` is unique: the same one again is the same task."""
+    """One request of one person, as it arrived. `interaction_id` is unique: the same id again is the same task."""
 
     prompt: str
     size: str = "1:1"
@@ -179,14 +180,14 @@ class NewTask(Origin):
     fallback: bool = False
     references: tuple[NewReference, ...] = ()
     again_of: str | None = None
-    """The task this one asks again."""
+    """The task that this task repeats."""
     kinship: Kinship | None = None
     parent_id: str | None = None
-    """The task whose request or picture this one began with."""
+    """The task whose request or picture this task started from."""
     parent_picture: int | None = None
-    """The position of that picture, where it began with one."""
+    """Position of that picture, if the task started from a picture."""
     style: str | None = None
-    """The name of the preset its words were put into."""
+    """Name of the style whose template surrounds the prompt."""
     batch_id: str | None = None
     batch_position: int | None = None
 
@@ -218,57 +219,57 @@ class Task:
     parent_id: str | None
     parent_picture: int | None
     family_id: str | None
-    """The first task of those that came from one another; None for that one itself."""
+    """The first task of all tasks that were derived from one another; None for the first task itself."""
     style: str | None
     batch_id: str | None
     batch_position: int | None
     created_at: int
     due_at: int
-    """Not looked at before this time."""
+    """No worker claims the task before this time."""
     owner: str | None
-    """The process that works on it, until `lease_until`."""
+    """The process that works on the task, until `lease_until`."""
     lease_until: int
     failures: int
-    """Failed attempts in a row at the present step; the distance to the next one grows with it."""
+    """Failed attempts in a row at the present step; the back-off grows with this number."""
     faults: int
     """Creates that the image API answered with 500; at most three."""
     attempts: int
-    """How often work on it that may end the whole process was begun without coming to an end: counted when it is
-    claimed, back to 0 when it is released. At a start, more than 0 means that the process died during that work."""
+    """Attempts of work that may kill the process and that did not end: counted when the task is claimed, reset to 0
+    when the task is released. At a start, more than 0 means that the process died during that work."""
     prepared_at: int | None
     by_upload: bool
-    """Its references go through the File Upload API instead of as links."""
+    """The references are uploaded through the File Upload API instead of sent as links."""
     kie_id: str | None
     unconfirmed_at: int | None
-    """Since when nobody knows whether its create was taken; a callback may still say so."""
+    """Since when it is unknown whether the create was accepted; a callback may still say so."""
     claimed_kie_id: str | None
-    """What a callback says that its create was taken as; not looked into yet."""
+    """The id under which the create was accepted according to a callback; not checked yet."""
     generating_at: int | None
     progress: float
-    """0 to 1, as the image API last said."""
+    """0 to 1, as last reported by the image API."""
     overdue_told_at: int | None
     settled_at: int | None
     reason: str | None
-    """Why there are no pictures; None for success or while open."""
+    """Why there are no pictures; None on success or while the task is open."""
     reason_parameters: Mapping[str, str | int]
     charged: bool
-    """It has cost pictures, or may have, or may yet: counts against the limits per day."""
+    """The task has cost pictures, or may still cost some: it counts against the limits per day."""
     kept_at: int | None
-    """Since when its outcome waits for the asker to come back, as nobody could be told."""
+    """Since when the outcome is kept until the asker returns, because it could not be delivered."""
     collect_token: str | None = field(repr=False)
-    """The asker has come for it: the token of that interaction."""
+    """Token of the interaction with which the asker came for the kept outcome."""
     collect_at: int | None
     closed_at: int | None
     card_message_id: int | None
     unwanted_at: int | None
-    """Since when its asker wants it kept and not posted."""
+    """Since when the asker wants the outcome kept and not posted."""
     hidden_at: int | None
     """Since when its messages are spoilers."""
     removed_at: int | None
-    """Since when its messages are to go, or are gone."""
+    """Since when its messages are to be deleted or are deleted."""
     removed_by: int | None
     upkeep_at: int | None
-    """When its messages in Discord are to be looked at, because what they should be has changed."""
+    """When its messages in Discord are to be updated, because what they should show has changed."""
 
     @property
     def open(self) -> bool:
@@ -304,7 +305,7 @@ class Changes(TypedDict, total=False):
 
 
 class Released(TypedDict):
-    """The columns that give a task out of one's hands."""
+    """The columns that release a task."""
 
     owner: None
     lease_until: int
@@ -313,26 +314,26 @@ class Released(TypedDict):
 
 
 def released(due_at: int) -> Released:
-    """Nobody's any more, to be looked at again at `due_at` (ms). The work on it has come to an end in order."""
+    """Return the columns that release a task and make it due again at `due_at` (ms). The attempt counts as ended."""
     return {"owner": None, "lease_until": 0, "due_at": due_at, "attempts": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """One create of a task, written down before it was sent."""
+    """One create of a task, stored before it was sent."""
 
     id: int
     task_id: str
     at: int
     kie_id: str | None
-    """What the image API called it, once that is known."""
+    """The image API's id of the create, once known."""
     called_back_at: int | None
-    """When a callback with its token first came."""
+    """When the first callback with the token of this create came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture that came out. `key` is our own copy; without one it is told as a link to `url`."""
+    """An output picture. `key` is the bot's own copy; without a copy the picture is delivered as a link to `url`."""
 
     task_id: str
     position: int
@@ -343,42 +344,43 @@ class Picture:
     width: int | None = None
     height: int | None = None
     unfetchable: bool = False
-    """Told as a link, as it could not be fetched within some minutes, or as the process died of it: then also where
-    there is a copy."""
+    """Delivered as a link, because the download failed for some minutes or because the process died while handling the
+    picture; in the second case even if there is a copy."""
     tries: int = 0
-    """How often it was tried again after that."""
+    """Download retries after that."""
     due_at: int | None = None
-    """When it is tried the next time (ms); None where it is here, or given up."""
+    """When (ms) the next retry is due; None once the picture is stored or given up."""
     late_at: int | None = None
-    """Since when we have it, while the messages that told its link are not edited yet to hold it."""
+    """Since when the late copy is stored; None once the messages that showed the link carry the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPart:
-    """One message of an outcome, decided before the first is posted."""
+    """One message of an outcome, planned before the first one is posted."""
 
     pictures: tuple[int, ...] = ()
-    """Positions of the pictures it carries."""
+    """Positions of the pictures that the message carries."""
     nonce: str
 
 
 LATE_PARTS: Final = 100
-"""The number of a part that brings pictures which came late, where the message that told their links is out of reach:
-this and the position of the first of them."""
+"""Number of a part that carries late pictures, if the message with their links is out of reach: this number plus the
+position of the first such picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomePart:
-    """One message of an outcome. Sent when `message_id` is set; *uncertain* when only `attempted_at` is."""
+    """One message of an outcome. The message was sent if `message_id` is set; it is *uncertain* if only `attempted_at`
+    is set."""
 
     task_id: str
     number: int
-    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with pictures that came late."""
+    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with late pictures."""
     pictures: tuple[int, ...]
     nonce: str
     route: Route
     attempted_at: int | None = None
-    """When it was first sent, by whatever route; None if it never was."""
+    """When the part was first sent, by any route; None if never."""
     message_id: int | None = None
     message_channel_id: int | None = None
 
@@ -396,19 +398,19 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a submit must not pass; 0 is no limit. Days are the last 24 hours; variants count."""
+    """Limits that a submit must keep; 0 means no limit. A day is the last 24 hours; every variant counts."""
 
     open_tasks_per_user: int
     pictures_per_user_per_day: int
     pictures_per_day: int
     stored_bytes_per_user: int = 0
-    """Of what they attached and their sets, as long as we keep it."""
+    """Bytes of the person's attachments and sets, as long as the bot stores them."""
     stored_bytes_per_user_per_day: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLimits:
-    """What starting a create must not pass."""
+    """Limits that a create must keep."""
 
     per_window: int
     window_ms: int

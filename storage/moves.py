@@ -1,8 +1,8 @@
 """
-Moving a task: compare-and-set on the state and the owner it was read with, and a row in the audit trail. The messages
-of its batch are due with it.
+Move a task to another state: compare-and-set on the state and owner as read, and a row in the audit trail. The batch
+of the task becomes due in the same transaction.
 
-Whoever comes second gets StaleTask, has changed nothing, and reads again or leaves it.
+The slower of two concurrent workers gets StaleTask, has changed nothing, and reads the task again or gives up.
 """
 
 from __future__ import annotations
@@ -26,25 +26,26 @@ UNSETTLED: Final[dict[str, Any]] = {
     "collect_at": None,
     "closed_at": None,
 }
-"""What an adoption takes back: the outcome that was told is not the outcome."""
+"""Columns that an adoption resets, because the delivered outcome was not the real one."""
 
 
 TAKEN_BACK: Final = -1
-"""The number of a part that told of an outcome which was none."""
+"""Part number of the first message of a withdrawn outcome."""
 
 IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_kie_id": None}
-"""What was not known of a create is known now, or is about another one."""
+"""Columns that are reset when the doubt about a create is resolved or another create follows."""
 
 
 class StaleTask(Exception):
-    """Somebody else moved it; or it is not in the state or in the hands it was read in."""
+    """The task no longer has the state or the owner it was read with, because another worker changed it."""
 
 
 async def compare_and_set(connection: Transaction, task: Task, changes: dict[str, Any]) -> Task:
-    """Set columns if the task is still in the state and in the hands it was read in. Raises StaleTask.
+    """
+    Set columns if the task still has the state and the owner it was read with. Raises StaleTask.
 
-    When it falls due is left as it is if there was news of it since it was read: whoever worked on it knew nothing of
-    that yet.
+    `due_at` is left unchanged if it changed since the task was read: the worker did not know that news of the task
+    yet.
     """
     as_read = sa.and_(
         tasks.c.id == task.id,
@@ -64,7 +65,7 @@ async def compare_and_set(connection: Transaction, task: Task, changes: dict[str
 async def move(
     connection: Transaction, task: Task, to: TaskState, *, now: int, why: str, changes: dict[str, Any]
 ) -> Task:
-    """Raises StaleTask, and ValueError for a move that MOVES does not have."""
+    """Move the task and write the event. Raises StaleTask, and ValueError for a move that MOVES does not have."""
     if to not in MOVES[task.state]:
         raise ValueError(f"a task does not go from {task.state} to {to}")
     moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
@@ -79,7 +80,8 @@ async def move(
 
 
 async def _take_back_parts(connection: Transaction, task_id: str) -> None:
-    """Of what was told, or may have been, the first part stays, under a number that no outcome has."""
+    """Delete the parts of a withdrawn outcome. A first part that was sent, or may have been, is kept as number
+    `TAKEN_BACK`."""
     of_task = outcome_parts.c.task_id == task_id
     sent = sa.or_(outcome_parts.c.attempted_at.is_not(None), outcome_parts.c.message_id.is_not(None))
     told = sa.select(outcome_parts.c.number).where(of_task, outcome_parts.c.number == 0, sent)
@@ -91,7 +93,7 @@ async def _take_back_parts(connection: Transaction, task_id: str) -> None:
 
 
 async def _name_create(connection: Transaction, task: Task) -> None:
-    """The last create of the task is what the image API knows by `kie_id`."""
+    """Store the task's `kie_id` in its last create."""
     last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == task.id).scalar_subquery()
     await connection.execute(sa.update(creates).where(creates.c.id == last).values(kie_id=task.kie_id))
 

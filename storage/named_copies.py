@@ -1,4 +1,4 @@
-"""Which of the files in the picture store are still needed: those that a row names."""
+"""Find which files in the picture store are still named by a row."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TABLES: Final[Mapping[str, tuple[sa.Column[Any], sa.Column[Any]]]] = {
     "styles": (style_pictures.c.key, style_pictures.c.style_id),
     "sets": (set_pictures.c.key, set_pictures.c.set_id),
 }
-"""By the folder of a key (`<folder>/<id>/<name>`): the column that names it, and that of the id. In other folders of
-the picture store no row names a file."""
+"""By folder of a key (`<folder>/<id>/<name>`): the column of the key, and the column of the id. No row names a file in
+another folder of the picture store."""
 
 
 class NamedCopies:
@@ -28,8 +28,8 @@ class NamedCopies:
         self._database = database
 
     async def among(self, keys: Sequence[str]) -> frozenset[str]:
-        """Of these keys the ones that a row names; and the results of a task that is open, which it may be writing
-        just now. Found by the id: no table has an index of keys."""
+        """Return those of these keys that a row names, and the keys of results of open tasks, which a worker may be
+        writing now. Rows are found by id, because no table has an index of keys."""
         ids = {key: key.split("/")[1] for key in keys}
         busy = sa.select(tasks.c.id).where(tasks.c.id.in_(sorted(set(ids.values()))), tasks.c.state.in_(_OPEN))
         async with self._database.read(long=True) as connection:

@@ -1,4 +1,4 @@
-"""What belongs to a task: pictures that went in and came out, the messages that tell of it, outcomes that are kept."""
+"""The part of `TaskStore` about references, pictures, the messages of an outcome, and kept outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storage.rows import values
 from storage.schema import batch_messages, batches, outcome_parts, pictures, references, tasks
 from storage.transactions import Transaction
 
-# Asked for every card, or while a picture is waited for: building them each time would cost more than running them.
+# Used for every card, or while a person waits for a picture: building them each time would cost more than running them.
 REFERENCES: Final = (
     sa.select(references).where(references.c.task_id == sa.bindparam("of")).order_by(references.c.position)
 )
@@ -42,7 +42,7 @@ KEPT: Final = (
 
 
 class OutcomeStore:
-    """The half of `TaskStore` that is about what belongs to a task."""
+    """The part of `TaskStore` about the rows that belong to a task."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class OutcomeStore:
             return values(Reference, await connection.execute(REFERENCES, {"of": task_id}))
 
     async def references_of(self, task_ids: Sequence[str]) -> Mapping[str, tuple[Reference, ...]]:
-        """By task; a task without any is not in it."""
+        """Return the references by task id. Tasks without references are left out."""
         statement = sa.select(references).where(references.c.task_id.in_(task_ids))
         async with self._database.read() as connection:
             found = values(Reference, await connection.execute(statement.order_by(references.c.position)))
@@ -67,8 +67,8 @@ class OutcomeStore:
             return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
 
     async def save_reference(self, reference: Reference) -> bool:
-        """Write back key, content_type, bytes, width, height, uploaded_url, uploaded_at, filename. False, and nothing
-        happens, where the row is gone, or its owner was erased since it was read."""
+        """Store key, content_type, bytes, width, height, uploaded_url, uploaded_at and filename. Do nothing and return
+        False if the row is gone or its owner was erased since it was read."""
         changes = {
             "key": reference.key,
             "content_type": reference.content_type,
@@ -84,20 +84,20 @@ class OutcomeStore:
             return bool((await connection.execute(sa.update(references).where(as_read).values(changes))).rowcount)
 
     async def expects(self, picture: Picture) -> bool:
-        """Whether there is a row for this picture."""
+        """Return whether there is a row for this picture."""
         this = sa.select(pictures.c.position).where(_same(pictures, picture))
         async with self._database.read() as connection:
             return (await connection.execute(this)).first() is not None
 
     async def save_pictures(self, changed: Sequence[Picture]) -> None:
-        """Write back everything of pictures that `settle` stored: of all or of none."""
+        """Store all columns of pictures that `settle` created, in one transaction."""
         if changed:
             async with self._database.write() as connection:
                 await _save(connection, changed)
 
     async def tell_as_links(self, task_ids: Collection[str], *, due: int) -> int:
-        """The pictures of these tasks are told as links from now on; those of which there is no copy are tried again
-        from `due` (ms) on. How many were not told so before."""
+        """Deliver the pictures of these tasks as links from now on; the download of those without a copy is retried
+        from `due` (ms) on. Return how many pictures changed."""
         missing = sa.and_(pictures.c.key.is_(None), pictures.c.due_at.is_(None))
         changes = {"unfetchable": True, "due_at": sa.case((missing, due), else_=pictures.c.due_at)}
         these = sa.and_(pictures.c.task_id.in_(task_ids), sa.not_(pictures.c.unfetchable))
@@ -106,7 +106,7 @@ class OutcomeStore:
 
     # -- the sweep of old copies ---------------------------------------------------------------------------------
     async def kept_before(self, before: int, *, limit: int = 100) -> tuple[Reference | Picture, ...]:
-        """Copies still kept of closed or cancelled tasks older than `before` (by closed_at, else created_at)."""
+        """Return stored copies of closed or cancelled tasks older than `before` (by closed_at, else created_at)."""
         async with self._database.read(long=True) as connection:
             old: tuple[Reference | Picture, ...] = values(
                 Reference, await connection.execute(_kept_before(references, before, limit))
@@ -116,8 +116,8 @@ class OutcomeStore:
         return old
 
     async def uncharged_before(self, before: int, *, limit: int = 100) -> tuple[Reference, ...]:
-        """Copies still kept of what was attached to tasks that ended before then and cost nothing."""
-        ended = sa.func.coalesce(tasks.c.closed_at, tasks.c.due_at)  # one that is cancelled was due at that moment
+        """Return stored copies of references of tasks that ended before `before` (ms) and cost nothing."""
+        ended = sa.func.coalesce(tasks.c.closed_at, tasks.c.due_at)  # a cancelled task was due when it was cancelled
         over = tasks.c.state.in_([TaskState.CLOSED, TaskState.CANCELLED])
         these = sa.and_(references.c.key.is_not(None), over, ~tasks.c.charged, ended < before)
         found = sa.select(references).join(tasks, tasks.c.id == references.c.task_id).where(these).limit(limit)
@@ -125,7 +125,7 @@ class OutcomeStore:
             return values(Reference, await connection.execute(found))
 
     async def forget_copy(self, copy: Reference | Picture) -> None:
-        """Set its key to NULL, after the file is gone."""
+        """Set the copy's key to NULL, after the file was deleted."""
         table = references if isinstance(copy, Reference) else pictures
         async with self._database.write() as connection:
             await connection.execute(sa.update(table).where(_same(table, copy)).values(key=None))
@@ -136,7 +136,8 @@ class OutcomeStore:
             return await _parts(connection, task_id)
 
     async def taken_back(self, task_id: str) -> OutcomePart | None:
-        """The first message of the outcome that an adoption took back, if it was sent or may have been."""
+        """Return the first message of the outcome that an adoption withdrew, if the message was sent or may have
+        been."""
         these = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number == TAKEN_BACK)
         async with self._database.read() as connection:
             found = values(OutcomePart, await connection.execute(sa.select(outcome_parts).where(these)))
@@ -146,10 +147,10 @@ class OutcomeStore:
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture] = ()
     ) -> tuple[OutcomePart, ...]:
         """
-        Store the parts of an outcome, all by the `first_route`; if parts are stored already return those and store
-        none. With them the pictures that were `fetched` for it.
+        Store the parts of an outcome, all with the `first_route`, and the `fetched` pictures. If parts are stored
+        already, return those and store no parts.
 
-        An adoption forgets them: the next outcome is planned anew.
+        An adoption deletes the parts: the next outcome is planned again.
         """
         async with self._database.write() as connection:
             await _save(connection, fetched)
@@ -158,7 +159,8 @@ class OutcomeStore:
     async def begin_telling(
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture], now: int, until: int
     ) -> tuple[OutcomePart, ...]:
-        """`plan`, and `attempt_part` of the first, in one. Raises StaleTask also when parts are stored already."""
+        """Do `plan`, and `attempt_part` for the first part, in one transaction. Raises StaleTask, also if parts exist
+        already."""
         async with self._database.write() as connection:
             await compare_and_set(connection, task, {"lease_until": until})
             await _save(connection, fetched)
@@ -169,10 +171,11 @@ class OutcomeStore:
 
     async def attempt_part(self, part: OutcomePart, task: Task, *, now: int, until: int) -> OutcomePart:
         """
-        Written before it is sent: the task is in our hands, and stays so `until` then. Keeps the first attempted_at.
+        Store the attempt before the part is sent, and extend the lease of the task to `until` (ms). Keep the first
+        `attempted_at`.
 
-        Raises StaleTask: that is no longer so or, as in the two below, the part goes by another route by now, or is no
-        longer part of the outcome.
+        Raises StaleTask if the worker no longer holds the task. Like the two methods below, it also raises StaleTask
+        if the part has another route now or no longer belongs to the outcome.
         """
         async with self._database.write() as connection:
             await compare_and_set(connection, task, {"lease_until": until})
@@ -180,23 +183,24 @@ class OutcomeStore:
             return await _change_part(connection, part, {"attempted_at": first})
 
     async def reroute_part(self, part: OutcomePart, route: Route) -> OutcomePart:
-        """By another route. It stays uncertain: the way it was tried before may have worked after all."""
+        """Change the route of the part. The part stays uncertain: the attempt by the former route may have
+        succeeded."""
         return await self._change_part(part, {"route": route})
 
     async def part_posted(self, part: OutcomePart, *, channel_id: int, message_id: int) -> OutcomePart:
         return await self._change_part(part, {"message_channel_id": channel_id, "message_id": message_id})
 
     async def parts_collected(self, parts: Sequence[OutcomePart], *, channel_id: int, message_id: int) -> None:
-        """They stand in one message now, whatever their route was: all of them or, after a crash, none."""
+        """Store that one message carries all these parts, by the route `collected`, in one transaction."""
         keys = [(part.task_id, part.number) for part in parts]
         these = sa.tuple_(outcome_parts.c.task_id, outcome_parts.c.number).in_(keys)
         place = {"message_channel_id": channel_id, "message_id": message_id, "route": Route.COLLECTED}
         async with self._database.write() as connection:
             await connection.execute(sa.update(outcome_parts).where(these).values(place))
 
-    # -- tasks that came from one another ------------------------------------------------------------------------
+    # -- tasks derived from one another --------------------------------------------------------------------------
     async def family(self, task: Task, *, limit: int) -> tuple[Task, ...]:
-        """Whatever shares its first one with this task, itself too; the newest `limit`, oldest first."""
+        """Return the tasks of the same family, including this task: the newest `limit`, oldest first."""
         first = task.family_id or task.id
         kin = sa.or_(tasks.c.family_id == first, tasks.c.id == first)
         newest = sa.select(tasks).where(kin).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
@@ -204,7 +208,8 @@ class OutcomeStore:
             return values(Task, await connection.execute(newest))[::-1]
 
     async def first_parts(self, task_ids: Sequence[str]) -> Mapping[str, OutcomePart]:
-        """By task, the first message of its outcome, which may be its batch's; only of those that were told."""
+        """Return the first message of each task's outcome, which may be a message of its batch, by task id. Tasks
+        whose outcome was not delivered are left out."""
         told = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
         statement = sa.select(outcome_parts).where(told, outcome_parts.c.task_id.in_(task_ids))
         async with self._database.read() as connection:
@@ -215,7 +220,8 @@ class OutcomeStore:
         return {part.task_id: part for part in parts}
 
     async def untold_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
-        """What only an interaction's answer can tell, is not settled and arrived in this time (ms), oldest first."""
+        """Return the unsettled tasks that arrived between `since` and `until` (ms) and whose outcome can only be
+        delivered through the interaction, oldest first."""
         unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
         these = sa.and_(
             tasks.c.state.in_(unsettled), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until)
@@ -224,13 +230,14 @@ class OutcomeStore:
             statement = sa.select(tasks).where(these).order_by(tasks.c.arrived_at).limit(limit)
             return values(Task, await connection.execute(statement))
 
-    # -- outcomes that nobody could be told ----------------------------------------------------------------------
+    # -- outcomes that could not be delivered --------------------------------------------------------------------
     async def keep(self, task: Task, *, now: int, due: int) -> Task:
         """
-        Put the outcome by for its asker, in nobody's hands, to be tried again at `due`.
+        Keep the outcome for its asker, release the task, and make the task due again at `due` (ms).
 
-        Keeps the first kept_at, and forgets the interaction by which they came for it: that way is closed as well. If
-        they came meanwhile by another one, that is kept, and when it falls due is left as it is. Raises StaleTask.
+        Keep the first kept_at. Forget the interaction with which the asker came for the outcome: the delivery through
+        it failed too. If the asker came by another interaction since the task was read, that interaction and the due
+        time it set are kept. Raises StaleTask.
         """
         came = sa.and_(tasks.c.collect_token.is_not(None), tasks.c.collect_token.is_distinct_from(task.collect_token))
         changes = {
@@ -247,9 +254,11 @@ class OutcomeStore:
 
     async def collect(self, task_id: str, token: str, *, now: int, due: int, lapsed: int) -> bool:
         """
-        The asker has come for a kept outcome, with an interaction's token: it is due at `due`, whoever works on it.
+        Store the token of the interaction with which the asker came for a kept outcome, whatever worker owns the task.
+        The task is due at `due` (ms).
 
-        False, and nothing happens, if it is not kept, or if they came for it by another interaction after `lapsed`.
+        Do nothing and return False if the outcome is not kept, or if the asker came by another interaction after
+        `lapsed` (ms).
         """
         free = sa.or_(tasks.c.collect_token.is_(None), tasks.c.collect_token == token, tasks.c.collect_at <= lapsed)
         kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.kept_at.is_not(None))
@@ -259,7 +268,7 @@ class OutcomeStore:
             return bool((await connection.execute(statement)).rowcount)
 
     async def kept_for(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
-        """By asker, the ids of the tasks whose outcomes are kept and were not come for yet, newest first."""
+        """Return, by asker, the ids of tasks with a kept outcome that the asker has not come for yet, newest first."""
         by_asker = defaultdict[int, tuple[str, ...]](tuple)
         async with self._database.read() as connection:
             for row in await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}):
@@ -269,7 +278,7 @@ class OutcomeStore:
     async def _plan(
         self, connection: Transaction, task: Task, parts: Sequence[NewPart], *, attempted_at: int | None = None
     ) -> tuple[OutcomePart, ...] | None:
-        """None when parts are stored already. `attempted_at`: of the first."""
+        """Store the parts. Return None if parts are stored already. `attempted_at` applies to the first part."""
         await self._database.serialize(connection, f"parts of {task.id}")
         if (await connection.execute(ANY_PART, {"of": task.id})).first():
             return None
@@ -292,7 +301,7 @@ class OutcomeStore:
 
 
 async def _in_batches(connection: Transaction, task_ids: Sequence[str]) -> list[OutcomePart]:
-    """What stands in a message that tells of several."""
+    """Return the messages of batches that deliver these tasks, as outcome parts."""
     columns = [tasks.c.id.label("task_id"), tasks.c.batch_position, tasks.c.variants, *batch_messages.c]
     statement = (
         sa.select(*[column for column in columns if column.name not in {"batch_id", "shows", "shown_at"}])

@@ -1,4 +1,4 @@
-"""What is remembered of a person, for that person: how much of each kind, and the rows themselves."""
+"""Count and read the data stored about a person, for that person."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ THEIRS: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
     "postings": (postings, "asked_by", ["task_id", "kind", "channel_id", "guild_id", "asked_at", "message_id"]),
     "drafts": (drafts, "person_id", ["id", "at"]),
 }
-"""Rows with the person's id: the column it stands in, and what of them is handed out. Tokens, signed addresses and
-other people's ids are not."""
+"""Tables with the person's id: the column of the id, and the columns that are handed out. Tokens, signed URLs and
+other people's ids are not handed out."""
 _OF_TASKS: Final[Mapping[str, tuple[sa.Table, list[str]]]] = {
     "references": (references, ["task_id", "position", "kind", "filename", *_COPY]),
     "pictures": (pictures, ["task_id", "position", *_COPY]),
@@ -77,12 +77,12 @@ _OF_TASKS: Final[Mapping[str, tuple[sa.Table, list[str]]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """How much is remembered of one person."""
+    """How much is stored about one person."""
 
     counts: Mapping[str, int]
-    """By kind; every kind has its number. `copies` are pictures of which there is a file."""
+    """By kind; every kind has an entry. `copies` counts the pictures with a stored file."""
     since: int | None
-    """When (ms) the oldest of their tasks was asked for; None where there is none."""
+    """When (ms) the oldest of the person's tasks was created; None if there is none."""
 
 
 class PeopleStore:
@@ -101,7 +101,7 @@ class PeopleStore:
             return Holdings(counts=counts, since=(await connection.execute(oldest)).scalar_one())
 
     async def rows(self, person_id: int) -> dict[str, list[dict[str, Any]]]:
-        """By kind, as they may be handed to the person."""
+        """Return the rows by kind, as they may be handed to the person."""
         async with self._database.read() as connection:
             found = dict[str, list[dict[str, Any]]]()
             for kind, (table, column, names) in THEIRS.items():
@@ -109,13 +109,13 @@ class PeopleStore:
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             for kind, (table, names) in _OF_TASKS.items():
                 wanted = _columns(table, names).where(table.c.task_id.in_(_tasks_of(person_id)))
-                if table is references:  # somebody else's is used, and not handed out
+                if table is references:  # another person's picture is not handed out
                     wanted = wanted.where(references.c.owner_id == person_id)
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             return found
 
     async def copies(self, person_id: int) -> list[str]:
-        """The keys of the files kept for them, results first."""
+        """Return the keys of the files stored for the person, results first."""
         async with self._database.read() as connection:
             return [row.key for row in await connection.execute(_keys(person_id).order_by("rank", "key"))]
 

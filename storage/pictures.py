@@ -1,11 +1,11 @@
 """
-Where our copies of pictures are kept: a folder, or an S3-compatible bucket, behind one interface (obstore).
+Store copies of pictures in a folder or an S3-compatible bucket, behind one interface (obstore).
 
-Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A file is there whole or not at all.
+Keys are relative paths such as `references/<task>/0` and `pictures/<task>/2`. A file exists completely or not at all.
 
-Whoever puts a file has to see afterwards that its row is there, or take the file away again: the row may be erased
-while its picture is fetched. What is left all the same, because the process died in between, is found by the hourly
-sweep, which looks at all of `FOLDERS`.
+After a put, the caller must check that the row of the file still exists, and else delete the file: the row may be
+erased during the download of the picture. Files left because the process died in between are found by the hourly
+sweep, which checks all of `FOLDERS`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 THUMBNAIL: Final = ".small.jpg"
-"""Behind the key of a copy: its thumbnail."""
+"""Suffix of a copy's key that gives the key of its thumbnail."""
 CHECKED: Final = "check"
 FOLDERS: Final = ("references", "pictures", "styles", "sets", CHECKED)
-"""All there are: a key elsewhere cannot be put, so that no file escapes the sweep. `storage.named_copies` says which
-rows name the files of each."""
+"""All folders. A key in another folder cannot be put, so that no file escapes the sweep. `storage.named_copies` says
+which rows name the files of each folder."""
 _UNFINISHED: Final = re.compile(r".+#\d+")
-"""Names of files that obstore was writing when the process died; it lists none of them."""
+"""Names of files that obstore was writing when the process died; obstore does not list them."""
 LISTED: Final = 500
-"""Keys at a time: each of these may become a question to the database."""
+"""Keys per chunk of a listing; each chunk may become a database query."""
 
 
 class MissingCopy(Exception):
@@ -44,7 +44,7 @@ class MissingCopy(Exception):
 
 
 class ListingRefused(Exception):
-    """The bucket does not let us list what is in it; `str()` says what to do."""
+    """The bucket does not allow its contents to be listed; `str()` says what to do."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -55,17 +55,18 @@ class ListingRefused(Exception):
 
 class PictureStore:
     def __init__(self, store: ObjectStore, *, folder: Path | None = None) -> None:
-        """`folder`: where the files are, if that is a folder."""
+        """`folder`: the folder of the files, if they are not in a bucket."""
         self._store = store
         self.folder = folder
 
     @classmethod
     def open(cls, url: str) -> PictureStore:
         """
-        `url` as in PICTURES_URL: a folder without a scheme (made absolute), `file:///…`, or a bucket such as `s3://…`.
+        Open the store at `url`, as in PICTURES_URL: a folder without a scheme (made absolute), `file:///…`, or a
+        bucket such as `s3://…`.
 
-        A folder is created, and only the bot's user can look into it. A bucket's credentials, region and endpoint come
-        from the environment (`AWS_…`). Raises what obstore raises for an address that it does not know.
+        A folder is created, and only the bot's user can read it. A bucket's credentials, region and endpoint come from
+        the environment (`AWS_…`). Raises what obstore raises for an unknown URL.
         """
         if "://" not in url:
             folder = Path(url).expanduser().absolute()
@@ -78,15 +79,15 @@ class PictureStore:
         return cls(store, folder=folder)
 
     async def put(self, key: str, data: bytes) -> None:
-        """Replaces what was there; whoever reads meanwhile gets the old or the new, never a half. A key outside
-        `FOLDERS` is a ValueError (a defect)."""
+        """Store a file, replacing an existing one. A concurrent reader gets the old or the new file, never a part.
+        Raises ValueError for a key outside `FOLDERS` (a defect)."""
         if key.partition("/")[0] not in FOLDERS:
             raise ValueError(f"no sweep would look at {key}")
         await self._store.put_async(key, data)
 
     async def get(self, key: str) -> bytes:
-        """Raises MissingCopy. A bucket that may not be listed answers 403 for what is not there; where a test file can
-        be written and read, that is what it means."""
+        """Read a file. Raises MissingCopy. A bucket without the permission to list answers 403 for a missing file; 403
+        is taken as missing if a test file can be written and read."""
         try:
             return await self._get(key)
         except PermissionDeniedError:
@@ -101,42 +102,42 @@ class PictureStore:
             raise MissingCopy(key) from None
 
     async def delete(self, key: str) -> None:
-        """A copy and its thumbnail. What is not there is fine. The copy goes first: a thumbnail that is put meanwhile
-        then finds that there is none (`put_thumbnail`)."""
+        """Delete a copy and its thumbnail. Missing files are ignored. The copy is deleted first, so that a concurrent
+        `put_thumbnail` finds that the copy is gone."""
         for path in (key, key + THUMBNAIL):
             with suppress(FileNotFoundError):
                 await self._store.delete_async(path)
 
     async def put_thumbnail(self, key: str, data: bytes) -> None:
-        """The small picture of a copy; it goes with its copy, also with one that was deleted meanwhile."""
+        """Store the thumbnail of a copy, and delete the thumbnail if the copy no longer exists."""
         await self.put(key + THUMBNAIL, data)
         try:
             await self._store.head_async(key)
-        except (FileNotFoundError, PermissionDeniedError):  # 403 for what is not there, as in `get`
+        except (FileNotFoundError, PermissionDeniedError):  # 403 for a missing file, as in `get`
             await self._store.delete_async(key + THUMBNAIL)
 
     async def thumbnail(self, key: str) -> bytes | None:
-        """None where none was made yet."""
+        """Return the thumbnail; None if it was not made yet."""
         try:
             return await self.get(key + THUMBNAIL)
         except MissingCopy:
             return None
 
     async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
-        """The keys in a folder last written before `before` (ms, by the store's clock), some at a time. A thumbnail
-        counts as its copy."""
+        """Yield, in chunks, the keys in a folder that were last written before `before` (ms, by the store's clock). A
+        thumbnail counts as its copy."""
         async for entries in self._listed(folder):
             old = [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]
             if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL) for path in old)):
                 yield keys
 
     async def drop_unfinished(self, before: int) -> int:
-        """Remove what a process was writing when it died, before `before` (ms); how many files. In a folder only: a
-        bucket takes a file whole."""
+        """Delete files that a process was writing before `before` (ms) when it died. Return how many. Only in a
+        folder: a bucket stores a file completely or not at all."""
         return await asyncio.to_thread(_drop_unfinished, self.folder, before) if self.folder is not None else 0
 
     async def used_bytes(self) -> int:
-        """Of all copies; looks at every one. Raises ListingRefused, as `older` does."""
+        """Return the size of all copies; lists every file. Raises ListingRefused, as `older` does."""
         return sum([entry["size"] async for entries in self._listed() for entry in entries])
 
     async def _listed(self, folder: str | None = None) -> AsyncIterator[Sequence[ObjectMeta]]:
@@ -149,7 +150,8 @@ class PictureStore:
             raise
 
     async def check(self) -> None:
-        """Write, read and delete a small file. Raises what the store raises; OSError for other bytes than written."""
+        """Write, read and delete a small file. Raises what the store raises; OSError if the read bytes differ from the
+        written ones."""
         key, data = f"{CHECKED}/{secrets.token_hex(8)}", b"is it kept?"
         await self.put(key, data)
         try:
@@ -167,7 +169,7 @@ def _drop_unfinished(folder: Path, before: int) -> int:
                 path.unlink()
                 dropped += 1
         except FileNotFoundError:
-            continue  # it is finished by now
+            continue  # finished or deleted since the listing
     return dropped
 
 

@@ -1,8 +1,8 @@
 """
-Results that are posted once more, and what becomes of all messages of a task: they stay, become spoilers, or go.
+Store reposts of results, and what is to happen to all messages of a task: they stay, become spoilers or are deleted.
 
-Whoever works on something due pushes its time forward first, and does it only if that was still as read: a second
-process leaves it alone meanwhile, and after a crash it is due again.
+A worker claims a due row by moving its due time into the future, if that time is still as read. A second worker then
+leaves the row alone; after a crash the row becomes due again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PostingStore:
 
     # -- posting -------------------------------------------------------------------------------------------------
     async def add(self, new: NewPosting, *, now: int) -> tuple[Posting, bool]:
-        """Stored as due now; with the same `once` the first one, and False."""
+        """Store a posting that is due now. If a posting has the same `once`, return that one and False."""
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"postings of {new.task_id}")
             if found := await _where(connection, postings.c.once == new.once):
@@ -47,7 +47,7 @@ class PostingStore:
             return (await _where(connection, postings.c.id == fresh["id"]))[0], True
 
     async def due(self, *, now: int, limit: int) -> tuple[Posting, ...]:
-        """To be posted by now, oldest first."""
+        """Return the postings that are due, oldest first."""
         wanted = sa.and_(postings.c.due_at <= now, postings.c.removed_at.is_(None))
         async with self._database.read() as connection:
             found = await connection.execute(
@@ -56,8 +56,9 @@ class PostingStore:
             return values(Posting, found)
 
     async def begin(self, posting: Posting, *, now: int, until: int) -> bool:
-        """Written before it is posted: ours alone `until` then. False where somebody else has it, or it is no longer
-        wanted, or not yet due: who comes second may have read what the first has written."""
+        """Claim the posting until `until` (ms) and store the attempt, before it is posted. Return False if another
+        worker has claimed the posting, or if it is no longer wanted or not due: a slower worker may have read the due
+        time that the faster one wrote."""
         as_read = sa.and_(
             postings.c.id == posting.id,
             postings.c.due_at == posting.due_at,
@@ -73,8 +74,8 @@ class PostingStore:
         await self._change(posting, changes)
 
     async def posted(self, posting: Posting, *, message_id: int, now: int) -> None:
-        """It stands there. What was published is private no more; and what was meanwhile hidden or removed is looked
-        after."""
+        """Store the message of the posting. A published result is no longer private. If the result was hidden or
+        removed since, its messages become due for an update."""
         async with self._database.write() as connection:
             this = sa.update(postings).where(postings.c.id == posting.id)
             changed = this.values(message_id=message_id, due_at=None, failures=0).returning(*_POSTING)
@@ -86,12 +87,12 @@ class PostingStore:
             await _look_after(connection, posting.task_id, now=now, only_touched=not touched)
 
     async def drop(self, posting: Posting) -> None:
-        """It cannot be posted, and may be asked for again."""
+        """Delete a posting that cannot be posted; it may be asked for again."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(postings).where(postings.c.id == posting.id))
 
     async def of_task(self, task_id: str) -> tuple[Posting, ...]:
-        """Oldest first; also those that are not posted yet, and those that were removed."""
+        """Return the postings of a task, oldest first, including those not posted yet and those removed."""
         async with self._database.read() as connection:
             return await _where(connection, postings.c.task_id == task_id)
 
@@ -107,8 +108,8 @@ class PostingStore:
 
     # -- hiding and removing -------------------------------------------------------------------------------------
     async def remove(self, task_id: str, *, by: int, now: int) -> Task | None:
-        """All messages of a task are to go. A moderator's word outlasts the asker's own. None if there is no such
-        task."""
+        """Mark all messages of a task for deletion. A moderator's removal replaces the asker's own and is never
+        replaced. Return None if there is no such task."""
         own = tasks.c.removed_by == tasks.c.asker_id
         first = sa.or_(tasks.c.removed_at.is_(None), own)
         changes = {
@@ -118,41 +119,43 @@ class PostingStore:
         return await self._curate(task_id, changes, now=now)
 
     async def hide(self, task_id: str, *, hidden: bool, now: int) -> Task | None:
-        """All messages of a task are to be spoilers, or no longer."""
+        """Make all messages of a task spoilers, or no longer. Return None if there is no such task."""
         return await self._curate(task_id, {"hidden_at": now if hidden else None}, now=now)
 
     async def curate_in(self, task_id: str, guild_id: int, *, now: int, **changes: int | None) -> None:
-        """`hidden_at` or `removed_at` of what a server has of a task that was made elsewhere."""
+        """Set `hidden_at` or `removed_at` of the postings in a server of a task that was made elsewhere."""
         these = sa.and_(postings.c.task_id == task_id, postings.c.guild_id == guild_id)
         await self._curate_postings(task_id, these, changes, now=now)
 
     async def remove_posting(self, posting: Posting, *, now: int) -> None:
-        """This message alone is to go."""
+        """Mark one posting for deletion."""
         await self._curate_postings(posting.task_id, postings.c.id == posting.id, {"removed_at": now}, now=now)
 
     async def remove_copies(self, task_id: str, *, now: int) -> None:
-        """Its copies in galleries are to go: the original is gone."""
+        """Mark the copies of a task in galleries for deletion: the original is gone."""
         these = sa.and_(
             postings.c.task_id == task_id, postings.c.kind == PostingKind.GALLERY, postings.c.removed_at.is_(None)
         )
         await self._curate_postings(task_id, these, {"removed_at": now}, now=now)
 
     async def to_look_after(self, *, now: int, limit: int) -> tuple[Task, ...]:
-        """Tasks whose messages are to be brought to what they should be, oldest first. Not before they are over."""
+        """Return finished tasks whose messages are due for an update, oldest first."""
         wanted = sa.and_(tasks.c.upkeep_at <= now, tasks.c.state.in_(_OVER))
         async with self._database.read() as connection:
             found = sa.select(tasks).where(wanted).order_by(tasks.c.upkeep_at).limit(limit)
             return values(Task, await connection.execute(found))
 
     async def look_after(self, task: Task, *, until: int | None) -> bool:
-        """Ours alone `until` then; or, with None, done. False where something has changed since it was read."""
+        """Claim the update until `until` (ms), or mark it as done with None. Return False if `upkeep_at` changed since
+        the task was read."""
         as_read = sa.and_(tasks.c.id == task.id, tasks.c.upkeep_at == task.upkeep_at)
         async with self._database.write() as connection:
             changed = await connection.execute(sa.update(tasks).where(as_read).values(upkeep_at=until))
             return bool(changed.rowcount)
 
     async def resume(self, *, now: int) -> None:
-        """At start, where one process has the file: nobody else is at anything that was put off."""
+        """Make every postponed posting and update due now, at start. Does nothing if other processes may share the
+        database."""
         if not self._database.alone:
             return
         async with self._database.write() as connection:
@@ -187,8 +190,8 @@ async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tupl
 
 
 async def _look_after(connection: Transaction, task_id: str, *, now: int, only_touched: bool = False) -> None:
-    """Its messages are looked at, and so is the shared message of its batch. `only_touched`: where it is hidden or
-    removed itself."""
+    """Make the messages of a task, and the shared message of its batch, due for an update. `only_touched`: only if the
+    task itself is hidden or removed."""
     this = tasks.c.id == task_id
     if only_touched:
         this = sa.and_(this, sa.or_(tasks.c.hidden_at.is_not(None), tasks.c.removed_at.is_not(None)))

@@ -1,4 +1,4 @@
-"""Files and folders that only the user whom the bot runs as can read."""
+"""Create files and folders that only the bot's user can read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 PRIVATE_UMASK: Final = 0o077
-"""For the whole process: some files are created by libraries that take no mode (obstore's)."""
+"""For the whole process: some files are created by libraries that take no mode (obstore)."""
 
 
 def make_private(*paths: Path) -> None:
-    """Take from everybody else whatever they may do with these files and folders, as an older version or a copy left
-    them. What is not there, is somebody else's, or lies on a file system without modes stays as it is."""
+    """Remove all permissions of other users from these files and folders, which an older version or a copy may have
+    left. Paths that do not exist, belong to another user or are on a file system without modes stay unchanged."""
     for path in paths:
         with suppress(OSError):
             if path.stat().st_mode & PRIVATE_UMASK:
@@ -23,5 +23,5 @@ def make_private(*paths: Path) -> None:
 
 
 def create_private(path: Path) -> None:
-    """Make an empty file where there is none; what SQLite writes beside it has the same mode."""
+    """Create an empty file if there is none. Files that SQLite creates beside it get the same mode."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))

@@ -1,4 +1,4 @@
-"""What people have reported to a server's moderators, and what those decided."""
+"""Store people's reports to a server's moderators, and the moderators' decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
 
 
 class ReportStore:
-    """What is due is claimed as in `PostingStore`."""
+    """Due rows are claimed as in `PostingStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,10 +35,10 @@ class ReportStore:
         seen: tuple[int, int],
     ) -> tuple[Reported, bool]:
         """
-        One person's word, and a message to the moderators that is due now. False, and nothing happens, where that
-        person has reported it already, or the moderators have decided.
+        Store one person's report, and make the message to the moderators due now. Do nothing and return False if the
+        person has reported the result already or the moderators have decided.
 
-        `seen`: the channel and the message in which it was reported.
+        `seen`: the channel and the message in which the result was reported.
         """
         async with self._database.write(hurried=True) as connection:
             await self._database.serialize(connection, f"reports of {task_id}")
@@ -57,7 +57,8 @@ class ReportStore:
             return await _row(connection, task_id, guild_id)
 
     async def words(self, of: Reported) -> tuple[Report, ...]:
-        """Oldest first; not those of whoever has their messages erased."""
+        """Return the reports of a result, oldest first, without those of people who are having their messages
+        erased."""
         these = sa.and_(
             reports.c.task_id == of.task_id,
             reports.c.guild_id == of.guild_id,
@@ -68,22 +69,23 @@ class ReportStore:
             return values(Report, await connection.execute(said))
 
     async def decide(self, of: Reported, state: ReportState, *, by: int, now: int) -> bool:
-        """False where another moderator has decided since it was read."""
+        """Store a moderator's decision. Return False if another moderator has decided since the row was read."""
         as_read = sa.and_(_of(of), reported.c.state == of.state)
         changes = {"state": state, "decided_by": by, "decided_at": now, "due_at": now}
         async with self._database.write(hurried=True) as connection:
             return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
 
     async def over(self, task_id: str, *, by: int, now: int) -> None:
-        """It was removed by another way than the moderators' message: that says so."""
+        """Mark the undecided reports of a task as `removed`, because the result was removed in another way than
+        through the moderators' message; that message becomes due for an update."""
         these = sa.and_(reported.c.task_id == task_id, reported.c.state.in_(UNDECIDED))
         changes = {"state": ReportState.REMOVED, "decided_by": by, "decided_at": now, "due_at": now}
         async with self._database.write() as connection:
             await connection.execute(sa.update(reported).where(these).values(changes))
 
     async def due(self, *, now: int, limit: int) -> tuple[Reported, ...]:
-        """Whose message is to be brought up to date by now, oldest first. Nobody has decided it where that moderator
-        has their messages erased."""
+        """Return the rows whose moderators' message is due for an update, oldest first. `decided_by` is `NOBODY` if
+        that moderator is having their messages erased."""
         columns = [column for column in reported.c if column is not reported.c.decided_by]
         nameless = sa.case((reported.c.decided_by.in_(_leaving()), NOBODY), else_=reported.c.decided_by)
         due = sa.select(*columns, nameless.label("decided_by")).where(reported.c.due_at <= now)
@@ -92,14 +94,14 @@ class ReportStore:
             return values(Reported, await connection.execute(statement))
 
     async def begin(self, of: Reported, *, now: int, until: int) -> bool:
-        """Ours alone `until` then, and written down as attempted. False where something has changed."""
+        """Claim the row until `until` (ms) and store the attempt. Return False if the row changed since it was read."""
         as_read = sa.and_(_of(of), reported.c.due_at == of.due_at)
         changes = {"due_at": until, "attempted_at": sa.func.coalesce(reported.c.attempted_at, now)}
         async with self._database.write() as connection:
             return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
 
     async def told(self, of: Reported, *, until: int, channel_id: int, message_id: int) -> None:
-        """It stands there as it was read; what has changed since keeps it due."""
+        """Store the moderators' message. The row stays due if it changed since it was claimed."""
         async with self._database.write() as connection:
             place = {"channel_id": channel_id, "message_id": message_id, "failures": 0}
             await connection.execute(sa.update(reported).where(_of(of)).values(place))
@@ -107,20 +109,20 @@ class ReportStore:
             await connection.execute(sa.update(reported).where(unchanged).values(due_at=None))
 
     async def later(self, of: Reported, *, until: int, due: int | None) -> None:
-        """None gives it up."""
+        """Retry at `due` (ms); None gives up."""
         unchanged = sa.and_(_of(of), reported.c.due_at == until)
         changes = {"due_at": due, "failures": reported.c.failures + 1}
         async with self._database.write() as connection:
             await connection.execute(sa.update(reported).where(unchanged).values(changes))
 
     async def lost(self, of: Reported) -> None:
-        """Its message is gone; the next one is another."""
+        """Forget the moderators' message, which was deleted; the next message gets a new nonce."""
         fresh = {"nonce": secrets.token_hex(NONCE_BYTES), "attempted_at": None, "message_id": None, "channel_id": None}
         async with self._database.write() as connection:
             await connection.execute(sa.update(reported).where(_of(of)).values(fresh))
 
     async def resume(self, *, now: int) -> None:
-        """At start, where one process has the file."""
+        """Make every postponed row due now, at start. Does nothing if other processes may share the database."""
         if not self._database.alone:
             return
         async with self._database.write() as connection:
@@ -128,7 +130,7 @@ class ReportStore:
 
 
 def _leaving() -> sa.Select[tuple[int]]:
-    """People who have their messages erased just now."""
+    """Select the people whose messages are being erased."""
     under_way = sa.and_(erasures.c.done_at.is_(None), erasures.c.removes, erasures.c.person_id.is_not(None))
     return sa.select(erasures.c.person_id).where(under_way)
 

@@ -1,4 +1,4 @@
-"""From rows to the values of `models`: a table's columns are named like its dataclass's fields."""
+"""Turn rows into the values of `models`: a table's columns have the names of its dataclass's fields."""
 
 from __future__ import annotations
 

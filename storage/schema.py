@@ -1,7 +1,7 @@
 """
-The tables. Times are milliseconds since the epoch; Discord's ids fit into 64 bits.
+The tables. Times are milliseconds since the epoch; Discord ids fit into 64 bits.
 
-A change here is a new file in `migrations/versions`; a test compares the two.
+A change of this file needs a new file in `migrations/versions`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
-"""Every constraint has a name, so that a later migration can get hold of it."""
+"""Every constraint has a name, so that a later migration can refer to it."""
 
 metadata = sa.MetaData(naming_convention=NAMES)
 
@@ -43,7 +43,8 @@ class Positions(sa.types.TypeDecorator[tuple[int, ...]]):
 
 
 def _word(kind: type[Enum]) -> sa.Enum:
-    """A StrEnum as its own text. No constraint in the database: a new word then needs no rebuilt table."""
+    """Return a column type that stores a StrEnum as its text. It has no constraint in the database, so that a new
+    value does not need a rebuilt table."""
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda words: [word.value for word in words])
 
 
@@ -61,12 +62,12 @@ def _between(column: str, least: int, most: int) -> sa.CheckConstraint:
 
 
 def _measured() -> list[sa.CheckConstraint]:
-    """Of a picture: nothing has less than no bytes, or a side without a pixel."""
+    """Return the constraints of a picture: at least 0 bytes, and sides of at least 1 pixel."""
     return [*_at_least(0, "bytes"), *_at_least(1, "width", "height")]
 
 
 def _kept_picture() -> tuple[sa.Column[Any], ...]:
-    """A picture of which we keep a copy."""
+    """Return the columns of a picture with a stored copy."""
     return (
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("filename", sa.Text, nullable=False),
@@ -226,7 +227,7 @@ outcome_parts = sa.Table(
     sa.Column("message_channel_id", sa.BigInteger),
     *_at_least(-1, "number"),
 )
-"""`number` -1: the first message of an outcome that an adoption took back."""
+"""`number` -1: the first message of an outcome that an adoption withdrew."""
 
 task_events = sa.Table(
     "task_events",

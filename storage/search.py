@@ -1,4 +1,4 @@
-"""Finding tasks again: a person's own by their words and state, anybody's by the message that tells of it."""
+"""Find tasks: a person's own by words and state, any task by a message that shows its outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ESCAPE: Final = "\\"
 
 
 class Which(StrEnum):
-    """Of somebody's tasks."""
+    """Filter for a person's tasks."""
 
     ALL = "all"
     WAITING = "waiting"
@@ -39,8 +39,8 @@ class SearchStore:
         limit: int,
         offset: int = 0,
     ) -> tuple[Task, ...]:
-        """A person's tasks with these words in their prompts, newest first. Upper and lower case
-        are the same in ASCII (and in every script on PostgreSQL)."""
+        """Return a person's tasks with these words in their prompts, newest first. Upper and lower case are equal in
+        ASCII (and in every script on PostgreSQL)."""
         newest = [column.desc() for column in AGE]
         statement = sa.select(tasks).where(_own(asker_id, words, which)).order_by(*newest).limit(limit).offset(offset)
         async with self._database.read() as connection:
@@ -52,7 +52,7 @@ class SearchStore:
             return int((await connection.execute(statement)).scalar_one())
 
     async def told_in(self, message_id: int) -> Task | None:
-        """The task whose outcome, or a part of it, this message tells, or shows once more."""
+        """Return the task whose outcome, or a part of it, this message delivers or reposts."""
         part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
         again = sa.select(postings.c.task_id).where(postings.c.message_id == message_id)
         this = sa.or_(tasks.c.id.in_(part), tasks.c.id.in_(again))

@@ -1,4 +1,6 @@
-"""People's named sets of pictures: their own alone, with a copy of ours of each picture."""
+"""
+Store people's named sets of pictures. A set belongs to one person alone; the bot has its own copy of each picture.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from storage.schema import reference_sets, set_pictures
 from storage.transactions import Transaction
 
 MOST_SETS: Final = 25
-"""Of a person: as many as are offered while an option is typed."""
+"""Sets per person: as many as Discord offers while an option is typed."""
 _PICTURE: Final = tuple(one.name for one in fields(KeptPicture))
 _SETS: Final = (
     sa.select(
@@ -44,26 +46,27 @@ class SetStore:
         self._database = database
 
     async def of(self, owner_id: int) -> tuple[ReferenceSet, ...]:
-        """By name."""
+        """Return the person's sets, by name."""
         return await self._found(reference_sets.c.owner_id == owner_id)
 
     async def named(self, owner_id: int, name: str) -> ReferenceSet | None:
-        """Capitals, and how its characters are composed, make no difference."""
+        """Return the set with this name. Upper and lower case, and how characters are composed, make no difference."""
         return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.folded == folded(name)))
 
     async def get(self, owner_id: int, set_id: str) -> ReferenceSet | None:
-        """None also where it is somebody else's."""
+        """Return the set; None if it does not exist or belongs to another person."""
         return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.id == set_id))
 
     async def check(self, owner_id: int, name: str, size: int, limits: Limits, *, now: int) -> None:
-        """Whether a set of this name, and of so many bytes, could be saved now. Raises as `save`."""
+        """Check whether a set with this name and of `size` bytes could be saved now. Raises what `save` raises."""
         kept = await kept_of_before(self._database, owner_id, limits, now=now)
         async with self._database.read() as connection:
             await _check(connection, owner_id, name)
             await check_stored(connection, owner_id, size, limits, now=now, kept=kept)
 
     async def save(self, saved: ReferenceSet, limits: Limits) -> None:
-        """Raises TooManySets, SetNameTaken, or LimitReached. No request of theirs is counted beside it."""
+        """Store a set. Raises TooManySets, SetNameTaken or LimitReached. Takes the lock of the person's submits, so
+        that no request is counted at the same time."""
         kept = await kept_of_before(self._database, saved.owner_id, limits, now=saved.created_at)
         async with self._sets_of(saved.owner_id) as connection:
             await self._database.serialize(connection, f"submits of {saved.owner_id}")
@@ -75,7 +78,7 @@ class SetStore:
             await connection.execute(sa.insert(set_pictures), rows)
 
     async def remove(self, removed: ReferenceSet) -> bool:
-        """False where it was gone already."""
+        """Delete a set. Return False if it was gone already."""
         async with self._sets_of(removed.owner_id) as connection:
             gone = await connection.execute(sa.delete(reference_sets).where(reference_sets.c.id == removed.id))
             return gone.rowcount > 0
@@ -113,7 +116,7 @@ def _row(saved: ReferenceSet) -> dict[str, Any]:
 
 
 def _set(rows: list[dict[str, Any]]) -> ReferenceSet:
-    """From one row for each of its pictures."""
+    """Build a set from its rows, one for each picture."""
     first = rows[0]
     pictures = tuple(KeptPicture(**{name: row[f"picture_{name}"] for name in _PICTURE}) for row in rows)
     return ReferenceSet(

@@ -1,10 +1,10 @@
 """
-SQLite's side of the database: its file, the lock beside it, its connections.
+SQLite's part of the database: the file, the lock beside it, the connections.
 
-`aiosqlite` does every step (cursor, execute, fetch, close) in a thread of its own, and a write is thirty of them. While
-the event loop is busy each waits milliseconds for its turn at Python's lock, and takes microseconds then. So short
-statements are executed at once, and what waits for the disk or for somebody else (a commit, the beginning of a write)
-in a thread (`writes`). Whatever takes long goes by `aiosqlite`.
+`aiosqlite` runs every step (cursor, execute, fetch, close) in its own thread, and a write has thirty steps. While the
+event loop is busy, each step waits milliseconds for the GIL and then takes microseconds. So short statements run
+directly in the event loop; steps that wait for the disk or for another process (a commit, the beginning of a write)
+run in a thread (`writes`). Long statements use `aiosqlite`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from storage.private_files import FILE_MODE, create_private, make_private
 
 BUSY_SECONDS: Final = 2.0
-"""How long SQLite waits for somebody else's lock before it gives up."""
+"""How long SQLite waits for a lock held by another connection before it gives up."""
 
 PRAGMAS: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
 FILE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal", ".lock")
-"""Of the database's file, of those that SQLite writes beside it, and of the lock."""
+"""Suffixes of the database file, of the files that SQLite writes beside it, and of the lock file."""
 BEGIN: Final = "begin_with"
-"""The execution option that says with which statements a transaction begins."""
+"""The execution option with the statements that begin a transaction."""
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
 BEGIN_AT_ONCE: Final = ("PRAGMA busy_timeout=0", BEGIN_WRITE, f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-"""Or not at all, and then the connection is of no more use."""
+"""Begin a write without waiting. If that fails, the connection is unusable."""
 
 
 class _Closing(sqlite3.Connection):
-    """Rolls back before it closes: a cancelled statement's rows may still be held by a traceback, and until they are
-    let go of SQLite would keep the connection, and its write lock, alive."""
+    """Roll back before closing: a traceback may still hold the rows of a cancelled statement, and until they are
+    released SQLite would keep the connection, and its write lock, alive."""
 
     def close(self) -> None:
         with suppress(sqlite3.ProgrammingError):  # closed already
@@ -51,7 +51,7 @@ _SETTINGS: Final[dict[str, Any]] = {"isolation_level": None, "timeout": BUSY_SEC
 
 
 class DatabaseInUse(Exception):
-    """Another process works with this file; `str()` names it and says what to do."""
+    """Another process holds the file; `str()` names the file and says what to do."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -71,13 +71,13 @@ class NoWriteAheadLog(Exception):
 
 
 def open_file(url: URL) -> tuple[Engine, AsyncEngine]:
-    """For short statements, and for any."""
+    """Return an engine for short statements, and one for any statement."""
     settings = {**_SETTINGS, "check_same_thread": False}
     quick = create_engine(
         url.set(drivername="sqlite"),
         connect_args=settings,
         hide_parameters=True,
-        max_overflow=-1,  # nobody waits for a connection: that would be everybody
+        max_overflow=-1,  # a wait for a connection would block the event loop
     )
     patient = create_async_engine(url, connect_args=_SETTINGS, hide_parameters=True)
     for engine in (quick, patient.sync_engine):
@@ -87,7 +87,7 @@ def open_file(url: URL) -> tuple[Engine, AsyncEngine]:
 
 
 def open_beside(url: URL) -> AsyncEngine:
-    """For reading only, beside a process that has the file. Raises FileNotFoundError."""
+    """Open the file read-only, beside a process that holds it. Raises FileNotFoundError."""
     path = path_of(url)
     if not path.exists():
         raise FileNotFoundError(f"there is no database at {path} yet")
@@ -105,8 +105,8 @@ def path_of(url: URL) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone with the file, until this process ends at the latest; nobody but its user can read it. Raises
-    DatabaseInUse."""
+    """Hold the lock of the file until the block ends, at the latest until this process ends. Make the file readable
+    only by the bot's user. Raises DatabaseInUse."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,8 @@ def _lock_path(path: Path) -> Path:
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """A file that is no database is found out here; its connection would keep a thread. Raises NoWriteAheadLog."""
+    """Set the pragmas of a new connection. A file that is no database fails here, and the connection is closed,
+    because it would keep a thread. Raises NoWriteAheadLog."""
     cursor = connection.cursor()
     try:
         _begin_write_ahead_log(cursor)
@@ -141,7 +142,8 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_write_ahead_log(cursor: DBAPICursor) -> None:
-    """Where a file system cannot have one, SQLite goes on in another mode, or fails in one of these ways."""
+    """Turn on the write-ahead log. On a file system without support for it, SQLite continues in another mode or fails
+    with one of the errors below. Raises NoWriteAheadLog."""
     try:
         cursor.execute(PRAGMAS[0])
         mode = cursor.fetchall()[0][0]
@@ -154,6 +156,7 @@ def _begin_write_ahead_log(cursor: DBAPICursor) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """The driver begins nothing by itself (`isolation_level=None`): in its own way a write would begin as a read."""
+    """Begin a transaction. The driver begins none by itself (`isolation_level=None`): its own way would begin a write
+    as a read."""
     for statement in connection.get_execution_options().get(BEGIN, ("BEGIN",)):
         connection.exec_driver_sql(statement)

@@ -1,4 +1,4 @@
-"""Everything that is remembered in one database, by subject."""
+"""All stores of one database, by subject."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The tasks: one method per question or move. Every method that writes is one transaction under the database's write lock.
+Store tasks: one method per query or move. Every method that writes is one transaction under the database's write lock.
 
 `now` is the caller's clock in milliseconds. Reads return frozen values; changes go through the methods.
 """
@@ -46,12 +46,12 @@ class TaskStore(CreateStore):
     # -- people --------------------------------------------------------------------------------------------------
     async def submit(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
         """
-        Store a task as `queued`, due now, with its references and first event; (task, True). `prepared`: there is
-        nothing to look at first.
+        Store a task as `queued`, due now, with its references and first event; return (task, True). `prepared`: the
+        task needs no preparation.
 
-        The same interaction_id again returns (first task, False) and stores nothing, whatever the limits; so does
-        asking the same task again, or varying the same picture, while that is open. Raises LimitReached. Limits and
-        insert happen under one lock.
+        Return (existing task, False) and store nothing, whatever the limits, for the same interaction_id; also for a
+        request to repeat the same task, or to vary the same picture, while such a task of the asker is open. Raises
+        LimitReached. The check of the limits and the insert happen under one lock.
         """
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.references else 0
         async with self._database.write(hurried=True) as connection:
@@ -64,7 +64,7 @@ class TaskStore(CreateStore):
             return await insert_task(connection, new, now=now, prepared=prepared), True
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
-        """Whether so many bytes more may be kept for a person. Raises LimitReached."""
+        """Check whether `more` bytes may be stored for a person. Raises LimitReached."""
         kept = await kept_of_before(self._database, person_id, limits, now=now)
         async with self._database.read() as connection:
             await check_stored(connection, person_id, more, limits, now=now, kept=kept)
@@ -75,14 +75,14 @@ class TaskStore(CreateStore):
         return found[0] if found else None
 
     async def of_user(self, asker_id: int, *, limit: int = 50) -> tuple[Task, ...]:
-        """Newest first."""
+        """Return a person's tasks, newest first."""
         newest_first = (tasks.c.created_at.desc(), tasks.c.id.desc())
         return await self._tasks(
             sa.select(tasks).where(tasks.c.asker_id == asker_id).order_by(*newest_first).limit(limit)
         )
 
     async def events(self, task_id: str) -> tuple[TaskEvent, ...]:
-        """Oldest first."""
+        """Return the audit trail of a task, oldest first."""
         columns = [column for column in task_events.c if column is not task_events.c.id]
         statement = sa.select(*columns).where(task_events.c.task_id == task_id).order_by(task_events.c.id)
         async with self._database.read() as connection:
@@ -91,10 +91,11 @@ class TaskStore(CreateStore):
     # -- moves (compare-and-set on id, state and owner as read) --------------------------------------------------
     async def move(self, task: Task, to: TaskState, *, now: int, why: str, **changes: Unpack[Changes]) -> Task:
         """
-        Also writes the event. A move that MOVES does not have is a ValueError (a defect). Raises StaleTask.
+        Move the task and write the event. Raises StaleTask, and ValueError (a defect) for a move that MOVES does not
+        have.
 
-        `cancelled` is not charged. Adoption (back to `generating` from `settled` or `closed`) takes back the outcome:
-        settled_at, the reason, closed_at and the parts.
+        `cancelled` is not charged. An adoption (back to `generating` from `settled` or `closed`) withdraws the
+        outcome: settled_at, the reason, closed_at and the parts.
         """
         async with self._database.write() as connection:
             return await move(connection, task, to, now=now, why=why, changes={**changes})
@@ -116,9 +117,9 @@ class TaskStore(CreateStore):
         **changes: Unpack[Changes],
     ) -> Task:
         """
-        Move to `settled` with the outcome: result addresses (rows in `pictures`), or a reason. Sets settled_at=now.
+        Move to `settled` with the outcome: result URLs (rows in `pictures`), or a reason. Sets settled_at=now.
 
-        An outcome with both or neither is a ValueError.
+        Raises ValueError for an outcome with both or neither.
         """
         if (reason is None) != bool(urls):
             raise ValueError("an outcome is either pictures or a reason why there are none")
@@ -134,15 +135,16 @@ class TaskStore(CreateStore):
             return settled
 
     async def set_card(self, task_id: str, message_id: int | None) -> Task | None:
-        """Whatever the state; not compare-and-set (the card belongs to no move). None if there is no such task."""
+        """Set the card's message id in any state, without compare-and-set (the card belongs to no move). Return None
+        if there is no such task."""
         statement = sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id).returning(tasks)
         async with self._database.write() as connection:
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
 
     async def want(self, task_id: str, *, unwanted_at: int | None) -> Task | None:
-        """Whether its outcome is to be posted. Not compare-and-set (nobody who works on it minds). None where it is too
-        late, or too early: before its create it is cancelled."""
+        """Set whether the outcome is to be posted, without compare-and-set (no worker depends on it). Return None if
+        it is too late, or too early: before its create, a task is cancelled instead."""
         states = [TaskState.SUBMITTING, TaskState.GENERATING]
         these = sa.and_(tasks.c.id == task_id, tasks.c.state.in_(states))
         statement = sa.update(tasks).where(these).values(unwanted_at=unwanted_at).returning(tasks)
@@ -162,12 +164,12 @@ class TaskStore(CreateStore):
         risky: bool = True,
     ) -> tuple[Task, ...]:
         """
-        Take tasks that are due and in nobody's hands: queued and unprepared, submitting, generating, settled, and those
-        in question. None of `besides`, which the owner is about to let go of.
+        Claim due tasks that no worker holds: queued and unprepared, submitting, generating, settled, and those in
+        question. Skip the tasks in `besides`, which the owner is about to release.
 
-        Queued and prepared ones are taken by `begin_create` alone, suspects by `claim_suspects`. Oldest due first. An
-        attempt is counted with the claim, before the work begins; without `risky`, only work is taken whose attempts
-        are not counted.
+        Queued and prepared tasks are claimed by `begin_create` alone, suspects by `claim_suspects`. Oldest due time
+        first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
+        are not counted is claimed.
         """
         due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
         if besides:
@@ -179,7 +181,8 @@ class TaskStore(CreateStore):
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
 
     async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
-        """The ids of tasks that were under way when a process died, and how often, fewest deaths first."""
+        """Return the ids of tasks that a worker held when its process died, and how often that happened, fewest deaths
+        first."""
         order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
         found = sa.select(tasks.c.id, tasks.c.attempts).where(turns.suspects(now)).order_by(*order)
         async with self._database.read() as connection:
@@ -188,14 +191,14 @@ class TaskStore(CreateStore):
     async def claim_suspects(
         self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
     ) -> tuple[Task, ...]:
-        """Take those of these that are still `suspects`, and count the attempt."""
+        """Claim those of these tasks that are still `suspects`, and count the attempt."""
         these = sa.and_(tasks.c.id.in_(task_ids), turns.suspects(now))
         taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
         async with self._database.write() as connection:
             return values(Task, await connection.execute(taken.returning(tasks)))
 
     async def take_back_attempts(self, owner: str) -> None:
-        """Of what this owner has under way: it is interrupted in order, and no death of the process."""
+        """Uncount the current attempts of this owner: its work is interrupted in order, not by a crash."""
         mine = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
         async with self._database.write() as connection:
             await connection.execute(sa.update(tasks).where(mine).values(attempts=tasks.c.attempts - 1))
@@ -204,16 +207,16 @@ class TaskStore(CreateStore):
         self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
     ) -> Task | None:
         """
-        Write down the next create and return its task, now `submitting` under the owner's lease. `token` is what its
-        callback will carry; only a digest of it is kept.
+        Store the next create and return its task, now `submitting` under the owner's lease. `token` is what the
+        callback of the create will carry; only a digest of the token is stored.
 
-        In one transaction: count the creates of the window and the tasks in flight; take the next prepared, due,
-        unowned queued task in fair turn (the asker with the fewest in flight first, then the oldest); write a row in
-        `creates` and move the task. None when there is none or a limit is reached.
+        In one transaction: count the creates of the window and the tasks in flight; select the next prepared, due,
+        unowned queued task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in
+        `creates` and move the task. Return None if there is no such task or a limit is reached.
         """
         async with self._database.read() as connection:
             if (await connection.execute(turns.any_waiting(now))).first() is None:
-                return None  # without a turn to write, which others wait for
+                return None  # without a write, for which other writes would wait
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
             if not await _may_create(connection, limits, now):
@@ -227,20 +230,21 @@ class TaskStore(CreateStore):
             return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
-        """Tasks of a state that were put off are due at once; how many."""
+        """Make the postponed tasks of a state due at once. Return how many."""
         statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
     async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
-        """Extend leases; the ids still held."""
+        """Extend the leases. Return the ids that the owner still holds."""
         held = sa.and_(tasks.c.owner == owner, tasks.c.id.in_(task_ids))
         statement = sa.update(tasks).where(held).values(lease_until=until).returning(tasks.c.id)
         async with self._database.write() as connection:
             return frozenset((await connection.execute(statement)).scalars())
 
     async def void_leases(self) -> int:
-        """At start, where one process has the file, nobody else can be working. Elsewhere (PostgreSQL) does nothing."""
+        """Void all leases at start: if one process has the file, no other process can be working. Does nothing on
+        PostgreSQL."""
         if not self._database.alone:
             return 0
         statement = sa.update(tasks).where(tasks.c.owner.is_not(None)).values(owner=None, lease_until=0)
@@ -248,41 +252,43 @@ class TaskStore(CreateStore):
             return (await connection.execute(statement)).rowcount
 
     async def next_due(self, *, now: int) -> int | None:
-        """When the next unowned open task wants looking at (ms; may be in the past), or None. Queued and prepared ones
+        """Return the earliest due time (ms; may be past) of unowned open tasks, or None. Queued and prepared tasks
         count too, whether or not `begin_create` may begin now."""
         async with self._database.read() as connection:
             due: int | None = (await connection.execute(turns.next_due(now))).scalar_one()
         return due
 
-    # -- questions -----------------------------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------------------------
     async def queue(self, *, limit: int = 1000) -> tuple[Task, ...]:
-        """The prepared tasks that wait for a create, in the order of `begin_create`'s turns while nothing else happens.
-        Those put off (due later) count too."""
+        """Return the prepared tasks that wait for a create, in the order in which `begin_create` takes them while
+        nothing else happens. Postponed tasks are included."""
         return await self._tasks(turns.queue().limit(limit))
 
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
-        """Of those in `queue`, the ones asked for no later than `before` (ms), oldest first."""
+        """Return the tasks of `queue` that were created no later than `before` (ms), oldest first."""
         old = sa.and_(turns.QUEUED, turns.PREPARED, tasks.c.created_at <= before)
         return await self._tasks(sa.select(tasks).where(old).order_by(*turns.AGE).limit(limit))
 
     async def waiting_at_start(self, *, limit: int) -> tuple[Task, ...]:
-        """Those whose card stands and whose outcome is not known yet, oldest first."""
+        """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
         states = [TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING]
         carded = sa.and_(tasks.c.state.in_(states), tasks.c.card_message_id.is_not(None))
         return await self._tasks(sa.select(tasks).where(carded).order_by(*turns.AGE).limit(limit))
 
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
-        """Tasks that are `generating` and not overdue, oldest first."""
+        """Return the tasks that are `generating` and not overdue, oldest first."""
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
         return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
 
     async def place_in_queue(self, task: Task) -> int:
-        """Its number in `queue`, from 1, as if it were prepared. 0 when it is no longer queued."""
+        """Return the place of the task in `queue`, from 1, as if the task were prepared; 0 if it is no longer
+        queued."""
         async with self._database.read() as connection:
             return (await connection.execute(turns.PLACE, {"of": task.id})).scalar_one_or_none() or 0
 
     async def recent_seconds(self, *, limit: int = 200) -> tuple[float, ...]:
-        """How long the last successful tasks took from create to outcome (settled_at - generating_at), newest first."""
+        """Return how long (s) the last successful tasks took from create to outcome (settled_at - generating_at),
+        newest first."""
         succeeded = sa.and_(
             tasks.c.settled_at.is_not(None), tasks.c.generating_at.is_not(None), tasks.c.reason.is_(None)
         )
@@ -292,7 +298,7 @@ class TaskStore(CreateStore):
             return tuple(milliseconds / 1000 for milliseconds in (await connection.execute(newest)).scalars())
 
     async def count_by_state(self) -> Mapping[TaskState, int]:
-        """Every state has its number."""
+        """Return the number of tasks in each state; every state has an entry."""
         statement = sa.select(tasks.c.state, sa.func.count().label("tasks")).group_by(tasks.c.state)
         async with self._database.read() as connection:
             counted = {row.state: row.tasks for row in await connection.execute(statement)}
@@ -304,7 +310,7 @@ class TaskStore(CreateStore):
             return (await connection.execute(sa.select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
 
     async def set_fact(self, name: str, value: str | None) -> None:
-        """None forgets it."""
+        """Set a fact; None deletes the fact."""
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"fact {name}")
             await connection.execute(sa.delete(facts).where(facts.c.name == name))
@@ -317,7 +323,8 @@ class TaskStore(CreateStore):
 
 
 async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
-    """What is stored already: this interaction, or their open task that asks the same one again (two quick clicks)."""
+    """Return the stored tasks for this request: the task of the same interaction, or the asker's open task that
+    repeats the same task or varies the same picture (two quick clicks)."""
     found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
     if found or (new.again_of is None and new.kinship is not Kinship.VARY):
         return found
@@ -331,7 +338,7 @@ async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
 
 
 def _varied(new: NewTask) -> sa.ColumnElement[bool]:
-    """From the same picture, without another word."""
+    """Match variations of the same picture, which add nothing to the prompt."""
     return sa.and_(
         tasks.c.kinship == Kinship.VARY,
         tasks.c.parent_id == new.parent_id,
@@ -340,7 +347,7 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
 
 
 async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepared: bool) -> Task:
-    """As `queued`, with its references and first event; whatever the limits."""
+    """Insert a task as `queued`, with its references and first event, without a check of the limits."""
     asked = {name: getattr(new, name) for name in ASKED} | {"family_id": await _family(connection, new)}
     fresh = {
         "id": new_task_id(),
@@ -372,7 +379,7 @@ def _owner(reference: NewReference, asker_id: int) -> int:
 
 
 async def _family(connection: Transaction, new: NewTask) -> str | None:
-    """The first of those that came from one another; its own row says None."""
+    """Return the id of the first task of the family; None if the new task is the first."""
     if new.parent_id is None:
         return None
     family = sa.select(sa.func.coalesce(tasks.c.family_id, tasks.c.id)).where(tasks.c.id == new.parent_id)
@@ -380,7 +387,8 @@ async def _family(connection: Transaction, new: NewTask) -> str | None:
 
 
 def _taken(owner: str, lease_until: int) -> dict[str, Any]:
-    """What is claimed again because the owner could not give it back is no other attempt."""
+    """Return the columns of a claim. Another claim by the same owner, which could not release the task, is not another
+    attempt."""
     counted = sa.and_(turns.RISKY, tasks.c.owner.is_distinct_from(owner))
     attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
     return {"owner": owner, "lease_until": lease_until, "attempts": attempts}

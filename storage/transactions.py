@@ -1,4 +1,4 @@
-"""What statements are executed in: SQLAlchemy's connection to a server, or SQLite at once."""
+"""The connection that statements are executed on: SQLAlchemy's connection to a server, or SQLite without a thread."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Result = TypeVar("Result")
 
 
 class AtOnce:
-    """What the store uses of an AsyncConnection, without a thread: the event loop stands still during a statement. A
-    result has to be read before the transaction ends."""
+    """What the store uses of an AsyncConnection, without a thread: a statement blocks the event loop. A result must be
+    read before the transaction ends."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

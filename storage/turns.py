@@ -1,9 +1,9 @@
 """
-Who may work on what, and whose turn it is.
+Select which tasks a worker may claim, and in which order creates begin.
 
-A create goes to the asker with the fewest tasks in flight, and there to the oldest task. Seen ahead, an asker's n-th
-waiting task (from 0) has its turn at the level "in flight + n"; levels come one after the other, and within a level the
-oldest comes first. That is exactly the order in which creates begin while nothing else happens.
+A create goes to the asker with the fewest tasks in flight, then to the oldest task. To predict the order, an asker's
+n-th waiting task (from 0) gets the level "in flight + n"; lower levels come first, and within a level the oldest task.
+This is exactly the order in which creates begin while nothing else happens.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ IN_FLIGHT: Final = sa.and_(
     tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_told_at.is_(None)
 )
 IN_QUESTION: Final = sa.and_(tasks.c.claimed_kie_id.is_not(None), tasks.c.state == TaskState.CLOSED)
-"""Its outcome was told, but a callback says that there is another one."""
+"""The outcome was delivered, but a callback says that there is another one."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
-"""Work that handles bytes of others, and may end the whole process: its attempts are counted."""
+"""Work that processes other people's bytes and may kill the process: its attempts are counted."""
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
 def waiting(now: int) -> sa.ColumnElement[bool]:
-    """Due, and in nobody's hands: without an owner, or with one whose lease ran out."""
+    """Match tasks that are due and have no owner, or an owner whose lease has expired."""
     return sa.and_(tasks.c.due_at <= now, _unowned(now))
 
 
 def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
-    """Due work, oldest due first, but for creates: those begin in turn. With `risky`, also `RISKY` work, but for what
-    was under way when another process died."""
+    """Select due work, oldest due time first, except creates, which begin in fair order. With `risky`, also select
+    `RISKY` work, except tasks that another process was working on when it died."""
     claimed = sa.or_(tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), IN_QUESTION)
     if risky:
         unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
@@ -43,7 +43,7 @@ def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
 
 
 def suspects(now: int) -> sa.ColumnElement[bool]:
-    """What was under way when a process died."""
+    """Match tasks that a worker held when its process died."""
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
@@ -53,7 +53,7 @@ def next_due(now: int) -> sa.Select[int | None]:
 
 
 def next_create(now: int) -> sa.Select[Any]:
-    """The task whose create comes next, of those that are prepared and waiting."""
+    """Select the prepared and waiting task whose create comes next."""
     busy = _in_flight_by_asker()
     return (
         sa.select(tasks)
@@ -66,12 +66,12 @@ def next_create(now: int) -> sa.Select[Any]:
 
 
 def any_waiting(now: int) -> sa.Select[Any]:
-    """A row, if `next_create` has one."""
+    """Select a row if `next_create` has one."""
     return sa.select(tasks.c.id).where(QUEUED, PREPARED, waiting(now)).limit(1)
 
 
 def queue() -> sa.Select[Any]:
-    """The prepared tasks in the order in which their creates begin, whether they are due or put off."""
+    """Select the prepared tasks in the order in which their creates begin, due or postponed."""
     turns = _turns(PREPARED)
     return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
 
@@ -105,4 +105,4 @@ def _in_flight_by_asker() -> sa.Subquery:
 
 
 PLACE: Final = _place()
-"""The place in that order of the task `of`, from 1, as if it were prepared; no row when it is not queued."""
+"""The place (from 1) of the task `of` in that order, as if the task were prepared; no row if the task is not queued."""

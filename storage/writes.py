@@ -1,8 +1,8 @@
 """
-SQLite's one writer: writes take turns, and those that wait at the same time are committed together.
+Run SQLite's writes one at a time, and commit those that wait at the same time together.
 
-A commit waits for the disk, a statement does not. Each write is whole or absent by itself: all but the first of a group
-are savepoints, so one that fails takes nothing of the others along. None ends before what it wrote is on the disk.
+A commit waits for the disk, a statement does not. Each write succeeds or fails by itself: all but the first of a group
+are savepoints, so a failed write does not undo the others. No write returns before its data is on the disk.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE
 
 LONGEST_SECONDS: Final = 0.02
-"""How long a group lets in others before it is committed."""
+"""How long a group accepts writes before it is committed."""
 WOKEN_AT_ONCE: Final = 32
 
 Result = TypeVar("Result")
 
 
 class TakenBack(Exception):
-    """SQLite took back a whole group, because of one write in it that could not be done (the disk is full, say)."""
+    """SQLite rolled back a whole group, because one of its writes failed (for example, the disk is full)."""
 
 
 class Group:
-    """Writes in one transaction, and how it ended."""
+    """Writes in one transaction, and the result of its commit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -62,7 +62,7 @@ class Group:
         self._empty = False
 
     def commit(self) -> None:
-        """In the thread. Never raises: its members do, by `committed`."""
+        """Commit; runs in the thread. Never raises: the members raise the error in `committed`."""
         try:
             with self._connection:
                 if not self._empty and self._is_whole():
@@ -80,7 +80,8 @@ class Group:
             raise self._error
 
     def _is_whole(self) -> bool:
-        """SQLite may end a transaction by itself; what follows would be committed one by one."""
+        """Return whether the transaction is still open. SQLite may end a transaction by itself; later statements would
+        be committed one by one."""
         driver = self._connection.connection.driver_connection
         return bool(driver and driver.in_transaction)
 
@@ -91,16 +92,16 @@ class Writes:
         self._engine_at_once = engine.execution_options(**{BEGIN: BEGIN_AT_ONCE})
         self._thread = ThreadPoolExecutor(1, "sqlite")
         self._wanted = 0
-        """Writes that have yet to do their statements."""
+        """Writes that have not finished their statements."""
         self._busy = False
-        """One of them is at it."""
+        """Whether a write is executing its statements."""
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = deque(), deque()
-        """Those that a person waits for, and the others."""
+        """Writes that a person waits for, and the others."""
         self._woken = 0
         self._group: Group | None = None
-        """Open: others may join it."""
+        """The open group, which other writes may join."""
         self._change: asyncio.Future[Group | None] | None = None
-        """Under way in the thread: from one group to the next."""
+        """The change from one group to the next, running in the thread."""
 
     @asynccontextmanager
     async def write(self, *, hurried: bool) -> AsyncIterator[Connection]:
@@ -120,7 +121,7 @@ class Writes:
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[None]:
-        """Nothing is written, and nothing waits for its commit, meanwhile."""
+        """Run the block while no write runs or waits for its commit."""
         self._wanted += 1
         try:
             group = await self._joined(hurried=False)
@@ -137,13 +138,13 @@ class Writes:
             self._go_on()
 
     async def close(self) -> None:
-        """Wait for the last commit, though nobody else may wait for it any more."""
+        """Wait for the last commit, even if its caller is gone, and stop the thread."""
         if self._change is not None:
             await asyncio.wait([self._change])
         self._thread.shutdown()
 
     async def _joined(self, *, hurried: bool) -> Group:
-        """Raises OperationalError when another process does not let go of the file."""
+        """Wait for a turn in an open group. Raises OperationalError if another process does not release the file."""
         waiting = self._waiting[0 if hurried else 1]
         came_before = False
         while (group := self._open()) is None:
@@ -165,7 +166,8 @@ class Writes:
         return self._group if self._group is not None and self._group.lets_in else None
 
     def _begun_at_once(self) -> Group | None:
-        """None while another process writes: that is waited for in the thread."""
+        """Begin a group without waiting. Return None while another process writes; the thread waits for that
+        process."""
         connection = self._engine_at_once.connect()
         try:
             connection.begin()
@@ -176,7 +178,7 @@ class Writes:
         return Group(connection)
 
     def _go_on(self) -> None:
-        """Called by whoever came, had their turn, or gave it up: others join, or the group is committed."""
+        """Wake waiting writes, or commit the group. Called by each write that arrives, ends or gives up."""
         if self._busy or self._change is not None:
             return
         if self._wanted and self._open():
@@ -187,7 +189,8 @@ class Writes:
             self._change.add_done_callback(partial(self._changed, before))
 
     def _wake(self) -> None:
-        """Many at once, as each takes its turn without a pause. Who comes too late for the group waits again."""
+        """Wake many writes at once, because each runs without a pause. A write that comes too late for the group waits
+        again."""
         for waiting in self._waiting:
             while waiting and self._woken < WOKEN_AT_ONCE:
                 if not (first := waiting.popleft()).done():
@@ -195,7 +198,7 @@ class Writes:
                     first.set_result(None)
 
     def _next(self, before: Group | None, *, begin: bool) -> Group | None:
-        """In the thread: end one, and begin another. Raises what beginning does."""
+        """Commit one group and begin another; runs in the thread. Raises what the beginning raises."""
         if before is not None:
             before.commit()
         if not begin:
@@ -219,7 +222,7 @@ class Writes:
         self._go_on()
 
     def _fail(self, error: BaseException) -> None:
-        """Tell who came first; the next one tries anew."""
+        """Raise the error in the first waiting write; the next one tries again."""
         for waiting in self._waiting:
             while waiting:
                 if not (first := waiting.popleft()).done():
@@ -232,7 +235,8 @@ class Writes:
 
 
 async def _outlived(work: asyncio.Future[Result]) -> Result:
-    """Its result. A cancellation is put off until then: a thread goes on in any case."""
+    """Return the result of `work`. A cancellation is delayed until `work` is done, because its thread continues
+    anyway."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:

@@ -1,4 +1,4 @@
-"""Batches without Discord: proposed, begun, and what Discord's stand-in was told of them."""
+"""Helpers for batches without Discord: proposed, begun, and what Discord's stand-in received of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def proposed(world: World, words: tuple[str, ...] = WORDS, **changes: Any)
 
 
 def origin(world: World, batch: Batch, **changes: Any) -> Origin:
-    """Of the click that says yes."""
+    """Return the origin of the click that confirms the batch."""
     click = world.request()
     values: dict[str, Any] = {
         "interaction_id": (1 << 60) + click.interaction_id,
@@ -39,7 +39,7 @@ async def begun(world: World, words: tuple[str, ...] = WORDS, **changes: Any) ->
 
 
 async def work(world: World, seconds: float, *, every: float = 2.0) -> None:
-    """A batch is looked at when no task is due, too."""
+    """Let time pass with the engine at work; batches are processed even when no task is due."""
     for _ in range(int(seconds / every)):
         await world.engine.step()
         world.clock.turn(every)

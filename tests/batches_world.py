@@ -1,4 +1,4 @@
-"""Batches through simcord's actors: asked for, said yes to, and what stands in the channel then."""
+"""Helpers for batches through simcord's actors: proposing, confirming, and the messages that follow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MADE = ["red door in oil", "red door in ink", "green door in oil", "green door i
 
 
 async def proposed(world: World, words: str = DOORS, **options: Any) -> Any:
-    """The message with the question."""
+    """Return the ephemeral message that asks for confirmation."""
     asked = await world.ask(words, **options)
     assert asked.ephemeral
     assert asked.response is not None
@@ -42,7 +42,7 @@ async def choose(world: World, setting: Setting, value: Any) -> None:
 
 
 def answer(world: World, pressed: Any) -> str:
-    """What was said to the presser alone; an error behind it is expected."""
+    """Return the ephemeral answer to a click; an error of the bot behind it is expected."""
     world.acknowledged = world.env.error_cursor
     return str((pressed.followups or [pressed.response])[-1].content)
 

@@ -1,4 +1,4 @@
-"""An engine that is called back, and what its tests ask of it."""
+"""Helpers for tests of an engine that receives callbacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOUR = 60 * MINUTE
 
 
 def token(world: World, create: int = -1) -> str:
-    """What the callback of a create carries."""
+    """Return the token in a create's callback address."""
     url = world.api.taken[create].callback_url
     assert url is not None
     assert url.startswith(PREFIX)
@@ -21,7 +21,7 @@ def token(world: World, create: int = -1) -> str:
 
 
 async def lost(world: World, prompt: str = "a red door", **changes: Any) -> Task:
-    """A task whose create was taken, without an answer."""
+    """Return a task whose create was accepted but got no answer."""
     world.api.lose_answer = 1
     task = await world.ask(prompt, **changes)
     await world.work(5)
@@ -30,5 +30,5 @@ async def lost(world: World, prompt: str = "a red door", **changes: Any) -> Task
 
 
 def told(world: World, task: Task) -> list[str | None]:
-    """The reason in each message; None for pictures."""
+    """Return the reason in each message about the task; None for pictures."""
     return [message.reason for message in world.discord.messages if message.task_id == task.id]

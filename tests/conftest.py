@@ -1,4 +1,4 @@
-"""What belongs to the whole process, put back after the test that changes it."""
+"""Fixtures that restore process-wide state after the test that changes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.logs import QUIET
 
 
 def _short_tracebacks() -> None:
-    """With all local variables, as they would be where rich is installed, one takes longer than most tests."""
+    """Log plain tracebacks: with all local variables, as when rich is installed, one takes longer than most tests."""
     structlog.reset_defaults()
     *others, _ = structlog.get_config()["processors"]
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("busy machine")
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting comes from the environment."""
+    """Remove every setting from the environment."""
     for name in Settings.model_fields:
         for spelling in (name.upper(), name):
             monkeypatch.delenv(spelling, raising=False)

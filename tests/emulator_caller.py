@@ -1,4 +1,4 @@
-"""Calls the image API's emulator as a client of the real one does, with a clock that the test turns."""
+"""Call the image API's emulator as a client of the real API does, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Caller:
         return response
 
     async def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """The envelope, which is always HTTP 200."""
+        """Return the envelope, which always comes with HTTP 200."""
         response = await self.raw(method, path, **options)
         assert response.status == 200
         envelope: dict[str, Any] = json.loads(await response.text())
@@ -63,12 +63,12 @@ class Caller:
         return task_id
 
     async def record(self, task_id: str) -> dict[str, Any]:
-        """The envelope of record-info; time passes so that the limit of questions is not reached."""
+        """Return the envelope of record-info; the clock moves on so that the rate limit of queries is not reached."""
         self.clock.turn(0.4)
         return await self.call("GET", f"/api/v1/gpt4o-image/record-info?taskId={task_id}")
 
     async def done(self, prompt: str = PROMPT, **fields: Any) -> dict[str, Any]:
-        """`data` of a task whose time is up."""
+        """Create a task, let its time pass, and return its `data`."""
         task_id = await self.task(prompt, **fields)
         self.clock.turn(120)
         data: dict[str, Any] = (await self.record(task_id))["data"]

@@ -1,4 +1,4 @@
-"""An engine on a real SQLite file, with small stand-ins for the two ports and a clock that the test turns."""
+"""An engine on a real SQLite file, with small stand-ins for its two ports and a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ def png(colour: str = "teal", size: tuple[int, int] = (32, 32)) -> bytes:
 
 
 class Crash(BaseException):
-    """The process dies here: nothing may catch it."""
+    """A simulated death of the process; no code may catch it."""
 
 
 @dataclass
 class Deaths:
-    """Kills the process at the n-th call through a wrapped part, before or after the call has its effect.
+    """
+    Kills the process at the n-th call through a wrapped part, before or after the call has its effect.
 
-    With `fails` the call raises a common error instead, and the process lives on.
+    With `fails` the call raises an ordinary error instead, and the process continues.
     """
 
     calls: int = 0
@@ -58,7 +59,7 @@ class Deaths:
         self.calls, self.at, self.after, self.fails = 0, at, after, fails
 
     def counted(self) -> bool:
-        """Whether this is the call."""
+        """Count a call; return whether it is the n-th."""
         self.calls += 1
         return self.calls - 1 == self.at
 
@@ -107,7 +108,7 @@ class Clock:
 
 @dataclass
 class StandInAPI:
-    """Takes what it is asked and is done after `seconds`; the lists order other answers, once each."""
+    """Accepts requests and finishes tasks after `seconds`; the `next_` lists hold other answers, each used once."""
 
     clock: Clock
     seconds: float = 30.0
@@ -115,15 +116,15 @@ class StandInAPI:
     uploads: list[str] = field(default_factory=list)
     next_create: list[Exception] = field(default_factory=list)
     lose_answer: int = 0
-    """So many creates are taken without an answer."""
+    """How many creates are accepted without an answer."""
     next_record: list[Record | Exception] = field(default_factory=list)
     next_upload: list[Exception] = field(default_factory=list)
     next_fetch: list[Exception | bytes] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
-    """By a part of their address: pictures that cannot be fetched, for as long as they are in here."""
+    """Pictures that cannot be fetched, by a part of their address, for as long as they are in this mapping."""
     next_link: list[Exception] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
-    """Every address that was asked for."""
+    """Every address that was requested."""
     balance: float = 100.0
     asked: list[tuple[int, str]] = field(default_factory=list)
     _done_at: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -193,7 +194,7 @@ class World:
     engine: Engine
     database: Database
     engine_clock: Callable[[], int] | None = None
-    """Where the engine's time is another one than the world's."""
+    """The engine's clock, if it differs from the world's."""
     wrap: Callable[[Any], Any] = lambda part: part
     fetching: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the engine waits for an attachment that is an event."""
@@ -204,7 +205,7 @@ class World:
         return self.stores.tasks
 
     async def restart(self) -> None:
-        """The process died and another one starts: all but the rows, the copies and the world outside is gone."""
+        """Simulate a crash and a restart: only the rows, the copies and the outside world remain."""
         await self.tasks.void_leases()
         self.engine = self._new_engine()
         await self.engine.start()
@@ -266,7 +267,7 @@ class World:
         return found
 
     async def work(self, seconds: float = 120.0, every: float = 1.0) -> None:
-        """Let time pass with the engine at work: at least `every` seconds between steps, more while nothing is due."""
+        """Let time pass with the engine at work: at least `every` seconds between steps, more while no task is due."""
         end = self.clock() + int(seconds * 1000)
         while self.clock() < end:
             await self.engine.step()
@@ -287,7 +288,7 @@ async def open_world(folder: Path, **policy: Any) -> AsyncIterator[World]:
             copies=PictureStore.open(str(folder / "pictures")),
             policy=Policy(**({"limits": NO_LIMITS} | policy)),
             attachments={},
-            engine=None,  # type: ignore[arg-type]  # set by restart, which needs the rest
+            engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
             database=database,
         )
         world.discord.copies = world.copies

@@ -1,8 +1,8 @@
 """
-An engine with the real image client, and the image API's emulator behind a door at which things go wrong.
+An engine with the real image client, and the image API's emulator behind a server that injects faults.
 
-Everything goes over loopback and SQLite is real; the clock is the test's. What is to go wrong is laid as a trap, or a
-road is closed, so that nobody listens where it leads.
+All requests go over loopback and SQLite is real; the test controls the clock. A fault is a trap, or a closed road,
+which resolves a name to a port that refuses connections.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tests.wire.traps import Action, Trap, Traps
 
 API_HOST = "api.test"
 UPLOAD_HOST = "localhost"
-"""The emulator itself has to find what was uploaded."""
+"""A name that resolves on this machine, because the emulator itself fetches the uploads."""
 CREATE = "POST */gpt4o-image/generate"
 RECORD = "GET */record-info"
 UPLOAD = "POST */file-stream-upload"
 RESULT = "GET /s/*"
 CREDITS = "GET */chat/credit"
 SECONDS = 4.0
-"""That every picture takes."""
+"""How long every picture takes."""
 PATIENCE = aiohttp.ClientTimeout(total=20)
 LITTLE_PATIENCE = aiohttp.ClientTimeout(total=0.5)
 LONGEST_STEP_MS = 300_000
@@ -46,7 +46,7 @@ CLOSING = web.RequestKey("closing", asyncio.Event)
 
 
 class Roads(AbstractResolver):
-    """Where names lead: to the emulator, or, where a road is closed, to a port on which nobody listens."""
+    """Resolves names to the emulator, or, if the road is closed, to a port on which no server listens."""
 
     def __init__(self, emulator: Emulator, nobody: int) -> None:
         self._emulator = emulator
@@ -64,7 +64,7 @@ class Roads(AbstractResolver):
 
 @dataclass
 class Door:
-    """What comes in, and the traps it may meet."""
+    """Records the requests that arrive, and holds the traps for them."""
 
     traps: Traps = field(default_factory=Traps)
     arrived: list[str] = field(default_factory=list)
@@ -99,15 +99,16 @@ class ImageWorld:
         return self.door.traps.lay(route, *args, **kwargs)
 
     def count(self, ending: str) -> int:
-        """Requests that came in, whatever became of them."""
+        """Return how many requests with this ending arrived, whatever their response."""
         return sum(1 for one in self.door.arrived if one.endswith(ending))
 
     def told(self, task: Task) -> list[Message]:
         return [message for message in self.world.discord.messages if message.task_id == task.id]
 
     async def ended(self, task: Task, *, within_hours: float = 26.0) -> Task:
-        """The task once it is closed, or as it is when the time is up. The longer nothing becomes of it, the longer the
-        steps."""
+        """
+        Work until the task is closed or the time is up, and return it. The steps grow while the task does not change.
+        """
         end = self.clock() + int(within_hours * 3_600_000)
         before, step = task, 500
         while (now := await self.world.now(task)).state is not TaskState.CLOSED and self.clock() < end:
@@ -118,7 +119,7 @@ class ImageWorld:
         return now
 
     async def until(self, task: Task, condition: Callable[[Task], bool]) -> Task:
-        """The task as soon as it is so."""
+        """Work until the condition holds for the task, and return it."""
         for _ in range(200):
             if condition(now := await self.world.now(task)):
                 return now
@@ -129,7 +130,7 @@ class ImageWorld:
 
 @asynccontextmanager
 async def open_image_world(folder: Path, *, patient: bool = True, **policy: Any) -> AsyncIterator[ImageWorld]:
-    """`policy` is the engine's. Without patience every call of the client ends after half a second."""
+    """`policy` is the engine's. Without `patient` every call of the client times out after half a second."""
     door = Door()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(engine_world.open_world(folder, **policy))
@@ -165,17 +166,17 @@ def _client(session: aiohttp.ClientSession, emulator: Emulator, limits: aiohttp.
 
 @contextmanager
 def _a_port_nobody_listens_on() -> Iterator[int]:
-    """Ours, so that nobody else comes to listen there."""
+    """Yield a bound port, so that no other process can listen on it."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
 
 
-# What may go wrong with an answer
+# Faulty responses
 
 
 def gives(body: bytes | str, status: int = 200, kind: str = "application/json", **headers: str) -> Action:
-    """These bytes; headers are written with _ for -."""
+    """Return an action that answers with these bytes; header names are written with _ for -."""
     data = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -186,7 +187,7 @@ def gives(body: bytes | str, status: int = 200, kind: str = "application/json", 
 
 
 async def breaks_off(request: web.Request) -> web.StreamResponse:
-    """Not one byte is answered; what the request asked for is not done, unless it is done already."""
+    """Break the connection without a byte of a response; the request takes effect only if it already has."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
@@ -205,7 +206,7 @@ def breaks_off_after(body: bytes, announced: int, kind: str = "application/json"
 
 
 def pours(chunk: bytes, times: int, kind: str = "image/png", *, announced: bool = False) -> tuple[Action, list[int]]:
-    """That many chunks, one after the other as they are taken; and what has left so far, in bytes."""
+    """Return an action that sends so many chunks as they are read, and a list of the sizes sent so far."""
     left: list[int] = []
 
     async def action(request: web.Request) -> web.StreamResponse:
@@ -221,7 +222,7 @@ def pours(chunk: bytes, times: int, kind: str = "image/png", *, announced: bool 
 
 
 def stalls(body: bytes = b"", announced: int = 0, kind: str = "application/json") -> Action:
-    """Nothing comes, or nothing more than this, for as long as the world is open."""
+    """Return an action that sends nothing, or only `body`, and then waits until the world is closed."""
 
     async def action(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse = web.Response()

@@ -1,8 +1,8 @@
 """
-The real client, delivery and engine against a loopback Discord that refuses, with a small stand-in for the image API.
+The real client, delivery and engine against a loopback Discord with faults, with a small stand-in for the image API.
 
-There is no gateway: what it would tell is handed to the client. Discord's clock is everybody's, and is turned; so is
-what discord.py waits before it tries again.
+There is no gateway: the tests hand its events to the client. All parts share Discord's clock, which the test turns
+forward; discord.py's waits before a retry also turn it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ LONGEST_STEP = timedelta(minutes=10)
 
 @dataclass
 class Sleepless:
-    """asyncio as discord.py is to see it: time passes when it sleeps, but nobody waits for that."""
+    """Replaces asyncio in discord.py: a sleep turns the clock forward and returns at once."""
 
     turn: Callable[[timedelta], None]
     slept: list[float] = field(default_factory=list)
@@ -67,7 +67,9 @@ class Sleepless:
 
 @dataclass(frozen=True)
 class Seconds:
-    """The event loop as the pacer is to see it: what is to be called later is called now, and time has passed."""
+    """
+    Replaces the event loop's clock in the pacer: a call scheduled for later turns the clock forward and runs at once.
+    """
 
     now: Callable[[], int]
     turn: Callable[[timedelta], None]
@@ -96,7 +98,7 @@ class DiscordWorld:
     copies: PictureStore
 
     async def restart(self) -> None:
-        """Another process over the same rows."""
+        """Start another process on the same rows."""
         await self.tasks.void_leases()
         await self.client.close()
         fresh = _built(self.discord, self.database, self.copies, self.operator, self.api)
@@ -113,7 +115,7 @@ class DiscordWorld:
     async def ask(
         self, *, channel: Channel | None = None, variants: int = 1, private: bool = False
     ) -> tuple[Task, Interaction]:
-        """Alice types the command; the client has done with it."""
+        """Alice types the command; return its task and interaction once the client has handled it."""
         interaction = await self.try_to_ask(channel=channel, variants=variants, private=private)
         (task,) = [one for one in await self._of_alice() if one.interaction_id == interaction.id]
         return task, interaction
@@ -121,7 +123,7 @@ class DiscordWorld:
     async def try_to_ask(
         self, *, channel: Channel | None = None, variants: int = 1, private: bool = False
     ) -> Interaction:
-        """The same, perhaps in vain."""
+        """Do the same, even if the command is refused; return the interaction."""
         interaction = self.discord.interactions.begin(
             COMMAND, self.discord.places.alice, channel or self.discord.places.channel
         )
@@ -138,7 +140,7 @@ class DiscordWorld:
         return interaction
 
     async def quiet(self) -> None:
-        """Until the client has done with what it was told."""
+        """Wait until the client has handled every command it received."""
         while invoked := [one for one in asyncio.all_tasks() if one.get_name() == "CommandTree-invoker"]:
             await asyncio.wait(invoked)
 
@@ -153,9 +155,11 @@ class DiscordWorld:
     async def work(
         self, task: Task, until: Callable[[Task], bool], *, within: timedelta, every: timedelta = LONGEST_STEP
     ) -> Task:
-        """Let time pass with the engine and the cards at work, until this is so of the task or the time is up.
+        """
+        Let time pass with the engine and the cards at work, until the condition holds for the task or `within` has
+        passed.
 
-        `every`: they are at work at least as often.
+        `every`: the longest time between two steps.
         """
         clock = self.discord.clock
         end = clock.now() + within // timedelta(milliseconds=1)
@@ -168,18 +172,18 @@ class DiscordWorld:
         return now
 
     async def closed(self, task: Task) -> Task:
-        """The task once it is closed; at most a quarter of an hour later."""
+        """Work until the task is closed, at most a quarter of an hour, and return it."""
         return await self.work(
             task, lambda now: now.state is TaskState.CLOSED, within=timedelta(minutes=15), every=timedelta(seconds=30)
         )
 
     async def outcomes(self, task: Task) -> list[Act]:
-        """Every act by which an outcome of the task came to stand somewhere."""
+        """Return every post or edit that put an outcome of the task into a message."""
         ids = {part_id(part) for part in await self.tasks.parts(task.id)}
         return [act for act in self.discord.acts if act.doing is not Doing.DELETED and _ids(act) & ids]
 
     def cards(self, task: Task) -> list[str]:
-        """The messages that are still the card of the task."""
+        """Return the ids of messages that are still the task's card."""
         sought = card_id(task)
         found = self.discord.messages.items()
         return [number for number, one in found if sought in {part.get("id") for _, part in walked(one["components"])}]
@@ -214,7 +218,7 @@ async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
 def _built(
     loopback: LoopbackDiscord, database: Database, copies: PictureStore, operator: Channel, api: StandInAPI
 ) -> DiscordWorld:
-    """As the composition root builds it."""
+    """Build all parts as the composition root does."""
     stores = Stores.on(database)
     clock, seconds = loopback.clock.now, Seconds(loopback.clock.now, loopback.clock.turn)
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))

@@ -1,4 +1,4 @@
-"""A loopback server that gives the image client whatever a test lays ready, and remembers what it was asked."""
+"""A loopback server that gives the image client the answers of a test and records its requests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Asked:
 
 
 class KieServer:
-    """Gives `answers` in order, the last of them for ever."""
+    """Gives `answers` in order, and then repeats the last one."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -84,7 +84,7 @@ async def kie_server() -> AsyncIterator[KieServer]:
 
 @asynccontextmanager
 async def raw_server(talk: Talk, scheme: str = "http") -> AsyncIterator[str]:
-    """A bare socket; `talk` is done once per connection, then the connection ends."""
+    """Open a bare socket; `talk` runs once per connection, then the connection is closed."""
     talks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +106,7 @@ async def raw_server(talk: Talk, scheme: str = "http") -> AsyncIterator[str]:
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
-    """One request whole, so that whoever sent it can no longer know what became of it."""
+    """Read one whole request, so that its sender cannot know whether it took effect."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
     return head + await reader.readexactly(length)
@@ -117,7 +117,7 @@ async def kie_client(
     api_url: str,
     *,
     upload_url: str | None = None,
-    timeout: aiohttp.ClientTimeout = PATIENT,  # noqa: ASYNC109 -- it is the client's, not this function's
+    timeout: aiohttp.ClientTimeout = PATIENT,  # noqa: ASYNC109 -- the client's timeout, not this function's
     resolver: AbstractResolver | None = None,
 ) -> AsyncIterator[KieClient]:
     connector = aiohttp.TCPConnector(resolver=resolver) if resolver else None
@@ -134,6 +134,6 @@ async def kie_client(
 
 
 async def error_of(asking: Awaitable[object]) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 -- which one it is, is what the callers look at
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- the callers check which exception it is
         await asking
     return caught.value

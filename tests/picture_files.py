@@ -1,4 +1,4 @@
-"""Small pictures as files, made anew by each test that wants one."""
+"""Small pictures as files, created for each test that needs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 SIDEWAYS = 6
-"""EXIF's orientation of a phone held upright."""
+"""EXIF orientation of a phone held upright."""
 
 
 def painted(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image:
@@ -19,13 +19,13 @@ def painted(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Nothing compresses it; the same every time."""
+    """Return an incompressible picture, the same every time."""
     bands = {"L": 1, "RGB": 3, "RGBA": 4}[mode]
     return Image.frombytes(mode, (width, height), random.Random(7).randbytes(width * height * bands))
 
 
 def soft(width: int, height: int) -> Image.Image:
-    """What a lossy encoder is made for."""
+    """Return a soft picture, which lossy encoders compress well."""
     return noise(width // 8, height // 8).resize((width, height), Image.Resampling.BICUBIC)
 
 

@@ -1,9 +1,9 @@
 """
-A real SQLite file, ready at once, for tests of what works with it.
+A real SQLite file, ready at once, for tests of code that uses the database.
 
-They are about tasks, not about disks, so what only costs time is left out: the migrations run once and their file is
-copied, nothing waits for the disk, and statements run in the test's own thread. The tests of the database itself, and
-those in which processes are killed, leave nothing out.
+These tests are about tasks, not about disks, so everything that only costs time is left out: the migrations run once
+and their file is copied, no write waits for the disk, and statements run in the test's own thread. Tests of the
+database itself, and tests in which processes are killed, leave nothing out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _MIGRATED: Final[list[bytes]] = []
 
 
 class _SameThread(aiosqlite.Connection):
-    """Others have their turn between two statements, as they would with a thread."""
+    """
+    Runs statements in the caller's thread, but yields before each, so that other tasks run as they would with a
+    thread.
+    """
 
     def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
         return self._connect().__await__()
@@ -55,7 +58,7 @@ def _connect(path: str, *, iter_chunk_size: int = 64, **options: Any) -> aiosqli
 
 @asynccontextmanager
 async def ready_database(path: Path) -> AsyncIterator[Database]:
-    """A file that is there already is left as it is."""
+    """Open the database, migrated if the file is new; an existing file is left as it is."""
     await lay_migrated(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "PRAGMA synchronous=OFF"))
@@ -65,7 +68,7 @@ async def ready_database(path: Path) -> AsyncIterator[Database]:
 
 
 async def lay_migrated(path: Path) -> None:
-    """As `migrate` would leave it, unless there is a file."""
+    """Write a migrated file, as `migrate` would, unless the file exists."""
     if not _MIGRATED:
         _MIGRATED.append(await _migrated())
     if not await asyncio.to_thread(path.exists):

@@ -1,4 +1,4 @@
-"""`python -m sandbox` as somebody starts it: a process, its address, and Ctrl-C."""
+"""Run `python -m sandbox` as a user does: a process, its address, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 LONGEST_SECONDS: Final = 120.0
-"""A sandbox that hangs is killed, and the test sees its end."""
+"""A sandbox that takes longer is killed, and the test sees its end."""
 
 
 @contextmanager
 def sandbox(folder: Path, *arguments: str) -> Iterator[str]:
-    """The printed address. Afterwards Ctrl-C must have stopped it cleanly."""
+    """Yield the printed address. Afterwards Ctrl-C must stop the sandbox cleanly."""
     errors = folder / "errors.txt"
     with errors.open("w") as stream, _started(arguments, stream.fileno()) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""A stand-in for Discord, as the engine sees it, that keeps all it was told."""
+"""A stand-in for Discord, as the engine sees it, that records everything it receives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BatchShown:
 
 @dataclass
 class StandInDiscord:
-    """Keeps every message it was sent, so that one posted twice shows."""
+    """Records every message it receives, so that a message posted twice is visible."""
 
     messages: list[Message] = field(default_factory=list)
     shown: list[Card] = field(default_factory=list)
@@ -40,45 +40,45 @@ class StandInDiscord:
     told_operator: list[Reason] = field(default_factory=list)
     in_trouble: Reason | None = None
     told_hosts: list[str] = field(default_factory=list)
-    """Hosts of results that the operator was told of."""
+    """Result hosts that the operator was informed of."""
     files: dict[int, list[int]] = field(default_factory=dict)
-    """The pictures that each message holds as files, by its id and in the order they came."""
+    """Positions of the pictures that each message holds as files, by message id, in the order they were added."""
     gone: set[int] = field(default_factory=set)
-    """Messages that somebody deleted."""
+    """Ids of messages that somebody deleted."""
     out_of_reach: set[Route] = field(default_factory=set)
-    """What was told by these can be edited no more."""
+    """Routes whose messages can no longer be edited."""
     pictures_per_message: int = 10
     copies: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
     closed_routes: set[Route] = field(default_factory=set)
     blind: bool = False
-    """It may not look into what was said."""
+    """Whether the bot may not read the message history."""
     down: bool = False
     lose_answers: int = 0
-    """So many posts are received and not answered."""
+    """How many posts are received without an answer."""
     handed: dict[str, tuple[Message, ...]] = field(default_factory=dict)
-    """By the token with which an asker came: what they see. Once more puts it there anew."""
+    """Messages handed to an asker, by the token of their interaction; a repeated hand-over replaces the entry."""
     taken_back: list[int] = field(default_factory=list)
-    """Messages that say by now that they were not the last word."""
+    """Ids of messages edited to say that a later outcome supersedes them."""
     withheld: list[str] = field(default_factory=list)
     looked_up: list[tuple[str, str]] = field(default_factory=list)
     closed_channels: set[int] = field(default_factory=set)
     reposted: list[str] = field(default_factory=list)
-    """Nonces of what was posted once more; one that was posted twice is here twice."""
+    """Nonces of reposts; a repost that was posted twice is here twice."""
     redrawn: list[tuple[int | None, bool]] = field(default_factory=list)
-    """Messages that were brought up to date, and whether they are spoilers by now."""
+    """Ids of messages that were redrawn, and whether they are now spoilers."""
     deleted: list[int | None] = field(default_factory=list)
     receipts: list[Erasure] = field(default_factory=list)
     receipts_closed: bool = False
     reports: list[str] = field(default_factory=list)
     """Nonces of the moderators' messages."""
     batch_messages: dict[int, BatchShown] = field(default_factory=dict)
-    """Messages of batches as they stand, by their ids, in the order posted."""
+    """Current messages of batches, by message id, in the order posted."""
     batch_edits: list[tuple[int, int]] = field(default_factory=list)
     endings: list[str] = field(default_factory=list)
-    """Nonces of what batches said at their ends; one said twice is here twice."""
+    """Nonces of the messages at the end of batches; a message posted twice is here twice."""
     said_elsewhere: list[str] = field(default_factory=list)
-    """Tokens of askers who came for what they had been told by another way."""
+    """Tokens of askers who came for an outcome that had already been delivered another way."""
 
     def posted(self, card: Card) -> None:
         pass
@@ -112,7 +112,7 @@ class StandInDiscord:
         return Posted(channel_id=1, message_id=len(self.messages))
 
     def _find(self, wanted: Message) -> int | None:
-        """Wherever it went."""
+        """Find the message, on whatever route it was posted."""
         for number, message in enumerate(self.messages, start=1):
             if replace(message, route=wanted.route, pictures=wanted.pictures) == wanted:
                 return number
@@ -120,7 +120,7 @@ class StandInDiscord:
 
     @property
     def told(self) -> list[Message]:
-        """All that reached people."""
+        """All messages that reached people."""
         return [*self.messages, *(message for shown in self.handed.values() for message in shown)]
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
@@ -221,7 +221,7 @@ class StandInDiscord:
         return [one.position for one in outcome.pictures if one.key is not None and one.position in part.pictures]
 
     def _add_late(self, message_id: int, outcome: Outcome, positions: Sequence[int]) -> None:
-        """As an edit does: what is there stays, what came late is added."""
+        """Add late pictures as an edit does: existing files stay."""
         there = self.files.setdefault(message_id, [])
         late = [one.position for one in outcome.pictures if one.late_at is not None and one.position in positions]
         there.extend(position for position in late if position not in there)

@@ -1,4 +1,4 @@
-"""Rows to test the store with, on a real database file."""
+"""Rows for tests of the store, on a real database file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE: Final = 30_000
 UNLIMITED: Final = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 PLENTY: Final = CreateLimits(per_window=1_000, window_ms=11_000, in_flight=1_000)
 POSTGRES: Final = os.environ.get("TEST_POSTGRES_URL")
-"""An empty database of a PostgreSQL server, with the driver, that the tests may use as they like."""
+"""URL, with the driver, of an empty database of a PostgreSQL server that the tests may change."""
 
 BACKENDS: Final = [
     "sqlite",

@@ -256,7 +256,7 @@ async def test_an_answer_that_discord_refuses_does_not_invite_to_ask_again(
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
     assert (asked.response, asked.followups) == (None, [])
-    assert "Discord refuses an answer" in capsys.readouterr().out
+    assert "interaction answer refused by Discord" in capsys.readouterr().out
     await world.work()
     assert "Your picture is ready" in texts(world.channel.history()[-1])
 

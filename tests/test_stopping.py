@@ -64,8 +64,8 @@ def planted(folder: Path, code: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("place", "then", "words"),
     [
-        ("AutoShardedClient", "raise", "Discord's connections did not close; they are given up"),
-        ("gateway.DiscordWebSocket", "pass", "stopping took too long; what was left is given up"),
+        ("AutoShardedClient", "raise", "Discord client close timed out: connections abandoned"),
+        ("gateway.DiscordWebSocket", "pass", "shutdown took too long: process ended with parts still open"),
     ],
     ids=["until it is cancelled", "whatever is done"],
 )
@@ -88,7 +88,7 @@ async def test_an_event_loop_that_stands_still_does_not_keep_it_from_ending(
     async with Emulator(key=KEY) as image_api, bot(tmp_path, discord, image_api, **settings) as running:
         await running.connected()
         assert await ended_after(running) < AT_ONCE
-    assert "stopping took too long" in running.said()
+    assert "shutdown took too long" in running.said()
 
 
 async def test_it_ends_at_once_while_the_gateway_is_silent(tmp_path: Path, discord: LoopbackDiscord) -> None:
@@ -130,7 +130,7 @@ async def test_each_try_to_log_in_is_one_line_that_says_what_happens_next(
         await running.connected()
         await ended_after(running)
     tries = [line for line in running.said().splitlines() if "failures=" in line]
-    assert all("Discord does not answer; trying again" in line and "in_seconds=" in line for line in tries)
+    assert all("Discord login failed, will retry" in line and "in_seconds=" in line for line in tries)
     assert "Unclosed" not in running.said()
     assert "Traceback" not in running.said()
 

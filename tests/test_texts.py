@@ -251,7 +251,7 @@ def test_words_in_code_are_found(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ['log.info("an answer came too late", code=code)', 'raise RouteClosed("it has run out")', 'x = " · ".join(y)',
+    ['log.info("interaction answer dropped", code=code)', 'raise RouteClosed("it has run out")', 'x = " · ".join(y)',
      '"""A docstring."""', 'say("card-next")', 'ui.Button(label=say("card-cancel"))', 'x = f"### {heading}"'],
 )  # fmt: skip
 def test_what_people_do_not_read_may_stand_in_code(code: str) -> None:

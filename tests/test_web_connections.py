@@ -182,7 +182,7 @@ async def test_a_customer_of_ipv6_is_one_address() -> None:
 async def test_refused_connections_are_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
     connections = Connections(ConnectionLimits(per_address=1))
     assert [connections.admit("203.0.113.1") for _ in range(5)] == [True, *[False] * 4]
-    assert capsys.readouterr().out.count("web endpoint refuses connections") == 1
+    assert capsys.readouterr().out.count("web connection refused") == 1
 
 
 # -- what cannot be read -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from bot.config import Settings
 from bot.engine import schedule
 from sandbox.world import Attachments
 from storage.models import Task, TaskState
-from tests.waiting import eventually
+from tests.waiting import LONGEST_SECONDS, eventually
 from tests.world import PHOTO, button_ids, texts
 
 
@@ -69,7 +69,7 @@ class House:
 
     async def build(self) -> None:
         await self._open()
-        self.env = Env(self.running.client, shard_count=1)
+        self.env = Env(self.running.client, shard_count=1, settle_timeout=LONGEST_SECONDS)
         await self.env.start()
         await self.running.client.publish_commands(self.running.tasks)
         self.channel = self.env.create_guild("Studio").create_text_channel("pictures")

@@ -1,4 +1,4 @@
-"""The bot's site as a visitor sees it, in this process and without a Discord."""
+"""Visit the bot's site, in this process and without Discord."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.wire.process import KEY, TOKEN, Bot
 
 
 class Visitor:
-    """Somebody who asks."""
+    """A visitor of the site."""
 
     def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
         self._session = session
@@ -43,7 +43,7 @@ async def visiting(address: str) -> AsyncIterator[Visitor]:
 
 
 def settings_of(folder: Path, **settings: Any) -> Settings:
-    """Of a bot that reaches nobody."""
+    """Return settings of a bot that connects to no service."""
     given: dict[str, Any] = {
         "discord_token": SecretStr(TOKEN),
         "kie_api_key": SecretStr(KEY),
@@ -57,7 +57,7 @@ def settings_of(folder: Path, **settings: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(folder: Path, **settings: Any) -> AsyncIterator[tuple[Running, Readiness, Visitor]]:
-    """The bot, connected to nothing, and its site."""
+    """Open the bot, without connections, and its site."""
     values = settings_of(folder, **settings)
     async with AsyncExitStack() as stack:
         atelier = await stack.enter_async_context(open_atelier(values))

@@ -1,4 +1,4 @@
-"""Waiting for what happens in rows or in another process, where there is nothing to be woken by."""
+"""Wait for changes in rows or in another process, where there is no event to wait for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
-    """The first answer that says something."""
+    """Poll until the answer is true, and return it. Raises TimeoutError after `LONGEST_SECONDS`."""
     async with asyncio.timeout(LONGEST_SECONDS):
-        while not (answer := await ask()):  # noqa: ASYNC110  # nothing there to be woken by
+        while not (answer := await ask()):  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.01)
     return answer

@@ -1,4 +1,4 @@
-"""The bot in simcord's Discord, with the real engine, a real SQLite file, and a clock that the test turns."""
+"""The bot in simcord's Discord, with the real engine, a real SQLite file, and a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from storage.tasks import TaskStore
 from tests.engine_world import Clock, StandInAPI
 from tests.engine_world import png as png
 from tests.ready_database import ready_database
+from tests.waiting import LONGEST_SECONDS
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 PHOTO = ("cat.png", png("orange", (64, 48)))
@@ -57,9 +58,9 @@ class World:
     engine: Engine = field(init=False)
     delivery: DiscordDelivery = field(init=False)
     locales: dict[int, str] = field(default_factory=dict)
-    """Of people whose Discord is not in English, by their ids."""
+    """Locales of people whose Discord is not in English, by their ids."""
     acknowledged: int = 0
-    """Errors of the bot that a test has seen and expects."""
+    """Number of the bot's errors that a test has seen and expects."""
     guild: GuildHandle = field(init=False)
     channel: ChannelHandle = field(init=False)
     alice: MemberActor = field(init=False)
@@ -77,7 +78,7 @@ class World:
         return self
 
     def wire(self, client: Atelier, *, limits: Limits = NO_LIMITS) -> None:
-        """Everything of ours, built as the composition root builds it."""
+        """Build the project's own parts as the composition root does."""
         self.client = client
         work = PictureWork(Threads())
         thumbnails = Thumbnails(self.copies, work)
@@ -116,7 +117,7 @@ class World:
         return self.guild.add_member(self.env.create_user("mod"), roles=[role])
 
     async def choose(self, setting: Setting, value: int | None) -> None:
-        """A setting of the server."""
+        """Choose a setting of the server."""
         await self.stores.guilds.choose(self.guild.id, setting, value, by=1, now=self.clock())
 
     async def ask(self, prompt: str = "a red door", **options: Any) -> InteractionResult:
@@ -135,7 +136,7 @@ class World:
             return await self.delivery.post(outcome, part, uncertain=uncertain)
 
     def refusal(self, asked: InteractionResult) -> str:
-        """What was said to the asker alone; the error behind it is expected."""
+        """Return the ephemeral answer to the asker; the bot's error behind it is expected."""
         self.acknowledged = self.env.error_cursor
         assert asked.response is not None
         assert asked.ephemeral
@@ -153,7 +154,7 @@ class World:
         )
 
     def pinged(self, message: Any) -> list[int]:
-        """Whom a message of this world has made a sound for; everybody counts as 0, a role as its id."""
+        """Return who was notified of a message: user ids, role ids, and 0 for everybody."""
         stored = self.env.backend.get_message(message.channel.id, message.id)
         return [*stored.ping_user_ids, *stored.ping_role_ids, *([0] if stored.mention_everyone else [])]
 
@@ -161,7 +162,7 @@ class World:
         return [one for one in self.env.http_requests if one.method == method and one.path.endswith(ending)]
 
     def _tell_locales(self, client: Atelier) -> None:
-        """simcord says of everybody that their Discord is in English."""
+        """Set people's locales; simcord reports English for everybody."""
         parsers = client._connection.parsers
         parse = parsers["INTERACTION_CREATE"]
 
@@ -172,7 +173,7 @@ class World:
         parsers["INTERACTION_CREATE"] = parsed
 
     async def _fetch(self, reference: Reference) -> bytes:
-        address = reference.url.replace("%00", "\0")  # simcord quotes no names in its addresses
+        address = reference.url.replace("%00", "\0")  # simcord does not quote names in its addresses
         return await self.client.http.get_from_cdn(address)
 
 
@@ -180,13 +181,13 @@ class World:
 async def open_world(
     folder: Path, *, limits: Limits = NO_LIMITS, client: Atelier | None = None, **options: Any
 ) -> AsyncIterator[World]:
-    """`options` are DiscordDelivery's."""
+    """`options` are the arguments of DiscordDelivery."""
     clock = Clock()
     client = client or new_client()
     async with ready_database(folder / "atelier.db") as database:
         copies = PictureStore.open(str(folder / "pictures"))
         world = World(
-            env=Env(client),
+            env=Env(client, settle_timeout=LONGEST_SECONDS),
             client=client,
             database=database,
             stores=Stores.on(database),
@@ -207,7 +208,7 @@ async def open_world(
 
 
 def texts(message: Any) -> str:
-    """All text of a message, in order."""
+    """Return all text of a message, in order."""
     return "\n".join(part["content"] for part in components(message) if part["type"] == 10)
 
 
@@ -226,7 +227,7 @@ def alt_texts(message: Any) -> list[str]:
 
 
 def a_task(**changes: Any) -> Task:
-    """A row for what only looks at rows."""
+    """Return a task's row for code that only reads rows."""
     values: dict[str, Any] = {
         "id": "00c0ffee00c0ffee", "state": "queued", "interaction_id": 1, "interaction_token": "t", "arrived_at": 0,
         "asker_id": 7, "channel_id": 9, "guild_id": 8, "locale": "en-US", "guild_locale": None,
@@ -263,7 +264,7 @@ def failed(reason: Reason, **changes: Any) -> Outcome:
 
 
 async def settled(world: World, variants: int = 1, **options: Any) -> Outcome:
-    """Pictures are there, the parts are decided, and nobody was told: Discord was down."""
+    """Return an outcome whose pictures and parts are stored but not delivered, because Discord was down."""
     await world.ask(variants=variants, **options)
     return await untold(world)
 

@@ -1,4 +1,4 @@
-"""The catalogue of texts as it is written, before anybody says it."""
+"""The catalogue of texts as its files are written, before it is formatted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fluent.syntax.visitor import Visitor
 from bot.texts import FOLDER
 
 CATEGORIES: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
-"""Of numbers, in any language (Unicode CLDR)."""
+"""Plural categories in any language (Unicode CLDR)."""
 
 
 class Inside(Visitor):
-    """What a message is made of."""
+    """What a message's text contains."""
 
     def __init__(self) -> None:
         self.variables: set[str] = set()
@@ -51,13 +51,13 @@ def messages(language: str) -> dict[str, Inside]:
 
 
 def variables(language: str, name: str) -> set[str]:
-    """All that the message needs, itself or in those it refers to."""
+    """Return all variables of a message, including those of messages it refers to."""
     inside = messages(language)[name]
     return inside.variables.union(*(variables(language, other) for other in inside.messages))
 
 
 def plurals(language: str, name: str) -> dict[str, set[str]]:
-    """By the number that is looked at: the plural forms there are."""
+    """Return the plural forms that exist, by the number that selects them."""
     found = {}
     for select in messages(language)[name].selects:
         keys = {one.key.name for one in select.variants if isinstance(one.key, ftl.Identifier)}

@@ -1,18 +1,18 @@
 """
-Cards and outcomes to Discord: fulfils the engine's Delivery port. Fall-backs and limits of files live here and nowhere
-else; Discord's words for a refusal stop here.
+Deliver cards and outcomes to Discord: implement the engine's `Delivery` port. Only this package knows the fall-backs
+and the limits of files, and translates Discord's refusals into the bot's own errors.
 
-cards.py       the waiting cards, edited now and then beside everything else
-card_turns.py  ... which of them is next
+cards.py       edit, post and remove the waiting cards in the background
+card_turns.py  decide which card is edited next
 outcomes.py    plan and post the parts of an outcome, each once
-packing.py     which pictures go in which message: a pure function
-upkeep.py      messages that stand already: redrawn, or deleted
-receipts.py    what was erased of a person, told to them
+packing.py     distribute pictures over messages: a pure function
+upkeep.py      redraw or delete messages that were posted before
+receipts.py    send the receipt of an erasure
 reports.py     the moderators' message about a report
-batches.py     the messages of batches
-finding.py     is a part, or a card, already in the channel
-refusals.py    what an answer of Discord means for us
-answers.py     the interaction's first answer, by its token
+batches.py     post and edit the messages of batches
+finding.py     search a channel for a part or a card that may have been posted
+refusals.py    translate errors of Discord into the bot's own errors
+answers.py     the interaction's first answer, edited by its token
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 
 class DiscordDelivery:
-    """`run` must go on beside the client for cards to change; outcomes do not need it."""
+    """The engine's `Delivery` port for Discord. Cards change only while `run` runs; outcomes do not need `run`."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class DiscordDelivery:
         )
 
     async def run(self) -> None:
-        """Keep the cards up to date until cancelled."""
+        """Update the cards until cancelled."""
         await self._cards.run()
 
     async def step(self) -> None:
-        """Bring every card up to date that may be edited now, once, and wait until it is."""
+        """Edit every card that may be edited now, once, and wait for the edits to end."""
         await self._cards.step()
 
     def posted(self, card: Card) -> None:
@@ -121,11 +121,12 @@ class DiscordDelivery:
         return self._outcomes.next_route(outcome, part, token_lives=self._can_answer(outcome.task, now))
 
     def _can_answer(self, task: Task, now: int) -> bool:
-        """What was asked by a plain message has no interaction to answer."""
+        """Return whether the task's interaction can still be answered. Requests by message have no interaction."""
         return bool(task.interaction_token) and token_lives(task.arrived_at, now)
 
     def _living_token(self, task: Task, route: Route) -> str | None:
-        """By which an outcome that is an answer can be edited; None once it has run out, and for other routes."""
+        """Return the interaction token that can edit an outcome sent as an answer. None if the token has expired, and
+        for other routes."""
         now = self._clock()
         if route is Route.ORIGINAL and self._can_answer(task, now):
             return task.interaction_token
@@ -203,7 +204,8 @@ class DiscordDelivery:
         return Reason.DISCORD_REFUSES if self._client.traffic.refusals.too_many else None
 
     async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
-        """In the operator's channel; where that is closed to us, as a direct message to the application's owner."""
+        """Send the message to the operator's channel. If there is no such channel or the bot cannot post there, send a
+        direct message to the application's owner."""
         nonce = _nonce(reason, parameters)
         if self._operator_channel_id is not None:
             channel = self._client.get_partial_messageable(self._operator_channel_id)
@@ -213,7 +215,7 @@ class DiscordDelivery:
                     await channel.send(sentence, nonce=nonce)
                 return
             except RouteClosed as closed:
-                log.warning("the operator's channel is closed", error=str(closed))
+                log.warning("operator message not posted in the channel, sent to the owner", error=str(closed))
         with translated():
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
@@ -221,13 +223,14 @@ class DiscordDelivery:
             await direct.send(explain_to_operator(reason, parameters, texts_in(None)), nonce=nonce)
 
     def _texts_there(self, channel_id: int) -> Texts:
-        """In the language of the channel's server."""
+        """Return the texts in the language of the channel's server."""
         channel = self._client.get_channel(channel_id)
         guild = channel.guild if isinstance(channel, (discord.abc.GuildChannel, discord.Thread)) else None
         return texts_in(str(guild.preferred_locale) if guild else None)
 
 
 def _nonce(reason: Reason, parameters: Mapping[str, str | int]) -> str:
-    """One whose answer was lost is sent again within minutes, while Discord still knows this: it is told once."""
+    """Return a nonce by which Discord recognises a repeated message. A message whose response was lost is sent again
+    within minutes, while Discord still knows the nonce, so that the operator gets the message once."""
     said = " ".join([reason.value, *[str(value) for value in parameters.values()]])
     return hashlib.blake2b(said.encode(), digest_size=9).hexdigest()

@@ -1,4 +1,4 @@
-"""An interaction's first answer, by its token: editing it is harmless to repeat; followups are never posted."""
+"""Edit an interaction's first answer by its token. The edit is idempotent; followup messages are never posted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bot.errors import Unavailable
 
 
 class _Original(int):
-    """What Discord takes in the place of the first answer's id. An int for discord.py, whose webhooks know ids only and
-    would percent-encode a word."""
+    """`@original`, which Discord accepts instead of the first answer's message id. The class is an int because
+    discord.py's webhooks accept only ids and would percent-encode a string."""
 
     def __format__(self, format_spec: str) -> str:
         return "@original"
@@ -21,16 +21,17 @@ class _Original(int):
 
 ORIGINAL: Final = _Original()
 TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)
-"""Discord says 15 minutes; the rest is for the way there."""
+"""How long an interaction's token is used. Discord: 15 minutes; the difference is for the requests' travel time."""
 
 
 def token_lives(arrived_at: int, now: int) -> bool:
-    """Counted from when it arrived here, as clocks may disagree."""
+    """Return whether an interaction's token is still usable. `arrived_at`: when (ms) the interaction arrived, by the
+    bot's own clock, as Discord's clock may differ."""
     return now - arrived_at < TOKEN_LIFE.total_seconds() * 1000
 
 
 def answer_by(client: Atelier, token: str) -> discord.Webhook:
-    """Raises Unavailable before the client has logged in."""
+    """Return the webhook that edits the answer. Raises Unavailable before the client has logged in."""
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
     return discord.Webhook.partial(client.application_id, token, client=client)

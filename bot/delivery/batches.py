@@ -1,6 +1,6 @@
 """
-Messages of batches: posted once, then edited. An edit keeps the files that stand there already and adds those that are
-new, so that copies may be gone by then; everything else is made anew each time.
+Post each message of a batch once, then edit it. An edit keeps the files that are already attached and adds only new
+files, so the stored copies of the attached files may have been deleted. The rest of the message is rebuilt each time.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from storage.models import Picture, Route
 from storage.pictures import MissingCopy, PictureStore
 
 SHARE: Final = BYTES_PER_MESSAGE // FILES_PER_MESSAGE
-"""Bytes of each picture: ten together still fit a request. What is larger is scaled; “Full size” has all of it."""
+"""Limit in bytes per picture, so that ten pictures fit one request. Larger pictures are re-encoded or scaled down; the
+“Full size” button gives the original."""
 REFITS: Final = 2
-"""Halvings when Discord finds the files too large; then they are named and not shown."""
+"""How often the limit is halved when Discord rejects the files as too large. After that, no new file is attached."""
 NOBODY: Final = discord.AllowedMentions.none()
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,8 @@ class BatchPoster:
         self._work = work
 
     async def show(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit one message. If `uncertain`, search the channel for the message before posting. Raises
+        MessageGone, RouteClosed, Unavailable."""
         channel = await self._place(shared, message.route)
         standing = await self._standing(channel, message, uncertain=uncertain)
         for attempt in range(REFITS + 1):
@@ -55,18 +57,18 @@ class BatchPoster:
             try:
                 return await self._sent(channel, shared, message, standing, limit)
             except TooLarge as error:
-                log.info("too large for Discord", limit=limit, error=str(error))
+                log.info("batch message rejected: files too large", limit=limit, error=str(error))
         return await self._sent(channel, shared, message, standing, 0)
 
     async def find(self, shared: Shared, route: Route, nonce: str) -> Posted | None:
-        """Where a message of a batch stands. Raises RouteClosed, Unavailable."""
+        """Return where a message of the batch was posted, by its nonce. Raises RouteClosed, Unavailable."""
         channel = await self._place(shared, route)
         with translated():
             found = await find_by_id(self._client, channel, component_id(nonce))
         return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
     async def end(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
-        """Raises RouteClosed, Unavailable."""
+        """Post the closing message, which mentions the asker. Raises RouteClosed, Unavailable."""
         channel, batch = await self._place(shared, first.route), shared.batch
         asker = discord.Object(batch.asked.asker_id)
         if uncertain and (found := await self.find(shared, first.route, batch.ending_nonce)):
@@ -87,7 +89,7 @@ class BatchPoster:
     async def _standing(
         self, channel: discord.abc.MessageableChannel, message: BatchMessage, *, uncertain: bool
     ) -> discord.Message | None:
-        """The message as Discord has it. None where it was never posted."""
+        """Return the message as fetched from Discord; None if it was never posted."""
         with translated():
             if message.message_id is not None:
                 return await channel.fetch_message(message.message_id)
@@ -121,7 +123,7 @@ class BatchPoster:
         standing: discord.Message | None,
         limit: int,
     ) -> Posted:
-        """Lets go of the files' bytes when they are sent."""
+        """Make one attempt to post or edit the message. Free the bytes of the new files afterwards."""
         kept, fresh, names = await self._files(shared, message, standing, limit)
         view = batch_view(shared, message, names)
         try:
@@ -132,13 +134,14 @@ class BatchPoster:
                     sent = await channel.send(view=view, files=fresh, nonce=message.nonce, allowed_mentions=NOBODY)
         finally:
             for file in fresh:
-                io.BytesIO.close(file.fp)  # discord.py covers the file's own
+                io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
         return Posted(channel_id=sent.channel.id, message_id=sent.id)
 
     async def _files(
         self, shared: Shared, message: BatchMessage, standing: discord.Message | None, limit: int
     ) -> tuple[list[discord.Attachment], list[discord.File], dict[tuple[str, int], str]]:
-        """Those that stay, those that are new, and what they are called. At most ten in all."""
+        """Return the attachments to keep, the new files, and the file name of each picture by task id and position. At
+        most ten files in all."""
         kept: list[discord.Attachment] = []
         fresh: list[discord.File] = []
         names: dict[tuple[str, int], str] = {}
@@ -154,14 +157,14 @@ class BatchPoster:
         return kept, fresh, names
 
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
-        """None where there is no copy of ours, or none that could be sent."""
+        """Return the picture as a file; None if the bot has no stored copy or the copy cannot be sent."""
         if picture.key is None or picture.unfetchable or not limit:
             return None
         try:
             data = await self._copies.get(picture.key)
             fitted = unchanged(data) if len(data) <= limit else await self._work.fit(data, limit)
         except (MissingCopy, Unreadable) as error:
-            log.warning("a copy cannot be shown", task=picture.task_id, error=type(error).__name__)
+            log.warning("batch picture left out: copy unusable", task=picture.task_id, error=type(error).__name__)
             return None
         name = f"{picture_stem(picture.task_id, picture.position)}.{fitted.extension}"
         return discord.File(io.BytesIO(fitted.data), name)

@@ -1,10 +1,10 @@
 """
-Which cards wait to be edited, and whose turn it is. Knows no Discord; `clock` tells milliseconds.
+Decide which waiting card is edited next. This module does not use Discord; `clock` returns milliseconds.
 
-A new phase is shown soon: `every` after the last edit. What merely drifts (a place, a share of progress, the words for
-what is left) waits up to `PATIENCE` times as long; less where a picture takes so short a time that it would be over by
-then. That it is being delivered is shown only when the result is late: usually the result itself comes first. Whoever
-was shown something longest ago is next, so that all share what Discord allows.
+A new phase is shown `every` ms after the last edit. Small changes (place in the queue, progress, time left) wait up to
+`PATIENCE` times as long, or less if the picture would be finished before that. The phase "delivering" is shown only
+when the result is late, because usually the result arrives first. The card with the oldest edit is next, so that all
+cards share Discord's rate limit fairly.
 """
 
 from __future__ import annotations
@@ -19,30 +19,32 @@ from bot.engine.ports import Card, CardPhase
 from bot.ui.cards import CardKey, card_key
 
 PATIENCE: Final = 5
-"""With an edit every 3 s at most, a picture that takes a minute has about five in all."""
+"""Longest wait of a small change, as a multiple of `every`. With `every` = 3 s, the card of a picture that takes a
+minute is edited about five times."""
 SHARES: Final = 4
-"""In so many parts, each with an edit, the progress of a short picture is shown."""
+"""Number of edits over which the progress of a short task is spread."""
 SOON: Final = 2
-"""Times `every`: so late a result is worth saying that it is on its way."""
+"""After this multiple of `every`, a result counts as late and its card shows that the result is being delivered."""
 REMEMBERED: Final = 5000
-"""Cards; one that is forgotten is edited once more than needed."""
+"""Number of cards whose content is remembered. A forgotten card costs one unnecessary edit."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Showing:
-    """What a card shows as far as we know."""
+    """What a card shows, as far as this process knows."""
 
     key: CardKey | None = None
     prepared: bool = False
-    """Its thumbnails, if there are any, are attached: they stay for all later edits."""
+    """Whether the thumbnails, if any, are attached. Later edits keep the attachments."""
     attachments: list[discord.Attachment] = field(default_factory=list)
     news_at: int = 0
-    """When it was first shown as it is now, but for what drifts (ms)."""
+    """When (ms) the card first showed its present `news`, that is, everything except small changes."""
     shown_at: int = 0
-    """When it was edited last (ms)."""
+    """When (ms) the card was last edited."""
     not_before: int = 0
-    """When it may be edited next (ms)."""
+    """The earliest time (ms) of the next edit."""
     posted_anew: bool = False
+    """Whether the card was posted again after its message was deleted; that happens at most once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +52,9 @@ class Wanted:
     card: Card
     key: CardKey
     since: int
-    """When this phase was wanted first (ms)."""
+    """When (ms) this phase was first requested."""
     patience_ms: int
-    """How long what drifts waits after the last edit."""
+    """How long (ms) a small change waits after the last edit."""
 
 
 class CardTurns:
@@ -67,7 +69,7 @@ class CardTurns:
         return card_key(card, steps=self._steps)
 
     def want(self, card: Card) -> None:
-        """Show this, and nothing that was wanted of the same card before."""
+        """Request an edit to `card`, replacing an earlier request for the same task."""
         before = self._wanted.get(card.task.id)
         since = before.since if before is not None and before.card.phase is card.phase else self._clock()
         patience = self._patience_ms(card)
@@ -77,7 +79,7 @@ class CardTurns:
         self._wanted.pop(task_id, None)
 
     def forget(self, task_id: str) -> None:
-        """What the card shows, once it is gone or shows its last."""
+        """Forget what the card shows, once it is deleted or in its last state."""
         self._showing.pop(task_id, None)
 
     def remember(self, task_id: str, showing: Showing) -> None:
@@ -86,33 +88,35 @@ class CardTurns:
             del self._showing[next(iter(self._showing))]
 
     def known(self, task_id: str) -> Showing:
-        """A card that an earlier process posted may show anything: it is edited."""
+        """Return what the card shows. For a card posted by an earlier process this is unknown, so the card will be
+        edited."""
         showing = self._showing.pop(task_id, None) or Showing()
         self.remember(task_id, showing)
         return showing
 
     def later(self, card: Card, delay_ms: int) -> None:
-        """Try this card again, unless a newer one has come."""
+        """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`."""
         if card.task.id not in self._wanted:
             self.want(card)
         if showing := self._showing.get(card.task.id):
             showing.not_before = self._clock() + delay_ms
 
     def edited(self, showing: Showing, key: CardKey) -> None:
-        """It was edited to this, or that was tried."""
+        """Record that the card was edited to `key`, or that the edit was attempted."""
         showing.shown_at = self._clock()
         if showing.key is None or showing.key.news != key.news:
             showing.news_at = showing.shown_at
         showing.not_before = showing.shown_at + self._every_ms
 
     def due(self) -> list[Card]:
-        """Those that may be edited now, in turn: the last edit that an interaction allows, then news, then the rest."""
+        """Return the cards that may be edited now, in order: those whose interaction token is about to expire, then
+        those with news, then the rest."""
         now = self._clock()
         waiting = [one for one in self._wanted.values() if self._due_at(one) <= now]
         return [one.card for one in sorted(waiting, key=self._turn)]
 
     def next_due(self, waits: Callable[[Card], bool]) -> int | None:
-        """When the first of those falls due for which this holds."""
+        """Return the earliest due time (ms) among the cards for which `waits` is true; None if there are none."""
         return min((self._due_at(one) for one in self._wanted.values() if waits(one.card)), default=None)
 
     def _due_at(self, wanted: Wanted) -> int:

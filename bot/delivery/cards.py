@@ -1,12 +1,12 @@
 """
-The waiting cards, brought up to date now and then beside everything else.
+Edit, post and remove the waiting cards in the background.
 
-The newest card of a task wins. A card is edited at most once per `every` seconds, one at a time per channel, only when
-it would look different, and not while a result is on its way to the same channel. As soon as its own outcome is on its
-way it is not touched any more: it may be about to become that outcome.
+Only the newest request for a task's card is shown. A card is edited at most once per `every` seconds, one card at a
+time per channel, only if its look would change, and not while a result is being sent to the same channel. Once sending
+of the task's own outcome has begun, the card is not edited any longer, because the card may be edited into the outcome.
 
-`card_turns` says which card is next. All edits together get what `bot.traffic` leaves of Discord's limit; while Discord
-refuses many requests there are none, but for the last one that an interaction allows.
+`card_turns` decides which card is next. Edits use only what `bot.traffic` leaves of Discord's rate limit. While Discord
+refuses many requests, cards are not edited, except those whose interaction token is about to expire.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ from storage.models import Reach, Task, TaskState
 from storage.tasks import TaskStore
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
-"""A younger task's first answer may still be on its way."""
+"""While a task is younger, its first answer may not have arrived yet."""
 RETRY_AFTER: Final = timedelta(seconds=15)
-"""How long a card is left alone after Discord could not be reached."""
+"""Delay before the next edit of a card if Discord could not be reached."""
 LEFT_ALONE: Final = timedelta(minutes=5)
-"""The same after Discord refused; whoever moderates may change their mind."""
+"""Delay before the next edit of a card if Discord refused the edit; moderators may change permissions."""
 AT_ONCE: Final = 40
-"""Edits that wait for Discord: what it allows in a second. Others wait here, where a newer one replaces them."""
+"""Most edits that wait for Discord at the same time: as many as are sent in a second. Further edits wait in this
+module, where a newer edit of the same card replaces an older one."""
 CALM_SECONDS: Final = 5.0
-"""How often it is looked whether Discord is calm again."""
+"""Interval for checking whether Discord still refuses many requests."""
 THUMBNAILS: Final = "thumbnails"
-"""The kind of work under which their attempts are counted."""
+"""The kind of work under which attempts to make thumbnails are counted."""
 NOBODY: Final = discord.AllowedMentions.none()
-"""discord.py leaves the client's own default out of edits."""
+"""Passed explicitly, because discord.py does not apply the client's default to edits."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +86,9 @@ class CardPump:
         self._results_first = results_first
         self._turns = CardTurns(every_ms=int(every * 1000), steps=steps, clock=clock)
         self._under_way: dict[int, Editing] = {}
-        """By channel."""
+        """Running edits, by channel id."""
         self._making_strips: set[str] = set()
-        """The tasks whose cards wait for thumbnails: behind all that is more urgent."""
+        """Ids of the tasks whose card edit waits for thumbnails, which have the lowest priority of all picture work."""
         self._wake = asyncio.Event()
 
     def posted(self, card: Card) -> None:
@@ -120,8 +121,8 @@ class CardPump:
             await asyncio.wait(started)
 
     async def leave(self, task: Task) -> None:
-        """Want nothing more of this card. An edit that is being prepared ends; one on its way is urgent now, and waited
-        for."""
+        """Stop editing this card. An edit that still makes thumbnails is cancelled. Any other running edit gets the
+        caller's priority. Wait until the edit ends."""
         self._turns.forget_wanted(task.id)
         busy = self._under_way.get(task.channel_id)
         if busy is not None and busy.task_id == task.id:
@@ -132,7 +133,7 @@ class CardPump:
         self._turns.forget_wanted(task.id)
 
     async def remove(self, task: Task) -> None:
-        """Delete the card, unless it has become the outcome, and forget it. Raises Unavailable."""
+        """Delete the card, unless it was edited into the outcome, and forget its id. Raises Unavailable."""
         await self.leave(task)
         self._turns.forget(task.id)
         row = await self._tasks.get(task.id) or task
@@ -143,11 +144,11 @@ class CardPump:
             if message_id not in await self._outcome_ids(row):
                 await self._delete(row, message_id)
         except RouteClosed as closed:
-            log.debug("a card is out of reach", task=task.id, error=str(closed))
+            log.debug("card not removed: route closed", task=task.id, error=str(closed))
         await self._tasks.set_card(task.id, None)
 
     async def end_as(self, card: Card) -> None:
-        """The last that the card shows; it stays. Raises Unavailable."""
+        """Edit the card to its last state; the message is kept. Raises Unavailable."""
         await self.leave(card.task)
         row = await self._tasks.get(card.task.id) or card.task
         try:
@@ -155,7 +156,7 @@ class CardPump:
             if message_id is not None:
                 await self._edit(card, row, Showing(), message_id)
         except RouteClosed as closed:
-            log.debug("a card is out of reach", task=row.id, error=str(closed))
+            log.debug("last card edit dropped: route closed", task=row.id, error=str(closed))
         self._turns.forget(row.id)
 
     def _start_due(self) -> list[asyncio.Task[None]]:
@@ -179,7 +180,7 @@ class CardPump:
         return card.leaving or (len(self._under_way) < AT_ONCE and not self._client.traffic.refusals.too_many)
 
     async def _rest(self) -> None:
-        """Until a card falls due; whatever else frees one wakes us."""
+        """Sleep until the next card is due, or until `_wake` is set."""
         due = self._turns.next_due(self._may_start)
         seconds = CALM_SECONDS if due is None else max(0, due - self._clock()) / 1000
         try:
@@ -194,10 +195,10 @@ class CardPump:
         try:
             await self._bring_up_to_date(card)
         except Unavailable as error:
-            log.debug("a card could not be edited", task=task.id, error=str(error))
+            log.debug("card edit failed, will retry", task=task.id, error=str(error))
             self._turns.later(card, _ms(RETRY_AFTER))
         except Exception:
-            log.exception("a card could not be edited", task=task.id)
+            log.exception("card edit failed: unexpected exception", task=task.id)
         finally:
             del self._under_way[task.channel_id]
             self._wake.set()
@@ -219,18 +220,18 @@ class CardPump:
         try:
             await self._present(card, row, showing)
         except RouteClosed as closed:
-            log.debug("a card is left alone", task=row.id, error=str(closed))
+            log.debug("card edit refused: route closed", task=row.id, error=str(closed))
             if row.state is not TaskState.CANCELLED:
                 self._turns.later(card, _ms(LEFT_ALONE))
 
     async def _is_told(self, row: Task) -> bool:
-        """Its outcome has reached the asker, or may have."""
+        """Return whether the outcome was delivered to the asker, or may have been."""
         if row.state is not TaskState.SETTLED:
             return row.state is TaskState.CLOSED
         return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
 
     async def _present(self, card: Card, row: Task, showing: Showing) -> None:
-        """Raises RouteClosed, Unavailable."""
+        """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
         key = self._turns.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._adopted(row)
@@ -245,7 +246,7 @@ class CardPump:
         showing.key = key
 
     async def _put(self, card: Card, row: Task, showing: Showing, message_id: int | None) -> None:
-        """Edit the card; where it is gone, post it anew, once."""
+        """Edit the card. If its message was deleted, post the card again, at most once."""
         if message_id is None:
             return await self._post(card, row, showing)
         try:
@@ -274,7 +275,8 @@ class CardPump:
         showing.prepared = _is_prepared(card)
 
     async def _delete(self, row: Task, message_id: int) -> None:
-        """What only the asker sees cannot be taken away once its interaction's token has run out."""
+        """Delete the card. An answer to an interaction can be deleted only while the token lives; after that, do
+        nothing."""
         if row.reach is Reach.CHANNEL:
             with translated():
                 await self._message(row, message_id).delete()
@@ -293,7 +295,7 @@ class CardPump:
         await self._tasks.set_card(row.id, message.id)
 
     async def _kept(self, card: Card, showing: Showing) -> Sequence[discord.Attachment | discord.File]:
-        """What is attached after an edit."""
+        """Return the attachments of the card after an edit."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
         return showing.attachments if showing.prepared else await self._strip(card)
@@ -310,9 +312,10 @@ class CardPump:
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
     async def _made(self, task: Task, copies: Sequence[Copy]) -> bytes | None:
-        """None also where a process died while it made them: that card does without for good."""
+        """Make the strip of thumbnails. None if no picture could be used, or if a process died while making them; such
+        a card never gets thumbnails."""
         if await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock()) != 1:
-            log.warning("a card goes without thumbnails: a process died while it made them", task=task.id)
+            log.warning("card thumbnails skipped: a process died while making them", task=task.id)
             return None
         try:
             data = await self._thumbnails.strip(copies, Whose(task.asker_id, Rank.BROWSING))
@@ -323,14 +326,15 @@ class CardPump:
         return data
 
     async def _adopted(self, row: Task) -> int | None:
-        """The card that stands in the channel and that we had no time to write down."""
+        """Find a card that was posted but whose message id was not stored, and store the id."""
         message_id = await self._standing(row)
         if message_id is not None:
             await self._tasks.set_card(row.id, message_id)
         return message_id
 
     async def _standing(self, row: Task) -> int | None:
-        """The first answer, or a card that was posted in its place and whose answer was lost. Raises RouteClosed."""
+        """Return the message id of the interaction's first answer, or of a card that was posted instead and whose
+        response from Discord was lost. Raises RouteClosed."""
         original = await self._original_id(row)
         if original is not None or row.reach is Reach.ANSWER:
             return original
@@ -367,7 +371,8 @@ def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
 
 
 def _nonce(row: Task, showing: Showing) -> str:
-    """At most 23 characters (Discord takes 25). One that was deleted is not what Discord should answer with."""
+    """Return at most 23 characters (Discord: 25). A card that is posted again needs another nonce, or Discord would
+    return the deleted message."""
     return f"card-{row.id}{'-2' if showing.posted_anew else ''}"
 
 

@@ -1,4 +1,4 @@
-"""Is a message of ours already in the channel? Asked whenever it may or may not have been sent."""
+"""Search a channel for a message of the bot, when it is uncertain whether the message was sent."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from bot.ui.pictures import picture_stem
 from storage.models import OutcomePart, Task
 
 SEARCHED: Final = 2000
-"""Messages looked through at most for a part, from shortly before the first attempt."""
+"""Most messages searched for a part, starting `BEFORE` the first attempt."""
 BEFORE: Final = timedelta(minutes=2)
 LATEST: Final = 100
-"""Messages looked through for a card, from the newest back: one request. It is asked again soon after it was lost."""
+"""Newest messages searched for a card: one request. The search takes place soon after the card's id was lost."""
 
 NEWEST: Final = 500
-"""Messages looked through for one whose time is not known, from the newest back."""
+"""Newest messages searched for a message whose time of posting is unknown."""
 
 
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
 ) -> discord.Message | None:
-    """Raises Unavailable before the client has logged in, as does `find_card`. Without the right to read the history
-    Discord shows an empty one."""
+    """Return the message that carries the part. Without the permission to read the history, Discord returns an empty
+    history. Raises Unavailable before the client has logged in, as `find_card` does."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
     return await _first_of_ours(client, messages, lambda message: _carries(message, outcome, part))
 
 
 async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
-    """The card, unless it has become the outcome."""
+    """Return the task's card, unless the message was edited into the outcome."""
     sought = card_id(task)
     return await _first_of_ours(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
 
 
 async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
-    """The newest message with a component of this id."""
+    """Return the newest message of the bot with a component of this id."""
     return await _first_of_ours(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
 
 
@@ -59,8 +59,8 @@ async def _first_of_ours(
 
 
 def _earliest(outcome: Outcome, part: OutcomePart) -> int:
-    """A snowflake from before the first attempt, told by Discord's own clock: the interaction's id, and how much later
-    by our clock the attempt was. Below zero is that of one of a batch."""
+    """Return a snowflake from `BEFORE` the first attempt, by Discord's clock: the time of the interaction's id plus the
+    time between arrival and attempt by the bot's clock. A task of a batch has a negative interaction id."""
     task = outcome.task
     waited = (part.attempted_at or task.arrived_at) - task.arrived_at - int(BEFORE.total_seconds() * 1000)
     return abs(task.interaction_id) + (max(0, waited) << 22)
@@ -69,14 +69,14 @@ def _earliest(outcome: Outcome, part: OutcomePart) -> int:
 def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> bool:
     if part_id(part) in _ids(message):
         return True
-    if outcome.posting is not None:  # other messages show the same files
+    if outcome.posting is not None:  # messages with the same files exist, so file names prove nothing
         return False
     stems = tuple(f"{picture_stem(outcome.task.id, position)}." for position in part.pictures)
     return any(attachment.filename.startswith(stems) for attachment in message.attachments)
 
 
 def _ids(message: discord.Message) -> set[int | None]:
-    """Of all components; those that were given none have one of Discord's."""
+    """Return the ids of all components of the message; Discord assigns ids to components sent without an id."""
     return {component.id for component in _walked(message.components)}
 
 

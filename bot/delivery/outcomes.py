@@ -1,4 +1,4 @@
-"""Plan and post the parts of an outcome, each once, by the route it has come to."""
+"""Plan the parts of an outcome, and post each part once, by its present route."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
 REFITS: Final = 2
-"""Halvings of the limit when Discord finds the files too large; then they are told as links."""
+"""How often the limit is halved when Discord rejects the files as too large. After that, pictures are sent as links."""
 NOBODY: Final = discord.AllowedMentions.none()
 _BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
 
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The pictures of one part: those that go along, and those that could not be kept or whose copy was spoilt."""
+    """The pictures of one part: `fitted` are attached; `links` have no usable stored copy and are sent as links."""
 
     fitted: tuple[tuple[Picture, Fitted], ...] = ()
     links: tuple[Picture, ...] = ()
@@ -57,11 +57,11 @@ class OutcomePoster:
         self._posting: Counter[int] = Counter()
 
     def posting_in(self, channel_id: int) -> bool:
-        """A result is on its way there: cards wait."""
+        """Return whether a result is being sent to the channel; its cards wait until then."""
         return self._posting[channel_id] > 0
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Raises MissingCopy."""
+        """Distribute the pictures over messages. Raises MissingCopy."""
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
@@ -73,7 +73,8 @@ class OutcomePoster:
         ]
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        """Raises RouteClosed, Unavailable, MissingCopy."""
+        """Post the part by its route. If `uncertain`, search for the part first. Raises RouteClosed, Unavailable,
+        MissingCopy."""
         with self._first_in(outcome.task.channel_id):
             if uncertain and (found := await self._arrived(outcome, part)):
                 return found
@@ -88,7 +89,8 @@ class OutcomePoster:
                     raise AssertionError("what was collected is not posted")
 
     async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
-        """Raises RouteClosed, Unavailable, MissingCopy."""
+        """Post the outcome in another message. If `uncertain`, search the channel for the message first. Raises
+        RouteClosed, Unavailable, MissingCopy."""
         shown = as_posted(outcome, posting)
         part = part_of_posting(shown, posting)
         channel = self._channel(shown.task)
@@ -98,7 +100,8 @@ class OutcomePoster:
             return await self._post_in(channel, shown, part)
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """In the channel or in the asker's direct messages, as far as we may look. Raises Unavailable."""
+        """Search for the part in the channel and in the asker's direct messages, where the bot may read them. Raises
+        Unavailable."""
         in_channel = outcome.task.reach is Reach.CHANNEL
         with suppress(RouteClosed):
             if in_channel and (found := await self._find(self._channel(outcome.task), outcome, part)):
@@ -116,8 +119,8 @@ class OutcomePoster:
             await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NOBODY)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
-        """What the parts show, in one message, as the first answer by this token; with no parts, that it was told
-        elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
+        """Edit the first answer of `token` to show all parts in one message; with no parts, say that the outcome was
+        delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
         send = self._as_answer(token)
         if not parts:
             with translated(by_token=True):
@@ -130,7 +133,7 @@ class OutcomePoster:
         return await self._fitted(outcome, whole, send)
 
     async def show_to(self, outcome: Outcome, *, token: str) -> None:
-        """Raises RouteClosed, Unavailable, MissingCopy."""
+        """Edit the first answer of `token` to show the whole outcome. Raises RouteClosed, Unavailable, MissingCopy."""
         whole = OutcomePart(
             task_id=outcome.task.id,
             number=0,
@@ -150,8 +153,9 @@ class OutcomePoster:
         return send
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> Route | None:
-        """The first answer can carry an outcome of one part only: it is one message. What needs several goes to the
-        asker directly, so that it stays together."""
+        """Return the route to try after `part.route`; None if there is none. The first answer is one message and can
+        carry only an outcome of one part; an outcome of several parts is sent as direct messages, to keep the parts
+        together."""
         if outcome.task.reach is Reach.ANSWER:
             return Route.DIRECT if part.route is Route.ORIGINAL else None
         alone = part.number == 0 and list(part.pictures) == _with_copies(outcome)
@@ -199,8 +203,9 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Where it is by now: in the channel, whatever its route has become since, or where this one leads. What only
-        the asker sees is in no channel's history."""
+        """Return where the part was posted, if an earlier attempt succeeded. Search the channel, as an earlier attempt
+        may have used another route, and the direct messages if that is the route. Ephemeral messages are not in a
+        channel's history."""
         found = None
         try:
             if outcome.task.reach is Reach.CHANNEL:
@@ -218,13 +223,13 @@ class OutcomePoster:
         return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
-        """Send it; smaller where Discord finds it too large; at last as links."""
+        """Send the part. If Discord rejects the files as too large, retry with smaller files, then with links."""
         for limit in limits_for(outcome, part):
             load = await self.load(_told(outcome, part), limit)
             try:
                 return await self._sent(outcome, part, load, send)
             except TooLarge as error:
-                log.info("too large for Discord", task=outcome.task.id, limit=limit, error=str(error))
+                log.info("outcome rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
         return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
 
     async def _sent(self, outcome: Outcome, part: OutcomePart, load: Load, send: Send) -> Posted:
@@ -250,7 +255,7 @@ class OutcomePoster:
         return len(fitted.data) if fitted else 0
 
     async def load(self, told: Sequence[Picture], limit: int) -> Load:
-        """Each with at most `limit` bytes. Raises MissingCopy."""
+        """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
         fitted = []
         links = []
         for picture in told:
@@ -261,40 +266,40 @@ class OutcomePoster:
         return Load(fitted=tuple(fitted), links=tuple(links))
 
     async def _fit(self, picture: Picture, limit: int) -> Fitted | None:
-        """None where there is no copy of ours, or none that may be looked into, or it was spoilt since it was kept.
-        Raises MissingCopy."""
+        """Return the stored copy with at most `limit` bytes. None if there is no copy, if the copy may not be opened,
+        or if it is damaged. Raises MissingCopy."""
         if picture.key is None or picture.unfetchable:
             return None
         data = await self._copies.get(picture.key)
         try:
             if len(data) <= limit:
-                return unchanged(data)  # as it is, and at once
+                return unchanged(data)  # without waiting for picture work
             return await self._work.fit(data, limit)
         except Unreadable as error:
-            log.warning("a copy cannot be sent", task=picture.task_id, error=str(error))
+            log.warning("picture sent as a link: copy unreadable", task=picture.task_id, error=str(error))
             return None
 
 
 async def _once(send: Send, outcome: Outcome, part: OutcomePart, load: Load) -> Posted:
-    """Lets go of the files' bytes when they are sent: discord.py leaves each file in a cycle, and few objects with many
-    bytes do not call the garbage collector."""
+    """Make one attempt to send the part. Free the bytes of the files afterwards: discord.py leaves each file in a
+    reference cycle, and a few objects with many bytes do not trigger the garbage collector."""
     view, files = _message(outcome, part, load)
     try:
         return await send(view, files)
     finally:
         for file in files:
-            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+            io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
 
 
 def nonce_of(task: Task, number: int) -> str:
-    """18 characters (Discord takes 25). A task that is told twice, of its failure and then of its pictures, has other
-    ones the second time."""
+    """Return 18 characters (Discord: 25). If a failure is delivered first and pictures later, the second delivery gets
+    other nonces."""
     text = f"{task.id} {number} {task.reason or ''} {task.settled_at}"
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
 def as_posted(outcome: Outcome, posting: Posting) -> Outcome:
-    """As those see it who read it where it is posted once more."""
+    """Return the outcome as readers of the repost see it: with the channel, language and limits of the repost."""
     task = replace(
         outcome.task,
         channel_id=posting.channel_id,
@@ -309,7 +314,7 @@ def as_posted(outcome: Outcome, posting: Posting) -> Outcome:
 
 
 def part_of_posting(outcome: Outcome, posting: Posting) -> OutcomePart:
-    """All of it, in one message."""
+    """Return the part that shows the whole outcome in the one message of the repost."""
     return OutcomePart(
         task_id=outcome.task.id,
         number=0,
@@ -323,18 +328,19 @@ def part_of_posting(outcome: Outcome, posting: Posting) -> OutcomePart:
 
 
 def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
-    """Only the token of an interaction can edit it, while that lives."""
+    """Return whether the part's message can be edited only by an interaction token, while the token lives."""
     return part.route is Route.COLLECTED or (part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER)
 
 
 def limits_for(outcome: Outcome, part: OutcomePart) -> list[int]:
-    """Bytes per file, to be tried in this order."""
+    """Return the limits in bytes per file, in the order in which they are tried."""
     return [_limit(outcome, part) >> attempt for attempt in range(REFITS + 1)]
 
 
 def _limit(outcome: Outcome, part: OutcomePart) -> int:
-    """Bytes per file: what the channel takes, and never more than a request. What is collected was planned as several
-    messages perhaps, and for another channel; what only an answer can carry, or is posted once more, is one message."""
+    """Return the limit in bytes per file: the channel's upload limit, and at most `BYTES_PER_MESSAGE`. A collected part
+    (perhaps planned as several messages, for another channel), an answer and a repost are one message each, so their
+    pictures share `BYTES_PER_MESSAGE`."""
     task = outcome.task
     if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.posting is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
@@ -347,14 +353,14 @@ def _with_copies(outcome: Outcome) -> list[int]:
 
 
 def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
-    """All pictures that this part speaks of."""
+    """Return all pictures that the part shows or links. Part 0 also has the pictures without a stored copy."""
     return tuple(
         one for one in outcome.pictures if one.position in part.pictures or (part.number == 0 and one.key is None)
     )
 
 
 def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.ui.LayoutView, list[discord.File]]:
-    """Made anew for every attempt: files can be sent once."""
+    """Build the view and the files of the part, for one attempt: a file can be sent only once."""
     files = []
     shown = []
     for picture, fitted in load.fitted:
@@ -376,7 +382,7 @@ def file_of(outcome: Outcome, picture: Picture, fitted: Fitted) -> tuple[Shown, 
 
 
 def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
-    """Nobody but the asker, and them once: not where it is posted once more."""
+    """Allow a mention of the asker alone, and only in part 0; a repost mentions no person."""
     if part.number or outcome.posting is not None:
         return NOBODY
     asker = discord.Object(outcome.task.asker_id)

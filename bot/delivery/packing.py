@@ -1,4 +1,4 @@
-"""Which pictures go in which message."""
+"""Distribute the pictures of an outcome over messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 FILES_PER_MESSAGE: Final = 10
-"""Discord."""
+"""Discord: 10 attachments per message."""
 BYTES_PER_MESSAGE: Final = 24 * 1024 * 1024
-"""Discord takes 25 MiB per request; a part of it is for what is not files."""
+"""Discord: 25 MiB per request; the difference is for the rest of the request."""
 
 
 def pack(sizes: Sequence[tuple[int, int]], *, first_takes: int = FILES_PER_MESSAGE) -> list[tuple[int, ...]]:
-    """Pictures as (position, bytes), in order, into messages of as many as fit; `first_takes` files in the first. At
-    least one message, and never an empty one behind it."""
+    """Fill messages with the pictures, given as (position, bytes), in order; return the positions per message. The
+    first message takes at most `first_takes` files. There is always a first message; later messages are never empty."""
     packs: list[tuple[int, ...]] = []
     current: list[int] = []
     weight = 0

@@ -1,4 +1,4 @@
-"""The receipt of an erasure, to the person it was about."""
+"""Send the receipt of an erasure to the person whose data was erased."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class ReceiptPoster:
         self._client = client
 
     async def tell(self, erasure: Erasure, *, token_lives: bool) -> None:
-        """Raises RouteClosed, Unavailable."""
+        """Send the receipt: as the answer to the interaction while its token lives, else as a direct message. Raises
+        RouteClosed, Unavailable."""
         say = texts_in(erasure.locale)
         if erasure.interaction_token is not None and token_lives:
             try:
@@ -31,7 +32,7 @@ class ReceiptPoster:
                     await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure), allowed_mentions=NOBODY)
                 return
             except RouteClosed:
-                pass  # they have dismissed it
+                pass  # the person has dismissed the answer
         if erasure.person_id is None:
             raise RouteClosed("nobody to tell")
         with translated():

@@ -1,14 +1,14 @@
 """
-What an answer of Discord means for us.
+Translate errors of Discord into the errors of `bot.errors`.
 
-| answer | means |
+| Discord's answer | meaning |
 |---|---|
-| 40005, 50045, 413 | too large: made smaller, at last told as links; where there is nothing to make smaller, closed |
-| 10008 | the message is gone: this route is closed, to it |
+| 40005, 50045, 413 | files too large: retried smaller, at last sent as links; closed if there are no files to shrink |
+| 10008 | the message was deleted: this route is closed for the message |
 | a code of `CLOSED_CODES`; any other explicit refusal (400, 403, 404 with a code) | this route is closed |
-| a code of `PASSING_CODES`, 429, 5xx, no connection | tried again later |
-| 401, 403, 404 to an interaction's token | the token is no good any more: closed |
-| 401 to the bot's token | tried again later: a new token is the operator's to give, and the gateway ends the process |
+| a code of `PASSING_CODES`, 429, 5xx, no connection | retried later |
+| 401, 403, 404 to an interaction's token | the token is invalid or expired: this route is closed |
+| 401 to the bot's token | retried later: the operator has to set a new token, and the gateway ends the process |
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CLOSED_CODES: Final = frozenset(
         10013,  # unknown user
         10015,  # unknown webhook: the interaction's token
         10062,  # unknown interaction
-        40060,  # acknowledged already, by somebody else
+        40060,  # interaction already acknowledged
         50001,  # missing access
         50007,  # direct messages are closed
         50008,  # this kind of channel takes no messages
         50013,  # missing permissions
-        50024,  # not in this kind of channel
-        50027,  # the interaction's token has run out
+        50024,  # not possible in this kind of channel
+        50027,  # the interaction's token has expired
         50278,  # no server in common
         ARCHIVED_THREAD,
         160005,  # locked thread
@@ -46,23 +46,23 @@ CLOSED_CODES: Final = frozenset(
         240000,  # a link filter
     }
 )
-"""By this route it will not pass by waiting."""
+"""Discord's codes for which a retry by the same route cannot succeed."""
 
 PASSING_CODES: Final = frozenset(
     {
         20016,  # slow mode
-        20022,  # announcements in a row
-        20028,  # writes to the channel
-        20029,  # writes to the server
-        30046,  # edits of an old message
+        20022,  # rate limit of announcements
+        20028,  # rate limit of writes to the channel
+        20029,  # rate limit of writes to the server
+        30046,  # rate limit of edits of old messages
         40003,  # direct messages opened too fast
         40004,  # sending is switched off for now
         40006,  # this feature is switched off for now
-        40062,  # the service is limited
+        40062,  # rate limit of the service
         130000,  # Discord is overloaded
     }
 )
-"""Refused for now, whatever the status."""
+"""Discord's codes for temporary refusals, whatever the HTTP status."""
 
 _TOO_LARGE_CODES: Final = frozenset({40005, 50045})
 
@@ -72,13 +72,13 @@ _TOKEN_REFUSED: Final = frozenset({401, 403, 404})
 
 
 class TooLarge(RouteClosed):
-    """Discord finds a file, or the files together, too large."""
+    """Discord rejects a file, or all files together, as too large."""
 
 
 @contextmanager
 def translated(*, by_token: bool = False) -> Iterator[None]:
-    """Discord's refusals as ours: RouteClosed, TooLarge, or else Unavailable. `by_token`: an interaction's token is all
-    that we show, not the bot's own."""
+    """Translate Discord's errors within the block. Raises TooLarge, MessageGone, RouteClosed, or else Unavailable.
+    `by_token`: the requests are authorised by an interaction's token instead of the bot's own."""
     try:
         yield
     except discord.HTTPException as refusal:
@@ -97,7 +97,8 @@ def translated(*, by_token: bool = False) -> Iterator[None]:
 
 
 def _is_closed(refusal: discord.HTTPException, *, by_token: bool) -> bool:
-    """A refusal without a code is no word of Discord's but of something on the way there."""
+    """Return whether the refusal closes the route. A refusal without a code is from a proxy or the like, not
+    Discord."""
     if refusal.code in CLOSED_CODES:
         return True
     if refusal.code in PASSING_CODES:

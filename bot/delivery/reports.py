@@ -1,4 +1,4 @@
-"""The moderators' message about a report: posted once, edited as things go on."""
+"""Post the moderators' message about a report once, and edit it when the report changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class ReportPoster:
         self._thumbnails = thumbnails
 
     async def tell(self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool) -> Posted:
-        """Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit the message. If `uncertain`, search the channel for the message first. Raises MessageGone,
+        RouteClosed, Unavailable."""
         if reported.channel_id is None:
             raise RouteClosed("this server has no channel for reports")
         channel = self._client.get_partial_messageable(reported.channel_id, guild_id=reported.guild_id)
@@ -48,7 +49,7 @@ class ReportPoster:
             return Posted(channel_id=channel.id, message_id=message_id)
 
     async def _files(self, outcome: Outcome) -> list[discord.File]:
-        """Small ones are enough to decide; the message itself is a click away."""
+        """Return thumbnails of the reported pictures: enough to decide, as the message itself is linked."""
         small, whose = self._thumbnails.small, Whose(outcome.task.asker_id, Rank.BROWSING)
         return [
             discord.File(io.BytesIO(data), f"reported-{picture.position + 1}.jpg")

@@ -1,4 +1,4 @@
-"""Messages that stand already: made into what the rows say by now, or deleted."""
+"""Redraw posted messages according to the present rows, or delete them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Upkeeper:
         self._outcomes = outcomes
 
     async def redraw(self, outcome: Outcome, part: OutcomePart, *, token: str | None) -> None:
-        """With the files it has, and those that came late. `token`: of the interaction whose answer it is, while that
-        lives. Raises RouteClosed, Unavailable, MissingCopy."""
+        """Edit the part's message: keep its files and add late pictures. `token`: the token of the interaction that the
+        message answers, while the token lives. Raises RouteClosed, Unavailable, MissingCopy."""
         if part.message_id is None or part.message_channel_id is None:
             return
         message = await self._standing(outcome, part, token)
@@ -42,13 +42,14 @@ class Upkeeper:
             try:
                 await _edit(message, outcome, part, shown, load, by_token=token is not None)
             except TooLarge as error:
-                log.info("too large for Discord", task=outcome.task.id, limit=limit, error=str(error))
+                log.info("redraw rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
             else:
                 return
         await _edit(message, outcome, part, shown, Load(), by_token=token is not None)
 
     async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
-        """The message as Discord has it. What only the asker sees can be read and edited by its token alone."""
+        """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
+        Raises RouteClosed if the message cannot be reached."""
         if token is not None:
             with translated(by_token=True):
                 return await answer_by(self._client, token).fetch_message(ORIGINAL)
@@ -59,8 +60,8 @@ class Upkeeper:
             return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> None:
-        """What only the asker sees can be deleted as long as its interaction's token lives. Raises RouteClosed,
-        Unavailable."""
+        """Delete the part's message. An answer to an interaction can be deleted only while the token lives; after that,
+        do nothing. Raises RouteClosed, Unavailable."""
         task = outcome.task
         if part.message_id is None or part.message_channel_id is None or part.route is Route.COLLECTED:
             return
@@ -71,7 +72,7 @@ class Upkeeper:
                 await answer_by(self._client, task.interaction_token).delete_message(ORIGINAL)
 
     async def delete(self, place: Posted) -> None:
-        """Not there any more is fine. Raises RouteClosed, Unavailable."""
+        """Delete the message; a message that is already deleted is no error. Raises RouteClosed, Unavailable."""
         message = self._client.get_partial_messageable(place.channel_id).get_partial_message(place.message_id)
         try:
             with translated():
@@ -83,7 +84,7 @@ class Upkeeper:
 async def _edit(
     message: discord.Message, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], load: Load, *, by_token: bool
 ) -> None:
-    """Lets go of the files' bytes when they are sent."""
+    """Edit the message once. Free the bytes of the new files afterwards."""
     fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
     whole = sorted([*shown, *[one for one, _ in fresh]], key=lambda one: one.position)
     view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
@@ -93,7 +94,7 @@ async def _edit(
             await message.edit(view=view, attachments=files, allowed_mentions=NOBODY)
     finally:
         for _, file in fresh:
-            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+            io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
 
 
 def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:
@@ -101,7 +102,7 @@ def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:
 
 
 def _shown(outcome: Outcome, message: discord.Message) -> list[Shown]:
-    """The pictures among the message's files. One of another size than our copy was saved anew."""
+    """Return the pictures among the message's files. A file whose size differs from the stored copy was re-encoded."""
     found = []
     for picture in outcome.pictures:
         stem = f"{picture_stem(picture.task_id, picture.position)}."
@@ -113,7 +114,8 @@ def _shown(outcome: Outcome, message: discord.Message) -> list[Shown]:
 
 
 def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> list[Picture]:
-    """What the message tells as addresses. A copy that is swept by now says nothing about how it was told."""
+    """Return the pictures that the message shows as links. Whether a stored copy still exists does not matter, because
+    copies are deleted after some time."""
     here = {one.position for one in shown}
     told = [one for one in outcome.pictures if one.position in part.pictures or (not part.number and one.unfetchable)]
     return [one for one in told if one.position not in here]

@@ -1,11 +1,13 @@
 """
-Picture work, shared fairly: what it will cost, whose it is and how urgent it is decide when it is done.
+Schedule the decoding of pictures in child processes, within budgets of memory and time that people share fairly.
 
-* Memory and time are known from the header before anything is decoded; what would cost too much is refused at once.
-* One large picture is decoded at a time, and beside it a small one: somebody's photo waits for no large picture. The
-  two together are the budget of decoded bytes, `MOST_MEMORY` and `SMALL_BYTES`.
-* The bytes of files that wait for it are a budget of their own.
-* Next is the most urgent; among these the person who has least under way; nobody has two turns while others wait.
+* The header gives the memory and time that a job needs before anything is decoded. A job that needs too much is refused
+  at once.
+* One large picture and one small picture are decoded at a time, so a phone's photo never waits for a large picture. The
+  budget of decoded bytes is the sum of both: `MOST_MEMORY` and `SMALL_BYTES`.
+* Files that wait in memory for their turn have a separate budget of bytes.
+* The most urgent job is next; among equally urgent jobs, the job of the person with the fewest running jobs. A person
+  never has two running jobs, except for the person's results, which are paid.
 """
 
 from __future__ import annotations
@@ -32,43 +34,45 @@ from bot.imaging.looks import Look, Unreadable
 
 SMALL_BYTES: Final = 24 * MIB
 SMALL_SECONDS: Final = 0.25
-"""Up to here a picture is small: any of 12 megapixels that a phone takes, and every result as they are today."""
+"""A picture that costs at most `SMALL_BYTES` and `SMALL_SECONDS` is small: a phone's photo of 12 megapixels, and every
+result of the image API as of today."""
 FILE_BYTES: Final = 60 * MIB
-"""Of all large files that wait in memory to be looked into, uploaded or made small."""
+"""Limit in bytes of all large files that wait in memory to be inspected, uploaded or made into thumbnails."""
 SMALL_FILE: Final = 1 * MIB
-"""Files up to here have room of their own: they wait for no large one."""
+"""Files of at most this many bytes have their own budget, so they never wait for large files."""
 SMALL_FILE_BYTES: Final = 8 * MIB
 READ_AT_ONCE: Final = 256 * 1024
-"""The header of a file of so many bytes is read in a millisecond; of a larger one, in a thread."""
+"""Bytes. The header of a file up to this size is read on the event loop, within a millisecond; larger files go to a
+thread."""
 STRIP_COST: Final = Cost(8 * MIB, 0.05)
-"""Of five thumbnails of ours."""
+"""Cost of a strip of five thumbnails."""
 
 M = TypeVar("M", bound=Made)
 
 
 class Rank(IntEnum):
-    """How urgent it is."""
+    """Priority of picture work; the lowest number is the most urgent."""
 
-    DELIVERY = 0  # a result that is paid
-    REQUEST = 1  # what somebody asks with
-    BROWSING = 2  # small pictures for lists and cards
+    DELIVERY = 0  # a paid result
+    REQUEST = 1  # an attachment of a request
+    BROWSING = 2  # thumbnails for lists and cards
 
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """For whom work is done, and how urgent it is."""
+    """The person for whom picture work is done, and its priority."""
 
     person: int | None
     rank: Rank
 
 
 DELIVERY: Final = Whose(None, Rank.DELIVERY)
-"""Of whoever's result: it is paid, and they have no second turn to wait for."""
+"""For every result, without a person: results are paid, so several results of one person do not wait for each other."""
 
 
 class PictureWork:
-    """What the rest of the bot asks of `bot.imaging`. Raises what the functions of the same names raise, and
-    Unavailable when no process can be had for it."""
+    """Run the functions of `bot.imaging` for the rest of the bot. The methods raise what the functions of the same
+    names raise, and Unavailable if no child process can be started."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders
@@ -81,41 +85,41 @@ class PictureWork:
 
     @asynccontextmanager
     async def holding(self, size: int | None, whose: Whose, *, host: str | None = None) -> AsyncIterator[None]:
-        """Room for a file of so many bytes, or of as many as are allowed, for as long as the block has it in memory.
-        `host`: where it is fetched from, if that is one that may be slow."""
+        """Reserve memory for a file of `size` bytes (None: the largest size allowed) until the block ends. `host` is
+        the host from which the file is downloaded, if that host may be slow."""
         wanted = MAX_BYTES if size is None else size
         room = self._small_files if wanted <= SMALL_FILE else self._files
         async with room.taken(wanted, holders=(whose.person, host), rank=whose.rank):
             yield
 
     async def inspect(self, data: bytes, filename: str, whose: Whose) -> Look:
-        """Look into what somebody attached."""
+        """Inspect an attachment."""
         expected = await self._expected_of_reference(data, filename, cost.of_look)
         return await self._do(Look, Job("inspect", [data], {"filename": filename}), expected, whose)
 
     async def inspect_mask(self, data: bytes, filename: str, image: Look, whose: Whose) -> Look:
-        """Look into a mask of `image`."""
+        """Inspect an attached mask for `image`."""
         expected = await self._expected_of_reference(data, filename, cost.of_mask)
         given = {"filename": filename, "image": asdict(image)}
         return await self._do(Look, Job("inspect_mask", [data], given), expected, whose)
 
     async def as_png(self, data: bytes, whose: Whose) -> bytes:
-        """A PNG of it."""
+        """Convert a picture to PNG."""
         expected = await self._expected(data, cost.of_conversion)
         return await self._do(bytes, Job("as_png", [data]), expected, whose)
 
     async def mask_as_png(self, data: bytes, whose: Whose) -> bytes:
-        """A PNG of a mask."""
+        """Convert a mask to PNG."""
         expected = await self._expected(data, cost.of_conversion)
         return await self._do(bytes, Job("mask_as_png", [data]), expected, whose)
 
     async def thumbnail(self, data: bytes, whose: Whose) -> bytes:
-        """A small JPEG of it."""
+        """Make a small JPEG of a picture."""
         expected = await self._expected(data, cost.of_thumbnail)
         return await self._do(bytes, Job("thumbnail", [data]), expected, whose)
 
     async def without_metadata(self, data: bytes, filename: str, whose: Whose) -> bytes:
-        """What somebody attached, without what its file says besides the picture. Raises BadReference."""
+        """Return an attachment without its metadata. Raises BadReference."""
         expected = await self._expected_of_reference(data, filename, cost.of_copying)
         try:
             return await self._do(bytes, Job("without_metadata", [data]), expected, whose)
@@ -123,16 +127,16 @@ class PictureWork:
             raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
     async def strip(self, tiles: Sequence[bytes], whose: Whose) -> bytes:
-        """Thumbnails side by side."""
+        """Put thumbnails side by side into one picture."""
         return await self._do(bytes, Job("strip", tiles), STRIP_COST, whose)
 
     async def look_at_result(self, data: bytes) -> Look:
-        """Look into a picture of the image API."""
+        """Inspect a result of the image API."""
         expected = await self._expected(data, cost.of_look)
         return await self._do(Look, Job("look_at_result", [data]), expected, DELIVERY)
 
     async def fit(self, data: bytes, limit: int) -> Fitted:
-        """A result, at most `limit` bytes large."""
+        """Reduce a result to at most `limit` bytes."""
         expected = await self._expected(data, cost.of_fitting)
         return await self._do(Fitted, Job("fit", [data], {"limit": limit}), expected, DELIVERY)
 
@@ -144,7 +148,7 @@ class PictureWork:
             raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
     async def _expected(self, data: bytes, estimate: Estimate) -> Cost:
-        """What it will cost. Raises Unreadable for what is no picture, or too costly a one."""
+        """Return the expected cost of a job. Raises Unreadable if `data` is not a picture or would cost too much."""
         if len(data) <= READ_AT_ONCE:
             header = bearable(data, estimate)
         else:
@@ -155,7 +159,7 @@ class PictureWork:
     async def _do(self, kind: type[M], job: Job, expected: Cost, whose: Whose) -> M:
         turn: dict[str, Any] = {"holders": (whose.person,), "rank": whose.rank}
         async with AsyncExitStack() as held:
-            if whose.person is not None:  # who asks for much stands in the queue once, not in front of everybody
+            if whose.person is not None:  # one job per person and rank in the queue, however many they ask for
                 await held.enter_async_context(self._asking.setdefault(whose, asyncio.Lock()))
             if expected.bytes > SMALL_BYTES or expected.seconds > SMALL_SECONDS:
                 await held.enter_async_context(self._large.taken(1, **turn))

@@ -1,4 +1,4 @@
-"""Places for what people start for free: one at a time for each person, few in all."""
+"""Limit work that people start for free (lookups, exports): one at a time for each person, and few in total."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bot.engine.room import Room
 from bot.errors import LimitReached, Reason
 
 LOOKS_AT_ONCE: Final = 4
-"""Lists with small pictures, results looked up, full sizes. Each may hold about 50 MiB."""
+"""Concurrent lookups: lists with thumbnails, results shown again, full sizes. Each may hold about 50 MiB."""
 LOOKS_ASKED: Final = 5
-"""By one person, done or waiting: as many as anybody clicks in the seconds that one takes."""
+"""Lookups of one person that may run or wait: as many as a person clicks in the seconds that one lookup takes."""
 EXPORTS_AT_ONCE: Final = 2
-"""Each may hold one picture, at most 64 MiB."""
+"""Concurrent exports. Each may hold one picture in memory, at most 64 MiB."""
 
 
 class Places:
-    """`places` in all, one of them for each person; `asked`: how many may wait or go on for one person."""
+    """`places` slots in total, at most one for each person. At most `asked` calls of one person may run or wait."""
 
     def __init__(self, places: int, *, asked: int, reason: Reason) -> None:
         self._room = Room(places, caps=(1,))
@@ -29,7 +29,8 @@ class Places:
 
     @asynccontextmanager
     async def taken(self, person_id: int) -> AsyncIterator[None]:
-        """Wait for a place, in turn with the others. Takes seconds: defer the answer first. Raises LimitReached."""
+        """Wait for a slot in a fair queue and hold the slot until the block ends. The wait may take seconds, so defer
+        the interaction first. Raises LimitReached."""
         if self._asked[person_id] >= self._most:
             raise LimitReached(self._reason, allowed=self._most)
         self._asked[person_id] += 1

@@ -1,4 +1,4 @@
-"""What the engine may do: the operator's settings and the image API's limits, in one value."""
+"""Limits and durations of the engine, from the operator's settings and the image API's own limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.models import CreateLimits, Limits
 
 CREATES_PER_WINDOW: Final = 20
 CREATE_WINDOW_MS: Final = 11_000
-"""API: 20 creates per 10 s and account, the rest is rejected; a second more for the way there."""
+"""API: 20 creates per 10 s and account, further creates are rejected. One second is added for network delays."""
 
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
@@ -21,13 +21,13 @@ class Policy:
     limits: Limits
     max_in_flight: int = 100
     always_upload: bool = False
-    """References go through the File Upload API from the start (`REFERENCES_AS=upload`)."""
+    """Send references through the File Upload API at the first attempt already (`REFERENCES_AS=upload`)."""
     least_free_bytes: int = 0
-    """Of the disks our files are on: with less, no new files are taken."""
+    """Free bytes required on the disks that hold the bot's files; with less, new files are refused."""
     keep_pictures: timedelta = timedelta(days=90)
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
-    """The address that a create's token is appended to for the image API to call back; None without callbacks."""
+    """Callback URL of a create, to which its token is appended; None if callbacks are off."""
 
     @property
     def creates(self) -> CreateLimits:

@@ -1,7 +1,8 @@
 """
-What the engine needs of others, as it needs it. `bot.kie` fulfils `ImageAPI`, `bot.delivery` fulfils `Delivery`.
+Interfaces that the engine needs from other packages. `bot.kie` implements `ImageAPI`, `bot.delivery` implements
+`Delivery`.
 
-Everything raised is from `bot.errors`; anything else that escapes is a defect and is treated as one.
+Implementations raise errors of `bot.errors` only; the engine treats any other exception as a defect.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """What a create says to the image API."""
+    """Contents of a create request to the image API."""
 
     prompt: str
     size: str
@@ -36,12 +37,12 @@ class RecordStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     MISSING = "missing"
-    """The API does not know the task, or not yet (422 "does not exist", or null data)."""
+    """The API does not know the task, or does not know the task yet (422 "does not exist", or null data)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the image API says of a task."""
+    """State of a task as the image API reports it."""
 
     status: RecordStatus
     progress: float = 0.0
@@ -50,43 +51,48 @@ class Record:
     reason: Reason | None = None
     """Set when FAILED."""
     message: str = ""
-    """Theirs, for the audit trail; never shown to a person."""
+    """The API's own error message, for the audit trail; never shown to people."""
     prompt: str | None = field(default=None, repr=False)
-    """What they say was asked, where that can be read; "" for pictures without words."""
+    """Prompt of the create as the API reports it; "" for pictures without a prompt, None if it cannot be read."""
     files: tuple[str, ...] = field(default=(), repr=False)
-    """And with which pictures."""
+    """Addresses of the create's input pictures as the API reports them."""
 
 
 class ImageAPI(Protocol):
     async def create(self, request: CreateRequest) -> str:
-        """The kie_id. Raises Throttled, ServerFault, Unreachable, Refused, AccountRefused; Unconfirmed for all else."""
+        """Send a create and return its kie_id.
+
+        Raises Throttled, ServerFault, Unreachable, Refused, AccountRefused; Unconfirmed for all other failures.
+        """
 
     async def record(self, kie_id: str) -> Record:
-        """Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never Unconfirmed."""
+        """Return the state of a task. Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never
+        Unconfirmed."""
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
-        """An address the API can fetch, good for 24 h.
+        """Upload a file and return an address from which the API can download the file for 24 h.
 
         Raises Throttled, Unavailable, Unreachable, Refused, AccountRefused.
         """
 
     async def fetch(self, url: str) -> bytes:
-        """A result's bytes: at most 64 MiB, only from allowed hosts, without the key.
+        """Download a result: at most 64 MiB, only from allowed hosts, without sending the API key.
 
         Raises ResultTooLarge, HostNotAllowed, Refused (403, 404, 410, no picture), Throttled, Unavailable, Unreachable.
-        All but the first may pass: what stands before a host refuses today what it lets through tomorrow.
+        All but ResultTooLarge may be temporary: a proxy in front of a host may refuse today what it allows tomorrow.
         """
 
     async def direct_link(self, kie_id: str, url: str) -> str:
-        """Another address of the result `url`, good for 20 minutes and for anybody who has it. Raises as `upload`."""
+        """Return another address of the result `url`. It is valid for 20 minutes and works for everybody who has the
+        address. Raises the same errors as `upload`."""
 
     async def credits(self) -> float:
-        """Raises like `record`."""
+        """Return the account's credits. Raises the same errors as `record`."""
 
 
 class FetchReference(Protocol):
     async def __call__(self, reference: Reference) -> bytes:
-        """The bytes of an attachment, streamed with a limit of bytes (25 MiB) and time. Raises BadReference
+        """Download an attachment, streamed, with a limit of size (25 MiB) and of time. Raises BadReference
         (REFERENCE_TOO_LARGE, REFERENCE_UNFETCHABLE for 403/404/410 and for addresses that are not Discord's),
         Unavailable or Unreachable."""
 
@@ -96,39 +102,38 @@ class CardPhase(StrEnum):
     QUEUED = "queued"
     CREATING = "creating"
     UNCONFIRMED = "unconfirmed"
-    """Nobody knows whether the create was taken, and a callback may still say so."""
+    """It is unknown whether the API accepted the create; a callback may still confirm it."""
     GENERATING = "generating"
     OVERDUE = "overdue"
     DELIVERING = "delivering"
     CANCELLED = "cancelled"
     WITHHELD = "withheld"
-    """It is there, kept for its asker and not posted, as they wished."""
+    """The outcome is stored for the asker and not posted, as the asker wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What the waiting card shows now."""
+    """Current contents of a task's waiting card."""
 
     task: Task
     phase: CardPhase
     references: tuple[Reference, ...] = ()
     place: int | None = None
-    """In the queue, 1 is next."""
+    """Place in the queue; 1 is next."""
     progress: float = 0.0
-    """0 to 1; never goes back."""
+    """0 to 1; never decreases."""
     remaining_seconds: float | None = None
-    """Roughly; None when nobody knows."""
+    """Estimate; None if unknown."""
     paused: Reason | None = None
-    """Why creates are stopped: the account needs its operator, or the image API is not there."""
+    """Why creates are paused: the account needs its operator, or the image API is unreachable."""
     kept: tuple[str, ...] = ()
-    """Other tasks of the asker whose outcomes wait for them, newest first."""
+    """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     usual: tuple[float, float] | None = None
-    """Seconds from their turn within which half, and nine in ten, of the last ones were done; None when few are
-    known."""
+    """Seconds from the create within which half, and 90 %, of the recent tasks were done; None if few are known."""
     back: bool = False
-    """It stood like this before we were started again, and has not been told so."""
+    """The task was already in this phase when the process started, and the card has to mention the restart."""
     leaving: bool = False
-    """Soon it can be edited no more: what is only an answer lives as long as its interaction's token."""
+    """The card cannot be edited much longer: an ephemeral card can be edited only while its interaction token lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,111 +144,115 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A settled task with all that is told of it. `pictures` is empty exactly when `task.reason` is set."""
+    """A settled task with everything that its messages show. `pictures` is empty exactly if `task.reason` is set."""
 
     task: Task
     references: tuple[Reference, ...]
     pictures: tuple[Picture, ...]
     kept: tuple[str, ...] = ()
-    """Other tasks of the asker whose outcomes wait for them, newest first."""
+    """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     corrects: bool = False
-    """The asker was told otherwise before: that nobody knew, or that nothing came of it."""
+    """An earlier message told the asker something else: that the create was unconfirmed, or that the task failed."""
     parent: Task | None = None
-    """The task it came from."""
+    """The task from which this task was made."""
     looked_up: bool = False
-    """Somebody wants to see it again, and they alone."""
+    """A person looks the task up; only this person sees the message."""
     posting: Posting | None = None
-    """It is posted once more."""
+    """The repost for which the outcome is shown; None for the outcome's own messages."""
     original: Posted | None = None
-    """Where others can see it first, where a copy says so."""
+    """The message in which others can see the result; a copy in a gallery links to this message."""
 
 
 class Delivery(Protocol):
-    """Brings news to people. Fall-backs, limits of files, and Discord's words stop here."""
+    """Deliver messages to people. Implementations handle fall-backs, file limits and everything specific to Discord."""
 
     def posted(self, card: Card) -> None:
-        """What the first answer shows: `show` leaves it alone while it would look the same."""
+        """Record that the initial response shows this card, so that `show` does not edit while the card would look the
+        same."""
 
     async def show(self, card: Card) -> None:
-        """Bring the card up to date, soon: the newest wins, never more often than every 3 s per card, never before a
-        result in the same channel. Posts a fresh card where the task has none. Never raises; returns at once."""
+        """Schedule an update of the card and return at once; never raises. The newest contents win. A card is edited at
+        most every 3 s, and never before a result in the same channel. Posts a new card if the task has none."""
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Decide how many messages an outcome takes and which pictures go in which. Posts nothing.
+        """Decide how many messages an outcome takes and which pictures each message carries. Posts nothing.
 
-        Raises MissingCopy, as `post` does, for a picture whose kept copy is gone.
+        Raises MissingCopy, as `post` does, for a picture whose stored copy is gone.
         """
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        """Send one part by `part.route`. If `uncertain`, look for it where it may be by now and return what was found.
-        Raises RouteClosed when this route is shut for good (then the engine asks `next_route`), else ServiceError."""
+        """Send one part by `part.route`. If `uncertain`, search for the message of an earlier attempt first and return
+        that message if found. Raises RouteClosed if this route is permanently closed (the engine then asks
+        `next_route`), else ServiceError."""
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Where a part that was sent without an answer is by now: in the channel, or with the asker. None also where
-        nobody may look. Raises Unavailable."""
+        """Search the channel or the direct messages for a part whose send got no response. Return None if the part is
+        not found or the bot may not search there. Raises Unavailable."""
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
-        """Show these parts in one message to the asker alone, in answer to the interaction by which they came for the
-        outcome; with no parts, say that it was told elsewhere. Harmless to repeat. Raises as `post`."""
+        """Show these parts to the asker in one ephemeral message, as the response to the interaction with which the
+        asker came for the outcome; without parts, say that the outcome was delivered elsewhere. Idempotent. Raises the
+        same errors as `post`."""
 
     async def show_to(self, outcome: Outcome, *, token: str) -> None:
-        """The whole outcome as the first answer to an interaction that was acknowledged. Raises RouteClosed,
+        """Show the whole outcome as the initial response of an acknowledged interaction. Raises RouteClosed,
         Unavailable, MissingCopy."""
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
-        """A message of an earlier outcome says that it was not the last word, and has no button any more. Posts
-        nothing; harmless to repeat. Raises RouteClosed, Unavailable."""
+        """Edit the message of an earlier outcome: say that the outcome was not final, and remove the button. Posts
+        nothing; idempotent. Raises RouteClosed, Unavailable."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        """The route to try next, or None when there is no other."""
+        """Return the route to try next, or None if no other route is left."""
 
     async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
-        """The whole outcome in one message, where its posting says; nobody is mentioned. If `uncertain`, look for it
-        there first. Raises RouteClosed, Unavailable, MissingCopy."""
+        """Post the whole outcome in one message in the channel of `posting`, without mentions. If `uncertain`, search
+        for an earlier message there first. Raises RouteClosed, Unavailable, MissingCopy."""
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Bring a posted part to what the rows say: a spoiler, or none, and with the pictures that came late. Harmless
-        to repeat. Raises RouteClosed, Unavailable; MissingCopy for a picture that came late."""
+        """Edit a posted part to match the rows: with or without a spoiler, and with late pictures. Idempotent. Raises
+        RouteClosed, Unavailable; MissingCopy for a late picture."""
 
     async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
-        """The same with what was posted once more."""
+        """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete a posted part. Not there any more is fine. Raises RouteClosed, Unavailable."""
+        """Delete a posted part. A part that is already gone is no error. Raises RouteClosed, Unavailable."""
 
     async def remove_posting(self, place: Posted) -> None:
-        """The same with what was posted once more."""
+        """Delete a repost, as `remove` does."""
 
     async def tell_moderators(
         self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        """Post the message about a report in the channel it names, or bring it up to date. If `uncertain`, look for it
-        there first. Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit the message about a report, in the channel of `reported`. If `uncertain`, search for an earlier
+        message there first. Raises MessageGone, RouteClosed, Unavailable."""
 
     async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post a message of a batch by its route, or bring it up to date. If `uncertain`, look for it there first.
-        Raises MessageGone, RouteClosed, Unavailable."""
+        """Post a message of a batch by its route, or edit the message. If `uncertain`, search for an earlier message
+        there first. Raises MessageGone, RouteClosed, Unavailable."""
 
     async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
-        """Tell the asker, who is mentioned, that all of a batch is there; `first` is its first message. If `uncertain`,
-        look whether that was said before. Raises RouteClosed, Unavailable."""
+        """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
+        search for an earlier notice first. Raises RouteClosed, Unavailable."""
 
     async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
-        """Delete a message of a batch; without its place, look for it first. Not there any more is fine. Raises
-        RouteClosed, Unavailable."""
+        """Delete a message of a batch; without `place`, search for the message first. A message that is already gone is
+        no error. Raises RouteClosed, Unavailable."""
 
     async def tell_erased(self, erasure: Erasure) -> None:
-        """The receipt, by the first answer while its token lives, else directly. Harmless to repeat by the first.
-        Raises RouteClosed, Unavailable."""
+        """Send the receipt of an erasure: as the initial response while the interaction token lives, else as a direct
+        message. Only the initial response is idempotent. Raises RouteClosed, Unavailable."""
 
     async def withhold(self, outcome: Outcome) -> None:
-        """The card says that the outcome is kept and not posted. Not there any more is fine. Raises Unavailable."""
+        """Edit the card to say that the outcome is stored and not posted. A card that is already gone is no error.
+        Raises Unavailable."""
 
     async def remove_card(self, task: Task) -> None:
-        """The card has done its work. Not there any more is fine. Raises ServiceError."""
+        """Delete the task's card. A card that is already gone is no error. Raises ServiceError."""
 
     def trouble(self) -> Reason | None:
-        """What stands in the way to people that the operator is to know of, if anything does now."""
+        """Return the delivery problem that the operator should know about now, or None."""
 
     async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
-        """Tell the operator's channel, or the application's owner. Raises ServiceError."""
+        """Alert the operator's channel, or the application's owner. Raises ServiceError."""

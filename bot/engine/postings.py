@@ -1,4 +1,5 @@
-"""Results that are posted once more: published, shown again, copied to a gallery. Each once, whatever dies between."""
+"""Repost results: publish them, show them again, copy them to a gallery. Each repost is posted once, even after a
+crash."""
 
 from __future__ import annotations
 
@@ -40,12 +41,13 @@ class Postings:
         await self._postings.resume(now=self._clock())
 
     async def ask(self, new: NewPosting) -> tuple[Posting, bool]:
-        """Written down, to be posted by `step`; False where it was asked for before."""
+        """Store a repost, which `step` posts. Return the stored repost, and False if it was already stored."""
         return await self._postings.add(new, now=self._clock())
 
     async def bring(self, new: NewPosting) -> Posting:
-        """Written down and posted at once; without a `message_id` where Discord takes it later. Raises RouteClosed, and
-        TooLate where it was removed, or no copy is left; then it can be asked for again."""
+        """Store a repost and post it at once. The returned repost has no `message_id` if Discord failed and `step` will
+        retry. Raises RouteClosed, and TooLate if the result was removed or has no stored copy; the repost is then
+        dropped and can be requested again."""
         posting, _ = await self.ask(new)
         if posting.removed_at is not None:
             raise TooLate(Reason.TAKEN_OUT)
@@ -60,7 +62,7 @@ class Postings:
             try:
                 await self._attempts.attempt(Work.POSTING, posting.id, partial(self._post, posting), drop)
             except (RouteClosed, TooLate) as error:
-                log.warning("a result could not be posted once more", task=posting.task_id, error=str(error))
+                log.warning("repost dropped: route closed or result gone", task=posting.task_id, error=str(error))
 
     async def _post(self, posting: Posting) -> None:
         now = self._clock()
@@ -72,7 +74,7 @@ class Postings:
             await self._postings.drop(posting)
             raise
         except ServiceError as error:
-            log.info("a result is posted once more later", task=posting.task_id, error=str(error))
+            log.info("repost failed, will retry", task=posting.task_id, error=str(error))
             await self._later(posting)
         else:
             await self._postings.posted(posting, message_id=message_id, now=self._clock())

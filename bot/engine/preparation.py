@@ -1,4 +1,5 @@
-"""Queued: look at the references, keep our own copies, upload them where links will not do. Costs nothing."""
+"""Prepare queued tasks: inspect the references, store copies, and upload them where links do not work. Costs no
+credits."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ from storage.pictures import MissingCopy, PictureStore
 from storage.tasks import LimitReached, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
-"""API: an uploaded file is kept for 24 h at least; a margin for the wait until the create."""
+"""API: an uploaded file is kept for at least 24 h. The margin of 4 h covers the wait until the create."""
 UPLOADS_AT_ONCE: Final = 8
 UPLOADS_PER_PERSON: Final = 2
-"""Of references, to the image API, at the same time."""
+"""Concurrent uploads of references to the image API: in total, and for one person."""
 FETCH_TRIES: Final = 5
 PNG: Final = "image/png"
 
@@ -56,8 +57,9 @@ class Preparation:
         self._uploads = Room(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
-        """The task with `prepared_at`, given back. Raises BadReference, LimitReached or NoRoom, which cost nothing, and
-        ServiceError, also where a reference was erased meanwhile."""
+        """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
+        LimitReached or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
+        download."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(task, references)
         unlinked = any(not one.url for one in references)
@@ -93,7 +95,7 @@ class Preparation:
         return kept
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
-        """What turns out larger than it was declared is held against the limits once more. Raises NoRoom, or
+        """Store a copy. A file that is larger than declared is checked against the limits again. Raises NoRoom,
         LimitReached."""
         await self._space.require()
         limited = self._limits.stored_bytes_per_user or self._limits.stored_bytes_per_user_per_day
@@ -106,7 +108,8 @@ class Preparation:
             await self._copies.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
-        """From an earlier copy where there is one, else from Discord. In memory until `held` is closed."""
+        """Return the bytes of a reference, from an earlier stored copy if there is one, else from Discord. They count
+        as in memory until `held` is closed."""
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if reference.kept_key is not None:
@@ -125,10 +128,11 @@ class Preparation:
             raise
 
     async def _mask_needs_png(self, task: Task, references: list[Reference]) -> bool:
-        """Whether picture and mask must go as PNGs of ours. Raises BadReference for a mask that does not fit.
+        """Return whether the picture and its mask must be converted to PNG. Raises BadReference if the mask does not
+        fit.
 
-        API: a mask has the format and the dimensions of its picture; a turned picture has its dimensions only once it
-        is upright.
+        API: a mask must have the format and the dimensions of its picture. A picture that is rotated by its metadata
+        has the dimensions that people see only after the conversion.
         """
         masks = [one for one in references if one.kind is ReferenceKind.MASK]
         if not masks:
@@ -141,7 +145,8 @@ class Preparation:
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
-        """Our own copy. Raises Unavailable when it is gone (a power cut, an old backup); then it is fetched anew."""
+        """Return the stored copy. Raises Unavailable if the copy is gone (a power cut, an old backup); its key is then
+        cleared, so that the next attempt downloads the reference again."""
         try:
             return await self._copies.get(reference.key or "")
         except MissingCopy as missing:
@@ -179,6 +184,6 @@ def _whose(task: Task) -> Whose:
 
 
 def upload_is_fresh(reference: Reference, now: int) -> bool:
-    """Whether the image API still finds what we uploaded."""
+    """Return whether the image API still has the uploaded file."""
     lives = int(UPLOAD_LIVES.total_seconds() * 1000)
     return reference.uploaded_at is not None and now - reference.uploaded_at < lives

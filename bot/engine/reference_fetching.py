@@ -1,8 +1,8 @@
 """
-What people attached, fetched so that nobody waits for somebody else's slow file.
+Download attachments so that one person's slow file does not delay other people.
 
-Places to fetch and bytes in memory are shared fairly: a person's second file waits behind everybody's first, and one
-person, or one host that hangs, holds only a part of either.
+Download slots and memory are shared fairly: a person's second file waits behind the first file of every other person,
+and one person, or one host that hangs, can use only a part of the slots and of the memory.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FETCHES_AT_ONCE: Final = 24
 FETCHES_PER_PERSON: Final = 2
 FETCHES_PER_HOST: Final = 4
 PROXIES: Final = ".discordapp.net"
-"""Discord's hosts that bring pictures from elsewhere, as slowly as those come. Nearly everything that people attach is
-at cdn.discordapp.com instead, which has no cap of its own: they would wait for each other."""
+"""Discord's proxy hosts, which are as slow as the external hosts behind them. Nearly all attachments are at
+cdn.discordapp.com instead; this host has no cap, because a cap would make people wait for each other."""
 
 
 class ReferenceFetching:
@@ -36,9 +36,10 @@ class ReferenceFetching:
         self, reference: Reference, *, by: int, held: AsyncExitStack, seconds: float | None = None
     ) -> bytes:
         """
-        The bytes of an attachment that a person (`by`) gave. They count as in memory until `held` is closed.
+        Return the bytes of an attachment of the person `by`. They count as in memory until `held` is closed.
 
-        `seconds`: how long the fetch may take, once it is its turn. Raises what the port does, and TimeoutError.
+        `seconds` limits the download itself, without the wait for a slot. Raises what `FetchReference` raises, and
+        TimeoutError.
         """
         host, whose = _host(reference), Whose(by, Rank.REQUEST)
         async with self._places.taken(1, holders=(by, host)):
@@ -51,6 +52,6 @@ class ReferenceFetching:
 def _host(reference: Reference) -> str | None:
     try:
         host = urlsplit(reference.url).hostname
-    except ValueError:  # no address: it is refused before anything is sent
+    except ValueError:  # not a URL: the download refuses it before anything is sent
         return None
     return host if host is not None and host.endswith(PROXIES) else None

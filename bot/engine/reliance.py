@@ -1,4 +1,4 @@
-"""Whether callbacks can be relied on: polls, which stay the safety net, are then further apart."""
+"""Measure whether callbacks arrive reliably. While they do, polls are rarer and serve only as the safety net."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from bot.engine.schedule import POLL_COST_SECONDS
 from storage.tasks import TaskStore
 
 RELIED_POLL_COST_SECONDS: Final = 9 * POLL_COST_SECONDS
-"""Waits grow with the square root of it: they are three times as long."""
+"""Intervals between polls grow with the square root of the poll cost, so they are three times as long."""
 LAST: Final = 20
-"""Creates that are looked at; with fewer nothing is relied on."""
+"""Number of recent creates that are examined; with fewer creates, callbacks are not relied on."""
 LEAST_SHARE: Final = 0.9
 LATEST: Final = 2
-"""When both of the very last were not called back, callbacks have stopped."""
+"""If none of this many newest creates was called back, callbacks have stopped."""
 GRACE_MS: Final = 60_000
-"""A callback may come so long after the outcome was noticed without it."""
+"""A callback counts if it arrives at most this long after a poll noticed the outcome."""
 LOOK_EVERY_MS: Final = 10_000
 
 
 class Reliance:
     def __init__(self, *, tasks: TaskStore, expected: bool, clock: Callable[[], int]) -> None:
-        """`expected`: creates say where to call back."""
+        """`expected`: creates carry a callback URL."""
         self._tasks = tasks
         self._expected = expected
         self._clock = clock
@@ -30,7 +30,7 @@ class Reliance:
         self._look_at = 0
 
     async def poll_cost(self) -> float:
-        """What one poll is worth, as `schedule.next_poll` takes it."""
+        """Return the cost of one poll in seconds, for `schedule.next_poll`."""
         if self._expected and self._clock() >= self._look_at:
             self._look_at = self._clock() + LOOK_EVERY_MS
             self._reliable = await self._share(LATEST) > 0 and await self._share(LAST) >= LEAST_SHARE

@@ -1,4 +1,4 @@
-"""What people report, the moderators' message about it, and what their decision does."""
+"""Handle reports: store them, post the moderators' message, and carry out the moderators' decision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from storage.reports import UNDECIDED
 from storage.stores import Stores
 
 CHANNEL_CLOSED_MS: Final = 3_600_000
-"""How long to wait where the moderators have no channel that takes it: they may choose another."""
+"""Delay before the next attempt if the moderators have no channel that accepts the message; they may choose another."""
 GIVE_UP_AFTER: Final = timedelta(days=14)
 
 log = structlog.get_logger(__name__)
@@ -43,14 +43,16 @@ class Reports:
     async def report(
         self, task_id: str, guild_id: int, *, by: int, why: str, locale: str, seen: tuple[int, int]
     ) -> None:
-        """`seen`: channel and message. Raises TooLate where they have reported it already, or it was decided."""
+        """Store a report. `seen` is the channel and the message that were reported. Raises TooLate if the person has
+        already reported the task or the moderators have decided."""
         word = Report(reporter_id=by, at=self._clock(), why=why)
         reported, is_new = await self._reports.report(task_id, guild_id, word, locale=locale, seen=seen)
         if not is_new:
             raise TooLate(Reason.REPORTED_ALREADY if reported.state in UNDECIDED else Reason.DECIDED_ALREADY)
 
     async def decide(self, task_id: str, guild_id: int, state: ReportState, *, by: int) -> None:
-        """What follows from it is done by `step`. Raises TooLate where another moderator was quicker."""
+        """Store a moderator's decision, which `step` carries out. Raises TooLate if the report is unknown or another
+        moderator has already decided."""
         reported = await self._reports.get(task_id, guild_id)
         if reported is None:
             raise TooLate(Reason.TASK_UNKNOWN)
@@ -59,7 +61,7 @@ class Reports:
             raise TooLate(Reason.DECIDED_ALREADY)
 
     async def over(self, task_id: str, *, by: int) -> None:
-        """Removed by another way."""
+        """Close the reports of a task that was removed in another way."""
         await self._reports.over(task_id, by=by, now=self._clock())
 
     async def step(self) -> None:
@@ -88,20 +90,22 @@ class Reports:
             await self._reports.lost(reported)
             await self._reports.later(reported, until=until, due=self._clock())
         except RouteClosed as closed:
-            log.warning("moderators cannot be told of a report", task=task.id, error=str(closed))
+            log.warning("report not delivered to moderators: channel closed", task=task.id, error=str(closed))
             await self._reports.later(reported, until=until, due=self._much_later(reported))
         except ServiceError as error:
-            log.info("moderators are told of a report later", task=task.id, error=str(error))
+            log.info("report delivery to moderators failed, will retry", task=task.id, error=str(error))
             await self._reports.later(reported, until=until, due=again_at(self._clock(), reported.failures))
 
     def _much_later(self, reported: Reported) -> int | None:
-        """None after two weeks: nobody looks there."""
+        """Return the time (ms) of the next attempt while the channel is closed, or None once the report is two weeks
+        old."""
         now = self._clock()
         hopeless = now - reported.opened_at >= GIVE_UP_AFTER.total_seconds() * 1000
         return None if hopeless else now + CHANNEL_CLOSED_MS
 
     async def _carry_out(self, task: Task, reported: Reported) -> None:
-        """Harmless to repeat. A server decides over what was made there, and elsewhere over what was posted there."""
+        """Carry out the decision; idempotent. In the server where the task was made, the decision applies to the whole
+        task; in any other server, only to what was posted there."""
         now, state = self._clock(), reported.state
         hidden_at = now if state is ReportState.HIDDEN else None
         if state is ReportState.OPEN:
@@ -115,7 +119,7 @@ class Reports:
             await self._postings.hide(task.id, hidden=hidden_at is not None, now=now)
 
     async def _tell(self, task: Task, reported: Reported, *, until: int) -> None:
-        """Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit the moderators' message. Raises MessageGone, RouteClosed, Unavailable."""
         channel_id = reported.channel_id or (await self._guilds.settings(reported.guild_id)).moderators_channel_id
         if channel_id is None:
             raise RouteClosed("this server has no channel for reports")

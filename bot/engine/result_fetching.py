@@ -1,6 +1,6 @@
 """
-A result becomes a copy of ours: fetched from its own address or, where that is no use, from another one that the image
-API gives. That one is good for 20 minutes and for anybody who has it: it is neither stored nor logged.
+Download results and store copies: from the result's own address or, if that fails, from a direct link that the image
+API gives. A direct link works for 20 minutes and for everybody who has it, so it is neither stored nor logged.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from storage.models import Picture, Task
 from storage.pictures import PictureStore
 
 TOO_MUCH: Final = frozenset({Reason.REFERENCE_TOO_MANY_PIXELS, Reason.REFERENCE_TOO_COMPLEX})
-"""Of a picture, for which no other try makes a difference."""
+"""Reasons for which a picture cannot be inspected, however often it is retried."""
 
 log = structlog.get_logger(__name__)
 
 
 class CopyNotKept(Unavailable):
-    """The picture came, and our own store did not take it: no fault of the host's."""
+    """The picture was downloaded, but the bot's own store failed; the host is not to blame."""
 
 
 class ResultFetching:
@@ -49,10 +49,11 @@ class ResultFetching:
 
     async def copied(self, task: Task, picture: Picture, *, by_link: bool) -> Picture:
         """
-        The picture with a copy of ours. `by_link`: its own address was tried often enough, so that another one is asked
-        for where it fails once more; at once where its host is not allowed, which no waiting changes.
+        Download a result, store a copy and return the picture with the copy's key. If the result's own address fails
+        and `by_link` is set (the address was tried often enough), a direct link is tried as well. If the host is not
+        allowed, the direct link is tried in any case, because waiting does not help.
 
-        Raises ServiceError, and ValueError for what is no picture.
+        Raises ServiceError, and ValueError if the download is not a picture.
         """
         try:
             copied = await self._copied(picture, picture.url)
@@ -62,7 +63,7 @@ class ResultFetching:
             if not by_link and not isinstance(error, HostNotAllowed):
                 raise
             self._hosts.refused(picture, error)
-            log.info("result refused, trying another address", host=host_of(picture.url), error=str(error))
+            log.info("result download failed, trying a direct link", host=host_of(picture.url), error=str(error))
             return await self._by_link(task, picture, error)
         await self._hosts.gave(picture)
         return copied
@@ -78,22 +79,22 @@ class ResultFetching:
             raise
 
     async def _copied(self, picture: Picture, address: str) -> Picture:
-        """With a copy of ours, written while it is looked at. The bytes are let go of with the fetch's turn: who waits
-        for anything else holds none."""
+        """Download a picture, inspect it and store a copy at the same time. The bytes are released when this method
+        returns, so that later waits do not hold them."""
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(address)
         look, put = await asyncio.gather(
             self._picture_work.look_at_result(data), self._copies.put(key, data), return_exceptions=True
         )
         if isinstance(look, BaseException):
-            with suppress(Exception):  # what a next try does not overwrite, nobody asks for
+            with suppress(Exception):  # a copy that stays is overwritten by the next attempt or never used
                 await self._copies.delete(key)
             if isinstance(look, Unreadable) and look.reason in TOO_MUCH:
                 raise ResultTooLarge("can be looked into") from look
             raise look
-        if isinstance(put, Exception):  # whatever a bucket or a full disk may raise; people are told all the same
+        if isinstance(put, Exception):  # any error of a bucket or a full disk; the outcome is still delivered
             self._space.found_full(put)
-            log.error("a copy could not be kept", task=picture.task_id, exc_info=put)
+            log.error("result copy not stored: write failed", task=picture.task_id, exc_info=put)
             raise CopyNotKept("the copy could not be kept") from put
         if put is not None:
             raise put

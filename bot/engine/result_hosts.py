@@ -1,8 +1,7 @@
 """
-What the operator has to know of the hosts that results come from: one that is not allowed, and one that refuses result
-after result.
+Alert the operator about hosts of results: a host that is not allowed, and a host that refuses several results in a row.
 
-Each is told once for each host, restarts included, until a result comes from it again.
+The operator gets each alert once per host, also across restarts, until a result is downloaded from the host again.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from bot.errors import HostNotAllowed, Reason
 from storage.models import Picture
 
 REFUSED_IN_A_ROW: Final = 3
-"""Results, not tries: one that is missing is no news of its host."""
+"""Different results, not attempts: a single missing result says nothing about its host."""
 MOST_HOSTS: Final = 100
-"""Counted at a time."""
+"""Number of hosts that are remembered at a time."""
 
 
 class ResultHostWatch:
     def __init__(self, operator: Operator) -> None:
         self._operator = operator
         self._refused: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
-        """By host, the results that it has refused since it last gave one."""
+        """By host: the results that the host has refused since its last successful download."""
         self._fine: set[str] = set()
-        """Hosts of which the operator was told nothing that is not over."""
+        """Hosts without an open alert."""
 
     def refused(self, picture: Picture, error: Exception) -> None:
-        """A result could not be fetched from its own address, however often it was tried."""
+        """Record that repeated downloads of a result from its own address failed."""
         if isinstance(error, HostNotAllowed):
             self.not_allowed(error)
             return
@@ -50,7 +49,7 @@ class ResultHostWatch:
         self._operator.note(Reason.RESULT_HOST_NOT_ALLOWED, error.host, host=error.host)
 
     async def gave(self, picture: Picture) -> None:
-        """A result came from its own address."""
+        """Record that a result was downloaded from its own address, and close the alerts of its host."""
         host = host_of(picture.url)
         self._refused.pop(host, None)
         if host in self._fine:
@@ -62,7 +61,7 @@ class ResultHostWatch:
 
 
 def host_of(url: str) -> str:
-    """Its name, which may be shown; never more of the address."""
+    """Return the host name of an address. Only the name may be shown or logged, never the rest of the address."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

@@ -1,9 +1,9 @@
 """
-Our copies of references and pictures go when they are old; the rows stay.
+Delete old copies of references and pictures; the rows stay.
 
-Of what ended uncharged (refused, cancelled) they go within the hour: it cost nothing, so the limits of pictures do not
-bound how much of it there is. Until then *Ask again* takes them; afterwards what was attached is fetched from Discord
-once more.
+Copies of tasks that ended uncharged (refused, cancelled) are deleted within an hour: such tasks cost nothing, so the
+limits of pictures do not limit how many copies they leave. Until then *Ask again* uses the copies; afterwards the
+attachments are downloaded from Discord again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
 KEEP_UNCHARGED: Final = timedelta(minutes=40)
-"""With the ten minutes between two sweeps that is less than an hour."""
+"""Together with the ten minutes between two sweeps, this is less than an hour."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,14 +33,16 @@ class Retention:
         self._clock = clock
 
     async def sweep(self) -> int:
-        """Remove every copy whose task ended longer ago than we keep copies; how many went.
+        """Delete every copy whose task ended longer ago than copies are kept. Return how many were deleted.
 
-        The file goes first: a crash in between leaves a row whose file is gone, which the next sweep sets right.
+        The file is deleted before the row is changed: after a crash between these steps a row names a missing file, and
+        the next sweep corrects the row.
         """
         return await self._sweep(self._tasks.kept_before, self._keep)
 
     async def sweep_uncharged(self) -> int:
-        """The same of what ended without costing anything, soon after that."""
+        """Delete copies of tasks that ended uncharged, `KEEP_UNCHARGED` after their end. Return how many were
+        deleted."""
         return await self._sweep(self._tasks.uncharged_before, KEEP_UNCHARGED)
 
     async def _sweep(
@@ -56,16 +58,16 @@ class Retention:
             if not gone:
                 break
         if swept:
-            log.info("old copies removed", copies=swept)
+            log.info("old copies deleted", copies=swept)
         return swept
 
     async def _remove(self, copy: Reference | Picture) -> bool:
-        """One that cannot be removed does not keep the others."""
+        """Delete one copy. Return False if that failed, so that the sweep can continue with the others."""
         try:
             if copy.key is not None:
                 await self._pictures.delete(copy.key)
         except Exception:
-            log.exception("a copy could not be removed", task=copy.task_id)
+            log.exception("old copy not deleted, will retry", task=copy.task_id)
             return False
         await self._tasks.forget_copy(copy)
         return True

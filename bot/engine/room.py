@@ -1,4 +1,4 @@
-"""Room for bytes in memory, or places for work: so much at a time, shared fairly among those who wait."""
+"""A budget of bytes in memory or of slots for work, with a fair queue for those who wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 Holders = Sequence[Hashable | None]
-"""Who takes a share: a person, and where it matters a host. None has no cap and is nobody's second share."""
+"""Who uses a share: a person and, where needed, a host. None has no cap, and its shares are not counted together."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,14 +22,14 @@ class _Waiter:
 
 
 class Room:
-    """A number of units that may be in use at the same time.
+    """A limit on the number of units in use at the same time.
 
-    `size` units (bytes, or places). `caps`: how many units each holder may have, one cap per position of `holders`; a
-    holder that has none may always take one share, whatever its size.
+    `size` is the number of units (bytes or slots). `caps` limits the units of each holder, with one cap per position of
+    `holders`; a holder that uses no units may always take one share, whatever its size.
 
-    Next is the waiter with the lowest rank; among these, the one whose first holder has the least; among these, who
-    came first. A waiter that does not fit keeps smaller ones from overtaking, or it might wait for ever; one that is
-    held back by its own cap keeps nobody waiting.
+    The next waiter is the one with the lowest rank; among equal ranks, the one whose first holder uses the fewest
+    units; then the earliest. If the next waiter does not fit yet, smaller waiters do not overtake it, because it could
+    starve. A waiter that is blocked by its own cap does not block others.
     """
 
     def __init__(self, size: int, *, caps: Sequence[int] = ()) -> None:
@@ -41,7 +41,7 @@ class Room:
 
     @asynccontextmanager
     async def taken(self, wanted: int, *, holders: Holders = (), rank: int = 0) -> AsyncIterator[None]:
-        """Take `wanted` units, or the whole room where that is less, for as long as the block lasts."""
+        """Wait for `wanted` units, at most the whole room, and use them until the block ends."""
         share = min(wanted, self._size)
         await self._take(share, holders, rank)
         try:
@@ -72,7 +72,7 @@ class Room:
         self._admit()
 
     def _admit(self) -> None:
-        """Give their turn to all who are next and fit."""
+        """Admit waiters in order for as long as the next one fits."""
         while (waiter := self._next()) is not None and waiter.share <= self._free:
             self._waiting.remove(waiter)
             self._free -= waiter.share
@@ -80,7 +80,7 @@ class Room:
             waiter.turn.set_result(None)
 
     def _next(self) -> _Waiter | None:
-        """`min` keeps the order of arrival among equals."""
+        """Return the waiter whose turn is next, or None. `min` keeps the order of arrival among equals."""
         ready = [waiter for waiter in self._waiting if not waiter.turn.cancelled() and self._within_caps(waiter)]
         return min(ready, key=lambda waiter: (waiter.rank, self._held_by_first(waiter)), default=None)
 

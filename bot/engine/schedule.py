@@ -1,8 +1,9 @@
 """
-When to ask again and how long it may take, from how long it took lately. Pure functions; seconds in, seconds out.
+Compute when to poll next and how long a task may take, from the durations of recent tasks. Pure functions; all times
+are in seconds.
 
-The last tasks' times are smoothed in the logarithm, the newest counting most; until there are many, they are mixed with
-a lognormal prior that counts as `PRIOR_WEIGHT` of them.
+The durations are smoothed on a logarithmic scale, and newer tasks have more weight. They are mixed with a lognormal
+prior that weighs as much as `PRIOR_WEIGHT` tasks, so the prior matters while few durations are known.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ PRIOR_MEDIAN_SECONDS: Final = 40.0
 PRIOR_SIGMA: Final = 0.6
 PRIOR_WEIGHT: Final = 8
 HALF_LIFE: Final = 70
-"""A time counts half as much as one so many tasks newer."""
+"""A duration weighs half as much as the duration of the task that came this many tasks later."""
 SMOOTHING: Final = 0.5
-"""Of the width that is best for one hump: two humps stay two."""
+"""Factor on the bandwidth that is best for a distribution with one peak, so that two peaks stay separate."""
 NARROWEST: Final = 0.05
 LEAST_KNOWN: Final = 10
-"""Tasks, before what is usual is said."""
+"""Number of tasks that `usual` needs."""
 
 POLL_COST_SECONDS: Final = 0.3
-"""One poll is worth noticing an outcome this much earlier."""
+"""Seconds. A poll is worth its cost if an outcome is noticed this much earlier."""
 SOONEST_POLL_SECONDS: Final = 1.0
-"""The image API allows 3 polls per second and task; we stay well below."""
+"""API: 3 polls per second and task; the bot stays well below."""
 LATEST_POLL_SECONDS: Final = 30.0
 OVERDUE_SECONDS: Final = 15 * 60.0
 OVERDUE_POLL_SECONDS: Final = 180.0
@@ -38,22 +39,23 @@ OVERDUE_POLL_SECONDS: Final = 180.0
 LONGEST_BACKOFF_SECONDS: Final = 300.0
 
 _STEP: Final = 0.5
-"""Seconds of the grid on which the share of tasks that take longer is known."""
+"""Step in seconds of the grid of the survival function (the share of tasks that take longer)."""
 _POINTS: Final = int((OVERDUE_SECONDS + 2 * LATEST_POLL_SECONDS) / _STEP)
 _LOG_FIRST: Final = -1.0
 _LOG_STEP: Final = 0.04
 _LOG_POINTS: Final = 204
-"""The grid on which times are smoothed: logarithms of 0.4 s to 20 min."""
+"""Grid on which the durations are smoothed: logarithms of 0.4 s to 20 min."""
 _LOGS: Final = [_LOG_FIRST + point * _LOG_STEP for point in range(_LOG_POINTS)]
 _TINY: Final = 1e-12
 
 
 def next_poll(elapsed: float, recent: Sequence[float], poll_cost: float = POLL_COST_SECONDS) -> float:
-    """How long to wait with the next poll, `elapsed` seconds after the create, if one is worth `poll_cost` seconds.
+    """Return how long to wait until the next poll, `elapsed` seconds after the create, if a poll costs `poll_cost`
+    seconds.
 
-    Later by dt costs dt for all that are done by then, and saves those that end in dt another poll and the wait for
-    it: the first moment at which the one outweighs the other is the best one (Barlow, Hunter, Proschan 1963). What the
-    wait after that would be is estimated from the hazard there (Keller 1974).
+    Polling dt later costs dt for every task that is already done, and saves every task that ends within dt one more
+    poll and the wait for that poll. The best time is the first at which the cost outweighs the saving (Barlow, Hunter,
+    Proschan 1963). The wait after that poll is estimated from the hazard at that time (Keller 1974).
     """
     if elapsed >= OVERDUE_SECONDS:
         return OVERDUE_POLL_SECONDS
@@ -69,19 +71,21 @@ def next_poll(elapsed: float, recent: Sequence[float], poll_cost: float = POLL_C
 
 
 def progress(elapsed: float, recent: Sequence[float]) -> float:
-    """The share of tasks that are done by now, at most 0.95: the image API's own figure often stays at 0 to the end."""
+    """Return the share of tasks that are done after `elapsed` seconds, at most 0.95. The image API's own figure often
+    stays at 0 until the end."""
     return min(0.95, 1 - _at(_survivors(tuple(recent)), elapsed))
 
 
 def remaining(elapsed: float, recent: Sequence[float]) -> float:
-    """How much longer half of the tasks that took at least this long took; 0 where nobody knows."""
+    """Return the median remaining time of tasks that took at least `elapsed` seconds; 0 if unknown."""
     left = _survivors(tuple(recent))
     half = _at(left, elapsed) / 2
     return max(0.0, bisect_left(left, -half, key=neg) * _STEP - elapsed)
 
 
 def usual(recent: Sequence[float]) -> tuple[float, float] | None:
-    """Within how many seconds half of these were done, and nine in ten."""
+    """Return the seconds within which half, and 90 %, of the tasks were done; None if there are fewer than
+    `LEAST_KNOWN`."""
     if len(recent) < LEAST_KNOWN:
         return None
     tenths = quantiles(recent, n=10, method="inclusive")
@@ -89,13 +93,13 @@ def usual(recent: Sequence[float]) -> tuple[float, float] | None:
 
 
 def backoff(failures: int, first: float = 2.0) -> float:
-    """The distance to the next attempt after this many failures in a row: doubles, at most five minutes."""
+    """Return the back-off in seconds after this many failures in a row: it doubles, up to five minutes."""
     return min(first * 2.0 ** max(0, min(failures - 1, 16)), LONGEST_BACKOFF_SECONDS)
 
 
 @lru_cache(maxsize=4)
 def _survivors(recent: tuple[float, ...]) -> tuple[float, ...]:
-    """The share of tasks that take longer than each multiple of `_STEP`."""
+    """Return, for each multiple of `_STEP`, the share of tasks that take longer."""
     logs = [math.log(max(seconds, 0.1)) for seconds in recent]
     known: defaultdict[int, float] = defaultdict(float)
     for age, log in enumerate(logs):
@@ -111,7 +115,7 @@ def _survivors(recent: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _tail(deviations: float) -> float:
-    """Of the normal distribution."""
+    """Return the upper tail of the standard normal distribution."""
     return math.erfc(deviations / math.sqrt(2)) / 2
 
 
@@ -122,7 +126,7 @@ def _between(smooth: Sequence[float], log: float) -> float:
 
 
 def _width(logs: Sequence[float]) -> float:
-    """How far a time is smeared: Silverman's rule, but narrower."""
+    """Return the bandwidth of the smoothing: Silverman's rule, narrowed by `SMOOTHING`."""
     if len(logs) < 2:
         return PRIOR_SIGMA
     lower, _, upper = quantiles(logs, n=4)

@@ -1,4 +1,4 @@
-"""A batch as its messages show it: what stands where, and how far it is. Pure."""
+"""Compute what the messages of a batch show: which task is in which message, and its progress. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.models import Picture, Task, TaskState
 
 
 class Standing(StrEnum):
-    """Where one of a batch is."""
+    """Progress of one task of a batch."""
 
     WAITING = "waiting"
     MAKING = "making"
@@ -20,20 +20,20 @@ class Standing(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     WITHHELD = "withheld"
-    """It is there, and kept for its asker alone, as they wished."""
+    """The outcome is stored for the asker and not posted, as the asker wanted."""
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One of a batch."""
+    """One task of a batch, with its pictures."""
 
     task: Task
     pictures: tuple[Picture, ...] = ()
 
     @property
     def number(self) -> int:
-        """Among all of the batch, from 1."""
+        """Number of the task in the batch, from 1."""
         return (self.task.batch_position or 0) + 1
 
     @property
@@ -55,30 +55,30 @@ class Entry:
 
     @property
     def shown(self) -> tuple[Picture, ...]:
-        """The pictures of it that its message has."""
+        """Pictures of the task that its message carries."""
         return self.pictures if self.standing is Standing.DONE else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """All of a batch, as the rows have it."""
+    """A batch with its tasks and pictures, as stored."""
 
     batch: Batch
     entries: tuple[Entry, ...]
-    """In order; one whose row is gone is left out."""
+    """In order; tasks whose rows were deleted are left out."""
 
     @property
     def messages(self) -> int:
-        """How many it takes when all of it is done."""
+        """Number of messages that the complete batch takes."""
         return self._number(len(self.batch.words)) + 1
 
     def on(self, number: int) -> tuple[Entry, ...]:
-        """What a message has, by its number from 0."""
+        """Return the entries of the message with this number (from 0)."""
         return tuple(one for one in self.entries if self._number(one.number) == number)
 
     def begun(self) -> Iterator[int]:
-        """The messages there are to be by now: the first, and those that have something to tell; in order, so that none
-        before them is missing. One of which all was taken back is none."""
+        """Yield, in order, the numbers of the messages that should exist now: the first message, and all messages up to
+        the last one with a closed task. A message other than the first is left out if all its tasks were cancelled."""
         told = {self._number(one.number) for one in self.entries if one.task.state is TaskState.CLOSED}
         for number in range(max(told, default=0) + 1):
             cancelled = all(one.standing is Standing.CANCELLED for one in self.on(number))
@@ -90,23 +90,23 @@ class Shared:
 
     @property
     def is_over(self) -> bool:
-        """Nothing more comes of it."""
+        """Whether every task is closed or cancelled."""
         return all(one.task.state in {TaskState.CLOSED, TaskState.CANCELLED} for one in self.entries)
 
     @property
     def is_removed(self) -> bool:
-        """Nothing of it is to be seen any more."""
+        """Whether at least one task was removed and all others were removed or cancelled."""
         gone = self.count(Standing.REMOVED)
         return gone > 0 and gone + self.count(Standing.CANCELLED) == len(self.entries)
 
     def look(self, number: int) -> str:
-        """A digest of what a message shows: where it is the same there is nothing to edit."""
+        """Return a digest of what a message shows. While the digest is unchanged, the message needs no edit."""
         seen = [(one.number, *_seen(one)) for one in self.on(number)]
         standings = [self.count(one) for one in Standing]
         return hashlib.blake2b(repr((seen, standings)).encode(), digest_size=12).hexdigest()
 
     def _number(self, number: int) -> int:
-        """Of the message with the task of this number, from 1."""
+        """Return the number (from 0) of the message that shows the task with this number (from 1)."""
         return batch_message_number(number - 1, self.batch.asked.variants)
 
 

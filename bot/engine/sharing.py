@@ -1,9 +1,10 @@
 """
-Telling batches: their messages are made anew from the rows whenever something has changed, and at the end the asker is
-told once.
+Deliver batches: render their messages from the rows whenever something has changed, and mention the asker once at the
+end.
 
-Every post is written down before and searched for after a doubt. A message that somebody deletes while more is to come
-is posted afresh; where we may not post, all of it goes to the asker directly.
+Every attempt to post is stored first; if its result is unknown, the next attempt searches for the message. A message
+that somebody deletes before the batch is closed is posted again. Where the bot may not post, the whole batch goes to
+the asker as direct messages.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from storage.models import Route
 from storage.tasks import TaskStore
 
 EVERY_MS: Final = 3_000
-"""A message is edited no oftener."""
+"""Shortest interval between two edits of a message."""
 MESSAGES_AT_ONCE: Final = 3
-"""Of different batches. Each may hold 24 MiB, and wait for half a minute while Discord has trouble."""
+"""Batches delivered at the same time. Each may hold 24 MiB, and wait for half a minute while Discord has trouble."""
 MESSAGES_PER_PERSON: Final = 2
 KEPT_RETRY_MS: Final = 60 * 60 * 1000
-"""How soon it is tried again where nobody can be told."""
+"""Delay before the next attempt if every route to the asker is closed."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class Sharing:
         self._turns = Room(MESSAGES_AT_ONCE, caps=(MESSAGES_PER_PERSON,))
 
     async def step(self) -> None:
-        """Look at those that are due, once."""
+        """Handle the batches that are due, once."""
         due = await self._batches.due(now=self._clock(), limit=AT_ONCE)
         await asyncio.gather(*[self._attempted(batch) for batch in due])
 
@@ -82,11 +83,12 @@ class Sharing:
             try:
                 await self._tried(claimed)
             except StaleBatch:
-                log.info("somebody else has it by now")
+                log.info("batch delivery stopped: another worker claimed the batch")
 
     async def _give_up(self, batch: Batch) -> None:
-        """The process died of its messages. They are tried with links instead of pictures; where that was tried, none
-        is posted any more: what is made is found with the commands."""
+        """Handle a batch whose messages have crashed the process too often: deliver its pictures as links. If links
+        were tried already, close the batch without further messages; its pictures can still be found with the
+        commands."""
         now = self._clock()
         told = [task.id for task in await self._batches.tasks(batch.id)]
         if await self._tasks.tell_as_links(told, due=now + distance_ms(0)):
@@ -97,7 +99,7 @@ class Sharing:
             await self._batches.release(claimed, due=None)
 
     async def _tried(self, batch: Batch) -> None:
-        """Look after it and let go of it. Raises StaleBatch."""
+        """Update a claimed batch and release its lease. Raises StaleBatch."""
         now = self._clock()
         try:
             due = await self._brought(batch)
@@ -107,15 +109,15 @@ class Sharing:
         except RouteClosed as closed:
             await self._elsewhere(batch, closed)
         except ServiceError as error:
-            log.info("tried again later", error=str(error))
+            log.info("batch delivery failed, will retry", error=str(error))
             await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
         except Exception:
-            log.exception("defect while telling a batch")
+            log.exception("batch delivery failed: unexpected error, will retry")
             await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
 
     async def _brought(self, batch: Batch) -> int | None:
-        """All its messages are what they should be, and the asker knows when it is over. When (ms) to look again where
-        it is too soon for an edit; otherwise with the next news."""
+        """Update all messages of the batch, and notify the asker once the batch is over. Return the time (ms) of the
+        next update if a message was edited too recently; None waits for the next change of a task."""
         shared = await self.read(batch)
         messages = {one.number: one for one in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:
@@ -129,7 +131,7 @@ class Sharing:
         return None
 
     async def _message(self, shared: Shared, number: int, message: BatchMessage | None) -> bool:
-        """It shows what it should; False where it is too soon for another edit."""
+        """Post or edit one message if its contents changed. Return False if it is too soon for another edit."""
         look = shared.look(number)
         if message is not None and message.message_id is not None:
             if message.shows == look:
@@ -153,13 +155,14 @@ class Sharing:
         )
 
     async def _gone(self, shared: Shared, message: BatchMessage, look: str) -> None:
-        """Somebody deleted it. While more is to come there is a fresh one; after that it was their wish."""
+        """Handle a message that somebody deleted: post it again, unless the batch is closed. A message deleted after
+        that stays deleted."""
         if shared.batch.closed_at is None:
             await self._batches.forget(message)
             await self._show(shared, message.number, look)
 
     async def _ended(self, shared: Shared) -> None:
-        """The asker is told, unless all was taken back by them."""
+        """Notify the asker, unless every task was cancelled, and close the batch."""
         batch, now = shared.batch, self._clock()
         if shared.count(Standing.CANCELLED) < len(shared.entries):
             await self._batches.attempt_ending(batch, now=now, until=now + CLAIM_MS)
@@ -170,7 +173,7 @@ class Sharing:
         await self._batches.close(batch, now=now)
 
     async def _removed(self, shared: Shared) -> None:
-        """All its messages go, with the one that told the asker that all is there."""
+        """Delete all messages of the batch, also the notice that the batch is complete, and close the batch."""
         batch = shared.batch
         for message in await self._batches.all_messages(batch):
             place = _place(message.message_channel_id, message.message_id)
@@ -183,16 +186,16 @@ class Sharing:
         await self._batches.close(batch, now=self._clock())
 
     async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> None:
-        """By direct message; where that is closed too, later once more. What is made is kept, and found with the
-        commands. Raises StaleBatch."""
-        log.info("a way to the asker is closed", route=batch.route.value, error=str(closed))
+        """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry later from
+        the first route, for 24 h. The pictures stay stored and can be found with the commands. Raises StaleBatch."""
+        log.info("batch route closed", route=batch.route.value, error=str(closed))
         now = self._clock()
         if batch.closed_at is not None:
             await self._batches.release(batch, due=None)
         elif batch.route is Route.CHANNEL:
             await self._batches.release(await self._batches.reroute(batch, Route.DIRECT), due=now)
         elif is_hopeless(self._clock, batch.begun_at or 0):
-            log.error("nobody could be told of a batch")
+            log.error("batch given up: every route to the asker is closed")
             await self._batches.close(batch, now=now)
             await self._batches.release(batch, due=None)
         else:

@@ -1,4 +1,4 @@
-"""Showing somebody what they look up: a card while it waits, the whole outcome when it is there."""
+"""Show a task to a person who looks it up: its card while the task is open, else the whole outcome."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Showing:
         self._board = board
 
     async def card(self, task: Task) -> Card | None:
-        """As long as there is nothing to show but that it waits, or that it was taken back."""
+        """Return the card of an open or cancelled task; None if the task has an outcome to show."""
         if task.state is TaskState.CLOSED or task.kept_at is not None:
             return None
         return await self._board.card(task)
 
     async def outcome(self, task: Task, *, locale: str, token: str) -> None:
         """
-        To the one whose interaction was acknowledged, in their language: our copies, and addresses for what we keep
-        none of.
+        Show the outcome in the response to an acknowledged interaction (`token`), in the language `locale`: stored
+        copies, and links for pictures without a copy.
 
-        Raises TooLate where nothing is left to show, and ServiceError.
+        Raises TooLate if a stored copy is gone, and ServiceError.
         """
         outcome = replace(await outcome_of(self._tasks, replace(task, locale=locale)), looked_up=True)
         try:

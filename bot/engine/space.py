@@ -1,4 +1,4 @@
-"""Whether there is room for new files. While there is too little none are taken, before anything breaks."""
+"""Refuse new files while free disk space is low, before writes fail."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from bot.errors import NoRoom, Reason
 from storage.disks import Disks, says_full
 
 FRESH_MS: Final = 3_000
-"""The disks are asked no oftener."""
+"""Shortest interval between two measurements of the free space."""
 FULL_MS: Final = 60_000
-"""After a write that found a full disk: nothing is tried there for so long, whatever the disks say."""
+"""How long new files are refused after a write failed because of a full disk, whatever free space is measured."""
 ENOUGH: Final = 1.1
-"""Times what must be free: room again, so that it does not change with every file."""
+"""Factor: new files are accepted again once the free space is this many times the minimum, so that the state does not
+change with every file."""
 MIB: Final = 2**20
 
 log = structlog.get_logger(__name__)
 
 
 class Space:
-    """`least_bytes` must stay free; 0 lets the disks run full, which is told once it has happened."""
+    """Track free disk space. `least_bytes` must stay free; with 0 the disks may fill up, and the operator is alerted
+    only after a write has failed."""
 
     def __init__(self, *, disks: Disks, least_bytes: int, operator: Operator, clock: Callable[[], int]) -> None:
         self._disks = disks
@@ -37,14 +39,14 @@ class Space:
         self._full_until = 0
 
     async def require(self) -> None:
-        """Before new files are taken. Raises NoRoom."""
+        """Raise NoRoom if new files must be refused now."""
         await self._look()
         if self._short:
             raise NoRoom(Reason.DISK_LOW)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Raises NoRoom where what is written inside finds a full disk."""
+        """Raise NoRoom if a write inside the block fails because a disk is full."""
         try:
             yield
         except Exception as error:
@@ -53,7 +55,7 @@ class Space:
             raise NoRoom(Reason.DISK_FULL) from error
 
     def found_full(self, error: BaseException) -> bool:
-        """Whether this error of a write says that a disk is full; then no new files are taken for a while."""
+        """Return whether a write error says that a disk is full; if so, refuse new files for `FULL_MS`."""
         if not says_full(error):
             return False
         self._full_until = self._clock() + FULL_MS
@@ -61,7 +63,7 @@ class Space:
         return True
 
     async def check(self) -> None:
-        """Ask the disks, and tell the operator once that room is short."""
+        """Measure the free space, and alert the operator once each time the space becomes short."""
         await self._look()
         if not self._short or self._told:
             return
@@ -71,7 +73,7 @@ class Space:
         except Exception as error:
             if not says_full(error):
                 raise
-            log.warning("that the operator was told could not be written down: the disk is full")
+            log.warning("operator alert not recorded: disk is full")
 
     async def _look(self) -> None:
         now = self._clock()
@@ -90,6 +92,6 @@ class Space:
         self._short, self._told = short, False
         said = {"free_mib": free // MIB if free is not None else None, "least_mib": self._least_bytes // MIB}
         if short:
-            log.error("disk space is short: no new files are taken", **said)
+            log.error("disk space is short: new files are refused", **said)
         else:
-            log.info("disk space is enough again: new files are taken", **said)
+            log.info("disk space is enough again: new files are accepted", **said)

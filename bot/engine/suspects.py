@@ -1,4 +1,5 @@
-"""Tasks that were under way when a process died: tried apart (`trials`), and given up after `MOST_ATTEMPTS` deaths."""
+"""Retry tasks that were running when a process died: apart from other work (`trials`), and at most until
+`MOST_ATTEMPTS` deaths."""
 
 from __future__ import annotations
 
@@ -28,12 +29,12 @@ class Suspects:
         self._clock = clock
 
     async def find(self) -> None:
-        """At start; and now and then, where another process may have died."""
+        """Find suspect tasks: at the start, and from time to time because another process may have died."""
         for task_id, deaths in await self._tasks.suspects(now=self._clock()):
             self._trials.suspect((TASK, task_id), deaths)
 
     async def claim(self, *, limit: int) -> Sequence[Task]:
-        """Those that may be tried now, in our hands."""
+        """Claim suspect tasks that may be tried now, at most `limit`."""
         while task_ids := self._trials.next(TASK)[:limit]:
             claimed = await self._tasks.claim_suspects(self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS)
             for gone in set(task_ids) - {task.id for task in claimed}:
@@ -43,8 +44,11 @@ class Suspects:
         return ()
 
     async def keep_counted(self, task: Task) -> Task:
-        """The process ran out of memory and lives on: as with a death, it is tried alone next."""
-        log.error("out of memory", task=task.id, state=task.state.value, attempts=task.attempts)
+        """Release a task that ran out of memory without ending the process. As after a death, the attempt stays counted
+        and the task is retried alone."""
+        log.error(
+            "task ran out of memory, will retry alone", task=task.id, state=task.state.value, attempts=task.attempts
+        )
         let_go = await self._tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
         self._trials.end((TASK, task.id))
         self._trials.suspect((TASK, task.id), max(2, task.attempts))
@@ -52,14 +56,15 @@ class Suspects:
 
     async def check(self, task: Task) -> Task | None:
         """
-        What becomes of a task that the process has died of too often; None where it may be tried as usual.
+        Give up a task that was running at too many deaths of a process. Return None if the task may be tried now.
 
-        Raises BadReference for what was attached. A result is told without looking into its pictures, by links; where
-        that ends the process too, it is not told at all. The rows stay: its asker finds it with the commands.
+        Raises BadReference for a queued task, whose attachments are the cause. A settled task is delivered as links,
+        without decoding its pictures; if the process keeps dying, the task is closed without a message. The rows stay,
+        so the asker can find the task with the commands.
         """
         if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
-        log.error("work given up: the process died each time", task=task.id, state=task.state.value)
+        log.error("task work given up: process died on every attempt", task=task.id, state=task.state.value)
         await self._tell_operator()
         if task.state is TaskState.QUEUED:
             raise BadReference(Reason.ATTACHED_UNUSABLE)
@@ -71,12 +76,12 @@ class Suspects:
         return None
 
     async def _tell_operator(self) -> None:
-        """Nothing that fails here may have the task tried once more."""
+        """Alert the operator. Errors are only logged, because they must not cause a retry of the task."""
         try:
             await self._operator.tell(Reason.WORK_GIVEN_UP)
         except Exception:
-            log.exception("the operator could not be told of work that was given up")
+            log.exception("operator alert about given-up work failed")
 
     async def let_go(self) -> None:
-        """The process stops as asked: what is under way is interrupted by that, and by nothing that it does."""
+        """Uncount the attempts of running tasks: an orderly stop of the process interrupts them, not a crash."""
         await self._tasks.take_back_attempts(self._owner)

@@ -1,11 +1,11 @@
 """
-Settled: keep the pictures, decide the messages, post each of them once, take the card away. One of a batch is left to
-that as soon as its pictures are kept.
+Deliver settled tasks: store the pictures, plan the messages, post each message once, and delete the card. For a task of
+a batch, only the pictures are stored here; `sharing` delivers the batch.
 
-A picture that cannot be fetched within some minutes is told as a link, and left to `late_pictures`.
+A picture that cannot be downloaded within some minutes is delivered as a link, and left to `late_pictures`.
 
-A failure goes the same way. Where every way to the asker is closed the outcome is kept; once they come for it, it is
-handed over in one message, for which the parts stay as they were decided.
+A failed task is delivered in the same way. If every route to the asker is closed, the outcome is kept. Once the asker
+comes for the outcome, it is handed over in one message; the planned parts stay as they are.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ from storage.pictures import MissingCopy
 from storage.tasks import TaskStore
 
 FETCHES_AT_ONCE: Final = 4
-"""Each may hold 64 MiB."""
+"""Concurrent downloads of results. Each may hold 64 MiB."""
 FETCHES_PER_PERSON: Final = 3
-"""One place is left for others, however slow somebody's results come."""
+"""Concurrent downloads for one person. One slot is left for others, however slow one person's results are."""
 POSTS_AT_ONCE: Final = 6
-"""Each may take half a minute while Discord has trouble."""
+"""Concurrent posts. Each may take half a minute while Discord has trouble."""
 POSTED_BYTES: Final = 32 * 1024 * 1024
-"""Of all posts together in memory, however many wait. One message's is at most 24 MiB."""
+"""Limit of the pictures of all running posts in memory. One message has at most 24 MiB."""
 POSTS_PER_CHANNEL: Final = 2
-"""Discord takes about one a second in a channel; a busy one is not to keep the others waiting."""
+"""Discord accepts about one message per second in a channel; a busy channel must not block the others."""
 FETCH_TRIES: Final = 7
-"""Then a picture is told as a link: about two minutes where every answer comes at once."""
+"""Download attempts before a picture is delivered as a link: about two minutes if every attempt fails at once."""
 LINK_FROM_TRY: Final = 6
-"""From this one on another address is asked for as well: after about a minute."""
+"""From this attempt on, a direct link is requested as well: after about a minute."""
 LEAST_TRIES: Final = 3
 FETCH_FOR: Final = timedelta(minutes=3)
-"""After an outcome is known, no further try than `LEAST_TRIES`: a host may take half a minute for each."""
+"""Once an outcome has been known for this long, `LEAST_TRIES` attempts are enough: a slow host may take half a minute
+for each."""
 CARD_TRIES: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -82,12 +83,12 @@ class Telling:
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def tell(self, task: Task) -> Task:
-        """Closed when everything is posted, kept when nobody can be told. Raises ServiceError; what is posted by then
-        is not posted again."""
+        """Deliver a settled task and return it: closed once everything is posted, or kept if every route is closed.
+        Raises ServiceError; parts that were posted before the error are not posted again."""
         found = await self._tasks.pictures(task.id)
         fetching = asyncio.gather(*[self._collect(task, one) for one in found])
         try:
-            tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read while bytes are on the way
+            tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read rows during downloads
         finally:
             fetching.cancel()
         fetched = [picture for before, (picture, _) in zip(found, tried, strict=True) if picture != before]
@@ -104,7 +105,7 @@ class Telling:
         try:
             posted = await self._brought(outcome, parts, fetched)
         except RouteClosed as closed:
-            log.info("every way to the asker is closed", task=task.id, error=str(closed))
+            log.info("outcome not delivered: every route to the asker is closed", task=task.id, error=str(closed))
             return await self._give_up(task) if self._is_hopeless(task) else await self._kept.keep(task)
         except MissingCopy as missing:
             await self._forget_copies(outcome)
@@ -114,7 +115,7 @@ class Telling:
         return await self._close(replace(outcome, task=task))
 
     async def _withheld(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
-        """Kept, and not posted, as its asker wished."""
+        """Close a task whose outcome the asker wants stored and not posted."""
         await self._tasks.save_pictures(fetched)
         await self._delivery.withhold(outcome)
         now = self._clock()
@@ -123,7 +124,7 @@ class Telling:
         )
 
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
-        """It was to go before it came."""
+        """Close a task that was removed before its outcome was delivered."""
         await self._tasks.save_pictures(fetched)
         await self._delivery.remove_card(outcome.task)
         now = self._clock()
@@ -132,14 +133,14 @@ class Telling:
         )
 
     async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
-        """What came of it is in our hands; its batch, which is due with this, shows it."""
+        """Store the pictures and close the task. This makes the batch due, whose messages show the outcome."""
         await self._tasks.save_pictures(fetched)
         now = self._clock()
         why = "left to its batch"
         return await self._tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def tell_later(self, task: Task) -> Task:
-        """Something failed that may pass."""
+        """Retry a delivery after a temporary failure, or give the outcome up if it is too old."""
         if self._is_hopeless(task):
             return await self._give_up(task)
         failures = task.failures + 1
@@ -152,15 +153,15 @@ class Telling:
         return self._clock() - task.settled_at >= _ms(self._give_up_after)
 
     async def _give_up(self, task: Task) -> Task:
-        """For as long as copies are kept the asker has not come."""
+        """Close a task whose asker could not be reached and did not come for the outcome while copies were kept."""
         now = self._clock()
-        log.error("nobody could be told, and nobody came for it", task=task.id)
+        log.error("outcome given up: asker neither reached nor returned", task=task.id)
         return await self._tasks.move(
             task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
         )
 
     async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
-        """All but the pictures; and the parts, once they are decided."""
+        """Return the outcome without its pictures, and the parts if they were planned already."""
         kept = await self._tasks.kept_for([task.asker_id])
         outcome = Outcome(
             task=task,
@@ -173,7 +174,8 @@ class Telling:
         return outcome, await self._tasks.parts(task.id)
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
-        """The picture with our own copy or told as a link, and what stood in the way if it is tried again before."""
+        """Download a picture. Return the picture with a stored copy or marked as a link; or the unchanged picture and
+        the error, if the download will be retried before the outcome is delivered."""
         if picture.key is not None or picture.unfetchable:
             return picture, None
         number = task.failures + 1
@@ -187,19 +189,22 @@ class Telling:
                 return picture, error
             missing = late_pictures.missing(picture, error, now=self._clock())
             tried_on = missing.due_at is not None
-            log.warning("result not fetched, told as a link", task=task.id, tried_on=tried_on, error=str(error))
+            log.warning(
+                "result download failed, delivered as a link", task=task.id, tried_on=tried_on, error=str(error)
+            )
             return missing, None
 
     def _has_waited(self, task: Task) -> bool:
         return task.settled_at is not None and self._clock() - task.settled_at >= _ms(FETCH_FOR)
 
     async def _forget_copies(self, outcome: Outcome) -> None:
-        """The rows outlived the files (a power cut, a restored backup): the image API still has the originals."""
+        """Clear the keys of the copies, so that the pictures are downloaded again: the files are gone (a power cut, a
+        restored backup), but the image API still has the originals."""
         await self._tasks.save_pictures([replace(picture, key=None) for picture in outcome.pictures])
 
     async def _brought(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
-        """Every part is in its place now; whether one of them was not before. Raises RouteClosed when nobody can be
-        told. The parts are stored before the first is posted, so that a restart goes on with the same ones."""
+        """Post every part that is not posted yet. Return whether there was any. The parts are stored before the first
+        is posted, so that a restart continues with the same parts. Raises RouteClosed if every route is closed."""
         is_new = not parts
         if is_new:
             parts = await self._begun(outcome, fetched)
@@ -214,8 +219,8 @@ class Telling:
         return is_new or bool(missing)
 
     async def _begun(self, outcome: Outcome, fetched: Sequence[Picture]) -> tuple[OutcomePart, ...]:
-        """The parts, stored together with what was fetched for them. The first is posted already, unless its asker came
-        for the outcome or the first route is closed."""
+        """Plan the parts and store them together with the downloaded pictures. The first part is also posted, unless
+        the asker came for the outcome or the first route is closed."""
         task = outcome.task
         planned = await self._delivery.plan(outcome)
         if task.collect_token is not None:
@@ -235,11 +240,13 @@ class Telling:
         return first, *others
 
     async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
-        """What has not arrived elsewhere, in answer to the asker who came for it; False if that is not possible.
+        """Show the parts that have not arrived elsewhere, as the response to the interaction with which the asker came
+        for the outcome. Return False if that interaction cannot be answered.
 
-        If that answer is taken without our hearing of it, and Discord then stays away until the interaction's token has
-        run out, it is told once more: such an answer is in no history, and only that token could read or edit it. To
-        count it as told would leave them with nothing where it was never taken.
+        The outcome is delivered twice if Discord accepts the response, the confirmation is lost, and Discord then stays
+        unreachable until the interaction token expires: an ephemeral response is in no history, and only its token
+        could read or edit the response. Counting an unconfirmed response as delivered could leave the asker with
+        nothing.
         """
         rest = [part for part in missing if not await self._arrived(outcome, part)]
         try:
@@ -247,13 +254,13 @@ class Telling:
                 await self._hold(outcome.task)
                 posted = await self._delivery.hand_over(outcome, rest)
         except RouteClosed as closed:
-            log.info("an outcome could not be handed over", task=outcome.task.id, error=str(closed))
+            log.info("outcome hand-over failed: interaction closed", task=outcome.task.id, error=str(closed))
             return False
         await self._tasks.parts_collected(rest, channel_id=posted.channel_id, message_id=posted.message_id)
         return True
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> bool:
-        """It was sent without an answer and is where it was sent to."""
+        """Return whether an earlier attempt posted the part without a confirmation; if so, store its message."""
         found = await self._delivery.find(outcome, part) if part.attempted_at is not None else None
         if found is not None:
             await self._tasks.part_posted(part, channel_id=found.channel_id, message_id=found.message_id)
@@ -275,19 +282,21 @@ class Telling:
 
     @asynccontextmanager
     async def _turn(self, outcome: Outcome, positions: Sequence[int]) -> AsyncIterator[None]:
-        """To post these pictures. Room is waited for last, so that only who has the rest holds any."""
+        """Wait for a turn to post these pictures. Memory is reserved last, so that a post that waits for its channel or
+        for a slot holds none."""
         here = self._channels.setdefault(outcome.task.channel_id, asyncio.Semaphore(POSTS_PER_CHANNEL))
         weight = sum(picture.bytes or 0 for picture in outcome.pictures if picture.position in positions)
         async with here, self._posts, self._room.taken(weight):
             yield
 
     def _is_busy(self, task: Task) -> bool:
-        """A turn to post has to be waited for."""
+        """Return whether a post in the task's channel would have to wait for a slot."""
         here = self._channels.get(task.channel_id)
         return self._posts.locked() or (here is not None and here.locked())
 
     async def _by_another_route(self, outcome: Outcome, part: OutcomePart, closed: RouteClosed) -> OutcomePart:
-        """Raises `closed` after the last one; the next time it begins with the first."""
+        """Switch a part to the next route. Raises `closed` if no route is left; the next attempt then starts with the
+        first route."""
         following = self._delivery.next_route(outcome, part, now=self._clock())
         if following is None:
             await self._tasks.reroute_part(part, first_route(outcome.task.reach))
@@ -302,7 +311,7 @@ class Telling:
         except ServiceError as error:
             if task.failures + 1 < CARD_TRIES:
                 raise
-            log.warning("a card stays", task=task.id, error=str(error))
+            log.warning("card removal failed, card stays", task=task.id, error=str(error))
         if outcome.corrects:
             await self._correcting.take_back(outcome)
         now = self._clock()
@@ -315,18 +324,19 @@ class Telling:
         return closed
 
     async def _remove_late_card(self, closed: Task) -> None:
-        """The first answer arrived while the card was being looked for."""
+        """Delete a card whose message became known only while the task was being closed."""
         try:
             await self._delivery.remove_card(closed)
         except ServiceError as error:
-            log.warning("a card stays", task=closed.id, error=str(error))
+            log.warning("late card removal failed, card stays", task=closed.id, error=str(error))
 
     async def _answer(self, outcome: Outcome) -> None:
-        """They came for it while it was told by another way; they have it, so this need not get through."""
+        """Answer an asker who came for the outcome while it was delivered by another route. The asker has the outcome
+        already, so a failure is only logged."""
         try:
             await self._delivery.hand_over(outcome, ())
         except ServiceError as error:
-            log.info("who came for an outcome could not be answered", task=outcome.task.id, error=str(error))
+            log.info("returning asker not answered: outcome already delivered", task=outcome.task.id, error=str(error))
 
 
 def _ms(duration: timedelta) -> int:

@@ -1,4 +1,4 @@
-"""Small pictures of our copies: each is made once, when it is first needed, and kept beside its copy."""
+"""Make thumbnails of stored copies. Each thumbnail is made once, when it is first needed, and stored with its copy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.imaging.looks import Unreadable
 from storage.pictures import MissingCopy, PictureStore
 
 HOPELESS: Final = 10_000
-"""So many pictures of which none can be made are remembered."""
+"""Number of remembered pictures of which no thumbnail can be made."""
 
 log = structlog.get_logger(__name__)
 
 
 class Copy(NamedTuple):
-    """One of ours, and how large its file is."""
+    """A stored copy: its key and the size of its file."""
 
     key: str
     bytes: int | None
@@ -35,29 +35,29 @@ class Thumbnails:
         self._hopeless: dict[str, None] = {}
 
     async def small(self, copy: Copy, whose: Whose) -> bytes | None:
-        """A JPEG, at most 320 pixels long; None where the copy is gone or spoilt."""
+        """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged."""
         if copy.key in self._hopeless:
             return None
         async with self._making.setdefault(copy.key, asyncio.Lock()):
             return await self._copies.thumbnail(copy.key) or await self._made(copy, whose)
 
     async def strip(self, copies: Sequence[Copy], whose: Whose) -> bytes | None:
-        """A PNG of square tiles; a copy that is gone or spoilt is left out. None when nothing is left."""
+        """Return a PNG of square tiles. Copies that are gone or damaged are left out; None if no copy is left."""
         tiles = [await self.small(copy, whose) for copy in copies]
         made = [tile for tile in tiles if tile is not None]
         return await self._work.strip(made, whose) if made else None
 
     async def _made(self, copy: Copy, whose: Whose) -> bytes | None:
-        if copy.key in self._hopeless:  # others waited for the same
+        if copy.key in self._hopeless:  # another call failed while this call waited for the lock
             return None
         try:
             async with self._work.holding(copy.bytes, whose):
                 made = await self._work.thumbnail(await self._copies.get(copy.key), whose)
         except (MissingCopy, Unavailable) as error:
-            log.debug("no thumbnail", key=copy.key, error=type(error).__name__)
+            log.debug("thumbnail not made: copy gone or decoder unavailable", key=copy.key, error=type(error).__name__)
             return None
         except Unreadable as error:
-            log.info("no thumbnail can be made", key=copy.key, reason=error.reason.value)
+            log.info("thumbnail not made: picture unreadable", key=copy.key, reason=error.reason.value)
             self._give_up(copy.key)
             return None
         await self._keep(copy.key, made)
@@ -69,8 +69,8 @@ class Thumbnails:
         self._hopeless[key] = None
 
     async def _keep(self, key: str, made: bytes) -> None:
-        """Where the store has no room for it, it is made again next time."""
+        """Store a thumbnail. If that fails, the thumbnail is made again the next time it is needed."""
         try:
             await self._copies.put_thumbnail(key, made)
-        except Exception as error:  # noqa: BLE001  # whatever a bucket or a full disk may raise
-            log.warning("thumbnail not kept", key=key, error=str(error))
+        except Exception as error:  # noqa: BLE001  # any error of a bucket or a full disk
+            log.warning("thumbnail not stored: write failed", key=key, error=str(error))

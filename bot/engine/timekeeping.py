@@ -1,14 +1,14 @@
 """
-Which time a process begins with, and whether the machine's clock was changed meanwhile.
+Choose the time with which a process starts, and notice when the machine's clock is changed.
 
-While a process runs its time goes on steadily (`clock`), whatever happens to the machine's clock. Both are written down
-every minute. The next start reads that:
+While a process runs, its time advances steadily (`clock`), whatever happens to the machine's clock. Both clocks are
+stored every minute, and the next start reads them:
 
-* The machine's clock was changed and has stayed so for ten minutes: it is taken over, and the stamps in the rows
-  move along, so that all ages stay what they are.
-* The machine's clock is behind the last stamp: the time goes on from that stamp, never back.
-* The machine's clock is far ahead of the last stamp: this was a long stop, or a jump. Nothing is given up for its age
-  for ten minutes.
+* The machine's clock was changed and the change lasted for ten minutes: the process starts with the machine's clock,
+  and the stamps in the rows are shifted, so that all ages stay the same.
+* The machine's clock is behind the last stamp: the time continues from that stamp and never goes back.
+* The machine's clock is far ahead of the last stamp: the process was stopped for long, or the clock jumped. For ten
+  minutes, nothing is given up because of its age.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from storage.tasks import TaskStore
 FACT: Final = "clock"
 SET_BACK_FACT: Final = "clock_set_back"
 EARLIEST_MS: Final = 1_767_225_600_000
-"""2026-01-01: a clock before this bot was written is wrong, however long it stays so."""
+"""2026-01-01. A clock that shows a time before this bot was written is wrong, however long it stays there."""
 GAP_MS: Final = int(timedelta(hours=1).total_seconds() * 1000)
-"""A stop that is longer may be a jump."""
+"""A longer stop may also be a jump of the clock."""
 YOUNG_MS: Final = int(timedelta(days=2).total_seconds() * 1000)
-"""Stamps that move when the clock goes forward: more than any age at which something open is given up."""
+"""Age up to which stamps are shifted when the clock goes forward: longer than any age at which open work is given
+up."""
 SHORT_STOP_MS: Final = 60_000
-"""After a longer one the last creates count as sent just now: how long ago they were is not sure."""
+"""After a longer stop, the last creates count as sent just now, because their age is uncertain."""
 LOOK_SECONDS: Final = 5.0
 NOTE_EVERY_MS: Final = 60_000
 
@@ -44,12 +45,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Both clocks at one moment, as noted by the process that ran then."""
+    """Both clocks at the same moment (ms), as stored by the process that was running."""
 
     time: int
     wall: int
     lasted: int
-    """For how long (ms) they had been as far from one another."""
+    """How long (ms) the offset between the clocks had been the same."""
 
     @property
     def offset(self) -> int:
@@ -58,7 +59,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """`shift`: how far the stamps move. `lasted`: of the offset that goes on."""
+    """The time with which a process starts (ms). `gap`: how long the stop, or the jump, was. `shift`: by how much the
+    stamps are shifted. `lasted`: how long an offset that continues has lasted."""
 
     time: int
     gap: int = 0
@@ -67,7 +69,7 @@ class Beginning:
 
 
 def beginning(noted: Reading | None, last_stamp: int, wall: int) -> Beginning:
-    """What a process begins with when the machine's clock says `wall`."""
+    """Return the time with which a process starts if the machine's clock shows `wall`."""
     last = max(noted.time if noted else 0, last_stamp)
     if noted is not None and _goes_on(noted, last, wall):
         stopped = max(0, wall - noted.wall)
@@ -81,14 +83,14 @@ def beginning(noted: Reading | None, last_stamp: int, wall: int) -> Beginning:
 
 
 def _goes_on(noted: Reading, last: int, wall: int) -> bool:
-    """Whether the machine's clock is still as far off as it was."""
+    """Return whether the stored offset of the machine's clock still applies."""
     if abs(noted.offset) <= SMALL_MS or wall < noted.wall - SMALL_MS or wall < EARLIEST_MS:
         return False
     return noted.offset > 0 or wall < last
 
 
 class Timekeeping:
-    """`clock` is the time; `run` notes it."""
+    """Provide the time as `clock`, and store it regularly (`run`)."""
 
     def __init__(self, clock: SteadyClock, tasks: TaskStore, *, lasted: int = 0) -> None:
         self.clock = clock
@@ -101,7 +103,8 @@ class Timekeeping:
     async def begin(
         cls, store: ClockStore, tasks: TaskStore, *, wall: Clock = system_clock, steady: Clock = uptime
     ) -> Self:
-        """Before anything else stamps a row. Where other processes stamp them too, the machine's clock is the time."""
+        """Start timekeeping; call before anything stamps a row. If other processes also stamp rows, the time is the
+        machine's clock."""
         if not store.alone:
             return cls(SteadyClock(wall(), wall=wall, steady=steady), tasks)
         noted = await _noted(tasks)
@@ -113,7 +116,7 @@ class Timekeeping:
             await store.restamp_creates(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
         if begun.gap:
             log.info(
-                "a long stop, or a jump of the clock: nothing is given up for its age for ten minutes",
+                "time gap at start: long stop or clock jump, nothing is given up because of its age for ten minutes",
                 seconds=begun.gap // 1000,
             )
         clock = SteadyClock(begun.time, gap=begun.gap, wall=wall, steady=steady)
@@ -122,16 +125,16 @@ class Timekeeping:
         return keeping
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run `step` every `LOOK_SECONDS` until cancelled."""
         while True:
             try:
                 await self.step()
-            except Exception as error:  # noqa: BLE001  # the next look notes it
-                log.warning("the time could not be noted", error=str(error) or type(error).__name__)
+            except Exception as error:  # noqa: BLE001  # the next step tries again
+                log.warning("clock reading not stored, will retry", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def step(self) -> None:
-        """Compare the clocks; note them once a minute, and at once when they differ in another way than before."""
+        """Compare the clocks. Store them once a minute, and at once if their offset has changed."""
         now, offset = self.clock.steady(), self.clock.offset
         changed = abs(offset - self._offset) > SMALL_MS
         if changed:
@@ -149,11 +152,11 @@ class Timekeeping:
 
     def _tell(self) -> None:
         if not self._offset:
-            log.info("this machine's clock is right again")
+            log.info("machine clock is right again")
             return
         log.warning(
-            "this machine's clock was changed: work goes on by the time since the start. Set the clock right (NTP); if "
-            "it is right now, restart the bot after ten minutes",
+            "machine clock was changed: the bot ignores the change until its next start. Set the clock right (NTP); if "
+            "the clock is right now, restart the bot after ten minutes",
             seconds=self._offset // 1000,
         )
 
@@ -164,7 +167,8 @@ async def _noted(tasks: TaskStore) -> Reading | None:
 
 
 async def _shift(store: ClockStore, tasks: TaskStore, noted: Reading, begun: Beginning) -> None:
-    """A shift back is remembered: one forward that takes it back moves the same stamps again."""
+    """Shift the stamps in the database. A shift backwards is stored, so that a later shift forwards that undoes it
+    moves the same stamps again."""
     by = begun.shift
     if by < 0:
         after, remembered = noted.time + by, json.dumps({"by": by, "at": noted.time + by})
@@ -175,4 +179,4 @@ async def _shift(store: ClockStore, tasks: TaskStore, noted: Reading, begun: Beg
         after, remembered = noted.time - max(YOUNG_MS, young), None
     agreed = Reading(time=begun.time, wall=begun.time, lasted=0)
     await store.shift(after=after, by=by, noting={FACT: json.dumps(asdict(agreed)), SET_BACK_FACT: remembered})
-    log.warning("the machine's clock was changed for good: the stamps in the database move along", seconds=by // 1000)
+    log.warning("database stamps shifted: machine clock was changed permanently", seconds=by // 1000)

@@ -1,11 +1,11 @@
 """
-What was under way when the process died is tried apart, so that the next deaths tell which of it was the cause.
+Decide which work may start after a crash, so that further crashes reveal the cause: suspected work runs apart.
 
-Risky work handles bytes of others: it may exhaust the memory, or meet a defect that ends the process. All of it that
-was under way at a death is suspect, and most of it is innocent: a power cut has no cause among it. So after the first
-death all suspects are tried together and nothing else beside them; what was under way at a second death as well is
-tried alone. Only the cause is under way at the third. Creates wait meanwhile: one that is in flight at a death may be
-paid, and nobody would know.
+Risky work handles bytes from outside, so it may exhaust the memory or hit a defect that ends the process. All risky
+work that was running when the process died is suspect, although most of it is innocent; after a power cut, all of it
+is. After the first death, all suspects run together and no other risky work runs. Work that was also running at a
+second death runs alone, so only the cause can be running at the third. Creates wait during these trials: a create that
+is in flight at a death may be charged without the bot knowing.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 Subject: TypeAlias = tuple[str, str]
-"""Kind and id of a piece of work."""
+"""Kind and id of a unit of work."""
 
 MOST_ATTEMPTS: Final = 3
-"""Deaths after which work is given up."""
+"""Number of deaths after which work is given up."""
 ALONE_MS: Final = 10_000
-"""Whatever has gone on for so long without ending the process keeps nothing else waiting: a download may hang."""
+"""Work that has run for this long without ending the process blocks no other work, because a download may hang."""
 HELD_MS: Final = 15_000
-"""For so long other work waits for a suspect to come. One whose subject is gone never does."""
+"""How long other work waits for suspects to start. A suspect whose row was deleted never starts."""
 TASK: Final = "task"
 
 
 class Trials:
-    """Who may begin. In memory: what is suspect is read anew at every start."""
+    """Decide which work may start. The state is in memory; the suspects are read again at every start."""
 
     def __init__(self, *, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._suspects: dict[Subject, int] = {}
-        """With the deaths each was under way at, in the order in which they are tried."""
+        """Number of deaths at which each suspect was running, in the order in which the suspects are tried."""
         self._under_way: dict[Subject, int] = {}
-        """Since when (ms)."""
+        """Start time (ms) of running work."""
         self._held_until = 0
 
     def suspect(self, subject: Subject, deaths: int) -> None:
@@ -42,11 +42,12 @@ class Trials:
             self._held_until = self._clock() + HELD_MS
 
     def cleared(self, subject: Subject) -> None:
-        """It is gone, or was settled by others."""
+        """Drop a suspect that was deleted or finished by another process."""
         self._suspects.pop(subject, None)
 
     def next(self, kind: str) -> tuple[str, ...]:
-        """The ids of the suspects of a kind that may begin now: all that are tried together, or one alone."""
+        """Return the ids of the suspects of a kind that may start now: all that run together, or one that runs
+        alone."""
         waiting = [one for one in self._suspects if one[0] == kind and one not in self._under_way]
         may = [one for one in waiting if self.may_begin(one)]
         together = [subject for of, subject in may if self._suspects[of, subject] == 1]
@@ -54,7 +55,7 @@ class Trials:
 
     @property
     def open(self) -> bool:
-        """Whether work that is not suspect, and creates, may begin."""
+        """Whether creates, and work that is not suspect, may start."""
         if any(subject in self._suspects for subject in self._fresh()):
             return False
         return self._clock() >= self._held_until or self._suspects.keys() <= self._under_way.keys()
@@ -72,7 +73,8 @@ class Trials:
         self._under_way[subject] = self._clock()
 
     def end(self, subject: Subject) -> None:
-        """The process is alive. The others that are suspect are waited for anew."""
+        """Record that work ended and the process is alive: a suspect is cleared, and the wait for the others
+        restarts."""
         if self._under_way.pop(subject, None) is not None and subject in self._suspects:
             del self._suspects[subject]
             self._held_until = self._clock() + HELD_MS

@@ -1,10 +1,11 @@
 """
-Bringing the messages of a result to what they should be: after it was hidden, shown again or removed, and after a
-picture that was told as a link was fetched.
+Update the messages of a result after the result was hidden, shown again or removed, and after a picture that was
+delivered as a link was downloaded.
 
-A picture that came late is put into the message that told its link. Where that is out of reach (an answer whose token
-has run out, a channel that is closed to us) it is sent to the asker directly, once; where that is closed too, they find
-it with the commands. A message that somebody deleted is not made up for.
+A late picture is put into the message that shows its link. If that message cannot be edited (an ephemeral message whose
+token has expired, a channel that is closed to the bot), the picture is sent to the asker once as a direct message; if
+direct messages are closed too, the asker can find the picture with the commands. A message that somebody deleted is not
+replaced.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Upkeep:
         await self._postings.look_after(task, until=None)
 
     async def _look_after(self, task: Task) -> None:
-        """Each message by itself: one that cannot be reached does not keep the others."""
+        """Update each message on its own, so that a message that cannot be reached does not block the others."""
         outcome = await outcome_of(self._tasks, task)
         postings = await self._postings.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
@@ -76,7 +77,7 @@ class Upkeep:
             if late and task.removed_at is None:
                 kept.append(await _tried(task, self._send_apart(outcome)))
         except MissingCopy as missing:
-            log.warning("late result lost before its messages held it, fetched again", task=task.id, key=str(missing))
+            log.warning("late result copy lost before delivery, downloading again", task=task.id, key=str(missing))
             for picture in late:
                 await self._late.lost(picture, now=self._clock())
             kept = [False]
@@ -91,14 +92,16 @@ class Upkeep:
             await self._postings.look_after(task, until=self._clock() + RETRY_MS)
 
     async def _parts(self, task: Task) -> list[OutcomePart]:
-        """Of a task that is removed, also the message that was not the last word."""
+        """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was
+        withdrawn."""
         parts = [*await self._tasks.parts(task.id)]
         if task.removed_at is not None and (before := await self._tasks.taken_back(task.id)):
             parts.append(before)
         return parts
 
     async def _part(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Direct messages are the asker's own: only their word removes or hides those."""
+        """Remove or edit one part. Messages that only the asker sees are removed only if the asker removed the result,
+        and are never hidden."""
         task, late = outcome.task, _late_of(outcome, part)
         theirs = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
         if task.removed_at is not None:
@@ -113,11 +116,12 @@ class Upkeep:
             except RouteClosed as closed:
                 if not late:
                     raise
-                log.info("late result goes to its asker directly", task=task.id, error=str(closed))
+                log.info("late result sent directly: message closed", task=task.id, error=str(closed))
                 await self._late.send_apart(task.id, late)
 
     async def _send_apart(self, outcome: Outcome) -> None:
-        """What is told in a part of its own. Looked for first after an attempt that was not answered."""
+        """Send late pictures that have a separate part. After an attempt without a response, the message is searched
+        for first."""
         own = replace(outcome, task=replace(outcome.task, hidden_at=None))
         for part in await self._tasks.parts(outcome.task.id):
             if part.number >= LATE_PARTS and part.message_id is None and _late_of(outcome, part):
@@ -137,7 +141,8 @@ class Upkeep:
 
 
 def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
-    """The messages there are. All that was collected stands in one."""
+    """Return the parts that exist as messages. All collected parts are merged into one, because one message has
+    them."""
     standing = [part for part in parts if part.message_id is not None and part.route is not Route.COLLECTED]
     collected = [part for part in parts if part.message_id is not None and part.route is Route.COLLECTED]
     if collected:
@@ -147,18 +152,18 @@ def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
 
 
 def _late_of(outcome: Outcome, part: OutcomePart) -> tuple[int, ...]:
-    """The positions of its pictures that came late."""
+    """Return the positions of the late pictures of a part."""
     late = [picture.position for picture in outcome.pictures if picture.late_at is not None]
     return tuple(position for position in late if position in part.pictures)
 
 
 async def _tried(task: Task, doing: Awaitable[None]) -> bool:
-    """Whether it is done, as far as Discord lets us."""
+    """Run one update. Return False if it must be retried; a closed route counts as done."""
     try:
         await doing
     except RouteClosed as closed:
-        log.info("a message stays as it is", task=task.id, error=str(closed))
+        log.info("message update impossible: route closed", task=task.id, error=str(closed))
     except ServiceError as error:
-        log.info("a message is looked after later", task=task.id, error=str(error))
+        log.info("message update failed, will retry", task=task.id, error=str(error))
         return False
     return True

@@ -1,4 +1,5 @@
-"""Generating: ask until there is an outcome. Being overdue is not an outcome; news may come from anywhere."""
+"""Poll the image API for generating tasks until there is an outcome. An overdue task is polled on. Records from polls
+and from callbacks are handled in the same way."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from storage.tasks import TaskStore
 
 LOST_AFTER: Final = timedelta(hours=24)
 EMPTY_TRIES: Final = 6
-"""A success that names no picture is asked again this often, over a minute: its record may lag."""
+"""Number of polls, over a minute, that may report a success without a picture: the API's record may lag."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,16 +36,16 @@ class Watching:
         self._reliance = reliance
         self._clock = clock
         self._empty: Counter[str] = Counter()
-        """Successes without a picture, by task."""
+        """Number of polls that reported a success without a picture, by task."""
 
     async def ask(self, task: Task) -> Task:
-        """Raises ServiceError when the question failed; the task is then asked again."""
+        """Poll a task. Raises ServiceError if the poll failed; the task is then polled again."""
         if task.kie_id is None:
             raise AssertionError("a generating task has its kie_id")
         return await self.observe(task, await self._api.record(task.kie_id))
 
     async def observe(self, task: Task, record: Record) -> Task:
-        """What the image API says of a task, however we learnt it."""
+        """Apply a record of the image API to a task, whether it came from a poll or a callback."""
         match record.status:
             case RecordStatus.RUNNING:
                 return await self._running(task, record)
@@ -58,9 +59,10 @@ class Watching:
                 assert_never(unknown)
 
     async def ask_later(self, task: Task) -> Task:
-        """No news, or none that can be used: it costs nothing to ask again, so only the end of all waiting ends it.
+        """Poll again later, with a back-off, because there was no usable record. Polls cost nothing, so the task
+        counts as lost only after `LOST_AFTER`.
 
-        A task that the image API does not know, or not yet, is no exception: what is paid may still appear.
+        This includes a task that the image API does not know (yet), because a paid task may still appear.
         """
         elapsed = await self._elapsed(task)
         if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
@@ -130,12 +132,13 @@ class Watching:
         return await self._tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
 
     def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
-        """When it was first seen to be overdue."""
+        """Return the time (ms) at which the task was first seen to be overdue, or None."""
         late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS and not is_doubtful(self._clock)
         return self._clock() if late and task.overdue_told_at is None else task.overdue_told_at
 
     async def _elapsed(self, task: Task) -> timedelta:
-        """Since the image API took it; since it was adopted where that is not known, however long ago it was asked."""
+        """Return the time since the image API accepted the create. If that time is unknown, count from the adoption of
+        the task, however old the request is."""
         since = task.generating_at if task.generating_at is not None else await self._adopted_at(task)
         return timedelta(milliseconds=self._clock() - since)
 

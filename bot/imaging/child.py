@@ -1,9 +1,9 @@
 """
-`python -m bot.imaging.child`: decode what strangers attached, in a process of its own with limits of memory and time.
+Decode untrusted files in a separate process with limits of memory and time: `python -m bot.imaging.child`.
 
-It reads jobs from its standard input and answers them on its standard output, one after the other, and ends at the end
-of its input: also when the bot was killed. It has no secrets: its environment is bare. Where there is no `resource`
-(Windows), there are no limits but those of the header and the parent's deadline.
+The process reads jobs from its standard input and writes the answers to its standard output, one job at a time. It ends
+at the end of its input, so also when the bot was killed. Its environment contains no secrets. Without the module
+`resource` (Windows), the only limits are those of the header checks and the parent's deadline.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ except ImportError:
     resource = None
 
 SPARE_BYTES: Final = 48 * 1024 * 1024
-"""Beside what a job is expected to need: Python's own, and what libraries take in passing."""
+"""Memory added to the estimate of a job, for Python itself and temporary allocations of libraries."""
 GROWN_BYTES: Final = 40 * 1024 * 1024
-"""What is resident after a job, from which on a new process takes the place of this one. A fresh one has 20 MiB."""
+"""Resident memory after a job above which the parent replaces this process. A fresh process has 20 MiB."""
 ADDRESS_SPACE: Final = 0
 RESIDENT: Final = 1
-"""Fields of /proc/self/statm."""
+"""`ADDRESS_SPACE` and `RESIDENT`: fields of /proc/self/statm."""
 HURRY: Final = 4
-"""A job has so many times the seconds that it is expected to take ..."""
+"""The limit of processor time is the estimate of the job times this factor, plus `SPARE_SECONDS`."""
 SPARE_SECONDS: Final = 4
-"""... and these: a machine may be slower than ours, and the limit counts whole seconds."""
+"""Added to the limit of processor time: machines may be slower than estimated, and the limit counts whole seconds."""
 
 
 def main() -> None:
-    """Until the input ends."""
+    """Answer jobs until the input ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the bot may still want its answer when both are told to stop
+        signal.signal(number, signal.SIG_IGN)  # if both get the signal, the bot may still need the running job
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     give_back_what_is_freed()
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # so that output printed by a library does not mix with answers
     with suppress(Garbled, BrokenPipeError):
         serve(sys.stdin.buffer, answers)
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer one job after the other. Raises Garbled at the end."""
+    """Answer jobs one at a time. Raises Garbled at the end of the input."""
     while True:
         words, files = receive(jobs)
         limit(words["memory"], words["seconds"])
@@ -64,7 +64,7 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def limit(memory: int, seconds: float) -> None:
-    """From now on: so many bytes more than there are, and so many times so many seconds."""
+    """Limit this process from now on: `memory` more bytes, and processor time for a job estimated at `seconds`."""
     if resource is None:
         return
     if taken := _memory(ADDRESS_SPACE):
@@ -75,7 +75,7 @@ def limit(memory: int, seconds: float) -> None:
 
 
 def _limit(what: int, most: int) -> None:
-    """No more than the bot itself has, where that is limited."""
+    """Set a soft limit, at most the hard limit inherited from the bot."""
     if resource is None:
         return
     _, hard = resource.getrlimit(what)
@@ -83,7 +83,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _memory(field: int) -> int:
-    """Bytes; 0 where the system does not say."""
+    """Return a field of /proc/self/statm in bytes; 0 if the system has no such file."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[field]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")

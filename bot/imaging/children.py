@@ -1,7 +1,7 @@
 """
-Child processes that decode, as the bot sees them: started when they are needed, used again, and replaced.
+Start the child processes that decode pictures, give them jobs, reuse them and replace them.
 
-One that dies, is over its limits, takes too long or answers nonsense costs the picture that it was at, and no other.
+If a child dies, exceeds its limits, takes too long or sends an invalid answer, only its current picture fails.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from bot.imaging.headers import too_complex
 from bot.imaging.jobs import Garbled, Job, Made, made_of, receive, send
 
 AT_ONCE: Final = 2
-"""Children, and with them pictures decoded at the same time."""
+"""Number of children, and so of pictures decoded at the same time."""
 JOBS_EACH: Final = 500
-"""Then a child makes place for a new one: whatever a library leaks goes with it."""
+"""Jobs after which a child is replaced, to free memory that libraries leak."""
 DEADLINE_SECONDS: Final = 30.0
-"""And ten times what a job is expected to take. The limit of a processor's seconds is met long before it, unless the
-machine is busy with something else."""
+"""Deadline of a job, plus ten times its estimated seconds. The child's limit of processor time is reached long before,
+unless the machine is busy with other work."""
 PIPE_BYTES: Final = 1024 * 1024
-"""Where the system lets us choose: the fewer times two processes wait for each other."""
+"""Size of the pipes, where the system allows setting it. With larger pipes, the processes wait less for each other."""
 END_SECONDS: Final = 1.0
 PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ", "LANG")
-"""Of the environment; no secret of ours is in a process that decodes what strangers sent."""
+"""The only environment variables passed to a child: a process that decodes untrusted files must not have secrets."""
 
 _ROOT: Final = Path(__file__).parent.parent.parent
 
@@ -45,22 +45,22 @@ log = structlog.get_logger(__name__)
 
 
 class Decoders(Protocol):
-    """Who does the work."""
+    """Runs picture jobs."""
 
     async def do(self, job: Job, cost: Cost) -> Made:
-        """Raises BadReference and Unreadable, and Unavailable when nobody can be found for it."""
+        """Run the job. Raises BadReference and Unreadable, and Unavailable if no process can be started."""
 
 
 class Threads:
-    """In this process, without limits but those of the header: for tests, which do it ten thousand times."""
+    """Run jobs in threads of this process, limited only by the header checks. For tests, which run 10,000 jobs."""
 
     async def do(self, job: Job, cost: Cost) -> Made:
-        """As `Decoders` has it."""
+        """See `Decoders.do`."""
         return await asyncio.get_running_loop().run_in_executor(_threads(), copy_context().run, job.do)
 
 
 class Children:
-    """As many as `AT_ONCE` allow; the caller sees to it that no more jobs come at the same time."""
+    """Run jobs in `AT_ONCE` child processes. The caller must not run more jobs than that at the same time."""
 
     def __init__(self) -> None:
         self.all = tuple(_Child() for _ in range(AT_ONCE))
@@ -70,7 +70,7 @@ class Children:
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[Children]:
-        """They end with the block."""
+        """Open the children; they are ended at the end of the block."""
         children = cls()
         try:
             yield children
@@ -78,7 +78,7 @@ class Children:
             await asyncio.to_thread(children.close)
 
     def close(self) -> None:
-        """Whatever is under way: nobody waits for it any more."""
+        """End all children; running jobs are aborted."""
         for child in self.all:
             child.kill()
         self._threads.shutdown()
@@ -86,7 +86,7 @@ class Children:
             child.end()
 
     async def do(self, job: Job, cost: Cost) -> Made:
-        """As `Decoders` has it. A child whose caller is cancelled is killed: it might be at it for long."""
+        """See `Decoders.do`. If the caller is cancelled, the child is killed, as its job might take long."""
         loop, child = asyncio.get_running_loop(), self._idle.pop()
         working = loop.run_in_executor(self._threads, copy_context().run, child.do, job, cost)
         deadline = loop.call_later(DEADLINE_SECONDS + 10 * cost.seconds, child.kill)
@@ -95,7 +95,7 @@ class Children:
         except asyncio.CancelledError:
             child.kill()
             await asyncio.wait({working})
-            working.exception()  # of which nobody needs to hear
+            working.exception()  # retrieved, so that asyncio does not log the exception
             raise
         finally:
             deadline.cancel()
@@ -103,7 +103,7 @@ class Children:
 
 
 class _Child:
-    """A process, or the place of one. Its methods block; one job at a time."""
+    """A slot for one child process, which is started when needed. The methods block; one job runs at a time."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
@@ -124,7 +124,7 @@ class _Child:
             return made_of(words, files)
         except (OSError, Garbled) as error:
             self.end()
-            log.warning("picture could not be opened: its process ended", work=job.work, status=process.returncode)
+            log.warning("picture job failed: child process ended", work=job.work, status=process.returncode)
             raise too_complex() from error
         finally:
             self._jobs += 1
@@ -132,12 +132,12 @@ class _Child:
                 self.end()
 
     def kill(self) -> None:
-        """From another thread; whoever waits for an answer hears that there is none."""
+        """Kill the process, from any thread. The thread that waits for its answer then gets an error."""
         if self.process is not None:
             self.process.kill()
 
     def end(self) -> None:
-        """At the end of its input it ends by itself, or else."""
+        """Close the pipes of the process, so that the process ends. Kill the process after `END_SECONDS` if not."""
         process, self.process, self._jobs = self.process, None, 0
         if process is None:
             return
@@ -151,7 +151,7 @@ class _Child:
             process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """Raises Unavailable."""
+        """Return the running process, or start one. Raises Unavailable."""
         if self.process is None or self.process.poll() is not None:
             self.end()
             try:
@@ -168,7 +168,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _start() -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    process = subprocess.Popen(  # our own interpreter, our own module
+    process = subprocess.Popen(  # no untrusted input: the running interpreter and a module of this package
         [sys.executable, "-m", "bot.imaging.child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -183,14 +183,14 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _to_the_log(process: subprocess.Popen[bytes]) -> None:
-    """What it writes to its standard error, line by line, until it ends."""
+    """Log the standard error of the process line by line, until the process ends."""
     with _pipe(process.stderr) as lines:
         for line in lines:
-            log.warning("picture process said something", line=line.decode("utf-8", "replace").rstrip()[:500])
+            log.warning("child process wrote to stderr", line=line.decode("utf-8", "replace").rstrip()[:500])
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    """There is one, as `_start` asked for it."""
+    """Return the pipe, which is never None because `_start` requests all pipes."""
     if pipe is None:
         raise TypeError("a process without this pipe")
     return pipe
@@ -199,5 +199,5 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 def _closed(pipe: IO[bytes]) -> None:
     try:
         pipe.close()
-    except OSError:  # what was not sent yet cannot be sent any more
+    except OSError:  # buffered data could not be flushed, as the process has ended
         return

@@ -1,4 +1,4 @@
-"""Make a PNG of a picture or a mask, without loss, as one sees it."""
+"""Convert a picture or a mask to an upright PNG, without loss."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from bot.imaging.pixels import bands, colours, on_white, upright
 
 
 def as_png(data: bytes) -> bytes:
-    """Without loss and upright, as one sees it; a PNG that is upright comes back untouched. CMYK becomes RGB."""
+    """Convert a picture to an upright PNG without loss. A PNG that is already upright is returned unchanged. CMYK is
+    converted to RGB."""
     header = bearable(data, cost.of_conversion)
     image = decoded(data, header)
     if header.format == "PNG" and header.orientation == 1:
@@ -21,7 +22,7 @@ def as_png(data: bytes) -> bytes:
 
 
 def mask_as_png(data: bytes) -> bytes:
-    """`as_png` of a mask: transparent parts become white."""
+    """Convert a mask to an upright RGB PNG; transparent parts become white."""
     header = bearable(data, cost.of_conversion)
     image = decoded(data, header)
     if header.format == "PNG" and header.orientation == 1 and all(band.mode == "RGB" for _, band in bands(image)):

@@ -1,9 +1,9 @@
 """
-What work on a picture will cost, by its header: bytes of memory at the peak, and seconds of one processor.
+Estimate the cost of work on a picture from its header: peak memory in bytes, and seconds of one processor.
 
-The bytes are what libjpeg, libwebp and Pillow allocate, added up; a child process gets that and some spare, no more.
-The seconds were measured on a machine of 2026 with noise, empty scans and one colour, and rounded up: they tell an
-order of size.
+The bytes are the sum of the allocations of libjpeg, libwebp and Pillow. A child process may use that much memory and a
+fixed reserve. The seconds were measured on a machine of 2026 with noise, empty scans and pictures of one colour, and
+rounded up: they give the order of magnitude.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ MIB: Final = 1024 * 1024
 BASE_BYTES: Final = 1 * MIB
 BASE_SECONDS: Final = 0.005
 BAND_BYTES: Final = 16
-"""For each pixel of one of `bot.imaging.pixels.bands`, as it is, in colours and on white."""
+"""Bytes per pixel of a band (`bot.imaging.pixels.bands`): as stored, after `colours`, and after `on_white`."""
 CANVASES: Final = 3
-"""Of libwebp's decoder of animations, four bytes for each pixel: the frame, the one before it, and the result."""
+"""Canvases of libwebp's animation decoder, of four bytes per pixel: the frame, the previous frame, and the result."""
 FITTED_PIXELS: Final = 24_500_000
-"""What has more is fitted at half its width and height."""
+"""Pictures with more pixels are fitted at half their width and height."""
 DRAFT_EDGE: Final = 640
-"""A small picture is made of one that is about as large, where the format can decode it at a fraction of its size."""
+"""Pixels. Where the format can be decoded at a fraction of its size, a thumbnail is made from a picture with sides of
+at least this length."""
 
 PIECE_SECONDS: Final = 25e-6
 SCAN_SECONDS: Final = 1.2e-9
-"""For each pixel and each scan, however empty."""
+"""Per pixel and scan, even if the scan is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Cost:
 
 
 def of_look(header: Header, size: int) -> Cost:
-    """To see whether it is whole."""
+    """Estimate checking that a file is complete."""
     if header.format == "PNG":
         inflated = inflated_bytes(header)
         return _cost(size, 0, size * 5e-9 + inflated * 4e-9 + header.pieces * 5e-6)
@@ -62,19 +63,19 @@ def of_mask(header: Header, size: int) -> Cost:
 
 
 def of_conversion(header: Header, size: int) -> Cost:
-    """Into a PNG, turned upright where it is not."""
+    """Estimate converting to a PNG, rotated upright if necessary."""
     made = _decoded(header, size)
     copies = (header.orientation != 1) + (header.channels in {2, 4}) * 2
     return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
 
 
 def of_copying(header: Header, size: int) -> Cost:
-    """To write the file anew without decoding it."""
+    """Estimate rewriting the file without decoding it."""
     return Cost(BASE_BYTES + 3 * size, BASE_SECONDS + size * 1e-8 + header.pieces * PIECE_SECONDS)
 
 
 def of_fitting(header: Header, size: int) -> Cost:
-    """Several encodings, the slowest of which are tried for small pictures alone."""
+    """Estimate several encodings; the slowest are tried only for small pictures."""
     made = _decoded(header, size)
     worked_on = header.pixels if header.pixels <= FITTED_PIXELS else header.pixels // 4
     return Cost(made.bytes + 12 * worked_on + 3 * size, made.seconds + worked_on * 1e-6)
@@ -90,29 +91,29 @@ OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "without_metadata": of_copying,
     "fit": of_fitting,
 }
-"""By the name of the work."""
+"""The estimate for each kind of work, by its name."""
 
 
 def draft_scale(header: Header, edge: int) -> int:
-    """1, 2, 4 or 8: by how much libjpeg may divide the sides, so that both are at least `edge` long afterwards."""
+    """Return the largest factor (1, 2, 4 or 8) by which libjpeg can divide both sides and keep them at least `edge`."""
     scale = min(header.width, header.height) // edge
     return next((part for part in (8, 4, 2) if scale >= part), 1)
 
 
 def _bands(header: Header, scale: int = 1) -> int:
-    """One band, and the picture as narrow as a small one."""
+    """Return the bytes of one band and of the picture reduced in width only."""
     width, height = -(-header.width // scale), -(-header.height // scale)
     narrow = -(-width // max(1, max(width, height) // DRAFT_EDGE))
     return BAND_BYTES * min(BAND_PIXELS, width * height) + 4 * narrow * height
 
 
 def _cost(size: int, pixel_bytes: int, seconds: float) -> Cost:
-    """Beside the pixels there is the file, and one copy of it that the decoder makes."""
+    """Add the base cost, the file, and the copy of the file that the decoder makes."""
     return Cost(BASE_BYTES + 2 * size + pixel_bytes, BASE_SECONDS + seconds)
 
 
 def _decoded(header: Header, size: int) -> Cost:
-    """Every pixel in memory."""
+    """Estimate decoding all pixels into memory."""
     match header.format:
         case "JPEG":
             return _jpeg(header, size, scale=1)
@@ -124,7 +125,8 @@ def _decoded(header: Header, size: int) -> Cost:
 
 
 def _by_bands(header: Header, size: int, seconds: float) -> Cost:
-    """All of it is decoded, and then looked at piece by piece. Of libwebp's canvases one is left by then."""
+    """Estimate decoding the whole picture and then processing band by band. During the processing only one of libwebp's
+    canvases is left."""
     made = _decoded(header, size)
     spare = 4 * (CANVASES - 1) * header.pixels if header.format == "WebP" else 0
     return Cost(made.bytes + max(0, _bands(header) - spare), made.seconds + seconds)

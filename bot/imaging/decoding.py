@@ -1,9 +1,9 @@
 """
-Decode a picture whose header was found bearable.
+Decode a picture whose estimated cost is acceptable.
 
-Each decoder's class is called by itself instead of `Image.open`: no other decoder ever sees the bytes, Pillow does not
-warn (its warnings are the whole process's and cannot be caught in a thread), and a phone's MPO, which is a JPEG with a
-second one behind it, opens as the JPEG it is.
+The decoder's class is called directly instead of `Image.open`: no other decoder gets the bytes, Pillow emits no
+warnings (warnings are global to the process and cannot be caught in a thread), and a phone's MPO file, which is a JPEG
+followed by a second JPEG, is opened as a JPEG.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ from bot.imaging.header import read_header
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_BYTES: Final = 25 * 1024 * 1024
-"""What the image API takes per picture (its error message names 26,214,400 bytes)."""
+"""API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
 MOST_MEMORY: Final = 304 * 1024 * 1024
-"""At the peak of work on one picture: a progressive photo of 50 megapixels (4:2:2), or a WebP of 24, go in."""
+"""Limit of the estimated peak memory for one picture, in bytes. A progressive photo of 50 megapixels (4:2:2) and a WebP
+of 24 megapixels are within the limit."""
 MOST_SECONDS: Final = 2.5
-"""Of a processor, as estimated, to look into a picture that somebody waits for."""
+"""Limit of the estimated processor time for checking a picture while a person waits."""
 MOST_SECONDS_OF_WORK: Final = 6.0
-"""To make something else of it."""
+"""Limit of the estimated processor time for all other work."""
 
 Estimate = Callable[[Header, int], Cost]
 BOUNDS: Final[Mapping[Estimate, tuple[int, float]]] = {
     cost.of_look: (MOST_MEMORY, MOST_SECONDS),
     cost.of_fitting: (704 * 1024 * 1024, 120.0),
 }
-"""Where others hold: paid results alone are fitted, and whatever their size they are to be posted."""
+"""Limits (bytes, seconds) that differ from `MOST_MEMORY` and `MOST_SECONDS_OF_WORK`. Only paid results are fitted, and
+they have to be posted whatever their size."""
 
 Picture = TypeVar("Picture", bound=Image.Image)
 T = TypeVar("T")
 
 
 def bearable(data: bytes, estimate: Estimate) -> Header:
-    """The header, of a picture with which such work may be begun. Raises Unreadable."""
+    """Return the header if the estimated cost of the work is within its limits. Raises Unreadable."""
     header = read_header(data)
     expected = estimate(header, len(data))
     memory, seconds = BOUNDS.get(estimate, (MOST_MEMORY, MOST_SECONDS_OF_WORK))
@@ -53,7 +55,8 @@ def bearable(data: bytes, estimate: Estimate) -> Header:
 
 
 def checked(data: bytes, header: Header) -> None:
-    """All of it was read, and is whole; no more of it is kept than the format demands. Raises Unreadable."""
+    """Check that the file is complete by decoding all of it, with as little memory as the format allows. Raises
+    Unreadable."""
     match header.format:
         case "PNG":
             png.check(data, header)
@@ -64,8 +67,8 @@ def checked(data: bytes, header: Header) -> None:
 
 
 def decoded(data: bytes, header: Header, *, edge: int | None = None) -> Image.Image:
-    """Its pixels as stored; where the format can, at a fraction of its size, but at least `edge` long and wide.
-    Raises Unreadable."""
+    """Return the pixels as stored, before the orientation is applied. With `edge`, a JPEG may be decoded at a fraction
+    of its size, with both sides at least `edge` long. Raises Unreadable."""
     match header.format:
         case "PNG":
             png.check(data, header)
@@ -85,14 +88,14 @@ def _loaded(decoder: type[ImageFile], data: bytes, header: Header, scale: int = 
 
 
 def _of_size(image: Picture, header: Header) -> Picture:
-    """What the estimates were made for is what the decoder saw."""
+    """Return the image if its size is that of the header, on which the estimates are based. Raises Unreadable."""
     if image.size != (header.width, header.height):
         raise broken()
     return image
 
 
 def attempt(step: Callable[[], T]) -> T:
-    """Whatever a decoder raises, the bytes are broken; but for running out of the memory that it was given."""
+    """Call a decoder. Translate its exceptions to `broken`, but MemoryError (the memory limit) to `too_complex`."""
     try:
         return step()
     except MemoryError as error:

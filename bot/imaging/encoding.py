@@ -1,4 +1,4 @@
-"""Write a picture as a file."""
+"""Encode a picture as a file."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Final
 from PIL import Image
 
 MAX_PROFILE_BYTES: Final = 16 * 1024
-"""A larger colour profile (a printer's) is left out, or nothing might ever fit."""
+"""Larger colour profiles (for printers) are dropped, as a picture with such a profile might never fit a limit."""
 
 
 def profile(image: Image.Image) -> bytes | None:
-    """Its colour profile, if it still holds after `colours` and is not out of proportion."""
+    """Return the colour profile, if it is still valid after `colours` and has at most `MAX_PROFILE_BYTES`."""
     found = image.info.get("icc_profile")
     fits = isinstance(found, bytes) and len(found) <= MAX_PROFILE_BYTES
     return found if fits and image.mode in {"RGB", "RGBA", "RGBX", "P"} else None
 
 
 def encoded(image: Image.Image, encoder: str, **options: object) -> bytes:
-    """The bytes of a file that Pillow calls by this name."""
+    """Encode the image; `encoder` is Pillow's name of the format."""
     file = BytesIO()
     image.save(file, encoder, **options)
     return file.getvalue()
 
 
 def png(image: Image.Image, profile: bytes | None = None, *, optimize: bool = False) -> bytes:
-    """As a PNG."""
+    """Encode the image as a PNG."""
     return encoded(image, "PNG", icc_profile=profile, optimize=optimize)

@@ -1,4 +1,4 @@
-"""The orientation of a picture: one tag of its EXIF, or of its XMP where EXIF has none."""
+"""Read the orientation of a picture: one tag of its EXIF, or of its XMP if EXIF has none."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ ORIENTATION: Final = 0x0112
 SHORT: Final = 3
 LONG: Final = 4
 MAX_TAGS: Final = 1000
-"""A camera writes some dozens into the first directory."""
+"""Most tags read from the first directory; a camera writes some dozens."""
 XMP_BYTES: Final = 256 * 1024
-"""So much of a packet is searched; the tag stands near its beginning."""
+"""Bytes of the XMP packet that are searched; the tag is near the beginning."""
 UPRIGHT: Final = 1
 
 _IN_XMP: Final = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """1 to 8; 1, upright, where the tag is missing or unreadable, which spoils no picture."""
+    """Return the orientation, 1 to 8; 1 (upright) if the tag is missing or unreadable, which is no error."""
     found = _in_exif(exif.removeprefix(b"Exif\0\0"))
     if found is None and (in_xmp := _IN_XMP.search(xmp[:XMP_BYTES])):
         found = int(in_xmp[1])

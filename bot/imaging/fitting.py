@@ -1,4 +1,4 @@
-"""Make a picture fit a limit of bytes, with the least loss that does it."""
+"""Re-encode a picture to fit a limit of bytes, with as little loss as possible."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bot.imaging.headers import Header
 from bot.imaging.pixels import colours, reduced, upright
 
 SMALLEST_LIMIT: Final = 64 * 1024
-"""Bytes; `fit` promises nothing below."""
+"""Bytes; the smallest limit to which `fit` re-encodes."""
 QUALITIES: Final = (95, 92, 88, 84, 80, 75)
-"""Of JPEG and lossy WebP, best first; below the last one a picture is better made smaller."""
+"""Qualities of JPEG and lossy WebP, best first. Instead of a still lower quality, the picture is scaled down."""
 PNG_HOPE: Final = 1.25
-"""Above this many times the limit, optimising a PNG is not tried: it rarely saves more than a tenth ..."""
+"""A PNG larger than the limit by more than this factor is not optimised, which rarely saves more than a tenth."""
 WEBP_HOPE: Final = 2.0
-"""... nor is lossless WebP, which rarely saves more than half."""
+"""The same factor for lossless WebP, which rarely saves more than half."""
 SLOW_PIXELS: Final = 4_000_000
-"""Up to here thorough encoding takes a few seconds (measured: about 1 s per megapixel) and is worth them."""
+"""Up to this size, thorough encoding is worth its time of a few seconds (measured: about 1 s per megapixel)."""
 WEBP_EDGE: Final = 16_383
 JPEG_EDGE: Final = 65_500
 
@@ -42,10 +42,11 @@ class Fitted:
 
 def fit(data: bytes, limit: int) -> Fitted:
     """
-    At most `limit` bytes (from `SMALLEST_LIMIT` on), with the least loss that fits: unchanged; PNG optimised; WebP
-    lossless; JPEG, or WebP where something is transparent, at falling quality; then scaled down in steps.
+    Return the picture with at most `limit` bytes. Use the first step that fits: unchanged; optimised PNG; lossless
+    WebP; JPEG, or WebP for transparent pictures, at falling quality; then scaled down in steps.
 
-    The same bytes always give the same. Steps that would take long and hardly help are left out. Raises Unreadable.
+    The same input always gives the same result. Steps that would take long and hardly help are skipped. Raises
+    Unreadable, and ValueError for a larger file and a limit below `SMALLEST_LIMIT`.
     """
     if len(data) <= limit:
         return unchanged(data)
@@ -62,7 +63,7 @@ def fit(data: bytes, limit: int) -> Fitted:
 
 
 def unchanged(data: bytes) -> Fitted:
-    """As it is. Raises Unreadable for what is no picture by its first bytes."""
+    """Return the file as it is. Raises Unreadable if its first bytes are not those of an accepted format."""
     return _fitted(data, known_format(data), changed=False)
 
 
@@ -72,7 +73,7 @@ def _fitted(data: bytes, found: str, *, changed: bool = True) -> Fitted:
 
 
 def _without_loss(image: Image.Image, header: Header, kept: bytes | None, size: int, limit: int) -> Fitted | None:
-    """Only a PNG: what was encoded with loss once is far larger without."""
+    """Try to fit a PNG without loss. Other formats are skipped: a lossy file grows when re-encoded without loss."""
     if header.format != "PNG" or size > limit * WEBP_HOPE:
         return None
     if size <= limit * PNG_HOPE and header.pixels <= SLOW_PIXELS:

@@ -1,4 +1,5 @@
-"""Which format a picture has, by its bytes and by its file's name. Knows more formats than we take, to name them."""
+"""Detect the format of a picture from its bytes or its file name. Formats that the bot does not accept are detected
+too, to name them in error messages."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from pathlib import PurePath
 from typing import Final
 
 CONTENT_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
-"""Of what we take."""
+"""Content types of the accepted formats."""
 EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-"""What we name a file of that content type; no dot."""
+"""File extension for each content type, without a dot."""
 
 _SIGNATURES: Final = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -33,7 +34,7 @@ _SVG: Final = re.compile(
     r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!doctype[^>\[]*(?:\[.*?\])?[^>]*>)*+<(?:\w+:)?svg\b",
     re.DOTALL | re.IGNORECASE,
 )
-"""`*+` never goes back: a hostile prologue cannot make it try every way to read it."""
+"""`*+` is possessive (never backtracks), so that a hostile prologue cannot cause catastrophic backtracking."""
 
 _NAMED: Final[Mapping[str, str]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"), "JPEG"),
@@ -46,7 +47,7 @@ _NAMED: Final[Mapping[str, str]] = {
 
 
 def format_of(data: bytes) -> str | None:
-    """By the first bytes, which is how everything that opens a picture tells; what follows behind it does not count."""
+    """Return the format by the first bytes, as picture programs do; bytes after the picture are ignored."""
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return name
@@ -58,12 +59,12 @@ def format_of(data: bytes) -> str | None:
 
 
 def format_named(filename: str) -> str | None:
-    """What the extension claims; None where it is missing or not a picture's, which says nothing."""
+    """Return the format that the extension names; None if the extension is missing or not that of a picture."""
     return _NAMED.get(PurePath(filename).suffix.lower())
 
 
 def _box_format(data: bytes) -> str | None:
-    """HEIC and AVIF share their container with videos; the brands in its first box tell."""
+    """Return HEIC or AVIF by the brands in the first box of the container, which videos use too."""
     end = min(int.from_bytes(data[:4], "big"), 256)
     brands = {data[start : start + 4] for start in (8, *range(16, end, 4))}
     if brands & _AVIF_BRANDS:
@@ -72,7 +73,8 @@ def _box_format(data: bytes) -> str | None:
 
 
 def _text_format(head: bytes) -> str | None:
-    """SVG: a document whose root is `svg`, behind whatever prologue; not a web page that has one somewhere."""
+    """Return SVG if the document's root element is `svg`, after any prologue. A web page that contains an SVG is not
+    detected as SVG."""
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = head.decode("utf-16" if wide else "utf-8-sig", errors="ignore")
     return "SVG" if _SVG.match(text) else None

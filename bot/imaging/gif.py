@@ -1,18 +1,19 @@
-"""GIF: no pixel is decoded; whether there is a second frame decides what its sender is told."""
+"""Find out whether a GIF is animated, without decoding pixels. The sender's error message depends on the result."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_BLOCKS: Final = 110_000
-"""Of at most 255 bytes each: 25 MiB of full ones are 103,000. What has more is told as a GIF."""
+"""Most blocks read, of at most 255 bytes each; 25 MiB of full blocks are 103,000. If no second frame is found within
+this limit, the file counts as a GIF that is not animated."""
 
 _EXTENSION: Final = 0x21
 _FRAME: Final = 0x2C
 
 
 def is_animated(data: bytes) -> bool:
-    """Whether a second frame begins within the bounds."""
+    """Return whether a second frame begins within `MAX_BLOCKS`."""
     try:
         return _frames(data) > 1
     except IndexError:
@@ -20,7 +21,7 @@ def is_animated(data: bytes) -> bool:
 
 
 def _frames(data: bytes) -> int:
-    """Up to two. Raises IndexError where the file ends."""
+    """Count the frames, up to two. Raises IndexError at the end of the file."""
     place, frames, blocks = 13 + _table_bytes(data[10]), 0, 0
     while frames < 2 and blocks < MAX_BLOCKS:
         kind = data[place]
@@ -42,5 +43,5 @@ def _frames(data: bytes) -> int:
 
 
 def _table_bytes(flags: int) -> int:
-    """Of a colour table that the flags announce."""
+    """Return the size of the colour table that the flags announce; 0 if there is none."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,4 +1,4 @@
-"""What a file says of its picture: read by walking the file, in a bounded number of steps; nothing is decoded."""
+"""Read the header of a picture in a bounded number of steps, without decoding pixels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.imaging.headers import Header
 from bot.imaging.looks import Unreadable
 
 MAX_PIXELS: Final = 2**26
-"""67 megapixels: a 50-megapixel phone's 8192 x 6144 goes in."""
+"""67 megapixels; the 8192 x 6144 pixels of a 50-megapixel phone are within the limit."""
 WEBP_PIXELS: Final = 24_500_000
-"""libwebp's decoder of animations, the only one that Pillow has, needs three canvases: 280 MiB for these."""
+"""Pillow has only libwebp's animation decoder, which needs three canvases: 280 MiB for so many pixels."""
 MAX_EDGE: Final = 2**17
-"""Pixels: each row costs memory of its own, and nobody looks at a line a million pixels long."""
+"""Pixels. Each row costs extra memory, and a picture a million pixels long is of no use."""
 
 _WALKS: Final[Mapping[str, Callable[[bytes], Header]]] = {
     "JPEG": jpeg.read_header,
@@ -26,7 +26,8 @@ _WALKS: Final[Mapping[str, Callable[[bytes], Header]]] = {
 
 
 def read_header(data: bytes) -> Header:
-    """Of a JPEG, PNG or WebP of one frame and a bearable number of pixels. Raises Unreadable for everything else."""
+    """Return the header of a JPEG, PNG or WebP with one frame and an accepted number of pixels. Raises Unreadable for
+    everything else."""
     header = _WALKS[known_format(data)](data)
     most = WEBP_PIXELS if header.format == "WebP" else MAX_PIXELS
     if header.pixels > most or max(header.width, header.height) > MAX_EDGE:
@@ -37,7 +38,7 @@ def read_header(data: bytes) -> Header:
 
 
 def known_format(data: bytes) -> str:
-    """JPEG, PNG or WebP. Raises Unreadable for every other one."""
+    """Return JPEG, PNG or WebP. Raises Unreadable for every other format."""
     found = format_of(data)
     if found is None:
         raise Unreadable(Reason.REFERENCE_NOT_A_PICTURE)

@@ -1,4 +1,4 @@
-"""The header of a picture, and the refusals that all who read one share."""
+"""Define the header of a picture, and the errors that all header readers share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.imaging.looks import Unreadable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Width and height are those stored, before the orientation is applied."""
+    """The header of a picture. Width and height are as stored, before the orientation is applied."""
 
     format: str  # JPEG, PNG, WebP
     width: int
@@ -19,18 +19,18 @@ class Header:
     depth: int = 8
     """Bits per channel."""
     orientation: int = 1
-    """1 to 8, as EXIF has it."""
+    """1 to 8, as in EXIF."""
     scans: int = 1
     """Passes over all pixels (JPEG)."""
     coefficient_bytes: int = 0
-    """What libjpeg keeps of a picture that comes in several scans, until the last of them."""
+    """Bytes that libjpeg keeps in memory until the last scan, for a picture with several scans."""
     pieces: int = 0
-    """Chunks or segments that Pillow reads one by one, in Python."""
+    """Number of chunks or segments; Pillow reads each in Python."""
     is_animated: bool = False
     is_interlaced: bool = False
     """Adam7 (PNG)."""
     extras: bool = False
-    """There is text, or another thing of no use, that decoding would read (PNG)."""
+    """Whether there are texts or other useless chunks that the decoder would read (PNG)."""
 
     @property
     def pixels(self) -> int:
@@ -38,10 +38,10 @@ class Header:
 
 
 def broken() -> Unreadable:
-    """Truncated or damaged."""
+    """Return the error for a truncated or damaged file."""
     return Unreadable(Reason.REFERENCE_BROKEN)
 
 
 def too_complex() -> Unreadable:
-    """It would take more memory or time than a picture is worth."""
+    """Return the error for a file whose decoding would take too much memory or time."""
     return Unreadable(Reason.REFERENCE_TOO_COMPLEX)

@@ -1,4 +1,4 @@
-"""Look into a picture: a reference, a mask, a result."""
+"""Check a picture by decoding it: a reference, a mask or a result."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from bot.imaging.looks import Look, Unreadable
 from bot.imaging.pixels import LYING, bands, on_white
 
 BLACK_UP_TO: Final = 63
-"""A pixel of a mask is black when its brightest channel (of 0 to 255) is no brighter, so dark colours are not black."""
+"""A pixel of a mask is black if its brightest channel (0 to 255) is at most this. Dark colours are not black."""
 WHITE_FROM: Final = 192
-"""... and white when its darkest channel is no darker. Soft edges lie between; the noise of JPEG stays well inside."""
+"""A pixel of a mask is white if its darkest channel is at least this. Soft edges are neither black nor white; JPEG
+noise on black or white stays well within these bounds."""
 MAX_GREY: Final = 0.10
-"""The share of a mask's pixels that may be neither."""
+"""Largest share of a mask's pixels that may be neither black nor white."""
 
 
 def inspect(data: bytes, filename: str) -> Look:
     """
-    Really read all of a reference. Raises BadReference (any REFERENCE_* but UNFETCHABLE) naming `filename`.
+    Check a reference by reading all of it. Raises BadReference (any REFERENCE_* except REFERENCE_UNFETCHABLE) with
+    `filename`.
 
-    An extension that is missing or that nobody here knows says nothing about the format and is fine.
+    A file name with a missing or unknown extension is accepted.
     """
     try:
         check_file(data, filename)
@@ -38,11 +40,12 @@ def inspect(data: bytes, filename: str) -> Look:
 
 def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
     """
-    `inspect`, plus same dimensions as `image` and black-and-white enough. Raises BadReference (MASK_*).
+    Check a mask as `inspect` does; also check that it has the dimensions of `image` and is black and white. Raises
+    BadReference (also MASK_*).
 
-    Transparent parts count as white, as a mask painted on an empty layer means them. A mask that is black everywhere
-    changes everything and is fine; one without any black would change nothing and is refused. `grey` and `black` in
-    MASK_NOT_BLACK_AND_WHITE are percents of the pixels.
+    Transparent parts count as white, as in a mask painted on an empty layer. A mask that is all black changes
+    everything and is accepted; a mask without black would change nothing and is refused. `grey` and `black` in
+    MASK_NOT_BLACK_AND_WHITE are percentages of the pixels.
     """
     try:
         check_file(data, filename)
@@ -62,14 +65,15 @@ def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
 
 
 def look_at_result(data: bytes) -> Look:
-    """A picture from the image API, really read within the limits of pixels, memory and time. Raises Unreadable."""
+    """Check a picture from the image API by reading all of it, within the limits of pixels, memory and time. Raises
+    Unreadable."""
     header = bearable(data, cost.of_look)
     checked(data, header)
     return _look(header)
 
 
 def check_file(data: bytes, filename: str) -> None:
-    """What can be said without its header."""
+    """Check what needs no header: size, format and file name. Raises Unreadable."""
     if not data:
         raise Unreadable(Reason.REFERENCE_EMPTY)
     if len(data) > MAX_BYTES:
@@ -90,8 +94,8 @@ def _look(header: Header, *, as_shown: bool = True) -> Look:
 
 
 def _shares(mask: Image.Image) -> tuple[float, float, bool]:
-    """Of a picture's pixels: how many are black, and how many are neither black nor white, 0 to 1; and whether none is
-    transparent."""
+    """Return the share of black pixels, the share of pixels that are neither black nor white (both 0 to 1), and whether
+    no pixel is transparent."""
     black, white, opaque = 0, 0, True
     for _, band in bands(mask):
         opaque = opaque and band.mode == "RGB"

@@ -1,10 +1,10 @@
 """
-What a child process can be asked, and the messages: a line of JSON, then bytes.
+Define the jobs of a child process, and the messages between bot and child: a line of JSON, then bytes.
 
     asked     {"work": "inspect", "given": {...}, "sizes": [n, ...], "memory": bytes, "seconds": s}
     answered  {"made": {...}, "sizes": [n, ...]}, or {"refused": kind, "reason": ..., "parameters": {...}}
 
-Nothing that a child says is believed unread: it may have been taken over by the file that it decodes.
+Every answer of a child is validated, because a hostile file may have taken control of the child that decodes it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from bot.imaging.thumbnails import strip, thumbnail
 
 LONGEST_LINE: Final = 16 * 1024
 MOST_ANSWERED: Final = 256 * 1024 * 1024
-"""Bytes of an answer."""
+"""Most bytes of files in one message."""
 
 Made = Look | Fitted | bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work, by its name in `WORK`, on one or several files."""
+    """A call of a function of `WORK`, by its name, on one or several files."""
 
     work: str
     files: Sequence[bytes]
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def do(self) -> Made:
-        """In this process. Raises BadReference and Unreadable."""
+        """Run the job in this process. Raises BadReference and Unreadable."""
         return WORK[self.work](self.files, self.given)
 
 
@@ -57,11 +57,11 @@ WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] 
 
 
 class Garbled(Exception):
-    """The other side is gone, or says what cannot be understood."""
+    """The other process has ended or sent an invalid message."""
 
 
 def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
-    """Do it, and put what comes of it in words and bytes."""
+    """Run the job and return its result or error as a message: JSON values and files."""
     try:
         made = job.do()
     except (BadReference, Unreadable) as error:
@@ -77,7 +77,8 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
 
 
 def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
-    """What an answer says. Raises BadReference, Unreadable, and Garbled for nonsense."""
+    """Return the result from an answer, or raise its error: BadReference or Unreadable. Raises Garbled if the answer is
+    invalid."""
     try:
         if "refused" in words:
             raise _refusal(words)
@@ -114,7 +115,7 @@ def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:
 
 
 def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> None:
-    """Raises OSError when nobody reads."""
+    """Write a message. Raises OSError if the other process has closed the pipe."""
     pipe.write(json.dumps({**words, "sizes": [len(one) for one in files]}).encode() + b"\n")
     for one in files:
         pipe.write(one)
@@ -122,7 +123,7 @@ def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> N
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """Raises Garbled at the end, too."""
+    """Read a message. Raises Garbled for an invalid message and at the end of the pipe."""
     line = pipe.readline(LONGEST_LINE)
     try:
         words = json.loads(line)

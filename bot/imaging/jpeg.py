@@ -1,4 +1,4 @@
-"""JPEG: walk its segments up to the first scan, and count the scans."""
+"""Read the header of a JPEG: its segments up to the first scan, and the number of scans."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bot.imaging.exif import orientation_of
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_SEGMENTS: Final = 1000
-"""Before the first scan. 25 MiB of metadata in full segments are 400; Pillow reads each in Python."""
+"""Most segments before the first scan; Pillow reads each in Python. 25 MiB of metadata in full segments are 400."""
 MAX_JUNK: Final = 4096
-"""Fill bytes and others that belong to no segment, which Pillow reads one by one."""
+"""Most bytes that belong to no segment, fill bytes included; Pillow reads each separately."""
 MAX_SCANS: Final = 100
-"""Of all pictures in a file; a progressive one has about ten."""
+"""Most scans of all pictures in a file together; a progressive picture has about ten."""
 
 _SOI: Final = 0xD8
 _SOS: Final = 0xDA
@@ -24,16 +24,16 @@ _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
 _METADATA: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
-"""All that programs put in, and comments; but for JFIF's and Adobe's words on the colours."""
+"""Application segments and comments, except the segments of JFIF and Adobe, which affect the colours."""
 _PROFILE: Final = b"ICC_PROFILE\0\1\1"
-"""A colour profile in one piece; a larger one is left out."""
+"""Start of a colour profile in one segment; profiles of several segments are dropped."""
 _SCAN: Final = b"\xff\xda"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 @dataclass(slots=True)
 class _Walk:
-    """What was met on the way to the first scan."""
+    """What was found before the first scan."""
 
     frame: bytes = b""
     frame_marker: int = 0
@@ -42,11 +42,11 @@ class _Walk:
     segments: int = 0
     junk: int = 0
     of_use: list[tuple[int, int]] = field(default_factory=list)
-    """Where the segments lie that decoding needs."""
+    """Start and end of each segment that decoding needs."""
 
 
 def read_header(data: bytes) -> Header:
-    """Raises Unreadable."""
+    """Return the header of a JPEG. Raises Unreadable."""
     walk = _Walk()
     scan = _first_scan(data, walk)
     frame, count = walk.frame, walk.frame[5] if len(walk.frame) > 5 else 0
@@ -73,14 +73,14 @@ def read_header(data: bytes) -> Header:
 
 
 def essentials(data: bytes) -> bytes:
-    """The file without metadata, which Pillow would read tag by tag. Raises Unreadable."""
+    """Return the file without metadata, which Pillow would read tag by tag. Raises Unreadable."""
     walk = _Walk()
     scan, view = _first_scan(data, walk), memoryview(data)
     return b"".join([view[:2], *[view[start:end] for start, end in walk.of_use], view[scan:]])
 
 
 def _first_scan(data: bytes, walk: _Walk) -> int:
-    """Where its marker stands."""
+    """Return the position of the first scan's marker, and record in `walk` what precedes it. Raises Unreadable."""
     place = 2
     while True:
         place = _next_marker(data, place, walk)
@@ -105,7 +105,7 @@ def _first_scan(data: bytes, walk: _Walk) -> int:
 
 
 def _next_marker(data: bytes, place: int, walk: _Walk) -> int:
-    """The last 0xFF of those before a marker's code. What is no marker is passed over, as Pillow does."""
+    """Return the position of the last 0xFF before the next marker's code. Skip other bytes, as Pillow does."""
     while True:
         if place + 1 >= len(data):
             raise broken()
@@ -129,7 +129,7 @@ def _note(walk: _Walk, marker: int, data: bytes, start: int, end: int) -> None:
 
 
 def _coefficient_bytes(frame: bytes, width: int, height: int, count: int) -> int:
-    """Two bytes for each coefficient of each whole block of each component."""
+    """Return the memory for all coefficients: two bytes for each coefficient of each whole block of each component."""
     samplings = [(frame[7 + 3 * n] >> 4 or 1, frame[7 + 3 * n] & 15 or 1) for n in range(count)]
     most_across, most_down = max(h for h, _ in samplings), max(v for _, v in samplings)
     across, down = -(-width // (8 * most_across)), -(-height // (8 * most_down))

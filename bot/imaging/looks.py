@@ -1,4 +1,4 @@
-"""What is known of a picture, and the refusal of one."""
+"""Define the result of checking a picture, and the error for a refused picture."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from bot.imaging.formats import EXTENSIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a picture is. Width and height are those one sees, with the orientation tag applied."""
+    """Format and size of a checked picture. Width and height are as displayed, with the orientation applied."""
 
     content_type: str  # image/jpeg, image/png, image/webp
     width: int
     height: int
     as_shown: bool = True
-    """What is stored is what one sees: no orientation tag to apply, and, for a mask, no transparency to lay on white.
-    An image and a mask of which one is not go together only through `as_png` and `mask_as_png`."""
+    """Whether the stored pixels are the displayed pixels: no orientation to apply and, in a mask, no transparency to
+    replace by white. An image and a mask can be used together as they are only if this is true for both; otherwise
+    convert them with `as_png` and `mask_as_png`."""
 
     @property
     def extension(self) -> str:
-        """For a file name of ours: no dot."""
+        """The extension for a file name, without a dot."""
         return EXTENSIONS[self.content_type]
 
 
 class Unreadable(ValueError):
-    """Bytes that are no picture we take, and why; `reason` is one of REFERENCE_*."""
+    """The bytes are not an accepted picture; `reason` is one of REFERENCE_*."""
 
     def __init__(self, reason: Reason, **parameters: str | int) -> None:
         super().__init__(reason.value)

@@ -1,8 +1,8 @@
 """
-Leave out what a picture's file says besides the picture: where and when it was taken, with what, by whom. The pixels
-are not decoded, so that nothing of them is lost; how the picture is turned, and its colours, stay.
+Remove metadata from a picture's file: place, time, camera, author. The pixels are not decoded, so there is no loss. The
+orientation and the colour information are kept.
 
-Works on what `inspect` has accepted. Raises Unreadable for what is not built like its format.
+The input must have been accepted by `inspect`. Raises Unreadable for a file that violates its format.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from bot.imaging.header import read_header
 from bot.imaging.headers import broken
 
 _JPEG_LEFT_OUT: Final = frozenset({*range(0xE1, 0xF0), 0xFE}) - {0xE2, 0xEE}
-"""Application segments and comments; not those of colour: a profile (E2) and how the channels are meant (EE)."""
+"""Application segments and comments, except the two of colour: the profile (E2) and the colour transform (EE)."""
 _JPEG_BEGINS: Final = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0"}
-"""With which the segments of a kind have to begin to stay: others are small pictures, and second ones."""
+"""Required start of kept segments, by marker. Other segments with these markers hold thumbnails or a second picture."""
 _JPEG_SCAN: Final = 0xDA
 _JPEG_END: Final = 0xD9
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -46,7 +46,7 @@ _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
 
 
 def without_metadata(data: bytes) -> bytes:
-    """The same picture; a JPEG, PNG or WebP as it was."""
+    """Return the picture without metadata, in the same format."""
     header = read_header(data)
     exif = _only_orientation(header.orientation) if header.orientation != 1 else b""
     match header.format:
@@ -59,19 +59,19 @@ def without_metadata(data: bytes) -> bytes:
 
 
 def _only_orientation(orientation: int) -> bytes:
-    """One tag (0112) with one short number."""
+    """Return an EXIF block with one tag, the orientation (0112), as a 16-bit number."""
     tag = b"\x01\x12\0\x03\0\0\0\x01" + orientation.to_bytes(2) + b"\0\0"
     return b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + tag + b"\0\0\0\0"
 
 
 def _jpeg(data: bytes, exif: bytes) -> bytes:
-    """Whatever stands behind the picture's end, a phone's second picture for one, is left out too."""
+    """Return the JPEG without metadata and without data after the picture's end, such as a phone's second picture."""
     head = b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif if exif else b""
     return b"\xff\xd8" + head + b"".join(_segments(data)) + b"\xff\xd9"
 
 
 def _segments(data: bytes) -> Iterator[bytes]:
-    """Those that are kept, up to the end."""
+    """Yield the kept segments, up to the end of the picture."""
     at = 2
     while at + 1 < len(data):
         if data[at] != 0xFF:
@@ -94,7 +94,7 @@ def _segments(data: bytes) -> Iterator[bytes]:
 
 
 def _end_of_scan(data: bytes, at: int) -> int:
-    """Where the next marker stands: within a scan FF is followed by 00 or by a restart's number."""
+    """Return the position of the next marker. In a scan, FF is followed by 00 or by the code of a restart marker."""
     while True:
         at = data.find(b"\xff", at)
         if at < 0 or at + 1 >= len(data):

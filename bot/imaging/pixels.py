@@ -1,4 +1,4 @@
-"""Turn a picture upright, and bring its pixels to 8-bit RGB or RGBA; of a large one, band by band."""
+"""Rotate a picture upright, convert its pixels to 8-bit RGB or RGBA, and reduce it; large pictures band by band."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""By the value of EXIF's orientation, what makes the picture upright."""
+"""The transposition that makes a picture upright, by its EXIF orientation."""
 LYING: Final = frozenset({5, 6, 7, 8})
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turned as EXIF's orientation says."""
+    """Return the image rotated or mirrored according to its EXIF orientation."""
     turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def colours(image: Image.Image) -> Image.Image:
-    """As RGB, or as RGBA where something is really transparent; 8 bits per channel; without metadata."""
-    if image.mode == "I;16":  # Pillow would cut 16 bits of grey off at 255
+    """Convert to RGB, or to RGBA if a pixel is really transparent; 8 bits per channel; without metadata."""
+    if image.mode == "I;16":  # Pillow would clip 16-bit grey at 255
         image = image.point(lambda value: value / 256).convert("L")
     mode = "RGBA" if image.has_transparency_data else "RGB"
     made = image.convert(mode) if image.mode != mode else image
@@ -41,7 +41,7 @@ def colours(image: Image.Image) -> Image.Image:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """RGB as it is; RGBA laid on white."""
+    """Return an RGB image unchanged, and an RGBA image composited on white."""
     if image.mode == "RGB":
         return image
     white = Image.new("RGB", image.size, "white")
@@ -50,15 +50,16 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut across, from top to bottom: the first row of each band, and the band in `colours`."""
+    """Cut the image into horizontal bands of about `BAND_PIXELS` and yield them from top to bottom: the first row of
+    the band, and the band converted by `colours`."""
     rows = max(1, BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         yield top, colours(image.crop((0, top, image.width, min(top + rows, image.height))))
 
 
 def reduced(image: Image.Image, factor: int, mode: str = "RGB") -> Image.Image:
-    """Each side divided by `factor`; RGB lies on white. Takes the memory of a band and of a picture as narrow as the
-    result."""
+    """Divide each side by `factor`; in mode RGB, transparent parts become white. Needs memory for one band and for a
+    picture with the width of the result and the full height."""
     narrow = Image.new(mode, (-(-image.width // factor), image.height))
     for top, band in bands(image):
         seen = on_white(band) if mode == "RGB" else band.convert(mode)

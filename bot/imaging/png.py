@@ -1,4 +1,4 @@
-"""PNG: walk its chunks, and inflate its pixels without keeping them."""
+"""Read the header of a PNG, and check its pixels by inflating them without keeping them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from bot.imaging.exif import orientation_of
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_CHUNKS: Final = 20_000
-"""25 MiB in the smallest pieces that encoders write (4 KiB) are 6,400."""
+"""Most chunks of a file. 25 MiB in the smallest chunks that encoders write (4 KiB) are 6,400."""
 MAX_EXIF: Final = 64 * 1024
 MAX_PROFILE: Final = 16 * 1024
-"""Bytes of a colour profile, unpacked; a larger one (a printer's) is left out of what is made of a picture anyway."""
+"""Bytes of a colour profile after inflation. Larger profiles (for printers) are dropped; the encoder drops them too."""
 FED: Final = 64 * 1024
-"""Compressed bytes at a time: what is left of them is copied each time."""
+"""Compressed bytes passed to zlib at a time; zlib copies the unused rest after each call."""
 INFLATED: Final = 256 * 1024
-"""Bytes at a time."""
+"""Most bytes that zlib returns at a time."""
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _OF_USE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""What decoding needs; beside these the colour profile."""
+"""Chunks that decoding needs; the colour profile is handled separately."""
 _HARMLESS: Final = frozenset({b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"bKGD", b"sBIT", b"tIME"})
-"""Short, and read at no cost."""
+"""Short chunks that cost nothing to read."""
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Of Adam7: first column and row, and the steps."""
+"""Passes of Adam7: first column, first row, column step, row step."""
 _LAST_FILTER: Final = 4
 
 
@@ -38,11 +38,11 @@ class _Chunk(NamedTuple):
     name: bytes
     start: int
     end: int
-    """Of its body."""
+    """`start` and `end`: bounds of the chunk's body."""
 
 
 def read_header(data: bytes) -> Header:
-    """Raises Unreadable."""
+    """Return the header of a PNG. Raises Unreadable."""
     chunks = list(_chunks(data))
     names = {chunk.name for chunk in chunks}
     first = chunks[0]
@@ -72,12 +72,12 @@ def read_header(data: bytes) -> Header:
 
 
 def inflated_bytes(header: Header) -> int:
-    """Of all rows with their filter bytes."""
+    """Return the bytes of all rows, including their filter bytes."""
     return sum(rows * row for rows, row in _rows(header))
 
 
 def check(data: bytes, header: Header) -> None:
-    """Every checksum, and pixels as many as the header promises; nothing of them is kept. Raises Unreadable."""
+    """Check every checksum, and that there are as many pixels as the header says; keep none. Raises Unreadable."""
     try:
         _inflate(data, header)
     except zlib.error as error:
@@ -85,7 +85,8 @@ def check(data: bytes, header: Header) -> None:
 
 
 def essentials(data: bytes) -> bytes:
-    """The file without what decoding has no use for: texts, which may be compressed beyond measure, and metadata."""
+    """Return the file without the chunks that decoding does not need: metadata, and texts, which may be compressed
+    without limit."""
     view = memoryview(data)
     return _SIGNATURE + b"".join(
         view[chunk.start - 8 : chunk.end + 4]
@@ -102,7 +103,7 @@ def _is_small_profile(body: bytes) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Up to IEND, which has to be there."""
+    """Yield the chunks up to IEND. Raises Unreadable if there is no IEND or there are too many chunks."""
     if not data.startswith(_SIGNATURE):
         raise broken()
     place = len(_SIGNATURE)
@@ -119,7 +120,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _xmp(data: bytes, chunks: list[_Chunk]) -> bytes:
-    """Where it is not compressed."""
+    """Return the XMP packet if it is not compressed, else nothing."""
     keyword = b"XML:com.adobe.xmp\0\0"
     for chunk in chunks:
         if chunk.name == b"iTXt" and data.startswith(keyword, chunk.start):
@@ -128,7 +129,7 @@ def _xmp(data: bytes, chunks: list[_Chunk]) -> bytes:
 
 
 def _rows(header: Header) -> Iterator[tuple[int, int]]:
-    """How many there are and how long each is, with its filter byte, for each pass."""
+    """Yield for each pass the number of rows and the bytes per row, including the filter byte."""
     bits = header.channels * header.depth
     for left, top, across, down in _PASSES if header.is_interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(header.width - left) // across), -(-(header.height - top) // down)

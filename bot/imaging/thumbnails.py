@@ -1,4 +1,4 @@
-"""Make small pictures: of one, and of several side by side."""
+"""Make a thumbnail of a picture, and a strip of several thumbnails."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bot.imaging.pixels import reduced, upright
 EDGE: Final = 320
 TILE: Final = 160
 GAP: Final = 8
-"""Pixels; transparent, so that it looks right on dark and on light."""
+"""Pixels between tiles; transparent, to fit dark and light themes."""
 
 
 def thumbnail(data: bytes, edge: int = EDGE) -> bytes:
-    """A JPEG whose longer side is at most `edge`; upright; on white where transparent; no metadata."""
+    """Return an upright JPEG whose longer side is at most `edge`, without metadata; transparent parts become white."""
     header = bearable(data, cost.of_thumbnail)
     image = decoded(data, header, edge=2 * edge)
     small = reduced(image, max(1, max(image.size) // (2 * edge)))
@@ -29,7 +29,7 @@ def thumbnail(data: bytes, edge: int = EDGE) -> bytes:
 
 
 def strip(tiles: Sequence[bytes]) -> bytes:
-    """A PNG of square tiles in their order; each is a JPEG that `thumbnail` made."""
+    """Return a PNG of square tiles in the given order; each input is a JPEG made by `thumbnail`."""
     canvas = Image.new("RGBA", (len(tiles) * (TILE + GAP) - GAP, TILE))
     for place, tile in enumerate(tiles):
         with Image.open(BytesIO(tile), formats=("JPEG",)) as image:

@@ -1,4 +1,4 @@
-"""WebP: walk its chunks, and decode its only frame with as few canvases as libwebp allows."""
+"""Read the header of a WebP, and decode its only frame with as few canvases as libwebp allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ANIMATED: Final = 0x02
 
 
 def read_header(data: bytes) -> Header:
-    """Raises Unreadable."""
+    """Return the header of a WebP. Raises Unreadable."""
     size, frames, channels, exif, xmp, pieces = None, 0, 3, b"", b"", 0
     for name, start, end in _chunks(data):
         pieces += 1
@@ -51,9 +51,9 @@ def read_header(data: bytes) -> Header:
 
 
 def canvas(data: bytes) -> Image.Image:
-    """Its first frame, RGBX or RGBA; raises whatever libwebp's binding does.
+    """Return the first frame as RGBX or RGBA. Raises any exception of libwebp's binding.
 
-    Pillow's own class would copy the canvas once more: 4 of them instead of 3 at the same time.
+    Pillow's own class would make another copy of the canvas: 4 canvases instead of 3 at the same time.
     """
     decoder = _webp.WebPAnimDecoder(data)
     size, _, _, _, mode = decoder.get_info()
@@ -69,7 +69,7 @@ def canvas(data: bytes) -> Image.Image:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The name of each, and where its body lies. What lies behind the RIFF chunk does not count."""
+    """Yield the name of each chunk and the bounds of its body. Data after the RIFF chunk is ignored."""
     whole = 8 + int.from_bytes(data[4:8], "little")
     if whole > len(data) + 1:  # a last byte of padding may be missing
         raise broken()
@@ -87,7 +87,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _frame_size(name: bytes, body: bytes) -> tuple[int, int]:
-    """Width and height as the frame itself has them."""
+    """Return width and height from the frame's own header."""
     if name == b"VP8 ":
         if len(body) < 10 or body[3:6] != b"\x9d\x01\x2a":
             raise broken()

@@ -1,7 +1,7 @@
 """
-The image API's callbacks: which task one is about, and whether they sent it.
+Verify callbacks of the image API and read their task id.
 
-The signature covers that id and a time, not the body: nothing else of a body is believed, or even looked at.
+The signature covers the task id and a time, not the body, so nothing else in the body is trusted or read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ TIMESTAMP_HEADER: Final = "X-Webhook-Timestamp"
 """Seconds since the epoch, in decimal."""
 SIGNATURE_HEADER: Final = "X-Webhook-Signature"
 WINDOW_SECONDS: Final = 300
-"""How far their clock and ours may be apart, the way between us included; they name no figure."""
+"""Largest difference between the signed time and this machine's clock, including transmission. The API documents no
+figure."""
 LONGEST_ID: Final = 128
-"""Characters; theirs have 32."""
+"""Characters; ids of the API have 32."""
 LONGEST_TIMESTAMP: Final = 12
 NAMES: Final = ("taskId", "task_id")
-"""They use both, inside `data` and beside it."""
+"""The API uses both spellings, inside `data` and beside it."""
 
 
 def task_id(body: bytes) -> str | None:
-    """The id of the task that a callback is about; None for a body that names none."""
+    """Return the id of the task that a callback is about; None for a body without a valid id."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -41,7 +42,8 @@ def task_id(body: bytes) -> str | None:
 
 
 def is_signed(kie_id: str, *, timestamp: str | None, signature: str | None, key: SecretStr, now: int) -> bool:
-    """Whether they signed this id, lately. `now` in milliseconds; takes as long for every wrong signature."""
+    """Return whether the API signed this id within `WINDOW_SECONDS` of `now` (milliseconds). The time to reject a
+    wrong signature does not depend on the signature."""
     if timestamp is None or signature is None or not _is_recent(timestamp, now):
         return False
     message = f"{kie_id}.{timestamp}".encode()
@@ -50,7 +52,7 @@ def is_signed(kie_id: str, *, timestamp: str | None, signature: str | None, key:
 
 
 def _is_an_id(value: object) -> bool:
-    """Opaque, but fit for an address, a log and a row."""
+    """Accept any id that is short enough and printable ASCII, so that it fits into an address, a log and a row."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isprintable()
 
 

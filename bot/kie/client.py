@@ -1,4 +1,5 @@
-"""The image API's client: one method per endpoint, one `_call` where HTTP and their codes become our errors."""
+"""The image API's client: one method per endpoint, and `_call`, which turns HTTP errors and API codes into our
+errors."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ Data = TypeVar("Data", bound=BaseModel)
 
 
 class KieClient:
-    """Fulfils `ImageAPI`, which says what each method raises. Retries nothing itself (aiohttp repeats a GET once whose
-    connection was dropped, never a POST). The session is not closed here; it should keep no cookies."""
+    """Implements `ImageAPI`, which documents the errors of each method. Does not retry (aiohttp repeats a GET once if
+    its connection was dropped, never a POST). Does not close the session, which should keep no cookies."""
 
     def __init__(
         self,
@@ -52,8 +53,8 @@ class KieClient:
         answer_timeout: aiohttp.ClientTimeout = ANSWER_TIMEOUT,
         transfer_timeout: aiohttp.ClientTimeout = TRANSFER_TIMEOUT,
     ) -> None:
-        """The key is sent to the hosts of `api_url` and `upload_url` alone. Results may come from `result_hosts` (and
-        hosts below them) and from the host and port of `api_url`."""
+        """The key is sent only to the hosts of `api_url` and `upload_url`. Results may come from `result_hosts` (and
+        their subdomains) and from the host and port of `api_url`."""
         self._session = session
         self._key = api_key
         self._api = URL(api_url)
@@ -89,13 +90,15 @@ class KieClient:
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
     async def upload_url(self, url: str, filename: str) -> str:
-        """Let the API itself fetch `url` (within 30 s, at most about 100 MB) and keep it; else as `upload`."""
+        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file. Returns and raises as
+        `upload`."""
         body = {"fileUrl": url, "uploadPath": UPLOAD_FOLDER, "fileName": _unique(filename)}
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
     async def direct_link(self, kie_id: str, url: str) -> str:
-        """Another address of the result `url`, good for 20 minutes and for anybody who has it. Raises as `upload`."""
+        """Return another address of the result `url`, valid for 20 minutes and for anyone who has the address. Raises
+        as `upload`."""
         body = {"taskId": kie_id, "url": url}
         answer = await self._call(Call.TRANSFER, "POST", self._api / "api/v1/gpt4o-image/download-url", json=body)
         return _read(Call.TRANSFER, Link, answer).root
@@ -117,7 +120,8 @@ class KieClient:
         json: Mapping[str, object] | None = None,
         form: aiohttp.FormData | None = None,
     ) -> Envelope:
-        """An envelope whose code is 200. `bot.kie.codes` says which error everything else is."""
+        """Send a request and return an envelope whose code is 200. `bot.kie.codes` defines the error for every other
+        answer."""
         with counters.api_call(call.name.lower()):
             status, body, later = await self._exchange(call, method, url, json, form)
             envelope = Envelope.read(body)
@@ -131,7 +135,8 @@ class KieClient:
     async def _exchange(
         self, call: Call, method: str, url: URL, json: Mapping[str, object] | None, form: aiohttp.FormData | None
     ) -> tuple[int, bytes, timedelta | None]:
-        """HTTP status, body and Retry-After. Chains no error of aiohttp's: those show addresses and headers."""
+        """Return the HTTP status, the body and Retry-After. Errors of aiohttp are not chained, as they show addresses
+        and headers."""
         try:
             async with self._session.request(
                 method,
@@ -160,6 +165,7 @@ def _read(call: Call, shape: type[Data], answer: Envelope) -> Data:
 
 
 def _unique(filename: str) -> str:
-    """A name nobody used before, as the same name would overwrite somebody's file; keeps the extension."""
+    """Return a new random name with the end of `filename`, extension included: a repeated name would overwrite the
+    earlier file."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename)[-60:]
     return f"{secrets.token_hex(16)}-{plain}"

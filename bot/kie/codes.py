@@ -1,18 +1,18 @@
 """
-What the image API's codes mean to us, by the kind of call, and why a task of theirs failed.
+Map the image API's codes to errors, by the kind of call, and failures of tasks to reasons.
 
-A code is nearly always in the body at HTTP 200; the body's `code` is believed before the HTTP status. To a create every
-answer that is not listed here means that it may have been taken and paid (`Unconfirmed`).
+A code is nearly always in the body at HTTP 200; the `code` of the body takes precedence over the HTTP status. For a
+create, every answer that is not listed here means that the task may have been accepted and paid (`Unconfirmed`).
 
-An HTTP status without a readable body is believed as a refusal only where a handler that could take a task never ran:
+An HTTP status without a readable body counts as a refusal only where no handler that could accept a task ever ran:
 
-* 401, 403  turned away at the door. A 403 page, or "error code: 1010", is Cloudflare's, and never came to the API
-* 404       no such path: as a 403 page, nothing that whoever asked could put right with other words
-* 405, 413  this method, or so large a body, is not let through (of use to uploads only)
-* 429       too fast
+* 401, 403  rejected before the API. A 403 page, or "error code: 1010", is Cloudflare's and never reached the API
+* 404       no such path: as with a 403 page, another prompt would not help
+* 405, 413  the method, or a body of this size, is not allowed (matters for uploads only)
+* 429       rate limit
 
-The API's own refusals (400, 402, 422, 433, 455, 500, 550) come in its JSON. One of those statuses with another body was
-not said by the API as we know it, and nobody knows what happened behind it.
+The API's own refusals (400, 402, 422, 433, 455, 500, 550) have a JSON body. If one of these statuses has another
+body, the answer is not from the API as we know it, and the outcome of the call is unknown.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, 
 
 class Call(Enum):
     CREATE = auto()
-    """Costs money, and cannot be repeated safely."""
+    """Costs money and cannot be retried safely."""
     QUESTION = auto()
-    """Changes nothing; whatever goes wrong, it may be asked again."""
+    """Changes nothing and can be retried after any error."""
     TRANSFER = auto()
-    """An upload, or a link to download by: free, but an explicit no stays a no."""
+    """An upload, or the creation of a download link: free, but an explicit refusal is final."""
 
 
 SUCCESS: Final = 200
 THROTTLED: Final = frozenset({429, 455, 550})
-"""Too fast, in maintenance, queue full."""
+"""Rate limit, maintenance, queue full."""
 TURNED_AWAY: Final = frozenset({403, 404})
 BEFORE_ANY_HANDLER: Final = TURNED_AWAY | {401, 405, 413, 429}
 
@@ -73,11 +73,11 @@ FAILURES: Final = tuple(
 
 
 class UnknownRecord(Unavailable):
-    """The API knows no such task, or not yet: 422 with "does not exist" or "is null"."""
+    """The API does not know the task, or not yet: 422 with "does not exist" or "is null"."""
 
 
 def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = None) -> Exception:
-    """The error for a code other than 200 that the API said itself; `words` are theirs, made fit to log."""
+    """Return the error for an API code other than 200; `words` is the API's message, made fit for a log."""
     if code in THROTTLED:
         return Throttled(f"{code}: {words}", retry_after)
     if reason := _ACCOUNT[call].get(code):
@@ -92,7 +92,7 @@ def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = N
 
 
 def unread(call: Call, status: int, retry_after: timedelta | None = None) -> Exception:
-    """The error for an HTTP answer without a body that can be read."""
+    """Return the error for an HTTP answer without a readable body."""
     words = f"HTTP {status} without a readable body"
     if status in TURNED_AWAY and call is not Call.QUESTION:
         return Refused(status, words, Reason.SERVICE_FAULT)
@@ -100,13 +100,13 @@ def unread(call: Call, status: int, retry_after: timedelta | None = None) -> Exc
 
 
 def broken(call: Call, what: str) -> Exception:
-    """The error where nobody knows what became of a call, once any of it was sent."""
+    """Return the error for a call whose outcome is unknown, after any part of the call was sent."""
     return Unconfirmed(what) if call is Call.CREATE else Unavailable(what)
 
 
 def failure(code: int | None, message: str) -> Reason:
-    """Why a task of theirs failed. Their words say more than their code: 400 has five meanings, and a moderation's
-    refusal may come as 400, as 500 or with none."""
+    """Return why a task failed. The API's message is more precise than its code: 400 has five meanings, and a refusal
+    by moderation may come as 400, as 500 or without a code."""
     if code == 451:
         return Reason.API_REFERENCE_UNFETCHABLE
     return next((reason for reason, words in FAILURES if words.search(message)), Reason.GENERATION_FAILED)

@@ -1,8 +1,8 @@
 """
-Fetch a finished picture: only from hosts that are allowed, after every redirect again, and never more than 64 MiB. The
-session's resolver sees to it that those hosts are on the public internet (`bot.addresses`).
+Download a finished picture: only from allowed hosts, checked again after every redirect, and at most 64 MiB. The
+session's resolver ensures that these hosts are on the public internet (`bot.addresses`).
 
-Knows no key, so it can give none away.
+This module does not have the API key, so it cannot reveal the key.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _BYTES_OF_ANY_KIND: Final = frozenset({"application/octet-stream", "binary/octet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultHosts:
-    """Where results may be fetched from."""
+    """The hosts from which results may be downloaded."""
 
     own: URL
-    """The image API's address; exactly this scheme, host and port is allowed, without https too."""
+    """The image API's address. Exactly this scheme, host and port is allowed, also without https."""
     suffixes: tuple[str, ...]
-    """Names of hosts, themselves and all below them; by https and port 443 only. No address, however it is written, is
-    one."""
+    """Host names that are allowed together with their subdomains, over https and port 443 only. An IP address never
+    matches, in any notation."""
 
     def allow(self, url: URL) -> bool:
         host = url.raw_host or ""
@@ -46,14 +46,14 @@ class ResultHosts:
         return _can_be_allowed(url) and f".{host}".endswith(tuple(f".{one}" for one in self.suffixes))
 
     def refusal(self, url: URL) -> Refused:
-        """Why an address is not fetched."""
+        """Return the error for an address that is not allowed."""
         if _can_be_allowed(url):
             return HostNotAllowed(url.raw_host or "")
         return Refused(403, f"results are not fetched from {url.scheme} {ascii(url.raw_host)[:100]}")
 
 
 def _can_be_allowed(url: URL) -> bool:
-    """Whether the setting could name its host."""
+    """Return whether the setting KIE_RESULT_HOSTS could allow the host of this address."""
     anonymous = url.raw_user is None and url.raw_password is None
     return url.scheme == "https" and url.port == 443 and anonymous and is_name(url.raw_host or "")
 
@@ -61,9 +61,10 @@ def _can_be_allowed(url: URL) -> bool:
 async def fetch_result(
     session: aiohttp.ClientSession, address: str, hosts: ResultHosts, limits: aiohttp.ClientTimeout
 ) -> bytes:
-    """The bytes of a result; `limits.total` holds for all redirects together. Raises Refused, whose code is theirs or,
-    where we refuse, the HTTP status that says the same (403 host, 415 type, 508 redirects); HostNotAllowed (403),
-    ResultTooLarge (413), Throttled, Unavailable, Unreachable. No message holds an address's path or query."""
+    """Return the bytes of a result; `limits.total` covers all redirects together. Raises Refused, whose code is the
+    host's HTTP status or, where this module refuses, the HTTP status with that meaning (403 host, 415 type, 508
+    redirects); HostNotAllowed (403), ResultTooLarge (413), Throttled, Unavailable, Unreachable. No error message
+    contains the path or query of an address."""
     try:
         async with asyncio.timeout(limits.total):
             return await _follow(session, _parsed(address), hosts, limits)

@@ -1,4 +1,5 @@
-"""What every request here shares: our name, time limits, bodies read with a limit, and which failures sent nothing."""
+"""Define what all requests to the image API share: user agent, timeouts, size limits, and the errors after which
+nothing was sent."""
 
 from __future__ import annotations
 
@@ -11,34 +12,34 @@ import aiohttp
 from bot.release import RELEASE
 
 NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
-"""No connection stood (refused, name not found, TLS, timed out before, or a proxy that makes none): not one byte of the
-request left."""
+"""Errors without a connection (refused, name not found, TLS, timeout while connecting, or a proxy that does not
+connect): not one byte of the request was sent."""
 
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0
 ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
-"""For creates and questions, which usually take half a second. Connecting ends well before the total does, so that a
-slow connection is told apart from a slow answer."""
+"""For creates and queries, which usually take half a second. The connect timeout is well below the total, so that a
+slow connection can be distinguished from a slow answer."""
 
 TRANSFER_TIMEOUT: Final = aiohttp.ClientTimeout(
     total=180, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
 )
-"""For pictures, either way."""
+"""For uploads and downloads of pictures."""
 
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 _CHUNK_BYTES: Final = 64 * 1024
 
 
 USER_AGENT: Final = f"Atelier/{RELEASE} (Discord bot)"
-"""Said explicitly: a library's default name may be turned away by what stands before the API."""
+"""Sent explicitly: a server in front of the API may reject a library's default name."""
 
 
 class TooLong(Exception):
-    """A body has more bytes than wanted."""
+    """The body has more bytes than the limit."""
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, decompressed, at most `limit` bytes of it. Raises TooLong, and what aiohttp raises while reading."""
+    """Return the decompressed body of at most `limit` bytes. Raises TooLong, and aiohttp's errors while reading."""
     if (response.content_length or 0) > limit:
         raise TooLong
     body = BytesIO()
@@ -46,11 +47,11 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if body.tell() + len(chunk) > limit:
             raise TooLong
         body.write(chunk)
-    return body.getvalue()  # the same bytes, not a copy of them
+    return body.getvalue()  # shares the buffer instead of copying
 
 
 def retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
-    """What Retry-After says in seconds, at most an hour; its form with a date is not read."""
+    """Return the delay in a Retry-After header, at most an hour. Only seconds are read, not the form with a date."""
     seconds = response.headers.get("Retry-After", "").strip()
     if not (seconds.isascii() and seconds.isdigit()):
         return None

@@ -1,6 +1,6 @@
 """
-What goes over the wire to the image API and comes back, read tolerantly: numbers may be strings, what is not needed may
-be missing, null or nonsense, and what is not known is passed over.
+Build requests to the image API and parse its answers tolerantly: numbers may be strings, values that are not needed
+may be missing, null or malformed, and unknown values are ignored.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.kie import codes
 
 LONGEST_TEXT: Final = 2000
-"""Characters read of what they say."""
+"""Characters that are read of a message from the API."""
 LONGEST_WORDS: Final = 200
-"""Characters of it that go into a log."""
+"""Characters of such a message that go into a log."""
 ADDRESS: Final = r"^https?://[^\s\x00-\x1f\x7f]+$"
 
 
 def create_body(request: CreateRequest) -> dict[str, object]:
-    """The JSON of a create. Every option is said, so that none of their defaults (which changed before) decides."""
+    """Return the JSON of a create. Every option is given, so that the API's defaults (which changed before) have no
+    effect."""
     body: dict[str, object] = {
         "size": request.size,
         "nVariants": request.variants,
@@ -44,7 +45,7 @@ def create_body(request: CreateRequest) -> dict[str, object]:
 
 
 def tidy(words: str) -> str:
-    """Their words, fit for a log: one short line, without the queries of addresses."""
+    """Return a message of the API in a form fit for a log: one short line, without the queries of addresses."""
     line = " ".join(re.sub(r"\?\S*=\S*", "", words).split())
     return "".join(letter for letter in line if letter.isprintable())[:LONGEST_WORDS]
 
@@ -54,14 +55,14 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """A whole number, or its text; anything else is as good as none."""
+    """Return a whole number from a number or its text; None for anything else."""
     with suppress(ValueError):
         return int(value) if isinstance(value, int | str) else None
     return None
 
 
 def _fraction(value: object) -> float:
-    """0 to 1, from "0.48" as from 0.48; what cannot be such a number says nothing."""
+    """Return a number from 0 to 1, also from its text; 0 for anything else."""
     with suppress(ValueError, OverflowError):
         if isinstance(value, str | int | float) and 0.0 <= float(value) <= 1.0:
             return float(value)
@@ -69,7 +70,7 @@ def _fraction(value: object) -> float:
 
 
 def _unwrapped(value: object) -> object:
-    """What a string holds, if that is JSON; else the value itself."""
+    """Return the parsed JSON of a string; any other value unchanged."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             return json.loads(value)
@@ -77,7 +78,7 @@ def _unwrapped(value: object) -> object:
 
 
 def _addresses(response: object) -> tuple[str, ...]:
-    """The result addresses in a record's `response`: an object or its JSON, the list under either spelling."""
+    """Return the result addresses in a record's `response`: an object or its JSON, the list under either spelling."""
     response = _unwrapped(response)
     if not isinstance(response, dict):
         return ()
@@ -94,7 +95,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 
 class Envelope(BaseModel):
-    """What every answer is wrapped in."""
+    """The object that wraps every answer."""
 
     code: Annotated[int, Field(gt=-(10**9), lt=10**9)]
     msg: Text = ""
@@ -102,7 +103,7 @@ class Envelope(BaseModel):
 
     @classmethod
     def read(cls, body: bytes) -> Self | None:
-        """None for what is no envelope: HTML, half an answer, JSON without a `code`."""
+        """Return the envelope; None for any other body: HTML, a truncated answer, JSON without a `code`."""
         try:
             return cls.model_validate_json(body)
         except ValidationError:
@@ -118,22 +119,23 @@ class Created(_Data):
 
 
 class Uploaded(_Data):
-    """Their documentation omits the second `success` inside `data`; recordings have it."""
+    """The API's documentation omits the second `success` inside `data`; recorded answers have it."""
 
     success: Literal[True] = True
     download_url: str = Field(pattern=ADDRESS)
 
 
 class Link(RootModel[Annotated[str, Field(pattern=ADDRESS)]]):
-    """A plain string, good for 20 minutes."""
+    """A plain string with an address that is valid for 20 minutes."""
 
 
 class Credits(RootModel[Annotated[float, Field(allow_inf_nan=False)]]):
-    """May be a fraction."""
+    """The number of credits, which may be a fraction."""
 
 
 def _asked(parameters: object) -> tuple[str, tuple[str, ...]] | None:
-    """Words and pictures of the request that a record repeats as JSON text; None where that cannot be read."""
+    """Return the prompt and the pictures of the request, which a record repeats as JSON text; None if the text cannot
+    be read."""
     asked = _unwrapped(parameters)
     if not isinstance(asked, dict):
         return None
@@ -145,10 +147,10 @@ def _asked(parameters: object) -> tuple[str, tuple[str, ...]] | None:
 
 
 class RecordInfo(_Data):
-    """What they know of a task. A failed task is no failed question: the envelope's code is 200."""
+    """The API's record of a task. The envelope of a failed task has code 200, as the query itself succeeded."""
 
     success_flag: int
-    """0 runs, 1 is done; 2 and 3, and whatever else may come, failed."""
+    """0 is running, 1 is done; 2, 3 and any other value mean failed."""
     progress: Annotated[float, BeforeValidator(_fraction)] = 0.0
     urls: Annotated[tuple[str, ...], BeforeValidator(_addresses)] = Field(default=(), alias="response")
     error_code: Annotated[int | None, BeforeValidator(_number)] = None

@@ -1,6 +1,7 @@
 """
-Everything people read, in their language: a folder of Fluent files (https://projectfluent.org) for each language, one
-file for each subject. All folders have the same messages; the folder's name is Discord's code for the language.
+Load the texts that people read, in their language: a folder of Fluent files (https://projectfluent.org) for each
+language, one file for each subject. All folders have the same messages; the name of a folder is Discord's code for
+the language.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DEFAULT: Final = "en-US"
 LANGUAGES: Final = tuple(sorted({path.parent.name for path in FOLDER.glob("*/*.ftl")}))
 
 VALUE_CHARACTERS: Final = 2000
-"""Of a value within a message; what is longer is cut. (Fluent gives up the whole message from 2500 on.)"""
+"""Characters; a longer value within a message is cut. (Fluent drops the whole message from 2500 characters on.)"""
 
 log = structlog.get_logger(__name__)
 
@@ -37,20 +38,21 @@ class Texts:
 
     def __call__(self, name: str, /, **values: str | int) -> str:
         """
-        Numbers are shown without grouping. Raises KeyError for a name that is in no file. A value that the message
-        needs and nobody gave is logged, and its name stands in its place: half a sentence is better than none.
+        Return the message with its values. Numbers are shown without grouping. Raises KeyError for an unknown name. A
+        missing value is logged and replaced by its name: an incomplete sentence is better than none.
         """
         pattern = self._bundle.get_message(name).value
         if pattern is None:
             raise KeyError(name)
         told, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
         if errors:
-            log.error("a text is incomplete", message=name, language=self.language, errors=[str(one) for one in errors])
+            log.error("text incomplete", message=name, language=self.language, errors=[str(one) for one in errors])
         return str(told)
 
 
 def texts_in(locale: str | None) -> Texts:
-    """By any of Discord's codes: the language itself, else one that shares its first part, else English."""
+    """Return the texts for any of Discord's language codes: the language itself, else a language with the same first
+    part, else English."""
     return _texts(_nearest(locale or DEFAULT))
 
 

@@ -1,12 +1,14 @@
 """
-A token bucket in front of Discord: a few requests at once, then an even beat; the most urgent of those that wait is
-next, and among equals the one that came first. Results wait for no beat; what comes after them waits the longer.
+Limit the rate of requests to Discord with a token bucket: a short burst, then an even rate. The most urgent waiting
+request is sent next; among equal priorities, the oldest. Results do not wait for the even rate, but delay the requests
+after them.
 
-When Discord counts a request is not known here: at some moment between its leaving and its answer. So each counts for
-all of that time and the second after it, and no second of Discord's has more than `MOST`, however late some are.
+Discord counts a request at an unknown moment between its sending and its response. The pacer therefore counts each
+request for all of that time and one second more. No second on Discord's side can have more than `MOST` requests, even
+if some arrive late.
 
-How urgent a request is depends on what it is for. Whoever makes requests says so around them (`requests_as`); what
-says nothing is for a person who waits.
+The priority of a request depends on its purpose. The code that makes requests sets their priority with `requests_as`;
+the default is `Priority.PERSON`.
 """
 
 from __future__ import annotations
@@ -22,40 +24,41 @@ from typing import Final, Protocol
 import structlog
 
 PER_SECOND: Final = 40.0
-"""Requests in an even beat. Discord allows a bot 50: the rest is for the burst, and for delays on the way."""
+"""Requests per second at the even rate. Discord: 50 per bot; the difference is for the burst and network delays."""
 BURST: Final = 5
-"""Requests at once after a pause."""
+"""Requests that are sent at once after a pause."""
 MOST: Final = 48
-"""Requests that Discord may count in the same second."""
+"""Most requests that Discord may count in the same second."""
 LONGEST_WAY_SECONDS: Final = 30.0
-"""By then a request has arrived, answered or not. So many that hang keep others waiting no longer."""
+"""After this time a request is taken to have arrived even without a response, so that hanging requests do not block
+others for longer."""
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""Then one request tries again, whatever Discord said."""
+"""Longest pause, whatever delay Discord asked for."""
 
 log = structlog.get_logger(__name__)
 
 
 class Priority(IntEnum):
-    """The most urgent first."""
+    """The priority of a request, the most urgent first."""
 
     RESULT = 0
-    """A result, and the searches that precede it."""
+    """Delivers a result, including the searches that precede the delivery."""
     PERSON = 1
-    """Somebody waits for it."""
+    """A person waits for the response."""
     CARD = 2
-    """A card is posted or removed."""
+    """Posts or removes a card."""
     EDIT = 3
-    """A card is brought up to date."""
+    """Edits a card."""
 
 
 @dataclass(slots=True, eq=False)
 class Claim:
-    """How urgent some requests are. It may become more urgent while they wait."""
+    """The priority of a group of requests. The priority may be raised while the requests wait."""
 
     priority: Priority
 
     def hurry(self, priority: Priority) -> None:
-        """Make it at least this urgent."""
+        """Raise the priority to at least `priority`."""
         self.priority = min(self.priority, priority)
 
 
@@ -64,7 +67,7 @@ _claim: ContextVar[Claim] = ContextVar("discord_claim")
 
 @contextmanager
 def requests_as(priority: Priority) -> Iterator[Claim]:
-    """All requests to Discord made within have this priority."""
+    """Give all requests to Discord made within the block this priority."""
     made = Claim(priority)
     before = _claim.set(made)
     try:
@@ -74,20 +77,20 @@ def requests_as(priority: Priority) -> Iterator[Claim]:
 
 
 def claim() -> Claim:
-    """The claim of the requests that are made here."""
+    """Return the claim of the current context."""
     return _claim.get(None) or Claim(Priority.PERSON)
 
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A request on its way."""
+    """A request that was sent."""
 
     until: float
-    """It has arrived by then."""
+    """When (s, the timer's time) Discord has counted the request at the latest."""
 
 
 class Timer(Protocol):
-    """What the pacer needs of an event loop."""
+    """The part of an event loop that the pacer needs."""
 
     def time(self) -> float: ...
 
@@ -101,7 +104,7 @@ class _Waiting:
 
 
 class Pacer:
-    """`timer`: the event loop by default."""
+    """The rate limiter for one client. `timer`: the running event loop by default."""
 
     def __init__(
         self,
@@ -116,17 +119,17 @@ class Pacer:
         self._most = most
         self._given_timer = timer
         self._waiting: list[_Waiting] = []
-        """In the order in which they came."""
+        """In the order of arrival."""
         self._sent: list[Sent] = []
-        """Those that Discord may count with one that leaves now."""
+        """Requests that Discord may count in the same second as a request sent now."""
         self._beat = float("-inf")
-        """When the next request is due if all come in an even beat; a burst runs ahead of it by `_slack`."""
+        """When the next request is due at the even rate; a burst may be ahead of this time by `_slack`."""
         self._paused_until = float("-inf")
         self._alarm: asyncio.TimerHandle | None = None
 
     @classmethod
     def for_share(cls, share: float) -> Pacer:
-        """`share`: of the bot's budget, where other processes run other shards."""
+        """Return a pacer for a `share` (0 to 1) of the bot's rate limit; other processes run the other shards."""
         return cls(per_second=PER_SECOND * share, burst=max(1, round(BURST * share)), most=max(1, int(MOST * share)))
 
     async def turn(self, of: Claim) -> Sent:
@@ -145,22 +148,22 @@ class Pacer:
                 self._waiting.remove(waiting)
 
     def answered(self, sent: Sent) -> None:
-        """Discord has counted it by now, or it failed."""
+        """Record that Discord has responded to the request, or that the request failed."""
         sent.until = min(sent.until, self._timer.time())
         self._grant()
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long, at most `LONGEST_PAUSE_SECONDS`."""
+        """Send no request for `seconds`, at most `LONGEST_PAUSE_SECONDS`."""
         until = self._timer.time() + min(seconds, LONGEST_PAUSE_SECONDS)
         self._paused_until = max(self._paused_until, until)
-        log.info("requests to Discord are paused", seconds=seconds, waiting=len(self._waiting))
+        log.info("requests to Discord paused: global rate limit", seconds=seconds, waiting=len(self._waiting))
 
     @property
     def _timer(self) -> Timer:
         return self._given_timer or asyncio.get_running_loop()
 
     def _grant(self) -> None:
-        """Let through whatever may go now, and come back when the next one may."""
+        """Grant all requests that may be sent now, and set a timer for the next request."""
         now = self._timer.time()
         while waiting := self._next():
             opens = max(self._turn_of(waiting.claim), self._paused_until, self._has_room(now))
@@ -173,11 +176,11 @@ class Pacer:
             waiting.granted.set_result(self._sent[-1])
 
     def _turn_of(self, claim: Claim) -> float:
-        """When its turn in the beat is. Results wait for none: what comes after them does."""
+        """Return when the even rate allows a request with this claim. Results do not wait for the even rate."""
         return float("-inf") if claim.priority is Priority.RESULT else self._beat - self._slack
 
     def _has_room(self, now: float) -> float:
-        """When fewer than `most` are counted."""
+        """Return when fewer than `most` requests count towards the current second."""
         self._sent = [sent for sent in self._sent if sent.until + 1 > now]
         too_many = len(self._sent) - self._most
         return now if too_many < 0 else sorted(sent.until for sent in self._sent)[too_many] + 1

@@ -1,6 +1,6 @@
 """
-How often Discord refused lately. It bans an address after 10,000 answers of 401, 403 and 429 in ten minutes; long
-before that, what only looks nice stops.
+Count Discord's recent refusals. Discord bans an IP address after 10,000 responses of 401, 403 and 429 in ten minutes;
+long before that limit, the bot stops its least important requests (edits of cards).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import structlog
 REFUSED: Final = frozenset({401, 403, 429})
 SPAN_SECONDS: Final = 600.0
 TOO_MANY: Final = 1000
-"""In `SPAN_SECONDS`: a tenth of what Discord takes."""
+"""Refusals in `SPAN_SECONDS` above which edits of cards stop: a tenth of Discord's limit."""
 CALM: Final = 500
-"""In `SPAN_SECONDS`: with fewer, what stopped goes on."""
+"""Refusals in `SPAN_SECONDS` below which edits of cards resume."""
 
 log = structlog.get_logger(__name__)
 
 
 class Refusals:
-    """`clock`: seconds."""
+    """The count of refusals of one client. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class Refusals:
 
     @property
     def too_many(self) -> bool:
-        """From `TOO_MANY` on, until it is calm again."""
+        """Whether there are too many refusals: true above `TOO_MANY`, until the count drops below `CALM`."""
         self._look()
         return self._alarmed
 
@@ -46,8 +46,8 @@ class Refusals:
             self._times.popleft()
         refused = len(self._times)
         if not self._alarmed and refused > TOO_MANY:
-            log.warning("Discord refuses many requests; cards are not edited until it is calm", refused=refused)
+            log.warning("card edits stopped: Discord refuses many requests", refused=refused)
             self._alarmed = True
         elif self._alarmed and refused < CALM:
-            log.info("Discord refuses few requests again; cards are edited", refused=refused)
+            log.info("card edits resumed: Discord refuses few requests", refused=refused)
             self._alarmed = False

@@ -1,7 +1,7 @@
 """
-Every request of discord.py to Discord passes here, each attempt by itself: aiohttp awaits `on_request_start` before it
-sends anything, and tells of every answer before discord.py looks at it. The answers to interactions go through the same
-session; they are counted and not paced.
+Pace and count every request of discord.py to Discord, each attempt separately. aiohttp awaits `on_request_start` before
+it sends a request, and reports every response before discord.py handles the response. Responses to interactions use
+the same HTTP session; they are counted but not paced.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from bot.traffic.refusals import REFUSED, Refusals
 INTERACTION: Final = "interaction"
 TOO_MANY_REQUESTS: Final = 429
 USUAL_PAUSE_SECONDS: Final = 1.0
-"""Where Discord does not say how long, in words that can be read."""
+"""Pause after a global rate limit if `Retry-After` is missing or unreadable."""
 _OF_THE_API: Final = re.compile(rf"{re.escape(API)}/(?P<by_token>interactions/|webhooks/\d+/[^/]+)?")
 
 
 class Traffic:
-    """The budget of one client, and the count of its refusals."""
+    """The rate limit of one client, and the count of its refusals."""
 
     def __init__(self, pacer: Pacer | None = None, refusals: Refusals | None = None) -> None:
         self.pacer = pacer or Pacer()
         self.refusals = refusals or Refusals()
 
     def trace(self) -> aiohttp.TraceConfig:
-        """For the session through which the requests go."""
+        """Return the trace configuration for the HTTP session of the client."""
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._before)
         trace.on_request_end.append(self._after)
@@ -44,7 +44,7 @@ class Traffic:
         self, _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
     ) -> None:
         kind = _OF_THE_API.search(request.url.path)
-        if kind is None:  # the gateway, pictures
+        if kind is None:  # not the API: the gateway, pictures
             return
         if kind["by_token"]:
             counters.discord_request(INTERACTION)
@@ -62,7 +62,7 @@ class Traffic:
             return
         counters.discord_refusal(response.status)
         scope = response.headers.get("X-RateLimit-Scope")
-        if scope != "shared":  # those are other bots' fault, and Discord does not count them
+        if scope != "shared":  # "shared" limits are caused by other bots, and Discord does not count them
             self.refusals.count()
         if response.status == TOO_MANY_REQUESTS and (scope == "global" or "X-RateLimit-Global" in response.headers):
             self.pacer.pause(_seconds(response.headers.get("Retry-After")))

@@ -1,4 +1,4 @@
-"""The credits left, as the image API last said: nobody who looks waits for it."""
+"""The credits left on the account, as the image API last reported; no reader waits for an answer of the API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Balance:
         self._asking: asyncio.Task[None] | None = None
 
     def last_known(self) -> float | None:
-        """None until it was said once. Looking sets the next question going, once a minute at most."""
+        """Return the credits as last reported; None before the first answer. A call starts a new query in the
+        background, once a minute at most."""
         now = self._clock()
         if now - self._asked_at >= EVERY_MS and (self._asking is None or self._asking.done()):
             self._asked_at = now
@@ -41,4 +42,4 @@ class Balance:
         try:
             self._credits = await self._ask()
         except ServiceError as error:
-            log.debug("the credits could not be asked for", error=str(error))
+            log.debug("credit query for metrics failed", error=str(error))

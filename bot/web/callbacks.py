@@ -1,4 +1,4 @@
-"""The image API calls back: whoever it is proves it, and the engine hears of which task. Nothing is fetched here."""
+"""Receive callbacks of the image API: verify the signature and pass the task id to the engine. Downloads nothing."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ PATH: Final = f"{CALLBACK_PATH}{{token}}"
 LARGEST_BODY: Final = 64 * 1024
 """Bytes; a callback has a few hundred."""
 READ_SECONDS: Final = 10.0
-"""They give up after 15."""
+"""The image API gives up after 15 s."""
 
 log = structlog.get_logger(__name__)
 
 
 def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = system_clock) -> list[web.RouteDef]:
-    """`key` signs callbacks; `clock` in milliseconds. The path holds a secret: it belongs in no access log."""
+    """Return the route for callbacks. `key` verifies signatures; `clock` is in milliseconds. The path contains a
+    secret token and must not appear in an access log."""
     warned = False
 
     def not_signed() -> web.HTTPUnauthorized:
         nonlocal warned
         if not warned:
             log.warning(
-                "a callback was not signed rightly: compare KIE_WEBHOOK_KEY with the key at kie.ai/settings, and see "
-                "that this machine's clock is right; if both are, somebody else sent it. Said once"
+                "callback refused: signature invalid. Compare KIE_WEBHOOK_KEY with the key at kie.ai/settings, and "
+                "check this machine's clock; if both are right, the sender was not the image API. Logged once"
             )
             warned = True
         return web.HTTPUnauthorized()
 
     def is_signed(kie_id: str, headers: Mapping[str, str]) -> bool:
-        """By this machine's clock, or by the engine's, which goes on rightly while this machine's is wrong."""
+        """Accept a signature by this machine's clock or by the engine's, which stays right while this machine's clock
+        is wrong."""
         return any(
             callbacks.is_signed(
                 kie_id,
@@ -52,7 +54,8 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
         )
 
     async def called_back(request: web.Request) -> web.Response:
-        """200 also for what is known already. They try again, up to three times, after anything else."""
+        """Answer 200 also for a callback that is known already. The API retries up to three times after any other
+        answer."""
         kie_id = callbacks.task_id(await _body(request))
         if kie_id is None:
             raise web.HTTPBadRequest
@@ -66,7 +69,7 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
 
 
 async def _body(request: web.Request) -> bytes:
-    """Raises HTTPRequestEntityTooLarge, HTTPBadRequest for one that is not a body, HTTPRequestTimeout."""
+    """Return the body. Raises HTTPRequestEntityTooLarge, HTTPBadRequest for a malformed body, HTTPRequestTimeout."""
     size = request.content_length or 0
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -82,9 +85,10 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _heard(engine: Engine, token: str, kie_id: str) -> bool:
-    """Raises HTTPServiceUnavailable when it could not be written down: then they try again."""
+    """Return whether the token belongs to a create. Raises HTTPServiceUnavailable if the callback could not be
+    stored, so that the API retries."""
     try:
         return await engine.called_back(token, kie_id)
     except Exception:
-        log.exception("a callback could not be written down", kie_id=kie_id)
+        log.exception("callback not stored, the image API will retry", kie_id=kie_id)
         raise web.HTTPServiceUnavailable from None

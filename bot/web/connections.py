@@ -1,8 +1,8 @@
 """
-The connections of the web endpoint: how many there may be, and how long each may take.
+Limit the number of the web endpoint's connections and the time that each may take.
 
-aiohttp bounds the length of a request's lines, but neither the time until they are complete nor the number of
-connections. It also logs a traceback for every request that it cannot read.
+aiohttp limits the length of a request's lines, but neither the time until they are complete nor the number of
+connections. aiohttp also logs a traceback for every request that it cannot read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 from aiohttp import hdrs, web
 
 LINGER_SECONDS: Final = 2.0
-"""For the rest of a request that is answered already."""
+"""Timeout for reading the rest of a request that is already answered."""
 WARN_EVERY_SECONDS: Final = 60.0
 
 log = structlog.get_logger(__name__)
@@ -26,14 +26,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Connections from this machine (a reverse proxy, monitoring) do not count towards `connections`, so that strangers
-    cannot take their places. Seconds are counted from the beginning: bytes that trickle in do not extend them."""
+    """Connections from this machine (a reverse proxy, monitoring) do not count towards `connections`, so that
+    strangers cannot use up their slots. Each timeout counts from its beginning: bytes that arrive slowly do not
+    extend the timeout."""
 
     connections: int = 200
     per_address: int = 50
-    """IPv6: per /64, which is what one customer has."""
+    """For IPv6, per /64, which is the network of one customer."""
     head_seconds: float = 10.0
-    """From the first byte of a request, or from the opening of the connection, to the end of its headers."""
+    """From the first byte of a request, or from the opening of the connection, to the end of the headers."""
     answer_seconds: float = 30.0
     """From the end of the headers until the answer is sent."""
     idle_seconds: float = 75.0
@@ -44,7 +45,7 @@ LIMITS: Final = ConnectionLimits()
 
 
 class Connections:
-    """Counts the open connections, and says whether one more may be opened."""
+    """Count the open connections and decide whether another connection may be opened."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -53,7 +54,7 @@ class Connections:
         self._warned_at = float("-inf")
 
     def admit(self, address: str) -> bool:
-        """Whoever is admitted has to `leave`."""
+        """Count a connection and return True; return False at a limit. Call `leave` for every admitted connection."""
         place, outside = _place(address)
         full = outside and self._from_outside >= self.limits.connections
         if full or self._open[place] >= self.limits.per_address:
@@ -77,11 +78,11 @@ class Connections:
         self._warned_at = now
         limit = self.limits.connections if in_all else self.limits.per_address
         counted = "in all" if in_all else "from one address"
-        log.warning("web endpoint refuses connections: too many", limit=limit, counted=counted, address=address)
+        log.warning("web connection refused: too many connections", limit=limit, counted=counted, address=address)
 
 
 def _place(address: str) -> tuple[str, bool]:
-    """What is counted together, and whether that is outside of this machine."""
+    """Return the key under which an address is counted, and whether the address is outside this machine."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -136,7 +137,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
 
     def head_read(self) -> None:
-        """The headers of a request are complete; its answer is being made."""
+        """Start the timeout of the answer: the headers of the request are complete."""
         self._within(self._connections.limits.answer_seconds)
 
     async def finish_response(
@@ -153,10 +154,11 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A request that cannot be read is one line: what it holds (a callback's secret path, say) is not logged."""
+        """Log an unreadable request as one line, without its content, which may include the secret path of a
+        callback."""
         if status >= 500:
             return super().handle_error(request, status, exc, message)
-        log.info("unreadable request refused", address=request.remote, cause=type(exc).__name__)
+        log.info("web request refused: unreadable", address=request.remote, cause=type(exc).__name__)
         response = _Unsigned(status=status, text=f"{status}: this request cannot be read\n")
         response.force_close()
         return response
@@ -170,7 +172,7 @@ class Connection(web.RequestHandler):
             self._timer = asyncio.get_running_loop().call_later(seconds, self._cut)
 
     def _cut(self) -> None:
-        """At once: a peer that does not read would keep a connection that is closed politely."""
+        """Close at once: a graceful close would keep the connection of a peer that does not read."""
         transport = self.transport
         self.force_close()
         if isinstance(transport, asyncio.Transport):
@@ -178,7 +180,8 @@ class Connection(web.RequestHandler):
 
 
 class _Unsigned(web.Response):
-    """An answer to what never became a request, so that no signal of the application reaches it."""
+    """An answer to bytes that are not a request. The application's response signals do not run for such an answer, so
+    the Server header is removed here."""
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
@@ -187,7 +190,7 @@ class _Unsigned(web.Response):
 
 @web.middleware
 async def timed(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    """Tell the connection that a request has arrived whole."""
+    """Notify the connection that the headers of a request are complete."""
     if isinstance(request.protocol, Connection):
         request.protocol.head_read()
     answer: web.StreamResponse = await handler(request)

@@ -1,5 +1,5 @@
 """
-`/metrics`: what the rows say, and what this process has counted, in Prometheus' text format.
+Serve `/metrics`: counts from the rows and from this process, in Prometheus' text format.
 
 The rows are counted at each scrape, in the database's thread. docs/metrics.md explains every name.
 """
@@ -32,7 +32,7 @@ from storage.models import OPEN_STATES, TaskState
 READ_SECONDS: Final = 5.0
 LAG_EVERY_SECONDS: Final = 1.0
 PICTURES: Final = "pictures"
-"""The label of an outcome that has them."""
+"""The label of an outcome with pictures."""
 OTHER: Final = "other"
 """The label of a reason that this release does not know."""
 OUTCOMES: Final = (
@@ -45,9 +45,9 @@ OUTCOMES: Final = (
     *(Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.SERVICE_FAULT),
     *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.LOST),
 )
-"""Why a task has no pictures. All other reasons are said to somebody at once."""
+"""Reasons for which a task ends without pictures. All other reasons are reported to a person at once."""
 FATES: Final = (Fate.TAKEN, Fate.REFUSED, Fate.UNCONFIRMED)
-"""What has become of a create. One under way is a task that is `submitting`."""
+"""Results of a create. A create in progress is a task in the state `submitting`."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +70,8 @@ class Metrics:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await self._store.figures()
-        except Exception as error:  # noqa: BLE001  # what this process has counted is shown all the same
-            log.warning("the rows could not be counted", error=str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # the counts of this process are shown anyway
+            log.warning("metrics query failed", error=str(error) or type(error).__name__)
             return None
 
     def _of_process(self) -> Iterator[Metric]:
@@ -97,14 +97,15 @@ class Metrics:
         yield _counter("creates", "Creates sent to the image API, by what became of them.", "result", creates)
 
     def _never_less(self, name: str, counted: Mapping[str, int]) -> Mapping[str, int]:
-        """An adoption takes an outcome back, and a counter that goes down would look as if it had begun anew."""
+        """Return the highest counts so far: an adoption withdraws an outcome, and a counter that decreases would look
+        like a restart."""
         most = self._most[name]
         most.update({label: max(number, most.get(label, 0)) for label, number in counted.items()})
         return most
 
 
 async def watch_lag() -> None:
-    """Until cancelled: how late does the event loop come back?"""
+    """Measure once a second, until cancelled, how late the event loop wakes up."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LAG_EVERY_SECONDS
@@ -169,7 +170,7 @@ def _curation(figures: Figures) -> Iterator[Metric]:
 
 
 def _by_reason(figures: Figures) -> Mapping[str, int]:
-    """Every reason has its number from the start, so that the first one is an increase."""
+    """Return a count for every reason, 0 included, so that the first outcome with a reason is an increase."""
     counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
         label = PICTURES if reason is None else reason if reason in counted else OTHER

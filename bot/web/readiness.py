@@ -1,4 +1,4 @@
-"""Is the bot fit for work: does Discord reach it, and can it write down what it is told?"""
+"""Check whether the bot can work: all shards are connected to Discord, and the database can be written."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from storage.tasks import TaskStore
 
 WRITE_SECONDS: Final = 2.0
 GOOD_FOR_MS: Final = 1000
-"""However often it is asked, a row is written once a second at most."""
+"""How long the result of a write is reused, so that a row is written once a second at most."""
 WRITTEN_FACT: Final = "last_readiness_check"
 
 log = structlog.get_logger(__name__)
 
 
 class Readiness:
-    """`stopping` is set by whoever stops the bot."""
+    """`stopping` is set by the code that stops the bot."""
 
     def __init__(self, client: Atelier, tasks: TaskStore, clock: Callable[[], int] = system_clock) -> None:
         self.stopping = False
@@ -33,7 +33,7 @@ class Readiness:
         self._tried_at = 0
 
     async def missing(self) -> list[str]:
-        """What stands in the way, in words; nothing when all is well."""
+        """Return the problems that keep the bot from working, in words; empty if there are none."""
         if self.stopping:
             return ["the bot is stopping"]
         connected, wanted = len(connected_shards(self._client)), len(wanted_shards(self._client))
@@ -54,18 +54,18 @@ class Readiness:
             return self._writable
 
     async def _write(self) -> bool:
-        """A real row: a full or read-only disk shows at nothing less."""
+        """Write a real row: nothing less detects a full or read-only disk."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._tasks.set_fact(WRITTEN_FACT, str(self._clock()))
-        except Exception as error:  # noqa: BLE001  # whatever keeps it from being written is the answer
-            log.warning("the database cannot be written to", error=str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
+            log.warning("readiness check failed: database not writable", error=str(error) or type(error).__name__)
             return False
         return True
 
 
 def wanted_shards(client: Atelier) -> Sequence[int]:
-    """Those of this process; none while Discord has not said how many there are."""
+    """Return the shards of this process; none before Discord has reported how many shards there are."""
     return client.shard_ids or range(client.shard_count or 0)
 
 

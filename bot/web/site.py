@@ -1,7 +1,7 @@
 """
-The bot's own address: is it alive, is it ready, what does it count; and callbacks, where they are on.
+Serve the bot's HTTP endpoint: liveness, readiness, metrics, and callbacks where they are on.
 
-Nothing here is secret, but only callbacks are meant for the world outside: README, "Running it".
+Nothing here is secret, but only callbacks are meant for the public internet: README, "Running it".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bot.web.metrics import Metrics, watch_lag
 from bot.web.readiness import Readiness
 
 STOP_SECONDS: Final = 1.0
-"""For answers under way."""
+"""Grace period for answers in progress."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What is answered. `callbacks`: their routes, none where they are off."""
+    """The routes of the endpoint. `callbacks` is empty where callbacks are off."""
 
     readiness: Readiness
     metrics: Metrics
@@ -44,7 +44,8 @@ class Site:
 
     @asynccontextmanager
     async def open(self, host: str, port: int) -> AsyncIterator[str]:
-        """Its address. Answers until the very end of the block. Raises ConfigurationError when it cannot listen."""
+        """Serve until the end of the block and yield the address. Raises ConfigurationError if the port cannot be
+        opened."""
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         lag = asyncio.create_task(watch_lag())
@@ -101,12 +102,13 @@ async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _nameless(_: web.Request, response: web.StreamResponse) -> None:
-    """Which versions answer is nobody's business."""
+    """Remove the Server header, so that software versions stay private."""
     response.headers.popall(hdrs.SERVER, None)
 
 
 async def _listen(runner: web.AppRunner, connections: Connections, host: str, port: int) -> asyncio.Server:
-    """aiohttp's own sites make connections without these limits, so this is what `web.TCPSite` does, with ours."""
+    """Do what `web.TCPSite` does, but with `Connection`, which has the limits; aiohttp's own sites cannot be given
+    it."""
     loop, server = asyncio.get_running_loop(), runner.server
     if server is None:
         raise RuntimeError("the runner has to be set up first")
@@ -122,7 +124,7 @@ def _address(listening: asyncio.Server) -> str:
 
 
 def _why(error: OSError, host: str, port: int) -> str:
-    """One line."""
+    """Return one line that names the setting and the remedy."""
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"HTTP_HOST {host} is no address of this machine; 127.0.0.1 always is"
     if error.errno == errno.EADDRINUSE:

@@ -62,7 +62,7 @@ def _count_pending(connection: Connection) -> int:
 
 
 def _known_revision(connection: Connection, scripts: ScriptDirectory) -> str | None:
-    """Where the database stands; None when it is empty."""
+    """Return the revision of the database; None when it is empty."""
     revision = MigrationContext.configure(connection).get_current_revision()
     try:
         scripts.get_revisions(revision or ())

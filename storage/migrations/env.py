@@ -1,4 +1,4 @@
-"""What Alembic runs, on the connection and in the transaction that it is given. Not to be imported."""
+"""Run the migrations, on the given connection and in its transaction. Executed by Alembic; not to be imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m tests.crash`: run the matrix and print what became of everything."""
+"""`python -m tests.crash`: run the matrix and print what happened to every task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.crash.table import head, line, passed, report
 
 def main() -> int:
     given = _arguments().parse_args()
-    logging.disable()  # of the servers, whose connections are broken on purpose
+    logging.disable()  # the servers log connections that are broken on purpose
     cases = [
         Case(point=point, blow=blow, tasks=tasks, seed=seed)
         for blow in Blow
@@ -53,7 +53,7 @@ async def run(cases: Sequence[Case], jobs: int) -> int:
 
 
 async def _once_more(runs: Sequence[Run]) -> list[Run]:
-    """What broke is played a second time, alone, when nothing else takes the processor; what was doubled stays."""
+    """Repeat each broken run alone, with no other load on the CPU; a run that doubled something is not repeated."""
     final: list[Run] = []
     for run in runs:
         if run.verdict.broken and not run.verdict.doubled:

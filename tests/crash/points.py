@@ -1,4 +1,4 @@
-"""Where the process is struck: at a moment of one of the requests that it makes, as the servers see them."""
+"""Where the process is struck: at a moment of one of its requests, as the servers see it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Blow(StrEnum):
     KILL = "kill -9"
     TERMINATE = "SIGTERM"
     GATEWAY = "gateway"
-    """The connection is dropped, or Discord asks for another (op 7), or ends the session (op 9)."""
+    """The connection is dropped, or Discord sends op 7 (reconnect) or op 9 (invalid session)."""
     BREAK = "no answer"
-    """What was received and has its effect is answered by a broken connection, or by Discord with 502."""
+    """The request takes effect, but the response is a broken connection, or a 502 from Discord."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,29 +30,34 @@ class Point:
     route: str
     moment: Moment
     first: int = 0
-    """So many of these requests are let through."""
+    """How many of these requests pass first."""
     succeeded: bool | None = None
-    """Of questions: only those about a task that is done, or is not."""
+    """For polls: strike only polls of a task that has succeeded (True) or still runs (False)."""
     upload: bool = False
     """References go through the image API's upload."""
     parts: bool = False
-    """The outcome is so large that it takes two messages."""
+    """The outcome is so large that it needs two messages."""
     seconds: float = 1.0
-    """How long the image API takes."""
+    """Seconds that the image API takes."""
     blind: bool = False
-    """From then on the bot may not read the channel's history: whether a message is there only its nonce can tell."""
+    """
+    From this request on the bot may not read the channel's history, so only the nonce can tell whether a message was
+    posted.
+    """
     late: float = 0.0
-    """Seconds after the moment; what was answered is written down by then."""
+    """Seconds between the moment and the blow; until the blow the response is stored."""
     called_back: bool = False
-    """The image API calls back; so what is unconfirmed is found out."""
+    """The image API sends callbacks, which resolve an unconfirmed create."""
 
 
 Request: TypeAlias = dict[str, object]
 
 POLLED_BEFORE = 25.0
-"""Seconds; a bot that knows nothing yet asks for the first time after about 18."""
+"""Seconds; a bot without history polls for the first time after about 18."""
 CALLED_BACK_AFTER = 8.0
-"""Seconds; whoever was killed is there again by then. A create that is in doubt would else be so for ten minutes."""
+"""
+Seconds; a killed bot has restarted before this. Without callbacks an unconfirmed create would stay so for 10 minutes.
+"""
 
 ASKED: Request = {"server": Server.DISCORD, "route": "POST */interactions/*/callback"}
 ATTACHED: Request = {"server": Server.DISCORD, "route": "GET /ephemeral-attachments/*"}
@@ -68,7 +73,7 @@ AFTER_CREATE = [request["route"] for request in (POLLED, FETCHED, POSTED, DELETE
 
 
 def _at(name: str, moment: Moment, request: Request, **more: object) -> Point:
-    return Point(name=name, moment=moment, **(request | more))  # type: ignore[arg-type]  # of the constants above
+    return Point(name=name, moment=moment, **(request | more))  # type: ignore[arg-type]  # the values come from the constants above
 
 
 POINTS = (
@@ -116,7 +121,10 @@ class Case:
 
     @property
     def again(self) -> bool:
-        """Every other seed is struck once more while it recovers; but somebody has to be there for the callback."""
+        """
+        Whether to strike a second time during recovery: every other seed, unless a process must be running for the
+        callback.
+        """
         return self.blow is Blow.KILL and self.seed % 2 == 1 and not self.point.called_back
 
     @property
@@ -127,18 +135,20 @@ class Case:
 
     @property
     def discord_is_down(self) -> bool:
-        """When the next process starts."""
+        """Whether Discord is down when the next process starts."""
         return self.blow is Blow.KILL and self.seed % 5 == 4
 
     @property
     def callbacks(self) -> bool:
-        """Also with some seeds where no create can be in doubt, which would keep it waiting for ten minutes: outcomes
-        are then noticed another way."""
+        """
+        Whether the image API sends callbacks. Some seeds also use callbacks where no create can be unconfirmed (which
+        would wait for ten minutes), so that outcomes are also noticed in this way.
+        """
         return self.point.called_back or (self.seed % 4 == 2 and self._undoubted)
 
     @property
     def _undoubted(self) -> bool:
-        """Every create was answered, or, with a single task, none can have begun."""
+        """Whether every create was answered, or, with a single task, none can have begun."""
         point = self.point
         if point.route in AFTER_CREATE:
             return self.tasks == 1 or point.succeeded is not False
@@ -147,7 +157,7 @@ class Case:
 
 
 def fits(point: Point, blow: Blow, tasks: int) -> bool:
-    """Large outcomes, and what is no death, are tried with one task."""
+    """Return whether a blow applies: large outcomes, and blows that do not kill, are tried with one task only."""
     if tasks > 1:
         return blow is Blow.KILL and not (point.parts or point.blind or point.called_back)
     return blow is not Blow.BREAK or point.moment is Moment.DONE

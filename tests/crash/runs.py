@@ -1,4 +1,4 @@
-"""One run of the matrix: ask, strike, start again, wait until everybody was told, and judge."""
+"""One run of the matrix: ask, strike, restart, wait until every asker was informed, and judge."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.wire.process import LOG
 from tests.wire.traps import Trap
 
 TERMINATED_SECONDS = 10.0
-"""A SIGTERM is obeyed within this."""
+"""The process must end within this time after a SIGTERM."""
 STRUCK_SECONDS = 90.0
-"""Until a request that one of fifty tasks makes has come."""
+"""Longest wait for the request to strike at, which one of fifty tasks makes."""
 TOLD_BYTES = 8000
-"""Of the end of a log: where a process ended late, its threads' stacks are there."""
+"""How much of the end of a log is reported; if a process ended late, its threads' stacks are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Run:
     verdict: Verdict
     seconds: float
     broke_before: str = ""
-    """Why it was played a second time."""
+    """Why the run was repeated."""
 
 
 async def play(case: Case, *, broke_before: str = "") -> Run:
@@ -48,15 +48,15 @@ async def perform(case: Case) -> Verdict:
             async with stage(case, folder) as on:
                 try:
                     await _play(on)
-                except Exception:  # noqa: BLE001  # what it doubled until then is still to be seen
+                except Exception:  # noqa: BLE001  # the outcome is still judged for doubled messages
                     on.broken = _report(folder)
                 return judge(on.evidence())
-        except Exception:  # noqa: BLE001  # a server that failed, or nothing stored yet
+        except Exception:  # noqa: BLE001  # a server failed, or nothing was stored yet
             return Verdict(broken=_report(folder))
 
 
 def _report(folder: Path) -> str:
-    """Of the exception at hand, with the end of what the bot said."""
+    """Return the current traceback and the end of the bot's log."""
     log = folder / LOG
     said = log.read_text(errors="replace")[-TOLD_BYTES:] if log.exists() else ""
     return f"{traceback.format_exc()}\n{said}"
@@ -85,7 +85,7 @@ async def _play(on: Stage) -> None:
 
 
 async def _struck(on: Stage, trap: Trap) -> bool:
-    """A run in which it never came to the blow shows nothing."""
+    """Wait for the blow. Without one, note the run as missed, because it proves nothing."""
     try:
         async with asyncio.timeout(STRUCK_SECONDS):
             await trap.sprung.wait()
@@ -96,7 +96,9 @@ async def _struck(on: Stage, trap: Trap) -> bool:
 
 
 async def _strike_again(on: Stage) -> None:
-    """While it recovers, or, where the one task takes fewer requests, when all is done."""
+    """
+    Strike the second process during recovery; if the one task needs fewer requests than that, strike it at the end.
+    """
     async with on.bot() as second:
         trap = on.lay_anywhere(second)
         over, ended = asyncio.create_task(on.over()), asyncio.create_task(second.process.wait())

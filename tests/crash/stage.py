@@ -1,4 +1,4 @@
-"""Where one run takes place: the servers, the bot as a process, the people, the blow, and what can be seen of it."""
+"""The stage of one run: the servers, the bot as a process, the people, the blow, and the evidence."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from tests.wire.process import KEY, TOKEN, Bot, bot
 from tests.wire.traps import Action, Moment, Trap, Traps, reset, says
 
 LONGEST_SECONDS = 150.0
-"""Of a run: fifty tasks take three of the image API's windows."""
+"""Longest duration of a run; fifty tasks take three of the image API's windows."""
 LOOK_SECONDS = 0.1
 LATEST_BLOW_SECONDS = 0.04
 STARTING = 4
-"""Requests that a process makes at least before it does anything for a task."""
+"""Minimum number of requests that a process makes before it works on a task."""
 PADDING = bytes(7 * 1024 * 1024)
-"""Behind a picture's own bytes: four of them take two messages."""
+"""Appended to a picture's own bytes, so that four pictures need two messages."""
 WEBHOOK_KEY = "webhook-key-of-the-crash-matrix"
 COLOURS = ("red", "green", "blue", "orange")
 SETTINGS = {
@@ -57,7 +57,7 @@ class Stage:
     dice: random.Random
     witness: Witness
     port: int
-    """Of the bot's web endpoint, where callbacks come."""
+    """Port of the bot's web endpoint, which receives callbacks."""
     variants: int
     struck_at: list[float] = field(default_factory=list)
     struck: int = 0
@@ -80,7 +80,7 @@ class Stage:
         return bool(self.discord.published)
 
     async def waits_for_discord(self, running: Bot) -> bool:
-        return "Discord does not answer" in running.said()
+        return "Discord login failed" in running.said()
 
     # What people do
 
@@ -93,14 +93,17 @@ class Stage:
     # The blow
 
     def lay(self, running: Bot) -> Trap:
-        """At any of the tasks; with a single one at any of its results."""
+        """Lay the trap at a random task's request; with a single task, at a random one of its results."""
         point = self.case.point
         skip = point.first + self.dice.randrange(*self._choices())
         traps = self.discord.traps if point.server is Server.DISCORD else self.image_traps
         return traps.lay(point.route, point.moment, self._blow(running), skip=skip, when=self._counts)
 
     def _choices(self) -> tuple[int, int]:
-        """Of many tasks that are called back one of the last window's: by then no create is in flight."""
+        """
+        Return the range of requests to choose from. Of many tasks with callbacks, only those of the last window,
+        because no create is in flight at that time.
+        """
         each = self.variants if self.case.point.route == FETCHED["route"] else 1
         if self.case.tasks == 1:
             return 0, each
@@ -108,8 +111,10 @@ class Stage:
         return (first * each, self.case.tasks * each) if self.case.callbacks else (0, self.case.tasks)
 
     def lay_anywhere(self, running: Bot) -> Trap:
-        """At the n-th request of whatever kind that the next process makes: while it starts, or as long as there is
-        surely something left to do. Its connection to the gateway never has an answer."""
+        """
+        Lay a trap at the n-th request of any kind that the next process makes: during its start, or while work
+        certainly remains. Gateway connections do not count, because they never get a response.
+        """
         unfinished = sum(row.state != "closed" for row in self.rows())
         trap = Trap(
             route="*",
@@ -201,13 +206,13 @@ class Stage:
 
         return disconnect
 
-    # What became of it
+    # The evidence
 
     async def over(self) -> None:
-        """Until every task that is stored was told, with the process alive. Raises TimeoutError."""
+        """Wait until every stored task is closed, with the process alive. Raises TimeoutError."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                while not await asyncio.to_thread(self._is_over):  # noqa: ASYNC110  # rows of another process
+                while not await asyncio.to_thread(self._is_over):  # noqa: ASYNC110  # another process writes the rows
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError as error:
             unfinished = {row.id: str(row.state) for row in self.rows() if row.state != "closed"}
@@ -245,7 +250,7 @@ class Stage:
 
 
 def told_by(act: Act) -> Post | None:
-    """None for a card."""
+    """Return the outcome that a message tells; None for a card."""
     said = json.dumps(act.payload)
     names = [re.fullmatch(r"atelier-([0-9a-f]{16})-(\d)\.\w+", file.name) for file in act.files]
     pictures = [name for name in names if name]
@@ -253,7 +258,7 @@ def told_by(act: Act) -> Post | None:
     if not pictures and not again:
         return None
     return Post(
-        task_id=(pictures[0] if pictures else again)[1],  # type: ignore[index]  # one of them is there
+        task_id=(pictures[0] if pictures else again)[1],  # type: ignore[index]  # one of them is not empty
         pictures=tuple(int(name[2]) for name in pictures),
         again=again is not None,
         mentions=bool(act.payload.get("allowed_mentions", {}).get("users")),
@@ -289,7 +294,7 @@ async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
 
 @dataclass
 class Witness:
-    """When creates came, and when their answers had left."""
+    """Records when creates arrived, and when their responses had been sent."""
 
     creates: dict[str, list[tuple[float, float | None]]] = field(default_factory=lambda: defaultdict(list))
     image_api: Emulator | None = None
@@ -321,13 +326,13 @@ class Witness:
 
 
 def _painted(_: Order, variant: int) -> bytes:
-    """At once: painting would take more of the processor than all else together."""
+    """Return a plain picture, because painting would use more CPU than everything else."""
     return png(COLOURS[variant], (64, 64))
 
 
 @web.middleware
 async def _padded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Large pictures, without the work of painting them."""
+    """Make pictures large without the work of painting them."""
     response = await handler(request)
     if request.path.startswith("/s/") and isinstance(response, web.Response) and isinstance(response.body, bytes):
         response.body += PADDING

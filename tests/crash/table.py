@@ -1,4 +1,4 @@
-"""What `make crash` prints of its runs, and whether they pass. Pure."""
+"""The table that `make crash` prints of its runs, and whether they pass. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def head() -> str:
 
 
 def line(row: Sequence[Run]) -> str:
-    """Of runs that differ in their seed alone."""
+    """Return the table's line for runs that differ only in their seed."""
     case, verdicts = row[0].case, [run.verdict for run in row]
     counted = (
         case.tasks,
@@ -35,12 +35,12 @@ def line(row: Sequence[Run]) -> str:
 
 
 def passed(runs: Sequence[Run]) -> bool:
-    """Each was struck, was played to its end, and lost and doubled nothing."""
+    """Return whether each run was struck, ran to its end, and lost and doubled nothing."""
     return bool(runs) and all(run.verdict.clean for run in runs)
 
 
 def report(runs: Sequence[Run], seconds: float) -> Iterator[str]:
-    """All that stands against a run, whole; then the sums."""
+    """Yield everything found against a run, in full; then the sums."""
     for run in runs:
         against = [*run.verdict.says, *([f"played again, because: {run.broke_before}"] if run.broke_before else [])]
         if against:

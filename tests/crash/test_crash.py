@@ -1,4 +1,4 @@
-"""The short part of the matrix: some of the points, with one task. `make crash` does them all."""
+"""The short part of the matrix: some of the points, with one task. `make crash` runs all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.crash.verdict import Verdict
 
 BY_NAME = {point.name: point for point in POINTS}
 CALLED_BACK = 2
-"""The seed with which outcomes are noticed at once."""
+"""The seed with callbacks, so that outcomes are noticed at once."""
 KILLED_TWICE = 1
 JOBS = 4
 CASES = [
@@ -35,7 +35,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def verdicts() -> dict[Case, Verdict]:
-    """Of all of them, played side by side: they wait more than they work."""
+    """Run all cases concurrently, because they mostly wait."""
 
     async def play_all() -> dict[Case, Verdict]:
         turn = asyncio.Semaphore(JOBS)

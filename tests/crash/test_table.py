@@ -1,4 +1,4 @@
-"""What the matrix prints, and whether it passes, follows from its runs; and a run whose blow does not fall is told."""
+"""The matrix's table and its pass or fail follow from its runs; a run without a blow is reported."""
 
 from __future__ import annotations
 

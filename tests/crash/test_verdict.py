@@ -1,4 +1,4 @@
-"""What was lost or doubled is found out."""
+"""`judge` finds what was lost or doubled."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_run_in_which_everybody_was_told_once_is_clean() -> None:
     ],
 )
 def test_what_is_lost_is_said(changes: dict[str, object], says: str) -> None:
-    (what,) = judge(replace(CLEAN, **changes)).lost  # type: ignore[arg-type]  # by its own fields
+    (what,) = judge(replace(CLEAN, **changes)).lost  # type: ignore[arg-type]  # keys are field names
     assert re.search(says, what)
 
 
@@ -51,7 +51,7 @@ def test_what_is_lost_is_said(changes: dict[str, object], says: str) -> None:
     ],
 )
 def test_what_is_doubled_is_said(changes: dict[str, object], says: str) -> None:
-    (what,) = judge(replace(CLEAN, **changes)).doubled  # type: ignore[arg-type]  # by its own fields
+    (what,) = judge(replace(CLEAN, **changes)).doubled  # type: ignore[arg-type]  # keys are field names
     assert says in what
 
 

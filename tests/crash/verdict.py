@@ -1,4 +1,4 @@
-"""What was seen of a run from outside, and what was lost or doubled in it. Pure."""
+"""The evidence of a run, seen from outside, and what was lost or doubled in it. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 ANSWER_READ_SECONDS = 0.9
-"""So long after a create's answer has left it may still be unread by whoever is killed, with several runs at a time on
-one machine. Less than the second of the point "create answered a second ago"."""
+"""
+For this long after a create's response was sent, a killed process may not have read it, with several runs at a time
+on one machine. Less than the second of the point "create answered a second ago".
+"""
 
 ON_THE_WAY_SECONDS = 1.0
-"""What the dead had sent may come so long after; the next process needs longer to begin anything."""
+"""Requests of a killed process may arrive this long after its death; the next process needs longer to send one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the bot's own record says of a task at the end."""
+    """A task's row in the bot's database at the end."""
 
     id: str
     prompt: str
@@ -27,37 +29,37 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A message of the bot that tells an outcome, ever posted."""
+    """A message of the bot that tells an outcome, including messages deleted later."""
 
     task_id: str
     pictures: tuple[int, ...]
     """Numbers, from 1."""
     again: bool
-    """It has a button to ask again."""
+    """The message has a button to ask again."""
     mentions: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     acknowledged: frozenset[str]
-    """Prompts of the commands that Discord was told are being looked after."""
+    """Prompts of the commands that the bot acknowledged to Discord."""
     rows: tuple[Row, ...]
     posts: tuple[Post, ...]
     creates: Mapping[str, tuple[tuple[float, float | None], ...]]
-    """By prompt: when each create that was taken came, and when its answer had left."""
+    """By prompt: when each accepted create arrived, and when its response had been sent."""
     struck_at: tuple[float, ...]
     """When the process was killed."""
     struck: int = 0
-    """Blows that really fell, of whatever kind; without one the run shows nothing."""
+    """Number of blows, of any kind; without one the run proves nothing."""
     again: int = 0
-    """Those of them that fell while it recovered."""
+    """Blows during recovery."""
     missed: str = ""
-    """Of a blow that did not fall: how far it came."""
+    """If there was no blow: how far the run came."""
     cards_left: int = 0
     faults: tuple[str, ...] = ()
-    """What else the bot did wrong: its exit code."""
+    """Other faults of the bot: its exit code."""
     broken: str = ""
-    """Why the run was not played to its end."""
+    """Why the run did not reach its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,11 @@ class Verdict:
     doubled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     broken: str = ""
-    """The run was not played to its end: it took too long, or a server of the test failed. It proves nothing."""
+    """The run did not reach its end: it took too long, or a server of the test failed. It proves nothing."""
     missed: str = ""
-    """The blow did not fall. It proves nothing either."""
+    """There was no blow. The run proves nothing either."""
     unconfirmed: int = 0
-    """Tasks told as such, with cause."""
+    """Tasks reported as unconfirmed, with reason."""
     struck: int = 0
     again: int = 0
 
@@ -80,7 +82,7 @@ class Verdict:
 
     @property
     def says(self) -> tuple[str, ...]:
-        """All that stands against it."""
+        """Everything found against the run."""
         return tuple(filter(None, (*self.lost, *self.doubled, *self.faults, self.missed, self.broken)))
 
 
@@ -92,7 +94,7 @@ class _Findings:
 
 
 def judge(seen: Evidence) -> Verdict:
-    """What was not played to its end, or not struck, has lost nothing; but what it doubled stays doubled."""
+    """Judge the evidence. A run that broke, or was not struck, counts nothing as lost, but what it doubled counts."""
     found = _Findings()
     stored = {row.prompt for row in seen.rows}
     found.lost += [f"{prompt}: acknowledged, and nothing of it is stored" for prompt in seen.acknowledged - stored]

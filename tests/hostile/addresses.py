@@ -15,7 +15,7 @@ PRIVATE: Final = (
     *("2001:0:808:808::1", "2001:1::1", "2001:2::1", "2001:3::1", "2001:4:112::1", "2001:10::1", "2001:20::1"),
     *("2001:30::1", "2001:1ff:ffff::1", "5f00::1", "100:0:0:1::1", "64:ff9b::c0a8:101", "2002:c0a8:101::1"),
 )
-"""The examples of both special-purpose registries of IANA, and private addresses inside of others."""
+"""The examples of both IANA special-purpose registries, and private addresses embedded in others."""
 
 PORTS: Final[dict[str, tuple[str, bool]]] = {
     "the port that is meant": ("", True),
@@ -26,7 +26,7 @@ PORTS: Final[dict[str, tuple[str, bool]]] = {
     "mail": (":25", False),
     "no port": (":0", False),
 }
-"""What stands behind the host of an https address, and whether anything is fetched from there."""
+"""What follows the host of an https address, and whether a fetch is allowed."""
 
 FAKE: Final = ("198.18.0.1", "198.18.255.255", "198.19.0.1")
-"""With which the resolver of some proxies answers every name."""
+"""Addresses with which the resolver of some proxies answers every name."""

@@ -1,4 +1,4 @@
-"""What happens to a machine's clock."""
+"""Jumps of a machine's clock."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ JUMPS: Final[dict[str, int | str]] = {
     "a day and an hour forward": DAY + HOUR,
     "a year forward": 365 * DAY,
 }
-"""By how many milliseconds."""
+"""Milliseconds by which the clock jumps."""
 
 
 def skewed(jump: int | str, true: int) -> int:
-    """How far a clock is off that jumps at this time."""
+    """Return the error, in milliseconds, of a clock that jumps at the true time `true`."""
     return -true + 60_000 if isinstance(jump, str) else jump

@@ -19,7 +19,7 @@ VALUES: Final[dict[str, tuple[str, str]]] = {
     "a space of no width": ("abc\u200b", "abc"),
     "a no-break space": ("\u00a0abc\u00a0", "abc"),
 }
-"""What stands in the environment, and what is meant."""
+"""The text in the environment, and the value that is meant."""
 
 NUMBERS: Final[dict[str, tuple[str, int | None]]] = {
     "plain": ("5", 5),
@@ -42,7 +42,7 @@ NUMBERS: Final[dict[str, tuple[str, int | None]]] = {
     "a comment": ("5 # a day", None),
     "groups of the wrong size": ("1.00.000", None),
 }
-"""What stands in the environment, and the number, or None where it is refused in one line that shows the right form."""
+"""The text in the environment, and the number; None if it is refused, with one line that shows the right form."""
 
 FILES: Final[dict[str, bytes]] = {
     "Unix": b"DISCORD_TOKEN=abcdef\nKIE_API_KEY=ghijkl\n",

@@ -1,4 +1,4 @@
-"""Puts another value into an interaction, between simcord, which sends only what Discord would, and discord.py."""
+"""Put forged values into interactions, between simcord, which sends only what Discord would, and discord.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.client import Atelier
 
 
 class Forger:
-    """`forge(name, value)`: the next option, field or select of this name has this value."""
+    """`forge(name, value)` sets the value of the next option, field or select with this name."""
 
     def __init__(self, client: Atelier) -> None:
         parsers = client._connection.parsers
@@ -32,7 +32,7 @@ class Forger:
         self._parse(data)
 
     def _put(self, data: dict[str, Any], name: str, value: Any) -> None:
-        if name in {"values", "custom_id"}:  # of a select or a button, where the rest is a command's or a form's
+        if name in {"values", "custom_id"}:  # belongs to a select or a button; all else to commands or forms
             data[name] = value
             self.hits += 1
             return

@@ -1,4 +1,4 @@
-"""Picture files that cost memory or time, or say one thing and are another; and large ones of people who mean well."""
+"""Picture files that cost memory or time, or declare one thing and contain another; and large ordinary ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Case:
-    """A file, made when it is wanted, and what its sender is told; None where it is taken."""
+    """A file, made when needed, and the reason with which it is refused; None if it is accepted."""
 
     name: str
     make: Callable[[], bytes]
     verdict: Reason | None
     small: bool = True
-    """A small picture can be made of it, if it is taken."""
+    """Whether a thumbnail can be made of the file, if it is accepted."""
 
 
 # -- PNG ---------------------------------------------------------------------------------------------------------------
@@ -44,12 +44,12 @@ def ihdr(width: int, height: int, depth: int = 8, colour: int = 2, interlace: in
 
 
 def promising(width: int, height: int) -> bytes:
-    """A header that promises a great deal, and a few bytes behind it."""
+    """Return a PNG whose header declares many pixels, with only a few bytes of them."""
     return PNG + ihdr(width, height) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
 
 
 def black(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
-    """All its pixels are there, and are nothing."""
+    """Return a PNG with all its pixels, all zero, which compress to almost nothing."""
     row = bytes(1 + width * depth * {0: 1, 2: 3, 4: 2, 6: 4}[colour] // 8)
     packing = zlib.compressobj(1)
     rows = max(1, 2**20 // len(row))
@@ -67,13 +67,13 @@ def profile_bomb() -> bytes:
 
 
 def tags(number: int) -> bytes:
-    """Each of which says that it is a megabyte, which is there."""
+    """Return EXIF tags that each declare a megabyte; all share the same megabyte."""
     entries = b"".join(struct.pack("<HHII", tag, 1, MIB, 8) for tag in range(number))
     return b"II*\0\x08\0\0\0" + struct.pack("<H", number) + entries
 
 
 def pixels_too_many() -> bytes:
-    """More are packed than the header has."""
+    """Return a PNG with more compressed pixels than its header declares."""
     body = chunk(b"IDAT", zlib.compress(bytes(200_000_000), 1))
     return PNG + ihdr(8, 8) + body + chunk(b"IEND", b"")
 
@@ -88,7 +88,7 @@ def two_headers() -> bytes:
 
 # -- JPEG --------------------------------------------------------------------------------------------------------------
 def with_scans(count: int, edge: int = 64, mode: str = "L") -> bytes:
-    """A progressive JPEG whose last scan, of some bytes, comes again and again."""
+    """Return a progressive JPEG whose last scan, of a few bytes, is repeated."""
     data = file_of(Image.new(mode, (edge, edge)), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * (count - data.count(b"\xff\xda")) + b"\xff\xd9"
@@ -104,7 +104,7 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def jpeg_sized(width: int, height: int) -> bytes:
-    """A small picture that says that it has this size."""
+    """Return a small JPEG that declares this size."""
     data = file_of(painted(), "JPEG")
     size = data.index(b"\xff\xc0") + 5
     return data[:size] + struct.pack(">HH", height, width) + data[size + 4 :]
@@ -118,12 +118,12 @@ def two_frames() -> bytes:
 
 
 def photo(edges: tuple[int, int], **options: object) -> bytes:
-    """Of a camera that means well."""
+    """Return an ordinary photo, as from a camera."""
     return file_of(painted(64, 48).resize(edges), "JPEG", **options)
 
 
 def exif_bomb() -> bytes:
-    """60,000 tags over several segments, which readers put together."""
+    """Return a JPEG with 60,000 tags over several segments, which readers join."""
     body = tags(60_000)
     pieces = [body[start : start + 65_000] for start in range(0, len(body), 65_000)]
     return behind_the_start(b"".join(segment(0xE1, b"Exif\0\0" + piece) for piece in pieces))
@@ -150,7 +150,7 @@ def webp_chunk(name: bytes, body: bytes) -> bytes:
 
 
 def one_colour(width: int, height: int) -> bytes:
-    """Lossless, and no bit for any of its pixels."""
+    """Return a lossless WebP frame that needs no bit for any of its pixels."""
     bits = [(0x2F, 8), (width - 1, 14), (height - 1, 14), (1, 1), (0, 3), (0, 1), (0, 1), (0, 1), *[(1, 4)] * 5]
     value = place = 0
     for number, size in bits:
@@ -176,7 +176,7 @@ def gif_of_comments() -> bytes:
 
 
 def gif_of_crumbs() -> bytes:
-    """One comment in pieces of a byte."""
+    """Return a GIF with one comment in one-byte pieces."""
     return b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0) + b"\x21\xfe" + b"\x01x" * (12 * MIB) + b"\0;"
 
 
@@ -254,11 +254,11 @@ ORDINARY = (
     Case("png of 24 megapixels", lambda: file_of(painted().resize((6000, 4000)), compress_level=1), None),
     Case("webp of 24 megapixels", lambda: file_of(painted().resize((6000, 4000)), "WEBP", method=0), None),
 )
-"""None of them is refused for what the others do."""
+"""Ordinary files: none of them is refused for what the hostile files do."""
 
 
 def made(case: Case) -> bytes:
-    """At most as large as is attached."""
+    """Return the file; at most 25 MiB, the limit of an attachment."""
     data = case.make()
     assert len(data) <= 25 * MIB, f"{case.name} has {len(data)} bytes"
     return data

@@ -1,4 +1,4 @@
-"""HTTP requests that are never completed, and requests that cannot be read."""
+"""HTTP requests that are never completed, and requests that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HALF: Final[dict[str, bytes]] = {
     "headers without their end": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: y\r\n",
     "empty lines": b"\r\n\r\n",
 }
-"""Closed after some seconds."""
+"""The connection is closed after some seconds."""
 
 UNREADABLE: Final[dict[str, bytes]] = {
     "a path that is too long": b"GET /callbacks/kie/secret" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -31,4 +31,4 @@ UNREADABLE: Final[dict[str, bytes]] = {
     ),
     "a negative length": b"POST /secret HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
 }
-"""Answered with 400, and one line in the log."""
+"""Answered with 400 and one line in the log."""

@@ -1,4 +1,4 @@
-"""What a result host, or what stands before it, answers in the place of a finished picture."""
+"""What a result host, or a proxy in front of it, may answer in place of a finished picture."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ INTERSTITIAL: Final = (
 class Case:
     action: Action
     asks: int = 1
-    """How many requests one try makes of it."""
+    """How many requests one fetch makes."""
     patient: bool = True
-    """False where it takes as long as the client waits."""
+    """False if the request takes as long as the client's timeout."""
 
 
 async def leads_to_itself(request: web.Request) -> web.StreamResponse:
@@ -64,7 +64,7 @@ ANSWERS: Final[Mapping[str, Case]] = {
     "a zipped picture": Case(action=gives(gzip.compress(PICTURE), kind="image/png")),
     "half of it, rightly announced": Case(action=gives(PICTURE[: len(PICTURE) // 2], kind="image/png")),
     "a picture cut short": Case(action=breaks_off_after(PICTURE[:40], len(PICTURE), "image/png")),
-    "broken off": Case(action=breaks_off, asks=2),  # aiohttp asks once more by itself
+    "broken off": Case(action=breaks_off, asks=2),  # aiohttp itself retries once
     "silence": Case(action=stalls(), patient=False),
     "silence halfway": Case(action=stalls(PICTURE[:40], len(PICTURE), "image/png"), patient=False),
     "moved to an allowed host without TLS": Case(action=moved("http://results.test/a.png")),
@@ -75,11 +75,11 @@ ANSWERS: Final[Mapping[str, Case]] = {
     "moved to nowhere": Case(action=moved("https://[/")),
     "moved for ever": Case(action=leads_to_itself, asks=6),
 }
-"""Each may pass: the next time the picture may be there."""
+"""Each is temporary: the picture may be available at the next attempt."""
 
 NOT_ALLOWED: Final[Mapping[str, tuple[str, Case]]] = {
     "another host": ("elsewhere.test", Case(action=moved("https://elsewhere.test/a.png"))),
     "a host that ends alike": ("evilresults.test", Case(action=moved("https://evilresults.test/a.png"))),
     "a host that begins alike": ("results.test.evil.test", Case(action=moved("https://results.test.evil.test/a.png"))),
 }
-"""Names that a setting could allow, which the operator is told; by their host."""
+"""Redirects, by their host, to hosts that a setting could allow; the operator is informed of these hosts."""

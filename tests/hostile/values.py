@@ -1,4 +1,4 @@
-"""Values that nobody was offered, as they may come back from Discord: of options, fields of forms, and selects."""
+"""Values of options, form fields and selects that were never offered, but may arrive from Discord."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCALARS: Final[dict[str, Any]] = {
     "both directions": BIDI,
     "zero width": "\u200b\u200b",
 }
-"""Where one value is expected."""
+"""Values where one value is expected."""
 
 LISTS: Final[dict[str, Any]] = {
     **{name: [value] for name, value in SCALARS.items()},
@@ -47,6 +47,6 @@ LISTS: Final[dict[str, Any]] = {
     "many": [str(number) for number in range(100)],
     "a list in a list": [["1"]],
 }
-"""Where a select's values are expected."""
+"""Values where a select's list is expected."""
 SHAPES: Final[dict[str, Any]] = {"not a list": "abc", "a number": 5, "a mapping": {"0": "1"}}
-"""In place of such a list. In a message's own selects discord.py reads it before us."""
+"""Values in place of such a list. discord.py itself parses the list of a select in a message."""

@@ -1,1 +1,1 @@
-"""Tests over real sockets: a loopback Discord, and the bot as the process that people start."""
+"""Tests over real sockets: a loopback Discord, and the bot as the process that operators start."""

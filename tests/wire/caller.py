@@ -1,4 +1,4 @@
-"""A caller with no bot behind it, for tests of the loopback Discord itself: plain requests, and a gateway client."""
+"""Call the loopback Discord without a bot, to test it: plain requests, and a gateway client."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def code(self) -> int:
-        """Discord's code of a refusal; 0 where it was taken."""
+        """Discord's error code of a refusal; 0 when the request was accepted."""
         return int(self.body["code"]) if self.status >= 400 else 0
 
 
@@ -41,7 +41,7 @@ class Caller:
     async def ask(
         self, method: str, path: str, body: Any = None, *, files: Sequence[tuple[str, bytes]] = (), token: str = ""
     ) -> Answer:
-        """`path` within the API, or a whole address. `files`: name and bytes."""
+        """Send a request. `path` is a path within the API or a whole address; `files` are names and contents."""
         headers = {"User-Agent": "DiscordBot (https://example.com, 1)"}
         headers["Authorization"] = f"Bot {token or self.discord.token}"
         url = path if path.startswith("http") else f"{self.discord.url}{API}{path}"
@@ -82,11 +82,11 @@ class GatewayClient:
     socket: aiohttp.ClientWebSocketResponse
     token: str
     frames: set[aiohttp.WSMsgType] = field(default_factory=set)
-    """Kinds of frames that came."""
+    """Types of the received frames."""
     _inflate: Any = field(default_factory=zlib.decompressobj)
 
     async def told(self) -> dict[str, Any]:
-        """The next thing that is said. Raises AssertionError when the connection is closed instead."""
+        """Return the next message from the gateway. Raises AssertionError if the connection is closed instead."""
         frame = await self.socket.receive(timeout=10)
         self.frames.add(frame.type)
         match frame.type:
@@ -101,13 +101,13 @@ class GatewayClient:
         return said
 
     async def event(self, name: str) -> dict[str, Any]:
-        """The next event of this name; others are skipped."""
+        """Return the next event of this name; other messages are skipped."""
         while (said := await self.told())["t"] != name:
             pass
         return said
 
     async def closed(self) -> int | None:
-        """Read on until it is closed; the code."""
+        """Read until the connection is closed; return the close code."""
         async with asyncio.timeout(10):
             async for _ in self.socket:
                 pass
@@ -117,7 +117,7 @@ class GatewayClient:
         await self.socket.send_json({"op": op, "d": data})
 
     async def identify(self, *, shard: tuple[int, int] = (0, 1)) -> str:
-        """The session's id, once it has its servers."""
+        """Identify and wait for GUILD_CREATE of each server; return the session id."""
         await self.say(2, {"token": self.token, "shard": shard, "intents": 1, "properties": {}})
         ready = await self.event("READY")
         for _ in ready["d"]["guilds"]:

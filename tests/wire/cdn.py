@@ -1,4 +1,4 @@
-"""Where files are fetched: addresses are signed and run out, as `ex`, `is` and `hm` say."""
+"""The loopback Discord's CDN: addresses are signed and expire, by their parameters `ex`, `is` and `hm`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GONE = "This content is no longer available."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One file; its address is made when it is asked for."""
+    """One stored file; each request for its address gets a freshly signed one."""
 
     id: int
     path: str
@@ -27,7 +27,7 @@ class Stored:
     size: int
     content_type: str
     data: bytes | None
-    """None where bytes are not kept."""
+    """None when the contents of files are not kept."""
     description: str | None = None
     ephemeral: bool = False
 
@@ -36,7 +36,7 @@ class Stored:
 class Cdn:
     clock: Clock
     life: timedelta = timedelta(hours=24)
-    """Of an address, from now on."""
+    """How long a newly signed address is valid."""
     url: str = ""
     stored: dict[str, Stored] = field(default_factory=dict)
     """By path."""
@@ -52,7 +52,7 @@ class Cdn:
         return self.stored[path]
 
     def payload(self, stored: Stored) -> dict[str, Any]:
-        """An attachment, with a fresh address."""
+        """Return the attachment object, with a freshly signed address."""
         url = self.signed(stored.path)
         about: dict[str, Any] = {"filename": stored.name, "size": stored.size, "content_type": stored.content_type}
         if stored.description is not None:

@@ -1,4 +1,4 @@
-"""The loopback Discord's time, which a test may turn on, and the ids that are made of it."""
+"""The loopback Discord's clock, which a test may turn forward, and the ids made from its time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Clock:
     _ids: int = 0
 
     def now(self) -> int:
-        """Milliseconds since 1970; never goes back."""
+        """Return milliseconds since 1970; never less than before."""
         self._latest = max(self._latest, time.time_ns() // 1_000_000 + self.ahead // timedelta(milliseconds=1))
         return self._latest
 
@@ -24,7 +24,7 @@ class Clock:
         self.ahead += time_on
 
     def snowflake(self) -> int:
-        """Larger than every one before."""
+        """Return a new id, larger than every earlier id."""
         self._ids += 1
         return ((self.now() - DISCORD_EPOCH_MS) << 22) + self._ids
 

@@ -1,4 +1,4 @@
-"""What a message is made of: whether Discord would take it, and how it comes back."""
+"""Check a message's components against Discord's rules, and return them as Discord does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULTS: dict[int, dict[str, Any]] = {
 
 
 def walked(components: list[dict[str, Any]], path: str = "components") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every component with its path, those inside others too."""
+    """Yield every component with its path, nested components too."""
     for place, component in enumerate(components):
         here = f"{path}.{place}"
         yield here, component
@@ -34,13 +34,13 @@ def walked(components: list[dict[str, Any]], path: str = "components") -> Iterat
 
 
 def media_of(component: dict[str, Any]) -> list[str]:
-    """The addresses in it alone."""
+    """Return the media addresses of this component, without its children."""
     media = [component.get("media"), component.get("file"), *(item["media"] for item in component.get("items", []))]
     return [one["url"] for one in media if one]
 
 
 def check(payload: dict[str, Any], flags: int, *, carries_files: bool) -> None:
-    """A new message, or an edited one as it would be; `flags` as they would be. Raises Refused."""
+    """Check a message as it would be after the post or edit, with its resulting `flags`. Raises Refused."""
     if len(str(payload.get("nonce") or "")) > 25:
         raise invalid("nonce", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if len(payload.get("content") or "") > MOST_CONTENT:
@@ -89,7 +89,7 @@ def _check_each(components: list[dict[str, Any]]) -> None:
 
 
 def _fault(component: dict[str, Any]) -> str | None:
-    """What is wrong with it alone."""
+    """Return what is wrong with this component, without its children; None if it is valid."""
     children = len(component.get("components", []))
     match component["type"]:
         case 1 if not 1 <= children <= 5:
@@ -117,7 +117,7 @@ def _fault_of_button(button: dict[str, Any]) -> str | None:
 
 
 def shown(components: list[dict[str, Any]], media: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """As Discord gives them back: each with an id, defaults filled in, and `media` of each address."""
+    """Return components as Discord sends them: each with an id and defaults, and with `media` of each address."""
     taken = {component["id"] for _, component in walked(components) if component.get("id")}
     free = (number for number in range(1, 10_000) if number not in taken)
     return [_shown(component, media, free) for component in components]

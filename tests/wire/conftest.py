@@ -1,4 +1,4 @@
-"""A loopback Discord, somebody who calls it, and the image API."""
+"""Fixtures: a loopback Discord, a caller for it, and the image API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY
 
 @pytest.fixture
 async def discord() -> AsyncIterator[LoopbackDiscord]:
-    """With a picture of a cat, for people to attach. At the end nothing was done against Discord's rules."""
+    """
+    Yield a loopback Discord with a picture of a cat that people can attach. At the end there must be no violations of
+    Discord's rules.
+    """
     async with loopback_discord(TOKEN) as running:
         running.files["cat.png"] = png("orange", (64, 48))
         yield running
@@ -24,7 +27,7 @@ async def discord() -> AsyncIterator[LoopbackDiscord]:
 
 @pytest.fixture
 async def caller(discord: LoopbackDiscord) -> AsyncIterator[Caller]:
-    """What it sends against the rules it sends on purpose."""
+    """Yield a caller. Its own violations of Discord's rules are deliberate and are removed at the end."""
     async with aiohttp.ClientSession() as session:
         yield Caller(discord, session)
     discord.violations[:] = [fault for fault in discord.violations if " was sent: " not in fault]

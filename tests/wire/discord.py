@@ -1,20 +1,21 @@
 """
-A loopback Discord over real sockets: REST v10, gateway and CDN, as strict as the real one where the bot could do wrong.
+A loopback Discord over real sockets: REST v10, gateway and CDN, as strict as the real one where the bot could do
+wrong.
 
-    clock.py         its time, which a test may turn on, and its ids
-    places.py        people, servers, channels, threads, and what the bot may do where
+    clock.py         its clock, which a test may turn forward, and its ids
+    places.py        people, servers, channels, threads, and the bot's permissions
     rest.py          the API's own requests
-    interactions.py  commands and clicks: 3 s for the first answer, 15 min for the token
-    messages.py      all messages, and everything that was ever posted, edited and deleted
-    components.py    what Discord takes in a message
+    interactions.py  commands and clicks: 3 s for the first response, 15 min for the token
+    messages.py      all messages, and the log of every post, edit and deletion
+    components.py    what Discord accepts in a message
     uploads.py       payloads and files of a request
-    cdn.py           signed addresses that run out
+    cdn.py           signed addresses that expire
     gateway.py       sessions, replay, shards, and everything that can go wrong with a connection
     limits.py        buckets and 429
-    refusals.py      Discord's codes; `refusal`, `throttled` and `banned` for traps
+    refusals.py      Discord's error codes; `refusal`, `throttled` and `banned` for traps
     openapi.py       the check against Discord's own description
-    traps.py         what is to go wrong with which request
-    process.py       the bot as the process that people start
+    traps.py         faults to inject into chosen requests
+    process.py       the bot as the process that operators start
 """
 
 from __future__ import annotations
@@ -54,16 +55,18 @@ _SUBCOMMAND = 1
 
 class LoopbackDiscord:
     """
-    * `traps`        what is to go wrong with which request
-    * `clock`        its time; `clock.turn(timedelta(minutes=15))`
-    * `places`       who and what there is; `places.channel.may = May.VIEW`
+    The servers and the state of the loopback Discord.
+
+    * `traps`        faults to inject into chosen requests
+    * `clock`        Discord's clock; `clock.turn(timedelta(minutes=15))`
+    * `places`       people, servers and channels; `places.channel.may = May.VIEW`
     * `gateway`      drop, close, op 7, op 9, compression, shards
-    * `cdn`          `cdn.life` is how long an address holds
+    * `cdn`          `cdn.life` is how long an address is valid
     * `limits`       rate limits
-    * `interactions` `interactions.all` tells how each was answered
+    * `interactions` `interactions.all` has the response to each
     * `files`        pictures that people have, by name, to attach to a command
-    * `acts`         everything that was ever posted, edited and deleted
-    * `violations`   what the bot, or this server, did against Discord's rules; none at the end
+    * `acts`         every post, edit and deletion of a message
+    * `violations`   what the bot, or this server, did against Discord's rules; must be empty at the end
     """
 
     def __init__(self, token: str) -> None:
@@ -85,13 +88,13 @@ class LoopbackDiscord:
         self._runner: web.AppRunner | None = None
         self._site: web.SockSite | None = None
         self._bound: socket.socket | None = None
-        """Holds the port while nobody listens there."""
+        """Holds the port while no server listens on it."""
 
-    # What there is
+    # Accessors
 
     @property
     def messages(self) -> dict[str, dict[str, Any]]:
-        """Those that are there, by id, as they were last given out; what only one person sees too."""
+        """The existing messages, by id, with their last payload; ephemeral messages too."""
         return {number: kept.payload for number, kept in self.messages_kept.kept.items()}
 
     @property
@@ -112,12 +115,12 @@ class LoopbackDiscord:
         return self.rest.published
 
     async def until(self, condition: Callable[[], Any]) -> Any:
-        """Until it holds; looked at whenever something changed here. What it then says."""
+        """Wait until the condition holds, checked after every change here; return its value."""
         async with asyncio.timeout(LONGEST_SECONDS), self.changed:
             return await self.changed.wait_for(condition)
 
     async def connected(self, *, since: int = 0, shards: int = 1) -> None:
-        """Until so many shards have a connection, begun after `since` others (`gateway.begun`)."""
+        """Wait until `shards` shards are connected, in sessions begun after the first `since` (`gateway.begun`)."""
         gateway = self.gateway
         await self.until(lambda: gateway.begun >= since + shards and len(gateway.connected()) >= shards)
 
@@ -132,7 +135,10 @@ class LoopbackDiscord:
         options: Mapping[str, str | int | bool] | None = None,
         **files: str,
     ) -> Interaction:
-        """Somebody (Alice) types the command somewhere (in her channel). `files`: names in `self.files`, by option."""
+        """
+        Send /imagine as a person (default: Alice) in a channel (default: hers). `files` maps an option to a name in
+        `self.files`.
+        """
         given = {"prompt": prompt, **(options or {})}
         return await self.invoke("imagine", given, person=person, channel=channel, files=files)
 
@@ -165,7 +171,7 @@ class LoopbackDiscord:
         return await self._dispatch(interaction, data)
 
     async def click(self, message_id: str, custom_id: str, *, person: Person | None = None) -> Interaction:
-        """Press a button. `custom_id`: the whole of it."""
+        """Press a button with exactly this `custom_id`."""
         kept = self.messages_kept.kept[message_id]
         found = [one for _, one in components.walked(kept.payload["components"]) if one.get("custom_id") == custom_id]
         assert found, f"message {message_id} has no {custom_id}"
@@ -175,13 +181,13 @@ class LoopbackDiscord:
         return await self._dispatch(interaction, data)
 
     def buttons(self, message_id: str) -> dict[str, str]:
-        """The custom_ids of a message's buttons that can be pressed, by label."""
+        """Return the custom_ids of a message's enabled buttons, by label."""
         every = [one for _, one in components.walked(self.messages_kept.kept[message_id].payload["components"])]
         live = [one for one in every if "custom_id" in one and not one.get("disabled")]
         return {one.get("label", ""): one["custom_id"] for one in live}
 
     async def say(self, text: str, *, person: Person | None = None, channel: Channel | None = None) -> Kept:
-        """Somebody writes a message; the bot is not told of it."""
+        """Post a message of a person; the bot gets no event."""
         place, author = channel or self.places.channel, person or self.places.alice
         return await self.messages_kept.post(place, author, Sent(payload={"content": text}), way=Way.PERSON)
 
@@ -199,7 +205,7 @@ class LoopbackDiscord:
 
     @asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
-        """Every connection is broken and none is accepted."""
+        """Break every connection and accept none until the context ends."""
         await self.go_down()
         try:
             yield
@@ -250,7 +256,10 @@ class LoopbackDiscord:
 
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Whether Discord's own description agrees with both sides, where it is there."""
+        """
+        Note violations: a missing User-Agent, and, if Discord's description is available, requests and responses that
+        do not match it.
+        """
         response = await handler(request)
         route = request.get(ROUTE)
         if route is None:
@@ -273,13 +282,13 @@ class LoopbackDiscord:
             return answer({"message": f"{error.status}: {error.reason}", "code": 0}, status=error.status)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except Exception:  # noqa: BLE001  # told at the end of the test
+        except Exception:  # noqa: BLE001  # reported at the end of the test
             self.violations.append(f"{request.method} {request.path}: {traceback.format_exc()}")
             return answer({"message": "500: Internal Server Error", "code": 0}, status=500)
 
 
 def _bound(port: int) -> socket.socket:
-    """Bound, not listening: whoever connects is refused."""
+    """Return a socket that is bound but does not listen: connections are refused."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
@@ -301,13 +310,13 @@ def _faults(openapi: OpenApi, request: web.Request, route: str, response: web.Re
         faults += openapi.faults_of_request(request.method, route, sent.payload)
     body = json.loads(response.body) if isinstance(response.body, bytes) and response.body else None
     if isinstance(body, dict):
-        body.pop("errors", None)  # the description has numbers for their codes; Discord has words
+        body.pop("errors", None)  # the description has numeric codes here, Discord sends text
     return faults + openapi.faults_of_response(request.method, route, response.status, body)
 
 
 @asynccontextmanager
 async def loopback_discord(token: str) -> AsyncIterator[LoopbackDiscord]:
-    """It runs until the end; then nothing may have been done against Discord's rules."""
+    """Run a loopback Discord. At the end there must be no violations of Discord's rules."""
     discord = LoopbackDiscord(token)
     await discord.start()
     try:

@@ -1,8 +1,8 @@
 """
-The gateway: sessions that outlive their connections, so that what was missed is replayed.
+The loopback Discord's gateway: sessions outlive their connections, so that missed events are replayed.
 
-A session is one shard of one bot process. Events go to the shard (guild id >> 22) % shards, those without a server to
-shard 0.
+A session is one shard of one bot process. Events go to the shard (guild id >> 22) % shards, events without a server
+to shard 0.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tests.wire.places import APPLICATION_ID, Channel, Guild, Places
 
 HEARTBEAT_MS = 41_250
 LATE_BY = 1.5
-"""A client whose heartbeat is that many times later than it should be is cut off."""
+"""The server closes a connection whose heartbeat takes this many times the interval."""
 EVENTS_PER_MINUTE = 120
 FOR_GOOD = frozenset({1000, 1001})
-"""Close codes by which a client ends its session."""
+"""Close codes with which a client ends its session."""
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
 HARMLESS = frozenset({3, 4, 8})
 
@@ -43,7 +43,7 @@ class Connection:
     _deflate: Any = field(default_factory=zlib.compressobj)
 
     async def send(self, op: int, data: Any = None, **more: Any) -> None:
-        """A connection that is gone is noticed by whoever reads from it."""
+        """Send a message; errors are ignored, because the task that reads from the connection notices its end."""
         text = json.dumps({"op": op, "d": data, **more})
         async with self._lock:
             try:
@@ -85,49 +85,49 @@ class Gateway:
     changed: asyncio.Condition
     url: str = ""
     shards: int = 1
-    """What `GET /gateway/bot` advises."""
+    """The number of shards that `GET /gateway/bot` recommends."""
     compresses: bool = True
-    """Where the client asks for zlib-stream; without it every frame is text."""
+    """Whether to use zlib-stream if the client asks for it; otherwise every frame is text."""
     acknowledges: bool = True
-    """Whether heartbeats are answered."""
+    """Whether heartbeats are acknowledged."""
     heartbeat_ms: int = HEARTBEAT_MS
     repeats: int = 0
-    """How many events a client has seen already are replayed to it at a resume."""
+    """How many already received events are replayed to a client at a resume."""
     begun: int = 0
-    """Sessions that were begun by READY, ever."""
+    """Sessions begun with READY so far."""
     resumed: int = 0
     sessions: dict[str, Session] = field(default_factory=dict)
     closed_with: list[int] = field(default_factory=list)
-    """The codes by which we closed connections."""
+    """The codes with which this server closed connections."""
     _connections: set[Connection] = field(default_factory=set)
 
     def connected(self) -> list[Session]:
         return [session for session in self.sessions.values() if session.connection is not None]
 
     async def dispatch(self, event: str, data: Any, *, guild: Guild | None = None) -> None:
-        """To every session that is to see it; those without a connection have it at their resume."""
+        """Send an event to every session that sees this server; disconnected sessions receive it at their resume."""
         for session in list(self.sessions.values()):
             if session.sees(guild):
                 await session.dispatch(event, data)
 
     async def ask_to_reconnect(self) -> None:
-        """Op 7."""
+        """Send op 7 (reconnect) to every session."""
         for session in self.connected():
             await self._send(session, RECONNECT)
 
     async def invalidate(self, *, resumable: bool) -> None:
-        """Op 9. Without `resumable` the sessions are gone."""
+        """Send op 9 (invalid session) to every session; unless `resumable`, delete the sessions."""
         for session in self.connected():
             if not resumable:
                 del self.sessions[session.id]
             await self._send(session, INVALID, resumable)
 
     def forget(self) -> None:
-        """Whoever resumes is told that their session is gone."""
+        """Delete all sessions: a client that resumes gets op 9."""
         self.sessions.clear()
 
     def drop(self) -> None:
-        """Break every connection without a word."""
+        """Break every connection without a close frame."""
         for connection in list(self._connections):
             if connection.session is not None:
                 connection.session.connection = None
@@ -169,7 +169,7 @@ class Gateway:
                 return
 
     async def _take(self, connection: Connection, op: int, data: Any) -> int | None:
-        """A code to close the connection with, if the client did something wrong."""
+        """Handle a client's message; return a close code if the message breaks the protocol."""
         match op:
             case 1:
                 connection.beat.set()
@@ -236,7 +236,7 @@ class Gateway:
             self.changed.notify_all()
 
     async def _watch(self, connection: Connection) -> None:
-        """Cut off a client that sends no heartbeat."""
+        """Close the connection of a client that sends no heartbeat."""
         try:
             while True:
                 async with asyncio.timeout(self.heartbeat_ms / 1000 * LATE_BY):
@@ -300,7 +300,7 @@ def _event(past: dict[str, Any]) -> dict[str, Any]:
 
 
 def _within(channel: Channel) -> dict[str, Any]:
-    """As part of its server it does not name it."""
+    """Return a channel as it appears inside its server: without `guild_id`."""
     return {name: value for name, value in channel.payload().items() if name != "guild_id"}
 
 

@@ -1,6 +1,6 @@
 """
-Interactions: what a person asked, how it was answered, and the two times of its token: 3 s for the first answer, 15
-min for everything after.
+The loopback Discord's interactions: requests, their responses, and the two limits of a token: 3 s for the first
+response, 15 min for everything after it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ COMMAND, COMPONENT = 2, 3
 MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, MODAL = 4, 5, 6, 7, 9
 ONLY_FOR_COMPONENTS = frozenset({DEFERRED_UPDATE, UPDATE})
 PERMISSIONS = str((1 << 53) - 1)
-"""Of the person who asks."""
+"""Permissions of the person who asks."""
 CONTEXTS = {Kind.DIRECT: 1, Kind.GROUP: 2}
-"""Of interactions; 0 is a server."""
+"""Context of interactions by kind of channel; 0 is a server."""
 MOST_FOLLOWUPS = 5
-"""Where only a person has installed the app."""
+"""Limit when only the person has installed the app, not the server."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -43,29 +43,29 @@ class Interaction:
     person: Person
     channel: Channel
     asked_ms: int
-    """By Discord's clock."""
+    """Milliseconds, by Discord's clock."""
     source: Kept | None = None
-    """The message whose button it was."""
+    """The message whose button was pressed."""
     sent: float = field(default_factory=time.perf_counter)
     acknowledged_after: float | None = None
-    """Seconds until the first answer was here."""
+    """Seconds until the first response arrived."""
     answered_with: int | None = None
-    """The type of the first answer."""
+    """The type of the first response."""
     answer: dict[str, Any] | None = None
-    """Its data, as sent."""
+    """The data of the first response, as sent."""
     dead: bool = False
-    """The first answer came too late."""
+    """The first response came too late."""
     original: Kept | None = None
     followups: list[Kept] = field(default_factory=list)
     acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def message(self) -> dict[str, Any] | None:
-        """The message of the first answer, as it is now or was last."""
+        """The message of the first response, as it is now or was last."""
         return self.original.payload if self.original else None
 
     async def acknowledgement(self) -> float:
-        """Wait for the first answer; how many seconds it took. Raises TimeoutError where none comes."""
+        """Wait for the first response; return the seconds it took. Raises TimeoutError if none comes."""
         async with asyncio.timeout(LONGEST_SECONDS):
             await self.acknowledged.wait()
         assert self.acknowledged_after is not None
@@ -79,7 +79,7 @@ class Interactions:
     messages: Messages
     changed: asyncio.Condition
     first_answer: timedelta = FIRST_ANSWER
-    """More where many ask at once and a busy machine's speed is not the subject."""
+    """A test raises this limit when many ask at once and the speed of a busy machine is not tested."""
     all: list[Interaction] = field(default_factory=list)
     _by_token: dict[str, Interaction] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class Interactions:
         return interaction
 
     def payload(self, interaction: Interaction, data: dict[str, Any]) -> dict[str, Any]:
-        """As the gateway tells it."""
+        """Return the interaction's payload as the gateway sends it."""
         channel, source = interaction.channel, interaction.source
         return {
             "id": str(interaction.id),
@@ -128,7 +128,7 @@ class Interactions:
         told = {"id": str(guild.id), "locale": guild.locale, "features": []}
         return {"guild_id": str(guild.id), "guild": told, "guild_locale": guild.locale, "member": member}
 
-    # The first answer
+    # The first response
 
     async def callback(self, request: web.Request) -> web.Response:
         sent = await sent_with(request)
@@ -148,7 +148,7 @@ class Interactions:
         return answer(self._response(interaction, kind))
 
     def _waiting(self, request: web.Request) -> Interaction:
-        """Raises Refused (10062, 40060)."""
+        """Return the interaction that still awaits its first response. Raises Refused (10062, 40060)."""
         interaction = self._by_token.get(request.match_info["interaction_token"])
         if interaction is None or str(interaction.id) != request.match_info["interaction_id"] or interaction.dead:
             raise Refused(10062)
@@ -196,7 +196,7 @@ class Interactions:
             interaction.channel, self.places.bot, sent, way=way, only_for=only_for, about=about
         )
 
-    # By its token, afterwards
+    # Requests by token after the first response
 
     async def followup(self, request: web.Request) -> web.Response:
         sent = await sent_with(request)
@@ -224,7 +224,7 @@ class Interactions:
         return web.Response(status=204)
 
     def _living(self, request: web.Request) -> Interaction:
-        """Raises Refused (10015, 50027)."""
+        """Return the interaction of a valid token. Raises Refused (10015, 50027)."""
         interaction = self._by_token.get(request.match_info["webhook_token"])
         if interaction is None or request.match_info["webhook_id"] != str(APPLICATION_ID):
             raise Refused(10015)
@@ -235,7 +235,7 @@ class Interactions:
         return interaction
 
     def _named(self, request: web.Request) -> Kept:
-        """The first answer, or the one of its messages that is named. Raises Refused."""
+        """Return the message that the request names, or else the first response's message. Raises Refused."""
         interaction = self._living(request)
         number = request.match_info.get("message_id")
         own = [one for one in (interaction.original, *interaction.followups) if one is not None]
@@ -256,7 +256,7 @@ def _way(request: web.Request) -> Way:
 
 
 def _owners(interaction: Interaction) -> dict[str, str]:
-    """Who has installed the app: the server ("0" in direct messages with the bot), or the person."""
+    """Return who installed the app: the server ("0" in direct messages with the bot), or the person."""
     guild = interaction.channel.guild
     if interaction.channel.kind is Kind.GROUP or (guild is not None and not guild.installed):
         return {"1": str(interaction.person.id)}
@@ -264,7 +264,7 @@ def _owners(interaction: Interaction) -> dict[str, str]:
 
 
 def _origin(interaction: Interaction) -> dict[str, Any]:
-    """What a message says of the interaction it answers."""
+    """Return the fields of a message that name the interaction it responds to."""
     metadata = {
         "id": str(interaction.id),
         "type": interaction.kind,

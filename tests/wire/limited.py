@@ -1,8 +1,10 @@
 """
-`python -m tests.wire.limited`: the bot in a process whose memory is limited, and which is killed when it is used up.
+`python -m tests.wire.limited`: run the bot in a process with limited memory that is killed when the memory is used
+up.
 
-Linux kills a process that exceeds the limit of its container (SIGKILL). `RLIMIT_AS` needs no container and only refuses
-memory; so whoever meets it here is killed by itself. One file, `DEADLY`, uses up all memory while it is looked at.
+Linux kills a process that exceeds its container's limit (SIGKILL). `RLIMIT_AS` works without a container but only
+makes allocations fail, so here the process kills itself on MemoryError. One file name, `DEADLY`, uses up all memory
+while the file is fetched.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from storage.models import Reference
 
 DEADLY: Final = "deadly.png"
 SPARE_BYTES: Final = 2 * 2**30
-"""Above what the process has mapped when it starts. Each thread reserves 72 MiB of addresses: stack and arena."""
+"""Bytes above what the process has mapped at the start. Each thread reserves 72 MiB of addresses: stack and arena."""
 BLOCK_BYTES: Final = 32 * 2**20
 
 

@@ -1,4 +1,4 @@
-"""How often Discord may be asked: buckets, their headers, and 429. Generous unless a test says otherwise."""
+"""The loopback Discord's rate limits: buckets, their headers, and 429. Generous unless a test sets a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUTE = web.RequestKey("ROUTE", str)
 """Which of the API's routes a request is for, as Discord's description names it."""
 GENEROUS = (1000, 1.0)
 BY_TOKEN = ("/interactions/", "/webhooks/")
-"""Not of the bot, but of whoever has the token: the limit over all routes does not count these."""
+"""Authorised by an interaction's token, not the bot's: the limit over all routes does not count these requests."""
 MAJOR = ("channel_id", "guild_id", "webhook_id", "webhook_token")
 
 
@@ -30,14 +30,14 @@ class Bucket:
     used: int = 0
 
     def spend(self, now: int) -> bool:
-        """Whether there was something left."""
+        """Count a request; return whether the bucket had room for it."""
         if now - self.begun_ms >= self.seconds * 1000:
             self.begun_ms, self.used = now, 0
         self.used += 1
         return self.used <= self.limit
 
     def left(self, now: int) -> float:
-        """Seconds until it is full again."""
+        """Return the seconds until the bucket is full again."""
         return max(0.0, self.begun_ms / 1000 + self.seconds - now / 1000)
 
     def headers(self, now: int) -> dict[str, str]:
@@ -52,10 +52,10 @@ class Bucket:
 
 @dataclass(kw_only=True)
 class SlidingBucket(Bucket):
-    """So many within any such span of time, not within one that begins anew; what is refused does not count."""
+    """Allows `limit` requests in any span of `seconds`, not per fixed window; refused requests do not count."""
 
     taken: deque[int] = field(default_factory=deque)
-    """When (ms), the oldest first."""
+    """Times (ms) of the counted requests, oldest first."""
 
     def spend(self, now: int) -> bool:
         while self.taken and now - self.taken[0] >= self.seconds * 1000:
@@ -66,7 +66,7 @@ class SlidingBucket(Bucket):
         return True
 
     def left(self, now: int) -> float:
-        """Seconds until there is room for one."""
+        """Return the seconds until there is room for one request."""
         return max(0.0, self.taken[0] / 1000 + self.seconds - now / 1000) if self.taken else 0.0
 
 
@@ -74,26 +74,29 @@ class SlidingBucket(Bucket):
 class RateLimits:
     clock: Clock
     everywhere: tuple[int, float] | None = None
-    """Requests per seconds over all routes; Discord has (50, 1.0)."""
+    """Limit over all routes as (requests, seconds); Discord has (50, 1.0)."""
     slides: bool = False
-    """That span slides; else it begins anew with the first request after it has ended. Discord does not say which."""
+    """
+    Whether the span of `everywhere` slides. Otherwise a new window begins with the first request after the last one
+    ended. Discord does not document which it uses.
+    """
     refused: int = 0
-    """Answers of 401, 403 and 429; Discord bans an address for a while after 10,000 in 10 minutes."""
+    """Responses of 401, 403 and 429; Discord bans an address temporarily after 10,000 in 10 minutes."""
     throttled: int = 0
-    """Those of 429 among them."""
+    """Responses of 429 among the refused."""
     arrived: list[int] = field(default_factory=list)
-    """When each request came that counts over all routes (ms), refused or not."""
+    """Times (ms) of requests that count towards the limit over all routes, refused or not."""
     _rules: dict[str, tuple[int, float]] = field(default_factory=dict)
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def set(self, route: str, limit: int, seconds: float) -> None:
-        """For each channel (server, webhook): `POST /channels/{channel_id}/messages`."""
+        """Set the limit of a route such as `POST /channels/{channel_id}/messages`, per channel, server or webhook."""
         self._rules[route] = (limit, seconds)
         self._buckets.clear()
 
     @property
     def middleware(self) -> Middleware:
-        """Around everything that has a place in the API."""
+        """Middleware that applies the limits to every route of the API."""
 
         @web.middleware
         async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -137,7 +140,7 @@ class RateLimits:
 
 
 def most_in_a_second(times: Sequence[int]) -> int:
-    """The most of these moments (ms) that any second has, wherever it begins."""
+    """Return the largest number of these times (ms) that fall into any one second."""
     most, first, ordered = 0, 0, sorted(times)
     for last, time in enumerate(ordered):
         while time - ordered[first] >= 1000:

@@ -1,4 +1,4 @@
-"""The messages: all that are there, and everything that was ever posted, edited and deleted, with its files."""
+"""The loopback Discord's messages, and a log of every post, edit and deletion, with its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.wire.refusals import Refused, invalid
 from tests.wire.uploads import FILES, Sent, Upload
 
 NONCE_LIFE = timedelta(minutes=5)
-"""Discord says a few minutes."""
+"""How long a nonce is remembered; Discord says a few minutes."""
 
 
 class Doing(StrEnum):
@@ -29,7 +29,7 @@ class Doing(StrEnum):
 
 
 class Way(StrEnum):
-    """By which request."""
+    """The kind of request that caused an act."""
 
     CHANNEL = "channel"
     CALLBACK = "callback"
@@ -41,7 +41,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Something that happened to a message."""
+    """One post, edit or deletion of a message."""
 
     doing: Doing
     way: Way
@@ -56,13 +56,13 @@ class Act:
 
 @dataclass(eq=False, kw_only=True)
 class Kept:
-    """One message that is there."""
+    """One existing message."""
 
     id: str
     channel: Channel
     author: Person
     written: str
-    """When, as ISO 8601."""
+    """When the message was posted, as ISO 8601."""
     nonce: str | None = None
     posted_ms: int = 0
     flags: int = 0
@@ -74,11 +74,11 @@ class Kept:
     allowed_mentions: dict[str, Any] | None = None
     edited: str | None = None
     only_for: Person | None = None
-    """Who sees it, if it is ephemeral."""
+    """The only person who sees the message, if it is ephemeral."""
     about: dict[str, Any] = field(default_factory=dict)
-    """Further fields of its payload."""
+    """Further fields of the payload."""
     payload: dict[str, Any] = field(default_factory=dict)
-    """As it was last given out."""
+    """The payload as last returned."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Messages:
     places: Places
     changed: asyncio.Condition
     keep_bytes: bool = True
-    """Whether the CDN serves what was posted."""
+    """Whether to keep uploaded contents, so that the CDN serves them."""
     kept: dict[str, Kept] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     _nonces: dict[tuple[int, str | None], Kept] = field(default_factory=dict)
@@ -103,7 +103,10 @@ class Messages:
         only_for: Person | None = None,
         about: dict[str, Any] | None = None,
     ) -> Kept:
-        """Raises Refused. With `enforce_nonce` the author's message of the same nonce instead."""
+        """
+        Post a message; with `enforce_nonce` return the author's earlier message of this nonce instead. Raises
+        Refused.
+        """
         wanted = int(sent.payload.get("flags") or 0)
         self._check_files(channel, sent)
         if not wanted & LOADING:
@@ -129,7 +132,7 @@ class Messages:
         return kept
 
     async def edit(self, kept: Kept, sent: Sent, *, way: Way) -> Kept:
-        """Raises Refused. What is not named stays."""
+        """Edit a message; fields that are not sent stay unchanged. Raises Refused."""
         self._check_files(kept.channel, sent)
         flags = (kept.flags | int(sent.payload.get("flags") or 0)) & ~LOADING
         stays = {"content": kept.content, "embeds": kept.embeds, "components": kept.components}
@@ -146,19 +149,19 @@ class Messages:
         await self._tell(Doing.DELETED, way, kept, Sent(payload={}))
 
     def find(self, channel: Channel, message_id: str) -> Kept:
-        """Raises Refused (10008), also for what only one person sees."""
+        """Return a message of this channel. Raises Refused (10008), for ephemeral messages too."""
         kept = self.kept.get(message_id)
         if kept is None or kept.channel is not channel or kept.only_for is not None:
             raise Refused(10008)
         return kept
 
     def history(self, channel: Channel) -> list[Kept]:
-        """The newest first."""
+        """Return the channel's messages that everybody sees, newest first."""
         seen = [kept for kept in self.kept.values() if kept.channel is channel and kept.only_for is None]
         return sorted(seen, key=lambda kept: -int(kept.id))
 
     def given_out(self, kept: Kept) -> dict[str, Any]:
-        """Its payload, with fresh addresses."""
+        """Return the message's payload, with freshly signed addresses."""
         attachments = [self.cdn.payload(one) for one in kept.attachments]
         mentions, everyone = self._mentions(kept)
         kept.payload = {
@@ -184,7 +187,7 @@ class Messages:
         return kept.payload
 
     def _same(self, author: Person, payload: dict[str, Any]) -> Kept | None:
-        """Also one that was deleted since."""
+        """Return the author's recent message with the same enforced nonce, even if it was deleted since."""
         if not (payload.get("enforce_nonce") and payload.get("nonce")):
             return None
         kept = self._nonces.get((author.id, str(payload["nonce"])))
@@ -199,7 +202,7 @@ class Messages:
             raise Refused(50045)
 
     def _staying(self, kept: Kept, sent: Sent) -> list[Stored]:
-        """Of its attachments those that are listed; all of them where there is no list."""
+        """Return the attachments that the edit keeps: the listed ones, or all if there is no list. Raises Refused."""
         listed = sent.payload.get("attachments", ...)
         if listed is ...:
             return kept.attachments
@@ -238,7 +241,7 @@ class Messages:
         return about | {"url": url, "proxy_url": url, "content_type": None}
 
     def _mentions(self, kept: Kept) -> tuple[list[Person], bool]:
-        """Who is notified: named in the text, and allowed."""
+        """Return who is notified (named in the text and allowed), and whether everybody is."""
         texts = [one.get("content", "") for _, one in components.walked(kept.components)] if kept.flags & V2 else []
         text = " ".join([kept.content, *texts])
         allowed = kept.allowed_mentions
@@ -259,7 +262,7 @@ class Messages:
 
 
 def _named(sent: Sent, file: Upload) -> tuple[str, str | None]:
-    """Its name and description, as the payload or else the form has them."""
+    """Return the file's name and description, from the payload or else from the form."""
     for one in sent.payload.get("attachments") or []:
         if str(one["id"]) == str(file.number):
             return one.get("filename") or file.name, one.get("description")

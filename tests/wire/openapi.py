@@ -1,7 +1,7 @@
 """
-Whether what the bot sends, and what the loopback Discord answers, is what Discord's own OpenAPI description says.
+Check what the bot sends, and what the loopback Discord answers, against Discord's own OpenAPI description.
 
-The description is not part of this project: the check is made where DISCORD_OPENAPI is the path of its JSON file.
+The description is not part of this project: the check runs if DISCORD_OPENAPI is the path of its JSON file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OpenApi:
         return self._faults(f"{method} {route} was sent", pointer, _with_text_ids(body))
 
     def faults_of_response(self, method: str, route: str, status: int, body: Any) -> list[str]:
-        """`body`: None where there is none."""
+        """Return the faults of a response; `body` is None if there is none."""
         responses = self._operation(method, route).get("responses", {})
         known = next((name for name in (str(status), f"{status // 100}XX") if name in responses), None)
         if known is None:
@@ -83,7 +83,10 @@ def _read(path: Path) -> OpenApi:
 
 
 def _with_text_ids(body: Any) -> Any:
-    """The description has ids as text only; Discord takes numbers too, and discord.py sends some as such."""
+    """
+    Return a copy with text ids: the description allows only text, but Discord accepts numbers, which discord.py
+    sends.
+    """
     if not isinstance(body, dict):
         return body
     told = deepcopy(body)

@@ -1,5 +1,4 @@
-"""Who and what there is on the loopback Discord: people, servers, channels, threads, direct messages; and what the bot
-may do where."""
+"""The loopback Discord's people, servers, channels, threads and direct messages, and the bot's permissions in each."""
 
 from __future__ import annotations
 
@@ -10,11 +9,11 @@ from typing import Any
 
 BOT_ID, APPLICATION_ID, OWNER_ID, GUILD_ID, CHANNEL_ID, ALICE_ID = 7001, 7002, 7003, 7010, 7011, 7021
 FILE_BYTES = 10 * 1024 * 1024
-"""Per file, where no server is boosted."""
+"""Bytes per file in a server without boosts."""
 
 
 class May(IntFlag):
-    """Of Discord's permissions those that are looked at here."""
+    """The Discord permissions that are checked here."""
 
     VIEW = 1 << 10
     SEND = 1 << 11
@@ -32,9 +31,9 @@ class Kind(IntEnum):
     DIRECT = 1
     VOICE = 2
     GROUP = 3
-    """Friends among themselves; the bot is no member."""
+    """A group of friends; the bot is not a member."""
     THREAD = 11
-    """Or a post, where the parent is a forum."""
+    """A thread, or a post when the parent is a forum."""
     FORUM = 15
 
 
@@ -44,7 +43,7 @@ class Person:
     name: str
     locale: str = "en-US"
     direct: bool = True
-    """Takes direct messages of the bot."""
+    """Whether the person accepts direct messages from the bot."""
     is_bot: bool = False
 
     def payload(self) -> dict[str, Any]:
@@ -60,7 +59,10 @@ class Guild:
     locale: str = "en-US"
     upload_limit: int = FILE_BYTES
     installed: bool = True
-    """The bot is a member; else only people have installed it, and it may do nothing there but answer them."""
+    """
+    Whether the bot is a member. If not, only people have installed the app, and the bot can only respond to them
+    there.
+    """
 
     def shard(self, shards: int) -> int:
         return (self.id >> 22) % shards
@@ -107,7 +109,7 @@ class Channel:
 
 @dataclass
 class Places:
-    """To begin with: Alice in one channel of one server, the bot, and whoever runs it."""
+    """Starts with Alice in one channel of one server, the bot, and the bot's owner."""
 
     people: dict[int, Person] = field(default_factory=dict)
     guilds: dict[int, Guild] = field(default_factory=dict)
@@ -127,7 +129,7 @@ class Places:
         return self._enter(Person(id=next(self._ids), name=name))
 
     def add_guild(self, name: str, *, lane: int = 0) -> Guild:
-        """One whose events go to shard `lane` modulo the number of shards."""
+        """Add a server whose events go to shard `lane` modulo the number of shards."""
         guild = Guild(id=(lane << 22) + next(self._ids), name=name)
         self.guilds[guild.id] = guild
         return guild
@@ -138,7 +140,7 @@ class Places:
         return self._open(Channel(id=next(self._ids), name=name, guild=guild, may=may))
 
     def add(self, kind: Kind, name: str = "a place") -> Channel:
-        """A channel of the first server; or a group, which is in none."""
+        """Add a channel of the first server, or a group, which belongs to no server."""
         if kind is Kind.GROUP:
             return self._open(Channel(id=next(self._ids), name=name, kind=kind, may=May(0)))
         return self._open(Channel(id=next(self._ids), name=name, kind=kind, guild=self.guild))
@@ -148,7 +150,7 @@ class Places:
         return self._open(Channel(id=next(self._ids), name=name, kind=Kind.THREAD, guild=parent.guild, parent=parent))
 
     def direct(self, person: Person) -> Channel:
-        """The same one every time."""
+        """Return the person's direct-message channel, created at the first call."""
         known = [channel for channel in self.channels.values() if channel.recipient is person]
         return known[0] if known else self._open(Channel(id=next(self._ids), kind=Kind.DIRECT, recipient=person))
 

@@ -1,4 +1,4 @@
-"""The bot as the process that people start, between the servers of a test."""
+"""Run the bot as the process that operators start, between the servers of a test."""
 
 from __future__ import annotations
 
@@ -33,30 +33,32 @@ if sys.platform == "linux":
 if os.getppid() == int(sys.argv[1]):
     os.execvp(sys.argv[2], sys.argv[2:])
 """
-"""prctl(2), PR_SET_PDEATHSIG: it outlives the exec, so the program itself knows nothing of it."""
+"""prctl(2), PR_SET_PDEATHSIG: the setting survives the exec, so the program itself needs no change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """One `python -m bot run`."""
+    """One process of `python -m bot run`."""
 
     process: Process
     discord: LoopbackDiscord
     log: Path
-    """What it and those before it in the same folder wrote."""
+    """Log file of this process and of earlier ones in the same folder."""
     begun: int
-    """Sessions that others began at the gateway before it."""
+    """Gateway sessions that began before this process."""
 
     async def connected(self, *, shards: int = 1) -> None:
         await self.discord.connected(since=self.begun, shards=shards)
 
     async def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop; its exit code."""
+        """Send the signal and wait for the end; return the exit code."""
         self.process.send_signal(number)
         return await self.ended(STOP_SECONDS)
 
     async def ended(self, within_seconds: float = LONGEST_SECONDS) -> int:
-        """Raises TimeoutError when it does not end; its log then ends with what every thread was at."""
+        """
+        Wait for the end and return the exit code. Raises TimeoutError; the log then ends with every thread's stack.
+        """
         try:
             async with asyncio.timeout(within_seconds):
                 return await self.process.wait()
@@ -71,7 +73,7 @@ class Bot:
                 await self.process.wait()
 
     async def killed(self) -> None:
-        """`kill -9`; it is gone, and so are its connections."""
+        """Kill the process (`kill -9`) and wait until it has ended, and its connections with it."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
@@ -89,7 +91,7 @@ async def bot(
     program: Sequence[str] = ("-m", "bot", "run"),
     **settings: str,
 ) -> AsyncIterator[Bot]:
-    """Started in this folder, where its database and pictures are; killed at the end if it still runs."""
+    """Start the bot in this folder, which holds its database and pictures; kill it at the end if it still runs."""
     environment = {
         "PYTHONPATH": str(ROOT),
         "PYTHONFAULTHANDLER": "1",
@@ -119,17 +121,21 @@ async def bot(
 
 
 def mortal(*command: str) -> tuple[str, ...]:
-    """The command as one that dies with the process that starts it, however that dies (on Linux)."""
+    """
+    Return the command such that its process dies with the process that starts it, even if that is killed (on Linux).
+    """
     return (sys.executable, "-I", "-S", "-c", MORTAL, str(os.getpid()), *command)
 
 
 def called_back() -> dict[str, str]:
-    """Settings with which the bot hears of a picture at once, from an emulator with this key; the first poll of a
-    schedule that has learned nothing yet comes after half a minute."""
+    """
+    Return settings with which the image API's emulator calls the bot back, using this key. Without callbacks the
+    first poll of a schedule without history comes after half a minute.
+    """
     port = str(unused_port())
     return {"HTTP_PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}", "KIE_WEBHOOK_KEY": WEBHOOK_KEY}
 
 
 def outcomes(discord: LoopbackDiscord) -> list[dict[str, Any]]:
-    """Messages that mention somebody; cards do not."""
+    """Return the messages that mention a person; cards have no mentions, so these are outcomes."""
     return [message for message in discord.messages.values() if message["mentions"]]

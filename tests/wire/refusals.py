@@ -1,4 +1,4 @@
-"""How Discord refuses: its codes with the status and the words that go with them, and the same as actions for traps."""
+"""Discord's error codes with their status and message, as exceptions for handlers and as actions for traps."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
 
 
 class Refused(Exception):
-    """A handler's answer; `errors` says which fields are wrong."""
+    """A handler's error response; `errors` says which fields are wrong."""
 
     def __init__(self, code: int, *, errors: Mapping[str, Any] | None = None) -> None:
         super().__init__(code)
@@ -60,7 +60,7 @@ class Refused(Exception):
 
 
 def invalid(where: str, code: str, message: str) -> Refused:
-    """50035; `where` is the field's path, as in `components.0.content`."""
+    """Return error 50035; `where` is the field's path, such as `components.0.content`."""
     errors: dict[str, Any] = {"_errors": [{"code": code, "message": message}]}
     for name in reversed(where.split(".")):
         errors = {name: errors}
@@ -68,22 +68,25 @@ def invalid(where: str, code: str, message: str) -> Refused:
 
 
 def answer(body: object, *, status: int = 200) -> web.Response:
-    """Exactly `application/json`, as Discord answers: with a charset behind it discord.py reads no JSON."""
+    """
+    Return a JSON response with exactly `application/json`: with a charset behind it discord.py does not parse the
+    JSON.
+    """
     return web.Response(body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json"})
 
 
 def refusal(code: int) -> Action:
-    """For a trap: refuse as Discord does with this code. 0 is the plain 401."""
+    """Return a trap's action that refuses as Discord does with this code. 0 is the plain 401."""
     status, message = REFUSALS[code]
     return says(status, {"message": message, "code": code})
 
 
 def throttled(retry_after: float, *, scope: str = "user") -> Action:
-    """For a trap: 429. `scope`: user, shared or global."""
+    """Return a trap's action that answers 429. `scope`: user, shared or global."""
     body = {"message": "You are being rate limited.", "retry_after": retry_after, "global": scope == "global"}
     headers = {"Via": "1.1 google", "Retry_After": str(retry_after), "X_RateLimit_Scope": scope}
     return says(429, body, **headers, **({"X_RateLimit_Global": "true"} if scope == "global" else {}))
 
 
 banned: Action = page(429, "<!doctype html><title>Access denied</title>You are being blocked (1015)")
-"""For a trap: the ban in front of Discord, without `Via`."""
+"""A trap's action: the ban by the proxy in front of Discord, without `Via`."""

@@ -1,4 +1,4 @@
-"""The API's own requests: the application, its commands, channels and their messages."""
+"""The loopback Discord's REST requests: the application, its commands, channels and their messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Rest:
     published: int = 0
 
     def routes(self) -> list[web.RouteDef]:
-        """Named as in Discord's OpenAPI description."""
+        """Return all routes, named as in Discord's OpenAPI description."""
         message = "/channels/{channel_id}/messages/{message_id}"
         webhook = "/webhooks/{webhook_id}/{webhook_token}"
         open_to_all: list[tuple[str, str, Served]] = [
@@ -119,7 +119,7 @@ class Rest:
         return answer(self._published_commands())
 
     def _published_commands(self) -> list[dict[str, Any]]:
-        """A menu command comes back with an empty description."""
+        """Return the commands as Discord does: a context-menu command has an empty description."""
         known = {"application_id": str(APPLICATION_ID), "version": "1"}
         told = []
         for number, command in enumerate(self.commands):
@@ -155,7 +155,7 @@ class Rest:
         return answer(self._channel(request).payload())
 
     async def _edit_channel(self, request: web.Request) -> web.Response:
-        """A thread can be taken out of its archive by whoever may write in it, unless it is locked."""
+        """Change a thread: reopening needs only permission to send in threads if it is not locked. Raises Refused."""
         sent = await sent_with(request)
         channel = self._channel(request)
         if channel.kind is not Kind.THREAD:
@@ -168,7 +168,7 @@ class Rest:
         return answer(channel.payload())
 
     def _channel(self, request: web.Request) -> Channel:
-        """Raises Refused (10003, 50001)."""
+        """Return the named channel. Raises Refused (10003, 50001)."""
         channel = self.places.channels.get(int(request.match_info["channel_id"]))
         if channel is None or channel.gone or (channel.parent is not None and channel.parent.gone):
             raise Refused(10003)
@@ -232,7 +232,9 @@ class Rest:
         return kept
 
     async def _history(self, request: web.Request) -> web.Response:
-        """The newest first; with `after` those that follow it. Without the right to read it an empty one."""
+        """
+        Return messages newest first; with `after`, those that follow it. Empty without the right to read the history.
+        """
         channel = self._channel(request)
         for name in ("after", "before", "around"):
             if not request.query.get(name, "0").isdecimal():
@@ -245,7 +247,7 @@ class Rest:
 
 
 def _asked_for(kept: list[Kept], request: web.Request, limit: int) -> list[Kept]:
-    """Of a history, the newest first."""
+    """Select from a history (newest first) by `after`, `before` or `around`."""
     if "after" in request.query:
         return [one for one in kept if int(one.id) > int(request.query["after"])][-limit:]
     if "before" in request.query:

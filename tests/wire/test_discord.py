@@ -304,6 +304,6 @@ async def test_what_discords_description_does_not_allow_is_noted(discord: Loopba
     assert not discord.violations
     await caller.ask("POST", MESSAGES, {"content": "fine", "tts": "perhaps"})
     assert "tts" in discord.violations.pop()
-    discord.places.bot.name = None  # type: ignore[assignment]  # an answer that Discord would not give
+    discord.places.bot.name = None  # type: ignore[assignment]  # a response that Discord would not send
     await caller.ask("GET", "/users/@me")
     assert "username" in discord.violations.pop()

@@ -1,4 +1,4 @@
-"""The loopback Discord is as strict as the real one: interactions, their first answers and their tokens."""
+"""The loopback Discord is as strict as the real one: interactions, their first responses and their tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/privacy export` by many at once, over real sockets: what it costs in memory, and what it leaves behind."""
+"""`/privacy export` by many people at once, over real sockets: its memory use and its files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PEOPLE = 20
 PICTURES = 4
 PICTURE_BYTES = 4 * 2**20
 FILES = 2
-"""Discord takes 10 MiB here: two pictures each."""
+"""Files per export: Discord accepts 10 MiB here, which is two pictures each."""
 MOST_MIB = 100
-"""Above what the process had before. Measured: 24, and 532 when all were put together at once in memory."""
+"""MiB above what the process had before. Measured: 24; 532 when all exports were built in memory at once."""
 
 
 async def published(discord: LoopbackDiscord) -> int:
@@ -32,7 +32,7 @@ async def published(discord: LoopbackDiscord) -> int:
 
 
 def _stored(folder: Path, people: list[Person]) -> None:
-    """A set of pictures for each of them, as the bot would have stored it. The database is held for a moment only."""
+    """Store a set of pictures for each person, as the bot would. The database is locked only briefly."""
     keys = [(f"{person.id:016x}", n, f"sets/{person.id:016x}/{n:016x}") for person in people for n in range(PICTURES)]
     for _, _, key in keys:
         path = folder / "data" / "pictures" / key
@@ -46,14 +46,14 @@ def _stored(folder: Path, people: list[Person]) -> None:
 
 
 def _memory(running: Bot, what: str) -> int:
-    """MiB, as the kernel counts it: `VmRSS` now, `VmHWM` at most so far."""
+    """Return the MiB that the kernel reports: `VmRSS` now, `VmHWM` at the peak."""
     status = Path(f"/proc/{running.process.pid}/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith(f"{what}:")]
     return int(line.split()[1]) // 1024
 
 
 def _files(interactions: list[Interaction]) -> int:
-    """How many files came in answer."""
+    """Return how many files the interactions received."""
     answers = [one for asked in interactions for one in (asked.original, *asked.followups) if one is not None]
     return sum(len(answer.payload["attachments"]) for answer in answers)
 

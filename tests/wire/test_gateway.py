@@ -1,6 +1,6 @@
 """
-`python -m bot run` when the connection to Discord is not what it should be: nobody is left waiting, nothing is asked
-twice. The image API refuses each request, so that its outcome is there at once.
+`python -m bot run` with faults of the connection to Discord: every person gets a response, and no task is created
+twice. The image API refuses each request, so that every outcome comes at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def told(discord: LoopbackDiscord, count: int = 1) -> list[dict[str, Any]]
 async def test_an_event_that_comes_twice_is_one_task_and_one_that_was_missed_is_not_lost(
     tmp_path: Path, discord: LoopbackDiscord, image_api: Emulator
 ) -> None:
-    """Over plain frames; all others are over compressed ones."""
+    """Uses uncompressed frames; all other tests use compressed ones."""
     gateway = discord.gateway
     gateway.compresses, gateway.repeats = False, 1
     async with bot(tmp_path, discord, image_api) as running:
@@ -98,7 +98,7 @@ async def test_it_waits_for_a_discord_that_is_down_and_serves_each_shard_then(
 
 
 async def tried(running: Bot) -> bool:
-    return "Discord does not answer" in running.said()
+    return "Discord login failed" in running.said()
 
 
 async def test_a_picture_whose_address_has_run_out_is_told_and_a_throttled_post_is_posted_once(

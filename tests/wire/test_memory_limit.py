@@ -1,4 +1,4 @@
-"""A process that its memory limit kills while it looks at a file goes on after a restart, and the asker is told."""
+"""A process that its memory limit kills while it reads a file continues after a restart and informs the asker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only the bot's own user can read what it writes; what an older version left open is closed at the start."""
+"""Only the bot's own user can read its files; files that an older version left readable are closed at the start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHERS = 0o077
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """Of what the bot wrote there; the log is the test's."""
+    """Return the files that others can open, except the log, which the test writes."""
     found = [path for path in folder.rglob("*") if path.name != LOG and path.exists()]
     assert found
     return [str(path.relative_to(folder)) for path in found if path.stat().st_mode & OTHERS]

@@ -1,4 +1,4 @@
-"""Processes of a test end with it, and say what they were at when they do not end in time."""
+"""A test's processes end with the test, and log their stacks when they do not end in time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_what_a_test_started_dies_with_the_test_however_that_dies() -> Non
     async with asyncio.timeout(20):
         assert await parent.stdout.readline() == b"alive\n"
         parent.kill()
-        assert await parent.stdout.read() == b""  # whose other end both hold
+        assert await parent.stdout.read() == b""  # both processes hold the other end of this pipe
         await parent.wait()
 
 
@@ -47,7 +47,7 @@ async def test_a_process_that_does_not_end_in_time_says_what_it_was_at(
         )
     late = Bot(process=process, discord=discord, log=tmp_path / "bot.log", begun=0)
     async with asyncio.timeout(20):
-        while "alive" not in late.said():  # noqa: ASYNC110  # another process
+        while "alive" not in late.said():  # noqa: ASYNC110  # another process has no event to wait for
             await asyncio.sleep(0.01)
     with pytest.raises(TimeoutError):
         await late.ended(0.1)

@@ -1,4 +1,4 @@
-"""Many people at once, and a restart with many who wait: the process asks Discord less often than that allows."""
+"""With many people at once, and after a restart with many waiting tasks, the bot stays within Discord's rate limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACED = ("result", "person", "card", "edit")
 
 
 def limit_as_discord_does(discord: LoopbackDiscord) -> None:
-    """Except for the 3 s of a first answer: a busy machine needs more for so many."""
+    """Set Discord's limits, except the 3 s of a first response: a busy machine needs longer for so many."""
     discord.limits.everywhere, discord.limits.slides = (50, 1.0), True
     discord.interactions.first_answer = timedelta(minutes=1)
 
@@ -34,7 +34,7 @@ async def all_ask(discord: LoopbackDiscord, channels: Iterable[Channel]) -> None
 
 
 async def requests_by_purpose(address: str) -> dict[str, int]:
-    """As the process counts them."""
+    """Return the request counts by purpose, as the process's metrics report them."""
     async with aiohttp.ClientSession() as session, session.get(f"{address}/metrics") as answer:
         families = text_string_to_metric_families(await answer.text())
     samples = [sample for family in families for sample in family.samples]
@@ -77,6 +77,6 @@ async def test_after_a_restart_the_cards_of_all_who_wait_are_edited_within_the_l
                 return {act.channel_id for act in discord.acts[acts:]} == {str(channel.id) for channel in channels}
 
             await eventually(all_edited)
-            assert await second.stopped() == 0
+            await second.killed()
     assert most_in_a_second(discord.limits.arrived[before:]) <= 50
     assert discord.limits.throttled == 0

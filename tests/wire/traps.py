@@ -1,7 +1,8 @@
 """
-What is to happen at a moment of a request to a loopback server: a death, a refusal, a silence, a broken connection.
+Inject faults into chosen moments of a request to a loopback server: a death, a refusal, a silence, a broken
+connection.
 
-One mechanism for every server here: `Traps.middleware` goes into an aiohttp application.
+All servers of the tests share this mechanism: `Traps.middleware` goes into an aiohttp application.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 Action = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
-"""What it returns, if anything, is answered instead."""
+"""Returns a response to send instead of the real one, or None."""
 
 
 class Moment(Enum):
     RECEIVED = "received"
-    """Its head is here; it has no effect yet."""
+    """The request's head has arrived; the request has no effect yet."""
     DONE = "done"
-    """It has its effect; no byte of an answer has left."""
+    """The request has its effect; no byte of a response was sent."""
     HALF = "half"
-    """Half of the answer was written."""
+    """Half of the response was written."""
     ANSWERED = "answered"
-    """The answer was written."""
+    """The response was written."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Trap:
     route: str
-    """`METHOD path` with * for any part of it: `POST */channels/*/messages`."""
+    """`METHOD path`, with * for any part: `POST */channels/*/messages`."""
     moment: Moment
     action: Action
     skip: int = 0
-    """So many matching requests are let through first."""
+    """How many matching requests pass before the trap acts."""
     times: int | None = 1
-    """None is for ever."""
+    """How many requests the trap acts on; None means every one."""
     when: Callable[[web.Request], bool] = lambda _: True
     """Which of the matching requests count."""
     met: int = 0
@@ -48,7 +49,7 @@ class Trap:
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
     def catches(self, request: web.Request) -> bool:
-        """Counts the request; whether it is one to act on."""
+        """Count the request if it matches; return whether to act on it."""
         if not fnmatchcase(f"{request.method} {request.path}", self.route) or not self.when(request):
             return False
         self.met += 1
@@ -119,7 +120,7 @@ class Traps:
 
 
 def says(status: int, body: object, **headers: str) -> Action:
-    """Answer with this JSON; headers are written with _ for -."""
+    """Return an action that answers with this JSON; header names are written with _ for -."""
 
     async def action(_: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -131,7 +132,7 @@ def says(status: int, body: object, **headers: str) -> Action:
 
 
 def page(status: int, text: str) -> Action:
-    """Answer with a web page, as a gateway in between does."""
+    """Return an action that answers with a web page, as a gateway in between does."""
 
     async def action(_: web.Request) -> web.StreamResponse:
         return web.Response(text=text, status=status, content_type="text/html")
@@ -140,13 +141,13 @@ def page(status: int, text: str) -> Action:
 
 
 async def reset(request: web.Request) -> None:
-    """Break the connection, without an answer."""
+    """Break the connection without a response."""
     if request.transport is not None:
         request.transport.abort()
 
 
 def holds(until: asyncio.Event) -> Action:
-    """Keep the request waiting."""
+    """Return an action that holds the request until the event is set."""
 
     async def action(_: web.Request) -> None:
         await until.wait()

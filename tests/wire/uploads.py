@@ -1,4 +1,4 @@
-"""What a request carries: its payload and the files beside it."""
+"""Parse a request's payload and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Upload:
     name: str
     size: int
     data: bytes
-    """Empty where bytes are not kept."""
+    """Empty if contents are not kept."""
 
     @property
     def digest(self) -> str:
@@ -41,7 +41,7 @@ SENT = web.RequestKey("SENT", Sent)
 
 
 async def sent_with(request: web.Request) -> Sent:
-    """Kept in the request, for whoever looks at it afterwards. Raises Refused."""
+    """Parse the request and also store the result in it, for the checks after the handler. Raises Refused."""
     if (request.content_length or 0) > REQUEST_BYTES:
         async for _ in request.content.iter_any():
             pass

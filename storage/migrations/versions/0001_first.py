@@ -87,7 +87,7 @@ def _life() -> list[sa.Column[object]]:
 
 
 def _of_task(table: str) -> list[sa.schema.SchemaItem]:
-    """A row of `table` belongs to a task and goes with it."""
+    """Return the columns of a row of `table` that belongs to a task and is deleted with the task."""
     return [
         sa.Column("task_id", sa.String(32), nullable=False),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=f"fk_{table}_task_id", ondelete="CASCADE"),
@@ -137,7 +137,7 @@ def _pictures() -> None:
 
 
 def _copy() -> list[sa.Column[object]]:
-    """Our own copy of a picture, once there is one."""
+    """Return the columns of the bot's own copy of a picture; NULL until there is a copy."""
     return [
         sa.Column("key", sa.Text),
         sa.Column("content_type", sa.String(64)),

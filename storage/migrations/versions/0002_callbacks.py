@@ -1,4 +1,4 @@
-"""Callbacks belong to one create; outcomes may wait for their asker."""
+"""Store to which create a callback belongs, and keep outcomes until their asker returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pictures made together: who made what from what, servers' settings and styles, batches, galleries, reports."""
+"""
+Tables for the community features: tasks derived from others, servers' settings and styles, batches, galleries,
+reports.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """
-CHECK constraints: what no request may be is refused by the tables too.
+CHECK constraints: the tables refuse values that no request may have.
 
-Rows that break them were made by values that were never offered. What waits in line with such a value ends with a
-reason, and costs nothing; what was made already, or is being made, counts as the nearest number of pictures that there
-is. A server's setting or style goes back to its default.
+Rows that violate them have values that were never offered. A queued task with such a value ends with a reason and
+costs nothing. A task that was made already, or is being made, gets the nearest allowed number of pictures. A server's
+setting or style is reset to its default.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UPLOAD_LIMIT: Final = "upload_limit >= 0"
 POSITION: Final = "position >= 0"
 NUMBER: Final = "number >= 0"
 PART: Final = "number >= -1"
-"""-1 is the first message of an outcome that an adoption took back."""
+"""-1: the first message of an outcome that an adoption withdrew."""
 
 CHECKS: Final = {
     "tasks": {
@@ -62,9 +62,9 @@ CHECKS: Final = {
     "reported": {"failures": FAILURES},
     "spendings": {"pictures": "pictures >= 0"},
 }
-"""By table: the name of each constraint, and what it says."""
+"""By table: the name and the condition of each constraint."""
 UNMEASURED: Final = ("task_references", "pictures")
-"""Where what is not known of a picture may be left out."""
+"""Tables in which unknown measures of a picture may be NULL."""
 
 
 def upgrade() -> None:
@@ -79,10 +79,10 @@ def upgrade() -> None:
 
 
 def _end_what_waits() -> None:
-    """Whoever asked for it is told that there is no such choice."""
+    """End the queued tasks; the asker gets the message that there is no such choice."""
     connection, now = op.get_bind(), time.time_ns() // 1_000_000
     waiting = f"state = 'queued' AND NOT ({SIZE} AND {VARIANTS})"
-    ids = [row.id for row in connection.execute(sa.text(f"SELECT id FROM tasks WHERE {waiting}"))]  # noqa: S608  # ours
+    ids = [row.id for row in connection.execute(sa.text(f"SELECT id FROM tasks WHERE {waiting}"))]  # noqa: S608  # constants
     for task_id in ids:
         ended = (
             "UPDATE tasks SET state = 'settled', settled_at = :now, reason = 'choice_unknown', charged = :no, "
@@ -97,32 +97,32 @@ def _end_what_waits() -> None:
 
 
 def _count_what_was_made() -> None:
-    """As many as the image API can have made of it; it makes four at most."""
-    op.execute(f"UPDATE tasks SET size = '1:1' WHERE NOT ({SIZE})")  # noqa: S608  # ours
+    """Set as many pictures as the image API can have made; the API makes four at most."""
+    op.execute(f"UPDATE tasks SET size = '1:1' WHERE NOT ({SIZE})")  # noqa: S608  # constants
     op.execute(
         "UPDATE tasks SET variants = CASE WHEN variants < 2 THEN 1 WHEN variants < 4 THEN 2 ELSE 4 END "  # noqa: S608
         f"WHERE NOT ({VARIANTS})"
     )
     op.execute("UPDATE spendings SET pictures = 0 WHERE pictures < 0")
     for column in ("parent_picture", "batch_position"):
-        op.execute(f"UPDATE tasks SET {column} = NULL WHERE {column} < 0")  # noqa: S608  # ours
+        op.execute(f"UPDATE tasks SET {column} = NULL WHERE {column} < 0")  # noqa: S608  # constants
     for table, column in (("tasks", "upload_limit"), ("tasks", "failures"), ("tasks", "faults")):
-        op.execute(f"UPDATE {table} SET {column} = 0 WHERE {column} < 0")  # noqa: S608  # ours
+        op.execute(f"UPDATE {table} SET {column} = 0 WHERE {column} < 0")  # noqa: S608  # constants
 
 
 def _forget_what_was_chosen() -> None:
     for table in ("guild_settings", "styles"):
-        op.execute(f"UPDATE {table} SET size = NULL WHERE NOT ({SIZE})")  # noqa: S608  # ours
-        op.execute(f"UPDATE {table} SET variants = NULL WHERE NOT ({VARIANTS})")  # noqa: S608  # ours
+        op.execute(f"UPDATE {table} SET size = NULL WHERE NOT ({SIZE})")  # noqa: S608  # constants
+        op.execute(f"UPDATE {table} SET variants = NULL WHERE NOT ({VARIANTS})")  # noqa: S608  # constants
     op.execute(
         "UPDATE guild_settings SET greatest_batch = NULL WHERE NOT (greatest_batch >= 1 AND greatest_batch <= 20)"
     )
 
 
 def _mend_measures() -> None:
-    """Declared by a file that was forged, or measured by nobody."""
+    """Correct measures that a forged file declared or that were never measured."""
     op.execute("UPDATE task_references SET declared_bytes = 0 WHERE declared_bytes < 0")
     op.execute("DELETE FROM task_references WHERE NOT (position >= 0 AND position <= 5)")
     for table in UNMEASURED:
         for column, holds in (("bytes", BYTES), ("width", WIDTH), ("height", HEIGHT)):
-            op.execute(f"UPDATE {table} SET {column} = NULL WHERE NOT ({holds})")  # noqa: S608  # ours
+            op.execute(f"UPDATE {table} SET {column} = NULL WHERE NOT ({holds})")  # noqa: S608  # constants

@@ -1,4 +1,4 @@
-"""Whose picture a reference is, where a batch's closing message stands, and how far an erasure is."""
+"""Store the owner of each reference, where a batch's closing message is, and how far an erasure is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ down_revision: Final = "0004"
 
 NOBODY: Final = 0
 _AVATAR: Final = re.compile(r"/(?:avatars|users)/(\d{15,20})/")
-"""In Discord's addresses of avatars."""
+"""The person's id in Discord's URLs of avatars."""
 _RESULT: Final = re.compile(r"atelier-[0-9a-f]{16}-\d+(?:\.|$)")
-"""The file name of a picture that we made."""
+"""File name of a picture that the bot made."""
 _SOURCE: Final = re.compile(r"references/([^/]+)/(\d+)")
 
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def _say_whose() -> None:
-    """Of what went into the requests there are, oldest first: what was asked again is as it was the first time."""
+    """Set the owners of all references, oldest first: a repeated request has the owners of the first one."""
     connection = op.get_bind()
     rows = connection.execute(
         sa.text(
@@ -51,7 +51,8 @@ def _say_whose() -> None:
 
 
 def _owner(row: Mapping[str, Any], owners: Mapping[tuple[str, int], int]) -> int:
-    """Of a request that was asked again and is gone, nobody: its asker was erased."""
+    """Return the owner of a reference; `NOBODY` if it comes from a repeated request that is gone: its asker was
+    erased."""
     asker_id: int = row["asker_id"]
     key: str = row["kept_key"] or ""
     if found := _SOURCE.fullmatch(key):

@@ -1,4 +1,4 @@
-"""Results that could not be fetched are tried again for as long as the image API keeps them."""
+"""Retry the download of results for as long as the image API keeps them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ revision: Final = "0006"
 down_revision: Final = "0005"
 
 KEPT_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""API: how long it keeps results."""
+"""API: results are kept for 14 days (ms)."""
 
 
 def upgrade() -> None:
@@ -25,7 +25,7 @@ def upgrade() -> None:
 
 
 def _try_again() -> None:
-    """What was told as a link by the release before, and may still be there, is due at once."""
+    """Make pictures that the previous release delivered as links due at once, if the image API may still have them."""
     tasks = sa.table("tasks", sa.column("id"), sa.column("settled_at"))
     pictures = sa.table("pictures", sa.column("task_id"), sa.column("unfetchable"), sa.column("due_at"))
     now = time.time_ns() // 1_000_000

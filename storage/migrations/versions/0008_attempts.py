@@ -1,4 +1,4 @@
-"""Attempts of work that may end the whole process are counted before it begins."""
+"""Count attempts of work that may kill the process, before the work begins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""The migrations, oldest first: `NNNN_subject.py`, revision `NNNN`. There is no way back but the backup."""
+"""
+The migrations, oldest first: `NNNN_subject.py`, revision `NNNN`. There are no downgrades; restore the backup instead.
+"""
