@@ -221,7 +221,7 @@ async def test_the_log_has_the_number_of_a_receipt(world: World) -> None:
     world.clock.turn(60)
     with capture_logs() as lines:
         await world.engine.erasing.step()
-    (line,) = [one for one in lines if one["event"] == "erased"]
+    (line,) = [one for one in lines if one["event"] == "erasure finished"]
     assert line["erasure"] == erasure.id
     assert str(world.alice.id) not in repr(line)
 

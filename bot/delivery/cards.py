@@ -314,7 +314,10 @@ class CardPump:
     async def _made(self, task: Task, copies: Sequence[Copy]) -> bytes | None:
         """Make the strip of thumbnails. None if no picture could be used, or if a process died while making them; such
         a card never gets thumbnails."""
-        if await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock()) != 1:
+        counted = await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock())
+        if counted is None:  # another process is making them
+            return None
+        if counted > 1:
             log.warning("card thumbnails skipped: a process died while making them", task=task.id)
             return None
         try:

@@ -30,7 +30,7 @@ shared.py              what the messages of a batch show; pure functions
 
 claims.py              claim outbox rows by moving their due time
 curation.py            results after delivery: repost, report, hide, remove
-postings.py            post a result once more: publish, show again, copy to a gallery
+postings.py            repost a result: publish, show again, copy to a gallery
 reports.py             reports: the moderators' message, and their decision
 upkeep.py              bring messages of a result up to date: spoiler, removal, late pictures
 erasing.py             erase what is stored about a person

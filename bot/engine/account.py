@@ -1,7 +1,7 @@
 """
-Creates stop while the image API's account needs its operator, and go on by themselves.
+Pause creates while the image API's account needs the operator, and resume them automatically.
 
-After a pause one create goes first: only when it was accepted do the others follow.
+After a pause, a single create is sent as a probe. The other creates follow once the probe was accepted.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Pause:
     reason: Reason
     since: int
     credits: float | None
-    """The balance when it began, where it could be read."""
+    """Credits when the pause began; None if they could not be read."""
 
 
 class Account:
-    """The pause is a stored fact: it outlives the process."""
+    """The pause is stored as a fact, so it survives a restart."""
 
     def __init__(
         self, *, tasks: TaskStore, api: ImageAPI, operator: Operator, clock: Callable[[], int], probe_after: timedelta
@@ -49,34 +49,35 @@ class Account:
         self._check_at = 0
         self._probing = False
         self._out: set[str] = set()
-        """Tasks whose create is on its way."""
+        """Ids of the tasks whose create is in flight."""
 
     @property
     def paused(self) -> Reason | None:
-        """Why creates are stopped, if they are."""
+        """Why creates are paused; None if they are not."""
         return self._pause.reason if self._pause else None
 
     @property
     def takes_creates(self) -> bool:
-        """None while paused; after that one at a time, until one was accepted."""
+        """Whether a create may start: never during a pause, and only one at a time until a probe was accepted."""
         return not self.paused and not (self._probing and self._out)
 
     def probe(self) -> None:
-        """After any other pause too, one create goes first."""
+        """Send a single create first. Also called after an outage of the image API."""
         self._probing = True
 
     def begun(self, task_id: str) -> None:
-        """A create is on its way."""
+        """Record that the task's create is in flight."""
         self._out.add(task_id)
 
     def ended(self, task_id: str, *, accepted: bool) -> None:
-        """It was answered, never will be, or is not in our hands any more. Twice is fine."""
+        """Record that the task's create is no longer in flight here: it was answered, it will never be answered, or
+        another worker owns the task. Idempotent."""
         self._out.discard(task_id)
         if accepted:
             self._probing = False
 
     async def load(self) -> None:
-        """Take up the pause that an earlier process left."""
+        """Load the pause that an earlier process stored."""
         stored = await self._tasks.fact(FACT)
         if stored is not None:
             values = json.loads(stored)
@@ -85,8 +86,8 @@ class Account:
             )
 
     async def refused(self, refused: Refused) -> None:
-        """What a refusal says of the account: creates stop where the image API would not have our key, or our balance
-        is too small; the operator is told of that, and of a limit of the account's for which they need not stop."""
+        """Handle what a refusal says about the account. If the API key is rejected or the balance is too small, pause
+        creates and alert the operator. If a quota of the account is reached, only alert the operator."""
         if isinstance(refused, AccountRefused):
             await self._stop(refused.reason)
         elif refused.reason is Reason.ACCOUNT_QUOTA:
@@ -95,7 +96,7 @@ class Account:
     async def _stop(self, reason: Reason) -> None:
         if self._pause is not None and self._pause.reason is reason:
             return
-        log.error("creates stopped until the image API's account is put right", reason=reason.value)
+        log.error("creates paused: the image API's account needs the operator", reason=reason.value)
         self._pause = begun = Pause(reason=reason, since=self._clock(), credits=None)
         self._check_at = self._clock() + self._between_checks
         balance = await self._balance()
@@ -105,7 +106,7 @@ class Account:
         await self._operator.tell(reason)
 
     async def check(self) -> None:
-        """Go on if the account was put right, or, after a while, to see whether it was."""
+        """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe."""
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return
@@ -113,9 +114,9 @@ class Account:
         await self._operator.tell(pause.reason)
         balance = await self._balance()
         if self._pause is not pause:
-            return  # another one began meanwhile, of which this balance says nothing
+            return  # another pause has begun during the request; the balance says nothing about it
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
-            log.info("creates go on", reason=pause.reason.value)
+            log.info("creates resumed", reason=pause.reason.value)
             self._pause = None
             self.probe()
             await self._tasks.set_fact(FACT, None)
@@ -126,7 +127,7 @@ class Account:
         try:
             return await self._api.credits()
         except ServiceError as error:
-            log.debug("the balance could not be read", error=str(error))
+            log.debug("reading credits failed", error=str(error))
             return None
 
 

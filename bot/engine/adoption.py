@@ -1,9 +1,10 @@
 """
-What callbacks bring: news of a task sooner than a poll would, and of a create whose answer was lost that it was taken.
+Handle callbacks: take an outcome sooner than a poll would, and recover creates whose answer was lost.
 
-Such a task is adopted, also after its asker was told that nobody knows: it goes on `generating`, and its outcome is
-told like any other. A callback is believed in nothing but the id, and in that only when the record under it is of our
-request. Until then the id waits in the row, so that no step of this is lost with the process.
+A task whose lost create turns out to have been accepted is adopted, even if its asker has already got the message that
+the create is unconfirmed: the task becomes `generating`, and its outcome is delivered like any other. Only the id in a
+callback is used, and only if the record under that id matches the bot's request. Until the record was checked, the id
+is stored in the task's row (`claimed_kie_id`), so that a crash loses no step.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from storage.models import Create, Task, TaskState, released
 from storage.tasks import TaskStore
 
 ADOPTED_WITHIN: Final = timedelta(hours=24)
-"""Of the create."""
+"""Age of a create up to which a callback may still lead to an adoption."""
 
 REPEATED_WITHIN_MS: Final = 1000
-"""A callback repeated so soon says nothing new; the image API may be asked three times a second about a task."""
+"""ms. A callback repeated this soon is ignored. API: a task may be polled three times a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,28 +40,31 @@ class Adoption:
         self._watching = watching
         self._clock = clock
         self._heard: dict[str, int] = {}
-        """Of which tasks there was news in the last moment."""
+        """Time (ms) of the last callback that was not ignored, by kie_id. Only the entries of the last second are
+        kept."""
 
     async def called_back(self, token: str, kie_id: str) -> bool:
-        """Write down what a callback says, for whoever works on the task. False for a token that no create has."""
+        """Store what a callback says, for the worker that owns the task. Return False if no create has the token."""
         create = await self._tasks.create_of(token)
         if create is None:
             return False
         await self._tasks.called_back(create, now=self._clock())
         if not await self._is_doubtful(create, kie_id) and not await self._is_known(token, kie_id):
-            log.warning("a callback that fits no create in doubt", task=create.task_id, kie_id=kie_id)
+            log.warning("callback ignored: its create is not in doubt", task=create.task_id, kie_id=kie_id)
         return True
 
     async def adopted(self, task: Task) -> Task | None:
-        """The task where its record has brought it; None while nothing shows that the claimed id is its own.
+        """
+        Adopt the task if the record under its claimed id matches its request, and return the task after applying the
+        record. Return None if no id is claimed, or the record cannot be read or belongs to another request.
 
-        It has no `generating_at` then: how long it took is not known.
+        An adopted task has no `generating_at`, because it is unknown how long its pictures took.
         """
         if task.claimed_kie_id is None or (record := await self._record(task.claimed_kie_id)) is None:
             return None
         request = request_of(task, await self._tasks.references(task.id))
         if not is_of(request, record):
-            log.error("a callback names a record of another request", task=task.id, kie_id=task.claimed_kie_id)
+            log.error("callback rejected: its record is of another request", task=task.id, kie_id=task.claimed_kie_id)
             await self._tasks.change(task, claimed_kie_id=None)
             return None
         adopted = await self._tasks.move(
@@ -74,23 +78,26 @@ class Adoption:
         return await self._watching.observe(adopted, record)
 
     async def look_later(self, task: Task) -> Task:
-        """A closed task whose record cannot be read yet; in the end it is left as it is."""
+        """Retry later for a closed task whose claimed record cannot be read yet. Once the create is older than
+        `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
         create, now = await self._tasks.last_create(task.id), self._clock()
         if create is None or _is_too_late(create, self._clock):
-            log.error("what a callback named was never found", task=task.id, kie_id=task.claimed_kie_id)
+            log.error("adoption given up: record never found", task=task.id, kie_id=task.claimed_kie_id)
             return await self._tasks.change(task, claimed_kie_id=None, **released(now))
         failures = task.failures + 1
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._tasks.change(task, failures=failures, **released(due))
 
     async def _is_doubtful(self, create: Create, kie_id: str) -> bool:
+        """Store the claimed id if the create is in doubt. Return whether the id was stored."""
         now = self._clock()
         if create.kie_id is not None or _is_too_late(create, self._clock):
             return False
         return await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=now)
 
     async def _is_known(self, token: str, kie_id: str) -> bool:
-        """Read again: its answer may have come just now."""
+        """Return whether the create is known as `kie_id`; if so, make its task due. The create is read again, because
+        its answer may have been stored just now."""
         create = await self._tasks.create_of(token)
         if create is None or create.kie_id != kie_id:
             return False
@@ -101,17 +108,18 @@ class Adoption:
         return True
 
     async def _record(self, kie_id: str) -> Record | None:
-        """None while it cannot be read."""
+        """Return the record; None if it cannot be read, does not exist, or has no prompt."""
         try:
             record = await self._api.record(kie_id)
         except ServiceError as error:
-            log.debug("the record of a callback could not be read", kie_id=kie_id, error=str(error))
+            log.debug("reading a callback's record failed", kie_id=kie_id, error=str(error))
             return None
         return None if record.status is RecordStatus.MISSING or record.prompt is None else record
 
 
 def is_of(request: CreateRequest, record: Record) -> bool:
-    """Whether a record is of this request: of the same words or, where there are none, of the same pictures."""
+    """Return whether a record belongs to the request: the prompt is the same or, if there is no prompt, the pictures
+    are."""
     words = _words(request.prompt)
     if words != _words(record.prompt or ""):
         return False
@@ -119,12 +127,12 @@ def is_of(request: CreateRequest, record: Record) -> bool:
 
 
 def _words(text: str) -> str:
-    """Without what may get lost on the way: spaces, and letters that show nothing."""
+    """Return the text without spaces and unprintable characters, which may get lost on the way through the API."""
     return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
 
 
 def _place(url: str) -> str:
-    """Without its signature."""
+    """Return the URL without its query, which holds the signature."""
     return url.partition("?")[0]
 
 

@@ -1,4 +1,5 @@
-"""Outbox work that may end the process: counted before it begins, given up after `MOST_ATTEMPTS` deaths."""
+"""Run outbox work that may end the process: count each attempt before it begins, and give the work up after
+`MOST_ATTEMPTS` deaths."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Work(StrEnum):
-    """What is counted here. A task's own work is counted in its row."""
+    """Kinds of work whose attempts are counted here. Attempts of a task are counted in the task's row."""
 
     BATCH = "batch"
     POSTING = "posting"
@@ -38,7 +39,7 @@ class Attempts:
         self._clock = clock
 
     async def start(self) -> None:
-        """Find out what was under way when an earlier process died."""
+        """Mark the work that was running when an earlier process died as suspect."""
         kinds = set(Work)
         for kind, subject, deaths in await self._store.left(now=self._clock()):
             if kind in kinds:
@@ -48,10 +49,10 @@ class Attempts:
         self, kind: Work, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
     ) -> None:
         """
-        `do` it, or `give_up` where the process has died of it too often; the operator is told of that. Nothing happens
-        while something else has to be tried alone, or another process is at it: the work stays due.
+        Call `do`; after too many deaths of the process, call `give_up` instead and alert the operator. Do nothing while
+        other work has to run alone (`trials`) or another process is doing this work: the work stays due.
 
-        Raises what `do` raises.
+        Raises what the called function raises.
         """
         this: Subject = (kind, subject)
         if not self._trials.may_begin(this):
@@ -68,14 +69,20 @@ class Attempts:
     def _giving_up(self, this: Subject, give_up: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def given_up() -> None:
             kind, subject = this
-            log.error("work given up: the process died each time", kind=kind, subject=subject, attempts=MOST_ATTEMPTS)
+            log.error(
+                "outbox work given up: process died on every attempt",
+                kind=kind,
+                subject=subject,
+                attempts=MOST_ATTEMPTS,
+            )
             await give_up()
             await self._operator.tell(Reason.WORK_GIVEN_UP)
 
         return given_up
 
     async def _ended(self, this: Subject, do: Callable[[], Awaitable[None]]) -> None:
-        """Also when it fails, or is cancelled because the process stops as asked. Nothing else is an end."""
+        """Call `do`, then delete the row of the attempt, also if `do` fails or is cancelled by an orderly stop. Only
+        the death of the process leaves the row."""
         try:
             await do()
         except (Exception, asyncio.CancelledError):

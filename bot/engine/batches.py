@@ -1,4 +1,4 @@
-"""What people ask of a batch: that it be proposed, begun, dropped, that those that still wait be taken back."""
+"""Propose, begin, drop and cancel batches (several tasks from one request)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from storage.stores import Stores
 from storage.tasks import StaleTask
 
 ANSWERED_WITHIN_MS: Final = 15 * 60 * 1000
-"""A proposal's buttons: as long as Discord lets its answer be edited."""
+"""ms. How long the buttons of a proposal work. Discord allows edits of the response that shows them for 15 minutes."""
 _REFUSED: Final[Mapping[str, Reason]] = {
     "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
     "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,
@@ -37,20 +37,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A batch that nobody has said yes to, and what it would leave of its asker's day."""
+    """A batch that waits for its asker's confirmation, and the asker's budget of pictures."""
 
     batch: Batch
     allowed: int
-    """Pictures of theirs in 24 hours; 0 is no limit."""
+    """Limit of pictures per person in 24 hours; 0 means no limit."""
     left: int
-    """Of these, before this batch."""
+    """Pictures that the asker may still request within the limit, not counting this batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
     cancelled: int
     going_on: int
-    """Being made already."""
+    """Number of tasks that continue, because they are being made already."""
 
 
 class Batches:
@@ -82,8 +82,8 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Written down; nothing is made or paid before `begin`. Raises what `checked` does, NoRoom, TooLate where it
-        comes from a task that is not theirs to see, and BadReference where a picture of it was erased."""
+        """Store a proposal; no task is created before `begin`. Raises what `checked` raises, NoRoom, TooLate if the
+        parent task is not visible to the asker, and BadReference if an input picture was erased."""
         check_there(asked)
         await self._check_parent(asked)
         now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
@@ -96,13 +96,14 @@ class Batches:
         return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
 
     async def sweep_proposals(self) -> None:
-        """Forget what nobody answered in time."""
+        """Delete proposals that were not answered in time."""
         gone = await self._batches.forget_proposals(self._clock() - ANSWERED_WITHIN_MS)
         if gone:
-            log.info("unanswered batches forgotten", batches=gone)
+            log.info("unanswered batches deleted", batches=gone)
 
     async def proposed(self, batch_id: str, user_id: int) -> Batch:
-        """Raises TooLate for what is not theirs, is not known any more, or was not answered in time."""
+        """Return a batch of this person. Raises TooLate if the batch is unknown, belongs to another person, or was not
+        answered in time."""
         batch = await self._batches.get(batch_id)
         if batch is None or batch.asked.asker_id != user_id:
             raise TooLate(Reason.BATCH_GONE)
@@ -112,16 +113,16 @@ class Batches:
 
     async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
         """
-        All of its tasks, or none; once, however often it is asked for. `origin` is the answer to the proposal.
+        Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal.
 
-        Raises what `checked` does, LimitReached, NoRoom, BadChoice where the server allows fewer by now, TooLate, and
-        BadReference where a picture of it was erased meanwhile.
+        Raises what `checked` raises, LimitReached, NoRoom, BadChoice if the server now allows only smaller batches,
+        TooLate, and BadReference if an input picture was erased since the proposal.
         """
         check_there(batch.asked)
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
-        _checked_words(batch.asked, batch.words)  # it may have been proposed before all of this was checked
+        _checked_words(batch.asked, batch.words)  # the proposal may be older than some checks
         if batch.asked.references:
             await self._space.require()
         try:
@@ -135,12 +136,13 @@ class Batches:
         return begun
 
     async def drop(self, batch: Batch) -> None:
-        """Raises TooLate where it is begun."""
+        """Delete a proposal. Raises TooLate if its tasks were created already."""
         if not await self._batches.drop(batch.id):
             raise TooLate(Reason.BATCH_GONE)
 
     async def cancel(self, batch_id: str, user_id: int) -> TakenBack:
-        """Take back those that still wait. Raises NotYours, and TooLate where none does."""
+        """Cancel the queued tasks of the batch. Raises NotYours, and TooLate if the batch is unknown or private, or no
+        task of it is queued."""
         batch = await self._batches.get(batch_id)
         if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
             raise TooLate(Reason.TASK_UNKNOWN)
@@ -153,7 +155,8 @@ class Batches:
         return TakenBack(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
 
     async def told_in(self, message_id: int) -> Task | None:
-        """Of those that a batch's message tells of, the first with pictures."""
+        """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
+        None if the message belongs to no batch."""
         found = await self._batches.in_message(message_id)
         if found is None:
             return None
@@ -163,7 +166,7 @@ class Batches:
         return told[0] if told else None
 
     async def resume(self) -> None:
-        """Take up what an earlier process was at."""
+        """Resume the batches that an earlier process was delivering."""
         await self._batches.resume(now=self._clock())
 
     async def _taken_back(self, task: Task) -> bool:
@@ -186,5 +189,5 @@ class Batches:
 
 
 def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
-    """Of each of its tasks."""
+    """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
     return [checked(replace(asked, prompt=one)).prompt for one in words]

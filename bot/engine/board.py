@@ -1,4 +1,5 @@
-"""What the waiting cards show: made from the row each time, handed to delivery, which decides when Discord is asked."""
+"""Show the progress of waiting tasks on their cards. A card is computed from the rows each time and passed to delivery,
+which decides when to edit the message."""
 
 from __future__ import annotations
 
@@ -12,12 +13,15 @@ from storage.models import Reach, Reference, Task, TaskState
 from storage.tasks import TaskStore
 
 SHOWN: Final = 100
-"""Of those who wait longest, brought up to date at a time; the others' cards follow as they come nearer."""
+"""Number of tasks per state, longest waiting first, whose cards are updated periodically. The cards of the other tasks
+follow as those tasks move up."""
 BACK: Final = 1000
-"""Of those who have waited longest, told at a start that it goes on."""
+"""Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
 LEAVES_AFTER_MS: Final = 13 * 60 * 1000
-"""Discord: an interaction can be answered for 15 minutes. Before that its card says how the outcome comes."""
+"""ms. From this age on, the card of a task that can only be answered through its interaction says how the result will
+come. Discord: an interaction can be answered for 15 minutes."""
 LAST_EDIT_MS: Final = 15 * 60 * 1000
+"""ms. Discord: after this age, a card that answers an interaction cannot be edited."""
 
 
 class Board:
@@ -29,21 +33,23 @@ class Board:
         self._paused = paused
         self._clock = clock
         self.recent: tuple[float, ...] = ()
-        """Seconds that the last successful tasks took."""
+        """How long (s) the last successful tasks took from create to outcome."""
         self._back: dict[str, CardPhase] = {}
-        """How those stood who waited when we began."""
+        """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
+        that the work continues."""
 
     async def learn(self) -> None:
         self.recent = await self._tasks.recent_seconds()
 
     async def come_back(self) -> None:
-        """Whoever waits already, and may have seen nothing happen for a while, is told once that it goes on."""
+        """Update the cards of tasks that were waiting before this process started: say that the work continues after
+        the interruption."""
         for task in await self._tasks.waiting_at_start(limit=BACK):
             self._back[task.id] = _phase(task)
             await self.show(task)
 
     async def show(self, task: Task) -> None:
-        if task.batch_id is not None:  # it has no card: its batch shows where it stands
+        if task.batch_id is not None:  # no card: the batch's message shows the progress
             return
         await self._delivery.show(await self.card(task))
 
@@ -53,7 +59,8 @@ class Board:
         return self._made(task, await self._tasks.references(task.id), place, kept.get(task.asker_id, ()))
 
     async def show_waiting(self) -> None:
-        """Those who wait for a create move up when others' begin; what is being made comes along between polls."""
+        """Update the cards of queued tasks, which move up as other creates begin, and of generating tasks, which make
+        progress between polls."""
         queued, generating = await self._tasks.queue(limit=SHOWN), await self._tasks.generating(limit=SHOWN)
         references = await self._tasks.references_of([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
@@ -64,7 +71,8 @@ class Board:
         await self._show_leaving({task.id for task in (*queued, *generating)})
 
     async def _show_leaving(self, shown: Set[str]) -> None:
-        """Whose cards can soon be edited no more, wherever they stand: the last moment to say how the outcome comes."""
+        """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
+        last chance to say how the result will come."""
         now = self._clock()
         leaving = await self._tasks.untold_answers(since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN)
         for task in leaving:

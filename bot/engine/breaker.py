@@ -1,9 +1,9 @@
 """
-A circuit breaker in front of the image API: while it is not there, nobody's request is spent on finding that out.
+Put a circuit breaker in front of the image API, so that no person's request is used up to detect an outage.
 
-It opens when calls have failed for a while without one that was answered, or when several creates in a row were left
-without an answer: each of those may be paid. Then creates wait, questions are not sent, and a free question now and
-then finds out whether the API is back. An explicit refusal is an answer.
+The breaker opens when all calls have failed for a while, or when several creates in a row got no answer, because each
+of these may be charged. While the breaker is open, creates wait, polls are not sent, and a free request from time to
+time checks whether the API is back. An explicit refusal counts as an answer.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from bot.engine.schedule import backoff
 from bot.errors import ServiceError, Unavailable, Unconfirmed, Unreachable
 
 FAILURES: Final = 3
-"""In a row."""
+"""Number of consecutive failures before the breaker opens."""
 SILENCE_MS: Final = 10_000
-"""Without a single answer; a moment's trouble is not worth telling people."""
+"""ms without a single answer before the breaker opens. A shorter disturbance is not worth showing to people."""
 LONGEST_SECONDS: Final = 60.0
-"""Between two looks."""
+"""Longest interval between two checks while the breaker is open."""
 NOBODYS: Final = "0" * 32
-"""A kie_id that no task has: where the balance cannot be read, that there is none is as good an answer."""
+"""A kie_id that no task has. If the credits cannot be read, a check asks for this record: the answer that the record
+does not exist also shows that the API is back."""
 
 log = structlog.get_logger(__name__)
 
 
 class Breaker:
-    """Fulfils `ImageAPI`. `recovered` is awaited when the API is back."""
+    """Implements `ImageAPI`. `recovered` is awaited when the API is back."""
 
     def __init__(self, api: ImageAPI, *, clock: Callable[[], int], recovered: Callable[[], Awaitable[None]]) -> None:
         self._api = api
@@ -46,7 +47,7 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """The API is not there: nothing is sent."""
+        """Whether the API is considered unreachable: creates must not begin, and `record` sends nothing."""
         return self._opened_at is not None
 
     async def create(self, request: CreateRequest) -> str:
@@ -78,23 +79,24 @@ class Breaker:
             raise
 
     async def credits(self) -> float:
-        """Of little weight: that the balance cannot be read keeps nobody from making pictures."""
+        """Return the account's credits. A failure is not counted, because pictures can be made without this number."""
         return await self._api.credits()
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
-        """Another host's; says nothing about this one."""
+        """Upload a file. A failure is not counted, because uploads go to another host."""
         return await self._api.upload(filename, content_type, data)
 
     async def fetch(self, url: str) -> bytes:
-        """As `upload`."""
+        """Download a result. A failure is not counted, because results are on other hosts."""
         return await self._api.fetch(url)
 
     async def direct_link(self, kie_id: str, url: str) -> str:
-        """Somebody waits for it, and does without."""
+        """Return another address of a result. A failure is not counted: the caller waits for the address, and can do
+        without it."""
         return await self._api.direct_link(kie_id, url)
 
     async def check(self) -> None:
-        """While it is open: see, now and then, whether the API is back."""
+        """While the breaker is open, check from time to time whether the API is back."""
         if self._opened_at is None or self._clock() < self._check_at:
             return
         self._check_later()
@@ -121,7 +123,7 @@ class Breaker:
         return self._failures >= FAILURES and self._clock() - self._failing_since >= SILENCE_MS
 
     async def _answers_something(self) -> bool:
-        """One record that cannot be read says nothing about the API."""
+        """Return whether the API answers any request. One record that cannot be read says nothing about the API."""
         answers = await _answers(self._api.credits()) or await _answers(self._api.record(NOBODYS))
         if answers:
             self._answered()
@@ -135,17 +137,17 @@ class Breaker:
 
     def _trip(self) -> None:
         if self._opened_at is None:
-            log.warning("image API unreachable; creates wait until it is back")
+            log.warning("image API unreachable; creates wait until the API is back")
             self._opened_at = self._clock()
             self._check_later()
 
     def _check_later(self) -> None:
-        """At growing distances, until a create is answered again."""
+        """Schedule the next check. The intervals grow until a create is answered again."""
         self._checks += 1
         self._check_at = self._clock() + int(min(backoff(self._checks, first=5.0), LONGEST_SECONDS) * 1000)
 
     async def _close(self, opened_at: int) -> None:
-        """The next create that is left without an answer opens it again."""
+        """Close the breaker. If unanswered creates opened the breaker, the next unanswered create opens it again."""
         log.info("image API back", away_seconds=(self._clock() - opened_at) // 1000)
         self._opened_at = None
         self._unanswered_creates = min(self._unanswered_creates, FAILURES - 1)
@@ -157,8 +159,8 @@ async def _answers(question: Awaitable[object]) -> bool:
     try:
         await question
     except (Unreachable, Unavailable) as error:
-        log.debug("the image API is still not there", error=str(error))
+        log.debug("outage check failed: image API still unreachable", error=str(error))
         return False
     except ServiceError as error:
-        log.debug("the image API answers with a refusal", error=str(error))
+        log.debug("outage check answered: image API refused the request", error=str(error))
     return True

@@ -1,8 +1,8 @@
 """
-The one place that every request passes, whatever it came by, before it is counted against the limits.
+Validate every request, whichever way it came, before it is counted against the limits.
 
-Discord bounds what people fill in, but what it passes on is only what somebody sent. A value that was never offered
-must not be stored, paid for, or counted: a negative number of pictures would lower what a person has used.
+Discord limits what its forms accept, but it passes on whatever a client sent. A value that was never offered must not
+be stored, charged, or counted: a negative number of pictures would lower the count of pictures a person has used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from storage.models import NewReference, NewTask, ReferenceKind
 
 
 def checked(new: NewTask) -> NewTask:
-    """The request as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
+    """Return the request as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
     if new.size not in SIZES or not _is_whole(new.variants) or new.variants not in VARIANTS:
         raise UnknownChoice
     if not all(isinstance(one, bool) for one in (new.enhance, new.fallback, new.private)):
@@ -35,7 +35,8 @@ def checked(new: NewTask) -> NewTask:
 
 
 def _checked_words(new: NewTask) -> str:
-    """As typed, less what no database keeps; nothing where there are no words in it."""
+    """Return the prompt as typed, without characters that no database stores; an empty string if no character of the
+    prompt is visible. Raises UnknownChoice, TooLong, or BlankPrompt."""
     if not isinstance(new.prompt, str):
         raise UnknownChoice
     longest = LONGEST_WORDS if new.style is None else LONGEST_WORDS + LONGEST_TEMPLATE
@@ -56,7 +57,8 @@ def _checked_references(references: tuple[NewReference, ...]) -> tuple[NewRefere
 
 
 def _checked_reference(one: NewReference) -> NewReference:
-    """What can be told without looking inside. The size of a copy of ours is known; any other is only declared."""
+    """Check what is known without reading the file. The size is only declared, so the limit is not applied to a stored
+    copy. Raises BadReference."""
     if not all(isinstance(text, str) for text in (one.url, one.filename, one.declared_type or "")):
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE)
     if not _is_whole(one.declared_bytes) or one.declared_bytes < 0:
@@ -70,5 +72,5 @@ def _checked_reference(one: NewReference) -> NewReference:
 
 
 def _is_whole(value: object) -> bool:
-    """JSON has true and 2.0 as well, which are equal to whole numbers."""
+    """Return whether the value is an int. JSON may also contain true and 2.0, which are equal to ints."""
     return type(value) is int

@@ -1,6 +1,6 @@
 """
-Work beside the tasks' own: claimed by pushing its due time forward, so that nobody else does it meanwhile, and done
-again when the process dies.
+Claim outbox rows (reposts, reports, …). A worker claims a row by moving `due_at` into the future; if the worker dies,
+the row becomes due again.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from bot.engine.clock import Clock, is_doubtful
 from bot.engine.schedule import backoff
 
 CLAIM_MS: Final = 120_000
-"""Longer than Discord takes to answer, in its worst minutes."""
+"""ms. Longer than Discord takes to respond in its worst minutes."""
 AT_ONCE: Final = 20
-"""Of one subject, in one step."""
+"""Rows of one kind that are processed in one step."""
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 
 
 def again_at(now: int, failures: int) -> int:
-    """When (ms) to try again after so many failures before this one."""
+    """Return when (ms) to retry after a failure that follows `failures` earlier ones."""
     return now + int(backoff(failures + 1) * 1000)
 
 

@@ -1,9 +1,9 @@
 """
-The time that rows are stamped with: milliseconds since the epoch that go on steadily while the process runs.
+Provide the time for the stamps in rows: milliseconds since the epoch, which advance steadily while the process runs.
 
-The machine's clock may be set back, or be a day ahead for a moment. Ages, leases and limits count from stamps, so such
-a jump would end what has just begun, or hold up what is due. A `SteadyClock` is read once from the machine's clock and
-follows the time since then; `timekeeping` decides at the next start whether a jump has lasted.
+The machine's clock may be set back, or be a day ahead for a moment. Ages, leases and limits are computed from stamps,
+so such a jump would end what has just begun, or delay what is due. A `SteadyClock` starts from a given time and then
+counts elapsed time; `timekeeping` decides at the next start whether a jump of the machine's clock has lasted.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from typing import Final
 Clock = Callable[[], int]
 
 PROVEN_AFTER_MS: Final = 600_000
-"""A jump that has lasted this long is taken for the right time."""
+"""ms. A jump that has lasted this long is accepted as the right time."""
 SMALL_MS: Final = 2000
-"""What adjusting a clock moves it by in the ordinary way."""
+"""ms. A difference that ordinary clock adjustment may cause."""
 MOST_BACK_MS: Final = 100
-"""At one look; a create waits a second longer than it has to."""
+"""ms. Largest step back in one call of `follow`. The rate limit allows for it: a create waits a second longer than the
+API requires."""
 
 
 def system_clock() -> int:
-    """Milliseconds since the epoch, as the machine says."""
+    """Return the milliseconds since the epoch by the machine's clock."""
     return time.time_ns() // 1_000_000
 
 
 def uptime() -> int:
-    """Milliseconds that no setting of a clock changes. Counts on while the machine sleeps, where the system can say."""
+    """Return milliseconds that do not change when the machine's clock is set. They include the time during which the
+    machine sleeps, if the system supports that."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
     return time.monotonic_ns() // 1_000_000
 
 
 class SteadyClock:
-    """`gap`: how much later than the last stamp `begins_at` is, where that may be a jump as well as a long stop."""
+    """`gap`: by how much (ms) `begins_at` is later than the last stamp, if the cause may be a jump of the clock or a
+    long stop; else 0."""
 
     def __init__(self, begins_at: int, *, gap: int = 0, wall: Clock = system_clock, steady: Clock = uptime) -> None:
         self.wall = wall
@@ -48,28 +51,29 @@ class SteadyClock:
         return self.steady() + self._ahead
 
     def follow(self) -> None:
-        """Take up small adjustments of the machine's clock: forward at once, back little by little."""
+        """Follow small adjustments of the machine's clock: forward at once, back in steps of `MOST_BACK_MS`."""
         self._ahead += max(self.offset, -MOST_BACK_MS)
 
     @property
     def offset(self) -> int:
-        """How far the machine's clock is ahead of this one; below zero where it is behind."""
+        """How far (ms) the machine's clock is ahead of this clock; negative if the machine's clock is behind."""
         return self.wall() - self()
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether ages may be too great: the first minutes after a gap, and for good where the machine's clock has gone
-        back over the gap, which was none then."""
+        """Whether ages may be too great: for `PROVEN_AFTER_MS` after a start with a gap, and for as long as the
+        machine's clock is behind this clock by more than half the gap, which was then a jump and not a stop."""
         if not self._gap:
             return False
         return self.steady() - self._began < PROVEN_AFTER_MS or self.offset < -self._gap // 2
 
 
 def is_doubtful(clock: Clock) -> bool:
-    """Whether nothing should be given up for its age now."""
+    """Return whether the clock is too uncertain to give anything up because of its age."""
     return isinstance(clock, SteadyClock) and clock.is_doubtful
 
 
 def earliest(clock: Clock) -> int:
-    """The time by the clock that is behind: for ages of files, whose stamps are the machine's."""
+    """Return the earlier of this clock's and the machine's time. Used for ages of files, whose stamps come from the
+    machine's clock."""
     return min(clock(), clock.wall()) if isinstance(clock, SteadyClock) else clock()

@@ -1,4 +1,5 @@
-"""What was told of a doubt, once an adoption has shown what became of it: the outcome says so, the old message too."""
+"""Correct an "unconfirmed" message once an adoption has shown that the create was accepted: both the outcome and the
+old message say so."""
 
 from __future__ import annotations
 
@@ -20,20 +21,21 @@ class Correcting:
         self._delivery = delivery
 
     async def corrects(self, outcome: Outcome) -> bool:
-        """Whether the asker was told otherwise before. Raises Unavailable while that cannot be looked for."""
+        """Return whether the asker got an earlier message that the outcome corrects. Raises Unavailable if Discord
+        cannot be searched for that message."""
         return await self._told(outcome) is not None
 
     async def take_back(self, outcome: Outcome) -> None:
-        """Once the outcome is told, what was told before says so, without its button. It costs nothing if that fails:
-        the button asks for nothing any more."""
+        """Edit the earlier message after the outcome was delivered: say that the message was not final, and remove its
+        button. A failure is only logged, because the button has no effect now."""
         try:
             if told := await self._told(outcome):
                 await self._delivery.take_back(outcome, told)
         except ServiceError as error:
-            log.info("what was told before stays", task=outcome.task.id, error=str(error))
+            log.info("correcting the unconfirmed message failed", task=outcome.task.id, error=str(error))
 
     async def _told(self, outcome: Outcome) -> OutcomePart | None:
-        """One that was sent without an answer is looked for."""
+        """Return the earlier message, or None. If the send of the message got no response, search Discord for it."""
         part = await self._tasks.taken_back(outcome.task.id)
         if part is None or part.message_id is not None:
             return part

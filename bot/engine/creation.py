@@ -1,8 +1,9 @@
 """
-Submitting: the one act that cannot be repeated, for the image API has no idempotency key.
+Submit tasks: send the create, once. This is the only call that cannot be repeated, because the image API has no
+idempotency key.
 
-The row in `creates` and the move to `submitting` are committed before anything is sent. After the first byte only an
-explicit refusal may lead to another try; whatever else happens, the create may have been taken and paid.
+The row in `creates` and the move to `submitting` are committed before anything is sent. Once the first byte was sent,
+only an explicit refusal may lead to a retry; after any other result, the create may have been accepted and charged.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ from storage.tasks import StaleTask, TaskStore
 
 FAULTS_ALLOWED: Final = 3
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-"""A task that could never be sent is settled after this."""
+"""A task whose create could not be sent for this long is settled as failed."""
 LINK_MARGIN: Final = timedelta(minutes=15)
-"""The image API fetches a link some time after the create."""
+"""Required remaining lifetime of a link at the create. The image API downloads the link some time later."""
 LINK_LIVES: Final = timedelta(hours=12)
-"""For addresses that do not say when they expire."""
+"""Assumed lifetime, from the arrival of the request, of URLs that do not contain their expiry."""
 WRITE_TRIES: Final = 5
 WORD_WITHIN: Final = timedelta(minutes=10)
-"""How long the callback of an unconfirmed create is waited for before its asker is told."""
+"""How long to wait for the callback of an unconfirmed create before the asker gets the "unconfirmed" message."""
 LOOK_AGAIN_MS: Final = 60_000
-"""While it is not sure that so much time has passed."""
+"""ms. Interval of checks after `WORD_WITHIN` while the clock is doubtful, so that less time may have passed."""
 
 log = structlog.get_logger(__name__)
 
 
 class Counted(TypedDict, total=False):
-    """What is counted of creates that were not taken."""
+    """Counters of a task whose create was not accepted."""
 
     failures: int
     faults: int
@@ -65,20 +66,20 @@ class Creation:
         self._clock = clock
         self._hold = hold
         self._unsent: dict[str, str | None] = {}
-        """Where each is to be called back."""
+        """Callback URL of each create that has begun here and was not sent yet, by id of the task."""
         self._taken_as: dict[str, str] = {}
-        """Paid, and not written down yet."""
+        """The kie_id of each accepted (charged) create that is not stored yet, by id of the task."""
 
     def begun(self, task: Task, callback_url: str | None) -> None:
-        """It has just become `submitting`, and nothing was sent yet."""
+        """Register a task that has just become `submitting` and whose create was not sent yet."""
         self._unsent[task.id] = callback_url
         self._account.begun(task.id)
 
     async def create(self, task: Task) -> Task:
-        """Send a create for a task that has `begun`; the task where its answer has brought it.
+        """Send the create of a task that has `begun`, and return the task after applying the answer.
 
-        A task found in the table instead waits for its callback, or may have been sent by a process that is no more:
-        it is unconfirmed.
+        A `submitting` task that did not begin in this process is unconfirmed: it waits for its callback, or a process
+        that died may have sent its create.
         """
         if task.id in self._taken_as:
             return await self._taken(task, self._taken_as[task.id])
@@ -99,8 +100,8 @@ class Creation:
         return answered
 
     async def not_sent(self, task: Task) -> Task | None:
-        """Something failed before a create that has `begun` was sent: it waits for its turn again. None when it may
-        have been sent. Raises StaleTask when it is in other hands by now."""
+        """Requeue a task that has `begun`, after an error before its create was sent. Return None if the create may
+        have been sent. Raises StaleTask if another worker owns the task now."""
         if task.id not in self._unsent:
             return None
         failures = task.failures + 1
@@ -108,8 +109,8 @@ class Creation:
         return await self._back(task, "something failed before it was sent", wait, failures=failures)
 
     def left(self, task_id: str) -> None:
-        """Nobody here works on it now. What was not sent by then never is: in other hands it may have been since. And
-        nobody's create waits for its answer."""
+        """Forget what this process remembers of a task it no longer owns. A create that was not sent yet must not be
+        sent from here: the new owner may have sent it. Other creates no longer wait for the answer to this one."""
         self._unsent.pop(task_id, None)
         self._account.ended(task_id, accepted=False)
 
@@ -125,13 +126,13 @@ class Creation:
         except Unconfirmed as error:
             return await self._unconfirmed(task, str(error))
         except Exception as error:
-            log.exception("defect while creating", task=task.id)
+            log.exception("create failed: unexpected error", task=task.id)
             return await self._unconfirmed(task, type(error).__name__)
         return await self._taken(task, kie_id)
 
     async def _unconfirmed(self, task: Task, why: str) -> Task:
-        """It may have been taken and paid: never sent again by itself. Told so, after a while in which a callback may
-        still bring the answer."""
+        """Settle the task as unconfirmed. Its create may have been accepted and charged, so it is never sent again
+        automatically. With callbacks, wait first, because a callback may still show that the create was accepted."""
         now = self._clock()
         since = task.unconfirmed_at if task.unconfirmed_at is not None else now
         until = since + _ms(WORD_WITHIN) if self._callbacks else since
@@ -144,9 +145,10 @@ class Creation:
         )
 
     async def _wait_for_word(self, task: Task, why: str, since: int, until: int) -> Task:
-        """Looked at again at the end, or at growing distances while what a callback claims cannot be seen yet."""
+        """Make the task due at `until`, or after a back-off if a callback has claimed a record that cannot be read
+        yet."""
         if task.claimed_kie_id is None:
-            log.warning("a create is unconfirmed; its callback may still come", task=task.id, why=why)
+            log.warning("create unconfirmed, waiting for its callback", task=task.id, why=why)
             return await self._tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
         failures = task.failures + 1
         due = min(until, self._clock() + int(schedule.backoff(failures) * 1000))
@@ -171,7 +173,8 @@ class Creation:
         )
 
     async def _taken(self, task: Task, kie_id: str) -> Task:
-        """Paid: this must be written down, so a database that is busy is tried again, at the next claim too."""
+        """Store that the create was accepted (and charged). The kie_id is remembered until it is stored, so that a busy
+        database is retried here and at the next claim."""
         self._taken_as[task.id] = kie_id
         written = await self._written(task, kie_id)
         del self._taken_as[task.id]
@@ -193,19 +196,23 @@ class Creation:
                     **released(later),
                 )
             except StaleTask:
-                log.exception("a paid task was moved by somebody else meanwhile", task=task.id, kie_id=kie_id)
+                log.exception(
+                    "storing accepted create failed: another worker moved the task", task=task.id, kie_id=kie_id
+                )
                 await self._put_in_question(task, kie_id)
                 del self._taken_as[task.id]
                 raise
             except Exception:
-                log.exception("a paid task could not be written down", task=task.id, kie_id=kie_id, attempt=attempt)
+                log.exception(
+                    "storing accepted create failed, will retry", task=task.id, kie_id=kie_id, attempt=attempt
+                )
                 if attempt == WRITE_TRIES:
                     raise
                 await asyncio.sleep(schedule.backoff(attempt, first=0.2))
         raise AssertionError("unreachable")
 
     async def _put_in_question(self, task: Task, kie_id: str) -> None:
-        """Whoever has it now finds what it was taken as."""
+        """Record the kie_id as claimed, so that the worker that now owns the task can adopt it."""
         create = await self._tasks.last_create(task.id)
         if create is not None:
             await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=self._clock())
@@ -227,7 +234,7 @@ class Creation:
         return await self._back(task, error, schedule.backoff(faults, first=5), faults=faults)
 
     async def _back(self, task: Task, error: Exception | str, wait: float, **counted: Unpack[Counted]) -> Task:
-        """It was not taken; it may be sent again after `wait` seconds."""
+        """Requeue a task whose create was not accepted. The create may be sent again after `wait` seconds."""
         now = self._clock()
         due = now + int(wait * 1000)
         return await self._tasks.move(
@@ -247,10 +254,10 @@ class Creation:
 
 
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:
-    """Whether the image API will still find an attachment by its own address.
+    """Return whether the image API will still be able to download an attachment from its original URL.
 
-    Discord: signed addresses carry their expiry as `ex`, in hexadecimal seconds. What comes from a copy of ours
-    alone has no address.
+    Discord: signed URLs carry their expiry as `ex`, in hexadecimal seconds. A reference that exists only as a stored
+    copy has no URL.
     """
     if not url:
         return False

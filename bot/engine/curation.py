@@ -1,8 +1,8 @@
 """
-What becomes of a result after it was told: posted once more, copied to a gallery, reported, hidden, removed.
+Handle results after delivery: repost them, copy them to a gallery, report, hide and remove them.
 
-What people ask is written down first; `step` does it. Removing and hiding are marks in rows, and `Upkeep` brings the
-messages to them.
+Requests are stored first; `step` carries them out. Removing and hiding set marks in rows, and `Upkeep` updates the
+messages to match.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Who asks, and what they may do where they ask. `guild_id` is None in direct messages."""
+    """The person who asks, and whether they moderate the server in which they ask. `guild_id` is None in direct
+    messages."""
 
     person_id: int
     guild_id: int | None
@@ -36,7 +37,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removable:
-    """What somebody may remove: the one message they are at, where that shows it once more, or everything."""
+    """What a person may remove: the message with the button, if it is a repost (`posting`), or all messages of the
+    result (`everywhere`)."""
 
     task: Task
     posting: Posting | None
@@ -63,7 +65,7 @@ class Curation:
         )
 
     async def start(self) -> None:
-        """Take up what an earlier process was at."""
+        """Resume the reposts and reports that an earlier process left unfinished."""
         await self.postings.resume()
         await self.reports.resume()
 
@@ -73,18 +75,21 @@ class Curation:
             await _survived(do)
 
     async def post_again(self, new: NewPosting, who: Standing) -> Posting:
-        """Post a result once more, at once if Discord takes it, and otherwise when it does; as it stands then. Raises
-        what `postable` does, NotYours, NotAllowed, and RouteClosed where we may not post there."""
+        """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
+        of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post
+        there."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         return await self.postings.bring(new)
 
     async def copy_starred(self, new: NewPosting, who: Standing) -> None:
-        """The same for a gallery, by a reaction: nobody waits for an answer. Raises as `post_again`."""
+        """Copy a result to a gallery because of a reaction. The copy is posted by `step`, since no person waits for a
+        response. Raises what `post_again` raises, but not RouteClosed."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         await self.postings.ask(new)
 
     async def postable(self, task_id: str, who: Standing) -> Task:
-        """A result with pictures that stands for others to see, or is their own. Raises TooLate."""
+        """Return a result with pictures that is visible to others or belongs to the person. Raises TooLate, also if the
+        result is removed or hidden."""
         task = await self._known(task_id, who)
         if task.state is not TaskState.CLOSED or task.reason is not None:
             raise TooLate(Reason.PICTURE_GONE)
@@ -93,8 +98,8 @@ class Curation:
         return task
 
     async def removable(self, task_id: str, who: Standing, message_id: int | None) -> Removable:
-        """`message_id`: of the message with the button. Raises TooLate, and NotAllowed for whoever may remove
-        nothing."""
+        """Return what the person may remove. `message_id` is the message with the button. Raises TooLate, and
+        NotAllowed if the person may remove nothing."""
         task = await self._known(task_id, who)
         found = await self._postings.in_message(message_id) if message_id is not None else None
         posting = found if found is not None and _may_remove(task, found, who) else None
@@ -104,7 +109,7 @@ class Curation:
         return Removable(task=task, posting=posting, everywhere=everywhere)
 
     async def remove(self, task_id: str, who: Standing) -> None:
-        """Everything that Discord shows of it. Raises TooLate, NotAllowed."""
+        """Remove all messages of a result, and close its reports. Raises TooLate, NotAllowed."""
         task = await self._known(task_id, who)
         if not _may_curate(task, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
@@ -112,7 +117,7 @@ class Curation:
         await self.reports.over(task.id, by=who.person_id)
 
     async def remove_posting(self, posting_id: str, who: Standing) -> None:
-        """This one message. Raises TooLate, NotAllowed."""
+        """Remove a single repost. Raises TooLate, NotAllowed."""
         posting = await self._postings.get(posting_id)
         if posting is None:
             raise TooLate(Reason.TASK_UNKNOWN)
@@ -121,7 +126,8 @@ class Curation:
         await self._postings.remove_posting(posting, now=self._clock())
 
     async def message_gone(self, message_id: int) -> None:
-        """Somebody deleted a message. With the original its copies in galleries go too."""
+        """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
+        galleries are removed too."""
         now = self._clock()
         posting = await self._postings.in_message(message_id)
         if posting is not None and posting.kind is PostingKind.GALLERY:
@@ -138,7 +144,8 @@ class Curation:
         return task
 
     def _check_posts(self, task: Task, new: NewPosting, who: Standing) -> None:
-        """Only the asker shows or publishes; into a gallery, whoever moderates there may copy as well."""
+        """Check that the person may repost the result: its asker always, and for a gallery also a moderator of the
+        gallery's server. Raises NotYours, NotAllowed."""
         if task.asker_id == who.person_id:
             return
         if new.kind is not PostingKind.GALLERY:
@@ -148,20 +155,20 @@ class Curation:
 
 
 def _may_curate(task: Task, who: Standing) -> bool:
-    """Theirs, or made in the server that they moderate."""
+    """Return whether the result is the person's own, or was made in the server that the person moderates."""
     at_home = task.guild_id is not None and who.guild_id == task.guild_id
     return task.asker_id == who.person_id or (who.moderates and at_home)
 
 
 def _may_remove(task: Task, posting: Posting, who: Standing) -> bool:
-    """Theirs, or standing in the server that they moderate."""
+    """Return whether the repost shows the person's own result, or is in the server that the person moderates."""
     here = posting.guild_id is not None and who.guild_id == posting.guild_id
     return posting.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))
 
 
 async def _survived(do: Callable[[], Awaitable[None]]) -> None:
-    """One subject's trouble does not keep the others."""
+    """Call `do` and log its errors, so that the other steps still run."""
     try:
         await do()
     except Exception:
-        log.exception("what was due could not be done; it is done again later", what=do.__qualname__)
+        log.exception("curation step failed, will retry", what=do.__qualname__)

@@ -1,10 +1,11 @@
 """
-The doors to a task's life: people (`submit`, `again`, `cancel`), news (`called_back`) and time (`step`, `run`).
+Handle everything that advances a task: requests of people (`submit`, `again`, `cancel`), callbacks (`called_back`), and
+the periodic work (`step`, `run`).
 
-What the image API says of a task, whether it was asked or has called back, goes through `Watching.observe`.
+Records of the image API, from polls and from callbacks, go through `Watching.observe`.
 
-`step()` does what is due now, once; `run()` is a loop around the same. A task is pushed by one process at a time, under
-a lease in its row, and every move is compare-and-set, so whoever comes second loses politely.
+`step()` does what is due now, once; `run()` is a loop around the same work. One process at a time advances a task,
+under a lease in the task's row. Every move is compare-and-set: of two workers, the second gets StaleTask.
 """
 
 from __future__ import annotations
@@ -58,30 +59,31 @@ from storage.stores import Stores
 from storage.tasks import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
-"""What takes memory has its own, smaller number where it is done."""
+"""Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
 IDLE_SECONDS: Final = 5.0
-"""`run` looks at least this often; whatever it starts itself wakes it at once."""
+"""Longest pause of `run`. Requests, callbacks and finished work end the pause at once."""
 BUSY_SECONDS: Final = 0.25
-"""How soon `run` looks again when work is due that may not be started yet."""
+"""Pause of `run` while work is due that may not be started yet."""
 BREATH_SECONDS: Final = 0.05
-"""`run` looks no oftener: many wake it, and each look is a write that people may have to wait for."""
+"""Shortest interval between two rounds of `run`. Many events wake `run`, and each round writes to the database, for
+which people may have to wait."""
 SHOW_SECONDS: Final = 5.0
-"""How often cards of those who wait are looked at: places and progress change without news."""
+"""Interval of updates of the waiting cards: places in the queue and progress change without news."""
 CHECK_SECONDS: Final = 5.0
 SUSPECTS_SECONDS: Final = 30.0
-"""How often what another process was at when it died is looked for."""
+"""Interval of the search for tasks that were running when another process died."""
 CURATION_SECONDS: Final = 2.0
-"""How soon a removal, a report, a copy for a gallery or an erasure is on its way."""
+"""Longest delay before a removal, a report, a gallery copy or an erasure is started."""
 SHARING_SECONDS: Final = 1.0
-"""How soon a picture is in its batch's message."""
+"""Longest delay before a new picture is added to the message of its batch."""
 LATE_SECONDS: Final = 15.0
-"""How soon after its time a picture that was told as a link is tried again."""
+"""Longest delay of a due retry for a picture that was delivered as a link."""
 SWEEP_EVERY: Final = timedelta(hours=1)
 UNCHARGED_SWEEP_EVERY: Final = timedelta(minutes=10)
 GRACE_SECONDS: Final = 8.0
-"""After `stop`: what a create in flight and the write behind it may still take."""
+"""Time allowed after `stop` for a create in flight and the database write that follows it."""
 TOKEN_BYTES: Final = 32
-"""Of chance in the address that a create is called back at."""
+"""Random bytes in the callback URL of a create."""
 
 log = structlog.get_logger(__name__)
 
@@ -200,12 +202,12 @@ class Engine(People):
 
     @property
     def keep_pictures(self) -> timedelta:
-        """How long after its end a task's copies are kept."""
+        """How long the stored copies of a task are kept after the task has ended."""
         return self._policy.keep_pictures
 
     async def original_link(self, task: Task, picture: Picture) -> str | None:
-        """An address of a picture as the image API made it, good for 20 minutes; None where that no longer has it.
-        Raises ServiceError where it cannot be asked now."""
+        """Return an address of the picture as the image API made it, valid for 20 minutes; None if the API no longer
+        has the picture. Raises ServiceError if the API cannot be asked now."""
         if task.kie_id is None:
             return None
         try:
@@ -215,19 +217,19 @@ class Engine(People):
         except Refused:
             return None
 
-    # News
+    # Callbacks
 
     async def called_back(self, token: str, kie_id: str) -> bool:
-        """The image API says that the create with this token has come to an end as `kie_id`. Written down at once, the
-        rest is done in time. False for a token that no create has. Raises what the database does."""
+        """Handle the image API's callback that the create with this token ended as `kie_id`. The callback is stored at
+        once; a worker does the rest. Return False if no create has the token. Raises what the database raises."""
         known = await self._adoption.called_back(token, kie_id)
         self._wake.set()
         return known
 
-    # Time
+    # Periodic work
 
     async def start(self) -> None:
-        """Once, before `step` or `run`: take up what an earlier process left."""
+        """Resume what an earlier process left unfinished. Called once, before `step` or `run`."""
         await self._suspects.find()
         await self._attempts.start()
         await self._account.load()
@@ -239,7 +241,7 @@ class Engine(People):
         await self.batches.resume()
 
     async def step(self) -> None:
-        """Do what is due now, once, and wait until it is done."""
+        """Do the work that is due now, once, and wait until the work is done."""
         await self._gate.check()
         await self.space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
@@ -250,7 +252,7 @@ class Engine(People):
         await self._operator.check()
 
     async def run(self) -> None:
-        """Do what is due, as it falls due, until `stop`."""
+        """Do work whenever it becomes due, until `stop`."""
         async with asyncio.TaskGroup() as group:
             upkeep = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
             try:
@@ -267,7 +269,7 @@ class Engine(People):
                 await self._let_go()
 
     def stop(self) -> None:
-        """Begin no more work; `run` returns within `GRACE_SECONDS`, leaving the rest as the rows say."""
+        """Start no further work. `run` returns within `GRACE_SECONDS`; unfinished work stays in the rows."""
         self._stopping = True
         self._wake.set()
 
@@ -275,7 +277,7 @@ class Engine(People):
         try:
             claimed = await self._claim()
         except Exception:
-            log.exception("due work could not be read")
+            log.exception("claiming due tasks failed, will retry")
             return False
         for task in claimed:
             push = asyncio.create_task(self._push(task))
@@ -287,7 +289,7 @@ class Engine(People):
         try:
             await self._suspects.let_go()
         except Exception:
-            log.exception("what was under way could not be let go of; the next start takes it for suspect")
+            log.exception("uncounting attempts failed: the next start treats running tasks as suspect")
 
     def _pushed(self, push: asyncio.Task[None]) -> None:
         self._pushes.discard(push)
@@ -297,7 +299,7 @@ class Engine(People):
         try:
             next_due = await self._tasks.next_due(now=self.clock())
         except Exception:
-            log.exception("due work could not be read")
+            log.exception("reading the next due time failed")
             next_due = None
         seconds = IDLE_SECONDS if next_due is None else max(0.0, (next_due - self.clock()) / 1000)
         if not seconds and not started:
@@ -309,7 +311,8 @@ class Engine(People):
             pass
 
     async def _claim(self) -> list[Task]:
-        """Everything that may be pushed now, in our hands; what has just become `submitting` comes with its create."""
+        """Claim and return all tasks that may be advanced now, and begin the creates that may start; their tasks are
+        included, now `submitting`."""
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
@@ -322,13 +325,13 @@ class Engine(People):
         return claimed
 
     def _begun(self, claimed: Sequence[Task]) -> None:
-        """What a death would harm: nothing of it goes on beside what is tried alone. A create in flight would not be
-        known to be taken or not."""
+        """Register tasks that the death of the process would harm, so that none of them runs beside a suspect that is
+        tried alone. After a death, it would be unknown whether a create in flight was accepted."""
         for task in claimed:
             self._trials.begin((TASK, task.id))
 
     async def _claim_due(self, room: int) -> Sequence[Task]:
-        """What is tried apart comes first, in a claim of its own."""
+        """Claim due tasks. Suspects come first, in a claim of their own."""
         if suspects := await self._suspects.claim(limit=room):
             return suspects
         now, busy = self.clock(), frozenset(self._busy)
@@ -346,7 +349,8 @@ class Engine(People):
         return begun
 
     async def _begin_create(self) -> Task | None:
-        """None when it is nobody's turn. What was begun before this fails must still be sent, so it does not raise."""
+        """Begin the next create. Return None if no task is ready for one, or on an error: never raise, because the
+        creates that were begun earlier in the same round must still be sent."""
         token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
         try:
             task = await self._tasks.begin_create(
@@ -357,14 +361,15 @@ class Engine(People):
                 token=token if prefix else None,
             )
         except Exception:
-            log.exception("the next create could not be begun")
+            log.exception("beginning the next create failed")
             return None
         if task is not None:
             self._creation.begun(task, f"{prefix}{token}" if prefix else None)
         return task
 
     async def _push(self, task: Task) -> None:
-        """In a task of asyncio's own: whatever is logged meanwhile, by whatever part, carries the task's id."""
+        """Advance a task. This runs in an asyncio task of its own, so that every line logged during the work carries
+        the task's id."""
         structlog.contextvars.bind_contextvars(task=task.id)
         try:
             moved = await self._advanced(task)
@@ -373,9 +378,9 @@ class Engine(People):
             if moved.state is not TaskState.CLOSED:
                 await self._board.show(moved)
         except StaleTask:
-            log.debug("somebody else moved it", task=task.id)
+            log.debug("task step dropped: another worker moved the task", task=task.id)
         except Exception:
-            log.exception("a task could not be moved; its lease will run out", task=task.id)
+            log.exception("task step failed: the task waits until its lease expires", task=task.id)
         finally:
             self._busy.discard(task.id)
             self._trials.end((TASK, task.id))
@@ -392,7 +397,7 @@ class Engine(People):
             await self._account.refused(error)
             return await self._later(task)
         except ServiceError as error:
-            log.debug("tried again later", task=task.id, error=str(error))
+            log.debug("task step failed: service error", task=task.id, error=str(error))
             if isinstance(error, Refused) and task.state is TaskState.QUEUED:
                 refused = await self._refuse(task, error.reason, {}, str(error))
                 await self._account.refused(error)
@@ -401,7 +406,7 @@ class Engine(People):
         except MemoryError:
             return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
         except Exception:
-            log.exception("defect while advancing", task=task.id, state=task.state.value)
+            log.exception("task step failed: unexpected error", task=task.id, state=task.state.value)
             return await self._later(task)
 
     async def _advance(self, task: Task) -> Task:
@@ -427,7 +432,7 @@ class Engine(People):
                 assert_never(unknown)
 
     async def _refuse(self, task: Task, reason: Reason, parameters: Mapping[str, str | int], why: str) -> Task:
-        """Settled before anything was sent: it cost nothing."""
+        """Settle a task without a charge, because nothing was sent."""
         now = self.clock()
         return await self._tasks.settle(
             task, now=now, why=why, reason=reason, parameters=parameters, charged=False, failures=0, **released(now)
@@ -453,13 +458,14 @@ class Engine(People):
         return age >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self.clock)
 
     async def _hold(self, task: Task) -> None:
-        """Raises StaleTask if the lease has run out and somebody else may be at it."""
+        """Renew the lease of the task. Raises StaleTask if the lease has expired, because another worker may own the
+        task."""
         held = await self._tasks.renew(self._owner, [task.id], until=self.clock() + LEASE_MS)
         if task.id not in held:
             raise StaleTask
 
     def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
-        """What goes on beside the pushes, and every how many seconds."""
+        """Return the periodic jobs, each with its interval in seconds."""
         return [
             (self._renew_leases, RENEW_SECONDS),
             (self._gate.check, CHECK_SECONDS),
@@ -483,7 +489,7 @@ class Engine(People):
             try:
                 await chore()
             except Exception:
-                log.exception("a chore failed; it is done again later", chore=chore.__name__)
+                log.exception("periodic job failed, will retry", chore=chore.__name__)
             await asyncio.sleep(seconds)
 
     async def _renew_leases(self) -> None:

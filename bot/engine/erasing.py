@@ -1,10 +1,10 @@
 """
-Erasing what is remembered of a person. They are told what was erased, by a receipt.
+Erase what is stored about a person, and send the person a receipt of what was erased.
 
-Every step can be repeated, so that a death in between only delays it: tasks are marked, those in line are taken back,
-those that are paid come to their end without being posted, messages go first where that was asked for, then files, then
-rows. Their pictures go from what others asked for as well, first of all and once more at the end: what is asked for
-meanwhile may have begun with one.
+Every step is idempotent, so a crash only delays an erasure. The tasks are marked, queued tasks are cancelled, and
+charged tasks finish without being posted. Then the messages are deleted, if the person asked for that, then the files,
+then the rows. The person's pictures are also deleted from other people's requests: first of all, and again at the end,
+because a request made during the erasure may have used such a picture.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from storage.pictures import PictureStore
 
 TASKS_AT_ONCE: Final = 50
 AGAIN_MS: Final = 15_000
-"""How soon to look again for what has come to its end."""
+"""ms. Interval at which an unfinished erasure, or a receipt that could not be sent, is retried."""
 UNTOLD_FOR: Final = timedelta(days=30)
-"""Whoever cannot be told finds the receipt for so long with `/privacy show`."""
+"""How long a person who could not be reached finds the receipt with `/privacy show`."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,25 +53,26 @@ class Erasing:
         self._clock = clock
 
     async def start(self) -> None:
-        """Take up what an earlier process was at."""
+        """Resume the erasures that an earlier process left unfinished."""
         await self._erasures.resume(now=self._clock())
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str) -> tuple[Erasure, bool]:
-        """Everything that is there now. False while one is under way: that one goes on as it was asked for."""
+        """Request the erasure of everything stored about the person now. If an earlier erasure is unfinished, return
+        that one, with its own options, and False."""
         return await self._erasures.ask(person_id, removes=removes, locale=locale, token=token, now=self._clock())
 
     async def told(self, erasure: Erasure) -> None:
-        """They have seen the receipt."""
+        """Record that the person has seen the receipt."""
         await self._erasures.told(erasure)
 
     async def step(self) -> None:
-        """Do what is due now, once. One that fails does not keep the others."""
+        """Process the due erasures, once. An erasure that fails does not block the others."""
         for erasure in await self._erasures.due(now=self._clock(), limit=AT_ONCE):
             begin, put_by = partial(self._begin, erasure), partial(self._erasures.put_by, erasure, now=self._clock())
             try:
                 await self._attempts.attempt(Work.ERASURE, erasure.id, begin, put_by)
             except Exception:
-                log.exception("an erasure could not go on; it does later", erasure=erasure.id)
+                log.exception("erasure step failed, will retry", erasure=erasure.id)
 
     async def sweep(self) -> None:
         if is_doubtful(self._clock):
@@ -95,18 +96,20 @@ class Erasing:
             copies = await self._without_files(await self._erasures.set_copies(erasure))
             await self._erasures.forget_rest(erasure, copies=copies)
             erasure = await self._erasures.done(erasure, now=self._clock())
-            log.info("erased", erasure=erasure.id, counts=dict(erasure.counts))
+            log.info("erasure finished", erasure=erasure.id, counts=dict(erasure.counts))
         await self._tell(erasure)
 
     async def _erase_lent(self, erasure: Erasure) -> None:
-        """Their pictures in what others asked for. Those requests stay, and say that the picture is gone."""
+        """Delete the person's pictures from other people's requests. These requests stay, and say that the picture is
+        gone."""
         while (keys := await self._erasures.lent(erasure)) is not None:
             await self._without_files(keys)
             await self._erasures.forget_lent(erasure, copies=keys)
         await self._erasures.forget_begun(erasure)
 
     async def _erase_tasks(self, erasure: Erasure, *, patient: bool) -> None:
-        """As many as are ready, some at a time."""
+        """Mark the person's tasks, cancel the queued ones, and delete those that are ready, `TASKS_AT_ONCE` at a time.
+        `patient`: a task is ready only after its messages were deleted."""
         await self._erasures.mark(erasure, now=self._clock())
         for task_id in await self._erasures.queued(erasure):
             await self._take_back(erasure, task_id)
@@ -118,16 +121,16 @@ class Erasing:
             await self._erasures.forget_tasks(erasure, ready, copies=keys, now=self._clock())
 
     async def _remove_report_messages(self, erasure: Erasure) -> None:
-        """What moderators were told about their results."""
+        """Delete the messages to moderators about the person's results."""
         for told in await self._erasures.report_messages(erasure, now=self._clock()):
             try:
                 if told.channel_id is not None and told.message_id is not None:
                     place = Posted(channel_id=told.channel_id, message_id=told.message_id)
                     await self._delivery.remove_posting(place)
             except RouteClosed as closed:
-                log.info("a message to moderators stays", erasure=erasure.id, error=str(closed))
+                log.info("deleting moderators' message failed: route closed", erasure=erasure.id, error=str(closed))
             except ServiceError as error:
-                log.info("a message to moderators is removed later", erasure=erasure.id, error=str(error))
+                log.info("deleting moderators' message failed, will retry", erasure=erasure.id, error=str(error))
                 continue
             await self._erasures.report_removed(told)
 
@@ -136,7 +139,7 @@ class Erasing:
             if erasure.person_id is not None:
                 await self._cancel(task_id, erasure.person_id)
         except UserError as late:
-            log.debug("it has left the line meanwhile", task=task_id, reason=late.reason)
+            log.debug("task not cancelled for erasure: no longer queued", task=task_id, reason=late.reason)
 
     async def _without_files(self, keys: tuple[str, ...]) -> int:
         for key in keys:
@@ -147,9 +150,9 @@ class Erasing:
         try:
             await self._delivery.tell_erased(erasure)
         except RouteClosed:
-            await self._erasures.later(erasure, due=None)  # they find it with /privacy show
+            await self._erasures.later(erasure, due=None)  # the receipt is shown by /privacy show
         except ServiceError as error:
-            log.info("a receipt is told later", erasure=erasure.id, error=str(error))
+            log.info("sending erasure receipt failed, will retry", erasure=erasure.id, error=str(error))
             await self._erasures.later(erasure, due=self._clock() + AGAIN_MS)
         else:
             await self._erasures.told(erasure)

@@ -1,4 +1,5 @@
-"""Whether creates may begin: not while the account needs its operator, nor while the image API is not there."""
+"""Decide whether creates may begin: not while the account needs the operator, and not while the image API is
+unreachable."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ from storage.models import TaskState, released
 from storage.tasks import StaleTask, TaskStore
 
 TOLD_AT_ONCE: Final = 100
-"""Of those who have waited for a day; the others the next time, within seconds."""
+"""Number of tasks settled in one check because they have waited for a day. The others follow at the next check, within
+seconds."""
 
 
 class Gate:
-    """`api` is the image API behind the circuit breaker: what everybody here is to use."""
+    """`api` is the image API behind the circuit breaker. All parts of the engine must use this object."""
 
     def __init__(
         self,
@@ -44,18 +46,18 @@ class Gate:
         return self.account.takes_creates and not self.api.open
 
     def paused(self) -> Reason | None:
-        """Why creates are stopped, if they are."""
+        """Return why creates are paused, or None if they are not."""
         return self.account.paused or (Reason.SERVICE_UNREACHABLE if self.api.open else None)
 
     async def check(self) -> None:
-        """See whether what stopped creates is over; whoever has waited for a whole day gets an answer."""
+        """Check whether the cause of a pause is over. During a pause, settle the tasks that have waited for a day."""
         await self.api.check()
         await self.account.check()
         if reason := self.paused():
             await self._give_up(reason)
 
     async def _go_on(self) -> None:
-        """One create goes first; all that was put off meanwhile is due now."""
+        """Resume after an outage: send a single create first, and make all postponed tasks due now."""
         self.account.probe()
         for state in (TaskState.QUEUED, TaskState.GENERATING):
             await self._tasks.expedite(state, now=self._clock())

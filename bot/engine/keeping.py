@@ -1,8 +1,9 @@
 """
-Outcomes that nobody could be told: kept, tried again now and then, and handed over when their asker comes.
+Keep outcomes that could not be delivered: retry the delivery from time to time, and hand the outcome over when the
+asker comes for it.
 
-They are told of it at their next command. Coming for it is written down before it is acknowledged, so that a process
-that dies in between either brings it by that very interaction or keeps it on.
+The asker learns of a kept outcome at their next command. The interaction with which the asker comes is stored before it
+is acknowledged. If the process dies in between, the outcome is either delivered by that interaction or stays kept.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from storage.models import Task, TaskState
 from storage.tasks import TaskStore
 
 TRY_EVERY: Final = timedelta(hours=3)
-"""Whoever moderates may let us in again, and direct messages may be opened."""
+"""Interval of retries. Moderators may give the bot access again, and the asker may open their direct messages."""
 ACKNOWLEDGED_WITHIN: Final = timedelta(seconds=10)
-"""After this it is brought whether or not we were told that the interaction was acknowledged; Discord allows 3 s."""
+"""After this, the outcome is delivered even if the engine got no notice that the interaction was acknowledged. Discord
+allows 3 s for the acknowledgement."""
 LAPSES_AFTER: Final = timedelta(minutes=15)
-"""Discord takes no answer by an older interaction."""
+"""Age of an interaction after which Discord accepts no response through it."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,19 +40,22 @@ class Keeping:
         self._clock = clock
 
     async def keep(self, task: Task) -> Task:
-        """Nobody could be told. Raises StaleTask."""
+        """Keep an outcome that could not be delivered by any route; alert the operator the first time. Raises
+        StaleTask."""
         now = self._clock()
         kept = await self._tasks.keep(task, now=now, due=now + _ms(TRY_EVERY))
         if task.kept_at is None:
-            log.error("nobody could be told; kept for the asker", task=task.id)
+            log.error("outcome not delivered: kept for the asker", task=task.id)
             await self._operator.tell(Reason.NOBODY_TOLD)
         return kept
 
     async def collect(self, task_id: str, user_id: int, token: str) -> None:
         """
-        The asker has come for it, by the interaction with this token; `bring` follows once that is acknowledged.
+        Store that the asker came for a kept outcome, by the interaction with this token. `bring` follows once the
+        interaction is acknowledged.
 
-        Raises NotYours, and TooLate when it is not kept any more or on its way already, or private and somebody else's.
+        Raises NotYours, and TooLate if the outcome is no longer kept, is being delivered already, or is private and
+        belongs to another person.
         """
         task = await self._tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):
@@ -64,7 +69,8 @@ class Keeping:
             raise TooLate(Reason.COLLECTED_ALREADY if on_its_way else Reason.NO_LONGER_KEPT)
 
     async def bring(self, task_id: str, token: str) -> None:
-        """The interaction was acknowledged, so it can be brought now. It may have been already; that is fine."""
+        """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if
+        the outcome was delivered already."""
         now = self._clock()
         await self._tasks.collect(task_id, token, now=now, due=now, lapsed=now - _ms(LAPSES_AFTER))
         self._wake()

@@ -1,10 +1,10 @@
 """
-Pictures that were told as links, because they could not be fetched within some minutes: tried again for as long as the
-image API keeps them.
+Retry the download of pictures that were delivered as links, because they could not be downloaded within some minutes.
+The retries continue for as long as the image API keeps the pictures.
 
-What is fetched is stored together with the news for its messages; `upkeep` then edits them. A process that dies in
-between repeats what it did last, which changes nothing: the same copy, the same part, a message that holds the picture
-already.
+A downloaded picture is stored in the transaction that makes its messages due for an update; `upkeep` then edits them.
+If the process dies in between, the next process repeats the last step. The repetition changes nothing: it writes the
+same copy and the same part, and edits a message that already holds the picture.
 """
 
 from __future__ import annotations
@@ -31,29 +31,31 @@ from storage.pictures import PictureStore
 from storage.tasks import TaskStore
 
 RESULTS_LIVE: Final = timedelta(days=14)
-"""API: how long it keeps what it made (docs.kie.ai, 4o Image API)."""
+"""API: how long results are kept (docs.kie.ai, 4o Image API)."""
 FIRST_AFTER: Final = timedelta(minutes=5)
-"""It was told as a link. The next try, twice as far away, is set before a try begins: longer than that may take."""
+"""Delay from the delivery as a link to the first retry. Before a retry begins, the next one is scheduled with twice the
+delay, which is longer than a retry may take."""
 LONGEST: Final = timedelta(hours=3)
-"""Between two tries."""
+"""Longest delay between two retries."""
 SOON: Final = timedelta(minutes=1)
-"""After a start all are tried: the operator may have allowed a host."""
+"""After a start, all pictures are retried within this time: the operator may have allowed a host."""
 FETCHES_AT_ONCE: Final = 3
-"""Each may hold 64 MiB. Besides those of fresh results, which wait for none of these."""
+"""Concurrent downloads. Each may hold 64 MiB. Downloads of new results have slots of their own and do not wait for
+these."""
 FETCHES_PER_HOST: Final = 2
-"""One that hangs keeps no other waiting."""
+"""Concurrent downloads from one host, so that a host that hangs does not block the others."""
 
 log = structlog.get_logger(__name__)
 
 
 def missing(picture: Picture, error: Exception, *, now: int) -> Picture:
-    """It is told as a link and, unless it is too large for good, tried again."""
+    """Return the picture marked for delivery as a link, and scheduled for a retry unless it is too large."""
     due = None if isinstance(error, ResultTooLarge) else now + distance_ms(0)
     return replace(picture, unfetchable=True, tries=0, due_at=due)
 
 
 def distance_ms(tries: int) -> int:
-    """To the next one: doubles, at most `LONGEST`."""
+    """Return the delay (ms) before the next retry: it doubles with each retry, up to `LONGEST`."""
     doubled: timedelta = FIRST_AFTER * 2 ** min(tries, 16)
     return _ms(min(doubled, LONGEST))
 
@@ -81,48 +83,49 @@ class LatePictures:
         await self._late.hurry(self._clock() + _ms(SOON))
 
     async def step(self) -> None:
-        """Try those that are due, once."""
+        """Retry the pictures that are due, once."""
         due = await self._late.due(now=self._clock(), limit=AT_ONCE)
         await asyncio.gather(*[self._in_turn(task, picture) for task, picture in due])
 
     async def _in_turn(self, task: Task, picture: Picture) -> None:
-        """One picture's trouble does not keep the others."""
+        """Retry a picture once a download slot is free. Errors are logged, so that they do not stop the other
+        pictures."""
         with structlog.contextvars.bound_contextvars(task=task.id, picture=picture.position + 1):
             try:
                 async with self._fetches.taken(1, holders=(host_of(picture.url),)):
                     await self._tried(task, picture)
             except Exception:
-                log.exception("defect while fetching a late result")
+                log.exception("late result download failed: unexpected error")
 
     async def _tried(self, task: Task, picture: Picture) -> None:
         now = self._clock()
         if task.removed_at is not None:
             await self._late.give_up(picture, now=now, why="not fetched: removed")
         elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE) and not is_doubtful(self._clock):
-            log.error("result given up: the image API keeps it no longer", tries=picture.tries)
+            log.error("late result given up: image API no longer keeps it", tries=picture.tries)
             await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
         elif await self._late.begin(picture, due=now + distance_ms(picture.tries + 1)):
             fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
             await self._attempts.attempt(Work.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
 
     async def _stop(self, picture: Picture) -> None:
-        """The process died of it. Its link stays."""
+        """Give up a picture whose download ended the process several times. The link stays in the message."""
         await self._late.give_up(picture, now=self._clock(), why="given up: the process died of it")
 
     async def _fetch(self, task: Task, picture: Picture) -> None:
         try:
             copied = await self._fetching.copied(task, picture, by_link=True)
         except ResultTooLarge as error:
-            log.warning("result given up", error=str(error))
+            log.warning("late result given up: too large", error=str(error))
             await self._late.give_up(picture, now=self._clock(), why="given up: too large")
             return
         except (ServiceError, ValueError) as error:
-            log.info("result still missing", tries=picture.tries + 1, error=str(error))
+            log.info("late result download failed, will retry", tries=picture.tries + 1, error=str(error))
             return
         if await self._late.bring(copied, now=self._clock()):
-            log.info("late result fetched", tries=picture.tries + 1)
+            log.info("late result downloaded", tries=picture.tries + 1)
         elif copied.key is not None and not await self._tasks.pictures(task.id):
-            await self._copies.delete(copied.key)  # its owner erased it meanwhile
+            await self._copies.delete(copied.key)  # the task was erased during the download
 
 
 def _ms(duration: timedelta) -> int:

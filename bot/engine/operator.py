@@ -1,4 +1,4 @@
-"""Telling whoever runs the bot what only they can put right, and not again and again."""
+"""Alert the operator about problems that only the operator can solve, without repeating the same alert often."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from storage.tasks import TaskStore
 TOLD_FACT: Final = "operator_told"
 TELL_AGAIN_AFTER: Final = timedelta(hours=24)
 SUBJECTS_A_DAY: Final = 10
-"""Of one reason. Hosts are named by others, who are not to fill the operator's channel."""
+"""Most alerts with subjects per reason and day. Other people choose the host names, and must not be able to flood the
+operator's channel."""
 MOST_REMEMBERED: Final = 100
-"""Things told; beyond that the oldest are forgotten."""
+"""Number of alerts that are remembered, newest first; also the limit of alerts waiting to be sent."""
 UNTOLD: Final = (
     "the operator could not be told: let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, "
     "or let the application's owner take direct messages from it"
@@ -29,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Operator:
-    """Told of each reason once a day at most. What they were told is a stored fact: it outlives the process."""
+    """Send each alert at most once a day. The times of the alerts are stored as a fact, so they survive a restart."""
 
     def __init__(self, *, tasks: TaskStore, delivery: Delivery, clock: Callable[[], int]) -> None:
         self._tasks = tasks
@@ -37,10 +38,10 @@ class Operator:
         self._clock = clock
         self._telling = asyncio.Lock()
         self._noted: dict[str, tuple[Reason, dict[str, str | int]]] = {}
-        """By name, what is to be told with the next `check`."""
+        """Alerts to send at the next `check`, by name."""
 
     async def check(self) -> None:
-        """Tell them what stands in the way to people, and what was noted."""
+        """Alert the operator about the current delivery problem, if any, and send the noted alerts."""
         if reason := self._delivery.trouble():
             await self.tell(reason)
         for name, (noted, parameters) in list(self._noted.items()):
@@ -48,7 +49,8 @@ class Operator:
             self._noted.pop(name, None)
 
     async def tell(self, reason: Reason) -> None:
-        """Never raises ServiceError: what did not get through is told the next time there is cause to."""
+        """Alert the operator, unless the same alert was sent within `TELL_AGAIN_AFTER`. Never raises ServiceError: an
+        alert that could not be sent is sent at the next occasion."""
         async with self._telling:
             told = await self._told()
             now = self._clock()
@@ -57,15 +59,15 @@ class Operator:
             await self._tell(reason, {}, reason.value, told)
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
-        """Have them told of one subject, once, until `forget`. Whoever notes it waits for nothing."""
+        """Schedule an alert about one subject and return at once. The alert is not repeated until `forget`."""
         if len(self._noted) < MOST_REMEMBERED:
             self._noted[_name(reason, subject)] = (reason, parameters)
 
     async def forget(self, reason: Reason, subject: str) -> None:
-        """It is right again: the next time it goes wrong is news."""
+        """Record that a problem is solved, so that its next occurrence causes an alert again."""
         self._noted.pop(_name(reason, subject), None)
         if _name(reason, subject) not in await self._told():
-            return  # without a wait for whoever is being told something just now
+            return  # do not wait for an alert that is being sent now
         async with self._telling:
             told = await self._told()
             if told.pop(_name(reason, subject), None) is not None:
@@ -83,13 +85,13 @@ class Operator:
         try:
             await self._delivery.tell_operator(reason, parameters)
         except ServiceError as error:
-            log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # one line says it
+            log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
             return
         newest = sorted({**told, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
         await self._tasks.set_fact(TOLD_FACT, json.dumps(dict(newest)))
 
     async def _told(self) -> dict[str, int]:
-        """When (ms) of what."""
+        """Return the time (ms) of each remembered alert, by name."""
         told: dict[str, int] = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
         return told
 

@@ -1,8 +1,8 @@
 """
-Remove files of the picture store that no row names.
+Delete files in the picture store that no row names.
 
-They are left where the process died while it wrote a file, or between the file and its row, where somebody erased the
-row meanwhile, or where the store refused to delete.
+Such files are left if the process died while it wrote a file or before it wrote the row, if the row was erased while
+the file was being written, or if the store failed to delete a file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from storage.named_copies import NamedCopies
 from storage.pictures import FOLDERS, ListingRefused, PictureStore
 
 YOUNGEST: Final = timedelta(hours=1)
-"""A file is there before its row names it, by a few minutes at most; the rest is for clocks that disagree."""
+"""Files younger than this are kept. A file exists for a few minutes at most before its row names it; the rest is a
+margin for clocks that disagree."""
 MOST: Final = 1000
-"""Removed at a time; what is left goes with the next sweeps."""
+"""Number of files deleted per sweep. The rest follows in the next sweeps."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Orphans:
         self._clock = clock
 
     async def sweep_orphans(self) -> int:
-        """How many went. Raises what the stores do."""
+        """Delete orphaned files and return how many were deleted. Raises what the stores raise."""
         tried = swept = 0
         try:
             async with aclosing(self._orphans()) as orphans:
@@ -43,10 +44,10 @@ class Orphans:
                     if tried == MOST:
                         break
         except ListingRefused as refused:
-            log.warning("copies that no row names cannot be looked for", error=str(refused))
+            log.warning("orphan search failed: listing refused", error=str(refused))
         swept += await self._pictures.drop_unfinished(self._before())
         if swept:
-            log.info("copies that no row names removed", copies=swept)
+            log.info("orphaned copies deleted", copies=swept)
         return swept
 
     async def _orphans(self) -> AsyncGenerator[str, None]:
@@ -61,10 +62,10 @@ class Orphans:
         return earliest(self._clock) - int(YOUNGEST.total_seconds() * 1000)
 
     async def _remove(self, key: str) -> bool:
-        """One that cannot be removed does not keep the others."""
+        """Delete a file and return whether that succeeded. A failure does not stop the sweep."""
         try:
             await self._pictures.delete(key)
         except Exception:
-            log.exception("a copy could not be removed", key=key)
+            log.exception("deleting orphaned copy failed", key=key)
             return False
         return True

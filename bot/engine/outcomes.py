@@ -1,4 +1,4 @@
-"""A task with all that can be told of it, as the rows have it."""
+"""Load a task with everything that its messages show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def outcome_of(tasks: TaskStore, task: Task) -> Outcome:
 
 
 async def outcome_of_posting(tasks: TaskStore, postings: PostingStore, task: Task, posting: Posting) -> Outcome:
-    """As it is posted once more: a gallery's copy leads back to where it was first."""
+    """Return the outcome as a repost shows it. A copy in a gallery links to the original message."""
     outcome = replace(await outcome_of(tasks, task), posting=posting)
     if posting.kind is not PostingKind.GALLERY:
         return outcome
@@ -29,7 +29,8 @@ async def outcome_of_posting(tasks: TaskStore, postings: PostingStore, task: Tas
 
 
 async def _original(tasks: TaskStore, postings: PostingStore, task: Task) -> Posted | None:
-    """Where others can see it: the first message, or the one in which it was published."""
+    """Return the message in which others can see the result: the published repost, or else the first message if it is
+    in a channel. None if there is none."""
     for one in await postings.of_task(task.id):
         if one.kind is PostingKind.PUBLISHED and one.message_id is not None:
             return Posted(channel_id=one.channel_id, message_id=one.message_id)

@@ -1,4 +1,4 @@
-"""What people ask of a task: that there be one, the same once more, that it be taken back."""
+"""Submit, repeat and cancel tasks for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
 UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
-"""Its asker was told, or was about to be, that nobody knew."""
+"""States in which the asker of an unconfirmed task has got, or is about to get, the "unconfirmed" message."""
 
 REFUSED: Final[Mapping[str, Reason]] = {
     "open_tasks_per_user": Reason.TOO_MANY_OPEN,
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class People:
-    """The half of `Engine` that is about people."""
+    """The part of `Engine` that handles requests of people."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class People:
         return self._policy.limits
 
     async def submit(self, new: NewTask) -> Card:
-        """Store a request. The same interaction again is the same task. Raises what `checked` does, LimitReached,
-        NoRoom, and TooLate where it comes from a task that is not theirs to see, or where two quick clicks vary the
-        same picture; then nothing is stored."""
+        """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
+        BadReference, LimitReached, NoRoom, and TooLate if the parent task is not visible to the asker or if a second
+        click varies the same picture; nothing is stored then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -75,12 +75,12 @@ class People:
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
         """
-        The same request once more, as a task of whoever asks, with our copies of its references. `message_id`: of the
-        message with the button.
+        Repeat a request as a new task of the person who asks, with the stored copies of its references. `message_id` is
+        the message with the button.
 
-        Raises LimitReached, NotYours for somebody else's of which nothing came, and TooLate while they ask it again
-        already (two quick clicks cost once), where it is not theirs to see, or where the one in doubt was found: its
-        old message still has the button.
+        Raises LimitReached; NotYours for another person's failed task; TooLate if the person is repeating the task
+        already (a double click is charged once), if the task is not visible to the person, or if the create was found
+        after it had been reported as unconfirmed, because the old message may still have the button.
         """
         task = await self.visible(task_id, origin.asker_id)
         if task.reason is not None and task.asker_id != origin.asker_id:
@@ -106,27 +106,28 @@ class People:
         return await self._first_card(stored)
 
     async def references_again(self, task_id: str, asker_id: int) -> tuple[NewReference, ...]:
-        """What went into a task, to go into another one of this person: our copies, where there are any. Of what ended
-        uncharged they go soon; then what they were copied from is looked for again. Raises BadReference where a picture
-        was erased with its owner."""
+        """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
+        Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
+        BadReference if a picture was erased with the data of its owner."""
         return tuple(_once_more(one, asker_id) for one in await self._tasks.references(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
-        """Raises TooLate, as for a task that never was, where it is private or removed and somebody else's."""
+        """Return the task. Raises TooLate, as for an unknown task, if another person's task is private or removed."""
         task = await self._known(task_id)
         if not visible_to(task, user_id):
             raise TooLate(Reason.TASK_UNKNOWN)
         return task
 
     async def _got_through(self, task: Task, message_id: int | None) -> bool:
-        """It was told once that nothing came of it, and that message may be where the button was."""
+        """Return whether the task was adopted after the asker got the "unconfirmed" message, and the button may have
+        been in that old message."""
         events = await self._tasks.events(task.id)
         if not any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events):
             return False
         return message_id is None or message_id not in {part.message_id for part in await self._tasks.parts(task.id)}
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
-        """Take a request back while it is queued. Raises NotYours, TooLate."""
+        """Cancel a queued task. Raises NotYours, and TooLate if the task is no longer queued."""
         for _ in range(CANCEL_TRIES):
             task = await self.visible(task_id, user_id)
             if task.asker_id != user_id:
@@ -145,7 +146,7 @@ class People:
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
     async def want(self, task_id: str, user_id: int, *, wanted: bool) -> None:
-        """Whether the outcome of what is being made already is posted, or only kept. Raises NotYours, TooLate."""
+        """Set whether the outcome of a task that is being made is posted, or only stored. Raises NotYours, TooLate."""
         task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
@@ -155,7 +156,8 @@ class People:
         await self._board.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
-        """The first answer stands in the channel, as this card; perhaps so late that the asker was told already."""
+        """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
+        Raises TooLate if the task is unknown."""
         self._delivery.posted(card)
         task = await self._tasks.set_card(card.task.id, message_id)
         if task is None:
@@ -166,11 +168,12 @@ class People:
             await self._board.show(task)
 
     async def _first_card(self, task: Task) -> Card:
-        """What is stored is asked for: nothing that fails from here on may say that it was not."""
+        """Return the first card of a stored task. If the card cannot be loaded, return a plain one: an error now would
+        wrongly say that the request was not stored."""
         try:
             return await self._board.card(task)
         except Exception:
-            log.exception("a first card could not be made", task=task.id)
+            log.exception("loading the first card failed", task=task.id)
             return Card(task=task, phase=CardPhase.PREPARING)
 
     async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
@@ -195,15 +198,16 @@ class People:
 
 
 def check_there(new: NewTask) -> None:
-    """Raises BadReference where a picture that would go in was erased with its owner."""
+    """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
     for one in new.references:
         if one.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
 
 
 def _once_more(reference: Reference, asker_id: int) -> NewReference:
-    """Somebody else's picture goes in from our copy, under no name, as long as there is one: its address at Discord
-    has its name, and its file everything that was in it."""
+    """Return a reference as input for another task. Another person's picture is used without its filename and, while a
+    stored copy exists, without its URL: Discord's URL contains the filename, and its file contains everything that was
+    in the original. Raises BadReference."""
     if reference.is_gone:
         raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
     of_another = reference.is_of_another(asker_id)
@@ -219,12 +223,12 @@ def _once_more(reference: Reference, asker_id: int) -> NewReference:
 
 
 def visible_to(task: Task, user_id: int) -> bool:
-    """Whether a person may know of it and work with it."""
+    """Return whether the person may see the task and work with it."""
     return task.asker_id == user_id or not (task.private or task.removed_at is not None)
 
 
 def refusal(reached: store.LimitReached, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
-    """The store's answer as something that can be told."""
+    """Return the store's error as one that can be shown to people."""
     parameters = {"allowed": reached.allowed}
     if reached.free_at is not None:
         parameters["free_at"] = reached.free_at
