@@ -1,4 +1,4 @@
-"""What stands under results: the buttons, and the form that edits a picture."""
+"""Register the buttons below results, and the form that edits a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The menu of a person: make pictures that start from their avatar."""
+"""Add the user menu "Use avatar", which makes pictures from a person's avatar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.models import NewReference, ReferenceKind, new_task_id
 
 AVATAR_FORM: Final = "avatar"
 AVATAR_EDGE: Final = 1024
-"""Pixels; Discord has them in powers of two, up to 4096."""
+"""Pixels; Discord offers powers of two up to 4096."""
 FILENAME: Final = "avatar.png"
 
 
@@ -27,7 +27,7 @@ FILENAME: Final = "avatar.png"
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.User | discord.Member) -> None:
-    """Which avatar it was is written down: they may have another one by the time the form comes back."""
+    """Store the avatar and open the form: the person may change the avatar before the form is submitted."""
     services = interaction.client.services
     now = services.engine.clock()
     draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))
@@ -59,8 +59,8 @@ async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled:
 
 
 def avatar_of(person: discord.User | discord.Member) -> NewReference:
-    """That of this server where they have one, as one sees it; of one that moves, a still picture. It is theirs,
-    whoever uses it."""
+    """Return the avatar as a reference: the server's avatar if the person has one, and a still picture of an animated
+    avatar. The person with the avatar owns the picture, not the asker."""
     shown = person.display_avatar.replace(size=AVATAR_EDGE, format="png")
     return NewReference(
         kind=ReferenceKind.IMAGE, url=shown.url, filename=FILENAME, declared_type="image/png", owner_id=person.id

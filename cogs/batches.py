@@ -1,4 +1,4 @@
-"""Several requests out of one: what is pressed before, meanwhile and after."""
+"""Register the buttons and selects of batches: before, during and after a batch."""
 
 from __future__ import annotations
 

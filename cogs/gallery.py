@@ -1,6 +1,6 @@
 """
-What becomes of results: the buttons that publish, copy, report and remove them; stars that copy them to a gallery;
-messages that somebody deletes.
+Register the buttons that publish, copy, report and remove results, and handle two events: stars, which copy results to
+a gallery, and deleted messages.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Gallery(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """A star by the asker, or by a moderator, copies a result to the gallery; by anybody else it is just a star."""
+        """Copy a result to the gallery if the asker or a moderator reacts with a star. Ignore stars of other people."""
         guild = self._bot.get_guild(payload.guild_id) if payload.guild_id is not None else None
         if guild is None or payload.member is None or payload.member.bot or payload.emoji.name != STAR:
             return
@@ -55,7 +55,7 @@ class Gallery(commands.Cog):
         try:
             await services.engine.curation.copy_starred(new, _standing(guild, payload.channel_id, payload.member))
         except UserError as error:
-            log.debug("a star copies nothing", reason=error.reason)
+            log.debug("star ignored: copy to the gallery refused", reason=error.reason)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -68,7 +68,7 @@ class Gallery(commands.Cog):
 
 
 async def _shown_in(services: Services, message_id: int) -> str | None:
-    """The task whose result a message shows. Not that of a gallery's copy: it is there already."""
+    """Return the task whose result the message shows; None for a copy in a gallery, which needs no second copy."""
     posting = await services.postings.in_message(message_id)
     if posting is not None:
         return posting.task_id if posting.kind is not PostingKind.GALLERY else None

@@ -1,4 +1,4 @@
-"""Messages that mention us: pictures without a command, such as in answer to a message with pictures."""
+"""Handle messages that mention the bot: requests without a command, such as a reply to a message with pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Mentions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Bots' messages, our own among them, are never answered: no two of us talk to each other for ever."""
+        """Handle a request by message. Messages of bots, including this bot, are ignored, so that bots do not answer
+        each other forever."""
         user = self._bot.user
         unasked = message.author.bot or message.webhook_id is not None or message.type not in ASKED
         if user is None or unasked or isinstance(message.channel, discord.PartialMessageable):
@@ -40,16 +41,16 @@ class Mentions(commands.Cog):
         if words is not None:
             try:
                 await self._answer(message, words, user.id)
-            except Exception as error:  # noqa: BLE001  # the last stop: nothing else would tell the person
+            except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
                 await self._defect(message, error)
 
     async def _defect(self, message: discord.Message, error: Exception) -> None:
         if says_full(error):
-            log.error("a disk is full", error=str(error).partition("\n")[0])
+            log.error("mention failed: disk full", error=str(error).partition("\n")[0])
             await self._say(message, explain(Reason.DISK_FULL, None, texts_in(None)))
             return
         number = secrets.token_hex(3)
-        log.error("defect", number=number, exc_info=error)
+        log.error("mention failed: unexpected exception", number=number, exc_info=error)
         await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))
 
     async def _answer(self, message: discord.Message, words: str, bot_id: int) -> None:
@@ -68,24 +69,24 @@ class Mentions(commands.Cog):
         await self._show(message, card)
 
     async def _show(self, message: discord.Message, card: Card) -> None:
-        """The card, unless this is the same message once more. One that does not get through is posted anew by whoever
-        keeps the cards."""
+        """Post the card, unless the same message arrived twice and the card exists. If posting fails, the regular
+        update of cards posts a new card."""
         if not card.task.open or card.task.card_message_id is not None:
             return
         try:
             with translated():
                 posted = await message.reply(view=card_view(card), mention_author=False, nonce=f"card-{card.task.id}")
         except ServiceError as error:
-            log.info("a card could not be posted", task=card.task.id, error=str(error))
+            log.info("card for a mention not posted: Discord error", task=card.task.id, error=str(error))
             return
         try:
             await self._bot.services.engine.card_posted(card, posted.id)
         except Exception:
-            log.exception("a card could not be written down", task=card.task.id)  # it is found when it is looked for
+            log.exception("card for a mention not recorded, will search for the message later", task=card.task.id)
 
     async def _say(self, message: discord.Message, sentence: str) -> None:
-        """To everybody who reads the channel: only interactions have answers for one. Where we may not write, to the
-        person; where that is closed too, to nobody."""
+        """Reply in the channel, visible to all readers: only interactions have ephemeral answers. If the bot may not
+        write in the channel, send a direct message; if this fails too, only log."""
         nonce = f"said-{message.id}"
         try:
             with translated():
@@ -94,7 +95,7 @@ class Mentions(commands.Cog):
                 else:
                     await message.author.send(sentence, nonce=nonce)
         except ServiceError as error:
-            log.info("a mention could not be answered", error=str(error))
+            log.info("mention not answered: Discord error", error=str(error))
 
 
 async def setup(bot: Atelier) -> None:

@@ -1,4 +1,4 @@
-"""The menu of a message: edit the pictures in it, whoever posted them."""
+"""Add the message menu "Edit pictures", which edits the pictures of any message."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from storage.models import NewReference, new_task_id
 
 MENU_FORM: Final = "pictures"
 MOST_OPTIONS: Final = 25
-"""Discord: of a select."""
+"""Discord: largest number of options in a select."""
 LABEL_UNITS: Final = 100
 
 
@@ -41,7 +41,7 @@ LABEL_UNITS: Final = 100
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
-    """Only this interaction tells us of the message, so what is in it is written down for when the form comes back."""
+    """Store the message's pictures and open the form: the form's submission will not contain the message."""
     services = interaction.client.services
     pictures = pictures_in(message)[:MOST_OPTIONS]
     if not pictures:
@@ -74,7 +74,7 @@ async def edited(interaction: discord.Interaction[Atelier], draft_id: str, fille
 
 
 def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:
-    """Which of them, if there are several."""
+    """Return a field to choose among several pictures; no field for a single picture."""
     if len(pictures) == 1:
         return []
     preset = _preset(pictures)

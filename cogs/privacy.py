@@ -1,4 +1,4 @@
-"""`/privacy`: what is stored about a person, shown, handed out and erased; for that person alone."""
+"""`/privacy`: show, export and erase what is stored about a person, for that person only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bot.ui.export import archives
 from storage.people import Holdings
 
 MOST_BYTES: Final = 24 * 1024 * 1024
-"""Of a file that is handed out, however much the place takes: Discord takes requests of 25 MiB."""
+"""Largest export file, even where the upload limit is higher: Discord accepts requests of up to 25 MiB."""
 MOST_PARTS: Final = 20
-"""Discord lets us answer for 15 minutes."""
+"""Discord accepts follow-up messages for 15 minutes."""
 MOST_PARTS_ALONE: Final = 5
-"""Discord: where only the person has installed us."""
+"""Discord: limit in servers where only the person has installed the bot."""
 
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -30,7 +30,7 @@ MOST_PARTS_ALONE: Final = 5
 class Privacy(commands.GroupCog, group_name="privacy", group_description=said("privacy-command")):
     @app_commands.command(description=said("privacy-show-command"))
     async def show(self, interaction: discord.Interaction[Atelier]) -> None:
-        """With the receipt of an erasure that they could not be told of."""
+        """Show what is stored, and the receipt of an erasure if it has not been delivered."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.people.holdings(interaction.user.id)
@@ -45,7 +45,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
 
     @app_commands.command(description=said("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """One at a time for each person. One file after the other, as far as Discord takes them."""
+        """Send the files one after the other, as many as Discord accepts. One export at a time for each person."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
         async with interaction.client.services.engine.exports.taken(interaction.user.id):
@@ -55,14 +55,14 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
 
     @app_commands.command(description=said("privacy-erase-command"))
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Asks first."""
+        """Ask for a confirmation."""
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.people.holdings(interaction.user.id)
         await interaction.response.send_message(view=question_view(say, held), ephemeral=True)
 
 
 async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
-    """How many pictures found no room."""
+    """Send the files. Return the number of pictures that did not fit."""
     services, left = interaction.client.services, 0
     limit = min(upload_limit(interaction), MOST_BYTES)
     most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else MOST_PARTS_ALONE

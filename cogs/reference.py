@@ -1,4 +1,4 @@
-"""`/reference`: a person's own sets of pictures, to begin with again and again."""
+"""`/reference`: save, use, list and remove a person's own sets of reference pictures."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="
 
 
 def _services_in(interaction: discord.Interaction[Atelier]) -> Services:
-    """Where pictures may be made, sets may be kept. Raises NotHere."""
+    """Check that the bot serves this place, and return the services. Raises NotHere."""
     allowed = interaction.client.allowed_guilds
     if allowed and interaction.guild_id not in allowed:
         raise NotHere(Reason.NOT_THIS_SERVER)
@@ -154,7 +154,7 @@ async def _open_form(
 
 
 async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: Filled) -> None:
-    """The form came back; the set may have gone meanwhile."""
+    """Handle the submitted form. Raises TooLate if the set no longer exists."""
     chosen = await interaction.client.services.sets.get(interaction.user.id, set_id)
     if chosen is None:
         raise TooLate(Reason.FORM_GONE)
@@ -169,7 +169,7 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
 
 
 async def _save(services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment]) -> None:
-    """Copies that no row names in the end are let go of."""
+    """Save a set. If the save fails, delete the copies that were stored for it."""
     set_id, kept = new_task_id(), list[KeptPicture]()
     try:
         for image in images:

@@ -1,4 +1,4 @@
-"""`/settings`: what a server chooses, for those who may manage it."""
+"""`/settings`: show and change a server's settings, for people who may manage the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/show`: see something again that was made before, for oneself alone."""
+"""`/show`: show an earlier task again, only to the person who asks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Show(commands.Cog):
 
     @show.autocomplete("what")
     async def offer(self, interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-        """Their own by words, newest first."""
+        """Offer the person's own tasks that contain the typed words, newest first."""
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.search
         own = await search.own(interaction.user.id, words=typed.strip(), limit=MOST_CHOICES)
@@ -42,7 +42,7 @@ class Show(commands.Cog):
 
 
 async def _found(services: Services, what: str, person_id: int) -> Task | None:
-    """By its number, by a link to a message that tells of it, else the newest of their own with these words."""
+    """Find a task by its id or by a link to one of its messages, else the person's newest own task with these words."""
     if TASK.fullmatch(what):
         return await services.tasks.get(what)
     if link := LINK.fullmatch(what):

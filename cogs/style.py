@@ -1,4 +1,4 @@
-"""`/style`: a server's named styles, for everybody to see and for its moderators to change."""
+"""`/style`: list a server's named styles, for every member, and change them, for moderators."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from storage.models import new_task_id
 
 LONGEST_NAME: Final = 50
 AS_THE_SERVER: Final = "server"
-"""What takes a style's own shape away again; the number of pictures is 0 then."""
+"""Value that resets a style's shape to the server's; for the number of pictures, this value is 0."""
 SIZES: Final = [
     *[Choice(name=one, value=one) for one in ("1:1", "3:2", "2:3")],
     Choice(name=said("style-server-size"), value=AS_THE_SERVER),
@@ -144,7 +144,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
 
 
 async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> KeptPicture:
-    """It goes into what others ask for."""
+    """Store the style's picture without its name and metadata, as it is used in other people's requests."""
     services, by = interaction.client.services, interaction.user.id
     return await keep_copy(services, picture, f"styles/{style_id}", by=by, for_others=True)
 
@@ -170,7 +170,7 @@ def _changes(name: str | None, template: str | None, size: str | None, variants:
 
 
 async def _add(services: Services, style: Style) -> None:
-    """A copy that no row names in the end is let go of."""
+    """Add a style. If this fails, delete the copy of its picture."""
     try:
         with _explained(style.name):
             await services.guilds.add_style(style)

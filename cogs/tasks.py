@@ -1,4 +1,4 @@
-"""`/tasks`: a person's own requests, page by page, with small pictures; for them alone."""
+"""`/tasks`: list a person's own tasks in pages, with thumbnails, only to that person."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class WhichSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-w
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(item, storable(unquote(match["search"])))  # type: ignore[arg-type]  # discord.py finds it by its kind
+        return cls(item, storable(unquote(match["search"])))  # type: ignore[arg-type]  # discord.py passes a Select here
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
@@ -82,7 +82,7 @@ class WhichSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-w
 
 
 class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-open"):
-    """Opens one of them as `/show` does."""
+    """Show the selected task, as `/show` does."""
 
     def __init__(self, select: ui.Select[ui.LayoutView]) -> None:
         super().__init__(select)
@@ -91,12 +91,12 @@ class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-op
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(item)  # type: ignore[arg-type]  # discord.py finds it by its kind
+        return cls(item)  # type: ignore[arg-type]  # discord.py passes a Select here
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
             await look_up(interaction, await services_of(interaction).tasks.get(task_in(self.item.values)))
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
 
@@ -104,12 +104,12 @@ async def _turned(interaction: discord.Interaction[Any], which: Which, number: i
     try:
         await interaction.response.defer()
         await _show_page(interaction, which, number, search)
-    except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
         await answer_error(interaction, error)
 
 
 async def _show_page(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
-    """In the place of the interaction's first answer. A page behind the last is the last one."""
+    """Show a page by editing the interaction's first answer. A page beyond the last becomes the last."""
     async with engine_of(interaction).looks.taken(interaction.user.id):
         await _answer(interaction, which, number, search)
 
@@ -127,7 +127,7 @@ async def _answer(interaction: discord.Interaction[Any], which: Which, number: i
 
 
 async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> discord.File | None:
-    """Of its first picture, as long as we keep a copy."""
+    """Return a thumbnail of the task's first picture; None without a copy, or if a moderator removed the result."""
     services = services_of(interaction)
     first = next(iter(await services.tasks.pictures(task.id)), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
@@ -157,7 +157,7 @@ def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
 
 
 def _bounded(search: str) -> str:
-    """As much of it as fits a button."""
+    """Shorten the search words until they fit into a `custom_id`."""
     while len(quote(search)) > ROOM:
         search = search[:-1]
     return search

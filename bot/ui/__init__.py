@@ -1,6 +1,6 @@
 """
 What people see in Discord, built from values. Nothing here sends a request to Discord, except buttons and forms in
-answer to whoever used them.
+answer to the person who used them.
 
 text.py              fit the text of a message into Discord's limits
 buttons.py           what all buttons share: `custom_id` and error handling

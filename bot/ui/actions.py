@@ -1,7 +1,7 @@
 """
-What can be done under a result: the rows of buttons, and those that ask for another one.
+Build the rows of buttons below a result, and handle the buttons that ask for another picture.
 
-`result_rows` is the only place that decides which buttons stand there.
+`result_rows` is the only place that decides which buttons a result has.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Row: TypeAlias = ui.ActionRow[Any]
 
 
 def result_rows(outcome: Outcome) -> list[Row]:
-    """The first row makes another one of it, the second is about this one."""
+    """Return two rows: buttons that make another picture from the result, and buttons about the result itself."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     again = AgainButton(task.id, say, label="actions-again")
     making: Row = ui.ActionRow(again, EditButton(task.id, say), VaryButton(task.id, say))
@@ -50,10 +50,10 @@ def result_rows(outcome: Outcome) -> list[Row]:
 class AgainButton(TaskButton, action="again", label="outcome-again"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """
-        The new card is the first answer, because that has to come within 3 s and because `@original` of the new task
-        must be its card. Right behind it a message that tells of a failure loses its button, whether or not the answer
-        got through: the new task is stored, and a second click would be paid for as well. What only they see cannot be
-        edited so.
+        Send the new card as the first answer: Discord requires an answer within 3 s, and `@original` of the new task
+        must be its card. Then remove the button from a failure message, even if the answer was not delivered: the new
+        task is stored, and a second click would be charged as well. Ephemeral messages cannot be edited this way and
+        keep the button.
         """
         services, message = services_of(interaction), interaction.message
         asked = await services.engine.visible(self.task_id, interaction.user.id)
@@ -74,7 +74,7 @@ class EditButton(TaskButton, action="edit", label="actions-edit"):
 
 class VaryButton(TaskButton, action="vary", label="actions-vary"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """With several pictures it is asked first which one."""
+        """Ask which picture to vary if the task has several."""
         task, pictures = await pictures_of(interaction, self.task_id)
         if len(pictures) == 1:
             await vary(interaction, task, pictures[0])
@@ -83,7 +83,7 @@ class VaryButton(TaskButton, action="vary", label="actions-vary"):
 
 
 class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of:{TASK_ID}"):
-    """Which of a task's pictures is varied."""
+    """Select the picture of a task to vary."""
 
     def __init__(self, task_id: str, select: ui.Select[ui.LayoutView]) -> None:
         super().__init__(select)
@@ -93,19 +93,19 @@ class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(match["task"], item)  # type: ignore[arg-type]  # discord.py finds it by its kind
+        return cls(match["task"], item)  # type: ignore[arg-type]  # discord.py passes a Select here
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         with structlog.contextvars.bound_contextvars(task=self.task_id):
             try:
                 task, pictures = await pictures_of(interaction, self.task_id)
                 await vary(interaction, task, single(self.item.values, by_position(pictures)) or pictures[0])
-            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+            except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
                 await answer_error(interaction, error)
 
 
 async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
-    """The same words, beginning with this picture."""
+    """Request the same prompt again, with this picture as the reference."""
     request = Request(
         prompt=task.prompt,
         references=(await as_reference(interaction, task, picture),),
@@ -139,7 +139,7 @@ async def _take_buttons(message: discord.Message) -> None:
 
 
 def _without_buttons(message: discord.Message) -> ui.LayoutView:
-    """The same otherwise. A file is named anew: Discord takes it back by its name only."""
+    """Return the message's view without buttons. Set the prompt file's name: Discord keeps a file by name only."""
     view = ui.LayoutView.from_message(message, timeout=None)
     for item in list(view.walk_children()):
         if isinstance(item, ui.ActionRow) and isinstance(item.parent, ui.Container):

@@ -1,4 +1,4 @@
-"""Where a request came from, and whether it could be answered there."""
+"""Determine where a request came from, and whether the bot can answer there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from storage.models import Origin, Reach
 
 def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings, *, private: bool = False) -> Origin:
     """
-    Raises MissingPermissions where the outcome could not be posted, before anything is paid, and NotHere where nothing
-    may be made: commands and buttons all pass here. The time of arrival is ours: an interaction's own may be of a
-    clock that disagrees. What others read is in the server's language where it has chosen one.
+    Return the origin of a request. All commands and buttons that make pictures call this function before anything is
+    charged. Raises MissingPermissions if the outcome could not be posted, and NotHere if no pictures may be made here.
+
+    The time of arrival is read from the engine's clock, as the interaction's timestamp may come from a clock that
+    disagrees. Public messages are in the server's language if the server has chosen a language.
     """
     if interaction.channel_id is None or not _is_allowed(interaction):
         raise NotHere(Reason.NOT_THIS_SERVER)
@@ -39,25 +41,25 @@ def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings
 
 
 def check_posts(interaction: discord.Interaction[Atelier]) -> None:
-    """Raises NotHere where Discord lets us answer and nothing else, and MissingPermissions."""
+    """Check that the bot may post here. Raises NotHere if Discord only lets the bot answer, and MissingPermissions."""
     if not _is_allowed(interaction) or _reach(interaction, private=False) is Reach.ANSWER:
         raise NotHere(Reason.CANNOT_POST_HERE)
     _check_permissions(interaction)
 
 
 def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
-    """Bytes per file that a message of ours may have here.
+    """Return the largest file, in bytes, that a message of the bot may have here.
 
-    An interaction's own limit is the greatest of the server's and the asker's personal one, and the personal one is not
-    ours to use: outcomes are plain messages of the bot. So: the server's, Discord's default in direct messages, and
-    never more than the interaction says.
+    The limit in an interaction is the larger of the server's limit and the asker's personal limit. The bot cannot use
+    the personal limit, as outcomes are plain messages of the bot. So the limit is the server's (in direct messages
+    Discord's default), and never more than the interaction says.
     """
     ours = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
     return min(ours, interaction.filesize_limit)
 
 
 def is_made_in(settings: GuildSettings, channel_id: int, parent_id: int | None) -> bool:
-    """Whether the server has its pictures made in this channel, or in threads of its parent."""
+    """Return whether the server's settings allow pictures to be made in this channel, or in threads of its parent."""
     return not settings.channels or channel_id in settings.channels or parent_id in settings.channels
 
 
@@ -69,8 +71,8 @@ def _check_channel(interaction: discord.Interaction[Atelier], settings: GuildSet
 
 
 def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach:
-    """What only the asker is to see stands in an answer; and where only the asker has installed us, or among friends,
-    Discord lets us answer and nothing else."""
+    """Return ANSWER for private requests, and where Discord only lets the bot answer: in a server that has not
+    installed the bot, and in direct or group messages between people. Otherwise CHANNEL."""
     elsewhere = interaction.guild_id is not None and not interaction.is_guild_integration()
     among_friends = interaction.context.private_channel is True
     alone = interaction.is_user_integration() and (elsewhere or among_friends)
@@ -78,13 +80,13 @@ def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach
 
 
 def _is_allowed(interaction: discord.Interaction[Atelier]) -> bool:
-    """With `ALLOWED_GUILDS` set, only there; direct messages are elsewhere."""
+    """Return whether the bot serves this place. If `ALLOWED_GUILDS` is set, direct messages are not served."""
     allowed = interaction.client.allowed_guilds
     return not allowed or interaction.guild_id in allowed
 
 
 def _check_permissions(interaction: discord.Interaction[Atelier]) -> None:
-    """In direct messages there is nothing to miss, and Discord says nothing of them there."""
+    """Raise MissingPermissions if the bot may not post here. Direct messages have no permissions to check."""
     if interaction.guild_id is None:
         return
     in_thread = isinstance(interaction.channel, discord.Thread)

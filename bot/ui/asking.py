@@ -1,7 +1,7 @@
 """
-The one way from what somebody asks, by a command, a form, a button or a menu, to a stored task and its card.
+Turn a request into a stored task and its card. All commands, forms, buttons and menus use this module.
 
-`Request` is what they want; where it came from is told by the interaction.
+`Request` holds what the person asks for; the interaction says where the request came from.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from storage.models import Kinship, NewReference, NewTask, Origin, ReferenceKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody asks for. `size` and `variants` are the server's where they are None."""
+    """What a person asks for. Where `size` or `variants` is None, the server's setting applies."""
 
     prompt: str
     references: tuple[NewReference, ...] = ()
@@ -38,20 +38,20 @@ class Request:
     fallback: bool = False
     private: bool = False
     style: str | None = None
-    """The name of the preset that is already in the words."""
+    """Name of the style whose template is already applied to `prompt`."""
     kinship: Kinship | None = None
     parent_id: str | None = None
     parent_picture: int | None = None
 
 
 async def ask(interaction: discord.Interaction[Atelier], request: Request) -> None:
-    """Store it and answer with its card; or ask first, where several come of it. Raises what can be told to the person;
-    then nothing is stored, or paid."""
+    """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several tasks.
+    Raises an error with a message for the person; in this case nothing is stored or charged."""
     services = interaction.client.services
     settings = await services.guilds.settings(interaction.guild_id)
     origin = origin_of(interaction, settings, private=request.private)
     new = new_task(request, origin, settings)
-    if request.kinship is not Kinship.VARY:  # its words were asked for before
+    if request.kinship is not Kinship.VARY:  # its prompt was expanded before
         words = expand(new.prompt, most=settings.greatest_batch)
         if len(words) > 1:
             await confirm(interaction, new, words)
@@ -61,7 +61,7 @@ async def ask(interaction: discord.Interaction[Atelier], request: Request) -> No
 
 
 async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
-    """The card of a task that is stored is the interaction's first answer: `@original` of a task is its card."""
+    """Send the card of a stored task as the interaction's first answer, as `@original` of a task must be its card."""
     structlog.contextvars.bind_contextvars(task=card.task.id)
     answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
     if answer.message_id is not None:
@@ -69,7 +69,7 @@ async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> 
 
 
 def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTask:
-    """Not checked: the engine does that with whatever it is given."""
+    """Build the task without checks: the engine checks every new task."""
     return NewTask(
         **asdict(origin),
         prompt=request.prompt,
@@ -86,7 +86,7 @@ def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTa
 
 
 class Attached(Protocol):
-    """A file as Discord tells of it: a `discord.Attachment`, or what came with a form."""
+    """A file as Discord describes it: a `discord.Attachment`, or a file from a form."""
 
     @property
     def url(self) -> str: ...
@@ -99,7 +99,7 @@ class Attached(Protocol):
 
 
 def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
-    """Raises BadReference for what can be told without looking inside."""
+    """Return the files as references. Raises BadReference for what can be checked without reading the contents."""
     if mask is not None and not images:
         raise BadReference(Reason.MASK_WITHOUT_IMAGE)
     if mask is not None and len(images) > 1:

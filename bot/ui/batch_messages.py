@@ -1,4 +1,4 @@
-"""What a batch shows of itself: its messages, the word at the end, and the controls beneath."""
+"""Build the messages of a batch, the notice at its end, and its controls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from storage.models import Reach, Route, Task
 TYPED_UNITS: Final = 400
 WORDS_UNITS: Final = 110
 WHY_UNITS: Final = 160
-"""Of each of ten: with what stands around them they stay below the 4000 of a message."""
+"""For each of ten tasks: with the text around them, the message stays below Discord's limit of 4000."""
 OPTION_CHARACTERS: Final = 100
 
 _STATES: Final = {
@@ -40,11 +40,11 @@ _WORKING: Final = discord.Colour(0x3BA5A0)
 _OVER: Final = discord.Colour(0x3BA55D)
 
 Files = Mapping[tuple[str, int], str]
-"""The names of the files of a message, by task and position of the picture."""
+"""File names of a message's pictures, by task id and position of the picture."""
 
 
 def batch_view(shared: Shared, message: BatchMessage, files: Files) -> ui.LayoutView:
-    """One message of a batch. Its pictures stand in the order of its lines, which say which is whose."""
+    """Build one message of a batch. The pictures follow the order of the lines, and each line names its pictures."""
     say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
     colour = _OVER if shared.is_over else _WORKING
     container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
@@ -62,7 +62,7 @@ def batch_view(shared: Shared, message: BatchMessage, files: Files) -> ui.Layout
 
 
 def ended_view(shared: Shared, first: BatchMessage) -> ui.LayoutView:
-    """Short, and with a mention: an edit of the messages themselves makes no sound."""
+    """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
     made = sum(len(one.pictures) for one in shared.entries if one.standing in {Standing.DONE, Standing.WITHHELD})
     guild_id = asked.guild_id if first.route is Route.CHANNEL else None
@@ -77,7 +77,7 @@ def ended_view(shared: Shared, first: BatchMessage) -> ui.LayoutView:
 
 
 class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-open:{TASK_ID}"):
-    """Shows one of a batch to whoever chooses it, with all its buttons."""
+    """Show a task of a batch, with all its buttons, to the person who selects the task."""
 
     def __init__(self, select: ui.Select[ui.LayoutView]) -> None:
         super().__init__(select)
@@ -86,19 +86,19 @@ class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-o
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(item)  # type: ignore[arg-type]  # discord.py finds it by its kind
+        return cls(item)  # type: ignore[arg-type]  # discord.py passes a Select here
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
             task_id = task_in(self.item.values)
             structlog.contextvars.bind_contextvars(task=task_id)
             await look_up(interaction, await services_of(interaction).tasks.get(task_id))
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
 
 class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
-    """Its id is the batch's."""
+    """`task_id` is the id of the batch."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)
@@ -134,7 +134,7 @@ def _lines(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[str]:
 
 
 def _state(say: Texts, entry: Entry, *, first: int, last: int) -> str:
-    """`first` and `last` of its pictures among those of the message; none where `last` is before `first`."""
+    """`first` and `last`: numbers of the task's pictures in the message; `last` is before `first` if there are none."""
     standing, task = entry.standing, entry.task
     if standing is Standing.FAILED:
         why = explain(Reason(task.reason or Reason.DEFECT), task.reason_parameters, say)

@@ -1,4 +1,4 @@
-"""The question before several requests are made out of one, and its two answers."""
+"""Ask for a confirmation before one request becomes a batch of several, and handle the two buttons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS_UNITS: Final = 200
 
 
 async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
-    """Ask, before anything is made or paid. Raises TooLate."""
+    """Ask for a confirmation before anything is made or charged. Raises TooLate."""
     proposal = await interaction.client.services.engine.batches.propose(asked, words)
     view = proposal_view(texts_in(str(interaction.locale)), proposal)
     nobody = discord.AllowedMentions.none()
@@ -40,10 +40,10 @@ def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
 
 
 class MakeButton(TaskButton, action="batch-make", label="batches-make"):
-    """Its id is the batch's, as that of the other one."""
+    """`task_id` is the id of the batch, as in `DropButton`."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Where it was asked for may be closed to us by now, and settings may be others."""
+        """Check the place and the settings again, as both may have changed since the question."""
         services = services_of(interaction)
         batch = await services.engine.batches.proposed(self.task_id, interaction.user.id)
         if batch.begun_at is None:

@@ -1,6 +1,6 @@
 """
-What all buttons share. A `custom_id` carries a version and a task's id, never state: the row is the truth, so buttons
-outlive restarts, and whose task it is is asked of the engine.
+Share `custom_id` and error handling among all buttons. A `custom_id` carries a version and a task's id, never state:
+the state is read from the row, so buttons work after a restart, and the engine checks who may use the task.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ TASK_ID: Final = "(?P<task>[0-9a-f]{16})"
 
 class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
     """
-    A button about one task, with the message `label` on it. Errors of `press` reach the person: discord.py would only
-    log them.
+    A button about one task; `label` is the name of its text. Errors of `press` are sent to the person, as discord.py
+    would only log them.
     """
 
     _action: ClassVar[str]
@@ -48,7 +48,7 @@ class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
         with structlog.contextvars.bound_contextvars(task=self.task_id):
             try:
                 await self.press(interaction)
-            except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+            except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
                 await answer_error(interaction, error)
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -56,7 +56,7 @@ class TaskButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=TASK_ID):
 
 
 def services_of(interaction: discord.Interaction[Any]) -> Services:
-    """discord.py leaves the client of a dynamic item's interaction untyped."""
+    """Return the services with their type: discord.py leaves the client of a dynamic item's interaction untyped."""
     client: Atelier = interaction.client
     return client.services
 

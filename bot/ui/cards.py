@@ -1,4 +1,4 @@
-"""The waiting card: what was asked, where it stands, roughly how long it will take; and its button to cancel."""
+"""Build the waiting card: the prompt, the state, the estimated time, and the buttons to cancel, withhold or post."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from storage.models import Reach, Reference, ReferenceKind, Task
 CARD_PROMPT_UNITS: Final = 300
 DEFAULT_STEPS: Final = 5
 EXACT_PLACES: Final = 5
-"""The last places before one's turn are shown one by one, those before only when a fifth of the way was made."""
+"""Up to this place in the queue, every place is an edit; beyond, an edit follows when the place drops by a fifth."""
 BAR_LENGTH: Final = 12
 FULL: Final = "▰"
 EMPTY: Final = "▱"
 
 _CANCELLABLE: Final = frozenset({CardPhase.PREPARING, CardPhase.QUEUED})
 _UNDER_WAY: Final = frozenset({CardPhase.CREATING, CardPhase.UNCONFIRMED, CardPhase.GENERATING, CardPhase.OVERDUE})
-"""Paid, or perhaps: what comes of it can be kept instead of posted."""
+"""Charged, or perhaps charged: the outcome can be stored instead of posted."""
 _OPEN: Final = _CANCELLABLE | _UNDER_WAY
 _WAITING: Final = discord.Colour(0x5865F2)
 _WORKING: Final = discord.Colour(0x3BA5A0)
@@ -46,7 +46,7 @@ _COLOURS: Final = {
     CardPhase.CANCELLED: _OVER,
     CardPhase.WITHHELD: _OVER,
 }
-"""Decoration only: the heading says the same in words."""
+"""Decoration only: the heading says the same as text."""
 
 _PAUSED: Final = {
     Reason.ACCOUNT_CREDIT: "card-credit",
@@ -57,12 +57,12 @@ _PAUSED: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardKey:
-    """What two cards must differ in to be worth an edit."""
+    """Compare cards: a card is edited only if its key has changed."""
 
     news: tuple[CardPhase, Reason | None, tuple[str, ...], tuple[bool, ...]]
-    """Worth one soon."""
+    """A change is worth an edit soon."""
     drift: tuple[int | None, int, str]
-    """Worth one now and then: the place, the progress, and the words for what is left."""
+    """A change is worth an edit now and then: the place, the progress, and the remaining time as text."""
 
 
 def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
@@ -78,7 +78,7 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
-    """`strip`: the name of the attached file that shows the references, once they are prepared."""
+    """Build the card. `strip`: name of the attached file with the references' thumbnails, once these are prepared."""
     say = texts_in(card.task.locale)
     heading, footer = f"### {_heading(card, say)}\n{_body(card, say, steps)}", f"-# {' · '.join(_facts(card, say))}"
     words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
@@ -96,13 +96,13 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
 
 
 def card_id(task: Task) -> int:
-    """The component id of a card's container: 31 bits, the same for the same task, never 0."""
+    """Return the component id of a card's container: 31 bits, always the same for a task, never 0."""
     digest = hashlib.blake2b(f"card {task.id}".encode(), digest_size=4).digest()
     return int.from_bytes(digest) & 0x7FFFFFFF or 1
 
 
 def strip_name(task: Task) -> str:
-    """Carries the task's id, and does not begin like the name of a finished picture."""
+    """Return a file name with the task's id that cannot be mistaken for the name of a finished picture."""
     return f"card-{task.id}.png"
 
 
@@ -115,7 +115,7 @@ class CancelButton(TaskButton, action="cancel", label="card-cancel"):
 
 class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """What is said of it follows on the card."""
+        """Only acknowledge the interaction: the engine updates the card."""
         await engine_of(interaction).want(self.task_id, interaction.user.id, wanted=False)
         await interaction.response.defer()
 
@@ -129,7 +129,7 @@ class PostButton(TaskButton, action="post", label="card-post"):
 def _words_and_strip(
     say: Texts, words: str, references: Sequence[Reference], strip: str | None
 ) -> list[ui.Item[ui.LayoutView]]:
-    """A single tile stands beside the words, a longer strip below them."""
+    """Show a single thumbnail next to the prompt, and a longer strip below the prompt."""
     if strip is None:
         return [ui.TextDisplay(words)]
     address, description = f"attachment://{strip}", alt_text(say, say("card-attached"), _names(say, references))
@@ -168,7 +168,7 @@ def _heading(card: Card, say: Texts) -> str:
 
 
 def _body(card: Card, say: Texts, steps: int) -> str:
-    """What stands for this phase, and below it what else there is to know."""
+    """Return the text of the phase, and below it the notes on withholding and on a restart."""
     lines = [_state(card, say, steps)]
     if card.task.unwanted_at is not None and card.phase in _UNDER_WAY:
         lines.append(say("card-unwanted"))
@@ -225,7 +225,7 @@ def _progress(card: Card, say: Texts, steps: int) -> str:
 
 
 def _left(card: Card, say: Texts) -> str:
-    """In words: it is known only roughly, and other words are another edit."""
+    """Return the remaining time in rough words: it is only an estimate, and each change of the text causes an edit."""
     if card.phase is not CardPhase.GENERATING:
         return ""
     if card.remaining_seconds is None:

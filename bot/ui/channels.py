@@ -1,4 +1,4 @@
-"""Whether we can work in a channel of a server."""
+"""Check whether the bot can post in a channel of a server."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bot.errors import BadChoice, Reason
 
 NEEDED: Final = ("view_channel", "send_messages", "attach_files", "read_message_history")
 NEEDED_IN_POSTS: Final = ("view_channel", "send_messages_in_threads", "attach_files", "read_message_history")
-"""In a forum all is said in posts, which are threads."""
+"""For forums: all messages of a forum are in posts, which are threads."""
 
 
 def lacking(guild: discord.Guild, channel_id: int) -> tuple[str, ...] | None:
-    """The names of the permissions we need there and have not. None where there is no such channel, or it is not shown
-    to us."""
+    """Return the names of the permissions that the bot needs in the channel and lacks; None if the channel does not
+    exist or is not visible to the bot."""
     channel = guild.get_channel(channel_id)
     if channel is None:
         return None
@@ -25,7 +25,7 @@ def lacking(guild: discord.Guild, channel_id: int) -> tuple[str, ...] | None:
 
 
 def check_channels(interaction: discord.Interaction[Any], channel_ids: tuple[int, ...]) -> None:
-    """Raises BadChoice for the first one that we cannot work in, with what to allow."""
+    """Raise BadChoice, with the missing permissions, for the first channel in which the bot cannot work."""
     for channel_id in channel_ids:
         lacks = lacking(interaction.guild, channel_id) if interaction.guild is not None else None
         if lacks is None or lacks:

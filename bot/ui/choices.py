@@ -1,4 +1,4 @@
-"""What is offered while an option is typed."""
+"""Choose the suggestions of autocomplete while a person types an option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage.guilds import folded
 
 MOST_CHOICES: Final = 25
 CHOICE_CHARACTERS: Final = 100
-"""Discord: of each."""
+"""Discord: longest name of a choice."""
 
 
 class Named(Protocol):
@@ -21,7 +21,7 @@ T = TypeVar("T", bound=Named)
 
 
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
-    """Those with what was typed in their names, as many as may be offered; first those that begin with it."""
+    """Return up to `MOST_CHOICES` items whose names contain the typed text; names that begin with it come first."""
     part = folded(typed)
     found = [one for one in all_of_them if part in folded(one.name)]
     return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:MOST_CHOICES]

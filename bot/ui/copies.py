@@ -1,4 +1,4 @@
-"""Our own copy of a picture that somebody attached, for what begins with it later: Discord's address will not last."""
+"""Store a copy of an attached picture for later requests, as the address of a Discord attachment expires."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.community import KeptPicture
 from storage.models import UNNAMED, NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
-"""Somebody waits for the answer."""
+"""A person waits for the answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +24,9 @@ log = structlog.get_logger(__name__)
 async def keep_copy(
     services: Services, attached: Attached, folder: str, *, by: int, for_others: bool = False
 ) -> KeptPicture:
-    """Of what a person (`by`) attached, under a key of its own in `folder`, so that it replaces nothing. Takes seconds:
-    defer the answer first. Raises BadReference for what could not go in later either, and NoRoom. `for_others`: without
-    its name, and without what else its file says besides the picture."""
+    """Store what a person (`by`) attached under a new key in `folder`, so that no other copy is replaced. Takes
+    seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
+    `for_others`: store the picture without its file name and without metadata."""
     (reference,) = references_of([attached])
     await services.engine.space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
@@ -49,14 +49,13 @@ async def keep_copy(
 
 
 async def drop_copy(services: Services, picture: KeptPicture | None) -> None:
-    """Of what no row names any more. A store that does not let go of it is the log's matter: what was asked for is
-    done."""
+    """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done."""
     if picture is None:
         return
     try:
         await services.copies.delete(picture.key)
     except Exception:
-        log.exception("a copy could not be deleted", key=picture.key)
+        log.exception("copy not deleted: unexpected exception", key=picture.key)
 
 
 async def _fetched(services: Services, reference: NewReference, by: int, held: AsyncExitStack) -> bytes:

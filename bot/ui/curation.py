@@ -1,7 +1,7 @@
 """
-What becomes of a result: the buttons that publish it, show it again, copy it to the gallery, report or remove it.
+Handle the buttons that publish a result, post it again, copy it to the gallery, report it or remove it.
 
-Whatever is posted is written down first, so that it is posted once and in the end, whenever Discord takes it.
+Every posting is stored before it is sent, so it is posted exactly once, as soon as Discord accepts it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def standing_of(interaction: discord.Interaction[Any]) -> Standing:
 
 
 class PublishButton(TaskButton, action="publish", label="curation-publish"):
-    """What was private, into the channel where it was asked for."""
+    """Post a private result in the channel where it was requested."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services, who = services_of(interaction), standing_of(interaction)
@@ -60,7 +60,7 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
 
 
 class PostHereButton(TaskButton, action="post-here", label="curation-post-here"):
-    """What was looked up, into the channel where it was looked up. The same button posts once."""
+    """Post a result in the channel where it was looked up. Each button posts only once."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
@@ -112,7 +112,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
 
 
 async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
-    """The form came back."""
+    """Handle the submitted report form."""
     services = interaction.client.services
     task = await services.engine.curation.postable(task_id, standing_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:
@@ -131,7 +131,7 @@ async def reported(interaction: discord.Interaction[Atelier], task_id: str, fill
 
 
 async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tuple[int, int] | None:
-    """Where moderators see it too: a message that only the reporter sees leads them nowhere."""
+    """Return channel and id of a message that moderators can see too: they cannot open an ephemeral message."""
     message = interaction.message
     if message is not None and not message.flags.ephemeral:
         return message.channel.id, message.id
@@ -142,7 +142,7 @@ async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tupl
 
 
 class RemoveButton(TaskButton, action="remove", label="curation-remove"):
-    """Asks first: what is removed does not come back."""
+    """Ask for a confirmation first: a removal cannot be undone."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         message_id = interaction.message.id if interaction.message is not None else None
@@ -159,7 +159,7 @@ class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-al
 
 
 class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-here"):
-    """One message of several: a gallery's copy, or where it was shown again. Its id is the posting's."""
+    """Remove a single message: a copy in a gallery, or another posting of the result. `task_id` is the posting's id."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).curation.remove_posting(self.task_id, standing_of(interaction))
@@ -167,7 +167,7 @@ class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-
 
 
 def gallery_posting(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewPosting | None:
-    """One copy in the gallery of a server that has chosen one."""
+    """Return the posting of a copy in the server's gallery, one for each task; None if the server has no gallery."""
     if settings.gallery_channel_id is None:
         return None
     return NewPosting(
@@ -183,7 +183,7 @@ def gallery_posting(task_id: str, guild: discord.Guild, settings: GuildSettings,
 
 
 async def _post(interaction: discord.Interaction[Any], new: NewPosting) -> None:
-    """Told once it stands there, or that it comes later. Raises what the posting does."""
+    """Post the result, and answer that it is posted or will be posted later. Raises what `post_again` raises."""
     curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:
@@ -200,8 +200,9 @@ async def _post(interaction: discord.Interaction[Any], new: NewPosting) -> None:
 
 
 async def _check_speaks(interaction: discord.Interaction[Any], task: Task) -> None:
-    """Whoever publishes could still write there themselves: the button may be pressed from elsewhere, and much later.
-    Raises NotHere, MissingPermissions, BadChoice."""
+    """Check that a post in the task's channel is possible: here, for the bot; in another channel, that the person could
+    write there now, as the button may be pressed elsewhere and much later. Raises NotHere, MissingPermissions,
+    BadChoice."""
     if interaction.channel_id == task.channel_id:
         check_posts(interaction)
     elif task.guild_id is not None and not await _speaks(interaction, task.guild_id, task.channel_id):
@@ -229,7 +230,7 @@ async def _removed(interaction: discord.Interaction[Any]) -> None:
 
 
 def _remove_view(say: Texts, may: Removable, *, own: bool) -> ui.LayoutView:
-    """What goes, and what stays for whom."""
+    """Build the question: what is removed, what stays, and who can still see it."""
     task, posting = may.task, may.posting
     buttons: list[ui.Item[Any]] = []
     if posting is not None:

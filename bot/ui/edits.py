@@ -1,4 +1,4 @@
-"""The form that edits a finished picture: other words, which of the pictures, more of them, shape and number."""
+"""Edit a finished picture with a form: prompt, picture to start from, further pictures, shape, and number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EDIT_FORM: Final = "edit"
 
 
 async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None:
-    """Filled with what was asked. Raises TooLate for what they may not see, or where no picture came."""
+    """Open the form with the task's values. Raises TooLate if the person may not see the task, or it has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, literal(task.prompt), changes=True)]
@@ -34,7 +34,7 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
 
 
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
-    """The form came back: the chosen picture goes first."""
+    """Handle the submitted form. The chosen picture becomes the first reference."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
@@ -54,5 +54,6 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
 
 
 def _first_shown(message: discord.Message | None, pictures: tuple[Picture, ...]) -> Picture:
-    """Of those in the message with the button, if it shows any: a result may be several messages."""
+    """Return the first picture that the message with the button shows, as a result may span several messages; else the
+    task's first picture."""
     return next((one for one in pictures if shown_in(message, one)), pictures[0])

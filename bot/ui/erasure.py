@@ -1,4 +1,4 @@
-"""Erasing what is stored about somebody: what it would do, the buttons that begin it, and the receipt."""
+"""Build the question before the erasure of a person's data, its buttons, and the receipt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS: Final = {
 
 
 class EraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase:(?P<how>keep|remove)"):
-    """For whoever presses it: the question was asked of them alone."""
+    """Begin the erasure for the person who presses the button: the question is visible to that person only."""
 
     def __init__(self, say: Texts, how: str) -> None:
         label = say("privacy-erase-remove") if how == "remove" else say("privacy-erase-keep")
@@ -45,7 +45,7 @@ class EraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase:(
         return cls(texts_in(str(interaction.locale)), match["how"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """The message becomes the receipt in the end, by this interaction's token."""
+        """Begin the erasure. When it is done, the receipt replaces this message through this interaction's token."""
         try:
             say = texts_in(str(interaction.locale))
             _, is_new = await services_of(interaction).engine.erasing.ask(
@@ -56,12 +56,12 @@ class EraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase:(
             )
             text = say("privacy-erasing") if is_new else say("privacy-erasing-already")
             await interaction.response.edit_message(view=_plain(text))
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
 
 class KeepButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-not"):
-    """They thought better of it."""
+    """Cancel the question and keep the data."""
 
     def __init__(self, say: Texts) -> None:
         super().__init__(ui.Button(label=say("privacy-erase-not"), custom_id="a1:erase-not"))
@@ -78,8 +78,8 @@ class KeepButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-no
 
 
 def question_view(say: Texts, held: Holdings) -> ui.LayoutView:
-    """What would go, what stays, and that it does not come back. Where nothing is stored under their name, pictures of
-    theirs may still be in what others asked for; how many is not told, as it would tell what others asked for."""
+    """Build the question: what would be erased, what stays, and that an erasure is final. A person without stored data
+    may still have pictures in requests of others; their number is not shown, as it would reveal what others asked."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     if not any(held.counts.values()):
         container.add_item(ui.TextDisplay(f"{say('privacy-erase-nothing')}\n{say('privacy-erase-elsewhere')}"))
@@ -93,7 +93,7 @@ def question_view(say: Texts, held: Holdings) -> ui.LayoutView:
 
 
 def receipt_view(say: Texts, erasure: Erasure) -> ui.LayoutView:
-    """What was erased, when, and under which number."""
+    """Build the receipt: what was erased, when, and the number of the erasure."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(f"### {say('privacy-receipt')}"))
     container.add_item(ui.TextDisplay(_listed(say, erasure.counts) or say("privacy-receipt-nothing")))
@@ -108,7 +108,7 @@ def under_way(say: Texts, erasure: Erasure) -> str:
 
 
 def _listed(say: Texts, counts: Mapping[str, int]) -> str:
-    """Of each kind that there is any of."""
+    """Return one line for each kind whose count is not 0."""
     return "\n".join(f"- {say(name, count=counts[kind])}" for kind, name in _KINDS.items() if counts.get(kind))
 
 

@@ -1,8 +1,8 @@
 """
-What is stored about somebody as zip files: the rows in the first, pictures in it and in as many more as needed.
+Export a person's data as zip files: the rows in the first file, pictures in it and in as many more files as needed.
 
-They are written to the disk, one at a time, and sent from there: only one picture is in memory. Such a file has no name
-that anybody else could open, and the system removes it when it is closed or the process ends, however that ends.
+The files are written to disk one at a time and sent from there, so only one picture is in memory. Such a file has no
+name by which another program could open it, and the system removes it when it is closed or the process ends.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from bot.texts import Texts
 from storage.pictures import MissingCopy
 
 SPARE_BYTES: Final = 256 * 1024
-"""For an archive's own list of what is in it."""
+"""Reserved for the directory of a zip file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """One zip file. `left`: pictures that found no room in it or in those before."""
+    """One zip file. `left`: number of pictures that did not fit into this file or the earlier ones."""
 
     number: int
     file: io.BufferedRandom
-    """At its beginning; closed when the next one is asked for."""
+    """Positioned at the start; closed when the next archive is requested."""
     left: int
 
 
 async def archives(
     services: Services, person_id: int, say: Texts, *, limit: int, most: int
 ) -> AsyncGenerator[Archive, None]:
-    """At most `most` files of at most `limit` bytes each, one at a time. The rows are in the first, whole. Close the
-    generator with `aclosing`."""
+    """Yield at most `most` files, one at a time, of at most `limit` bytes each. The first file contains all rows. Close
+    the generator with `aclosing`."""
     keys = list(await services.people.copies(person_id))
     for number in range(1, most + 1):
         file = await asyncio.to_thread(_unnamed)
@@ -50,23 +50,23 @@ async def archives(
                     await asyncio.to_thread(archive.writestr, "README.txt", say("privacy-export-readme"))
                 keys = await _filled(services, archive, file, keys, limit)
             if not archive.namelist():
-                return  # what is left is too large for any
+                return  # each remaining picture is too large for a file
             file.seek(0)
             yield Archive(number=number, file=file, left=len(keys))
         finally:
-            io.BufferedRandom.close(file)  # discord.py covers the file's own
+            io.BufferedRandom.close(file)  # discord.py replaces the file's own `close`
         if not keys:
             return
 
 
 def _unnamed() -> io.BufferedRandom:
-    return tempfile.TemporaryFile()  # its user closes it
+    return tempfile.TemporaryFile()  # the caller closes the file
 
 
 async def _filled(
     services: Services, archive: zipfile.ZipFile, file: io.BufferedRandom, keys: Sequence[str], limit: int
 ) -> list[str]:
-    """Put in what fits, in order; the rest is given back."""
+    """Add the pictures that fit, in order, and return the keys of the others. Skip copies that are gone."""
     rest = []
     for key in keys:
         try:
@@ -76,7 +76,7 @@ async def _filled(
         if file.tell() + len(picture) + SPARE_BYTES > limit:
             rest.append(key)
         else:
-            await asyncio.to_thread(archive.writestr, key, picture, zipfile.ZIP_STORED)  # compressed already
+            await asyncio.to_thread(archive.writestr, key, picture, zipfile.ZIP_STORED)  # already compressed
     return rest
 
 
@@ -86,7 +86,7 @@ def _add_rows(archive: zipfile.ZipFile, rows: Mapping[str, Sequence[Mapping[str,
 
 
 def _readable(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """Times as people write them, in UTC."""
+    """Replace timestamps (ms) with ISO 8601 times in UTC."""
     return {
         kind: [{name: _value(name, value) for name, value in row.items()} for row in of] for kind, of in rows.items()
     }

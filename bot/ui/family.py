@@ -1,4 +1,4 @@
-"""A picture's family: whatever came from one another, as far as whoever looks may see it."""
+"""Show the family of a picture: the tasks made from one another, as far as the viewer may see them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storage.models import Kinship, OutcomePart, Reach, Route, Task, TaskState
 
 MOST_KIN: Final = 10
 LOOKED_AT: Final = 100
-"""The newest of a family; of these, those that may be seen."""
+"""Number of newest tasks of a family that are loaded; the list shows those of them that the viewer may see."""
 WORDS_UNITS: Final = 100
 
 _CAME_BY: Final = {
@@ -42,7 +42,7 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
 def family_view(
     say: Texts, task: Task, family: Sequence[Task], parts: Mapping[str, OutcomePart], *, viewer_id: int
 ) -> ui.LayoutView:
-    """Oldest first; `task` is the one whose button was pressed."""
+    """Build the list of the family, oldest first. `task`: the task whose button was pressed."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     if len(family) == 1:
         container.add_item(ui.TextDisplay(say("actions-kin-alone")))
@@ -73,8 +73,8 @@ def _entry(say: Texts, task: Task, link: str | None, *, is_this: bool) -> str:
 
 
 def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
-    """To a message that whoever looks can open: what stands in an answer, or in somebody's direct messages, is theirs
-    alone."""
+    """Return a link to the task's message, or None if the viewer cannot open it: an ephemeral answer has no link, and
+    only the asker can open a direct message."""
     if part is None or task.private or part.message_id is None or part.message_channel_id is None:
         return None
     if part.route is Route.DIRECT:
@@ -85,7 +85,7 @@ def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
 
 
 def may_see(interaction: discord.Interaction[Any], task: Task) -> bool:
-    """Their own, and what stands where they can read it."""
+    """Return whether the person may see the task: an own task, or a task in a channel that the person can read."""
     if not visible_to(task, interaction.user.id):
         return False
     return _is(task, interaction.user.id) or task.channel_id == interaction.channel_id or _reads(interaction, task)
@@ -96,7 +96,8 @@ def _is(task: Task, person_id: int) -> bool:
 
 
 def _reads(interaction: discord.Interaction[Any], task: Task) -> bool:
-    """Another channel of this server. What Discord has not told us of (an old thread, say) is not taken for granted."""
+    """Return whether the person can read the task's channel in this server; False for a channel that is not in the
+    cache, such as an old thread."""
     guild, person = interaction.guild, interaction.user
     if guild is None or guild.id != task.guild_id or not isinstance(person, discord.Member):
         return False

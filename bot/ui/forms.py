@@ -1,9 +1,9 @@
 """
-Forms that outlive the process that opened them.
+Open modals and handle their submissions, also after a restart of the process.
 
-discord.py keeps an open modal in memory alone: one that is filled in after a restart would be dropped, and one that is
-never filled in would stay for good. So it is not told of ours: what a form is about stands in its `custom_id`, as with
-buttons, and whatever comes back is read by `add_form`'s listener, in whichever process that is.
+discord.py keeps an open modal only in memory: it would drop a modal that is submitted after a restart, and would keep
+a modal that is never submitted forever. So modals are not registered with discord.py. As with buttons, the `custom_id`
+says what a form is about, and the listener of `add_form` reads the submission in the process that receives it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that came with a form."""
+    """A file uploaded with a form."""
 
     url: str = field(repr=False)
     filename: str
@@ -44,10 +44,10 @@ class Upload:
 
 class Filled:
     """
-    What somebody filled in, by the names of the fields. One that was left out is empty.
+    The submitted values of a form, by the names of the fields. A missing field is empty.
 
-    Nothing of it is as it was offered only because Discord passed it on: each method raises UnknownChoice, or TooLong,
-    for what the form does not allow.
+    Submitted values are untrusted, as Discord passes them on unchecked: each method raises UnknownChoice, or TooLong,
+    for a value that the form does not allow.
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
@@ -57,7 +57,7 @@ class Filled:
         self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
 
     def words(self, name: str, *, most: int = LONGEST_WORDS) -> str:
-        """Without what no database keeps."""
+        """Return the text of a field, without characters that no database stores."""
         value = self._field(name).get("value")
         if value is None:
             return ""
@@ -80,7 +80,7 @@ class Filled:
         return value is True
 
     def files(self, name: str) -> tuple[Upload, ...]:
-        """In the order chosen."""
+        """Return the uploaded files in the order chosen."""
         sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
         return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
 
@@ -100,17 +100,18 @@ Submitted: TypeAlias = Callable[[discord.Interaction[Atelier], str, Filled], Awa
 async def open_form(
     interaction: discord.Interaction[Any], name: str, key: str, *, title: str, fields: Sequence[Label]
 ) -> None:
-    """As the first answer, which has to come within 3 s. `key`: 16 hex digits that say what the form is about, or
-    nothing. At most five fields."""
+    """Open a form as the first answer, which Discord requires within 3 s. `key`: 16 hex digits that identify the
+    subject of the form, or empty. At most five fields."""
     modal = ui.Modal(title=title, custom_id=f"a1:{name}:{key}")
     for one in fields:
         modal.add_item(one)
-    modal.stop()  # discord.py keeps only those that still wait
+    modal.stop()  # discord.py stores only modals that are not stopped
     await interaction.response.send_modal(modal)
 
 
 def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
-    """In a cog's `setup`. `submitted` is given the form's key and what was filled in; its errors reach the person."""
+    """Register the handler of a form; call this in a cog's `setup`. `submitted` receives the form's key and values; its
+    errors are sent to the person."""
     pattern = re.compile(f"a1:{name}:{KEY}")
 
     async def listen(interaction: discord.Interaction[Atelier]) -> None:
@@ -124,7 +125,7 @@ def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
 
 
 def words_field(say: Texts, words: str = "", *, changes: bool = False) -> Label:
-    """Not required: pictures alone are enough."""
+    """Return the prompt field. It is optional, as pictures alone are enough."""
     entry: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id="words",
         style=discord.TextStyle.paragraph,
@@ -170,7 +171,7 @@ async def _submit(
     with structlog.contextvars.bound_contextvars(form=data["custom_id"]):
         try:
             await submitted(interaction, key, Filled(data))
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
 

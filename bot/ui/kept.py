@@ -1,4 +1,4 @@
-"""Outcomes that could not be told: the line on what the asker sees next, and the button that shows one to them."""
+"""Build the notice about outcomes that could not be delivered, and its button that shows an outcome to the asker."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _KEPT: Final = discord.Colour(0x9B59B6)
 
 
 def add_kept(view: ui.LayoutView, kept: Sequence[str], say: Texts, *, more: bool = False) -> ui.LayoutView:
-    """Say of the tasks `kept` that they wait, with a button for the first; nothing where there are none. What was asked
-    is not said: others read along. `more`: one of them is being shown already."""
+    """Add the notice about the tasks `kept`, with a button for the first task; add nothing if `kept` is empty. The
+    notice omits the prompts, as other people may read it. `more`: the view already shows a kept outcome."""
     if not kept:
         return view
     container: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_KEPT)
@@ -28,7 +28,7 @@ def add_kept(view: ui.LayoutView, kept: Sequence[str], say: Texts, *, more: bool
 
 
 def told_elsewhere_view(task: Task) -> ui.LayoutView:
-    """The answer to somebody who came for what was told meanwhile."""
+    """Build the answer to an asker who wants to see a kept outcome that has since been delivered elsewhere."""
     text = texts_in(task.locale)("kept-told-elsewhere", channel=f"<#{task.channel_id}>")
     container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=_KEPT)
     return ui.LayoutView(timeout=None).add_item(container)
@@ -36,7 +36,7 @@ def told_elsewhere_view(task: Task) -> ui.LayoutView:
 
 class ShowButton(TaskButton, action="show", label="kept-show"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """That they came is written down first; the outcome then becomes the answer, which only they see."""
+        """Store the asker's wish, then acknowledge; the outcome becomes the answer, which only the asker sees."""
         kept = engine_of(interaction).kept
         await kept.collect(self.task_id, interaction.user.id, interaction.token)
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -1,4 +1,4 @@
-"""Showing a task to the one who looks it up: its card while it waits, the whole outcome when it is there."""
+"""Show a task to the person who looks it up: its card while the task is open, else the whole outcome."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from storage.models import Task
 
 
 async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> None:
-    """As the first answer, for them alone. Raises TooLate where there is none, for what is not theirs to see, and for
-    what a moderator removed."""
+    """Show the task as an ephemeral first answer. Raises TooLate if `task` is None, if the person may not see the task,
+    or if a moderator removed its result."""
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
         raise TooLate(Reason.NOT_FOUND)
     engine = engine_of(interaction)

@@ -1,4 +1,4 @@
-"""What a message that mentions us asks for: its words, its pictures, and where it came from."""
+"""Read a message that mentions the bot as a request: its prompt, its pictures, and where it came from."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from storage.community import GuildSettings
 from storage.models import Kinship, NewReference, Origin
 
 _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
-"""`bot.ui.pictures.picture_stem`."""
+"""Matches the file names that begin with `bot.ui.pictures.picture_stem`."""
 
 
 def words_for(message: discord.Message, bot_id: int) -> str | None:
     """
-    The message without the mention of us, and other people by their names. None where it is not for us: only what
-    begins or ends with a mention is, so that talk about us costs nobody a picture. To be mentioned by a reply, or with
-    a role or everybody, is no mention.
+    Return the text without the mentions of the bot, and with the names of other mentioned people. Return None if the
+    message is not addressed to the bot: only a message that begins or ends with a mention is, so that talk about the
+    bot costs no picture. Mentions by a reply, a role or `@everyone` do not count.
     """
     mention = f"<@!?{bot_id}>"
     found = re.fullmatch(rf"\s*(?:{mention}(?P<after>.*)|(?P<before>.*?){mention}\s*)", message.content, re.DOTALL)
@@ -42,9 +42,9 @@ def words_for(message: discord.Message, bot_id: int) -> str | None:
 
 
 async def request_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Request:
-    """With the pictures of the message that it answers, then its own. Raises BadReference where there are none to be
-    seen in the former, or too many in both, and BadChoice where several requests would come of it: those have to be
-    asked about first, which only an interaction can."""
+    """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
+    BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
+    to several tasks: these need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
     begun = _of_ours(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
@@ -65,8 +65,8 @@ async def request_in(services: Services, message: discord.Message, words: str, b
 
 def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:
     """
-    No interaction and no token: the message's id stands for it, and everything is said in the channel. Raises NotHere,
-    or MissingPermissions.
+    Return the origin of a request by message. There is no interaction and no token: the message's id replaces the
+    interaction's, and the bot answers in the channel. Raises NotHere or MissingPermissions.
     """
     guild = message.guild
     if client.allowed_guilds and (guild is None or guild.id not in client.allowed_guilds):
@@ -86,7 +86,7 @@ def origin_of_message(message: discord.Message, settings: GuildSettings, client:
 
 
 def language_of(message: discord.Message, settings: GuildSettings) -> str:
-    """Nobody tells us that of the person."""
+    """Return the server's language: a message does not carry the language of its author."""
     if settings.language is not None:
         return settings.language
     return str(message.guild.preferred_locale) if message.guild is not None else "en-US"
@@ -105,7 +105,7 @@ def _check_channel(message: discord.Message, settings: GuildSettings) -> None:
 
 
 def _lacking(message: discord.Message) -> tuple[str, ...]:
-    """In direct messages there is nothing to miss."""
+    """Return the names of the permissions that the bot lacks. In direct messages there are none to lack."""
     if message.guild is None or isinstance(message.channel, (discord.PartialMessageable, discord.DMChannel)):
         return ()
     allowed = message.channel.permissions_for(message.guild.me)
@@ -114,7 +114,7 @@ def _lacking(message: discord.Message) -> tuple[str, ...]:
 
 
 async def _replied(message: discord.Message) -> discord.Message | None:
-    """What it answers; it mostly comes along. None where that is gone, or not ours to read."""
+    """Return the replied-to message, which mostly arrives with the message; None if it is gone or not readable."""
     reference = message.reference
     if reference is None or reference.type is not discord.MessageReferenceType.reply or reference.message_id is None:
         return None
@@ -127,12 +127,13 @@ async def _replied(message: discord.Message) -> discord.Message | None:
 
 
 def _is_hidden(replied: discord.Message) -> bool:
-    """Without the message content intent Discord empties what others have written."""
+    """Return whether the contents are hidden: without the message content intent, Discord empties others' messages."""
     return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
 
 
 def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
-    """Of our own messages only finished pictures: cards have small pictures of what went in."""
+    """Return the pictures of the replied-to message; of the bot's own messages only finished pictures, as cards contain
+    thumbnails of references."""
     found = pictures_in(replied)
     return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
 
@@ -140,7 +141,7 @@ def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
 async def _with_lineage(
     services: Services, request: Request, begun: tuple[NewReference, ...], asker_id: int
 ) -> Request:
-    """It comes from the task whose result was answered, where that is theirs to see."""
+    """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
     results = [found for one in begun if (found := _RESULT.match(one.filename))]
     if not results:
         return request

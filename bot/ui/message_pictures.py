@@ -1,4 +1,4 @@
-"""The pictures that somebody sees in a message: attached, embedded, in galleries, forwarded."""
+"""Find the pictures that a message shows: in attachments, embeds, galleries and forwarded messages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from bot.imaging.formats import format_named
 from storage.models import NOBODY, NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
-"""What stands elsewhere is fetched from Discord's proxy."""
+"""Host names of Discord. Pictures on other hosts are downloaded through Discord's proxy."""
 
 Said: TypeAlias = discord.Message | discord.MessageSnapshot
 
 
 def pictures_in(message: Said) -> tuple[NewReference, ...]:
-    """In the order shown, each once, as its author's. What they really are is seen when they are prepared."""
+    """Return the pictures in the order shown, each once, owned by the message's author. Their contents are not checked
+    here, but when the references are prepared."""
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
     for one in _all(message):
@@ -29,8 +30,8 @@ def pictures_in(message: Said) -> tuple[NewReference, ...]:
 
 
 def _owner(message: Said) -> int | None:
-    """Whose pictures a message has. What a bot posts is no person's own, unless only whoever asks can see it; nobody
-    says whose it is that was forwarded."""
+    """Return the owner of a message's pictures: the author, or `NOBODY` for a bot's message and for a snapshot, which
+    does not name its author. None (the asker) for a bot's message that only the asker can see."""
     if not isinstance(message, discord.Message):
         return NOBODY
     if not message.author.bot:

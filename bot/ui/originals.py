@@ -1,4 +1,4 @@
-"""Full size: the pictures as the image API made them, for the one who asks."""
+"""Show the pictures at full size, as the image API made them, to the person who presses the button."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from storage.models import Picture, Task
 from storage.pictures import MissingCopy
 
 LARGEST_ANSWER: Final = 24 * 1024 * 1024
-"""Bytes of all files together: Discord takes requests of 25 MiB."""
+"""Bytes of all files together: Discord accepts requests of up to 25 MiB."""
 
 _TOO_LARGE: Final = frozenset({40005, 50045})
 
@@ -32,19 +32,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Originals:
-    """What could be got hold of."""
+    """The originals that are available, as files or as links."""
 
     files: list[tuple[Picture, bytes]] = field(default_factory=list)
     links: list[tuple[Picture, str]] = field(default_factory=list)
     gone: int = 0
     later: bool = False
-    """One is still there, and cannot be asked for now."""
+    """A picture still exists, but the image API cannot be asked for its address now."""
 
 
 class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """It may take longer than Discord waits for a first answer. Where Discord finds the files too large after all,
-        they are told as links."""
+        """Defer first, as the answer may take longer than Discord allows for a first answer. If Discord rejects the
+        files as too large, send links instead."""
         task, pictures = await pictures_of(interaction, self.task_id)
         await interaction.response.defer(ephemeral=True, thinking=True)
         async with engine_of(interaction).looks.taken(interaction.user.id):
@@ -64,7 +64,7 @@ async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Seq
 async def _originals(
     interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture], *, limit: int
 ) -> Originals:
-    """Files of at most `limit` bytes. Raises TooLate when there is nothing left to show."""
+    """Return files of at most `limit` bytes each, and links for the others. Raises TooLate if nothing is available."""
     found = Originals()
     room = LARGEST_ANSWER
     for picture in pictures:
@@ -89,13 +89,13 @@ async def _copy(interaction: discord.Interaction[Any], picture: Picture, limit: 
 
 
 async def _link(interaction: discord.Interaction[Any], task: Task, picture: Picture, found: Originals) -> None:
-    """While the image API cannot be asked for a fresh address, the first one may still do."""
+    """Add a link to `found`. If the image API cannot be asked for a fresh address, the first address may still work."""
     engine = services_of(interaction).engine
     age = engine.clock() - (task.settled_at or task.created_at)
     try:
         link = await engine.original_link(task, picture)
     except ServiceError as error:
-        log.info("no fresh address of an original", error=str(error))
+        log.info("fresh address of an original not available: image API request failed", error=str(error))
         link = picture.url if age < RESULTS_LIVE.total_seconds() * 1000 else None
         found.later = found.later or link is None
     if link is not None:
@@ -105,14 +105,14 @@ async def _link(interaction: discord.Interaction[Any], task: Task, picture: Pict
 
 
 async def _answer(interaction: discord.Interaction[Any], task: Task, originals: Originals) -> None:
-    """Lets go of the bytes when they are sent: discord.py leaves each file in a cycle."""
+    """Send the answer, then free the bytes by closing the files: discord.py leaves each file in a reference cycle."""
     files = [discord.File(io.BytesIO(data), _name(picture)) for picture, data in originals.files]
     try:
         view = _view(texts_in(str(interaction.locale)), task, originals)
         await interaction.edit_original_response(view=view, attachments=files)
     finally:
         for file in files:
-            io.BytesIO.close(file.fp)  # discord.py covers the file's own
+            io.BytesIO.close(file.fp)  # discord.py replaces the file's own `close`
 
 
 def _view(say: Texts, task: Task, originals: Originals) -> ui.LayoutView:

@@ -1,4 +1,4 @@
-"""The message with the pictures; the message that says why there are none, and its button to ask again."""
+"""Build the message with the pictures, and the message of a failure with its button to ask again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ AGAIN_REASONS: Final = frozenset(
         Reason.DEFECT,
     }
 )
-"""Asking the very same thing again may go better."""
+"""Reasons of failures after which the same request may succeed."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
@@ -65,7 +65,7 @@ _FAILED: Final = discord.Colour(0xC9A227)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A picture that goes along as a file."""
+    """A picture that is attached as a file."""
 
     position: int
     filename: str
@@ -77,25 +77,25 @@ def picture_name(outcome: Outcome, position: int, extension: str) -> str:
 
 
 def part_id(part: OutcomePart) -> int:
-    """The component id of a part's container, by which it is found again."""
+    """Return the component id of a part's container, by which a search finds the message."""
     return component_id(part.nonce)
 
 
 def component_id(nonce: str) -> int:
-    """31 bits, never 0."""
+    """Return a component id for the nonce: 31 bits, never 0."""
     digest = hashlib.blake2b(nonce.encode(), digest_size=4).digest()
     return int.from_bytes(digest) & 0x7FFFFFFF or 1
 
 
 def prompt_quote(outcome: Outcome) -> Quote:
-    """The budget leaves room for it whatever else is said."""
+    """Return the quoted prompt. The text budget of a message always has room for it."""
     return quote(texts_in(outcome.task.locale), outcome.task.prompt, most=OUTCOME_PROMPT_UNITS)
 
 
 def pictures_view(
     outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]
 ) -> ui.LayoutView:
-    """One part of an outcome with pictures; `links` are those that are only told as addresses."""
+    """Build one part of an outcome with pictures. `links`: pictures that are not attached, only linked."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
     say = texts_in(outcome.task.locale)
     container.add_item(ui.TextDisplay(f"### {_headline(say, outcome, part, shown)}"))
@@ -114,7 +114,7 @@ def pictures_view(
 
 
 def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """What happened in one sentence, what to do next, and a button where asking again may help."""
+    """Build the message of a failure: what happened, what to do next, and a button if asking again may help."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     reason = Reason(task.reason or Reason.DEFECT)
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_FAILED)
@@ -136,7 +136,8 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
 
 
 def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """In the place of a failure that was not the last word. A file stays, named anew."""
+    """Build the message that replaces a failure message after the task succeeded. An attached prompt file stays, and is
+    referenced by its name."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
     say = texts_in(outcome.task.locale)
     container.add_item(ui.TextDisplay(f"### {say('outcome-taken-back')}\n{say('outcome-told-later')}"))
@@ -149,7 +150,7 @@ def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
 
 
 def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """The card that told of what else is kept is about to go."""
+    """Add the notice about kept outcomes to the first part, as the card with the notice is about to be removed."""
     if part.number and part.route is not Route.COLLECTED:
         return view
     return add_kept(view, outcome.kept, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
@@ -208,7 +209,7 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
 
 
 def _lineage(say: Texts, outcome: Outcome) -> list[str]:
-    """Whose picture it began with, or whose request it repeats. Nobody's where that was removed or erased."""
+    """Name the asker of the parent whose picture or request was used, but not if the parent was removed or erased."""
     task, parent = outcome.task, outcome.parent
     if parent is None or parent.removed_at is not None:
         return [say("actions-from-picture-gone")] if task.kinship in {Kinship.EDIT, Kinship.VARY} else []
@@ -218,7 +219,7 @@ def _lineage(say: Texts, outcome: Outcome) -> list[str]:
 
 
 def _linked(say: Texts, links: Sequence[Picture]) -> str:
-    """As many addresses as the budget allows; they are far shorter than it in practice."""
+    """Return as many links as fit into `LINKS_UNITS`; in practice all of them fit."""
     tried_on = all(picture.due_at is not None for picture in links)
     text = say("outcome-links-for-now") if tried_on else say("outcome-links")
     for picture in links:
@@ -229,7 +230,7 @@ def _linked(say: Texts, links: Sequence[Picture]) -> str:
 
 
 def _where(say: Texts, outcome: Outcome, part: OutcomePart) -> str:
-    """Who sees it, and why it is not where it was asked for; nothing where both go without saying."""
+    """Return who can see the message, and why it is not in the channel of the request; empty if both are obvious."""
     task = outcome.task
     if outcome.looked_up:
         return say("show-only-you")

@@ -1,4 +1,4 @@
-"""What somebody has asked for so far, page by page: for them alone."""
+"""Build the paged list of a person's own tasks, which only this person sees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ A_PAGE: Final = 5
 WORDS_UNITS: Final = 200
 OPTION_CHARACTERS: Final = 100
 LONGEST_SEARCH: Final = 40
-"""Characters: with the filter and the page they have to fit a `custom_id` of 100."""
+"""Characters. The search words must fit into a `custom_id` of 100, together with the filter and the page."""
 
 _WHICH: Final = {
     Which.ALL: "tasks-all",
@@ -39,13 +39,13 @@ _NONE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some of somebody's tasks. `number` is from 0."""
+    """One page of a person's tasks. `number` counts from 0."""
 
     which: Which
     search: str
     number: int
     total: int
-    """Of all pages together."""
+    """Number of tasks on all pages together."""
     tasks: Sequence[Task]
 
     @property
@@ -54,7 +54,7 @@ class Page:
 
 
 def page_view(say: Texts, page: Page, thumbnails: Mapping[str, str], controls: Sequence[ui.Item[Any]]) -> ui.LayoutView:
-    """`thumbnails`: file names by task; `controls`: the rows below."""
+    """Build the page. `thumbnails`: file names by task id; `controls`: the rows below the tasks."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(_heading(say, page)))
     if not page.tasks:

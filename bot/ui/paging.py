@@ -1,4 +1,4 @@
-"""Lists that are shown page by page: what stands on a page, and the buttons that turn it."""
+"""Divide lists into pages, and handle the buttons that turn the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A page of a list. `number` is from 0."""
+    """A page of a list. `number` counts from 0."""
 
     number: int
     pages: int
@@ -28,7 +28,7 @@ class Place:
 
     @classmethod
     def of(cls, number: int, total: int, size: int) -> Self:
-        """A page that is no longer there is the last."""
+        """Return the page; the last page if `number` is beyond it."""
         pages = max(1, -(-total // size))
         return cls(number=min(number, pages - 1), pages=pages, size=size)
 
@@ -38,8 +38,9 @@ class Place:
 
 class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=PAGE):
     """
-    Turns the page of a list, with the message `earlier` or `later` on it. Whose list it is, the interaction says; its
-    `custom_id` carries the page alone. Errors of `turn` reach the person: discord.py would only log them.
+    A button that turns the page of a list; `earlier` and `later` are the names of its texts. The `custom_id` carries
+    only the page; the interaction says whose list it is. Errors of `turn` are sent to the person, as discord.py would
+    only log them.
     """
 
     _action: ClassVar[str]
@@ -56,7 +57,7 @@ class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=PAGE):
 
     @classmethod
     def rows(cls, say: Texts, place: Place) -> list[ui.ActionRow[ui.LayoutView]]:
-        """To the pages beside this one; nothing where there is only one."""
+        """Return a row of buttons for the previous and the next page; an empty list if there is only one page."""
         buttons: list[ui.Item[Any]] = []
         if place.number > 0:
             buttons.append(cls(place.number - 1, say(cls._earlier)))
@@ -73,7 +74,7 @@ class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=PAGE):
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
             await self.turn(interaction)
-        except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
     async def turn(self, interaction: discord.Interaction[Any]) -> None:

@@ -1,5 +1,5 @@
-"""A finished picture as a file of a message: what it is called, where it is found again, how the next one begins with
-it."""
+"""Handle a finished picture as a file of a message: its name, the message that shows it, and its use as a reference of
+the next request."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ log = structlog.get_logger(__name__)
 
 
 def picture_stem(task_id: str, position: int) -> str:
-    """What the file name of a finished picture begins with, whatever it was encoded as."""
+    """Return the file name of a finished picture without the extension, which depends on the encoding."""
     return f"atelier-{task_id}-{position + 1}"
 
 
 def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attachment | None:
-    """The file of a message that shows this picture, with a fresh address."""
+    """Return the attachment of the message that shows this picture, with a fresh address; None if there is none."""
     stem = f"{picture_stem(picture.task_id, picture.position)}."
     attachments = message.attachments if message is not None else ()
     return next((one for one in attachments if one.filename.startswith(stem)), None)
 
 
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
-    """A task with all that came out of it. Raises TooLate for what they may not see, or where nothing came."""
+    """Return a task and its pictures. Raises TooLate if the person may not see the task, or it has no pictures."""
     services = services_of(interaction)
     task = await services.engine.visible(task_id, interaction.user.id)
     pictures = await services.tasks.pictures(task_id)
@@ -41,7 +41,7 @@ async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tu
 def picture_options(
     say: Texts, pictures: tuple[Picture, ...], *, chosen: Picture | None = None
 ) -> list[discord.SelectOption]:
-    """To choose one of a task's pictures; the value is its position."""
+    """Return options to choose one of a task's pictures. The value is the picture's position."""
     return [
         discord.SelectOption(
             label=say("outcome-picture-of", number=one.position + 1, count=len(pictures)),
@@ -53,17 +53,18 @@ def picture_options(
 
 
 def by_position(pictures: tuple[Picture, ...]) -> dict[str, Picture]:
-    """As `picture_options` offers them."""
+    """Map the option values of `picture_options` to the pictures."""
     return {str(one.position): one for one in pictures}
 
 
 async def as_reference(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> NewReference:
     """
-    To begin the next one with this picture of a task: our copy and, in case that is gone by then, what the message with
-    the button shows. What others could see is no person's own; a private result is its asker's.
+    Return the picture as a reference for the next request: the stored copy, and the address of the attachment in the
+    button's message in case the copy is gone when the reference is used. A private result is owned by its asker; a
+    result that others could see is owned by `NOBODY`.
 
-    Where there is no copy any more, and the button stands elsewhere, the message is looked for in which the picture
-    was posted. Raises TooLate (PICTURE_GONE) when there is none.
+    Without a stored copy, use the attachment in the button's message, or search the message in which the picture was
+    posted. Raises TooLate (PICTURE_GONE) if there is none.
     """
     owner_id = task.asker_id if task.private else NOBODY
     attachment = shown_in(interaction.message, picture)
@@ -100,5 +101,5 @@ async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> di
         try:
             return shown_in(await channel.fetch_message(part.message_id), picture)
         except discord.HTTPException as error:
-            log.info("a posted picture is not there any more", task=picture.task_id, code=error.code)
+            log.info("posted picture not found: message not readable", task=picture.task_id, code=error.code)
     return None

@@ -1,4 +1,4 @@
-"""The moderators' message about a result that was reported, and its buttons."""
+"""Build the moderators' message about a reported result, and handle its buttons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATES: Final = {
 
 
 class DecideButton(TaskButton, action="decide", label="reports-dismiss"):
-    """Its subclasses say what is decided. The message is brought up to date from the row."""
+    """Store a moderator's decision; subclasses set the decision. The engine then updates the message from the row."""
 
     state: ReportState
 
@@ -55,7 +55,8 @@ class DismissButton(DecideButton, action="decide-dismiss", label="reports-dismis
 def report_view(
     outcome: Outcome, reported: Reported, words: Sequence[Report], filenames: Sequence[str], *, number: int
 ) -> ui.LayoutView:
-    """`filenames`: of small pictures that go along; `number`: the component id by which it is found again."""
+    """Build the message. `filenames`: the attached thumbnails; `number`: component id by which a search finds the
+    message."""
     say = texts_in(reported.locale)
     container: ui.Container[ui.LayoutView] = ui.Container(id=number)
     container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=max(1, len(words)))}"))

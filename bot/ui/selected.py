@@ -1,7 +1,7 @@
 """
-What somebody selected, held against what was offered: Discord passes on whatever comes back.
+Check what a person selected against what was offered, as Discord passes on submitted values unchecked.
 
-Everything that reads a select's values goes through here.
+All code that reads the values of a select uses this module.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _LARGEST_ID: Final = 2**63 - 1
 
 
 def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
-    """In the order selected, each once. Raises UnknownChoice."""
+    """Return the selected values in order. Raises UnknownChoice for a value that was not offered, a duplicate, or more
+    than `most`."""
     if len(values) > most or not all(isinstance(one, str) and one in offered for one in values):
         raise UnknownChoice
     if len(set(values)) < len(values):
@@ -30,19 +31,19 @@ def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tu
 
 
 def single(values: Sequence[Any], offered: Mapping[str, T]) -> T | None:
-    """None where nothing is selected. Raises UnknownChoice."""
+    """Return the selected value; None if nothing is selected. Raises UnknownChoice."""
     return next(iter(several(values, offered, most=1)), None)
 
 
 def task_in(values: Sequence[Any]) -> str:
-    """A task's id, of which only the store knows whether there is such a task. Raises UnknownChoice."""
+    """Return a well-formed task id, without checking that the task exists. Raises UnknownChoice."""
     if len(values) != 1 or not isinstance(values[0], str) or not _TASK.fullmatch(values[0]):
         raise UnknownChoice
     return values[0]
 
 
 def ids_in(values: Sequence[Any], *, most: int) -> tuple[int, ...]:
-    """Ids of Discord's, such as of channels. Raises UnknownChoice."""
+    """Return the selected Discord ids, for example of channels. Raises UnknownChoice."""
     if len(values) > most or not all(isinstance(one, str) and _SNOWFLAKE.fullmatch(one) for one in values):
         raise UnknownChoice
     ids = tuple(int(one) for one in values)

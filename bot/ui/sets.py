@@ -1,4 +1,4 @@
-"""A person's sets of pictures: their list, the choice of one while a command is typed, and what they bring."""
+"""Handle a person's sets of pictures: list them, offer them as autocomplete, and add a set to a request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME_UNITS: Final = 110
 
 
 async def known_set(services: Services, owner_id: int, name: str) -> ReferenceSet:
-    """Raises BadChoice where they have none of this name."""
+    """Return the person's set with this name. Raises BadChoice if there is none."""
     found = await services.sets.named(owner_id, name)
     if found is None:
         raise BadChoice(Reason.SET_UNKNOWN, name=name)
@@ -33,8 +33,8 @@ async def known_set(services: Services, owner_id: int, name: str) -> ReferenceSe
 
 
 async def with_set(services: Services, owner_id: int, name: str | None, request: Request) -> Request:
-    """The request with the pictures of their set behind those they have attached; None is the request itself. Raises
-    BadChoice for a set that they have not, and BadReference where a mask would go with several pictures."""
+    """Return the request with the pictures of the person's set after the attached ones; unchanged if `name` is None.
+    Raises BadChoice if the person has no such set, and BadReference if the request has a mask."""
     if name is None:
         return request
     found = await known_set(services, owner_id, name)
@@ -44,7 +44,7 @@ async def with_set(services: Services, owner_id: int, name: str | None, request:
 
 
 async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-    """One's own with what was typed in their names; first those that begin with it."""
+    """Offer the person's sets whose names contain the typed text; names that begin with it come first."""
     say, sets = texts_in(str(interaction.locale)), await interaction.client.services.sets.of(interaction.user.id)
     return [app_commands.Choice(name=_choice(say, one), value=one.name) for one in offered(sets, typed)]
 
@@ -60,7 +60,8 @@ def sets_view(
     place: Place,
     turning: Sequence[ui.ActionRow[ui.LayoutView]],
 ) -> ui.LayoutView:
-    """`sets`: all of them. `strips`: the names of the attached files that show a set's pictures, by the set's id."""
+    """Build a page of the list. `sets`: all sets of the person. `strips`: names of the attached files that show a set's
+    pictures, by the set's id."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     view = ui.LayoutView(timeout=None).add_item(container)
     if not sets:

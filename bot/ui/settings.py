@@ -1,6 +1,6 @@
 """
-The panel of a server's settings. Each select and button is one setting; which server, the press says. The panel is made
-anew from the rows after each choice, so it also shows what others have chosen meanwhile.
+Build and handle the panel of a server's settings. Each select and button sets one setting of the server in which it is
+used. The panel is rebuilt from the rows after each choice, so it also shows what other managers have chosen.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
 MOST_CHANNELS: Final = 25
-"""Discord: of a select."""
+"""Discord: largest number of values in a select."""
 CHANGES_SHOWN: Final = 3
 PROBLEMS_SHOWN: Final = 3
 MENTIONS_SHOWN: Final = 5
 OWN_LANGUAGE: Final = "own"
-"""In the select of languages, which cannot hold nothing."""
+"""Value for "no language chosen", as an option of a select needs a value."""
 
 _WHICH: Final = f"(?P<setting>{'|'.join(Setting)})"
 _MAKING: Final = [
@@ -68,7 +68,7 @@ _UNCHOSEN: Final = {
 Row: TypeAlias = ui.ActionRow[ui.LayoutView]
 AnySelect: TypeAlias = ui.Select[ui.LayoutView] | ui.ChannelSelect[ui.LayoutView]
 Sight: TypeAlias = Mapping[int, tuple[str, ...] | None]
-"""Of each chosen channel, what `lacking` says."""
+"""For each chosen channel, the result of `lacking`."""
 
 
 class SettingSelect(ui.DynamicItem[AnySelect], template=f"a1:setting:{_WHICH}"):
@@ -87,7 +87,7 @@ class SettingSelect(ui.DynamicItem[AnySelect], template=f"a1:setting:{_WHICH}"):
 
 
 class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:{_WHICH}"):
-    """Takes a choice back."""
+    """Reset a setting."""
 
     def __init__(self, setting: Setting, label: str = "") -> None:
         super().__init__(ui.Button(label=label, custom_id=f"a1:unset:{setting.value}"))
@@ -134,15 +134,16 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
 
 
 async def _choose(interaction: discord.Interaction[Any], setting: Setting, values: Sequence[Any]) -> None:
-    """Errors of it reach the person: discord.py would only log them."""
+    """Store a choice. Errors are sent to the person, as discord.py would only log them."""
     try:
         await _store(interaction, setting, _read(setting, values))
-    except Exception as error:  # noqa: BLE001  # the last stop: it is told and, if a defect, logged
+    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
         await answer_error(interaction, error)
 
 
 async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen: Chosen) -> None:
-    """What does not work is not stored: the panel goes back to what holds, and why is said below it."""
+    """Store a choice and rebuild the panel. A channel in which the bot cannot work is not stored: the panel shows the
+    stored settings again, and the error is raised for the person."""
     services, guild_id = services_of(interaction), managed_by(interaction)
     refused: BadChoice | None = None
     try:
@@ -159,7 +160,7 @@ async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen
 
 
 def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
-    """From what a select says. Nothing selected takes the choice back. Raises UnknownChoice."""
+    """Return the choice in the values of a select; an empty selection resets the setting. Raises UnknownChoice."""
     match setting:
         case Setting.CHANNELS:
             return ids_in(values, most=MOST_CHANNELS)
@@ -176,7 +177,7 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
 
 
 def _channel_ids(setting: Setting, chosen: Chosen) -> tuple[int, ...]:
-    """Of the channels that a choice is about."""
+    """Return the ids of the channels in a choice."""
     if isinstance(chosen, tuple):
         return chosen
     about_one = setting in (Setting.GALLERY, Setting.MODERATORS)
@@ -193,7 +194,7 @@ def _channels(settings: GuildSettings, setting: Setting) -> tuple[int, ...]:
 def _about(
     say: Texts, setting: Setting, chosen: tuple[int, ...], sight: Sight
 ) -> ui.TextDisplay[ui.LayoutView] | ui.Section[ui.LayoutView]:
-    """What holds for channels, what is wrong with them, and the button that takes the choice back."""
+    """Build the state of a channel setting, the problems of its channels, and the button that resets the setting."""
     title = f"**{say(_TITLES[setting])}**"
     if not chosen:
         return ui.TextDisplay(f"{title}\n{say(_UNCHOSEN[setting])}")
@@ -260,7 +261,7 @@ def _option(say: Texts, setting: Setting, value: int | str, settings: GuildSetti
 
 
 def _said(say: Texts, setting: Setting, chosen: Chosen) -> str:
-    """A setting's value in words."""
+    """Return a setting's value as text."""
     match setting, chosen:
         case Setting.LANGUAGE, str():
             return texts_in(chosen)("settings-language-itself")

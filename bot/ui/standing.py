@@ -1,4 +1,4 @@
-"""Who may decide for a server. Asked at every press: panels and messages outlive people's permissions."""
+"""Check who may decide for a server. Checked at every press, as permissions may change while a message remains."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from bot.errors import NotAllowed, NotHere, Reason
 
 
 def managed_by(interaction: discord.Interaction[Any]) -> int:
-    """The server's id. Raises NotAllowed for whoever may not manage it, and NotHere outside of the servers we serve."""
+    """Return the server's id. Raises NotAllowed if the person may not manage the server, and NotHere outside the
+    servers that the bot serves."""
     return _guild_id(interaction, allowed=interaction.permissions.manage_guild, otherwise=Reason.MANAGERS_ONLY)
 
 
 def moderated_by(interaction: discord.Interaction[Any]) -> int:
-    """The same for its moderators: who may manage the server, or the messages of this channel."""
+    """Do the same for moderators: people who may manage the server, or the messages of this channel."""
     return _guild_id(interaction, allowed=moderates(interaction), otherwise=Reason.MODERATORS_ONLY)
 
 

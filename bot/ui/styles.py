@@ -1,4 +1,4 @@
-"""A server's styles: their list, the choice of one while a command is typed, and the words and pictures they bring."""
+"""Handle a server's styles: list them, offer them as autocomplete, and apply a style to a request."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from storage.community import PROMPT, Style
 from storage.models import ReferenceKind
 
 LEAST_WORDS: Final = 12
-"""Characters of their own words that people recognise a preview by."""
+"""Smallest number of characters of the typed prompt in a preview, so that people recognise their prompt."""
 STYLES_A_PAGE: Final = 8
 NAME_UNITS: Final = 110
 TEMPLATE_UNITS: Final = 240
-"""Escaped, a page of them stays within a message."""
+"""With this limit, a page of escaped templates fits into a message."""
 
 
 async def in_style(services: Services, guild_id: int | None, name: str | None, request: Request) -> Request:
     """
-    The request with its words in the style's template, and its picture behind the asker's own. Where the asker has
-    chosen a shape or a number, that stands. None is the request itself.
+    Return the request with its prompt in the style's template, and the style's picture after the asker's own pictures.
+    A size or a number that the asker has chosen takes precedence over the style's. Unchanged if `name` is None.
 
-    Raises BadChoice for a style that there is not, or that cannot go with a mask, and BlankPrompt.
+    Raises BadChoice for an unknown style or a style that cannot be used with a mask, and BlankPrompt.
     """
     if name is None:
         return request
@@ -57,14 +57,14 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, r
 
 
 async def offer_styles(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-    """For the option `style` of a command that has a `prompt`: each with a preview of the words that would be made."""
+    """Offer styles for a command with a `prompt`, each with a preview of the prompt that the style would make."""
     prompt = getattr(interaction.namespace, "prompt", None) or ""
     say = texts_in(str(interaction.locale))
     return await style_choices(interaction.client.services, interaction.guild_id, typed, prompt, say)
 
 
 async def offer_names(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-    """For those who change styles: each with its template."""
+    """Offer styles to people who change styles, each with its template."""
     say = texts_in(str(interaction.locale))
     return await style_choices(interaction.client.services, interaction.guild_id, typed, PROMPT, say)
 
@@ -72,14 +72,14 @@ async def offer_names(interaction: discord.Interaction[Atelier], typed: str) -> 
 async def style_choices(
     services: Services, guild_id: int | None, typed_style: str, typed_prompt: str, say: Texts
 ) -> list[app_commands.Choice[str]]:
-    """Those with what was typed in their names; first those that begin with it."""
+    """Return the styles whose names contain the typed text; names that begin with it come first."""
     styles = offered(await services.guilds.styles(guild_id), typed_style)
     prompt = typed_prompt if typed_prompt.strip() else PROMPT
     return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles]
 
 
 def _preview(say: Texts, style: Style, prompt: str) -> str:
-    """The template counts as well, so long words of the asker give way to it."""
+    """Return the preview. The template must be visible too, so a long prompt is shortened to leave room for it."""
 
     def whole(words: str) -> str:
         return say("style-preview", name=style.name, words=cleaned(style.words(words)))
@@ -99,7 +99,7 @@ class StylesButton(PageButton, action="styles", earlier="style-earlier", later="
 
 
 def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.LayoutView:
-    """Pages count from 0; one that is no longer there is the last."""
+    """Build a page of the list. Pages count from 0; a page beyond the last becomes the last."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     view = ui.LayoutView(timeout=None).add_item(container)
     if not styles:

@@ -1,4 +1,4 @@
-"""Text of a message within Discord's budget: the prompt gives way, everything else is short."""
+"""Fit the text of a message into Discord's limits: only the prompt is shortened, as all other texts are short."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from bot.texts import Texts
 from storage.models import Reference, ReferenceKind
 
 MESSAGE_UNITS: Final = 4000
-"""All text of a message together (Discord)."""
+"""Discord: all text of a message together."""
 ALT_UNITS: Final = 256
-"""What screen readers comfortably read; Discord takes 1024."""
+"""A comfortable length for screen readers; Discord allows 1024."""
 PROMPT_FILENAME: Final = "prompt.txt"
 
 _OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
-"""What stays as it is in an address; all else might end the link."""
+"""Characters that stay as they are in an address; all others are escaped, as they might end the link."""
 _QUOTE: Final = "> "
 _SHAPES: Final = {"1:1": "text-square", "3:2": "text-landscape", "2:3": "text-portrait"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A prompt as it is shown. Not `whole` when it was shortened: then it goes along as a file."""
+    """A prompt as shown. `whole` is False if it was shortened; the full prompt is then attached as a file."""
 
     text: str
     whole: bool
 
 
 def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> Quote:
-    """The prompt in at most `most` units after escaping, and in what the texts `beside` it leave of the message."""
+    """Quote the prompt in at most `most` units after escaping, and in the room that the texts `beside` leave in the
+    message."""
     if is_blank(prompt):
         return Quote(text=f"{_QUOTE}*{say('text-wordless')}*", whole=True)
     room = min(most, MESSAGE_UNITS - sum(units(text) for text in beside) - len(_QUOTE))
@@ -41,17 +42,17 @@ def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> 
 
 
 def in_line(say: Texts, prompt: str, most: int) -> str:
-    """The prompt among other words of one line."""
+    """Return the prompt as part of a line of text."""
     return f"*{say('text-wordless')}*" if is_blank(prompt) else escaped(prompt, most)
 
 
 def alt_text(say: Texts, what: str, prompt: str) -> str:
-    """For a screen reader: plain words, no markup."""
+    """Return a description for screen readers, without markup."""
     return shortened(what if is_blank(prompt) else say("text-alt", what=what, words=cleaned(prompt)), ALT_UNITS)
 
 
 def rough_time(say: Texts, seconds: float) -> str:
-    """A duration in words, as roughly as it is known."""
+    """Return a duration in rough words, as it is only an estimate."""
     if seconds < 15:
         return say("text-seconds")
     if seconds < 45:
@@ -66,22 +67,22 @@ def rough_time(say: Texts, seconds: float) -> str:
 
 
 def shape(say: Texts, size: str) -> str:
-    """The picture's shape in words; what is unknown is shown as it is."""
+    """Return the picture's shape in words; an unknown size is returned as it is."""
     return say(_SHAPES[size]) if size in _SHAPES else size
 
 
 def linked(say: Texts, position: int, url: str) -> str:
-    """A picture's address behind its number."""
+    """Return a Markdown link to a picture, with the picture's number as the text."""
     return f"[{say('outcome-picture-numbered', number=position + 1)}](<{percent(url, safe=_OF_ADDRESSES)}>)"
 
 
 def message_link(channel_id: int, message_id: int, guild_id: int | None) -> str:
-    """Where a click opens a message; without a server, in direct messages."""
+    """Return the address of a message; `guild_id` is None for direct messages."""
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
 def mention(say: Texts, person_id: int) -> str:
-    """Nobody stands where somebody has had themselves erased."""
+    """Return a mention of the person; a neutral word for id 0, which replaces an erased person."""
     return f"<@{person_id}>" if person_id else say("text-somebody")
 
 
@@ -90,7 +91,7 @@ def asked_by(say: Texts, asker_id: int) -> str:
 
 
 def attached(say: Texts, references: Sequence[Reference]) -> list[str]:
-    """What went in, as facts of a card or an outcome; nothing where nothing did."""
+    """Return the facts about the references for a card or an outcome; empty without references."""
     kinds = [reference.kind for reference in references]
     facts = []
     if images := kinds.count(ReferenceKind.IMAGE):
