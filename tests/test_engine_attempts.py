@@ -16,6 +16,7 @@ from storage.community import NewPosting, PostingKind, ReportState, Setting
 from storage.models import Task, TaskState
 from tests.batches_engine_world import begun, tasks_of
 from tests.engine_world import Crash, World, open_world, png
+from tests.waiting import eventually
 
 GUILD = 77
 
@@ -145,16 +146,16 @@ async def test_one_that_hangs_while_it_is_tried_alone_keeps_the_others_waiting_f
     good = await asked(world, "good.png", png(), asker_id=3)
     world.attachments["deadly.png"] = png()
     running = asyncio.create_task(_run(world))
-    await _until(lambda: _attempted(world, slow, 3))
+    await eventually(lambda: _attempted(world, slow, 3))
     await _moment()
     assert not await _prepared(world, good), "the slow one is tried alone"
     assert not await _prepared(world, deadly)
     world.clock.turn(ALONE_MS / 1000)
-    await _until(lambda: _prepared(world, good))
+    await eventually(lambda: _prepared(world, good))
     assert await _prepared(world, deadly)
     assert not await _prepared(world, slow)
     hangs.set()
-    await _until(lambda: _prepared(world, slow))
+    await eventually(lambda: _prepared(world, slow))
     world.engine.stop()
     await running
 
@@ -166,12 +167,6 @@ async def _run(world: World) -> None:
 async def _moment() -> None:
     for _ in range(200):
         await asyncio.sleep(0)
-
-
-async def _until(holds: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110  # rows have nothing to be woken by
-            await asyncio.sleep(0.01)
 
 
 async def _prepared(world: World, task: Task) -> bool:
@@ -248,7 +243,7 @@ async def test_what_is_under_way_when_the_process_is_asked_to_stop_is_no_suspect
     hangs = asyncio.Event()
     task = await asked(world, "slow.png", hangs)
     running = asyncio.create_task(_run(world))
-    await _until(lambda: _attempted(world, task, 1))
+    await eventually(lambda: _attempted(world, task, 1))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await world.now(task)).attempts == 0

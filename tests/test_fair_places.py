@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from bot.imaging.decoding import MAX_BYTES
 from storage.models import NewReference, Reference, ReferenceKind, Task, TaskState
 from tests.batches_engine_world import begun
 from tests.engine_world import World, open_world, png
+from tests.waiting import eventually
 
 SMALL = 100_000
 
@@ -41,12 +42,6 @@ async def at_work(world: World) -> AsyncIterator[None]:
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110  # rows have nothing to be woken by
-            await asyncio.sleep(0.01)
-
-
 async def prepared(world: World, task: Task) -> bool:
     return (await world.now(task)).prepared_at is not None
 
@@ -61,9 +56,9 @@ def hanging(world: World, number: int, host: str = "cdn.discordapp.com") -> NewR
 async def test_hanging_files_of_one_person_keep_nobody_else_waiting(world: World, files: int) -> None:
     slow = [await world.ask(asker_id=1, references=(hanging(world, n),)) for n in range(files)]
     async with at_work(world):
-        await until(lambda: claimed(world, slow[-1]))
+        await eventually(lambda: claimed(world, slow[-1]))
         good = await world.ask(asker_id=2, references=(world.attach("good.png", png()),))
-        await until(lambda: prepared(world, good))
+        await eventually(lambda: prepared(world, good))
         assert not any([await prepared(world, task) for task in slow])
 
 
@@ -75,9 +70,9 @@ async def claimed(world: World, task: Task) -> bool:
 async def test_a_hanging_host_keeps_nobody_waiting_whose_file_is_elsewhere(world: World, host: str) -> None:
     slow = [await world.ask(asker_id=n, references=(hanging(world, n, host),)) for n in range(1, 41)]
     async with at_work(world):
-        await until(lambda: claimed(world, slow[-1]))
+        await eventually(lambda: claimed(world, slow[-1]))
         good = await world.ask(asker_id=99, references=(world.attach("good.png", png()),))
-        await until(lambda: prepared(world, good))
+        await eventually(lambda: prepared(world, good))
 
 
 async def test_a_hanging_upload_of_one_person_keeps_nobody_else_waiting(tmp_path: Path) -> None:
@@ -92,9 +87,9 @@ async def test_a_hanging_upload_of_one_person_keeps_nobody_else_waiting(tmp_path
         world.api.upload = uploaded  # type: ignore[method-assign]
         slow = [await world.ask(asker_id=1, references=(world.attach(f"{n}.png", png()),)) for n in range(12)]
         async with at_work(world):
-            await until(lambda: claimed(world, slow[-1]))
+            await eventually(lambda: claimed(world, slow[-1]))
             good = await world.ask(asker_id=2, references=(world.attach("good.png", png()),))
-            await until(lambda: prepared(world, good))
+            await eventually(lambda: prepared(world, good))
             answer.set()
 
 
@@ -110,12 +105,12 @@ async def test_a_result_that_comes_slowly_keeps_nobody_elses_waiting(world: Worl
     world.api.fetch = fetched  # type: ignore[method-assign]
     slow = [await world.ask(asker_id=1, variants=4) for _ in range(2)]
     async with at_work(world):
-        await until(lambda: settled(world, slow))
+        await eventually(lambda: settled(world, slow))
         good = await world.ask(asker_id=2)
-        await until(lambda: told(world, good))
+        await eventually(lambda: told(world, good))
         assert not world.discord.messages[1:]
         answer.set()
-        await until(lambda: told(world, slow[1]))
+        await eventually(lambda: told(world, slow[1]))
 
 
 async def settled(world: World, tasks: list[Task]) -> bool:
@@ -142,7 +137,7 @@ async def test_batches_of_one_person_leave_a_place_for_somebody_elses(world: Wor
     world.discord.show_batch = shown  # type: ignore[method-assign, assignment]
     good = await begun(world, ("c", "d"), asker_id=2)
     step = asyncio.create_task(world.engine.batches.sharing.step())
-    await until(lambda: _in(entered, good.id))
+    await eventually(lambda: _in(entered, good.id))
     assert len(set(entered) & set(theirs)) == 2
     answer.set()
     await step
