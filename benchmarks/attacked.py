@@ -14,10 +14,10 @@ from typing import Final
 
 import structlog
 
-from bot.engine.picture_work import PictureWork, Rank, Whose
-from bot.engine.thumbnails import Copy, Thumbnails
+from bot.engine.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.thumbnails import StoredCopy, Thumbnails
 from bot.errors import BadReference
-from bot.imaging.children import Children
+from bot.imaging.children import WorkerProcesses
 from bot.memory import give_back_what_is_freed
 from storage.pictures import PictureStore
 from tests.picture_files import file_of, painted
@@ -32,7 +32,7 @@ async def main(file: str) -> None:
     give_back_what_is_freed()
     photo, answer, waits = file_of(painted(64, 48)), "", [0.0]
     with tempfile.TemporaryDirectory() as folder:
-        async with Children.open() as children:
+        async with WorkerProcesses.open() as children:
             work = PictureWork(children)
             thumbnails = Thumbnails(PictureStore.open(folder), work)
             print("idle", flush=True)
@@ -40,8 +40,8 @@ async def main(file: str) -> None:
             attack = asyncio.create_task(_attack(work, thumbnails, PictureStore.open(folder), file))
             while not attack.done():
                 began = time.perf_counter()
-                await work.inspect(photo, "photo.png", Whose(OTHER, Rank.REQUEST))
-                await work.thumbnail(photo, Whose(OTHER, Rank.BROWSING))
+                await work.inspect(photo, "photo.png", Requester(OTHER, WorkPriority.REQUEST))
+                await work.thumbnail(photo, Requester(OTHER, WorkPriority.BROWSING))
                 waits.append(time.perf_counter() - began)
                 await asyncio.wait({attack}, timeout=PHOTO_EVERY)
             answer = await attack
@@ -54,17 +54,17 @@ async def main(file: str) -> None:
 async def _attack(work: PictureWork, thumbnails: Thumbnails, copies: PictureStore, file: str) -> str:
     """Inspect and store the file several times at once, then make thumbnails of the accepted copies."""
     answers = await asyncio.gather(*[_saved(work, copies, file, f"sets/1/{number}") for number in range(FILES)])
-    kept = [Copy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
-    await thumbnails.strip(kept, Whose(ATTACKER, Rank.BROWSING))
+    kept = [StoredCopy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
+    await thumbnails.strip(kept, Requester(ATTACKER, WorkPriority.BROWSING))
     return answers[0]
 
 
 async def _saved(work: PictureWork, copies: PictureStore, file: str, key: str) -> str:
-    whose = Whose(ATTACKER, Rank.REQUEST)
-    async with work.holding(await asyncio.to_thread(os.path.getsize, file), whose):
+    requester = Requester(ATTACKER, WorkPriority.REQUEST)
+    async with work.holding(await asyncio.to_thread(os.path.getsize, file), requester):
         data = await asyncio.to_thread(Path(file).read_bytes)
         try:
-            await work.inspect(data, "picture", whose)
+            await work.inspect(data, "picture", requester)
         except BadReference as refused:
             return refused.reason.value
         await copies.put(key, data)

@@ -31,7 +31,7 @@ from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
 from bot.engine.schedule import next_poll
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from storage.database import Database
 from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_task_id
@@ -78,7 +78,7 @@ class Observed(TaskStore):
 
     async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
         changed = await super().change(task, **changes)
-        self.due[changed.kie_id or ""] = changed.due_at
+        self.due[changed.job_id or ""] = changed.due_at
         return changed
 
 
@@ -90,8 +90,8 @@ class Slow:
         self.late_ms: list[int] = []
         self.asked = asyncio.Condition()
 
-    async def record(self, kie_id: str) -> Record:
-        self.late_ms.append(now_ms() - self._tasks.due[kie_id])
+    async def record(self, job_id: str) -> Record:
+        self.late_ms.append(now_ms() - self._tasks.due[job_id])
         async with self.asked:
             self.asked.notify_all()
         await asyncio.sleep(ANSWER_SECONDS)
@@ -106,7 +106,7 @@ class Slow:
     async def fetch(self, url: str) -> bytes:
         raise AssertionError("there are no results")
 
-    async def direct_link(self, kie_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str) -> str:
         raise AssertionError("there are no results")
 
     async def credits(self) -> float:
@@ -129,7 +129,7 @@ async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bo
     """Insert `number` rows in flight, the newest created just now."""
     now = now_ms()
     rows = [_row(index, now, due_now=due_now) for index in range(number)]
-    tasks.due = {row["kie_id"]: row["due_at"] for row in rows}
+    tasks.due = {row["job_id"]: row["due_at"] for row in rows}
     async with database.write() as connection:
         await connection.execute(sa.insert(table), rows)
 
@@ -154,7 +154,7 @@ def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
         "progress": 0.0,
         "reason_parameters": {},
         "charged": True,
-        "kie_id": f"kie{index}",
+        "job_id": f"kie{index}",
     }
 
 
@@ -172,7 +172,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
             api=api,
             delivery=Blank(),
             fetch_reference=_no_reference,
-            picture_work=PictureWork(Threads()),
+            picture_work=PictureWork(WorkerThreads()),
             policy=Policy(limits=NO_LIMITS, max_in_flight=max(number, 100)),
         )
         if case == "steady":

@@ -74,7 +74,7 @@ async def _settle(atelier: Running, urls: list[str]) -> None:
     new = new_task(number, channel_id=CHANNELS[number % len(CHANNELS)])
     task, _ = await atelier.tasks.submit(new, NO_LIMITS, now=now_ms())
     task = await atelier.tasks.move(task, TaskState.SUBMITTING, now=now_ms(), why="create")
-    task = await atelier.tasks.move(task, TaskState.GENERATING, now=now_ms(), why="taken", kie_id=f"kie{number}")
+    task = await atelier.tasks.move(task, TaskState.GENERATING, now=now_ms(), why="taken", job_id=f"kie{number}")
     await atelier.tasks.settle(task, now=now_ms(), why="done", reason=None, urls=urls, **released(now_ms()))
 
 

@@ -27,9 +27,9 @@ from bot.engine.schedule import backoff
 from bot.engine.thumbnails import Thumbnails
 from bot.engine.timekeeping import Timekeeping
 from bot.errors import ConfigurationError
-from bot.imaging.children import Children
+from bot.imaging.children import WorkerProcesses
 from bot.kie.client import KieClient
-from bot.logs import Blank
+from bot.logs import SecretRedactor
 from bot.memory import give_back_what_is_freed
 from bot.outbound import discord_proxy, open_session
 from bot.references import AttachmentFetcher
@@ -44,7 +44,7 @@ from bot.web.site import Site
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseInUse
 from storage.disks import Disks
-from storage.figures import FigureStore
+from storage.figures import StatisticsStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
@@ -92,7 +92,7 @@ class Running:
     timekeeping: Timekeeping
     tasks: TaskStore
     api: KieClient
-    figures: FigureStore
+    figures: StatisticsStore
 
     async def work(self) -> None:
         """Process tasks and update cards until `engine.stop()` is called."""
@@ -145,7 +145,7 @@ async def open_atelier(
         timekeeping = await Timekeeping.begin(ClockStore(database), stores.tasks)
         await stores.tasks.void_leases()
         copies = await _open_copies(settings)
-        picture_work = PictureWork(await stack.enter_async_context(Children.open()))
+        picture_work = PictureWork(await stack.enter_async_context(WorkerProcesses.open()))
         thumbnails = Thumbnails(copies, picture_work)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
@@ -185,7 +185,7 @@ async def open_atelier(
             timekeeping=timekeeping,
             tasks=stores.tasks,
             api=api,
-            figures=FigureStore(database),
+            figures=StatisticsStore(database),
         )
 
 
@@ -346,7 +346,9 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
 
 def _cause(error: Exception, settings: Settings) -> str:
     """Return a description of the error in one line, with secrets replaced."""
-    return Blank(settings.secrets).text(" ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": "))
+    return SecretRedactor(settings.secrets).text(
+        " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
+    )
 
 
 async def _publish(atelier: Running) -> None:

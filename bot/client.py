@@ -120,10 +120,10 @@ class Atelier(commands.AutoShardedBot):
         """Publish the global commands if they differ from those published last, or with `force`. Return whether they
         were published. Call after `login`."""
         digest = await self._commands_digest()
-        if not force and await tasks.fact(PUBLISHED_FACT) == digest:
+        if not force and await tasks.key_value(PUBLISHED_FACT) == digest:
             return False
         published = await self.tree.sync()
-        await tasks.set_fact(PUBLISHED_FACT, digest)
+        await tasks.set_key_value(PUBLISHED_FACT, digest)
         log.info("commands published", commands=[command.name for command in published])
         return True
 

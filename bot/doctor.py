@@ -26,7 +26,7 @@ from bot.config import CALLBACK_PATH, REMEDIES, Settings, is_loopback
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
-from bot.logs import Blank
+from bot.logs import SecretRedactor
 from bot.outbound import discord_proxy, open_session
 from bot.references import HOSTS
 from storage.database import Database, DatabaseInUse
@@ -86,7 +86,7 @@ async def _bounded(name: str, check: Check, remedy: str, settings: Settings, pat
     except TimeoutError:
         detail = f"no answer within {patience:g} seconds"
     except Exception as error:  # noqa: BLE001  # any error is a finding; the other checks continue
-        detail = Blank(settings.secrets).text(f"{type(error).__name__}: {error}".splitlines()[0])
+        detail = SecretRedactor(settings.secrets).text(f"{type(error).__name__}: {error}".splitlines()[0])
     return [Finding(name=name, ok=False, detail=detail, remedy=remedy)]
 
 

@@ -5,7 +5,10 @@ Define the exceptions of the bot, and who receives which message for each:
   * UserError                the person can fix the problem and gets instructions; costs nothing
     * LimitReached           too many open tasks, or too many pictures per day
     * NotYours               the task belongs to another person
-    * TooLate                the task can no longer be cancelled, or is no longer kept
+    * NotFound               the task is unknown, or not visible to the person
+    * Gone                   a picture, a form or a batch that existed and no longer does
+    * Conflict               somebody, or the same person, has done or decided the same thing already
+    * TooLate                the task can no longer be cancelled or withheld
     * BadReference           a picture that cannot be used: which picture and why
     * BlankPrompt            neither a prompt nor a picture
     * TooLong                a text that exceeds its limit
@@ -167,6 +170,15 @@ class LimitReached(UserError): ...
 class NotYours(UserError):
     def __init__(self) -> None:
         super().__init__(Reason.NOT_YOURS)
+
+
+class NotFound(UserError): ...
+
+
+class Gone(UserError): ...
+
+
+class Conflict(UserError): ...
 
 
 class TooLate(UserError): ...

@@ -3,8 +3,8 @@ Configure the logs: one line per event on standard error, for people (`console`)
 secret replaced.
 
 The records of libraries (discord.py, aiohttp, Alembic, warnings) pass the same processors as our own, tracebacks
-included, so nothing reaches the log without passing `Blank`. Two errors that are no defects are logged without a
-traceback: a reconnect to Discord, and a database that another program holds.
+included, so nothing reaches the log without passing `SecretRedactor`. Two errors that are no defects are logged without
+a traceback: a reconnect to Discord, and a database that another program holds.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> No
     """Set up logging. `style` is `console` or `json`. `secrets` are replaced in every event, as is everything that
     looks like a secret."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(style, Blank(secrets)))
+    handler.setFormatter(_formatter(style, SecretRedactor(secrets)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -128,7 +128,7 @@ def _in_a_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _formatter(style: str, blank: Blank) -> logging.Formatter:
+def _formatter(style: str, blank: SecretRedactor) -> logging.Formatter:
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if style == "json"
@@ -140,7 +140,7 @@ def _formatter(style: str, blank: Blank) -> logging.Formatter:
     )
 
 
-class Blank:
+class SecretRedactor:
     """Replace secrets in an event: by the name of a value, by known values, and by form."""
 
     def __init__(self, secrets: Iterable[str]) -> None:

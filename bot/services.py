@@ -11,10 +11,10 @@ from bot.engine.thumbnails import Thumbnails
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
-from storage.people import PeopleStore
+from storage.people import PersonalDataStore
 from storage.pictures import PictureStore
-from storage.postings import PostingStore
 from storage.reports import ReportStore
+from storage.reposts import RepostStore
 from storage.search import SearchStore
 from storage.sets import SetStore
 from storage.stores import Stores
@@ -23,18 +23,18 @@ from storage.tasks import TaskStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`tasks`, `postings`, `reports` and `copies` are for reading: the engine makes all changes to a task."""
+    """`tasks`, `reposts`, `reports` and `copies` are for reading: the engine makes all changes to a task."""
 
     engine: Engine
     tasks: TaskStore
     copies: PictureStore
-    postings: PostingStore
+    reposts: RepostStore
     reports: ReportStore
     guilds: GuildStore
     sets: SetStore
     search: SearchStore
     drafts: DraftStore
-    people: PeopleStore
+    people: PersonalDataStore
     erasures: ErasureStore
     picture_work: PictureWork
     thumbnails: Thumbnails
@@ -55,7 +55,7 @@ class Services:
             picture_work=picture_work,
             thumbnails=thumbnails,
             tasks=stores.tasks,
-            postings=stores.postings,
+            reposts=stores.reposts,
             reports=stores.reports,
             guilds=stores.guilds,
             sets=stores.sets,

@@ -13,14 +13,14 @@ from bot.texts import DEFAULT, texts_in
 _COMMAND_NAMES: Final = frozenset({Location.command_name, Location.group_name})
 
 
-def said(name: str) -> app_commands.locale_str:
+def localized(name: str) -> app_commands.locale_str:
     """Return the message `name` in English; `CatalogueTranslator` translates it into every other language."""
     return app_commands.locale_str(texts_in(DEFAULT)(name), message=name)
 
 
 class CatalogueTranslator(app_commands.Translator):
     """
-    Look up strings made by `said` by the name of their message. Names that are written in code have a message by
+    Look up strings made by `localized` by the name of their message. Names that are written in code have a message by
     convention: `show-name` for `/show`, `style-add-name` for `/style add`, `option-prompt` for the option `prompt` of
     any command.
     """

@@ -9,11 +9,11 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.errors import Reason, TooLate
+from bot.errors import Gone, Reason
 from bot.texts import texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask
-from bot.ui.forms import Filled, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
+from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from storage.community import Draft
 from storage.models import NewReference, ReferenceKind, new_task_id
 
@@ -23,7 +23,7 @@ AVATAR_EDGE: Final = 1024
 FILENAME: Final = "avatar.png"
 
 
-@app_commands.context_menu(name=said("avatar-menu"))
+@app_commands.context_menu(name=localized("avatar-menu"))
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.User | discord.Member) -> None:
@@ -43,11 +43,11 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
     await open_form(interaction, AVATAR_FORM, draft.id, title=say("avatar-form-title"), fields=fields)
 
 
-async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled: Filled) -> None:
+async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled: FormValues) -> None:
     services = interaction.client.services
     draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
-        raise TooLate(Reason.FORM_GONE)
+        raise Gone(Reason.FORM_GONE)
     request = Request(
         prompt=filled.words("words"),
         references=draft.pictures,

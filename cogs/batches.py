@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.client import Atelier
 from bot.ui.batch_messages import CancelWaitingButton, OpenSelect
-from bot.ui.batches import DropButton, MakeButton
+from bot.ui.batches import ConfirmBatchButton, DiscardBatchButton
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(MakeButton, DropButton, CancelWaitingButton, OpenSelect)
+    bot.add_dynamic_items(ConfirmBatchButton, DiscardBatchButton, CancelWaitingButton, OpenSelect)

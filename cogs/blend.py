@@ -9,23 +9,23 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask, references_of
 
 
 class Blend(commands.Cog):
-    @app_commands.command(description=said("blend-command"))
+    @app_commands.command(description=localized("blend-command"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.describe(
-        image=said("blend-image"),
-        image2=said("blend-image"),
-        image3=said("imagine-more"),
-        image4=said("imagine-more"),
-        image5=said("imagine-more"),
-        size=said("imagine-size"),
-        variants=said("imagine-variants"),
-        private=said("imagine-private"),
+        image=localized("blend-image"),
+        image2=localized("blend-image"),
+        image3=localized("imagine-more"),
+        image4=localized("imagine-more"),
+        image5=localized("imagine-more"),
+        size=localized("imagine-size"),
+        variants=localized("imagine-variants"),
+        private=localized("imagine-private"),
     )
     async def blend(
         self,

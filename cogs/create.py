@@ -8,10 +8,10 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.texts import texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.forms import (
-    Filled,
+    FormValues,
     add_form,
     files_field,
     open_form,
@@ -26,8 +26,8 @@ from storage.bounds import MOST_REFERENCES
 CREATE_FORM = "create"
 
 
-class Creation(commands.Cog):
-    @app_commands.command(description=said("create-command"))
+class CreateCommand(commands.Cog):
+    @app_commands.command(description=localized("create-command"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def create(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -43,7 +43,7 @@ class Creation(commands.Cog):
         await open_form(interaction, CREATE_FORM, "", title=say("forms-create-title"), fields=fields)
 
 
-async def created(interaction: discord.Interaction[Atelier], _: str, filled: Filled) -> None:
+async def created(interaction: discord.Interaction[Atelier], _: str, filled: FormValues) -> None:
     request = Request(
         prompt=filled.words("words"),
         references=references_of(filled.files("files")),
@@ -56,4 +56,4 @@ async def created(interaction: discord.Interaction[Atelier], _: str, filled: Fil
 
 async def setup(bot: Atelier) -> None:
     add_form(bot, CREATE_FORM, created)
-    await bot.add_cog(Creation())
+    await bot.add_cog(CreateCommand())

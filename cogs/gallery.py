@@ -12,7 +12,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.curation import Standing
+from bot.engine.curation import Role
 from bot.errors import UserError
 from bot.services import Services
 from bot.ui.curation import (
@@ -24,12 +24,12 @@ from bot.ui.curation import (
     RemoveButton,
     RemoveHereButton,
     ReportButton,
-    gallery_posting,
+    gallery_repost,
     reported,
 )
 from bot.ui.forms import add_form
 from bot.ui.reports import DismissButton, HideReportedButton, RemoveReportedButton
-from storage.community import PostingKind
+from storage.community import RepostKind
 
 STAR: Final = "\N{WHITE MEDIUM STAR}"
 
@@ -49,7 +49,7 @@ class Gallery(commands.Cog):
         services = self._bot.services
         settings = await services.guilds.settings(guild.id)
         task_id = await _shown_in(services, payload.message_id)
-        new = gallery_posting(task_id, guild, settings, by=payload.user_id) if task_id is not None else None
+        new = gallery_repost(task_id, guild, settings, by=payload.user_id) if task_id is not None else None
         if new is None:
             return
         try:
@@ -69,18 +69,18 @@ class Gallery(commands.Cog):
 
 async def _shown_in(services: Services, message_id: int) -> str | None:
     """Return the task whose result the message shows; None for a copy in a gallery, which needs no second copy."""
-    posting = await services.postings.in_message(message_id)
-    if posting is not None:
-        return posting.task_id if posting.kind is not PostingKind.GALLERY else None
+    repost = await services.reposts.in_message(message_id)
+    if repost is not None:
+        return repost.task_id if repost.kind is not RepostKind.GALLERY else None
     task = await services.search.told_in(message_id)
     return task.id if task is not None else None
 
 
-def _standing(guild: discord.Guild, channel_id: int, member: discord.Member) -> Standing:
+def _standing(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role:
     channel = guild.get_channel_or_thread(channel_id)
     allowed = channel.permissions_for(member) if channel is not None else member.guild_permissions
     moderates = allowed.manage_guild or allowed.manage_messages
-    return Standing(person_id=member.id, guild_id=guild.id, moderates=moderates)
+    return Role(person_id=member.id, guild_id=guild.id, moderates=moderates)
 
 
 async def setup(bot: Atelier) -> None:

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.cards import CancelButton, PostButton, WithholdButton
 from bot.ui.kept import ShowButton
@@ -18,24 +18,24 @@ from bot.ui.styles import in_style, offer_styles
 
 
 class Generation(commands.Cog):
-    @app_commands.command(description=said("imagine-command"))
+    @app_commands.command(description=localized("imagine-command"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.describe(
-        prompt=said("imagine-prompt"),
-        image=said("imagine-image"),
-        image2=said("imagine-more"),
-        image3=said("imagine-more"),
-        image4=said("imagine-more"),
-        image5=said("imagine-more"),
-        mask=said("imagine-mask"),
-        size=said("imagine-size"),
-        variants=said("imagine-variants"),
-        style=said("style-option-imagine"),
-        reference=said("reference-option-imagine"),
-        private=said("imagine-private"),
-        enhance=said("imagine-enhance"),
-        fallback=said("imagine-fallback"),
+        prompt=localized("imagine-prompt"),
+        image=localized("imagine-image"),
+        image2=localized("imagine-more"),
+        image3=localized("imagine-more"),
+        image4=localized("imagine-more"),
+        image5=localized("imagine-more"),
+        mask=localized("imagine-mask"),
+        size=localized("imagine-size"),
+        variants=localized("imagine-variants"),
+        style=localized("style-option-imagine"),
+        reference=localized("reference-option-imagine"),
+        private=localized("imagine-private"),
+        enhance=localized("imagine-enhance"),
+        fallback=localized("imagine-fallback"),
     )
     @app_commands.autocomplete(style=offer_styles, reference=offer_sets)
     async def imagine(

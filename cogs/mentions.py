@@ -9,7 +9,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.delivery.refusals import translated
+from bot.delivery.refusals import map_discord_errors
 from bot.engine.ports import Card
 from bot.errors import AtelierError, Reason, ServiceError
 from bot.markup import is_blank
@@ -74,7 +74,7 @@ class Mentions(commands.Cog):
         if not card.task.open or card.task.card_message_id is not None:
             return
         try:
-            with translated():
+            with map_discord_errors():
                 posted = await message.reply(view=card_view(card), mention_author=False, nonce=f"card-{card.task.id}")
         except ServiceError as error:
             log.info("card for a mention not posted: Discord error", task=card.task.id, error=str(error))
@@ -89,7 +89,7 @@ class Mentions(commands.Cog):
         write in the channel, send a direct message; if this fails too, only log."""
         nonce = f"said-{message.id}"
         try:
-            with translated():
+            with map_discord_errors():
                 if may_speak(message):
                     await message.reply(sentence, mention_author=False, nonce=nonce)
                 else:

@@ -9,13 +9,13 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.errors import Reason, TooLate, UserError
+from bot.errors import Gone, Reason, UserError
 from bot.markup import shortened
 from bot.texts import Texts, texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.forms import (
-    Filled,
+    FormValues,
     Label,
     add_form,
     files_field,
@@ -37,7 +37,7 @@ MOST_OPTIONS: Final = 25
 LABEL_UNITS: Final = 100
 
 
-@app_commands.context_menu(name=said("forms-menu"))
+@app_commands.context_menu(name=localized("forms-menu"))
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
@@ -57,11 +57,11 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
     await open_form(interaction, MENU_FORM, draft.id, title=say("forms-menu-title"), fields=fields)
 
 
-async def edited(interaction: discord.Interaction[Atelier], draft_id: str, filled: Filled) -> None:
+async def edited(interaction: discord.Interaction[Atelier], draft_id: str, filled: FormValues) -> None:
     services = interaction.client.services
     draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
-        raise TooLate(Reason.FORM_GONE)
+        raise Gone(Reason.FORM_GONE)
     offered = {str(at): one for at, one in enumerate(draft.pictures)}
     chosen = filled.several("pictures", offered, most=MOST_REFERENCES) or draft.pictures[:MOST_REFERENCES]
     request = Request(

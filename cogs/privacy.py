@@ -11,11 +11,11 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.texts import Texts, texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.arrival import upload_limit
-from bot.ui.erasure import EraseButton, KeepButton, question_view, receipt_view, under_way
+from bot.ui.erasure import CancelEraseButton, EraseButton, question_view, receipt_view, under_way
 from bot.ui.export import archives
-from storage.people import Holdings
+from storage.people import PersonalDataSummary
 
 MOST_BYTES: Final = 24 * 1024 * 1024
 """Largest export file, even where the upload limit is higher: Discord accepts requests of up to 25 MiB."""
@@ -27,8 +27,8 @@ MOST_PARTS_ALONE: Final = 5
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
-class Privacy(commands.GroupCog, group_name="privacy", group_description=said("privacy-command")):
-    @app_commands.command(description=said("privacy-show-command"))
+class Privacy(commands.GroupCog, group_name="privacy", group_description=localized("privacy-command")):
+    @app_commands.command(description=localized("privacy-show-command"))
     async def show(self, interaction: discord.Interaction[Atelier]) -> None:
         """Show what is stored, and the receipt of an erasure if it has not been delivered."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -43,7 +43,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
             await interaction.followup.send(view=receipt_view(say, erasure), ephemeral=True)
             await services.engine.erasing.told(erasure)
 
-    @app_commands.command(description=said("privacy-export-command"))
+    @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
         """Send the files one after the other, as many as Discord accepts. One export at a time for each person."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -53,7 +53,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=said("p
         if left:
             await interaction.followup.send(say("privacy-exported-part", count=left), ephemeral=True)
 
-    @app_commands.command(description=said("privacy-erase-command"))
+    @app_commands.command(description=localized("privacy-erase-command"))
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
         """Ask for a confirmation."""
         services, say = interaction.client.services, texts_in(str(interaction.locale))
@@ -75,7 +75,7 @@ async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
     return left
 
 
-def _holdings(say: Texts, held: Holdings, days: int) -> str:
+def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:
     counts = held.counts
     lines = [
         say("privacy-tasks", count=counts["tasks"]),
@@ -94,5 +94,5 @@ def _holdings(say: Texts, held: Holdings, days: int) -> str:
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(EraseButton, KeepButton)
+    bot.add_dynamic_items(EraseButton, CancelEraseButton)
     await bot.add_cog(Privacy())

@@ -12,21 +12,21 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.engine.people import refusal
-from bot.engine.picture_work import Rank, Whose
-from bot.engine.thumbnails import Copy
-from bot.errors import BadChoice, NotHere, Reason, TooLate
+from bot.engine.picture_work import Requester, WorkPriority
+from bot.engine.thumbnails import StoredCopy
+from bot.errors import BadChoice, Gone, NotHere, Reason
 from bot.markup import cleaned, is_blank
 from bot.services import Services
 from bot.texts import texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.asking import Request, ask, references_of
 from bot.ui.buttons import services_of
 from bot.ui.copies import drop_copy, keep_copy
-from bot.ui.forms import Filled, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
-from bot.ui.paging import PageButton, Place
+from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
+from bot.ui.paging import PageButton, PagePosition
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
-from storage.community import KeptPicture, ReferenceSet
-from storage.limits import LimitReached
+from storage.community import ReferenceSet, StoredPicture
+from storage.limits import LimitExceeded
 from storage.models import new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
@@ -38,15 +38,15 @@ Name = app_commands.Range[str, 1, LONGEST_NAME]
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
-class References(commands.GroupCog, group_name="reference", group_description=said("reference-command")):
-    @app_commands.command(description=said("reference-save-command"))
+class References(commands.GroupCog, group_name="reference", group_description=localized("reference-command")):
+    @app_commands.command(description=localized("reference-save-command"))
     @app_commands.describe(
-        name=said("reference-option-name"),
-        image=said("reference-option-image"),
-        image2=said("imagine-more"),
-        image3=said("imagine-more"),
-        image4=said("imagine-more"),
-        image5=said("imagine-more"),
+        name=localized("reference-option-name"),
+        image=localized("reference-option-image"),
+        image2=localized("imagine-more"),
+        image3=localized("imagine-more"),
+        image4=localized("imagine-more"),
+        image5=localized("imagine-more"),
     )
     async def save(
         self,
@@ -69,13 +69,13 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
         answer = say("reference-saved", name=bold(named), count=len(images))
         await interaction.followup.send(answer, ephemeral=True)
 
-    @app_commands.command(description=said("reference-use-command"))
+    @app_commands.command(description=localized("reference-use-command"))
     @app_commands.describe(
-        name=said("reference-option-which"),
-        prompt=said("reference-option-prompt"),
-        size=said("imagine-size"),
-        variants=said("imagine-variants"),
-        private=said("imagine-private"),
+        name=localized("reference-option-which"),
+        prompt=localized("reference-option-prompt"),
+        size=localized("imagine-size"),
+        variants=localized("imagine-variants"),
+        private=localized("imagine-private"),
     )
     @app_commands.autocomplete(name=offer_sets)
     async def use(
@@ -94,7 +94,7 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
         request = Request(prompt=prompt, size=size, variants=variants, private=private)
         await ask(interaction, await with_set(services, owner_id, name, request))
 
-    @app_commands.command(name="list", description=said("reference-list-command"))
+    @app_commands.command(name="list", description=localized("reference-list-command"))
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, owner_id = interaction.client.services, interaction.user.id
@@ -102,8 +102,8 @@ class References(commands.GroupCog, group_name="reference", group_description=sa
             view, files = await _listed(services, owner_id, str(interaction.locale), 0)
             await interaction.followup.send(view=view, files=files, ephemeral=True)
 
-    @app_commands.command(description=said("reference-remove-command"))
-    @app_commands.describe(name=said("reference-option-which"))
+    @app_commands.command(description=localized("reference-remove-command"))
+    @app_commands.describe(name=localized("reference-option-which"))
     @app_commands.autocomplete(name=offer_sets)
     async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
         services = interaction.client.services
@@ -153,11 +153,11 @@ async def _open_form(
     await open_form(interaction, SET_FORM, chosen.id, title=say("reference-form-title"), fields=fields)
 
 
-async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: Filled) -> None:
-    """Handle the submitted form. Raises TooLate if the set no longer exists."""
+async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: FormValues) -> None:
+    """Handle the submitted form. Raises Gone if the set no longer exists."""
     chosen = await interaction.client.services.sets.get(interaction.user.id, set_id)
     if chosen is None:
-        raise TooLate(Reason.FORM_GONE)
+        raise Gone(Reason.FORM_GONE)
     request = Request(
         prompt=filled.words("words"),
         references=chosen.references(),
@@ -170,7 +170,7 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
 
 async def _save(services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment]) -> None:
     """Save a set. If the save fails, delete the copies that were stored for it."""
-    set_id, kept = new_task_id(), list[KeptPicture]()
+    set_id, kept = new_task_id(), list[StoredPicture]()
     try:
         for image in images:
             kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
@@ -190,7 +190,7 @@ async def _explained(saving: Coroutine[Any, Any, None], name: str) -> None:
         raise BadChoice(Reason.SET_TAKEN, name=name) from None
     except TooManySets:
         raise BadChoice(Reason.SETS_FULL, allowed=MOST_SETS) from None
-    except LimitReached as reached:
+    except LimitExceeded as reached:
         raise refusal(reached) from None
 
 
@@ -204,15 +204,15 @@ async def _listed(
     services: Services, owner_id: int, locale: str, page: int
 ) -> tuple[ui.LayoutView, list[discord.File]]:
     sets, say = await services.sets.of(owner_id), texts_in(locale)
-    place = Place.of(page, len(sets), SETS_A_PAGE)
+    place = PagePosition.of(page, len(sets), SETS_A_PAGE)
     files = [file for one in place.cut(sets) if (file := await _strip(services, one)) is not None]
     strips = {file.filename.removesuffix(".png"): file.filename for file in files}
     return sets_view(say, sets, strips, place, SetsButton.rows(say, place)), files
 
 
 async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
-    copies = [Copy(picture.key, picture.bytes) for picture in one.pictures]
-    data = await services.thumbnails.strip(copies, Whose(one.owner_id, Rank.BROWSING))
+    copies = [StoredCopy(picture.key, picture.bytes) for picture in one.pictures]
+    data = await services.thumbnails.strip(copies, Requester(one.owner_id, WorkPriority.BROWSING))
     return discord.File(io.BytesIO(data), f"{one.id}.png") if data is not None else None
 
 

@@ -7,13 +7,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.settings import ResetButton, SettingSelect, panel
 from bot.ui.standing import managed_by
 
 
 class ServerSettings(commands.Cog):
-    @app_commands.command(description=said("settings-command"))
+    @app_commands.command(description=localized("settings-command"))
     @app_commands.guild_only()
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)

@@ -13,7 +13,7 @@ from bot.client import Atelier
 from bot.markup import cleaned, is_blank, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.choices import CHOICE_CHARACTERS, MOST_CHOICES
 from bot.ui.lookup import look_up
 from storage.models import Task
@@ -23,10 +23,10 @@ LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(?:\d
 
 
 class Show(commands.Cog):
-    @app_commands.command(description=said("show-command"))
+    @app_commands.command(description=localized("show-command"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.describe(what=said("show-what"))
+    @app_commands.describe(what=localized("show-what"))
     async def show(self, interaction: discord.Interaction[Atelier], what: app_commands.Range[str, 1, 200]) -> None:
         services = interaction.client.services
         task = await _found(services, what.strip(), interaction.user.id)

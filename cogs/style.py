@@ -16,12 +16,12 @@ from bot.errors import BadChoice, NotHere, Reason
 from bot.markup import cleaned, escaped, is_blank, storable
 from bot.services import Services
 from bot.texts import texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.standing import moderated_by
 from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
 from storage.bounds import LONGEST_TEMPLATE
-from storage.community import PROMPT, KeptPicture, Style, StyleChanges
+from storage.community import PROMPT, StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
 from storage.models import new_task_id
 
@@ -30,11 +30,11 @@ AS_THE_SERVER: Final = "server"
 """Value that resets a style's shape to the server's; for the number of pictures, this value is 0."""
 SIZES: Final = [
     *[Choice(name=one, value=one) for one in ("1:1", "3:2", "2:3")],
-    Choice(name=said("style-server-size"), value=AS_THE_SERVER),
+    Choice(name=localized("style-server-size"), value=AS_THE_SERVER),
 ]
 VARIANTS: Final = [
     *[Choice(name=str(one), value=one) for one in (1, 2, 4)],
-    Choice(name=said("style-server-variants"), value=0),
+    Choice(name=localized("style-server-variants"), value=0),
 ]
 
 Name = app_commands.Range[str, 1, LONGEST_NAME]
@@ -43,14 +43,14 @@ Template = app_commands.Range[str, 1, LONGEST_TEMPLATE]
 
 @app_commands.guild_only()
 @app_commands.allowed_installs(guilds=True, users=False)
-class Styles(commands.GroupCog, group_name="style", group_description=said("style-command")):
-    @app_commands.command(description=said("style-add-command"))
+class Styles(commands.GroupCog, group_name="style", group_description=localized("style-command")):
+    @app_commands.command(description=localized("style-add-command"))
     @app_commands.describe(
-        name=said("style-option-name"),
-        template=said("style-option-template"),
-        size=said("style-option-size"),
-        variants=said("style-option-variants"),
-        picture=said("style-option-picture"),
+        name=localized("style-option-name"),
+        template=localized("style-option-template"),
+        size=localized("style-option-size"),
+        variants=localized("style-option-variants"),
+        picture=localized("style-option-picture"),
     )
     async def add(
         self,
@@ -82,15 +82,15 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             texts_in(str(interaction.locale))("style-added", name=_bold(named)), ephemeral=True
         )
 
-    @app_commands.command(description=said("style-edit-command"))
+    @app_commands.command(description=localized("style-edit-command"))
     @app_commands.describe(
-        name=said("style-option-which"),
-        new_name=said("style-option-new-name"),
-        template=said("style-option-template"),
-        size=said("style-option-size"),
-        variants=said("style-option-variants"),
-        picture=said("style-option-picture"),
-        remove_picture=said("style-option-remove-picture"),
+        name=localized("style-option-which"),
+        new_name=localized("style-option-new-name"),
+        template=localized("style-option-template"),
+        size=localized("style-option-size"),
+        variants=localized("style-option-variants"),
+        picture=localized("style-option-picture"),
+        remove_picture=localized("style-option-remove-picture"),
     )
     @app_commands.autocomplete(name=offer_names)
     @app_commands.choices(size=SIZES)
@@ -120,8 +120,8 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
         called = _bold(changes.get("name", style.name))
         await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)
 
-    @app_commands.command(description=said("style-remove-command"))
-    @app_commands.describe(name=said("style-option-which"))
+    @app_commands.command(description=localized("style-remove-command"))
+    @app_commands.describe(name=localized("style-option-which"))
     @app_commands.autocomplete(name=offer_names)
     async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
         services = interaction.client.services
@@ -134,7 +134,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
             texts_in(str(interaction.locale))("style-removed", name=_bold(style.name)), ephemeral=True
         )
 
-    @app_commands.command(name="list", description=said("style-list-command"))
+    @app_commands.command(name="list", description=localized("style-list-command"))
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
         if interaction.guild_id is None:
             raise NotHere(Reason.NOT_THIS_SERVER)
@@ -143,7 +143,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=said("styl
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
-async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> KeptPicture:
+async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> StoredPicture:
     """Store the style's picture without its name and metadata, as it is used in other people's requests."""
     services, by = interaction.client.services, interaction.user.id
     return await keep_copy(services, picture, f"styles/{style_id}", by=by, for_others=True)

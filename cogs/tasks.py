@@ -12,41 +12,41 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.picture_work import Rank, Whose
-from bot.engine.thumbnails import Copy
+from bot.engine.picture_work import Requester, WorkPriority
+from bot.engine.thumbnails import StoredCopy
 from bot.errors import UnknownChoice
 from bot.markup import storable
 from bot.replies import answer_error
 from bot.texts import Texts, texts_in
-from bot.translation import said
+from bot.translation import localized
 from bot.ui.buttons import engine_of, services_of
 from bot.ui.lookup import look_up
 from bot.ui.own_tasks import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
 from bot.ui.selected import single, task_in
 from storage.models import Task
-from storage.search import Which
+from storage.search import TaskFilter
 
-PLACE: Final = f"(?P<which>{'|'.join(Which)}):(?P<number>[0-9]{{1,6}}):(?P<search>.{{0,64}})"
+PLACE: Final = f"(?P<which>{'|'.join(TaskFilter)}):(?P<number>[0-9]{{1,6}}):(?P<search>.{{0,64}})"
 ROOM: Final = 64
 """Characters for the search words in a `custom_id`, percent-encoded."""
 
 
 class Tasks(commands.Cog):
-    @app_commands.command(description=said("tasks-command"))
+    @app_commands.command(description=localized("tasks-command"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.describe(search=said("tasks-search"))
+    @app_commands.describe(search=localized("tasks-search"))
     async def tasks(
         self,
         interaction: discord.Interaction[Atelier],
         search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
     ) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await _show_page(interaction, Which.ALL, 0, _bounded((search or "").strip()))
+        await _show_page(interaction, TaskFilter.ALL, 0, _bounded((search or "").strip()))
 
 
-class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:tasks:{PLACE}"):
-    def __init__(self, which: Which, number: int, search: str, *, label: str | None = None) -> None:
+class TaskListPageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:tasks:{PLACE}"):
+    def __init__(self, which: TaskFilter, number: int, search: str, *, label: str | None = None) -> None:
         custom_id = f"a1:tasks:{which}:{number}:{quote(search)}"
         super().__init__(ui.Button(label=label, custom_id=custom_id))
         self.place = which, number, search
@@ -55,7 +55,7 @@ class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:tasks:{
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(Which(match["which"]), int(match["number"]), storable(unquote(match["search"])))
+        return cls(TaskFilter(match["which"]), int(match["number"]), storable(unquote(match["search"])))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         await _turned(interaction, *self.place)
@@ -74,7 +74,7 @@ class WhichSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-w
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
-            which = single(self.item.values, {one.value: one for one in Which}) or Which.ALL
+            which = single(self.item.values, {one.value: one for one in TaskFilter}) or TaskFilter.ALL
         except UnknownChoice as error:
             await answer_error(interaction, error)
             return
@@ -100,7 +100,7 @@ class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-op
             await answer_error(interaction, error)
 
 
-async def _turned(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
+async def _turned(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
     try:
         await interaction.response.defer()
         await _show_page(interaction, which, number, search)
@@ -108,13 +108,13 @@ async def _turned(interaction: discord.Interaction[Any], which: Which, number: i
         await answer_error(interaction, error)
 
 
-async def _show_page(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
+async def _show_page(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
     """Show a page by editing the interaction's first answer. A page beyond the last becomes the last."""
     async with engine_of(interaction).looks.taken(interaction.user.id):
         await _answer(interaction, which, number, search)
 
 
-async def _answer(interaction: discord.Interaction[Any], which: Which, number: int, search: str) -> None:
+async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
     store, person, say = services_of(interaction).search, interaction.user.id, texts_in(str(interaction.locale))
     total = await store.count_own(person, words=search, which=which)
     number = min(number, max(0, (total - 1) // A_PAGE))
@@ -132,8 +132,8 @@ async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> disco
     first = next(iter(await services.tasks.pictures(task.id)), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
         return None
-    whose = Whose(interaction.user.id, Rank.BROWSING)
-    data = await services.thumbnails.small(Copy(first.key, first.bytes), whose)
+    requester = Requester(interaction.user.id, WorkPriority.BROWSING)
+    data = await services.thumbnails.small(StoredCopy(first.key, first.bytes), requester)
     return discord.File(io.BytesIO(data), f"small-{task.id}.jpg") if data is not None else None
 
 
@@ -150,9 +150,9 @@ def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
     rows.append(ui.ActionRow(WhichSelect(choice, page.search)))
     turning = []
     if page.number:
-        turning.append(PageButton(page.which, page.number - 1, page.search, label=say("tasks-newer")))
+        turning.append(TaskListPageButton(page.which, page.number - 1, page.search, label=say("tasks-newer")))
     if page.number < page.last:
-        turning.append(PageButton(page.which, page.number + 1, page.search, label=say("tasks-older")))
+        turning.append(TaskListPageButton(page.which, page.number + 1, page.search, label=say("tasks-older")))
     return [*rows, ui.ActionRow(*turning)] if turning else rows
 
 
@@ -164,5 +164,5 @@ def _bounded(search: str) -> str:
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(PageButton, WhichSelect, TaskSelect)
+    bot.add_dynamic_items(TaskListPageButton, WhichSelect, TaskSelect)
     await bot.add_cog(Tasks())

@@ -20,7 +20,7 @@ from storage.community import Batch, BatchMessage
 from storage.database import Database
 from storage.limits import check_limits, kept_of_before, pictures_today
 from storage.models import (
-    Kinship,
+    Derivation,
     Limits,
     NewReference,
     NewTask,
@@ -55,7 +55,7 @@ class BatchStore:
     # -- people --------------------------------------------------------------------------------------------------
     async def propose(self, asked: NewTask, words: Sequence[str], *, now: int) -> Batch:
         """Store a proposal without tasks. The same interaction again returns the same batch."""
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {asked.asker_id}")
             if found := await _where(connection, batches.c.interaction_id == asked.interaction_id):
                 return found[0]
@@ -71,7 +71,7 @@ class BatchStore:
     async def drop(self, batch_id: str) -> bool:
         """Delete a proposal. Return False if its tasks were created already."""
         these = sa.and_(batches.c.id == batch_id, batches.c.begun_at.is_(None))
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             return bool((await connection.execute(sa.delete(batches).where(these))).rowcount)
 
     async def forget_proposals(self, before: int) -> int:
@@ -85,11 +85,11 @@ class BatchStore:
         Create all tasks of the batch, asked for from `origin`, in one transaction and under the lock of every submit.
         Idempotent: a batch that has begun already is returned unchanged. Return None if the proposal was dropped.
 
-        Raises LimitReached; nothing is stored then.
+        Raises LimitExceeded; nothing is stored then.
         """
         asker_id, references = batch.asked.asker_id, batch.asked.references
         kept = await kept_of_before(self._database, asker_id, limits, now=now) if references else 0
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {asker_id}")
             found = await _where(connection, batches.c.id == batch.id)
             if not found or found[0].begun_at is not None:
@@ -291,9 +291,9 @@ def _row(asked: NewTask, words: Sequence[str]) -> dict[str, Any]:
 
 def _read(*, request: dict[str, Any], words: list[str], **columns: Any) -> Batch:
     known = {name: value for name, value in request.items() if name in _KNOWN}
-    kinship = Kinship(known["kinship"]) if known["kinship"] is not None else None
+    derivation = Derivation(known["derivation"]) if known["derivation"] is not None else None
     references = tuple(NewReference(**{**one, "kind": ReferenceKind(one["kind"])}) for one in known["references"])
-    known |= {"reach": Reach(known["reach"]), "kinship": kinship, "references": references}
+    known |= {"reach": Reach(known["reach"]), "derivation": derivation, "references": references}
     return Batch(asked=NewTask(**known), words=tuple(words), **columns)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.schema import creates, facts, metadata, task_events
+from storage.schema import creates, key_values, metadata, task_events
 from storage.transactions import Transaction
 
 TIMES: Final = {
@@ -54,9 +54,9 @@ class ClockStore:
                 if columns:
                     await _shift(connection, table, columns, after=after, by=by)
             for name, value in noting.items():
-                await connection.execute(sa.delete(facts).where(facts.c.name == name))
+                await connection.execute(sa.delete(key_values).where(key_values.c.name == name))
                 if value is not None:
-                    await connection.execute(sa.insert(facts).values(name=name, value=value))
+                    await connection.execute(sa.insert(key_values).values(name=name, value=value))
 
 
 async def _shift(

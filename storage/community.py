@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, TypedDict
 
-from storage.models import NOBODY, NewReference, NewTask, ReferenceKind, Route
+from storage.models import NO_USER, NewReference, NewTask, ReferenceKind, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class SettingChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPicture:
+class StoredPicture:
     """A picture of which the bot stores a copy under `key`."""
 
     key: str
@@ -72,7 +72,7 @@ class KeptPicture:
             filename=self.filename,
             declared_type=self.content_type,
             declared_bytes=self.bytes,
-            kept_key=self.key,
+            stored_key=self.key,
         )
 
 
@@ -90,7 +90,7 @@ class Style:
     """Contains `PROMPT` exactly once."""
     size: str | None = None
     variants: int | None = None
-    picture: KeptPicture | None = None
+    picture: StoredPicture | None = None
     created_at: int
     changed_at: int
     changed_by: int
@@ -101,7 +101,7 @@ class Style:
     def references(self) -> tuple[NewReference, ...]:
         """Return the style's picture as a reference that belongs to the server: a person who uses the style never gets
         the picture itself."""
-        return (replace(self.picture.reference, owner_id=NOBODY),) if self.picture is not None else ()
+        return (replace(self.picture.reference, owner_id=NO_USER),) if self.picture is not None else ()
 
 
 class StyleChanges(TypedDict, total=False):
@@ -112,7 +112,7 @@ class StyleChanges(TypedDict, total=False):
     template: str
     size: str | None
     variants: int | None
-    picture: KeptPicture | None
+    picture: StoredPicture | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class ReferenceSet:
     id: str
     owner_id: int
     name: str
-    pictures: tuple[KeptPicture, ...]
+    pictures: tuple[StoredPicture, ...]
     created_at: int
 
     def references(self) -> tuple[NewReference, ...]:
@@ -196,7 +196,7 @@ class BatchMessage:
     shown_at: int | None
 
 
-class PostingKind(StrEnum):
+class RepostKind(StrEnum):
     """Why a result is reposted."""
 
     PUBLISHED = "published"
@@ -215,11 +215,11 @@ class ReportState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewPosting:
+class NewRepost:
     """A request to repost a result. The same `once` again is the same posting."""
 
     task_id: str
-    kind: PostingKind
+    kind: RepostKind
     once: str
     channel_id: int
     guild_id: int | None
@@ -229,13 +229,13 @@ class NewPosting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posting:
+class Repost:
     """One message that reposts a result. The message exists in Discord if `message_id` is set; it is *uncertain* if
     only `attempted_at` is set."""
 
     id: str
     task_id: str
-    kind: PostingKind
+    kind: RepostKind
     channel_id: int
     guild_id: int | None
     locale: str
@@ -254,7 +254,7 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class ReportCase:
     """A result that was reported in a server, and the decision of the server's moderators."""
 
     task_id: str

@@ -33,33 +33,33 @@ class CreateStore(OutcomeStore):
         settled. Only creates with a token count, and only if their task settled before `before` (ms). Return None if
         there are fewer than `limit`."""
         in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
-        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.kie_id == creates.c.kie_id)
+        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.job_id == creates.c.job_id)
         expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
         async with self._database.read() as connection:
             last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
         return sum(last) / limit if len(last) == limit else None
 
-    async def news(self, kie_id: str, *, now: int) -> bool:
+    async def news(self, job_id: str, *, now: int) -> bool:
         """Make a generating task due at once, because the image API sent news of the task. A worker that is polling
         the task right now polls the task again afterwards (`sooner`). Return False if no task is generating as
-        `kie_id`."""
-        these = sa.and_(tasks.c.kie_id == kie_id, tasks.c.state == TaskState.GENERATING)
+        `job_id`."""
+        these = sa.and_(tasks.c.job_id == job_id, tasks.c.state == TaskState.GENERATING)
         async with self._database.write() as connection:
             return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
 
-    async def put_in_question(self, create: Create, *, kie_id: str, reason: str, now: int) -> bool:
+    async def put_in_question(self, create: Create, *, job_id: str, reason: str, now: int) -> bool:
         """
-        Record that the image API may have accepted a create as `kie_id`, and make its task due as `news` does.
+        Record that the image API may have accepted a create as `job_id`, and make its task due as `news` does.
 
         Do nothing and return False unless the create is the last one of a task that is `submitting` or whose outcome
-        is `reason`. A `claimed_kie_id` that is set already is kept.
+        is `reason`. A `claimed_job_id` that is set already is kept.
         """
         last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
         ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
         doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, ended)
         these = sa.and_(tasks.c.id == create.task_id, last == create.id, doubtful)
-        claimed = sa.func.coalesce(tasks.c.claimed_kie_id, kie_id)
-        statement = sa.update(tasks).where(these).values(claimed_kie_id=claimed, due_at=sooner(now))
+        claimed = sa.func.coalesce(tasks.c.claimed_job_id, job_id)
+        statement = sa.update(tasks).where(these).values(claimed_job_id=claimed, due_at=sooner(now))
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)
 

@@ -17,8 +17,8 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
-from storage.transactions import AtOnce, Transaction
-from storage.writes import Writes
+from storage.transactions import InlineConnection, Transaction
+from storage.writes import GroupCommit
 
 __all__ = ["PRAGMAS", "Database", "DatabaseInUse"]
 
@@ -30,7 +30,7 @@ class Database:
         self.alone = alone
         self._engine = engine
         self._quick = quick
-        self._writes = Writes(quick) if quick is not None else None
+        self._writes = GroupCommit(quick) if quick is not None else None
         self._rebuilds = engine.execution_options(**{BEGIN: ("PRAGMA foreign_keys=OFF", BEGIN_WRITE)})
 
     @classmethod
@@ -61,20 +61,20 @@ class Database:
             yield database
 
     @asynccontextmanager
-    async def write(self, *, hurried: bool = False) -> AsyncIterator[Transaction]:
+    async def write(self, *, priority: bool = False) -> AsyncIterator[Transaction]:
         """
         Run a transaction that may write. It is committed at the end, and rolled back whole on any exception or
         cancellation.
 
-        `hurried`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
+        `priority`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
         contain only short statements: it blocks the event loop, and other writes wait for their turn.
         """
         if self._writes is None:
             async with self._engine.begin() as connection:
                 yield connection
         else:
-            async with self._writes.write(hurried=hurried) as at_once:
-                yield AtOnce(at_once)
+            async with self._writes.write(priority=priority) as at_once:
+                yield InlineConnection(at_once)
 
     @asynccontextmanager
     async def read(self, *, long: bool = False) -> AsyncIterator[Transaction]:
@@ -88,7 +88,7 @@ class Database:
                 yield connection
         else:
             with self._quick.connect() as at_once:
-                yield AtOnce(at_once)
+                yield InlineConnection(at_once)
 
     @asynccontextmanager
     async def rebuild(self) -> AsyncIterator[Transaction]:

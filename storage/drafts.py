@@ -24,7 +24,7 @@ class DraftStore:
     async def begin(self, draft: Draft) -> None:
         """Store a draft, and delete the drafts whose URLs have expired."""
         row = asdict(draft) | {"pictures": [_written(one) for one in draft.pictures]}
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await connection.execute(sa.delete(drafts).where(drafts.c.at <= draft.at - LIFE_MS))
             await connection.execute(sa.insert(drafts).values(row))
 

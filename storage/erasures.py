@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.community import Erasure, Reported
+from storage.community import Erasure, ReportCase
 from storage.database import Database
 from storage.limits import DAY_MS
-from storage.models import NOBODY, OPEN_STATES, UNNAMED, TaskState, new_task_id
+from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_task_id
 from storage.rows import values
 from storage.schema import (
     batches,
@@ -24,11 +24,11 @@ from storage.schema import (
     drafts,
     erasures,
     pictures,
-    postings,
     reference_sets,
     references,
-    reported,
+    report_cases,
     reports,
+    reposts,
     set_pictures,
     setting_changes,
     spendings,
@@ -45,18 +45,18 @@ BLANKED: Final = (
     (styles.c.changed_by, styles.c.changed_at),
     (setting_changes.c.by, setting_changes.c.at),
     (tasks.c.removed_by, tasks.c.removed_at),
-    (reported.c.decided_by, reported.c.decided_at),
-    (postings.c.asked_by, postings.c.asked_at),
+    (report_cases.c.decided_by, report_cases.c.decided_at),
+    (reposts.c.asked_by, reposts.c.asked_at),
 )
 """Columns of other people's rows that name a person, each with the column of the time when the person was named."""
 _ERASED: Final[dict[str, Any]] = {
     "url": "",
     "filename": UNNAMED,
-    "kept_key": None,
+    "stored_key": None,
     "key": None,
     "uploaded_url": None,
     "uploaded_at": None,
-    "owner_id": NOBODY,
+    "owner_id": NO_USER,
 }
 """Values of a reference in another person's request after the owner of the picture was erased."""
 
@@ -68,7 +68,7 @@ class ErasureStore:
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
         """Store an erasure that is due now. If the person has an unfinished one, return that one and False; a
         postponed one (`put_by`) is made due now."""
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
                 put_by = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PUT_BY_MS // 2)
@@ -130,7 +130,7 @@ class ErasureStore:
         marks: dict[str, Any] = {"removed_at": sa.func.coalesce(tasks.c.removed_at, now)}
         marks["removed_by"] = erasure.person_id
         if erasure.removes:
-            marks["upkeep_at"] = now
+            marks["sync_at"] = now
         async with self._database.write() as connection:
             unmarked = sa.and_(erasures.c.id == erasure.id, erasures.c.marked_at.is_(None))
             if (await connection.execute(sa.update(erasures).where(unmarked).values(marked_at=now))).rowcount:
@@ -164,7 +164,7 @@ class ErasureStore:
         if patient:
             busy = sa.select(batches.c.id).where(batches.c.due_at.is_not(None))
             these += [
-                tasks.c.upkeep_at.is_(None),
+                tasks.c.sync_at.is_(None),
                 sa.or_(tasks.c.batch_id.is_(None), tasks.c.batch_id.not_in(busy)),
                 tasks.c.id.not_in(_told_of()),
                 tasks.c.id.not_in(_named_by_others(erasure)),
@@ -224,28 +224,32 @@ class ErasureStore:
                     )
 
     # -- messages about other people that name the person --------------------------------------------------------
-    async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[Reported, ...]:
+    async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[ReportCase, ...]:
         """Return the moderators' messages about the person's results, and stop updating them. A message that may exist
         in Discord with an unknown id stays due, because it has to be found first."""
-        theirs = reported.c.task_id.in_(sa.select(tasks.c.id).where(_theirs(erasure)))
-        found = sa.or_(reported.c.attempted_at.is_(None), reported.c.message_id.is_not(None))
-        quiet = sa.update(reported).where(theirs, found, reported.c.due_at <= now).values(due_at=None)
-        told = sa.select(reported).where(theirs, reported.c.message_id.is_not(None), reported.c.due_at.is_(None))
+        theirs = report_cases.c.task_id.in_(sa.select(tasks.c.id).where(_theirs(erasure)))
+        found = sa.or_(report_cases.c.attempted_at.is_(None), report_cases.c.message_id.is_not(None))
+        quiet = sa.update(report_cases).where(theirs, found, report_cases.c.due_at <= now).values(due_at=None)
+        told = sa.select(report_cases).where(
+            theirs, report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_(None)
+        )
         async with self._database.write() as connection:
             await connection.execute(quiet)
-            return values(Reported, await connection.execute(told))
+            return values(ReportCase, await connection.execute(told))
 
-    async def report_removed(self, of: Reported) -> None:
-        this = sa.and_(reported.c.task_id == of.task_id, reported.c.guild_id == of.guild_id)
+    async def report_removed(self, of: ReportCase) -> None:
+        this = sa.and_(report_cases.c.task_id == of.task_id, report_cases.c.guild_id == of.guild_id)
         nowhere = {"message_id": None, "channel_id": None, "attempted_at": None}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(reported).where(this).values(nowhere))
+            await connection.execute(sa.update(report_cases).where(this).values(nowhere))
 
     async def names_them(self, erasure: Erasure) -> bool:
         """Return whether a moderators' message about another person still contains this person's report or name."""
-        waits = sa.and_(reported.c.due_at.is_not(None), reported.c.attempted_at.is_not(None), _by_them(erasure))
+        waits = sa.and_(report_cases.c.due_at.is_not(None), report_cases.c.attempted_at.is_not(None), _by_them(erasure))
         async with self._database.read() as connection:
-            return (await connection.execute(sa.select(reported.c.task_id).where(waits).limit(1))).first() is not None
+            return (
+                await connection.execute(sa.select(report_cases.c.task_id).where(waits).limit(1))
+            ).first() is not None
 
     # -- everything else -----------------------------------------------------------------------------------------
     async def set_copies(self, erasure: Erasure) -> tuple[str, ...]:
@@ -258,7 +262,7 @@ class ErasureStore:
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
         """Delete the person's sets, drafts, batches and reports, and replace the person's id in other people's rows
-        with `NOBODY`."""
+        with `NO_USER`."""
         theirs: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
@@ -271,7 +275,7 @@ class ErasureStore:
                 counts[kind] = (await connection.execute(sa.delete(table).where(these))).rowcount
             counts["changes"] = 0
             for who, at in BLANKED:
-                blanked = sa.update(who.table).where(_upto(who, at, erasure)).values({who.name: NOBODY})
+                blanked = sa.update(who.table).where(_upto(who, at, erasure)).values({who.name: NO_USER})
                 counts["changes"] += (await connection.execute(blanked)).rowcount
             await _count(connection, erasure, counts)
 
@@ -303,8 +307,8 @@ async def _mark_others(connection: Transaction, erasure: Erasure, *, now: int) -
     if not erasure.removes:
         return
     made_of_theirs = sa.and_(_of_others(erasure), tasks.c.parent_id.in_(_parents(erasure)))
-    await connection.execute(sa.update(tasks).where(made_of_theirs).values(upkeep_at=now))
-    await connection.execute(sa.update(reported).where(_by_them(erasure)).values(due_at=now))
+    await connection.execute(sa.update(tasks).where(made_of_theirs).values(sync_at=now))
+    await connection.execute(sa.update(report_cases).where(_by_them(erasure)).values(due_at=now))
 
 
 def _parents(erasure: Erasure) -> sa.Select[tuple[str]]:
@@ -320,8 +324,8 @@ def _of_others(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 def _told_of() -> sa.Select[tuple[str]]:
     """Select the tasks for which a message to moderators exists or may exist."""
-    return sa.select(reported.c.task_id).where(
-        sa.or_(reported.c.message_id.is_not(None), reported.c.due_at.is_not(None))
+    return sa.select(report_cases.c.task_id).where(
+        sa.or_(report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_not(None))
     )
 
 
@@ -331,18 +335,18 @@ def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
     return sa.select(children.c.parent_id).where(
         children.c.parent_id.is_not(None),
         children.c.asker_id != erasure.person_id,
-        children.c.upkeep_at.is_not(None),
+        children.c.sync_at.is_not(None),
     )
 
 
 def _by_them(erasure: Erasure) -> sa.ColumnElement[bool]:
     """Match results that the person reported or decided on."""
     said = sa.exists().where(
-        reports.c.task_id == reported.c.task_id,
-        reports.c.guild_id == reported.c.guild_id,
+        reports.c.task_id == report_cases.c.task_id,
+        reports.c.guild_id == report_cases.c.guild_id,
         _upto(reports.c.reporter_id, reports.c.at, erasure),
     )
-    return sa.or_(said, _upto(reported.c.decided_by, reported.c.decided_at, erasure))
+    return sa.or_(said, _upto(report_cases.c.decided_by, report_cases.c.decided_at, erasure))
 
 
 def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:

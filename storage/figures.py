@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import OPEN_STATES, TaskState
 from storage.reports import UNDECIDED
-from storage.schema import batches, creates, pictures, postings, reported, tasks
+from storage.schema import batches, creates, pictures, report_cases, reposts, tasks
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000
@@ -27,7 +27,7 @@ UNCONFIRMED: Final = "unconfirmed"
 """The reason of a task whose create was never answered."""
 
 
-class Fate(StrEnum):
+class TaskResult(StrEnum):
     """Result of a create."""
 
     TAKEN = "taken"
@@ -40,7 +40,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Statistics:
     """Numbers of one moment."""
 
     tasks: Mapping[TaskState, int]
@@ -57,9 +57,9 @@ class Figures:
     """Outcomes that are kept until their asker returns."""
     outcomes: Mapping[str | None, int]
     """Known outcomes by reason; None means pictures. An adoption removes one from the count."""
-    creates: Mapping[Fate, int]
+    creates: Mapping[TaskResult, int]
     """Every fate has an entry. An adoption turns an unconfirmed create into a taken one."""
-    postings: int
+    reposts: int
     """Results to be reposted."""
     upkeep: int
     """Tasks whose messages are to be hidden, shown or removed."""
@@ -71,16 +71,16 @@ class Figures:
     """Pictures that were delivered as links and whose download is retried."""
 
 
-class FigureStore:
+class StatisticsStore:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns seconds."""
         self._database = database
         self._clock = clock
         self._counting = asyncio.Lock()
-        self._last: Figures | None = None
+        self._last: Statistics | None = None
         self._good_until = 0.0
 
-    async def figures(self) -> Figures:
+    async def figures(self) -> Statistics:
         """
         Return the figures. They are counted in the database's thread, one count at a time, without blocking the event
         loop.
@@ -97,7 +97,7 @@ class FigureStore:
                 self._good_until = now + (rows / ROWS_PER_SECOND if rows >= MANY else 0)
             return self._last
 
-    async def _counted(self) -> Figures:
+    async def _counted(self) -> Statistics:
         async with self._database.read(long=True) as connection:
             still_open = {row.state: row for row in await connection.execute(_still_open())}
             ended = {row.state: row.tasks for row in await connection.execute(_ended())}
@@ -106,7 +106,7 @@ class FigureStore:
             waiting = (await connection.execute(_curation())).one()
         counted = {state: row.tasks for state, row in still_open.items()} | ended
         submitting, silent = counted.get(TaskState.SUBMITTING, 0), _sum(still_open, "unconfirmed")
-        return Figures(
+        return Statistics(
             tasks={state: counted.get(state, 0) for state in TaskState},
             oldest={state: row.oldest for state, row in still_open.items() if row.oldest is not None},
             queue=_sum(still_open, "queue"),
@@ -114,7 +114,7 @@ class FigureStore:
             overdue=_sum(still_open, "overdue"),
             kept=_sum(still_open, "kept"),
             outcomes=outcomes,
-            postings=waiting.postings,
+            reposts=waiting.reposts,
             upkeep=waiting.upkeep,
             reports=waiting.reports,
             batches=waiting.batches,
@@ -123,13 +123,13 @@ class FigureStore:
         )
 
 
-def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[Fate, int]:
+def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[TaskResult, int]:
     """Split the creates by fate. Only a task's last create can be in progress or unconfirmed; the task says which."""
     return {
-        Fate.TAKEN: sent.taken,
-        Fate.REFUSED: sent.others - under_way - unconfirmed,
-        Fate.UNCONFIRMED: unconfirmed,
-        Fate.UNDER_WAY: under_way,
+        TaskResult.TAKEN: sent.taken,
+        TaskResult.REFUSED: sent.others - under_way - unconfirmed,
+        TaskResult.UNCONFIRMED: unconfirmed,
+        TaskResult.UNDER_WAY: under_way,
     }
 
 
@@ -138,13 +138,13 @@ def _sum(by_state: Mapping[TaskState, sa.Row[Any]], column: str) -> int:
 
 
 def _still_open() -> sa.Select[Any]:
-    state, kept = tasks.c.state, tasks.c.kept_at.is_not(None)
+    state, kept = tasks.c.state, tasks.c.undelivered_at.is_not(None)
     columns = [
         sa.func.count().label("tasks"),
         sa.func.min(sa.case((kept, None), else_=tasks.c.created_at)).label("oldest"),
         _number(sa.and_(state == TaskState.QUEUED, tasks.c.prepared_at.is_not(None))).label("queue"),
         _number(sa.and_(state == TaskState.SUBMITTING, tasks.c.unconfirmed_at.is_not(None))).label("unconfirmed"),
-        _number(sa.and_(state == TaskState.GENERATING, tasks.c.overdue_told_at.is_not(None))).label("overdue"),
+        _number(sa.and_(state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_not(None))).label("overdue"),
         _number(sa.and_(state == TaskState.SETTLED, kept)).label("kept"),
     ]
     return sa.select(state, *columns).where(state.in_(OPEN_STATES)).group_by(state)
@@ -161,16 +161,16 @@ def _outcomes() -> sa.Select[Any]:
 
 
 def _creates() -> sa.Select[int, int]:
-    taken = sa.func.count(creates.c.kie_id)
+    taken = sa.func.count(creates.c.job_id)
     return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
 
 
 def _curation() -> sa.Select[int, int, int, int, int]:
-    due = sa.and_(postings.c.due_at.is_not(None), postings.c.removed_at.is_(None))
+    due = sa.and_(reposts.c.due_at.is_not(None), reposts.c.removed_at.is_(None))
     return sa.select(
-        _count(postings, due).label("postings"),
-        _count(tasks, tasks.c.upkeep_at.is_not(None)).label("upkeep"),
-        _count(reported, reported.c.state.in_(UNDECIDED)).label("reports"),
+        _count(reposts, due).label("reposts"),
+        _count(tasks, tasks.c.sync_at.is_not(None)).label("upkeep"),
+        _count(report_cases, report_cases.c.state.in_(UNDECIDED)).label("reports"),
         _count(batches, sa.and_(batches.c.begun_at.is_not(None), batches.c.closed_at.is_(None))).label("batches"),
         _count(pictures, pictures.c.due_at.is_not(None)).label("missing"),
     )

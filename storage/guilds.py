@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.community import Chosen, GuildSettings, KeptPicture, Setting, SettingChange, Style, StyleChanges
+from storage.community import Chosen, GuildSettings, Setting, SettingChange, StoredPicture, Style, StyleChanges
 from storage.database import Database
 from storage.rows import values
 from storage.schema import guild_settings, setting_changes, style_pictures, styles
@@ -22,7 +22,7 @@ MOST_STYLES: Final = 50
 CHOSEN: Final = sa.select(*[column for column in guild_settings.c if column is not guild_settings.c.guild_id]).where(
     guild_settings.c.guild_id == sa.bindparam("of")
 )
-_PICTURE: Final = {f"picture_{one.name}": style_pictures.c[one.name] for one in fields(KeptPicture)}
+_PICTURE: Final = {f"picture_{one.name}": style_pictures.c[one.name] for one in fields(StoredPicture)}
 _STYLES: Final = sa.select(
     *[column for column in styles.c if column is not styles.c.folded],
     *[column.label(name) for name, column in _PICTURE.items()],
@@ -61,7 +61,7 @@ class GuildStore:
         column = guild_settings.c[setting.value]
         this = guild_settings.c.guild_id == guild_id
         after = () if chosen is None and setting is Setting.CHANNELS else chosen
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"settings of {guild_id}")
             row = (await connection.execute(sa.select(column).where(this))).first()
             before = row[0] if row is not None else _default(setting)
@@ -105,7 +105,7 @@ class GuildStore:
             await connection.execute(sa.insert(styles).values(_row(style)))
             await _put_picture(connection, style)
 
-    async def change_style(self, style: Style, changes: StyleChanges, *, by: int, now: int) -> KeptPicture | None:
+    async def change_style(self, style: Style, changes: StyleChanges, *, by: int, now: int) -> StoredPicture | None:
         """Change a style. Return its former picture if `changes` replaces or removes the picture. Raises StyleGone or
         NameTaken."""
         async with self._styles_of(style.guild_id) as connection:
@@ -120,7 +120,7 @@ class GuildStore:
             await _put_picture(connection, after)
         return before.picture
 
-    async def remove_style(self, style: Style) -> KeptPicture | None:
+    async def remove_style(self, style: Style) -> StoredPicture | None:
         """Delete a style and return its picture. Raises StyleGone."""
         async with self._styles_of(style.guild_id) as connection:
             before = await _present(connection, style)
@@ -129,7 +129,7 @@ class GuildStore:
 
     @asynccontextmanager
     async def _styles_of(self, guild_id: int) -> AsyncIterator[Transaction]:
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"styles of {guild_id}")
             yield connection
 
@@ -166,7 +166,7 @@ def _row(style: Style) -> dict[str, Any]:
 
 def _style(**columns: Any) -> Style:
     picture = {name.removeprefix("picture_"): columns.pop(name) for name in _PICTURE}
-    return Style(**columns, picture=KeptPicture(**picture) if picture["key"] is not None else None)
+    return Style(**columns, picture=StoredPicture(**picture) if picture["key"] is not None else None)
 
 
 def _default(setting: Setting) -> Chosen:

@@ -2,7 +2,7 @@
 Retry the download of pictures that were delivered as links, and add them to their messages once they are stored.
 
 Each retry is stored before it is made, with the due time of the next one. A downloaded picture is stored in one
-transaction with the outcome part that carries it and with the task's `upkeep_at`, which causes the edit of the
+transaction with the outcome part that carries it and with the task's `sync_at`, which causes the edit of the
 messages.
 """
 
@@ -58,7 +58,7 @@ class LatePictureStore:
         or its row is gone.
         """
         async with self._database.write() as connection:
-            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(upkeep_at=now)
+            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(sync_at=now)
             task = (await connection.execute(free.returning(tasks.c.state, tasks.c.batch_id))).one_or_none()
             if task is None:
                 return False

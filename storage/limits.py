@@ -20,7 +20,7 @@ from storage.transactions import Transaction
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
-class LimitReached(Exception):
+class LimitExceeded(Exception):
     """
     A submit would exceed a limit; nothing was stored. `limit` is the name of the field of `Limits`, `allowed` its
     value. `used`: the amount in use already, of bytes or of a limit per day.
@@ -37,7 +37,7 @@ class LimitReached(Exception):
 async def check_limits(
     connection: Transaction, new: NewTask, limits: Limits, *, now: int, kept: int = 0, count: int = 1
 ) -> None:
-    """Check whether `count` tasks like `new` may be stored. Raises LimitReached. The result holds only until the end
+    """Check whether `count` tasks like `new` may be stored. Raises LimitExceeded. The result holds only until the end
     of a transaction during which no other submit runs."""
     theirs, pictures = tasks.c.asker_id == new.asker_id, new.variants * count
     await _check_open(connection, theirs, limits.open_tasks_per_user, count)
@@ -65,12 +65,12 @@ async def check_stored(
     connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
 ) -> None:
     """Check whether `more` bytes may be stored for a person; `kept` comes from `kept_of_before`. Raises
-    LimitReached."""
+    LimitExceeded."""
     if not more:
         return
     allowed = limits.stored_bytes_per_user
     if allowed and (used := kept + await _used(connection, _kept(person_id, since=now - DAY_MS))) + more > allowed:
-        raise LimitReached("stored_bytes_per_user", allowed, used=used)
+        raise LimitExceeded("stored_bytes_per_user", allowed, used=used)
     today = _brought(person_id, now - DAY_MS)
     await _check_day(connection, today, "stored_bytes_per_user_per_day", limits.stored_bytes_per_user_per_day, more)
 
@@ -80,13 +80,13 @@ async def pictures_today(connection: Transaction, asker_id: int, *, now: int) ->
     return await _used(connection, _today(now, asker_id))
 
 
-async def _check_open(connection: Transaction, whose: sa.ColumnElement[bool], allowed: int, more: int) -> None:
+async def _check_open(connection: Transaction, requester: sa.ColumnElement[bool], allowed: int, more: int) -> None:
     if not allowed:
         return
-    still_open = sa.and_(whose, tasks.c.state.in_(OPEN_STATES), tasks.c.kept_at.is_(None))
+    still_open = sa.and_(requester, tasks.c.state.in_(OPEN_STATES), tasks.c.undelivered_at.is_(None))
     count = sa.select(sa.func.count()).select_from(tasks).where(still_open)
     if (await connection.execute(count)).scalar_one() + more > allowed:
-        raise LimitReached("open_tasks_per_user", allowed)
+        raise LimitExceeded("open_tasks_per_user", allowed)
 
 
 async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, allowed: int, more: int) -> None:
@@ -95,7 +95,7 @@ async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, al
     used = await _used(connection, today)
     excess = used + more - allowed
     if excess > 0:
-        raise LimitReached(limit, allowed, await _free_at(connection, today, excess), used=used)
+        raise LimitExceeded(limit, allowed, await _free_at(connection, today, excess), used=used)
 
 
 def _today(now: int, asker_id: int | None = None) -> sa.Subquery:

@@ -21,7 +21,7 @@ class TaskState(StrEnum):
     SUBMITTING = "submitting"
     """A create was stored and may have been sent: the image API may know the task."""
     GENERATING = "generating"
-    """The image API knows the task by `kie_id`."""
+    """The image API knows the task by `job_id`."""
     SETTLED = "settled"
     """The outcome is known and not delivered yet."""
     CLOSED = "closed"
@@ -42,7 +42,7 @@ MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
 OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED})
 
 
-NOBODY: Final = 0
+NO_USER: Final = 0
 """Id in place of a person: the person was erased, or the picture belongs to no person."""
 UNNAMED: Final = "picture"
 """File name of a picture of another person than the asker: the owner's file name may reveal too much."""
@@ -75,7 +75,7 @@ class Reach(StrEnum):
     outcomes that only the asker may see, and where only the asker has installed the bot."""
 
 
-class Kinship(StrEnum):
+class Derivation(StrEnum):
     """How a task was derived from another task."""
 
     AGAIN = "again"
@@ -103,7 +103,7 @@ class NewReference:
     filename: str
     declared_type: str | None = None
     declared_bytes: int = 0
-    kept_key: str | None = None
+    stored_key: str | None = None
     """Key of a stored copy to use instead of downloading `url` (when a task is asked again)."""
     owner_id: int | None = None
     """Owner of the picture, as in `Reference`; None means the asker."""
@@ -111,7 +111,7 @@ class NewReference:
     @property
     def is_gone(self) -> bool:
         """Return whether the picture can no longer be read, because its owner was erased."""
-        return not self.url and self.kept_key is None
+        return not self.url and self.stored_key is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Reference:
     filename: str
     declared_type: str | None = None
     declared_bytes: int = 0
-    kept_key: str | None = None
+    stored_key: str | None = None
     key: str | None = None
     content_type: str | None = None
     bytes: int | None = None
@@ -136,18 +136,18 @@ class Reference:
     """URL of the copy at the image API, after the upload through its File Upload API."""
     uploaded_at: int | None = None
     owner_id: int | None = None
-    """Owner of the picture: who attached it, or whose set, avatar or message it comes from. `NOBODY` for a result that
+    """Owner of the picture: who attached it, or whose set, avatar or message it comes from. `NO_USER` for a result that
     others could see, for a server's style, and after the owner was erased. Another person's picture is used but never
     handed out, and is erased with its owner."""
 
     @property
     def is_gone(self) -> bool:
         """Return whether the picture can no longer be read, because its owner was erased."""
-        return not self.url and self.kept_key is None and self.key is None
+        return not self.url and self.stored_key is None and self.key is None
 
     def is_of_another(self, asker_id: int) -> bool:
         """Return whether the picture belongs to another person than `asker_id`."""
-        return self.owner_id not in {None, NOBODY, asker_id}
+        return self.owner_id not in {None, NO_USER, asker_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ class NewTask(Origin):
     references: tuple[NewReference, ...] = ()
     again_of: str | None = None
     """The task that this task repeats."""
-    kinship: Kinship | None = None
+    derivation: Derivation | None = None
     parent_id: str | None = None
     """The task whose request or picture this task started from."""
     parent_picture: int | None = None
@@ -215,7 +215,7 @@ class Task:
     again_of: str | None
     private: bool
     reach: Reach
-    kinship: Kinship | None
+    derivation: Derivation | None
     parent_id: str | None
     parent_picture: int | None
     family_id: str | None
@@ -239,36 +239,36 @@ class Task:
     prepared_at: int | None
     by_upload: bool
     """The references are uploaded through the File Upload API instead of sent as links."""
-    kie_id: str | None
+    job_id: str | None
     unconfirmed_at: int | None
     """Since when it is unknown whether the create was accepted; a callback may still say so."""
-    claimed_kie_id: str | None
+    claimed_job_id: str | None
     """The id under which the create was accepted according to a callback; not checked yet."""
     generating_at: int | None
     progress: float
     """0 to 1, as last reported by the image API."""
-    overdue_told_at: int | None
+    overdue_notified_at: int | None
     settled_at: int | None
     reason: str | None
     """Why there are no pictures; None on success or while the task is open."""
     reason_parameters: Mapping[str, str | int]
     charged: bool
     """The task has cost pictures, or may still cost some: it counts against the limits per day."""
-    kept_at: int | None
+    undelivered_at: int | None
     """Since when the outcome is kept until the asker returns, because it could not be delivered."""
     collect_token: str | None = field(repr=False)
     """Token of the interaction with which the asker came for the kept outcome."""
     collect_at: int | None
     closed_at: int | None
     card_message_id: int | None
-    unwanted_at: int | None
+    withheld_at: int | None
     """Since when the asker wants the outcome kept and not posted."""
     hidden_at: int | None
     """Since when its messages are spoilers."""
     removed_at: int | None
     """Since when its messages are to be deleted or are deleted."""
     removed_by: int | None
-    upkeep_at: int | None
+    sync_at: int | None
     """When its messages in Discord are to be updated, because what they should show has changed."""
 
     @property
@@ -287,21 +287,21 @@ class Changes(TypedDict, total=False):
     attempts: int
     prepared_at: int | None
     by_upload: bool
-    kie_id: str | None
+    job_id: str | None
     unconfirmed_at: int | None
-    claimed_kie_id: str | None
+    claimed_job_id: str | None
     generating_at: int | None
     progress: float
-    overdue_told_at: int | None
+    overdue_notified_at: int | None
     charged: bool
-    kept_at: int | None
+    undelivered_at: int | None
     closed_at: int | None
     card_message_id: int | None
-    unwanted_at: int | None
+    withheld_at: int | None
     hidden_at: int | None
     removed_at: int | None
     removed_by: int | None
-    upkeep_at: int | None
+    sync_at: int | None
 
 
 class Released(TypedDict):
@@ -325,7 +325,7 @@ class Create:
     id: int
     task_id: str
     at: int
-    kie_id: str | None
+    job_id: str | None
     """The image API's id of the create, once known."""
     called_back_at: int | None
     """When the first callback with the token of this create came."""

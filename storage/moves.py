@@ -21,7 +21,7 @@ UNSETTLED: Final[dict[str, Any]] = {
     "settled_at": None,
     "reason": None,
     "reason_parameters": {},
-    "kept_at": None,
+    "undelivered_at": None,
     "collect_token": None,
     "collect_at": None,
     "closed_at": None,
@@ -32,7 +32,7 @@ UNSETTLED: Final[dict[str, Any]] = {
 TAKEN_BACK: Final = -1
 """Part number of the first message of a withdrawn outcome."""
 
-IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_kie_id": None}
+IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_job_id": None}
 """Columns that are reset when the doubt about a create is resolved or another create follows."""
 
 
@@ -93,9 +93,9 @@ async def _take_back_parts(connection: Transaction, task_id: str) -> None:
 
 
 async def _name_create(connection: Transaction, task: Task) -> None:
-    """Store the task's `kie_id` in its last create."""
+    """Store the task's `job_id` in its last create."""
     last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == task.id).scalar_subquery()
-    await connection.execute(sa.update(creates).where(creates.c.id == last).values(kie_id=task.kie_id))
+    await connection.execute(sa.update(creates).where(creates.c.id == last).values(job_id=task.job_id))
 
 
 async def write_event(

@@ -23,7 +23,7 @@ _TABLES: Final[Mapping[str, tuple[sa.Column[Any], sa.Column[Any]]]] = {
 another folder of the picture store."""
 
 
-class NamedCopies:
+class ReferencedPictures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -47,5 +47,5 @@ def _named(keys: Sequence[str]) -> Iterator[sa.Select[Any]]:
         if folder in _TABLES:
             named, owner = _TABLES[folder]
             yield sa.select(named).where(owner.in_(sorted(owners)), named.is_not(None))
-    waited_for = sa.select(references.c.kept_key).join(tasks, tasks.c.id == references.c.task_id)
-    yield waited_for.where(tasks.c.state.in_(_OPEN), references.c.kept_key.in_(keys))
+    waited_for = sa.select(references.c.stored_key).join(tasks, tasks.c.id == references.c.task_id)
+    yield waited_for.where(tasks.c.state.in_(_OPEN), references.c.stored_key.in_(keys))

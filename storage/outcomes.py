@@ -34,7 +34,7 @@ KEPT: Final = (
     .where(
         tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)),
         tasks.c.state == TaskState.SETTLED,
-        tasks.c.kept_at.is_not(None),
+        tasks.c.undelivered_at.is_not(None),
         tasks.c.collect_token.is_(None),
     )
     .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
@@ -235,13 +235,13 @@ class OutcomeStore:
         """
         Keep the outcome for its asker, release the task, and make the task due again at `due` (ms).
 
-        Keep the first kept_at. Forget the interaction with which the asker came for the outcome: the delivery through
-        it failed too. If the asker came by another interaction since the task was read, that interaction and the due
-        time it set are kept. Raises StaleTask.
+        Keep the first `undelivered_at`. Forget the interaction with which the asker came for the outcome: the delivery
+        through that interaction failed too. If the asker came by another interaction since the task was read, keep that
+        interaction and the due time that it set. Raises StaleTask.
         """
         came = sa.and_(tasks.c.collect_token.is_not(None), tasks.c.collect_token.is_distinct_from(task.collect_token))
         changes = {
-            "kept_at": sa.func.coalesce(tasks.c.kept_at, now),
+            "undelivered_at": sa.func.coalesce(tasks.c.undelivered_at, now),
             "collect_token": sa.case((came, tasks.c.collect_token), else_=sa.null()),
             "due_at": due,
             "owner": None,
@@ -261,7 +261,7 @@ class OutcomeStore:
         `lapsed` (ms).
         """
         free = sa.or_(tasks.c.collect_token.is_(None), tasks.c.collect_token == token, tasks.c.collect_at <= lapsed)
-        kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.kept_at.is_not(None))
+        kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.undelivered_at.is_not(None))
         coming = {"collect_token": token, "collect_at": now, "due_at": due}
         async with self._database.write() as connection:
             statement = sa.update(tasks).where(kept, free).values(coming)

@@ -13,10 +13,10 @@ from storage.schema import (
     batches,
     drafts,
     pictures,
-    postings,
     reference_sets,
     references,
     reports,
+    reposts,
     set_pictures,
     setting_changes,
     styles,
@@ -38,7 +38,7 @@ _TASK: Final = [
     "fallback",
     "again_of",
     "private",
-    "kinship",
+    "derivation",
     "parent_id",
     "parent_picture",
     "style",
@@ -63,7 +63,7 @@ THEIRS: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
         "changed_by",
         ["id", "guild_id", "name", "template", "size", "variants", "created_at", "changed_at"],
     ),
-    "postings": (postings, "asked_by", ["task_id", "kind", "channel_id", "guild_id", "asked_at", "message_id"]),
+    "reposts": (reposts, "asked_by", ["task_id", "kind", "channel_id", "guild_id", "asked_at", "message_id"]),
     "drafts": (drafts, "person_id", ["id", "at"]),
 }
 """Tables with the person's id: the column of the id, and the columns that are handed out. Tokens, signed URLs and
@@ -76,7 +76,7 @@ _OF_TASKS: Final[Mapping[str, tuple[sa.Table, list[str]]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
+class PersonalDataSummary:
     """How much is stored about one person."""
 
     counts: Mapping[str, int]
@@ -85,11 +85,11 @@ class Holdings:
     """When (ms) the oldest of the person's tasks was created; None if there is none."""
 
 
-class PeopleStore:
+class PersonalDataStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def holdings(self, person_id: int) -> Holdings:
+    async def holdings(self, person_id: int) -> PersonalDataSummary:
         async with self._database.read() as connection:
             counts = dict[str, int]()
             for kind, (table, column, _) in THEIRS.items():
@@ -98,7 +98,7 @@ class PeopleStore:
             copies = sa.select(sa.func.count()).select_from(_keys(person_id).subquery())
             counts["copies"] = (await connection.execute(copies)).scalar_one()
             oldest = sa.select(sa.func.min(tasks.c.created_at)).where(tasks.c.asker_id == person_id)
-            return Holdings(counts=counts, since=(await connection.execute(oldest)).scalar_one())
+            return PersonalDataSummary(counts=counts, since=(await connection.execute(oldest)).scalar_one())
 
     async def rows(self, person_id: int) -> dict[str, list[dict[str, Any]]]:
         """Return the rows by kind, as they may be handed to the person."""

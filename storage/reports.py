@@ -8,11 +8,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from storage.community import Report, Reported, ReportState
+from storage.community import Report, ReportCase, ReportState
 from storage.database import Database
-from storage.models import NOBODY
+from storage.models import NO_USER
 from storage.rows import values
-from storage.schema import erasures, reported, reports
+from storage.schema import erasures, report_cases, reports
 from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
@@ -20,7 +20,7 @@ UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
 
 
 class ReportStore:
-    """Due rows are claimed as in `PostingStore`."""
+    """Due rows are claimed as in `RepostStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,14 +33,14 @@ class ReportStore:
         *,
         locale: str,
         seen: tuple[int, int],
-    ) -> tuple[Reported, bool]:
+    ) -> tuple[ReportCase, bool]:
         """
         Store one person's report, and make the message to the moderators due now. Do nothing and return False if the
         person has reported the result already or the moderators have decided.
 
         `seen`: the channel and the message in which the result was reported.
         """
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"reports of {task_id}")
             found = await _row(connection, task_id, guild_id)
             if found is None:
@@ -49,14 +49,14 @@ class ReportStore:
                 return found, False
             word = {"reporter_id": report.reporter_id, "at": report.at, "why": report.why}
             await connection.execute(sa.insert(reports).values(task_id=task_id, guild_id=guild_id, **word))
-            await connection.execute(sa.update(reported).where(_of(found)).values(due_at=report.at))
+            await connection.execute(sa.update(report_cases).where(_of(found)).values(due_at=report.at))
             return found, True
 
-    async def get(self, task_id: str, guild_id: int) -> Reported | None:
+    async def get(self, task_id: str, guild_id: int) -> ReportCase | None:
         async with self._database.read() as connection:
             return await _row(connection, task_id, guild_id)
 
-    async def words(self, of: Reported) -> tuple[Report, ...]:
+    async def words(self, of: ReportCase) -> tuple[Report, ...]:
         """Return the reports of a result, oldest first, without those of people who are having their messages
         erased."""
         these = sa.and_(
@@ -68,65 +68,65 @@ class ReportStore:
         async with self._database.read() as connection:
             return values(Report, await connection.execute(said))
 
-    async def decide(self, of: Reported, state: ReportState, *, by: int, now: int) -> bool:
+    async def decide(self, of: ReportCase, state: ReportState, *, by: int, now: int) -> bool:
         """Store a moderator's decision. Return False if another moderator has decided since the row was read."""
-        as_read = sa.and_(_of(of), reported.c.state == of.state)
+        as_read = sa.and_(_of(of), report_cases.c.state == of.state)
         changes = {"state": state, "decided_by": by, "decided_at": now, "due_at": now}
-        async with self._database.write(hurried=True) as connection:
-            return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
+        async with self._database.write(priority=True) as connection:
+            return bool((await connection.execute(sa.update(report_cases).where(as_read).values(changes))).rowcount)
 
     async def over(self, task_id: str, *, by: int, now: int) -> None:
         """Mark the undecided reports of a task as `removed`, because the result was removed in another way than
         through the moderators' message; that message becomes due for an update."""
-        these = sa.and_(reported.c.task_id == task_id, reported.c.state.in_(UNDECIDED))
+        these = sa.and_(report_cases.c.task_id == task_id, report_cases.c.state.in_(UNDECIDED))
         changes = {"state": ReportState.REMOVED, "decided_by": by, "decided_at": now, "due_at": now}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(reported).where(these).values(changes))
+            await connection.execute(sa.update(report_cases).where(these).values(changes))
 
-    async def due(self, *, now: int, limit: int) -> tuple[Reported, ...]:
-        """Return the rows whose moderators' message is due for an update, oldest first. `decided_by` is `NOBODY` if
+    async def due(self, *, now: int, limit: int) -> tuple[ReportCase, ...]:
+        """Return the rows whose moderators' message is due for an update, oldest first. `decided_by` is `NO_USER` if
         that moderator is having their messages erased."""
-        columns = [column for column in reported.c if column is not reported.c.decided_by]
-        nameless = sa.case((reported.c.decided_by.in_(_leaving()), NOBODY), else_=reported.c.decided_by)
-        due = sa.select(*columns, nameless.label("decided_by")).where(reported.c.due_at <= now)
-        statement = due.order_by(reported.c.due_at).limit(limit)
+        columns = [column for column in report_cases.c if column is not report_cases.c.decided_by]
+        nameless = sa.case((report_cases.c.decided_by.in_(_leaving()), NO_USER), else_=report_cases.c.decided_by)
+        due = sa.select(*columns, nameless.label("decided_by")).where(report_cases.c.due_at <= now)
+        statement = due.order_by(report_cases.c.due_at).limit(limit)
         async with self._database.read() as connection:
-            return values(Reported, await connection.execute(statement))
+            return values(ReportCase, await connection.execute(statement))
 
-    async def begin(self, of: Reported, *, now: int, until: int) -> bool:
+    async def begin(self, of: ReportCase, *, now: int, until: int) -> bool:
         """Claim the row until `until` (ms) and store the attempt. Return False if the row changed since it was read."""
-        as_read = sa.and_(_of(of), reported.c.due_at == of.due_at)
-        changes = {"due_at": until, "attempted_at": sa.func.coalesce(reported.c.attempted_at, now)}
+        as_read = sa.and_(_of(of), report_cases.c.due_at == of.due_at)
+        changes = {"due_at": until, "attempted_at": sa.func.coalesce(report_cases.c.attempted_at, now)}
         async with self._database.write() as connection:
-            return bool((await connection.execute(sa.update(reported).where(as_read).values(changes))).rowcount)
+            return bool((await connection.execute(sa.update(report_cases).where(as_read).values(changes))).rowcount)
 
-    async def told(self, of: Reported, *, until: int, channel_id: int, message_id: int) -> None:
+    async def told(self, of: ReportCase, *, until: int, channel_id: int, message_id: int) -> None:
         """Store the moderators' message. The row stays due if it changed since it was claimed."""
         async with self._database.write() as connection:
             place = {"channel_id": channel_id, "message_id": message_id, "failures": 0}
-            await connection.execute(sa.update(reported).where(_of(of)).values(place))
-            unchanged = sa.and_(_of(of), reported.c.due_at == until)
-            await connection.execute(sa.update(reported).where(unchanged).values(due_at=None))
+            await connection.execute(sa.update(report_cases).where(_of(of)).values(place))
+            unchanged = sa.and_(_of(of), report_cases.c.due_at == until)
+            await connection.execute(sa.update(report_cases).where(unchanged).values(due_at=None))
 
-    async def later(self, of: Reported, *, until: int, due: int | None) -> None:
+    async def later(self, of: ReportCase, *, until: int, due: int | None) -> None:
         """Retry at `due` (ms); None gives up."""
-        unchanged = sa.and_(_of(of), reported.c.due_at == until)
-        changes = {"due_at": due, "failures": reported.c.failures + 1}
+        unchanged = sa.and_(_of(of), report_cases.c.due_at == until)
+        changes = {"due_at": due, "failures": report_cases.c.failures + 1}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(reported).where(unchanged).values(changes))
+            await connection.execute(sa.update(report_cases).where(unchanged).values(changes))
 
-    async def lost(self, of: Reported) -> None:
+    async def lost(self, of: ReportCase) -> None:
         """Forget the moderators' message, which was deleted; the next message gets a new nonce."""
         fresh = {"nonce": secrets.token_hex(NONCE_BYTES), "attempted_at": None, "message_id": None, "channel_id": None}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(reported).where(_of(of)).values(fresh))
+            await connection.execute(sa.update(report_cases).where(_of(of)).values(fresh))
 
     async def resume(self, *, now: int) -> None:
         """Make every postponed row due now, at start. Does nothing if other processes may share the database."""
         if not self._database.alone:
             return
         async with self._database.write() as connection:
-            await connection.execute(sa.update(reported).where(reported.c.due_at > now).values(due_at=now))
+            await connection.execute(sa.update(report_cases).where(report_cases.c.due_at > now).values(due_at=now))
 
 
 def _leaving() -> sa.Select[tuple[int]]:
@@ -135,15 +135,15 @@ def _leaving() -> sa.Select[tuple[int]]:
     return sa.select(erasures.c.person_id).where(under_way)
 
 
-async def _row(connection: Transaction, task_id: str, guild_id: int) -> Reported | None:
-    this = sa.and_(reported.c.task_id == task_id, reported.c.guild_id == guild_id)
-    found = values(Reported, await connection.execute(sa.select(reported).where(this)))
+async def _row(connection: Transaction, task_id: str, guild_id: int) -> ReportCase | None:
+    this = sa.and_(report_cases.c.task_id == task_id, report_cases.c.guild_id == guild_id)
+    found = values(ReportCase, await connection.execute(sa.select(report_cases).where(this)))
     return found[0] if found else None
 
 
 async def _open(
     connection: Transaction, task_id: str, guild_id: int, at: int, locale: str, seen: tuple[int, int]
-) -> Reported:
+) -> ReportCase:
     fresh = {
         "task_id": task_id,
         "guild_id": guild_id,
@@ -155,15 +155,17 @@ async def _open(
         "failures": 0,
         "nonce": secrets.token_hex(NONCE_BYTES),
     }
-    return values(Reported, await connection.execute(sa.insert(reported).values(fresh).returning(reported)))[0]
+    return values(ReportCase, await connection.execute(sa.insert(report_cases).values(fresh).returning(report_cases)))[
+        0
+    ]
 
 
-async def _said(connection: Transaction, of: Reported, person_id: int) -> bool:
+async def _said(connection: Transaction, of: ReportCase, person_id: int) -> bool:
     this = sa.and_(
         reports.c.task_id == of.task_id, reports.c.guild_id == of.guild_id, reports.c.reporter_id == person_id
     )
     return (await connection.execute(sa.select(reports.c.at).where(this))).first() is not None
 
 
-def _of(one: Reported) -> sa.ColumnElement[bool]:
-    return sa.and_(reported.c.task_id == one.task_id, reported.c.guild_id == one.guild_id)
+def _of(one: ReportCase) -> sa.ColumnElement[bool]:
+    return sa.and_(report_cases.c.task_id == one.task_id, report_cases.c.guild_id == one.guild_id)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from storage.bounds import GREATEST_BATCH, MOST_REFERENCES, SIZES, VARIANTS
-from storage.community import PostingKind, ReportState
-from storage.models import Kinship, Reach, ReferenceKind, Route, TaskState
+from storage.community import ReportState, RepostKind
+from storage.models import Derivation, Reach, ReferenceKind, Route, TaskState
 
 NAMES: Final = {
     "pk": "pk_%(table_name)s",
@@ -104,7 +104,7 @@ tasks = sa.Table(
     sa.Column("again_of", sa.String(32), sa.ForeignKey("tasks.id", ondelete="SET NULL")),
     sa.Column("private", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("reach", _word(Reach), nullable=False, server_default=Reach.CHANNEL.value),
-    sa.Column("kinship", _word(Kinship)),
+    sa.Column("derivation", _word(Derivation)),
     sa.Column("parent_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="SET NULL")),
     sa.Column("parent_picture", sa.Integer),
     sa.Column("family_id", sa.String(32)),
@@ -120,26 +120,26 @@ tasks = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("prepared_at", sa.BigInteger),
     sa.Column("by_upload", sa.Boolean, nullable=False),
-    sa.Column("kie_id", sa.Text),
+    sa.Column("job_id", sa.Text),
     sa.Column("unconfirmed_at", sa.BigInteger),
-    sa.Column("claimed_kie_id", sa.Text),
+    sa.Column("claimed_job_id", sa.Text),
     sa.Column("generating_at", sa.BigInteger),
     sa.Column("progress", sa.Float, nullable=False),
-    sa.Column("overdue_told_at", sa.BigInteger),
+    sa.Column("overdue_notified_at", sa.BigInteger),
     sa.Column("settled_at", sa.BigInteger),
     sa.Column("reason", sa.String(64)),
     sa.Column("reason_parameters", sa.JSON, nullable=False),
     sa.Column("charged", sa.Boolean, nullable=False),
-    sa.Column("kept_at", sa.BigInteger),
+    sa.Column("undelivered_at", sa.BigInteger),
     sa.Column("collect_token", sa.Text),
     sa.Column("collect_at", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
     sa.Column("card_message_id", sa.BigInteger),
-    sa.Column("unwanted_at", sa.BigInteger),
+    sa.Column("withheld_at", sa.BigInteger),
     sa.Column("hidden_at", sa.BigInteger),
     sa.Column("removed_at", sa.BigInteger),
     sa.Column("removed_by", sa.BigInteger),
-    sa.Column("upkeep_at", sa.BigInteger),
+    sa.Column("sync_at", sa.BigInteger),
     _among("size", SIZES),
     _among("variants", VARIANTS),
     *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),
@@ -152,12 +152,12 @@ tasks = sa.Table(
     sa.Index(None, "settled_at"),
     sa.Index(None, "reason", "settled_at"),
     sa.Index(None, "again_of"),
-    sa.Index(None, "kie_id"),
-    sa.Index(None, "claimed_kie_id"),
+    sa.Index(None, "job_id"),
+    sa.Index(None, "claimed_job_id"),
     sa.Index(None, "parent_id"),
     sa.Index(None, "family_id", "created_at"),
     sa.Index(None, "batch_id", "batch_position"),
-    sa.Index(None, "upkeep_at"),
+    sa.Index(None, "sync_at"),
 )
 
 creates = sa.Table(
@@ -167,7 +167,7 @@ creates = sa.Table(
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("token_digest", sa.String(64), unique=True),
-    sa.Column("kie_id", sa.Text, index=True),
+    sa.Column("job_id", sa.Text, index=True),
     sa.Column("called_back_at", sa.BigInteger),
 )
 
@@ -181,7 +181,7 @@ references = sa.Table(
     sa.Column("filename", sa.Text, nullable=False),
     sa.Column("declared_type", sa.Text),
     sa.Column("declared_bytes", sa.BigInteger, nullable=False),
-    sa.Column("kept_key", sa.Text),
+    sa.Column("stored_key", sa.Text),
     sa.Column("key", sa.Text),
     sa.Column("content_type", sa.String(64)),
     sa.Column("bytes", sa.BigInteger),
@@ -240,8 +240,8 @@ task_events = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
 )
 
-facts = sa.Table(
-    "facts",
+key_values = sa.Table(
+    "key_values",
     metadata,
     sa.Column("name", sa.String(128), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
@@ -374,12 +374,12 @@ drafts = sa.Table(
     sa.Column("pictures", sa.JSON, nullable=False),
 )
 
-postings = sa.Table(
-    "postings",
+reposts = sa.Table(
+    "reposts",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
-    sa.Column("kind", _word(PostingKind), nullable=False),
+    sa.Column("kind", _word(RepostKind), nullable=False),
     sa.Column("once", sa.String(64), nullable=False, unique=True),
     sa.Column("channel_id", sa.BigInteger, nullable=False),
     sa.Column("guild_id", sa.BigInteger),
@@ -397,8 +397,8 @@ postings = sa.Table(
     *_at_least(0, "upload_limit", "failures"),
 )
 
-reported = sa.Table(
-    "reported",
+report_cases = sa.Table(
+    "report_cases",
     metadata,
     _task_key(),
     sa.Column("guild_id", sa.BigInteger, primary_key=True, autoincrement=False),

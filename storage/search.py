@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import OPEN_STATES, Task, TaskState
 from storage.rows import values
-from storage.schema import outcome_parts, postings, tasks
+from storage.schema import outcome_parts, reposts, tasks
 from storage.turns import AGE
 
 ESCAPE: Final = "\\"
 
 
-class Which(StrEnum):
+class TaskFilter(StrEnum):
     """Filter for a person's tasks."""
 
     ALL = "all"
@@ -35,7 +35,7 @@ class SearchStore:
         asker_id: int,
         *,
         words: str = "",
-        which: Which = Which.ALL,
+        which: TaskFilter = TaskFilter.ALL,
         limit: int,
         offset: int = 0,
     ) -> tuple[Task, ...]:
@@ -46,7 +46,7 @@ class SearchStore:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
 
-    async def count_own(self, asker_id: int, *, words: str = "", which: Which = Which.ALL) -> int:
+    async def count_own(self, asker_id: int, *, words: str = "", which: TaskFilter = TaskFilter.ALL) -> int:
         statement = sa.select(sa.func.count()).select_from(tasks).where(_own(asker_id, words, which))
         async with self._database.read() as connection:
             return int((await connection.execute(statement)).scalar_one())
@@ -54,25 +54,25 @@ class SearchStore:
     async def told_in(self, message_id: int) -> Task | None:
         """Return the task whose outcome, or a part of it, this message delivers or reposts."""
         part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
-        again = sa.select(postings.c.task_id).where(postings.c.message_id == message_id)
+        again = sa.select(reposts.c.task_id).where(reposts.c.message_id == message_id)
         this = sa.or_(tasks.c.id.in_(part), tasks.c.id.in_(again))
         async with self._database.read() as connection:
             found = values(Task, await connection.execute(sa.select(tasks).where(this).limit(1)))
         return found[0] if found else None
 
 
-def _own(asker_id: int, words: str, which: Which) -> sa.ColumnElement[bool]:
+def _own(asker_id: int, words: str, which: TaskFilter) -> sa.ColumnElement[bool]:
     conditions = [tasks.c.asker_id == asker_id]
     match which:
-        case Which.WAITING:
+        case TaskFilter.WAITING:
             conditions.append(tasks.c.state.in_(sorted(OPEN_STATES)))
-        case Which.DONE:
+        case TaskFilter.DONE:
             conditions += [tasks.c.state == TaskState.CLOSED, tasks.c.reason.is_(None)]
-        case Which.FAILED:
+        case TaskFilter.FAILED:
             conditions += [tasks.c.state == TaskState.CLOSED, tasks.c.reason.is_not(None)]
-        case Which.CANCELLED:
+        case TaskFilter.CANCELLED:
             conditions.append(tasks.c.state == TaskState.CANCELLED)
-        case Which.ALL:
+        case TaskFilter.ALL:
             pass
     if words:
         conditions.append(tasks.c.prompt.icontains(words, autoescape=True, escape=ESCAPE))

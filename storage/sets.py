@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.community import KeptPicture, ReferenceSet
+from storage.community import ReferenceSet, StoredPicture
 from storage.database import Database
 from storage.guilds import folded
 from storage.limits import check_stored, kept_of_before
@@ -22,7 +22,7 @@ from storage.transactions import Transaction
 
 MOST_SETS: Final = 25
 """Sets per person: as many as Discord offers while an option is typed."""
-_PICTURE: Final = tuple(one.name for one in fields(KeptPicture))
+_PICTURE: Final = tuple(one.name for one in fields(StoredPicture))
 _SETS: Final = (
     sa.select(
         *[column for column in reference_sets.c if column is not reference_sets.c.folded],
@@ -90,7 +90,7 @@ class SetStore:
 
     @asynccontextmanager
     async def _sets_of(self, owner_id: int) -> AsyncIterator[Transaction]:
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"sets of {owner_id}")
             yield connection
 
@@ -118,7 +118,7 @@ def _row(saved: ReferenceSet) -> dict[str, Any]:
 def _set(rows: list[dict[str, Any]]) -> ReferenceSet:
     """Build a set from its rows, one for each picture."""
     first = rows[0]
-    pictures = tuple(KeptPicture(**{name: row[f"picture_{name}"] for name in _PICTURE}) for row in rows)
+    pictures = tuple(StoredPicture(**{name: row[f"picture_{name}"] for name in _PICTURE}) for row in rows)
     return ReferenceSet(
         id=first["id"],
         owner_id=first["owner_id"],

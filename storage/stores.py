@@ -12,10 +12,10 @@ from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
 from storage.late_pictures import LatePictureStore
-from storage.named_copies import NamedCopies
-from storage.people import PeopleStore
-from storage.postings import PostingStore
+from storage.named_copies import ReferencedPictures
+from storage.people import PersonalDataStore
 from storage.reports import ReportStore
+from storage.reposts import RepostStore
 from storage.search import SearchStore
 from storage.sets import SetStore
 from storage.tasks import TaskStore
@@ -25,15 +25,15 @@ from storage.tasks import TaskStore
 class Stores:
     tasks: TaskStore
     batches: BatchStore
-    postings: PostingStore
+    reposts: RepostStore
     reports: ReportStore
     guilds: GuildStore
     sets: SetStore
     search: SearchStore
     drafts: DraftStore
-    people: PeopleStore
+    people: PersonalDataStore
     erasures: ErasureStore
-    named_copies: NamedCopies
+    named_copies: ReferencedPictures
     late_pictures: LatePictureStore
     attempts: AttemptStore
 
@@ -42,15 +42,15 @@ class Stores:
         return cls(
             tasks=TaskStore(database),
             batches=BatchStore(database),
-            postings=PostingStore(database),
+            reposts=RepostStore(database),
             reports=ReportStore(database),
             guilds=GuildStore(database),
             sets=SetStore(database),
             search=SearchStore(database),
             drafts=DraftStore(database),
-            people=PeopleStore(database),
+            people=PersonalDataStore(database),
             erasures=ErasureStore(database),
-            named_copies=NamedCopies(database),
+            named_copies=ReferencedPictures(database),
             late_pictures=LatePictureStore(database),
             attempts=AttemptStore(database),
         )

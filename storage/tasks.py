@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from storage import turns
 from storage.creates import CreateStore, digest
-from storage.limits import LimitReached, check_limits, check_stored, kept_of_before
+from storage.limits import LimitExceeded, check_limits, check_stored, kept_of_before
 from storage.models import (
     OPEN_STATES,
     Changes,
     CreateLimits,
-    Kinship,
+    Derivation,
     Limits,
     NewReference,
     NewTask,
@@ -30,10 +30,10 @@ from storage.models import (
 )
 from storage.moves import StaleTask, compare_and_set, move, write_event
 from storage.rows import values
-from storage.schema import creates, facts, pictures, references, task_events, tasks
+from storage.schema import creates, key_values, pictures, references, task_events, tasks
 from storage.transactions import Transaction
 
-__all__ = ["LimitReached", "StaleTask", "TaskStore"]
+__all__ = ["LimitExceeded", "StaleTask", "TaskStore"]
 
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)
@@ -54,7 +54,7 @@ class TaskStore(CreateStore):
         LimitReached. The check of the limits and the insert happen under one lock.
         """
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.references else 0
-        async with self._database.write(hurried=True) as connection:
+        async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
             if found := await _same(connection, new):
                 return found[0], False
@@ -64,7 +64,7 @@ class TaskStore(CreateStore):
             return await insert_task(connection, new, now=now, prepared=prepared), True
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
-        """Check whether `more` bytes may be stored for a person. Raises LimitReached."""
+        """Check whether `more` bytes may be stored for a person. Raises LimitExceeded."""
         kept = await kept_of_before(self._database, person_id, limits, now=now)
         async with self._database.read() as connection:
             await check_stored(connection, person_id, more, limits, now=now, kept=kept)
@@ -142,12 +142,12 @@ class TaskStore(CreateStore):
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
 
-    async def want(self, task_id: str, *, unwanted_at: int | None) -> Task | None:
+    async def want(self, task_id: str, *, withheld_at: int | None) -> Task | None:
         """Set whether the outcome is to be posted, without compare-and-set (no worker depends on it). Return None if
         it is too late, or too early: before its create, a task is cancelled instead."""
         states = [TaskState.SUBMITTING, TaskState.GENERATING]
         these = sa.and_(tasks.c.id == task_id, tasks.c.state.in_(states))
-        statement = sa.update(tasks).where(these).values(unwanted_at=unwanted_at).returning(tasks)
+        statement = sa.update(tasks).where(these).values(withheld_at=withheld_at).returning(tasks)
         async with self._database.write() as connection:
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
@@ -160,20 +160,20 @@ class TaskStore(CreateStore):
         now: int,
         lease_ms: int,
         limit: int,
-        besides: Collection[str] = (),
+        except_ids: Collection[str] = (),
         risky: bool = True,
     ) -> tuple[Task, ...]:
         """
         Claim due tasks that no worker holds: queued and unprepared, submitting, generating, settled, and those in
-        question. Skip the tasks in `besides`, which the owner is about to release.
+        question. Skip the tasks in `except_ids`, which the owner is about to release.
 
         Queued and prepared tasks are claimed by `begin_create` alone, suspects by `claim_suspects`. Oldest due time
         first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
         are not counted is claimed.
         """
         due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
-        if besides:
-            due = due.where(tasks.c.id.not_in(besides))
+        if except_ids:
+            due = due.where(tasks.c.id.not_in(except_ids))
         async with self._database.write() as connection:
             ids = (await connection.execute(due)).scalars().all()
             taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(_taken(owner, now + lease_ms))
@@ -277,7 +277,7 @@ class TaskStore(CreateStore):
 
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks that are `generating` and not overdue, oldest first."""
-        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_told_at.is_(None))
+        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None))
         return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
 
     async def place_in_queue(self, task: Task) -> int:
@@ -305,17 +305,19 @@ class TaskStore(CreateStore):
         return {state: counted.get(state, 0) for state in TaskState}
 
     # -- facts (small named values of the program itself) --------------------------------------------------------
-    async def fact(self, name: str) -> str | None:
+    async def key_value(self, name: str) -> str | None:
         async with self._database.read() as connection:
-            return (await connection.execute(sa.select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
+            return (
+                await connection.execute(sa.select(key_values.c.value).where(key_values.c.name == name))
+            ).scalar_one_or_none()
 
-    async def set_fact(self, name: str, value: str | None) -> None:
+    async def set_key_value(self, name: str, value: str | None) -> None:
         """Set a fact; None deletes the fact."""
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"fact {name}")
-            await connection.execute(sa.delete(facts).where(facts.c.name == name))
+            await connection.execute(sa.delete(key_values).where(key_values.c.name == name))
             if value is not None:
-                await connection.execute(sa.insert(facts).values(name=name, value=value))
+                await connection.execute(sa.insert(key_values).values(name=name, value=value))
 
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
@@ -326,13 +328,13 @@ async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
     """Return the stored tasks for this request: the task of the same interaction, or the asker's open task that
     repeats the same task or varies the same picture (two quick clicks)."""
     found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
-    if found or (new.again_of is None and new.kinship is not Kinship.VARY):
+    if found or (new.again_of is None and new.derivation is not Derivation.VARY):
         return found
     still_open = sa.and_(
         _varied(new) if new.again_of is None else tasks.c.again_of == new.again_of,
         tasks.c.asker_id == new.asker_id,
         tasks.c.state.in_(OPEN_STATES),
-        tasks.c.kept_at.is_(None),
+        tasks.c.undelivered_at.is_(None),
     )
     return values(Task, await connection.execute(sa.select(tasks).where(still_open).order_by(tasks.c.created_at)))
 
@@ -340,7 +342,7 @@ async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
 def _varied(new: NewTask) -> sa.ColumnElement[bool]:
     """Match variations of the same picture, which add nothing to the prompt."""
     return sa.and_(
-        tasks.c.kinship == Kinship.VARY,
+        tasks.c.derivation == Derivation.VARY,
         tasks.c.parent_id == new.parent_id,
         tasks.c.parent_picture == new.parent_picture,
     )

@@ -13,7 +13,7 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-class AtOnce:
+class InlineConnection:
     """What the store uses of an AsyncConnection, without a thread: a statement blocks the event loop. A result must be
     read before the transaction ends."""
 
@@ -34,4 +34,4 @@ class AtOnce:
         return fn(self._connection, *args, **kwargs)
 
 
-Transaction: TypeAlias = AsyncConnection | AtOnce
+Transaction: TypeAlias = AsyncConnection | InlineConnection

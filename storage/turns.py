@@ -18,9 +18,9 @@ from storage.schema import tasks
 QUEUED: Final = tasks.c.state == TaskState.QUEUED
 PREPARED: Final = tasks.c.prepared_at.is_not(None)
 IN_FLIGHT: Final = sa.and_(
-    tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_told_at.is_(None)
+    tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_notified_at.is_(None)
 )
-IN_QUESTION: Final = sa.and_(tasks.c.claimed_kie_id.is_not(None), tasks.c.state == TaskState.CLOSED)
+IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id.is_not(None), tasks.c.state == TaskState.CLOSED)
 """The outcome was delivered, but a callback says that there is another one."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
 """Work that processes other people's bytes and may kill the process: its attempts are counted."""

@@ -28,11 +28,11 @@ WOKEN_AT_ONCE: Final = 32
 Result = TypeVar("Result")
 
 
-class TakenBack(Exception):
+class CommitRolledBack(Exception):
     """SQLite rolled back a whole group, because one of its writes failed (for example, the disk is full)."""
 
 
-class Group:
+class CommitGroup:
     """Writes in one transaction, and the result of its commit."""
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +42,7 @@ class Group:
         self._over = False
         self._ended = asyncio.Event()
         self._on_disk = False
-        self._error: Exception = TakenBack()
+        self._error: Exception = CommitRolledBack()
 
     @property
     def lets_in(self) -> bool:
@@ -86,7 +86,7 @@ class Group:
         return bool(driver and driver.in_transaction)
 
 
-class Writes:
+class GroupCommit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{BEGIN: (BEGIN_WRITE,)})
         self._engine_at_once = engine.execution_options(**{BEGIN: BEGIN_AT_ONCE})
@@ -98,16 +98,16 @@ class Writes:
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = deque(), deque()
         """Writes that a person waits for, and the others."""
         self._woken = 0
-        self._group: Group | None = None
+        self._group: CommitGroup | None = None
         """The open group, which other writes may join."""
-        self._change: asyncio.Future[Group | None] | None = None
+        self._change: asyncio.Future[CommitGroup | None] | None = None
         """The change from one group to the next, running in the thread."""
 
     @asynccontextmanager
-    async def write(self, *, hurried: bool) -> AsyncIterator[Connection]:
+    async def write(self, *, priority: bool) -> AsyncIterator[Connection]:
         self._wanted += 1
         try:
-            group = await self._joined(hurried=hurried)
+            group = await self._joined(priority=priority)
             self._busy = True
             try:
                 with group.member() as connection:
@@ -124,7 +124,7 @@ class Writes:
         """Run the block while no write runs or waits for its commit."""
         self._wanted += 1
         try:
-            group = await self._joined(hurried=False)
+            group = await self._joined(priority=False)
             self._busy = True
             try:
                 self._group = None
@@ -143,9 +143,9 @@ class Writes:
             await asyncio.wait([self._change])
         self._thread.shutdown()
 
-    async def _joined(self, *, hurried: bool) -> Group:
+    async def _joined(self, *, priority: bool) -> CommitGroup:
         """Wait for a turn in an open group. Raises OperationalError if another process does not release the file."""
-        waiting = self._waiting[0 if hurried else 1]
+        waiting = self._waiting[0 if priority else 1]
         came_before = False
         while (group := self._open()) is None:
             mine = asyncio.get_running_loop().create_future()
@@ -158,14 +158,14 @@ class Writes:
                 self._woken -= mine.done() and not mine.cancelled()
         return group
 
-    def _open(self) -> Group | None:
+    def _open(self) -> CommitGroup | None:
         if self._busy or self._change is not None:
             return None
         if self._group is None:
             self._group = self._begun_at_once()
         return self._group if self._group is not None and self._group.lets_in else None
 
-    def _begun_at_once(self) -> Group | None:
+    def _begun_at_once(self) -> CommitGroup | None:
         """Begin a group without waiting. Return None while another process writes; the thread waits for that
         process."""
         connection = self._engine_at_once.connect()
@@ -175,7 +175,7 @@ class Writes:
             connection.invalidate()
             connection.close()
             return None
-        return Group(connection)
+        return CommitGroup(connection)
 
     def _go_on(self) -> None:
         """Wake waiting writes, or commit the group. Called by each write that arrives, ends or gives up."""
@@ -197,7 +197,7 @@ class Writes:
                     self._woken += 1
                     first.set_result(None)
 
-    def _next(self, before: Group | None, *, begin: bool) -> Group | None:
+    def _next(self, before: CommitGroup | None, *, begin: bool) -> CommitGroup | None:
         """Commit one group and begin another; runs in the thread. Raises what the beginning raises."""
         if before is not None:
             before.commit()
@@ -209,9 +209,9 @@ class Writes:
         except BaseException:
             connection.close()
             raise
-        return Group(connection)
+        return CommitGroup(connection)
 
-    def _changed(self, before: Group | None, change: asyncio.Future[Group | None]) -> None:
+    def _changed(self, before: CommitGroup | None, change: asyncio.Future[CommitGroup | None]) -> None:
         self._change = None
         if before is not None:
             before.end()

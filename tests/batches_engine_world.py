@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.engine.shared import Standing
+from bot.engine.shared import BatchEntryState
 from storage.community import Batch
 from storage.models import Origin, Task
 from tests.engine_world import World
 
 WORDS = ("a red door", "a green door", "a blue door")
-DONE = (Standing.DONE,) * 3
+DONE = (BatchEntryState.DONE,) * 3
 
 
 async def proposed(world: World, words: tuple[str, ...] = WORDS, **changes: Any) -> Batch:
@@ -55,5 +55,5 @@ async def current(world: World, batch: Batch) -> Batch:
     return found
 
 
-def shown(world: World) -> list[tuple[Standing, ...]]:
+def shown(world: World) -> list[tuple[BatchEntryState, ...]]:
     return [one.standings for one in world.discord.batch_messages.values()]

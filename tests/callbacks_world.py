@@ -25,7 +25,7 @@ async def lost(world: World, prompt: str = "a red door", **changes: Any) -> Task
     world.api.lose_answer = 1
     task = await world.ask(prompt, **changes)
     await world.work(5)
-    assert (await world.now(task)).kie_id is None
+    assert (await world.now(task)).job_id is None
     return task
 
 

@@ -19,7 +19,7 @@ from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Unconfirmed
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.pictures import PictureStore
@@ -133,25 +133,25 @@ class StandInAPI:
         if self.next_create:
             raise self.next_create.pop(0)
         self.taken.append(request)
-        kie_id = f"kie{len(self.taken)}"
-        self._done_at[kie_id] = (self.clock() + int(self.seconds * 1000), request.variants)
+        job_id = f"kie{len(self.taken)}"
+        self._done_at[job_id] = (self.clock() + int(self.seconds * 1000), request.variants)
         if self.lose_answer:
             self.lose_answer -= 1
             raise Unconfirmed("the connection broke")
-        return kie_id
+        return job_id
 
-    async def record(self, kie_id: str) -> Record:
-        self.asked.append((self.clock(), kie_id))
+    async def record(self, job_id: str) -> Record:
+        self.asked.append((self.clock(), job_id))
         if self.next_record:
             answer = self.next_record.pop(0)
             if isinstance(answer, Exception):
                 raise answer
             return answer
-        done_at, variants = self._done_at[kie_id]
-        request = self.taken[int(kie_id.removeprefix("kie")) - 1]
+        done_at, variants = self._done_at[job_id]
+        request = self.taken[int(job_id.removeprefix("kie")) - 1]
         if self.clock() < done_at:
             return Record(status=RecordStatus.RUNNING, prompt=request.prompt, files=request.files)
-        urls = tuple(f"https://results.test/{kie_id}/{n}.png" for n in range(variants))
+        urls = tuple(f"https://results.test/{job_id}/{n}.png" for n in range(variants))
         succeeded = Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
         return replace(succeeded, prompt=request.prompt, files=request.files)
 
@@ -173,10 +173,10 @@ class StandInAPI:
             return answer
         return png()
 
-    async def direct_link(self, kie_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str) -> str:
         if self.next_link:
             raise self.next_link.pop(0)
-        return f"{url}?link-of={kie_id}"
+        return f"{url}?link-of={job_id}"
 
     async def credits(self) -> float:
         return self.balance
@@ -215,7 +215,7 @@ class World:
             stores=replace(
                 self.stores,
                 tasks=self.wrap(self.tasks),
-                postings=self.wrap(self.stores.postings),
+                reposts=self.wrap(self.stores.reposts),
                 reports=self.wrap(self.stores.reports),
                 erasures=self.wrap(self.stores.erasures),
                 late_pictures=self.wrap(self.stores.late_pictures),
@@ -225,7 +225,7 @@ class World:
             api=self.wrap(self.api),
             delivery=self.wrap(self.discord),
             fetch_reference=self._fetch,
-            picture_work=PictureWork(Threads()),
+            picture_work=PictureWork(WorkerThreads()),
             policy=self.policy,
             clock=self.engine_clock or self.clock,
         )

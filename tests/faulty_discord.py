@@ -26,7 +26,7 @@ from bot.engine.engine import Engine
 from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.thumbnails import Thumbnails
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from bot.services import Services
 from bot.traffic import Pacer, Refusals, Traffic
 from bot.ui.cards import card_id
@@ -223,7 +223,7 @@ def _built(
     clock, seconds = loopback.clock.now, Seconds(loopback.clock.now, loopback.clock.turn)
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
     client = Atelier(extensions=("cogs.generation",), shard_count=1, traffic=traffic)
-    work = PictureWork(Threads())
+    work = PictureWork(WorkerThreads())
     thumbnails = Thumbnails(copies, work)
     delivery = DiscordDelivery(
         client,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.engine.ports import Card, Outcome, Posted
-from bot.engine.shared import Shared, Standing
+from bot.engine.shared import BatchEntryState, BatchView
 from bot.errors import MessageGone, Reason, RouteClosed, Unavailable
-from storage.community import BatchMessage, Erasure, Posting, Report, Reported
+from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 
@@ -27,7 +27,7 @@ class BatchShown:
     nonce: str
     number: int
     route: Route
-    standings: tuple[Standing, ...]
+    standings: tuple[BatchEntryState, ...]
 
 
 @dataclass
@@ -186,19 +186,19 @@ class StandInDiscord:
         if "host" in parameters:
             self.told_hosts.append(str(parameters["host"]))
 
-    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+    async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
-        if posting.channel_id in self.closed_channels:
+        if repost.channel_id in self.closed_channels:
             raise RouteClosed("not there")
-        if not (uncertain and posting.nonce in self.reposted):
-            self.reposted.append(posting.nonce)
+        if not (uncertain and repost.nonce in self.reposted):
+            self.reposted.append(repost.nonce)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
-        number = 1000 + self.reposted.index(posting.nonce)
+        number = 1000 + self.reposted.index(repost.nonce)
         self.files[number] = [one.position for one in outcome.pictures if one.key is not None]
-        return Posted(channel_id=posting.channel_id, message_id=number)
+        return Posted(channel_id=repost.channel_id, message_id=number)
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
         if self.down:
@@ -210,12 +210,12 @@ class StandInDiscord:
         self.redrawn.append((part.message_id, outcome.task.hidden_at is not None))
         self._add_late(part.message_id or 0, outcome, part.pictures)
 
-    async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
+    async def redraw_repost(self, outcome: Outcome, repost: Repost) -> None:
         if self.down:
             raise Unavailable("Discord is down")
-        hidden = outcome.task.hidden_at is not None or posting.hidden_at is not None
-        self.redrawn.append((posting.message_id, hidden))
-        self._add_late(posting.message_id or 0, outcome, [one.position for one in outcome.pictures])
+        hidden = outcome.task.hidden_at is not None or repost.hidden_at is not None
+        self.redrawn.append((repost.message_id, hidden))
+        self._add_late(repost.message_id or 0, outcome, [one.position for one in outcome.pictures])
 
     def _files(self, outcome: Outcome, part: OutcomePart) -> list[int]:
         return [one.position for one in outcome.pictures if one.key is not None and one.position in part.pictures]
@@ -234,7 +234,7 @@ class StandInDiscord:
             raise Unavailable("Discord is down")
         self.deleted.append(part.message_id)
 
-    async def remove_posting(self, place: Posted) -> None:
+    async def remove_repost(self, place: Posted) -> None:
         if self.down:
             raise Unavailable("Discord is down")
         self.deleted.append(place.message_id)
@@ -247,20 +247,20 @@ class StandInDiscord:
         self.receipts.append(erasure)
 
     async def tell_moderators(
-        self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
+        self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
-        if reported.channel_id in self.closed_channels:
+        if report_case.channel_id in self.closed_channels:
             raise RouteClosed("not there")
-        if reported.message_id is None and not (uncertain and reported.nonce in self.reports):
-            self.reports.append(reported.nonce)
+        if report_case.message_id is None and not (uncertain and report_case.nonce in self.reports):
+            self.reports.append(report_case.nonce)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
-        return Posted(channel_id=reported.channel_id or 0, message_id=2000 + self.reports.index(reported.nonce))
+        return Posted(channel_id=report_case.channel_id or 0, message_id=2000 + self.reports.index(report_case.nonce))
 
-    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+    async def show_batch(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
         if message.route in self.closed_routes:
@@ -280,7 +280,7 @@ class StandInDiscord:
     def _batch_message(self, nonce: str) -> int | None:
         return next((number for number, one in self.batch_messages.items() if one.nonce == nonce), None)
 
-    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+    async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         if self.down:
             raise Unavailable("Discord is down")
         if nonce in self.endings:
@@ -288,7 +288,7 @@ class StandInDiscord:
         elif (found := place.message_id if place else self._batch_message(nonce)) is not None:
             self.deleted.append(found)
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
+    async def end_batch(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         if self.down:
             raise Unavailable("Discord is down")
         if first.route in self.closed_routes:

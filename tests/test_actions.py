@@ -1,4 +1,4 @@
-"""What can be done under a result: again, edit, vary, full size; by anyone, after restarts, months later."""
+"""Test the buttons under a result (Again, Edit, Vary, Full size): for any user, after restarts and months later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simcord.results import InteractionResult
 
 from bot.engine.retention import Retention
 from bot.errors import Reason, Refused, Unavailable
-from storage.models import Kinship, Task, TaskState
+from storage.models import Derivation, Task, TaskState
 from tests.world import PHOTO, World, button_ids, components, open_world, texts
 
 MONTHS = timedelta(days=120)
@@ -26,7 +26,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def made(world: World, prompt: str = "a red door", **options: Any) -> tuple[Task, Any]:
-    """A finished task of Alice's and the message with its pictures."""
+    """Return a finished task of Alice and the message with its pictures."""
     await world.ask(prompt, **options)
     await world.work(60)
     return await world.only_task(), world.channel.history()[-1]
@@ -43,13 +43,13 @@ async def sweep(world: World) -> None:
 
 
 def fields(opened: Any) -> dict[str, dict[str, Any]]:
-    """Of an open form, by their names."""
+    """Return the fields of an open form by their custom ids."""
     labels = opened.modal["components"]
     return {label["component"]["custom_id"]: label["component"] for label in labels}
 
 
 def seen(answered: InteractionResult) -> Any:
-    """The message that answers."""
+    """Return the message that answers the interaction."""
     assert answered.response is not None
     return answered.response
 
@@ -58,7 +58,7 @@ def chosen(field: dict[str, Any]) -> list[str]:
     return [option["value"] for option in field["options"] if option.get("default")]
 
 
-# -- the rows ----------------------------------------------------------------------------------------------------------
+# -- rows of buttons ---------------------------------------------------------------------------------------------------
 
 
 async def test_a_result_has_its_buttons(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_a_failure_has_none_of_them_but_again(world: World) -> None:
     assert not [one for one in button_ids(told) if not one.startswith("a1:again:")]
 
 
-# -- again -------------------------------------------------------------------------------------------------------------
+# -- Again -------------------------------------------------------------------------------------------------------------
 
 
 async def test_anyone_asks_again_as_their_own_and_the_button_stays(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_anyone_asks_again_as_their_own_and_the_button_stays(world: World)
     await world.work(60)
     again = await world.only_task(world.bob)
     assert (again.prompt, again.size, again.variants) == ("a red door", "3:2", 2)
-    assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, task.id, task.id)
+    assert (again.derivation, again.parent_id, again.family_id) == (Derivation.AGAIN, task.id, task.id)
     told = world.channel.history()[-1]
     assert f"first asked for by <@{world.alice.id}>" in texts(told)
     assert world.pinged(told) == [world.bob.id]
@@ -109,7 +109,7 @@ async def test_a_button_under_a_failure_from_before_still_asks_again_and_goes(wo
     assert button_ids(world.channel.history()[0]) == []
 
 
-# -- edit --------------------------------------------------------------------------------------------------------------
+# -- Edit --------------------------------------------------------------------------------------------------------------
 
 
 async def test_edit_opens_a_form_with_what_was_asked(world: World) -> None:
@@ -136,9 +136,9 @@ async def test_an_edit_is_a_task_of_who_edits_that_begins_with_the_chosen_pictur
     await world.work(60)
     edited = await world.only_task(world.bob)
     assert (edited.prompt, edited.size, edited.variants) == ("a blue door", "3:2", 1)
-    assert (edited.kinship, edited.parent_id, edited.parent_picture) == (Kinship.EDIT, task.id, 1)
+    assert (edited.derivation, edited.parent_id, edited.parent_picture) == (Derivation.EDIT, task.id, 1)
     first, second = await world.tasks.references(edited.id)
-    assert first.kept_key == f"pictures/{task.id}/1"
+    assert first.stored_key == f"pictures/{task.id}/1"
     assert second.filename == "cat.png"
     told = world.channel.history()[-1]
     assert edited.state is TaskState.CLOSED
@@ -187,7 +187,7 @@ async def test_what_cannot_go_in_is_told_to_who_edits_alone(world: World) -> Non
     assert not await world.tasks.of_user(world.bob.id)
 
 
-# -- vary --------------------------------------------------------------------------------------------------------------
+# -- Vary --------------------------------------------------------------------------------------------------------------
 
 
 async def test_vary_begins_with_the_picture_and_keeps_the_words(world: World) -> None:
@@ -196,9 +196,9 @@ async def test_vary_begins_with_the_picture_and_keeps_the_words(world: World) ->
     await world.work(60)
     varied = await world.only_task(world.bob)
     assert (varied.prompt, varied.state) == ("a red door", TaskState.CLOSED)
-    assert (varied.kinship, varied.parent_id, varied.parent_picture) == (Kinship.VARY, task.id, 0)
+    assert (varied.derivation, varied.parent_id, varied.parent_picture) == (Derivation.VARY, task.id, 0)
     (reference,) = await world.tasks.references(varied.id)
-    assert reference.kept_key == f"pictures/{task.id}/0"
+    assert reference.stored_key == f"pictures/{task.id}/0"
 
 
 async def test_with_several_pictures_it_is_asked_first_which_one(world: World) -> None:
@@ -231,7 +231,7 @@ async def test_another_one_may_be_varied_meanwhile_and_the_same_one_later(world:
     assert len(await world.tasks.of_user(world.bob.id)) == 3
 
 
-# -- months later ------------------------------------------------------------------------------------------------------
+# -- after the stored files are deleted --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", ["Vary", "Edit"])
@@ -245,7 +245,7 @@ async def test_when_our_copy_is_swept_the_one_in_the_message_is_taken(world: Wor
     await world.work(60)
     made_of_it = await world.only_task(world.bob)
     (reference,) = await world.tasks.references(made_of_it.id)
-    assert (reference.kept_key, reference.filename) == (None, f"atelier-{task.id}-1.png")
+    assert (reference.stored_key, reference.filename) == (None, f"atelier-{task.id}-1.png")
     assert made_of_it.state is TaskState.CLOSED
     assert made_of_it.reason is None
 
@@ -279,13 +279,13 @@ async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message
     assert (varied.state, varied.reason) == (TaskState.CLOSED, None)
 
 
-# -- private -----------------------------------------------------------------------------------------------------------
+# -- private results ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary", "Full size", "Family"])
 async def test_somebody_elses_private_picture_is_unknown_to_others(world: World, action: str) -> None:
     task, result = await made(world)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # nobody makes a public one private
+    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
     refused = await world.bob.click(result, label=action)
     assert "no longer know this request" in world.refusal(refused)
     assert not await world.tasks.of_user(world.bob.id)
@@ -294,7 +294,7 @@ async def test_somebody_elses_private_picture_is_unknown_to_others(world: World,
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary"])
 async def test_what_comes_of_a_private_picture_is_private_too(world: World, action: str) -> None:
     task, result = await made(world)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # as above
+    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # set directly, as above
     pressed = await world.alice.click(result, label=action)
     if action == "Edit":
         pressed = await world.alice.submit_modal(pressed, {"words": "a blue door"})
@@ -308,7 +308,7 @@ async def test_a_removed_picture_is_unknown_to_others(world: World) -> None:
     assert "no longer know" in world.refusal(await world.bob.click(result, label="Vary"))
 
 
-# -- full size ---------------------------------------------------------------------------------------------------------
+# -- Full size ---------------------------------------------------------------------------------------------------------
 
 
 async def test_full_size_shows_the_originals_to_who_asks_alone(world: World) -> None:
@@ -325,7 +325,7 @@ async def test_what_is_too_large_comes_as_a_fresh_link(world: World) -> None:
     await world.tasks.save_pictures([replace(second, bytes=25 * 1024 * 1024)])
     shown = await world.bob.click(result, label="Full size")
     assert [one.filename for one in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
-    assert f"[Picture 2](<{second.url}?link-of={task.kie_id}>)" in texts(seen(shown))
+    assert f"[Picture 2](<{second.url}?link-of={task.job_id}>)" in texts(seen(shown))
 
 
 async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> None:
@@ -334,7 +334,7 @@ async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> 
     await world.copies.delete(picture.key or "")
     shown = await world.bob.click(result, label="Full size")
     assert not seen(shown).attachments
-    assert f"{picture.url}?link-of={task.kie_id}" in texts(seen(shown))
+    assert f"{picture.url}?link-of={task.job_id}" in texts(seen(shown))
 
 
 async def test_while_the_image_api_is_silent_the_first_address_may_still_do(world: World) -> None:
@@ -365,7 +365,7 @@ async def test_where_discord_finds_it_too_large_it_comes_as_a_link(world: World)
     task, result = await made(world)
     world.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005)
     shown = await world.bob.click(result, label="Full size")
-    assert f"link-of={task.kie_id}" in texts(seen(shown))
+    assert f"link-of={task.job_id}" in texts(seen(shown))
 
 
 async def test_a_chinese_person_reads_chinese(world: World) -> None:

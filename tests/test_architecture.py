@@ -1,4 +1,4 @@
-"""Arrows point down only; who may know which library; and every module stands alone."""
+"""Modules import only lower layers, and libraries only where allowed. Each module can be imported alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 PACKAGES: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks")
 AROUND: Final = ("sandbox", "benchmarks")
-"""They drive the bot from outside: they may know anything, and nothing of the bot knows them."""
+"""Packages that drive the bot from outside: they may import anything, and no module of the bot imports them."""
 
 LAYERS: Final = (
     ("bot.__main__",),
@@ -33,7 +33,7 @@ LAYERS: Final = (
     ("bot.counters", "bot.errors", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
     ("storage",),
 )
-"""From top to bottom. Each knows what is below it, and itself; none knows its neighbour."""
+"""From top to bottom. A module imports from its own entry and from lower layers, not from others in its layer."""
 
 ONLY_IN: Final = {
     "discord": (
@@ -59,7 +59,7 @@ ONLY_IN: Final = {
     "http": (),
     "requests": (),
 }
-"""Where a library may be imported, but for what is around the bot."""
+"""Where each library may be imported. The packages in `AROUND` are exempt."""
 
 NAMES_THAT_SAY_NOTHING: Final = frozenset(
     [
@@ -95,7 +95,7 @@ for name in sys.argv[1:]:
 
 
 def modules() -> dict[str, Path]:
-    """Every module of ours, by its dotted name."""
+    """Return the path of every module of `PACKAGES` by its dotted name."""
     found = {}
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -108,7 +108,7 @@ MODULES: Final = modules()
 
 @cache
 def imports(name: str) -> tuple[str, ...]:
-    """Dotted names of what a module imports, wherever in it; of ours, the very module."""
+    """Return the dotted names of all imports in a module, at any depth. Names of `PACKAGES` are resolved to modules."""
     return tuple(_imports(name))
 
 
@@ -128,7 +128,7 @@ def is_in(name: str, package: str) -> bool:
 
 
 def layer(name: str) -> tuple[int, str]:
-    """The layer's number, 0 at the top, and the module's home in it."""
+    """Return the number of the module's layer (0 is the top) and the entry of `LAYERS` that contains the module."""
     homes = [(number, home) for number, layer in enumerate(LAYERS) for home in layer if is_in(name, home)]
     assert homes, f"{name} has no place in LAYERS"
     return homes[0]
@@ -194,7 +194,7 @@ def test_every_module_says_what_it_is() -> None:
 def test_every_module_can_be_imported_alone_and_without_a_warning() -> None:
     names = [name for name in MODULES if not name.startswith(LOADED_BY_ALEMBIC)]
     flags = ["-W", "error", "-W", "ignore:'audioop' is deprecated:DeprecationWarning"]
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own names
+    done = subprocess.run(  # noqa: S603  # the arguments are this interpreter and the project's module names
         [sys.executable, *flags, "-c", ALONE, *names], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("", "")

@@ -1,4 +1,4 @@
-"""Where pictures may be made: what a server has chosen, and where Discord lets us answer only."""
+"""Server settings for requests: channels, defaults, language and upload limit."""
 
 from __future__ import annotations
 

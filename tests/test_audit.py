@@ -1,4 +1,4 @@
-"""`make audit`: a known weakness fails it, and what could not be looked at is never called clean."""
+"""`make audit` fails on a known vulnerability, and never reports a package as clean that it could not check."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ADVISORY = {
 
 @dataclass
 class Advisories:
-    """Answers as OSV does; `answer` instead, if there is one."""
+    """A stand-in for the OSV API. If `answer` is set, it is sent instead."""
 
     known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     answer: web.Response | None = None

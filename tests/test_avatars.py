@@ -1,4 +1,4 @@
-"""The menu "Use avatar" of a person."""
+"""Test the user context menu "Use avatar"."""
 
 from __future__ import annotations
 

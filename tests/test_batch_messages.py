@@ -1,4 +1,4 @@
-"""The messages of batches within Discord's limits, whatever is in them."""
+"""The messages of batches keep Discord's limits with any content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simcord.components import walk_components
 from bot.delivery.batches import SHARE
 from bot.delivery.packing import BYTES_PER_MESSAGE
 from bot.engine.batches import Proposal
-from bot.engine.shared import Entry, Shared, Standing
+from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
 from bot.errors import Reason
 from bot.markup import units
 from bot.replies import explain
@@ -51,19 +51,19 @@ def a_message(number: int = 0, **changes: Any) -> BatchMessage:
     return BatchMessage(**(values | changes))
 
 
-def an_entry(position: int, **changes: Any) -> Entry:
+def an_entry(position: int, **changes: Any) -> BatchEntry:
     task_id = f"{position:016x}"
     values: dict[str, Any] = {"id": task_id, "prompt": LONG, "batch_position": position, "state": TaskState.CLOSED}
     pictures = tuple(a_picture(n, task_id=task_id) for n in range(changes.get("variants", 1)))
-    return Entry(task=a_task(**(values | changes)), pictures=() if changes.get("reason") else pictures)
+    return BatchEntry(task=a_task(**(values | changes)), pictures=() if changes.get("reason") else pictures)
 
 
-def files_of(shared: Shared, number: int) -> dict[tuple[str, int], str]:
+def files_of(shared: BatchView, number: int) -> dict[tuple[str, int], str]:
     return {(entry.task.id, one.position): "x.png" for entry in shared.on(number) for one in entry.shown}
 
 
 def check(view: Any) -> list[Any]:
-    """Discord's limits."""
+    """Assert that the view keeps Discord's limits."""
     parts = list(walk_components(view.to_components()))
     assert sum(units(one["content"]) for one in parts if one["type"] == 10) <= 4000
     assert len(parts) <= 40
@@ -82,7 +82,7 @@ def test_the_longest_words_and_reasons_fit(language: str) -> None:
     longest = sorted(Reason, key=lambda one: len(explain(one, PARAMETERS, say)))[-11:]
     failed = [an_entry(n, reason=reason, reason_parameters=PARAMETERS) for n, reason in enumerate(longest)]
     waits = an_entry(11, state=TaskState.QUEUED)
-    shared = Shared(batch=a_batch((LONG,) * 12, locale=language), entries=(*failed, waits))
+    shared = BatchView(batch=a_batch((LONG,) * 12, locale=language), entries=(*failed, waits))
     for number in range(shared.messages):
         check(batch_view(shared, a_message(number), files_of(shared, number)))
     check(ended_view(shared, a_message()))
@@ -92,7 +92,7 @@ def test_the_longest_words_and_reasons_fit(language: str) -> None:
 @pytest.mark.parametrize("variants", [1, 2, 4])
 def test_hidden_pictures_with_the_longest_words_fit(language: str, variants: int) -> None:
     batch = a_batch((LONG,) * 10, locale=language, variants=variants)
-    shared = Shared(batch=batch, entries=tuple(an_entry(n, variants=variants, hidden_at=1) for n in range(10)))
+    shared = BatchView(batch=batch, entries=tuple(an_entry(n, variants=variants, hidden_at=1) for n in range(10)))
     for number in range(shared.messages):
         check(batch_view(shared, a_message(number), files_of(shared, number)))
 
@@ -106,7 +106,7 @@ def test_the_longest_question_fits(language: str) -> None:
 @pytest.mark.parametrize(("variants", "messages"), [(1, [10, 10]), (2, [5, 5, 5, 5]), (4, [2] * 10)])
 def test_a_message_has_ten_pictures_at_most(variants: int, messages: list[int]) -> None:
     entries = tuple(an_entry(n, variants=variants) for n in range(20))
-    shared = Shared(batch=a_batch(("x",) * 20, variants=variants), entries=entries)
+    shared = BatchView(batch=a_batch(("x",) * 20, variants=variants), entries=entries)
     assert [len(shared.on(number)) for number in range(shared.messages)] == messages
     assert list(shared.begun()) == list(range(len(messages)))
 
@@ -120,7 +120,7 @@ def test_whatever_becomes_of_them_each_is_told_in_one_message(fates: list[tuple[
         an_entry(n, state=state, removed_at=1 if removed else None, reason="policy" if failed else None)
         for n, (state, removed, failed) in enumerate(fates)
     )
-    shared = Shared(batch=a_batch(("x",) * len(fates)), entries=entries)
+    shared = BatchView(batch=a_batch(("x",) * len(fates)), entries=entries)
     begun = list(shared.begun())
     assert begun[0] == 0
     told = [one for number in begun for one in shared.on(number)]
@@ -133,7 +133,7 @@ def test_whatever_becomes_of_them_each_is_told_in_one_message(fates: list[tuple[
 def test_another_look_is_another_edit_and_the_same_is_none() -> None:
     batch = a_batch(("x", "y"))
     looks = {
-        Shared(batch=batch, entries=(an_entry(0, **changes), an_entry(1))).look(0)
+        BatchView(batch=batch, entries=(an_entry(0, **changes), an_entry(1))).look(0)
         for changes in (
             {},
             {"state": TaskState.QUEUED},
@@ -151,7 +151,7 @@ def test_another_look_is_another_edit_and_the_same_is_none() -> None:
 
 
 def test_what_is_removed_shows_neither_picture_nor_words() -> None:
-    shared = Shared(batch=a_batch(("x", "y")), entries=(an_entry(0, removed_at=1), an_entry(1, prompt="y")))
+    shared = BatchView(batch=a_batch(("x", "y")), entries=(an_entry(0, removed_at=1), an_entry(1, prompt="y")))
     parts = check(batch_view(shared, a_message(), files_of(shared, 0)))
     assert "**1.** *removed*" in "".join(one["content"] for one in parts if one["type"] == 10)
     (gallery,) = [one for one in parts if one["type"] == 12]
@@ -161,14 +161,14 @@ def test_what_is_removed_shows_neither_picture_nor_words() -> None:
 
 
 def test_what_is_kept_for_its_asker_alone_is_not_shown() -> None:
-    entry = an_entry(0, unwanted_at=1)
-    assert (entry.standing, entry.shown) == (Standing.WITHHELD, ())
-    shared = Shared(batch=a_batch(("x",)), entries=(entry,))
+    entry = an_entry(0, withheld_at=1)
+    assert (entry.standing, entry.shown) == (BatchEntryState.WITHHELD, ())
+    shared = BatchView(batch=a_batch(("x",)), entries=(entry,))
     assert not [one for one in check(batch_view(shared, a_message(), files_of(shared, 0))) if one["type"] in {3, 12}]
 
 
 def test_a_picture_that_could_not_be_fetched_is_named() -> None:
-    shared = Shared(batch=a_batch(("x", "y")), entries=(an_entry(0), an_entry(1)))
+    shared = BatchView(batch=a_batch(("x", "y")), entries=(an_entry(0), an_entry(1)))
     parts = check(batch_view(shared, a_message(), {(shared.entries[1].task.id, 0): "y.png"}))
     told = "".join(one["content"] for one in parts if one["type"] == 10)
     assert "there, but not shown here: open it below" in told
@@ -179,7 +179,7 @@ def test_ten_of_the_largest_go_in_one_request() -> None:
     assert 10 * SHARE <= BYTES_PER_MESSAGE
 
 
-# -- on its way to Discord ---------------------------------------------------------------------------------------------
+# -- sent to Discord ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Several requests out of one: the question, the pictures in one place, and one mention at the end."""
+"""Batches (one prompt, several tasks): the confirmation question, the shared message, and one mention at the end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which
 async def test_two_quick_clicks_make_it_once(world: World) -> None:
     question = await proposed(world)
     world.env.inject_error("POST", "/interactions/*/callback", status=502)
-    await world.alice.click(question, label="Make them")  # its answer is lost: the buttons still stand there
+    await world.alice.click(question, label="Make them")  # the answer is lost, so the buttons are still shown
     await world.alice.click(question, label="Make them")
     world.acknowledged = world.env.error_cursor
     assert len(await tasks_of(world)) == 4

@@ -1,4 +1,4 @@
-"""What can be done with the pictures of a batch, and where they come."""
+"""Actions on the pictures of a batch, and where the batch is delivered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield opened
 
 
-# -- what can be done with it ------------------------------------------------------------------------------------------
+# -- actions -----------------------------------------------------------------------------------------------------------
 
 
 async def test_one_is_opened_with_all_its_buttons_and_asked_again_alone(world: World) -> None:
@@ -87,7 +87,7 @@ async def test_a_picture_is_hidden_and_removed_in_the_shared_message(world: Worl
     await begun(world)
     await world.work(60)
     first, second, *_ = await tasks_of(world)
-    await world.stores.postings.hide(first.id, hidden=True, now=world.clock())
+    await world.stores.reposts.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     message, _ = posted(world)
     assert spoilers(message) == [True, False, False, False]
@@ -126,7 +126,7 @@ async def test_pictures_that_stand_there_are_kept_when_our_copies_are_gone(world
     first, *others = await tasks_of(world)
     for one in others:
         await world.copies.delete(f"pictures/{one.id}/0")
-    await world.stores.postings.hide(first.id, hidden=True, now=world.clock())
+    await world.stores.reposts.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     assert len(posted(world)[0].attachments) == 4
 
@@ -183,7 +183,7 @@ async def test_a_copy_in_a_gallery_leads_to_the_shared_message(world: World) -> 
     assert f"/{world.channel.id}/{message.id})" in texts(copy)
 
 
-# -- places ------------------------------------------------------------------------------------------------------------
+# -- where a batch is delivered ----------------------------------------------------------------------------------------
 
 
 async def test_a_private_one_comes_by_direct_message_alone(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Batches that are proposed, and begun: once, whole, within every limit."""
+"""Propose and begin batches: a batch begins once, with all its tasks, and within every limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BadChoice, LimitReached, Reason, TooLate
+from bot.errors import BadChoice, Gone, LimitReached, NotFound, Reason
 from storage.models import Limits, Reach
 from tests.batches_engine_world import WORDS, begun, origin, proposed, tasks_of, work
 from tests.engine_world import World, open_world
@@ -74,23 +74,23 @@ async def test_a_proposal_is_answered_within_a_quarter_of_an_hour(world: World) 
     world.clock.turn(15 * 60)
     await world.engine.batches.proposed(batch.id, 7)
     world.clock.turn(1)
-    with pytest.raises(TooLate) as refused:
+    with pytest.raises(Gone) as refused:
         await world.engine.batches.proposed(batch.id, 7)
     assert refused.value.reason is Reason.BATCH_GONE
 
 
 async def test_a_proposal_is_nobody_elses(world: World) -> None:
     batch = await proposed(world)
-    with pytest.raises(TooLate):
+    with pytest.raises(Gone):
         await world.engine.batches.proposed(batch.id, 8)
 
 
 async def test_what_is_dropped_is_not_begun_and_what_is_begun_is_not_dropped(world: World) -> None:
     batch = await proposed(world)
     await world.engine.batches.drop(batch)
-    with pytest.raises(TooLate):
+    with pytest.raises(Gone):
         await world.engine.batches.begin(batch, origin(world, batch), most=20)
-    with pytest.raises(TooLate):
+    with pytest.raises(Gone):
         await world.engine.batches.drop(await begun(world))
 
 
@@ -135,5 +135,5 @@ async def test_all_of_it_passes_a_limit_or_nothing_is_made(tmp_path: Path, limit
 
 async def test_what_is_not_theirs_to_see_is_not_begun_from(world: World) -> None:
     parent = await world.ask(private=True, asker_id=8)
-    with pytest.raises(TooLate):
+    with pytest.raises(NotFound):
         await proposed(world, parent_id=parent.id)

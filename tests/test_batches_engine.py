@@ -1,4 +1,4 @@
-"""Batches told together and once, whatever dies, fails or is taken away meanwhile."""
+"""A batch is delivered together and once, in spite of crashes, failures and removals."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from bot.engine.engine import Engine
 from bot.engine.picture_work import PictureWork
-from bot.engine.shared import Standing
+from bot.engine.shared import BatchEntryState
 from bot.engine.sharing import EVERY_MS
-from bot.errors import NotYours, Reason, Refused, TooLate
-from bot.imaging.children import Threads
+from bot.errors import NotFound, NotYours, Reason, Refused, TooLate
+from bot.imaging.children import WorkerThreads
 from storage.batches import BatchStore
 from storage.models import Reach, Route, TaskState
 from storage.schema import batch_messages, batches
@@ -36,7 +36,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_it_is_told_in_one_message_and_its_asker_once(world: World) -> None:
     batch = await begun(world)
     await work(world, 8)
-    assert shown(world) == [(Standing.MAKING,) * 3]
+    assert shown(world) == [(BatchEntryState.MAKING,) * 3]
     await work(world, 60)
     assert shown(world) == [DONE]
     assert len(world.discord.endings) == 1
@@ -76,7 +76,7 @@ async def test_ten_pictures_fill_a_message(world: World) -> None:
     await work(world, 5)
     assert len(shown(world)) == 1
     await work(world, 90)
-    assert shown(world) == [(Standing.DONE,) * 2, (Standing.DONE,) * 2, (Standing.DONE,)]
+    assert shown(world) == [(BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,)]
     assert [one.number for one in world.discord.batch_messages.values()] == [0, 1, 2]
 
 
@@ -84,7 +84,7 @@ async def test_all_that_failed_is_said_once(world: World) -> None:
     world.api.next_create = [Refused(400, "no", Reason.POLICY) for _ in WORDS]
     await begun(world)
     await work(world, 60)
-    assert shown(world) == [(Standing.FAILED,) * 3]
+    assert shown(world) == [(BatchEntryState.FAILED,) * 3]
     assert len(world.discord.endings) == 1
 
 
@@ -95,7 +95,7 @@ async def test_what_waits_is_cancelled_and_the_rest_goes_on(tmp_path: Path) -> N
         taken_back = await world.engine.batches.cancel(batch.id, 7)
         assert (taken_back.cancelled, taken_back.going_on) == (2, 1)
         await work(world, 60)
-        assert shown(world) == [(Standing.DONE, Standing.CANCELLED, Standing.CANCELLED)]
+        assert shown(world) == [(BatchEntryState.DONE, BatchEntryState.CANCELLED, BatchEntryState.CANCELLED)]
         assert len(world.discord.endings) == 1
         assert [one.charged for one in await tasks_of(world, batch)] == [True, False, False]
 
@@ -104,7 +104,7 @@ async def test_nobody_else_cancels_and_nothing_is_cancelled_twice(world: World) 
     batch, private = await begun(world), await begun(world, private=True, reach=Reach.ANSWER)
     with pytest.raises(NotYours):
         await world.engine.batches.cancel(batch.id, 8)
-    with pytest.raises(TooLate):
+    with pytest.raises(NotFound):
         await world.engine.batches.cancel(private.id, 8)
     await world.engine.batches.cancel(batch.id, 7)
     with pytest.raises(TooLate) as refused:
@@ -116,7 +116,7 @@ async def test_who_takes_all_of_it_back_hears_nothing_more(world: World) -> None
     batch = await begun(world)
     await world.engine.batches.cancel(batch.id, 7)
     await work(world, 10)
-    assert shown(world) == [(Standing.CANCELLED,) * 3]
+    assert shown(world) == [(BatchEntryState.CANCELLED,) * 3]
     assert world.discord.endings == []
     assert (await current(world, batch)).due_at is None
 
@@ -137,7 +137,7 @@ async def test_what_is_deleted_after_the_end_stays_away(world: World) -> None:
     batch = await begun(world)
     await work(world, 60)
     world.discord.batch_messages.clear()
-    await world.stores.postings.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
+    await world.stores.reposts.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
     await work(world, 60)
     assert shown(world) == []
     assert (await current(world, batch)).due_at is None
@@ -148,15 +148,15 @@ async def test_what_is_hidden_or_removed_later_changes_the_message(world: World)
     await work(world, 60)
     made = await tasks_of(world, batch)
     edits = len(world.discord.batch_edits)
-    await world.stores.postings.hide(made[0].id, hidden=True, now=world.clock())
+    await world.stores.reposts.hide(made[0].id, hidden=True, now=world.clock())
     await work(world, 10)
     assert len(world.discord.batch_edits) == edits + 1
-    await world.stores.postings.remove(made[0].id, by=7, now=world.clock())
+    await world.stores.reposts.remove(made[0].id, by=7, now=world.clock())
     await work(world, 10)
-    assert shown(world) == [(Standing.REMOVED, Standing.DONE, Standing.DONE)]
+    assert shown(world) == [(BatchEntryState.REMOVED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
     for one in made[1:]:
-        await world.stores.postings.remove(one.id, by=7, now=world.clock())
+        await world.stores.reposts.remove(one.id, by=7, now=world.clock())
     (message,) = world.discord.batch_messages
     await work(world, 10)
     assert world.discord.deleted == [message, 4000], "and what was said at its end"
@@ -204,10 +204,10 @@ async def test_a_picture_that_is_found_after_all_is_shown_without_another_mentio
     batch = await begun(world)
     world.api.lose_answer = 1
     await work(world, 60)
-    assert shown(world) == [(Standing.FAILED, Standing.DONE, Standing.DONE)]
+    assert shown(world) == [(BatchEntryState.FAILED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
     (failed,) = [one for one in await tasks_of(world, batch) if one.reason is not None]
-    await world.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", kie_id="kie1")
+    await world.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", job_id="kie1")
     await work(world, 60)
     assert shown(world) == [DONE]
     assert len(world.discord.endings) == 1
@@ -222,11 +222,11 @@ async def test_rows_that_are_gone_keep_nothing_up(world: World) -> None:
     assert {one.state for one in await world.tasks.of_user(7)} == {TaskState.CLOSED}
 
 
-# -- dying -------------------------------------------------------------------------------------------------------------
+# -- crashes -----------------------------------------------------------------------------------------------------------
 
 
 class Writing:
-    """A store that the process dies at when it writes: at a question there is nothing to lose."""
+    """Wrap a store so that the process can die in its writes. A death in a read would lose nothing."""
 
     QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume"})
 
@@ -238,7 +238,8 @@ class Writing:
 
 
 async def test_whatever_it_dies_at_all_is_shown_and_told_once(world: World) -> None:
-    """After each thing written down and each call to Discord: what is before the next one is the same."""
+    """The process dies after each write and each call to Discord. A death before a call is the same as one after the
+    previous call."""
     deaths, died, at = Deaths(), True, 0
     plain, world.api.seconds = world.stores, 5.0
     world.wrap = lambda part: deaths.wrap(part) if part is world.discord else part
@@ -306,7 +307,7 @@ async def test_two_engines_tell_it_once(world: World) -> None:
         api=world.api,
         delivery=world.discord,
         fetch_reference=world._fetch,
-        picture_work=PictureWork(Threads()),
+        picture_work=PictureWork(WorkerThreads()),
         policy=world.policy,
         clock=world.clock,
     )

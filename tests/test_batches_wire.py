@@ -1,4 +1,4 @@
-"""Batches against a Discord over real sockets: what breaks off is not posted twice, and every place has its way."""
+"""Batches with a stand-in Discord over real sockets: broken posts are not repeated, and every place has a route."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from bot.engine.curation import Standing
-from storage.community import NewPosting, PostingKind
+from bot.engine.curation import Role
+from storage.community import NewRepost, RepostKind
 from storage.models import TaskState
 from storage.stores import Stores
 from tests.faulty_api import breaks_off
@@ -37,7 +37,7 @@ async def told(world: DiscordWorld, interaction: Interaction, data: dict[str, An
 
 
 async def begun(world: DiscordWorld, channel: Channel | None = None, **options: Any) -> Interaction:
-    """Alice asks, is asked, and says yes; the click."""
+    """Let Alice ask for a batch and confirm it. Return the interaction of her click."""
     places, interactions = world.discord.places, world.discord.interactions
     channel = channel or places.channel
     asked = interactions.begin(COMMAND, places.alice, channel)
@@ -59,7 +59,7 @@ async def worked(world: DiscordWorld, minutes: float = 5) -> None:
 
 
 def standing_in(world: DiscordWorld, channel: Channel) -> list[dict[str, Any]]:
-    """Messages of ours that others read, too."""
+    """Return the bot's messages in a channel without the ephemeral ones."""
     found = [one for one in world.discord.messages.values() if one["channel_id"] == str(channel.id)]
     return [one for one in found if not one["flags"] & 1 << 6]
 
@@ -69,7 +69,7 @@ def words_of(message: dict[str, Any]) -> str:
 
 
 def check(world: DiscordWorld, channel: Channel) -> None:
-    """One message with both pictures, and one that mentions the asker."""
+    """Assert that there is one message with both pictures, and one message that mentions the asker."""
     shared, ending = standing_in(world, channel)
     assert "2 of 2 done" in words_of(shared)
     assert len(shared["attachments"]) == 2
@@ -88,7 +88,7 @@ async def test_the_shared_message_is_posted_once_and_edited(world: DiscordWorld)
 
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_a_post_that_breaks_off_is_found_again_long_after(world: DiscordWorld, nth: int) -> None:
-    """The shared message, and the one at the end."""
+    """The first post is the shared message, the second is the message at the end."""
     place = world.discord.places.channel
     await begun(world)
     if nth == 2:
@@ -100,7 +100,7 @@ async def test_a_post_that_breaks_off_is_found_again_long_after(world: DiscordWo
         await worked(world, 0.1)
     assert met.sprung.is_set()
     world.discord.traps.clear()
-    world.discord.clock.turn(timedelta(hours=1))  # longer than Discord knows a nonce
+    world.discord.clock.turn(timedelta(hours=1))  # Discord has forgotten the nonce
     await world.restart()
     await worked(world)
     check(world, place)
@@ -155,14 +155,14 @@ async def test_where_only_answers_are_allowed_it_comes_by_direct_message(world: 
 
 
 async def test_a_copy_of_one_whose_answer_broke_off_stands_there_once(world: DiscordWorld) -> None:
-    """Looked for from the time of its batch's interaction on."""
+    """The search for the copy begins at the time of the batch's interaction."""
     await begun(world)
     await worked(world)
     one, _ = await world.tasks.of_user(world.discord.places.alice.id)
     gallery = world.discord.places.add_channel(name="gallery")
-    copy = NewPosting(
+    copy = NewRepost(
         task_id=one.id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{one.id}",
         channel_id=gallery.id,
         guild_id=one.guild_id,
@@ -171,11 +171,11 @@ async def test_a_copy_of_one_whose_answer_broke_off_stands_there_once(world: Dis
         asked_by=one.asker_id,
     )
     world.discord.traps.lay(f"POST */channels/{gallery.id}/messages", Moment.DONE, breaks_off)
-    who = Standing(person_id=one.asker_id, guild_id=one.guild_id, moderates=False)
+    who = Role(person_id=one.asker_id, guild_id=one.guild_id, moderates=False)
     await world.engine.curation.post_again(copy, who)
     await worked(world)
-    (posting,) = await Stores.on(world.database).postings.of_task(one.id)
+    (repost,) = await Stores.on(world.database).reposts.of_task(one.id)
     (message,) = standing_in(world, gallery)
-    assert posting.message_id == int(message["id"])
+    assert repost.message_id == int(message["id"])
     (shared, _) = standing_in(world, world.discord.places.channel)
     assert f"/{shared['channel_id']}/{shared['id']})" in words_of(message)

@@ -1,4 +1,4 @@
-"""The benchmarks run and yield their rows; how fast anything is, no test says."""
+"""The benchmarks run and return their rows. No speed is tested."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_optimum_meets_the_condition_of_barlow_hunter_and_proschan(times: Ti
 def test_the_optimum_is_below_every_fixed_beat() -> None:
     frontier = [BIMODAL.spent(best(BIMODAL, cost)) for cost in (0.2, 0.8, 3.2)]
     for beat in (4.0, 6.0, 9.0):
-        polls, late = BIMODAL.spent(scheduled(lambda elapsed, beat=beat: beat))  # type: ignore[misc]  # bound here
+        polls, late = BIMODAL.spent(scheduled(lambda elapsed, beat=beat: beat))  # type: ignore[misc]  # binds the loop variable
         assert at_equal_polls(frontier, polls) < late
 
 

@@ -1,4 +1,4 @@
-"""`/blend`: several pictures become one, without a word."""
+"""Test `/blend`: one picture is made from several, without a prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A newcomer's first minute: the sandbox's page in a real browser, from the command to the picture."""
+"""Test the sandbox's page in a real browser, from the command to the picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def browser_path(capsys: pytest.CaptureFixture[str]) -> str:
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(NONE_FOUND)
     with capsys.disabled():
-        print(f"\nskipped: {NONE_FOUND}")  # noqa: T201  # a skip without a word looks like a pass
+        print(f"\nskipped: {NONE_FOUND}")  # noqa: T201  # a silent skip looks like a pass
     pytest.skip(NONE_FOUND)
 
 
@@ -55,7 +55,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def compose(page: Page, prompt: str, photo: Path | None = None) -> None:
-    """Type the command, its words, and attach the photo, as a person does; nothing is sent yet."""
+    """Type the command and the prompt and attach the photo, as a person does, without sending the message."""
     page.get_by_placeholder(re.compile("^Message ")).press_sequentially("/im")
     expect(page.locator(".command-entry", has_text="/imagine")).to_be_visible()
     page.keyboard.press("Enter")
@@ -75,7 +75,7 @@ def test_a_photo_goes_in_and_a_picture_comes_out_with_the_askers_name(page: Page
         timeline = page.locator("#channel-timeline")
         expect(timeline).to_contain_text(words, timeout=WAIT_MS)
         page.wait_for_function(LOADED, arg=f"Picture: {words}", timeout=WAIT_MS)
-        expect(timeline.locator("article")).to_have_count(1)  # the card is gone
+        expect(timeline.locator("article")).to_have_count(1)  # the card was deleted
         expect(timeline.locator("article")).to_contain_text("Your picture is ready")
         expect(timeline.locator(".mention")).to_have_text("@Alice")
 

@@ -1,4 +1,4 @@
-"""Callbacks over real HTTP: what is believed, what is refused, and the emulator's against the whole engine."""
+"""Callbacks over real HTTP: which are accepted, which are refused, and callbacks of the emulator to a real engine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SOON = 100.0
 
 @dataclass
 class House:
-    """An engine with a door for callbacks."""
+    """An engine and an HTTP server for its callbacks."""
 
     world: World
     url: str
@@ -53,24 +53,24 @@ class House:
             await answer.read()
             return answer.status
 
-    async def signed(self, token: str, kie_id: str, *, at: int | None = None, **changes: Any) -> int:
+    async def signed(self, token: str, job_id: str, *, at: int | None = None, **changes: Any) -> int:
         timestamp = str(at if at is not None else system_clock() // 1000)
-        digest = hmac.digest(KEY.get_secret_value().encode(), f"{kie_id}.{timestamp}".encode(), hashlib.sha256)
+        digest = hmac.digest(KEY.get_secret_value().encode(), f"{job_id}.{timestamp}".encode(), hashlib.sha256)
         headers = {"X-Webhook-Timestamp": timestamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
-        return await self.call(token, {"code": 200, "data": {"taskId": kie_id, **changes}}, **headers)
+        return await self.call(token, {"code": 200, "data": {"taskId": job_id, **changes}}, **headers)
 
 
 @dataclass
 class _Door:
-    """Leads to whatever engine the world has by now."""
+    """Pass callbacks to the current engine of the world, which a restart replaces."""
 
     world: World
 
     def clock(self) -> int:
         return self.world.engine.clock()
 
-    async def called_back(self, token: str, kie_id: str) -> bool:
-        return await self.world.engine.called_back(token, kie_id)
+    async def called_back(self, token: str, job_id: str) -> bool:
+        return await self.world.engine.called_back(token, job_id)
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def running(house: House) -> tuple[Task, str]:
-    """A task that is being made, and its create's token."""
+    """Return a task that is being generated, and the token of its create."""
     task = await house.world.ask()
     await house.world.work(3)
     return task, (house.world.api.taken[-1].callback_url or "").removeprefix(house.url)
@@ -100,9 +100,9 @@ async def running(house: House) -> tuple[Task, str]:
 # -- the signature ---------------------------------------------------------------------------------------------------
 
 
-def signed(kie_id: str = KIE_ID, **changes: Any) -> bool:
+def signed(job_id: str = KIE_ID, **changes: Any) -> bool:
     given: dict[str, Any] = {"timestamp": TIMESTAMP, "signature": SIGNATURE, "key": KEY, "now": SIGNED_AT}
-    return is_signed(kie_id, **(given | changes))
+    return is_signed(job_id, **(given | changes))
 
 
 def test_the_signature_covers_the_id_and_the_time() -> None:
@@ -163,7 +163,7 @@ def test_a_body_that_names_no_task_is_none(body: bytes) -> None:
     assert task_id(body) is None
 
 
-# -- the door --------------------------------------------------------------------------------------------------------
+# -- HTTP endpoint ---------------------------------------------------------------------------------------------------
 
 
 async def test_a_callback_is_answered_at_once_and_believed_in_nothing_but_its_id(house: House) -> None:
@@ -202,7 +202,7 @@ async def test_a_callback_that_was_seen_and_sent_to_another_create_changes_nothi
     await running(house)
     task, other = await running(house)
     assert await house.signed(other, "kie1") == 200
-    assert (await house.world.now(task)).kie_id == "kie2"
+    assert (await house.world.now(task)).job_id == "kie2"
     await house.world.work(SOON)
     assert len(house.world.discord.messages) == 2
 
@@ -272,7 +272,7 @@ async def test_what_could_not_be_written_down_is_asked_for_again(
 
 @asynccontextmanager
 async def making(house: House, prompt: str, **options: Any) -> AsyncIterator[tuple[Emulator, Task]]:
-    """The engine before the emulator instead of the stand-in; the emulator's clock is the real one."""
+    """Run the engine with the emulator instead of the stand-in image API. The emulator uses the real clock."""
     emulator = Emulator(seconds=0, shrink=32, speed=100, webhook_key=KEY.get_secret_value(), **options)
     async with emulator, kie_client(emulator.url) as client:
         house.world.wrap = lambda part: client if part is house.world.api else part
@@ -289,7 +289,7 @@ async def until_called(emulator: Emulator, times: int = 1) -> None:
 
 
 async def pictures_of(house: House, task: Task) -> list[str]:
-    """The emulator's clock is the real one, so the world's goes on until it is done."""
+    """Work until the task is closed and return its pictures. The emulator uses the real clock, so this waits."""
 
     async def closed() -> bool:
         await house.world.work(1)
@@ -347,7 +347,7 @@ async def test_a_failure_is_called_back_too(house: House) -> None:
 
 @asynccontextmanager
 async def listening(*statuses: int) -> AsyncIterator[tuple[str, list[web.Request]]]:
-    """Answers with each status once, the last one for ever."""
+    """Run a server that answers with each status once, and then always with the last one."""
     left, heard = list(statuses), list[web.Request]()
 
     async def answer(request: web.Request) -> web.Response:
@@ -370,7 +370,7 @@ async def create(emulator: Emulator, session: aiohttp.ClientSession, url: str, p
 
 
 async def gave_up() -> bool:
-    """Nothing is left of the emulator that would call again."""
+    """Return whether the emulator has no task left that would send another callback."""
     return not any("_call_when_ended" in repr(one.get_coro()) for one in asyncio.all_tasks())
 
 
@@ -380,11 +380,11 @@ async def test_the_emulator_tries_three_more_times_and_then_leaves_it() -> None:
         Emulator(seconds=0, shrink=32, speed=1000) as emulator,
         aiohttp.ClientSession() as session,
     ):
-        kie_id = await create(emulator, session, url)
+        job_id = await create(emulator, session, url)
         await until_called(emulator, 4)
         await eventually(gave_up)
         assert [called.status for called in emulator.called] == [500] * 4
-        assert {called.body["data"]["taskId"] for called in emulator.called} == {kie_id}
+        assert {called.body["data"]["taskId"] for called in emulator.called} == {job_id}
         assert "X-Webhook-Signature" not in heard[0].headers
 
 
@@ -394,12 +394,12 @@ async def test_the_emulator_stops_as_soon_as_it_is_answered_and_signs_what_it_se
         Emulator(seconds=0, shrink=32, speed=1000, webhook_key=KEY.get_secret_value()) as emulator,
         aiohttp.ClientSession() as session,
     ):
-        kie_id = await create(emulator, session, url)
+        job_id = await create(emulator, session, url)
         await until_called(emulator, 2)
         assert [called.status for called in emulator.called] == [503, 204]
         headers = heard[1].headers
         assert is_signed(
-            kie_id,
+            job_id,
             timestamp=headers["X-Webhook-Timestamp"],
             signature=headers["X-Webhook-Signature"],
             key=KEY,

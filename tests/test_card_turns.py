@@ -1,4 +1,4 @@
-"""Whose card is edited next: all who wait share what Discord allows. The clock is turned by hand."""
+"""Which card is edited next: all cards share Discord's rate limit. The test controls the clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.delivery.card_turns import CardTurns
+from bot.delivery.card_turns import CardSchedule
 from bot.engine.ports import Card, CardPhase
 from tests.world import a_task
 
@@ -19,10 +19,10 @@ class Turns:
     now: int = 1_000_000
 
     def __post_init__(self) -> None:
-        self.of_cards = CardTurns(every_ms=EVERY_MS, steps=5, clock=lambda: self.now)
+        self.of_cards = CardSchedule(every_ms=EVERY_MS, steps=5, clock=lambda: self.now)
 
     def edit(self, card: Card) -> None:
-        """As the updater does it."""
+        """Record an edit of the card, as the updater does."""
         self.of_cards.forget_wanted(card.task.id)
         showing = self.of_cards.known(card.task.id)
         key = self.of_cards.key(card)
@@ -59,7 +59,7 @@ def test_with_less_than_all_need_everybody_has_the_same_share(turns: Turns) -> N
     for step in range(600):
         for name in names:
             turns.of_cards.want(a_card(name, progress=step / 600))
-        if due := turns.of_cards.due():  # one edit in a second, for thirty who wait
+        if due := turns.of_cards.due():  # one edit per second for thirty cards
             turns.edit(due[0])
             edited[due[0].task.id] += 1
         turns.now += 1000

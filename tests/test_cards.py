@@ -1,4 +1,4 @@
-"""The waiting card and its button."""
+"""Test the waiting card and its button."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
     with world.env.time_context():
         await world.engine.step()
         await world.copies.put("references/photo/0", PHOTO[1])
-        world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is being made
+        world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
         reference = a_reference(task_id=task.id, key="references/photo/0")
         await world.delivery.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
         await world.delivery.step()
@@ -267,7 +267,7 @@ async def test_that_it_is_being_delivered_is_shown_only_when_the_result_is_late(
 
 
 async def waiting(world: World) -> Card:
-    """As it was shown just now."""
+    """Return a card that was just shown."""
     await world.ask("a red door")
     world.clock.turn(600)
     card = Card(task=await world.only_task(), phase=CardPhase.QUEUED, place=20)
@@ -277,7 +277,7 @@ async def waiting(world: World) -> Card:
 
 
 async def edits_each_second(world: World, cards: Sequence[Card]) -> int:
-    """How many edits come of it when each is wanted a second after the one before."""
+    """Request an edit per second, one for each card, and return how many edits were made."""
     address = str((await world.only_task()).card_message_id)
     before = len(world.requests("PATCH", address))
     with world.env.time_context():
@@ -330,7 +330,7 @@ async def test_a_card_that_may_not_be_edited_is_left_alone_for_some_minutes(worl
 
 
 async def lose_first_answer(world: World) -> None:
-    """The asker sees nothing; a fresh card takes the answer's place."""
+    """Lose the first answer: the asker sees nothing, and a new card is posted instead of the answer."""
     world.api.seconds = 1000
     world.env.inject_error("POST", "/interactions/*/callback", status=502)
     await world.ask("a red door")
@@ -341,7 +341,7 @@ async def lose_first_answer(world: World) -> None:
 async def test_a_fresh_card_whose_answer_was_lost_is_not_posted_twice(world: World) -> None:
     await lose_first_answer(world)
     task = await world.only_task()
-    await world.tasks.set_card(task.id, None)  # as it is while nobody knows whether it was posted
+    await world.tasks.set_card(task.id, None)  # the state while it is unknown whether the card was posted
     await world.restart()
     await world.work(60)
     (card,) = world.channel.history()

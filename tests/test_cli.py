@@ -1,4 +1,4 @@
-"""The command line and its doctor: exit codes, and what is said on the way."""
+"""Test the command line and its doctor: exit codes and output."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ APPLICATION: dict[str, object] = {
 
 @dataclass
 class Outside:
-    """Discord and the image API, as far as the doctor asks them, on loopback."""
+    """Stand-ins on loopback for the parts of Discord and the image API that the doctor asks."""
 
     application: dict[str, object] = field(default_factory=lambda: dict(APPLICATION))
     credit: object = 5916.25
     hanging: bool = False
     clock_off: int = 0
-    """By so many seconds their clock is ahead of ours."""
+    """Seconds by which the servers' clock is ahead of the machine's clock."""
     alive: bool = False
-    """A running bot answers at the same address."""
+    """Whether a running bot answers at the same address."""
     callbacks_status: int = 405
     callbacks_asked: list[str] = field(default_factory=list)
     address: str = ""
@@ -84,7 +84,7 @@ class Outside:
         return web.Response(status=200 if self.alive else 404)
 
     async def _json(self, body: object) -> web.Response:
-        """Exactly `application/json`, as Discord answers: with a charset behind it discord.py reads no JSON."""
+        """Answer with exactly `application/json`, as Discord does: discord.py parses no JSON if a charset is added."""
         if self.hanging:
             await asyncio.Event().wait()
         return web.Response(body=web.json_response(body).body, headers={"Content-Type": "application/json"})
@@ -141,7 +141,7 @@ async def python_bot(folder: Path, *arguments: str, **environment: str) -> tuple
 
 
 async def command(*arguments: str) -> int:
-    """In this process, in a thread, as `main` has an event loop of its own."""
+    """Run `main` in a thread of this process, because `main` starts its own event loop."""
     return await asyncio.to_thread(cli.main, arguments)
 
 
@@ -471,7 +471,7 @@ async def test_half_of_what_callbacks_need_is_found(settings: Settings, given: d
 
 
 def called_back(settings: Settings, outside: Outside, **changes: Any) -> Settings:
-    """Callbacks are on, and lead to where the bot would answer."""
+    """Return settings with callbacks on, whose public address is that of the stand-in server."""
     port = int(outside.address.rpartition(":")[2])
     on = {"kie_webhook_key": SecretStr("hmac-key"), "public_url": outside.address, "http_port": port}
     return changed(settings, **(on | changes))

@@ -1,4 +1,4 @@
-"""The machine's clock jumps: nothing stops, nothing paid is given up, and no limit is passed."""
+"""The machine's clock jumps: work goes on, no paid task is given up, and no limit is exceeded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MINUTE = 60_000
 
 @dataclass
 class Machine:
-    """`true` is the time that passes; the clock on the wall may be off."""
+    """A machine's clocks. `true` is the real time; the wall clock differs from it by `off` ms."""
 
     true: Clock = field(default_factory=Clock)
     off: int = 0
@@ -42,7 +42,7 @@ class Machine:
 
 @dataclass
 class Hosted:
-    """An engine on a machine."""
+    """An engine that uses the clocks of a `Machine`."""
 
     world: World
     machine: Machine
@@ -90,7 +90,7 @@ async def hosted(tmp_path: Path) -> AsyncIterator[Hosted]:
         yield running
 
 
-# -- while it runs -----------------------------------------------------------------------------------------------------
+# -- while the bot runs ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jump", JUMPS)
@@ -115,13 +115,13 @@ async def test_a_jump_for_half_a_minute_while_it_runs_changes_nothing(hosted: Ho
     hosted.machine.off = 0
     await hosted.work(30, every=10)
     now = await hosted.world.now(paid)
-    assert (now.state, now.overdue_told_at) == (TaskState.GENERATING, None)
+    assert (now.state, now.overdue_notified_at) == (TaskState.GENERATING, None)
     await hosted.work(100, every=20)
     assert await hosted.is_done(paid)
     assert hosted.keeping.clock() == hosted.machine.true()
 
 
-# -- over a restart ----------------------------------------------------------------------------------------------------
+# -- across a restart --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jump", JUMPS)
@@ -143,7 +143,7 @@ async def test_a_jump_over_a_restart_neither_stops_work_nor_gives_up_what_is_pai
 
 @pytest.mark.parametrize("jump", JUMPS)
 async def test_a_jump_for_half_a_minute_over_a_restart_gives_nothing_up(hosted: Hosted, jump: str) -> None:
-    """The machine begins with a wrong clock, and has it set right half a minute later."""
+    """The machine starts with a wrong clock, which is corrected half a minute later."""
     hosted.world.api.seconds = 1000
     paid = await hosted.ask()
     await hosted.work(10)
@@ -208,12 +208,12 @@ async def test_a_clock_before_this_bot_was_written_is_never_taken_over(hosted: H
 
 
 async def test_creates_of_an_older_release_in_the_future_hold_nothing_up(hosted: Hosted) -> None:
-    """No reading of the clock was noted then; the last create was stamped a day ahead."""
+    """An older release stored no clock reading, and its last create has a time stamp one day in the future."""
     await hosted.ask()
     await hosted.work(60)
     async with hosted.world.database.write() as connection:
         await connection.execute(sa.update(creates).values(at=creates.c.at + DAY))
-    await hosted.world.tasks.set_fact(FACT, None)
+    await hosted.world.tasks.set_key_value(FACT, None)
     await hosted.restart()
     later = await hosted.ask()
     await hosted.work(60)
@@ -344,6 +344,6 @@ async def test_moving_the_stamps_is_one_transaction_with_what_is_noted(hosted: H
     await store.shift(after=task.created_at - 1, by=-HOUR, noting={"a": "1", "b": None})
     moved = await hosted.world.now(task)
     assert (moved.created_at, moved.due_at) == (task.created_at - HOUR, task.due_at - HOUR)
-    assert await hosted.world.tasks.fact("a") == "1"
+    assert await hosted.world.tasks.key_value("a") == "1"
     async with hosted.world.database.read() as connection:
         assert (await connection.execute(sa.select(tasks.c.lease_until))).scalar_one() == 0

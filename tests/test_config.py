@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and in which words."""
+"""Settings: accepted values, refused values, and the error messages."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_shard_beyond_the_count_is_refused(env_file: Write) -> None:
 
 @pytest.mark.parametrize(
     ("given", "read"),
-    [("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("[::1]", "::1"), ("Example.host", "example.host")],  # noqa: S104  # as text
+    [("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("[::1]", "::1"), ("Example.host", "example.host")],  # noqa: S104  # only text
 )
 def test_a_host_to_listen_at_is_a_name_or_an_address(env_file: Write, given: str, read: str) -> None:
     assert load_settings(env_file(HTTP_HOST=given)).http_host == read

@@ -1,4 +1,4 @@
-"""Publishing, showing again, the gallery, and removing: each posted once, each gone when it is removed."""
+"""Publish, repost, copy to the gallery, and remove: each message is posted once, and deleted with the result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
-from bot.engine.curation import Standing
-from bot.errors import TooLate
+from bot.engine.curation import Role
+from bot.errors import NotFound
 from cogs.gallery import STAR
 from storage.community import Setting
 from storage.models import Task
-from storage.schema import postings
+from storage.schema import reposts
 from tests.world import World, button_ids, open_world, texts
 
 
@@ -40,14 +40,14 @@ async def gallery(world: World) -> ChannelHandle:
 
 
 async def made(world: World, **options: Any) -> tuple[Task, Any]:
-    """A result, and the message with it."""
+    """Return a finished task and the message with its result."""
     asked = await world.ask(**options)
     await world.work(60)
     return await world.only_task(), asked.response if options.get("private") else world.channel.history()[-1]
 
 
 async def said(world: World, who: MemberActor, message: Any, label: str) -> str:
-    """What the press of a button is answered with, for the presser alone."""
+    """Press a button and return the text of the ephemeral answer."""
     pressed = await who.click(message, label=label)
     assert pressed.ephemeral
     assert pressed.response is not None
@@ -63,7 +63,7 @@ async def confirmed(world: World, who: MemberActor, message: Any, label: str = "
     await world.work(10)
 
 
-# -- publish -----------------------------------------------------------------------------------------------------------
+# -- Publish -----------------------------------------------------------------------------------------------------------
 
 
 async def test_what_was_private_is_published_where_it_was_asked_for(world: World) -> None:
@@ -118,14 +118,14 @@ async def test_a_posting_whose_answer_was_lost_is_found_and_not_posted_twice(wor
     await world.restart()
     await world.work(60)
     assert len(world.channel.history()) == 1
-    (posting,) = await world.stores.postings.of_task(task.id)
-    assert posting.message_id == world.channel.history()[0].id
+    (repost,) = await world.stores.reposts.of_task(task.id)
+    assert repost.message_id == world.channel.history()[0].id
 
 
 async def unheard(world: World, task: Task) -> None:
-    """The process died between the post and the row."""
+    """Restore the row to the state of a process that died after the post and before the row was written."""
     async with world.database.write() as connection:
-        these = sa.update(postings).where(postings.c.task_id == task.id)
+        these = sa.update(reposts).where(reposts.c.task_id == task.id)
         await connection.execute(these.values(message_id=None, due_at=world.clock()))
 
 
@@ -135,14 +135,14 @@ async def test_where_nothing_may_be_posted_it_is_said_and_can_be_tried_again(wor
     world.channel = world.guild.create_text_channel("quiet", overwrites={world.guild.me: denied})
     task, result = await made(world, private=True)
     assert "permission to send messages" in await said(world, world.alice, result, "Publish")
-    assert await world.stores.postings.of_task(task.id) == ()
+    assert await world.stores.reposts.of_task(task.id) == ()
 
 
 async def test_what_discord_refuses_is_said_and_can_be_tried_again(world: World) -> None:
     task, result = await made(world, private=True)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
     assert "I cannot post in" in await said(world, world.alice, result, "Publish")
-    assert await world.stores.postings.of_task(task.id) == ()
+    assert await world.stores.reposts.of_task(task.id) == ()
     assert (await world.only_task()).private
     await said(world, world.alice, result, "Publish")
     assert len(world.channel.history()) == 1
@@ -150,13 +150,13 @@ async def test_what_discord_refuses_is_said_and_can_be_tried_again(world: World)
 
 async def test_nobody_else_publishes_it_and_not_even_a_moderator_knows_of_it(world: World) -> None:
     task, _ = await made(world, private=True)
-    who = Standing(person_id=world.bob.id, guild_id=world.guild.id, moderates=True)
+    who = Role(person_id=world.bob.id, guild_id=world.guild.id, moderates=True)
     for refused in (world.engine.curation.postable, world.engine.curation.remove):
-        with pytest.raises(TooLate):
+        with pytest.raises(NotFound):
             await refused(task.id, who)
 
 
-# -- post here ---------------------------------------------------------------------------------------------------------
+# -- Post here ---------------------------------------------------------------------------------------------------------
 
 
 async def test_what_was_looked_up_is_posted_where_they_are(world: World) -> None:
@@ -200,7 +200,7 @@ async def test_what_was_posted_again_can_be_looked_up_by_its_link(world: World) 
     assert f"a1:again:{task.id}" in button_ids(again.response)
 
 
-# -- gallery -----------------------------------------------------------------------------------------------------------
+# -- Gallery -----------------------------------------------------------------------------------------------------------
 
 
 async def test_the_asker_copies_a_result_to_the_gallery_with_credit_and_a_link_back(
@@ -308,7 +308,7 @@ async def test_a_deleted_second_showing_leaves_the_gallery_alone(
     assert len(gallery.history()) == 1
 
 
-# -- remove ------------------------------------------------------------------------------------------------------------
+# -- Remove ------------------------------------------------------------------------------------------------------------
 
 
 async def test_the_asker_removes_it_with_all_its_copies(world: World, gallery: ChannelHandle) -> None:
@@ -384,7 +384,7 @@ async def test_what_came_of_a_removed_picture_stays_and_names_nobody(world: Worl
 async def test_a_private_result_is_removed_from_the_answer_too(world: World) -> None:
     _, result = await made(world, private=True)
     await confirmed(world, world.alice, result)
-    assert (await world.only_task()).upkeep_at is None
+    assert (await world.only_task()).sync_at is None
     assert world.requests("DELETE", "/messages/@original")
 
 
@@ -392,7 +392,7 @@ async def test_a_private_result_is_removed_from_the_answer_too(world: World) -> 
 
 
 async def told_directly(world: World) -> Any:
-    """A private result that came after Discord's quarter of an hour: the direct message."""
+    """Return the direct message of a private result that was delivered after the token's 15 minutes."""
     asked = await world.ask(private=True)
     assert asked.response is not None
     world.clock.turn(16 * 60)

@@ -1,4 +1,4 @@
-"""What is posted once more, reported, hidden and removed, with the process dying between any two calls."""
+"""Repost, report, hide and remove results, with the process dying between any two calls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.curation import Standing
+from bot.engine.curation import Role
 from bot.engine.ports import Outcome, Posted
 from bot.errors import NotAllowed
-from storage.community import NewPosting, Posting, PostingKind, ReportState, Setting
+from storage.community import NewRepost, ReportState, Repost, RepostKind, Setting
 from storage.models import Route, Task, TaskState
 from tests.engine_world import Crash, Deaths, World, open_world
 
@@ -20,7 +20,7 @@ ASKER, REPORTER, MODERATOR = 1, 2, 3
 
 
 async def test_whatever_it_dies_at_it_is_posted_and_reported_once_and_removed(world: World) -> None:
-    """After each call: what is before the next one is the same."""
+    """The process dies after each call. A death before a call is the same as a death after the previous one."""
     deaths, died, at = Deaths(), True, 0
     world.wrap = deaths.wrap
     await world.restart()
@@ -32,7 +32,7 @@ async def test_whatever_it_dies_at_it_is_posted_and_reported_once_and_removed(wo
 
 
 async def _story(world: World, deaths: Deaths, at: int) -> bool:
-    """Told, copied, reported, hidden, removed; whether it died on the way."""
+    """Deliver, copy, report, hide and remove a result. Return whether the process died."""
     task = await _told(world)
     discord = world.discord
     for kept in (discord.messages, discord.reposted, discord.reports, discord.deleted, discord.redrawn):
@@ -55,15 +55,15 @@ async def _check(world: World, task: Task) -> None:
     assert len(discord.reports) == 1
     ended = await world.now(task)
     assert ended.removed_at is not None
-    assert ended.upkeep_at is None
+    assert ended.sync_at is None
     (part,) = await world.tasks.parts(task.id)
-    (posting,) = await world.stores.postings.of_task(task.id)
-    assert {part.message_id, posting.message_id} <= set(discord.deleted)
+    (repost,) = await world.stores.reposts.of_task(task.id)
+    assert {part.message_id, repost.message_id} <= set(discord.deleted)
     assert (part.message_id, True) in discord.redrawn
-    assert posting.due_at is None
-    reported = await world.stores.reports.get(task.id, GUILD)
-    assert reported is not None
-    assert (reported.state, reported.due_at) == (ReportState.REMOVED, None)
+    assert repost.due_at is None
+    report_case = await world.stores.reports.get(task.id, GUILD)
+    assert report_case is not None
+    assert (report_case.state, report_case.due_at) == (ReportState.REMOVED, None)
 
 
 async def _told(world: World) -> Task:
@@ -74,9 +74,9 @@ async def _told(world: World) -> Task:
 
 
 async def _copy(world: World, task: Task) -> None:
-    new = NewPosting(
+    new = NewRepost(
         task_id=task.id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{task.id}",
         channel_id=GALLERY,
         guild_id=GUILD,
@@ -84,7 +84,7 @@ async def _copy(world: World, task: Task) -> None:
         upload_limit=10_000_000,
         asked_by=ASKER,
     )
-    await world.engine.curation.post_again(new, Standing(person_id=ASKER, guild_id=GUILD, moderates=False))
+    await world.engine.curation.post_again(new, Role(person_id=ASKER, guild_id=GUILD, moderates=False))
 
 
 async def _report(world: World, task: Task) -> None:
@@ -94,17 +94,17 @@ async def _report(world: World, task: Task) -> None:
 
 
 async def _hide(world: World, task: Task) -> None:
-    reported = await world.stores.reports.get(task.id, GUILD)
-    if reported is not None and reported.state is ReportState.OPEN:
+    report_case = await world.stores.reports.get(task.id, GUILD)
+    if report_case is not None and report_case.state is ReportState.OPEN:
         await world.engine.curation.reports.decide(task.id, GUILD, ReportState.HIDDEN, by=MODERATOR)
 
 
 async def _remove(world: World, task: Task) -> None:
-    await world.engine.curation.remove(task.id, Standing(person_id=MODERATOR, guild_id=GUILD, moderates=True))
+    await world.engine.curation.remove(task.id, Role(person_id=MODERATOR, guild_id=GUILD, moderates=True))
 
 
 async def _outlived(world: World, deaths: Deaths, task: Task, act: Callable[[World, Task], Awaitable[None]]) -> bool:
-    """Pressed once more by whoever got no answer."""
+    """Act, and act again if the process died: the person got no answer and presses again."""
     try:
         await act(world, task)
     except Crash:
@@ -116,7 +116,7 @@ async def _outlived(world: World, deaths: Deaths, task: Task, act: Callable[[Wor
 
 
 async def _worked(world: World, deaths: Deaths) -> bool:
-    """Long enough for what waits, after a death, for whatever was under way at it."""
+    """Run ten steps, which is enough for work that waits after a death. Return whether the process died."""
     died = False
     for _ in range(10):
         try:
@@ -135,7 +135,7 @@ async def _rest(world: World, *, steps: int = 20) -> None:
         world.clock.turn(30)
 
 
-# -- Discord in trouble ------------------------------------------------------------------------------------------------
+# -- Discord fails -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_a_posting_whose_answer_is_lost_is_looked_for_before_it_is_posted_
     await _copy(world, task)
     await _rest(world)
     assert len(world.discord.reposted) == 1
-    assert (await world.stores.postings.of_task(task.id))[0].message_id is not None
+    assert (await world.stores.reposts.of_task(task.id))[0].message_id is not None
 
 
 async def test_a_posting_that_discord_takes_for_no_day_is_given_up_and_can_be_asked_for_again(world: World) -> None:
@@ -160,22 +160,22 @@ async def test_a_posting_that_discord_takes_for_no_day_is_given_up_and_can_be_as
     for _ in range(30):
         world.clock.turn(3600)
         await world.engine.step()
-    assert await world.stores.postings.of_task(task.id) == ()
+    assert await world.stores.reposts.of_task(task.id) == ()
     world.discord.down = False
     await _copy(world, task)
     assert len(world.discord.reposted) == 1
 
 
 async def test_a_posting_of_another_process_is_left_alone(world: World) -> None:
-    """On one PostgreSQL: both see it due, one takes it."""
+    """With a shared PostgreSQL, two processes see the same due row, and only one claims the row."""
     task = await _told(world)
     world.discord.down = True
     await _copy(world, task)
     world.discord.down = False
     world.clock.turn(60)
-    (due,) = await world.stores.postings.due(now=world.clock(), limit=10)
-    assert await world.stores.postings.begin(due, now=world.clock(), until=world.clock() + 120_000)
-    assert not await world.stores.postings.begin(due, now=world.clock(), until=world.clock() + 120_000)
+    (due,) = await world.stores.reposts.due(now=world.clock(), limit=10)
+    assert await world.stores.reposts.begin(due, now=world.clock(), until=world.clock() + 120_000)
+    assert not await world.stores.reposts.begin(due, now=world.clock(), until=world.clock() + 120_000)
     await world.engine.step()
     assert world.discord.reposted == []
     world.clock.turn(121)
@@ -193,7 +193,7 @@ async def test_a_removal_waits_for_discord_and_then_takes_every_message(world: W
     world.discord.down = False
     await _rest(world)
     assert len(world.discord.deleted) == 2
-    assert (await world.now(task)).upkeep_at is None
+    assert (await world.now(task)).sync_at is None
 
 
 async def test_what_is_removed_while_it_is_being_made_is_kept_and_not_posted(world: World) -> None:
@@ -206,7 +206,7 @@ async def test_what_is_removed_while_it_is_being_made_is_kept_and_not_posted(wor
 
 
 async def test_a_report_that_nobody_can_be_told_is_carried_out_all_the_same(world: World) -> None:
-    """The moderators decided, then their channel was closed to us."""
+    """The bot loses access to the moderators' channel after they have decided."""
     task = await _told(world)
     await world.stores.guilds.choose(GUILD, Setting.MODERATORS, MODERATORS, by=MODERATOR, now=world.clock())
     await _report(world, task)
@@ -221,30 +221,30 @@ async def test_a_direct_message_goes_by_its_askers_word_alone(world: World) -> N
     for by, gone in ((MODERATOR, 0), (ASKER, 1)):
         world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
         task = await _told(world)
-        who = Standing(person_id=by, guild_id=GUILD, moderates=by == MODERATOR)
+        who = Role(person_id=by, guild_id=GUILD, moderates=by == MODERATOR)
         await world.engine.curation.remove(task.id, who)
         await _rest(world)
         assert len(world.discord.deleted) == gone
-        assert (await world.now(task)).upkeep_at is None
+        assert (await world.now(task)).sync_at is None
 
 
 async def test_a_moderator_of_another_server_decides_nothing(world: World) -> None:
     task = await _told(world)
     with pytest.raises(NotAllowed):
-        await world.engine.curation.remove(task.id, Standing(person_id=MODERATOR, guild_id=GUILD + 1, moderates=True))
+        await world.engine.curation.remove(task.id, Role(person_id=MODERATOR, guild_id=GUILD + 1, moderates=True))
 
 
 async def test_two_quick_clicks_post_once_though_the_first_is_still_on_its_way(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, gate = await _told(world), asyncio.Event()
-    repost = world.discord.repost
+    post = world.discord.repost
     searched: list[bool] = []
 
-    async def slow(outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+    async def slow(outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         searched.append(uncertain)
         await gate.wait()
-        return await repost(outcome, posting, uncertain=uncertain)
+        return await post(outcome, repost, uncertain=uncertain)
 
     monkeypatch.setattr(world.discord, "repost", slow)
     clicks = [asyncio.create_task(_copy(world, task)) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Copies, spoilers, removals and reports against a Discord over real sockets, and what comes of its refusals."""
+"""Copies, spoilers, removals and reports with a stand-in Discord over real sockets, and the effect of its refusals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.engine.curation import Standing
+from bot.engine.curation import Role
 from bot.errors import RouteClosed
-from storage.community import NewPosting, PostingKind, ReportState, Setting
+from storage.community import NewRepost, ReportState, RepostKind, Setting
 from storage.models import Task
 from storage.stores import Stores
 from tests.faulty_api import breaks_off
@@ -34,14 +34,14 @@ async def made(world: DiscordWorld, variants: int = 1) -> Task:
     return await world.closed(task)
 
 
-def asker(task: Task) -> Standing:
-    return Standing(person_id=task.asker_id, guild_id=task.guild_id, moderates=False)
+def asker(task: Task) -> Role:
+    return Role(person_id=task.asker_id, guild_id=task.guild_id, moderates=False)
 
 
-def copy_of(task: Task, gallery: Channel) -> NewPosting:
-    return NewPosting(
+def copy_of(task: Task, gallery: Channel) -> NewRepost:
+    return NewRepost(
         task_id=task.id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{task.id}",
         channel_id=gallery.id,
         guild_id=task.guild_id,
@@ -88,8 +88,8 @@ async def test_a_copy_whose_answer_broke_off_stands_there_once(world: DiscordWor
     await world.engine.curation.post_again(copy_of(task, gallery), asker(task))
     await worked(world)
     assert len(standing_in(world, gallery)) == 1
-    (posting,) = await Stores.on(world.database).postings.of_task(task.id)
-    assert posting.message_id is not None
+    (repost,) = await Stores.on(world.database).reposts.of_task(task.id)
+    assert repost.message_id is not None
 
 
 @pytest.mark.parametrize("code", [50001, 50013, 10003])
@@ -98,7 +98,7 @@ async def test_a_channel_that_is_closed_to_us_is_said_at_once_and_forgotten(worl
     world.discord.traps.lay(f"POST */channels/{gallery.id}/messages", Moment.RECEIVED, refusal(code), times=None)
     with pytest.raises(RouteClosed):
         await world.engine.curation.post_again(copy_of(task, gallery), asker(task))
-    assert await Stores.on(world.database).postings.of_task(task.id) == ()
+    assert await Stores.on(world.database).reposts.of_task(task.id) == ()
 
 
 async def test_hidden_and_shown_again_keeps_the_files_and_the_buttons(world: DiscordWorld) -> None:
@@ -106,7 +106,7 @@ async def test_hidden_and_shown_again_keeps_the_files_and_the_buttons(world: Dis
     stores = Stores.on(world.database)
     (before,) = standing_in(world, world.discord.places.channel)
     for hidden in (True, False):
-        await stores.postings.hide(task.id, hidden=hidden, now=world.discord.clock.now())
+        await stores.reposts.hide(task.id, hidden=hidden, now=world.discord.clock.now())
         await worked(world, 1)
         (message,) = standing_in(world, world.discord.places.channel)
         assert spoilers(message) == [hidden, hidden]
@@ -120,12 +120,12 @@ async def test_a_message_that_cannot_be_touched_is_given_up(world: DiscordWorld,
     task = await made(world)
     for method in ("GET", "DELETE"):
         world.discord.traps.lay(f"{method} */channels/*/messages/*", Moment.RECEIVED, refusal(code), times=None)
-    await Stores.on(world.database).postings.hide(task.id, hidden=True, now=world.discord.clock.now())
+    await Stores.on(world.database).reposts.hide(task.id, hidden=True, now=world.discord.clock.now())
     await worked(world, 2)
-    assert (await world.now(task)).upkeep_at is None
+    assert (await world.now(task)).sync_at is None
     await world.engine.curation.remove(task.id, asker(task))
     await worked(world, 2)
-    assert (await world.now(task)).upkeep_at is None
+    assert (await world.now(task)).sync_at is None
 
 
 async def test_a_report_is_posted_edited_and_posted_anew_when_it_was_deleted(world: DiscordWorld) -> None:

@@ -1,4 +1,4 @@
-"""How outcomes reach people: each part once, by the first route that is open; and cards beside them."""
+"""Deliver outcomes: each part is posted once, by the first open route. Cards do not interfere with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield opened
 
 
-# Each part once
+# Each part is posted once
 
 
 @pytest.mark.parametrize("variants", [1, 4])
@@ -90,11 +90,11 @@ async def test_a_restart_between_post_and_record_tells_once(world: World) -> Non
     assert (await world.only_task()).state is TaskState.CLOSED
 
 
-# Fall-backs
+# Fallback routes
 
 
 async def as_answer(world: World, outcome: Outcome) -> OutcomePart:
-    """The part, about to be posted in the card's place."""
+    """Return the outcome's part, routed to the interaction's first answer, with an attempt recorded."""
     (part,) = await world.tasks.parts(outcome.task.id)
     part, task, now = await world.tasks.reroute_part(part, Route.ORIGINAL), await world.only_task(), world.clock()
     return await world.tasks.attempt_part(part, task, now=now, until=now)
@@ -229,7 +229,7 @@ async def test_an_archived_thread_is_opened_again(world: World) -> None:
     assert part.route is Route.CHANNEL
 
 
-# Cards and results beside each other
+# Cards and results at the same time
 
 
 async def test_a_card_that_has_become_the_outcome_is_not_made_a_card_again(world: World) -> None:
@@ -286,7 +286,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(
 async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: World) -> None:
     await world.ask("a red door", image=PHOTO)
     with world.env.time_context():
-        await world.engine.step()  # looks at what is attached
+        await world.engine.step()  # inspects the attachment
     making, get = asyncio.Event(), world.copies.get
 
     async def never(key: str) -> bytes:
@@ -296,7 +296,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Wor
         await asyncio.Event().wait()
         return await get(key)
 
-    world.copies.get = never  # type: ignore[method-assign]  # as behind pictures that are more urgent
+    world.copies.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
         editing = asyncio.create_task(world.delivery.step())
@@ -324,7 +324,7 @@ async def test_a_card_whose_deletion_was_not_answered_does_not_come_back(world: 
             await world.engine.step()
         assert (await world.only_task()).state is TaskState.SETTLED
         channel = world.client.get_partial_messageable(world.channel.id)
-        await channel.get_partial_message(card.card_message_id or 0).delete()  # as the unanswered request did
+        await channel.get_partial_message(card.card_message_id or 0).delete()  # as the request without an answer did
         await world.delivery.step()
     (message,) = world.channel.history()
     assert texts(message).startswith("### Your picture is ready")
@@ -342,7 +342,7 @@ async def test_a_result_goes_before_a_card_in_the_same_channel(world: World) -> 
         return png()
 
     outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="k", task_id=task.id),))
-    world.copies.get = get  # type: ignore[method-assign]  # looks at the cards while a result is on its way
+    world.copies.get = get  # type: ignore[method-assign]  # counts card edits while a result is being posted
     await world.post(outcome, a_part(task_id=task.id, pictures=(0,)))
     assert cards_edited == [0]
     with world.env.time_context():
@@ -367,7 +367,7 @@ async def test_a_card_that_cannot_be_removed_now_is_tried_again(world: World) ->
         await world.delivery.remove_card(await world.only_task())
 
 
-# The operator
+# Messages to the operator
 
 
 async def test_the_operator_is_told_in_their_channel(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What outcomes look like, and how their pictures are spread over messages."""
+"""The content of outcome messages, and how pictures are distributed over messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
 from bot.engine.ports import Outcome
 from bot.errors import Reason
 from bot.markup import units
-from bot.ui.outcomes import AGAIN_REASONS, Shown, failure_view, pictures_view
+from bot.ui.outcomes import AGAIN_REASONS, AttachedPicture, failure_view, pictures_view
 from storage.models import Route
 from storage.pictures import MissingCopy
 from tests.world import (
@@ -40,7 +40,7 @@ NOISE = 500
 
 
 def noise(seed: int = 0, edge: int = NOISE) -> bytes:
-    """A picture that hardly compresses: about 3 bytes a pixel."""
+    """Return a picture that hardly compresses: about 3 bytes per pixel."""
     data = BytesIO()
     Image.frombytes("RGB", (edge, edge), Random(seed).randbytes(edge * edge * 3)).save(data, "PNG")
     return data.getvalue()
@@ -52,7 +52,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield opened
 
 
-# What an outcome looks like
+# Content of an outcome message
 
 
 async def test_the_outcome_names_the_asker_the_prompt_the_shape_and_the_time(world: World) -> None:
@@ -106,7 +106,7 @@ async def test_a_picture_that_fits_is_sent_as_it_is(world: World) -> None:
 async def test_a_picture_that_could_not_be_kept_is_told_as_a_link() -> None:
     pictures = (a_picture(0, key="k"), a_picture(1, unfetchable=True, url="https://results.test/2.png"))
     outcome = Outcome(task=a_task(), references=(), pictures=pictures)
-    shown = [Shown(position=0, filename="atelier-x-1.png", reencoded=False)]
+    shown = [AttachedPicture(position=0, filename="atelier-x-1.png", reencoded=False)]
     view = pictures_view(outcome, a_part(pictures=(0,)), shown, [pictures[1]])
     said = "\n".join(item.content for item in view.walk_children() if hasattr(item, "content"))
     assert "[Picture 2](<https://results.test/2.png>)" in said
@@ -151,7 +151,7 @@ async def test_a_failure_offers_to_ask_again_only_where_that_may_help(reason: Re
     assert any("cost a second time" in label for label in labels) is (reason is Reason.UNCONFIRMED)
 
 
-# Packing
+# Distribution over messages
 
 
 def test_pictures_are_packed_in_order_ten_to_a_message() -> None:

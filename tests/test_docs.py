@@ -1,4 +1,4 @@
-"""What is written agrees with the code: settings, commands, make targets, exit codes, links."""
+"""The documentation agrees with the code: settings, commands, make targets, exit codes, links."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def read(name: str) -> str:
 
 
 def rows(page: str, first: str) -> dict[str, str]:
-    """Rows of all tables whose first cell is code that matches `first`; by that code, the rest of the row."""
+    """Return the table rows whose first cell is code that matches `first`: the rest of each row, by that code."""
     return dict(re.findall(rf"^\| `({first})[^`]*` \|(.*)\|$", read(page), re.MULTILINE))
 
 
 def example() -> dict[str, str]:
-    """Names and values in .env.example, commented out or not."""
+    """Return the names and values in .env.example, including those that are commented out."""
     return dict(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
 
 
 def cog_commands() -> dict[str, app_commands.Command[commands.Cog, ..., object]]:
-    """All slash commands of the cogs that the bot loads, by name, with the name of their group before it."""
+    """Return all slash commands of the loaded cogs by name; the name of a group precedes the name of its command."""
     modules = [importlib.import_module(extension) for extension in EXTENSIONS]
     cogs = {value for module in modules for value in vars(module).values() if isinstance(value, commands.CogMeta)}
     return {
@@ -88,7 +88,7 @@ def test_the_readme_has_a_row_for_every_setting_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_readme_gives_the_default(name: str) -> None:
-    """The second cell: the default as code, or, where there is none, no code."""
+    """The second cell holds the default as code, or no code if there is no default."""
     default = rows("README.md", "[A-Z][A-Z_]{4,}")[name].split("|")[0]
     written = re.search(r"`([^`]+)`", default)
     assert has_default(name, written[1]) if written else _is_empty(name)

@@ -1,4 +1,4 @@
-"""The image API's emulator answers as the real one was recorded or is documented to."""
+"""The emulator answers as the image API was recorded to answer, or as its documentation says."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_answers_are_json_with_a_charset(caller: Caller) -> None:
     assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
 
 
-# -- what is refused -------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def _all(picture: Image.Image) -> list[tuple[int, int, int]]:
     return [(data[place], data[place + 1], data[place + 2]) for place in range(0, len(data), 3)]
 
 
-# -- references that cannot be used ----------------------------------------------------------------------------------
+# -- unusable references ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ async def test_no_download_link_for_what_is_unknown_or_not_done(caller: Caller) 
     assert await asked("common", {"url": "https://example.org/1.png"}) == (422, "url is wrong")
 
 
-# -- for another process ---------------------------------------------------------------------------------------------
+# -- access from another process -------------------------------------------------------------------------------------
 
 
 async def test_another_process_can_read_what_was_taken(caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""Where discord.py sends its requests."""
+"""Test where discord.py sends its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People at the engine's door, and a task's whole life, with a clock that the test turns."""
+"""Submit requests to the engine and follow a task to its end. The test controls the clock."""
 
 from __future__ import annotations
 
@@ -264,9 +264,9 @@ async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: Worl
     async def slow(request: object) -> str:
         begun.set()
         await answer.wait()
-        return await create(request)  # type: ignore[arg-type]  # passed on as it came
+        return await create(request)  # type: ignore[arg-type]  # the argument is passed on unchanged
 
-    world.api.create = slow  # type: ignore[method-assign]  # a create that takes its time
+    world.api.create = slow  # type: ignore[method-assign]  # a slow create
     running = asyncio.create_task(world.engine.run())
     task = await world.ask()
     await begun.wait()

@@ -1,4 +1,4 @@
-"""What became of a create whose answer was lost: found by its callback, before or after its asker was told."""
+"""A create whose answer was lost is recovered by its callback, before or after the asker was informed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
-from bot.errors import Reason, Throttled, TooLate, Unavailable
+from bot.errors import Conflict, Reason, Throttled, Unavailable
 from storage.models import NewPart, OutcomePart, Task, TaskState
 from tests.callbacks_world import HOUR, MINUTE, PREFIX, lost, token, told
 from tests.engine_world import Crash, Deaths, World, open_world, png
@@ -23,7 +23,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield opened
 
 
-# -- unconfirmed -----------------------------------------------------------------------------------------------------
+# -- unconfirmed creates ---------------------------------------------------------------------------------------------
 
 
 async def test_an_unconfirmed_create_waits_ten_minutes_for_its_callback_and_says_so(world: World) -> None:
@@ -62,8 +62,8 @@ async def test_a_callback_adopts_an_unconfirmed_create_before_anybody_is_told(wo
     assert await world.engine.called_back(token(world), "kie1")
     await world.work(10)
     ended = await world.now(task)
-    assert (ended.state, ended.reason, ended.kie_id) == (TaskState.CLOSED, None, "kie1")
-    assert (ended.unconfirmed_at, ended.claimed_kie_id) == (None, None)
+    assert (ended.state, ended.reason, ended.job_id) == (TaskState.CLOSED, None, "kie1")
+    assert (ended.unconfirmed_at, ended.claimed_job_id) == (None, None)
     assert told(world, task) == [None]
     assert len(world.api.taken) == 1
 
@@ -149,11 +149,11 @@ async def test_a_record_of_other_words_is_not_adopted_and_the_right_one_still_is
     assert await world.engine.called_back(token(world, 0), "kie2")
     await world.work(MINUTE)
     waiting = await world.now(task)
-    assert (waiting.state, waiting.claimed_kie_id) == (TaskState.SUBMITTING, None)
+    assert (waiting.state, waiting.claimed_job_id) == (TaskState.SUBMITTING, None)
     assert await world.engine.called_back(token(world, 0), "kie1")
     await world.work(10)
     assert told(world, task) == [None]
-    assert (await world.now(task)).kie_id == "kie1"
+    assert (await world.now(task)).job_id == "kie1"
 
 
 async def test_pictures_without_words_are_known_by_their_addresses(world: World) -> None:
@@ -162,7 +162,7 @@ async def test_pictures_without_words_are_known_by_their_addresses(world: World)
     await world.work(MINUTE)
     await world.engine.called_back(token(world, 0), "kie2")
     await world.work(5)
-    assert (await world.now(task)).kie_id is None
+    assert (await world.now(task)).job_id is None
     world.api.taken[0] = replace(world.api.taken[0], files=(f"{world.api.taken[0].files[0]}?signed=anew",))
     await world.engine.called_back(token(world, 0), "kie1")
     await world.work(5)
@@ -190,11 +190,11 @@ async def test_a_record_that_is_never_found_is_not_looked_for_for_ever(world: Wo
     await world.work(11 * MINUTE, every=30)
     assert told(world, task) == [Reason.UNCONFIRMED]
     await world.work(26 * HOUR, every=HOUR)
-    assert (await world.now(task)).claimed_kie_id is None
+    assert (await world.now(task)).claimed_job_id is None
     assert await world.tasks.next_due(now=world.clock()) is None
 
 
-# -- races -----------------------------------------------------------------------------------------------------------
+# -- race conditions -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -212,12 +212,12 @@ async def test_a_callback_that_comes_before_the_creates_answer_makes_no_second_o
             raise Unavailable("the connection broke")
         return "kie1"
 
-    world.api.create, world.api.seconds = early, 0  # type: ignore[method-assign]  # a very quick callback
+    world.api.create, world.api.seconds = early, 0  # type: ignore[method-assign]  # the callback precedes the answer
     task = await world.ask()
     for _ in range(6):
         await world.engine.step()
     assert told(world, task) == [None]
-    assert (await world.now(task)).kie_id == "kie1"
+    assert (await world.now(task)).job_id == "kie1"
     assert len(world.api.taken) == 1
 
 
@@ -229,15 +229,15 @@ async def test_an_answer_that_comes_after_others_took_the_task_over_is_not_lost(
         create = world.api.create
 
         async def late(request: CreateRequest) -> str:
-            kie_id = await create(request)
+            job_id = await create(request)
             await world.tasks.void_leases()
             await world._new_engine().step()
-            return kie_id
+            return job_id
 
         world.api.create = late  # type: ignore[method-assign]  # a create that outlives its lease
         task = await world.ask()
         await world.work(MINUTE)
-        assert (await world.now(task)).kie_id == "kie1"
+        assert (await world.now(task)).job_id == "kie1"
         assert told(world, task)[-1] is None
         assert len(world.api.taken) == 1
 
@@ -247,7 +247,7 @@ async def test_a_callback_while_the_doubt_is_being_told_ends_with_the_picture(wo
     task = await lost(world)
     post, remove_card = world.discord.post, world.discord.remove_card
 
-    async def posting(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+    async def repost(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         doubtful = outcome.task.reason is not None
         if doubtful and when in {"before", "failed"}:
             await world.engine.called_back(token(world), "kie1")
@@ -263,7 +263,7 @@ async def test_a_callback_while_the_doubt_is_being_told_ends_with_the_picture(wo
         if when == "card" and gone.reason is not None:
             await world.engine.called_back(token(world), "kie1")
 
-    world.discord.post, world.discord.remove_card = posting, removing  # type: ignore[method-assign,assignment]  # in between
+    world.discord.post, world.discord.remove_card = repost, removing  # type: ignore[method-assign,assignment]  # with a callback
     await world.work(15 * MINUTE)
     assert told(world, task) == ([None] if when == "failed" else [Reason.UNCONFIRMED, None])
     assert (await world.now(task)).state is TaskState.CLOSED
@@ -276,7 +276,7 @@ async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its
     task, corrects = await lost(world), list[tuple[str | None, bool]]()
     post, remove_card, find = world.discord.post, world.discord.remove_card, world.discord.find
 
-    async def posting(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+    async def repost(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         corrects.append((outcome.task.reason, outcome.corrects))
         return await post(outcome, part, uncertain=uncertain)
 
@@ -290,15 +290,15 @@ async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its
         await remove_card(gone)
 
     world.discord.lose_answers = 0 if answered else 1
-    world.discord.post, world.discord.remove_card = posting, removing  # type: ignore[method-assign,assignment]  # in between
-    world.discord.find = finding  # type: ignore[method-assign]  # by the part alone, as the real one does
+    world.discord.post, world.discord.remove_card = repost, removing  # type: ignore[method-assign,assignment]  # deletion fails
+    world.discord.find = finding  # type: ignore[method-assign]  # identified by the part alone, as by the real delivery
     while not world.discord.messages:
         await world.engine.step()
         world.clock.turn(5)
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.engine.called_back(token(world), "kie1")
     await world.engine.step()
-    with pytest.raises(TooLate):
+    with pytest.raises(Conflict):
         await world.engine.again(task.id, world.request())
     await world.work(MINUTE)
     assert told(world, task) == [Reason.UNCONFIRMED, None]
@@ -316,7 +316,7 @@ async def test_a_doubt_that_was_never_told_is_not_corrected(world: World) -> Non
             raise Unavailable("not yet")
         return await plan(outcome)
 
-    world.discord.plan = planning  # type: ignore[method-assign]  # settled, and nothing was sent
+    world.discord.plan = planning  # type: ignore[method-assign]  # the task is settled, but nothing is sent
     while not outcomes:
         await world.engine.step()
         world.clock.turn(5)
@@ -347,13 +347,13 @@ async def test_the_process_may_die_at_each_step_of_an_adoption(world: World, min
         died = await _adopted_with_a_death(world, deaths, at, after=after)
         at += 1
         assert told(world, task) == ([None] if minutes == 1 else [Reason.UNCONFIRMED, None]), f"died at {at}"
-        assert (await world.now(task)).kie_id == f"kie{at}"
+        assert (await world.now(task)).job_id == f"kie{at}"
         assert len(world.api.taken) == at
     assert at > 15
 
 
 async def _adopted_with_a_death(world: World, deaths: Deaths, at: int, *, after: bool) -> bool:
-    """Whether there was one; the callback comes again when it was not answered, as theirs do."""
+    """Return whether the process died. An unanswered callback is repeated, as the image API does."""
     await world.restart()
     deaths.arm(at, after=after)
     answered = died = False
@@ -378,6 +378,6 @@ async def test_what_got_through_after_all_is_not_paid_again_by_the_old_button(wo
     await world.engine.called_back(token(world), "kie1")
     await world.work(120)
     assert told(world, task) == [Reason.UNCONFIRMED, None]
-    with pytest.raises(TooLate) as refused:
+    with pytest.raises(Conflict) as refused:
         await world.engine.again(task.id, world.request())
     assert refused.value.reason is Reason.GOT_THROUGH

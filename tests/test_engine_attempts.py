@@ -1,4 +1,4 @@
-"""Work that takes the process down is found out, tried alone, and given up after three deaths; the rest goes on."""
+"""Work that ends the process is identified, tried alone, and given up after three deaths. Other work goes on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.engine.trials import ALONE_MS, HELD_MS, MOST_ATTEMPTS
+from bot.engine.quarantine import ALONE_MS, HELD_MS, MOST_ATTEMPTS
 from bot.errors import Reason, Unavailable
-from storage.community import NewPosting, PostingKind, ReportState, Setting
+from storage.community import NewRepost, ReportState, RepostKind, Setting
 from storage.models import Task, TaskState
 from tests.batches_engine_world import begun, tasks_of
 from tests.engine_world import Crash, World, open_world, png
@@ -29,12 +29,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @dataclass
 class Lives:
-    """Steps of the engine, in as many processes as it takes."""
+    """Run steps of the engine, and restart the process after each death."""
 
     world: World
     deaths: int = 0
     beside: list[int] = field(default_factory=list)
-    """How many other pieces of work were under way at each death."""
+    """Number of other asyncio tasks that were running at each death."""
 
     async def step(self) -> None:
         before = asyncio.all_tasks()
@@ -56,7 +56,7 @@ class Lives:
 
 
 class _Dies:
-    """Wraps a part of the world; the process dies at a call of `name` for which `when` holds."""
+    """Wrap a part of the world. The process dies at each call of `name` for which `when` returns true."""
 
     def __init__(self, part: Any, name: str, when: Callable[..., bool]) -> None:
         self._part = part
@@ -77,7 +77,7 @@ class _Dies:
 
 
 async def dying(world: World, part: Any, name: str, when: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """From now on."""
+    """Restart the world with `part` wrapped in `_Dies`."""
     world.wrap = lambda one: _Dies(one, name, when) if one is part else one
     await world.restart()
 
@@ -115,7 +115,7 @@ async def test_what_was_under_way_beside_it_is_done_and_only_the_cause_is_refuse
 
 
 async def test_after_a_single_death_all_that_was_under_way_goes_on_at_once(world: World) -> None:
-    """A power cut has no cause among the tasks: nobody waits for the others' turns."""
+    """A power cut is not caused by a task, so after one death the tasks are not tried one by one."""
     tasks = [await asked(world, f"{n}.png", png(), asker_id=n) for n in range(30)]
     claimed = await world.tasks.claim("a process that died", now=world.clock(), lease_ms=10**6, limit=100)
     assert len(claimed) == 30
@@ -299,9 +299,9 @@ async def told(world: World) -> Task:
 async def test_a_copy_for_a_gallery_that_ends_the_process_is_given_up_and_may_be_asked_for_again(world: World) -> None:
     task = await told(world)
     await dying(world, world.discord, "repost")
-    new = NewPosting(
+    new = NewRepost(
         task_id=task.id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{task.id}",
         channel_id=5,
         guild_id=GUILD,
@@ -309,13 +309,13 @@ async def test_a_copy_for_a_gallery_that_ends_the_process_is_given_up_and_may_be
         upload_limit=10**7,
         asked_by=1,
     )
-    await world.engine.curation.postings.ask(new)
+    await world.engine.curation.reposts.ask(new)
     lives = Lives(world)
     await lives.steps(30)
     assert lives.deaths == MOST_ATTEMPTS
-    assert await world.stores.postings.of_task(task.id) == ()
+    assert await world.stores.reposts.of_task(task.id) == ()
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
-    _, is_new = await world.engine.curation.postings.ask(new)
+    _, is_new = await world.engine.curation.reposts.ask(new)
     assert is_new
 
 
@@ -335,11 +335,11 @@ async def test_a_report_whose_message_ends_the_process_is_given_up(world: World)
 async def test_a_removal_that_ends_the_process_is_given_up(world: World) -> None:
     task = await told(world)
     await dying(world, world.discord, "remove")
-    await world.stores.postings.remove(task.id, by=1, now=world.clock())
+    await world.stores.reposts.remove(task.id, by=1, now=world.clock())
     lives = Lives(world)
     await lives.steps(30)
     assert lives.deaths == MOST_ATTEMPTS
-    assert (await world.now(task)).upkeep_at is None
+    assert (await world.now(task)).sync_at is None
 
 
 @pytest.mark.parametrize("again", ["asked", "a day later"])
@@ -365,7 +365,7 @@ async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World
 
 
 async def test_other_work_waits_while_something_of_another_kind_is_tried_alone(world: World) -> None:
-    """A copy for a gallery was under way at a death that a file has caused: the two are not tried beside each other."""
+    """A copy for a gallery was running when a file caused a death. The two are not tried at the same time."""
     task = await told(world)
     deadly = await asked(world, "deadly.png", Crash(), asker_id=2)
     await world.stores.attempts.begin("posting", "it is gone", owner="before", now=world.clock())
@@ -398,7 +398,7 @@ async def test_nothing_is_left_counted_after_ordinary_work(world: World) -> None
     task = await asked(world, "good.png", png(), asker_id=1, guild_id=GUILD)
     await begun(world)
     await world.work(120)
-    await world.stores.postings.remove(task.id, by=1, now=world.clock())
+    await world.stores.reposts.remove(task.id, by=1, now=world.clock())
     await world.engine.step()
     assert await world.stores.attempts.left(now=world.clock()) == ()
     assert await world.tasks.suspects(now=world.clock()) == ()

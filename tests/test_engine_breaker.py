@@ -1,4 +1,4 @@
-"""The image API is not there: nobody's request is spent on that, waiting people are told, and all goes on by itself."""
+"""The image API is down: requests wait instead of failing, their cards say so, and work resumes by itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 class Outage:
-    """Every call of a stand-in fails while it lasts."""
+    """Make every call of a stand-in image API fail as long as `lasts` is true."""
 
     def __init__(self, api: StandInAPI, error: Exception | None = None) -> None:
         self.error = error or Unreachable("no route")
@@ -36,9 +36,9 @@ class Outage:
         self._strike("create")
         return await self._create(request)
 
-    async def record(self, kie_id: str) -> Record:
+    async def record(self, job_id: str) -> Record:
         self._strike("record")
-        return await self._record(kie_id)
+        return await self._record(job_id)
 
     async def credits(self) -> float:
         self._strike("credits")
@@ -82,7 +82,7 @@ async def test_waiting_people_are_told_on_their_card_and_when_it_is_over_too(wor
     outage = Outage(world.api)
     task = await world.ask()
     await world.work(60)
-    await world.engine._board.show_waiting()  # `run` does so every few seconds
+    await world.engine._board.show_waiting()  # `run` does this every few seconds
     (card,) = world.discord.shown[-1:]
     assert (card.task.id, card.phase, card.paused) == (task.id, CardPhase.QUEUED, Reason.SERVICE_UNREACHABLE)
     outage.lasts = False
@@ -111,7 +111,7 @@ async def test_a_moments_trouble_stops_nothing(world: World) -> None:
 
 
 async def test_creates_that_are_left_without_an_answer_stop_although_questions_are_answered(world: World) -> None:
-    """Each of them may be paid; so after a few, only one at a time finds out whether it is over."""
+    """Each of these creates may be charged. So after a few, only one at a time probes whether the outage is over."""
     tasks = [await world.ask(f"{number}", asker_id=number + 1) for number in range(20)]
     world.api.lose_answer = 1000
     await world.work(4)
@@ -186,10 +186,10 @@ async def test_one_record_that_cannot_be_read_says_nothing_about_the_api(
 ) -> None:
     record = world.api.record
 
-    async def poisoned(kie_id: str) -> Record:
-        if kie_id == "kie1":
+    async def poisoned(job_id: str) -> Record:
+        if job_id == "kie1":
             raise Unavailable("200 without a readable recordinfo")
-        return await record(kie_id)
+        return await record(job_id)
 
     monkeypatch.setattr(world.api, "record", poisoned)
     await world.ask()
@@ -199,5 +199,5 @@ async def test_one_record_that_cannot_be_read_says_nothing_about_the_api(
 
 
 def test_an_unconfirmed_create_is_no_service_error() -> None:
-    """The breaker tells them apart by type."""
+    """The circuit breaker distinguishes errors by their type."""
     assert not isinstance(Unconfirmed("lost"), Unreachable | Unavailable | Refused)

@@ -1,4 +1,4 @@
-"""What callbacks bring: news at once, and fewer polls."""
+"""Callbacks make the engine poll a task at once, and reduce regular polls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.engine.ports import Record
-from bot.engine.reliance import RELIED_POLL_COST_SECONDS, Reliance
+from bot.engine.reliance import RELIED_POLL_COST_SECONDS, CallbackReliability
 from bot.engine.schedule import POLL_COST_SECONDS
 from storage.models import TaskState
 from tests.callbacks_world import PREFIX, token, told
@@ -53,7 +53,7 @@ async def test_a_token_that_no_create_has_is_unknown(world: World) -> None:
     assert not await world.engine.called_back("never given", "kie1")
 
 
-# -- news ------------------------------------------------------------------------------------------------------------
+# -- polls caused by callbacks ---------------------------------------------------------------------------------------
 
 
 async def test_a_callback_has_the_task_asked_about_at_once(world: World) -> None:
@@ -76,14 +76,14 @@ async def test_a_callback_during_a_question_has_it_asked_once_more(world: World)
     await world.work(3)
     ask = world.api.record
 
-    async def record(kie_id: str) -> Record:
-        answer = await ask(kie_id)
+    async def record(job_id: str) -> Record:
+        answer = await ask(job_id)
         if len(world.api.asked) == 1:
-            await world.engine.called_back(token(world), kie_id)
+            await world.engine.called_back(token(world), job_id)
             world.clock.turn(30)
         return answer
 
-    world.api.record = record  # type: ignore[method-assign]  # a callback in between
+    world.api.record = record  # type: ignore[method-assign]  # a callback arrives during the poll
     while not world.api.asked:
         await world.engine.step()
         world.clock.turn(1)
@@ -114,18 +114,18 @@ async def test_a_callback_with_the_id_of_another_task_is_ignored(world: World) -
     assert len(world.api.asked) == asked
 
 
-# -- polls -----------------------------------------------------------------------------------------------------------
+# -- regular polls ---------------------------------------------------------------------------------------------------
 
 
 async def _ended(world: World, *called: bool, late: float = 0) -> None:
-    """So many tasks that ended some time ago, called back (`late` seconds after that) or not."""
+    """Store a task that ended 70 s ago for each of `called`: true if its callback came `late` seconds after the end."""
     for number, back in enumerate(called):
         task, _ = await world.tasks.submit(world.request(), NO_LIMITS, now=world.clock())
         await world.tasks.change(task, prepared_at=world.clock())
         one = f"{task.id} {number}"
         begun = await world.tasks.begin_create("x", PLENTY, now=world.clock(), lease_ms=1, token=one)
         assert begun is not None
-        making = await world.tasks.move(begun, TaskState.GENERATING, now=world.clock(), why="taken", kie_id=one)
+        making = await world.tasks.move(begun, TaskState.GENERATING, now=world.clock(), why="taken", job_id=one)
         await world.tasks.settle(making, now=world.clock(), why="done", reason=None, urls=["https://results.test/1"])
         create = await world.tasks.create_of(one)
         assert create is not None
@@ -135,7 +135,7 @@ async def _ended(world: World, *called: bool, late: float = 0) -> None:
 
 
 async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(world: World) -> None:
-    reliance = Reliance(tasks=world.tasks, expected=True, clock=world.clock)
+    reliance = CallbackReliability(tasks=world.tasks, expected=True, clock=world.clock)
     await _ended(world, *[True] * 19)
     assert await reliance.poll_cost() == POLL_COST_SECONDS
     await _ended(world, True)
@@ -144,13 +144,13 @@ async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(
     assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, True, False, True)
     assert await reliance.poll_cost() == POLL_COST_SECONDS
-    unexpected = Reliance(tasks=world.tasks, expected=False, clock=world.clock)
+    unexpected = CallbackReliability(tasks=world.tasks, expected=False, clock=world.clock)
     assert await unexpected.poll_cost() == POLL_COST_SECONDS
 
 
 @pytest.mark.parametrize("late", [None, 61])
 async def test_callbacks_that_stop_or_come_late_are_relied_on_no_more(world: World, late: float | None) -> None:
-    reliance = Reliance(tasks=world.tasks, expected=True, clock=world.clock)
+    reliance = CallbackReliability(tasks=world.tasks, expected=True, clock=world.clock)
     await _ended(world, *[True] * 20, late=59)
     assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, *[late is not None] * 2, late=late or 0)
@@ -166,16 +166,16 @@ async def test_polls_are_further_apart_while_callbacks_are_relied_on(
             await world.work(1)
         return (await world.now(task)).due_at - world.clock()
 
-    async def relied(_: Reliance) -> float:
+    async def relied(_: CallbackReliability) -> float:
         return RELIED_POLL_COST_SECONDS
 
     usual = await wait()
-    monkeypatch.setattr(Reliance, "poll_cost", relied)
+    monkeypatch.setattr(CallbackReliability, "poll_cost", relied)
     assert await wait() >= 1.5 * usual
 
 
 async def test_callbacks_repeated_in_a_moment_ask_no_more_often_than_the_api_allows(world: World) -> None:
-    """It allows three questions a second about a task."""
+    """The API allows three requests per second for a record."""
     world.api.seconds = 300
     await world.ask()
     await world.work(5)

@@ -1,4 +1,4 @@
-"""What a create's answer means."""
+"""Test how the engine handles the answers to creates."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_the_account_is_looked_after_beside_the_work(world: World) -> None
         await hanging.wait()
         return 1.0
 
-    world.api.credits = balance  # type: ignore[method-assign]  # an image API that does not answer
+    world.api.credits = balance  # type: ignore[method-assign]  # the image API does not answer
     world.clock.turn(120)
     running = asyncio.create_task(world.engine.run())
     task = await world.ask("second")
@@ -169,7 +169,7 @@ async def _is_prepared(world: World, task: Task) -> bool:
 async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its id is known: it is not told as one of which nobody knows."""
+    """The id is known, so the create is not reported as unconfirmed."""
     busy = True
     move = world.tasks.move
 
@@ -191,7 +191,7 @@ async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
 
 
 async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process may have told the asker by then."""
+    """Another process may already have informed the asker."""
     reached, goes_on = asyncio.Event(), asyncio.Event()
     references = world.tasks.references
     await world.ask()
@@ -225,7 +225,7 @@ async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypa
 async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever finds it meanwhile cannot know that it was not."""
+    """The task is queued again at once: in `submitting`, another process could not know that nothing was sent."""
     task = await world.ask()
     _fail_once_while_submitting(world, monkeypatch)
     await world.engine.step()
@@ -280,11 +280,11 @@ async def test_a_pause_that_began_while_another_was_looked_at_stays(world: World
     world.clock.turn(61)
 
     async def credits_are_read() -> float:
-        world.api.credits = lambda: _soon(9.0)  # type: ignore[method-assign]  # the first reading only
+        world.api.credits = lambda: _soon(9.0)  # type: ignore[method-assign]  # after the first reading
         await account.refused(AccountRefused(401, "key", Reason.ACCOUNT_KEY))
         return 500.0
 
-    world.api.credits = credits_are_read  # type: ignore[method-assign]  # another refusal in between
+    world.api.credits = credits_are_read  # type: ignore[method-assign]  # another refusal arrives during the reading
     await account.check()
     assert account.paused is Reason.ACCOUNT_KEY
     await world.restart()

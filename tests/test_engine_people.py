@@ -1,4 +1,4 @@
-"""What people ask of the engine: one task for one request, within limits, again, taken back, and of what is theirs."""
+"""Requests of people to the engine: one task per request, limits, asking again, cancelling, and permissions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.engine.ports import CardPhase, Record, RecordStatus
-from bot.errors import (
-    BadReference,
-    LimitReached,
-    NotYours,
-    Reason,
-    Refused,
-    Throttled,
-    TooLate,
-)
-from storage.models import Kinship, Limits, Origin, TaskState
+from bot.errors import BadReference, Conflict, LimitReached, NotFound, NotYours, Reason, Refused, Throttled, TooLate
+from storage.models import Derivation, Limits, Origin, TaskState
 from tests.engine_world import NO_LIMITS, World, open_world, png
 
 DAY = 24 * 3600.0
@@ -100,7 +92,7 @@ async def test_others_cannot_withhold_it_and_learn_nothing_of_a_private_one(worl
     await world.work(5)
     with pytest.raises(NotYours):
         await world.engine.want(public.id, 8, wanted=False)
-    with pytest.raises(TooLate) as unknown:
+    with pytest.raises(NotFound) as unknown:
         await world.engine.want(private.id, 8, wanted=False)
     assert unknown.value.reason is Reason.TASK_UNKNOWN
 
@@ -114,7 +106,7 @@ async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -
     again = await world.now(card.task)
     assert (again.again_of, again.reason, again.style) == (first.id, None, "ink")
     assert len(world.api.taken) == 2
-    assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, first.id, first.id)
+    assert (again.derivation, again.parent_id, again.family_id) == (Derivation.AGAIN, first.id, first.id)
 
 
 async def test_what_everybody_sees_anybody_may_ask_again_as_a_task_of_their_own(world: World) -> None:
@@ -142,7 +134,7 @@ async def test_what_is_not_theirs_to_see_is_unknown_to_others(world: World, why:
     await world.work(60)
     if why == "removed":
         await world.tasks.change(await world.now(first), removed_at=world.clock())
-    with pytest.raises(TooLate) as unknown:
+    with pytest.raises(NotFound) as unknown:
         await world.engine.again(first.id, replace(_origin(world, 900), asker_id=8))
     assert unknown.value.reason is Reason.TASK_UNKNOWN
     await world.engine.again(first.id, _origin(world, 901))
@@ -151,8 +143,8 @@ async def test_what_is_not_theirs_to_see_is_unknown_to_others(world: World, why:
 async def test_nothing_is_made_from_a_picture_that_is_not_theirs_to_see(world: World) -> None:
     first = await world.ask(private=True)
     await world.work(60)
-    with pytest.raises(TooLate) as unknown:
-        await world.ask("the same at night", asker_id=8, parent_id=first.id, kinship=Kinship.EDIT)
+    with pytest.raises(NotFound) as unknown:
+        await world.ask("the same at night", asker_id=8, parent_id=first.id, derivation=Derivation.EDIT)
     assert unknown.value.reason is Reason.TASK_UNKNOWN
 
 
@@ -161,7 +153,7 @@ async def test_two_quick_clicks_on_ask_again_are_one_task(world: World) -> None:
     await world.work(60)
     clicks = [world.engine.again(first.id, _origin(world, number)) for number in (900, 901)]
     answers = await asyncio.gather(*clicks, return_exceptions=True)
-    (refused,) = [answer for answer in answers if isinstance(answer, TooLate)]
+    (refused,) = [answer for answer in answers if isinstance(answer, Conflict)]
     assert refused.reason is Reason.ASKED_AGAIN_ALREADY
     await world.work(60)
     assert len(world.api.taken) == 2

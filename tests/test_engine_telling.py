@@ -1,4 +1,4 @@
-"""Keeping the pictures, posting each part once, taking the card away."""
+"""Store the pictures, post each part once, and delete the card."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_each_picture_has_its_own_tries(world: World) -> None:
             raise failures.pop()
         return await fetch(url)
 
-    world.api.fetch = fetched  # type: ignore[method-assign]  # one picture broken for good, the other for a moment
+    world.api.fetch = fetched  # type: ignore[method-assign]  # one picture always fails, the other fails once
     task = await world.ask(variants=2)
     await world.work(300)
     assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [False, True]
@@ -81,7 +81,7 @@ async def test_a_card_is_taken_away_although_much_went_wrong_before(world: World
             raise failures.pop()
         await remove(task)
 
-    world.discord.remove_card = removed  # type: ignore[method-assign]  # Discord fails once
+    world.discord.remove_card = removed  # type: ignore[method-assign]  # the deletion fails once
     task = await world.ask()
     await world.work(120)
     assert world.discord.removed == [task.id]
@@ -208,7 +208,7 @@ async def test_what_turns_out_to_be_no_picture_is_not_kept(world: World) -> None
 
 
 def patience(seen: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    """For `eventually`: it was seen, or it has had the time to happen."""
+    """Return a condition for `eventually` that holds once `seen` does, or after 20 checks."""
     left = iter(range(20))
 
     async def ask() -> bool:
@@ -241,7 +241,7 @@ async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: Wor
         asked.append(url)
         return await fetch(url)
 
-    world.api.fetch = counted  # type: ignore[method-assign]  # counts
+    world.api.fetch = counted  # type: ignore[method-assign]  # counts the downloads
     await world.ask(variants=2)
     await world.work(120)
     assert len(world.discord.messages) == 1
@@ -268,7 +268,7 @@ async def test_however_many_wait_the_bytes_being_posted_are_bounded(
         return await post(outcome, part, uncertain=uncertain)
 
     world.discord.down = False
-    world.discord.post = posted  # type: ignore[method-assign]  # counts
+    world.discord.post = posted  # type: ignore[method-assign]  # counts concurrent posts
     await world.work(120, every=60)
     assert len(world.discord.messages) == 6
     assert most == 2
@@ -293,8 +293,8 @@ async def test_one_write_lies_between_a_fetched_picture_and_its_message(
         return await post(outcome, part, uncertain=uncertain)
 
     monkeypatch.setattr(Database, "write", written)
-    world.api.fetch = fetched  # type: ignore[method-assign]  # from here on writes are counted
-    world.discord.post = posted  # type: ignore[method-assign]  # looks at them
+    world.api.fetch = fetched  # type: ignore[method-assign]  # writes are counted from the download on
+    world.discord.post = posted  # type: ignore[method-assign]  # checks the count
     await world.ask()
     await world.work(60)
     assert len(world.discord.messages) == 1

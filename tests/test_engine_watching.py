@@ -1,4 +1,4 @@
-"""Asking until there is an outcome."""
+"""Poll the image API until a task has an outcome."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_task_that_the_api_never_knew_is_overdue_and_after_a_day_lost(wo
     world.api.next_record = [Record(status=RecordStatus.MISSING)] * 1000
     task = await world.ask()
     await world.work(1800, every=60)
-    assert (await world.now(task)).overdue_told_at is not None
+    assert (await world.now(task)).overdue_notified_at is not None
     await world.work(DAY + 7200, every=3600)
     assert (await world.now(task)).reason == Reason.LOST
 
@@ -80,7 +80,7 @@ async def test_an_overdue_task_says_so_goes_on_and_still_gets_its_pictures(world
     await world.work(20 * 60, every=60)
     overdue = await world.now(task)
     assert overdue.state is TaskState.GENERATING
-    assert overdue.overdue_told_at is not None
+    assert overdue.overdue_notified_at is not None
     assert world.discord.shown[-1].phase is CardPhase.OVERDUE
     await world.work(30 * 60, every=60)
     assert (await world.now(task)).reason is None

@@ -1,4 +1,4 @@
-"""`/privacy erase`: what was there when they asked goes, and they are told what; nobody else loses anything."""
+"""`/privacy erase` deletes what was stored when the person asked, and sends a receipt. Other people lose nothing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def made(world: World, who: MemberActor | None = None, **options: Any) -> Any:
-    """A result: the message with it."""
+    """Return the message of a finished request."""
     await (who or world.alice).slash(world.channel, "imagine", **({"prompt": "a red door"} | options))
     await world.work(60)
     return world.channel.history()[-1]
 
 
 async def asked(world: World, how: str = "keep", who: MemberActor | None = None) -> Any:
-    """The answer that becomes the receipt."""
+    """Request an erasure and return the answer that later becomes the receipt."""
     person = who or world.alice
     question = await person.slash(world.channel, "privacy erase")
     assert question.ephemeral
@@ -65,7 +65,7 @@ async def test_it_is_asked_first_with_what_would_go(world: World) -> None:
     assert len(await world.tasks.of_user(world.alice.id)) == 1
 
 
-# -- erased ------------------------------------------------------------------------------------------------------------
+# -- what is erased ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -1,4 +1,4 @@
-"""An erasure, with the process dying after any call, and with Discord in trouble."""
+"""Erasures with the process dying after any call, and with Discord failing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def begun(world: World) -> list[Task]:
-    """One that was told, one that is being made, one in line."""
+    """Return three tasks: one is delivered, one is being generated, one is queued."""
     told = await world.ask(asker_id=PERSON)
     await world.work(60)
     made = await world.ask(asker_id=PERSON)
@@ -103,7 +103,7 @@ async def test_what_is_kept_for_them_is_not_brought_any_more(world: World) -> No
     world.discord.closed_routes = set(Route)
     task = await world.ask(asker_id=PERSON)
     await world.work(120)
-    assert (await world.now(task)).kept_at is not None
+    assert (await world.now(task)).undelivered_at is not None
     world.discord.closed_routes = set()
     await asked(world)
     await rest(world)

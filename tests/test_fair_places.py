@@ -1,4 +1,4 @@
-"""One person's slow files, a host that hangs, and what people look up for free keep nobody else waiting."""
+"""Slow files of one person, a host that hangs, and free look-ups do not delay other people's requests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from bot.engine import picture_work, places, reference_fetching
 from bot.engine.picture_work import PictureWork
-from bot.engine.places import Places
+from bot.engine.places import FairSlots
 from bot.engine.ports import FetchReference
 from bot.engine.reference_fetching import ReferenceFetching
 from bot.errors import LimitReached, Reason
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from bot.imaging.decoding import MAX_BYTES
 from storage.models import NewReference, Reference, ReferenceKind, Task, TaskState
 from tests.batches_engine_world import begun
@@ -149,7 +149,7 @@ async def _in(names: list[str], name: str) -> bool:
 
 @dataclass
 class Files:
-    """Fetches that take until they are let go, and are counted."""
+    """Downloads that are recorded, and wait until `answer` is set."""
 
     under_way: list[str] = field(default_factory=list)
     answer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -171,7 +171,7 @@ async def a_moment() -> None:
 
 
 def fetching_with(fetch: FetchReference) -> ReferenceFetching:
-    return ReferenceFetching(fetch, PictureWork(Threads()))
+    return ReferenceFetching(fetch, PictureWork(WorkerThreads()))
 
 
 async def _fetched(fetching: ReferenceFetching, reference: Reference, by: int) -> None:
@@ -221,11 +221,11 @@ async def test_time_counts_only_once_it_is_a_files_turn() -> None:
     slow = [asyncio.create_task(_fetched(fair, files.reference(f"{n}"), 1)) for n in range(2)]
     await a_moment()
 
-    async def hurried() -> None:
+    async def priority() -> None:
         async with AsyncExitStack() as held:
             await fair.fetched(files.reference("hurried"), by=1, held=held, seconds=0)
 
-    waits = asyncio.create_task(hurried())
+    waits = asyncio.create_task(priority())
     await a_moment()
     assert not waits.done()
     for one in slow:
@@ -236,7 +236,7 @@ async def test_time_counts_only_once_it_is_a_files_turn() -> None:
 
 
 async def test_free_places_are_one_for_each_person_and_few_in_all_and_nobody_waits_endlessly_often() -> None:
-    free, inside, leave = Places(2, asked=3, reason=Reason.LOOKING_ALREADY), list[int](), asyncio.Event()
+    free, inside, leave = FairSlots(2, asked=3, reason=Reason.LOOKING_ALREADY), list[int](), asyncio.Event()
 
     async def look(person: int) -> None:
         async with free.taken(person):

@@ -1,4 +1,4 @@
-"""What came of a picture, and from what it came: as far as whoever looks may see it."""
+"""The family of a picture: its sources and its descendants, as far as the viewer is allowed to see them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def made(world: World, channel: Any = None) -> Any:
-    """The message with Alice's picture."""
+    """Return the message with a picture that Alice asked for."""
     here = channel or world.channel
     await world.alice.slash(here, "imagine", prompt="a red door")
     await world.work(60)
@@ -65,10 +65,10 @@ async def test_private_and_removed_ones_of_others_are_left_out(world: World) -> 
     first = await made(world)
     await varied(world, world.bob, first)
     (task,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # nobody makes a public one private
+    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
     assert "Nothing has come of this" in await family(world, world.alice, first)
     assert "Varied by" in await family(world, world.bob, first)
-    gone = await world.tasks.change(task, private=False, removed_at=world.clock())  # type: ignore[call-arg]  # as above
+    gone = await world.tasks.change(task, private=False, removed_at=world.clock())  # type: ignore[call-arg]  # set directly
     assert gone.removed_at is not None
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
@@ -81,7 +81,7 @@ async def test_what_stands_in_a_channel_they_cannot_read_is_left_out(world: Worl
     (task,) = await world.tasks.of_user(world.alice.id)
     await varied(world, world.bob, first)
     (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=secret.id)  # type: ignore[call-arg]  # as if it had been made there
+    await world.tasks.change(child, channel_id=secret.id)  # type: ignore[call-arg]  # as if made in that channel
     assert task.channel_id == world.channel.id
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
@@ -91,7 +91,7 @@ async def test_a_channel_of_this_server_that_they_can_read_counts(world: World) 
     first = await made(world)
     await varied(world, world.bob, first)
     (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=other.id)  # type: ignore[call-arg]  # as above
+    await world.tasks.change(child, channel_id=other.id)  # type: ignore[call-arg]  # set directly, as above
     assert "Varied by" in await family(world, world.alice, first)
 
 
@@ -99,7 +99,7 @@ async def test_another_servers_are_left_out(world: World) -> None:
     first = await made(world)
     await varied(world, world.bob, first)
     (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=1, guild_id=2)  # type: ignore[call-arg]  # as above
+    await world.tasks.change(child, channel_id=1, guild_id=2)  # type: ignore[call-arg]  # set directly, as above
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
 

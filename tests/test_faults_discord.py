@@ -1,9 +1,9 @@
 """
-What comes of every refusal of Discord, call by call.
+Test every refusal of Discord, call by call.
 
-The table is the specification: one row is a call, one cell is what Discord answers to it. In every cell exactly one
-outcome reaches the asker, by the first way that is open: the channel, the first answer while its token lives, a direct
-message; else it is kept for them.
+The table is the specification: a row is a call, a cell is Discord's answer to the call. In every cell exactly one
+outcome reaches the asker, by the first open route: the channel, the first answer while its token is valid, or a direct
+message. If all routes are closed, the outcome is kept for the asker.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tests.wire.traps import Action, Moment, page, says
 class Trouble:
     action: Action
     times: int | None = None
-    """None: for as long as the cell lasts."""
+    """How often the fault occurs. None: until the end of the cell."""
     moment: Moment = Moment.RECEIVED
 
 
 EXPLICIT = (50001, 50013, 10003, 10008, 10013, 10015, 10062, 50027, 40060)
 TOO_LARGE = 40005
 TRIES = 5
-"""discord.py's, each time it is asked."""
+"""Attempts that discord.py makes for each request."""
 REFUSED: Mapping[str, Trouble] = {str(code): Trouble(action=refusal(code)) for code in EXPLICIT}
 LARGE: Mapping[str, Trouble] = {str(TOO_LARGE): Trouble(action=refusal(TOO_LARGE))}
 UNAUTHORIZED: Mapping[str, Trouble] = {"401": Trouble(action=refusal(0), times=1)}
@@ -58,7 +58,7 @@ ALL = {**REFUSED, **LARGE, **UNAUTHORIZED, **PASSING}
 
 
 class Comes(Enum):
-    """Where the outcome is in the end."""
+    """Where the outcome is in the end: delivered by a route, or kept."""
 
     CHANNEL = "channel"
     ORIGINAL = "original"
@@ -74,9 +74,9 @@ class Row:
     unauthorized: Comes = Comes.CHANNEL
     passing: Comes = Comes.CHANNEL
     shut: tuple[tuple[str, int], ...] = ()
-    """What else is refused, so that it comes to this call: routes and codes."""
+    """Other refusals that lead to this call: routes and error codes."""
     once: bool = False
-    """The refusal does not last: the same route has to carry the outcome."""
+    """Whether the refusal occurs only once, because the outcome has to use the same route."""
 
 
 POST = "POST */channels/7011/messages"
@@ -152,9 +152,9 @@ async def test_whatever_discord_refuses_the_asker_has_exactly_one_outcome(
 
 
 async def assert_kept(world: DiscordWorld, task: Task) -> None:
-    """The operator knows, and it is brought as soon as a way is open."""
-    kept = await world.work(task, lambda now: now.kept_at is not None, within=timedelta(minutes=15))
-    assert (kept.state, kept.kept_at is not None) == (TaskState.SETTLED, True)
+    """Assert that the outcome is kept, the operator is informed, and the outcome is delivered once a route is open."""
+    kept = await world.work(task, lambda now: now.undelivered_at is not None, within=timedelta(minutes=15))
+    assert (kept.state, kept.undelivered_at is not None) == (TaskState.SETTLED, True)
     assert await world.outcomes(task) == []
     assert world.said_in(world.operator) == [explain_to_operator(Reason.NOBODY_TOLD, {}, texts_in(None))]
     world.discord.traps.clear()

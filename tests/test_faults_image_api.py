@@ -1,8 +1,8 @@
 """
-What comes of everything that can go wrong at the image API, call by call.
+Test everything that can go wrong at the image API, call by call.
 
-The tables are the specification: one row is one cell. In every cell the first request of its kind meets the trouble,
-and in the end whoever asked has exactly one answer. A create is sent twice only where the first was explicitly refused.
+The tables are the specification: one row is one cell. In every cell the fault affects the first request of its kind,
+and in the end the asker has exactly one answer. A create is sent twice only if the first was explicitly refused.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ from tests.wire.traps import Action, Moment, page, says
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comes:
-    """What comes of it in the end."""
+    """The expected end of a cell."""
 
     reason: Reason | None = None
-    """None is the picture."""
+    """Reason of the failure; None if the picture is delivered."""
     words: str = "picture is ready"
-    """Of the sentence that the asker reads."""
+    """Words of the sentence that the asker reads."""
     charged: bool = True
-    """It has cost a picture, or may have."""
+    """Whether the task has cost a picture, or may have cost one."""
     sent: int | None = 1
-    """Creates that reached the image API; None where each was explicitly refused, however many there were."""
+    """Number of creates that reached the image API. None: any number, each explicitly refused."""
     operator: Reason | None = None
-    """What the operator is told, once."""
+    """Reason that is reported to the operator, once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     action: Action | None = None
-    """None: nobody listens at all."""
+    """The fault. None: no server listens at the address."""
     moment: Moment = Moment.RECEIVED
     patient: bool = True
 
 
 def code(number: int | str, words: str = "They said no") -> Trouble:
-    """As they say it: HTTP 200, and the code in the body."""
+    """Return an error in the image API's form: HTTP 200, with the code in the body."""
     return Trouble(action=says(200, {"code": number, "msg": words, "data": None}))
 
 
@@ -89,7 +89,7 @@ UNCONFIRMED = Comes(reason=Reason.UNCONFIRMED, words="cannot tell whether it too
 # Codes in a readable body
 
 TO_A_CREATE: Mapping[int, Comes] = {
-    400: INVALID,  # the body is no valid JSON
+    400: INVALID,  # the body is not valid JSON
     401: KEY,  # missing or wrong key
     402: CREDIT,  # not enough credits
     403: INVALID,
@@ -142,7 +142,7 @@ TO_AN_UPLOAD: Mapping[int, Comes] = {
     550: PICTURE,
 }  # fmt: skip
 
-# What is no answer at all, whatever was asked
+# Bodies that are no answer to any request
 
 CLOUDFLARE = "<!DOCTYPE html><html><title>Attention Required! | Cloudflare</title></html>"
 NOT_TAKEN: Mapping[str, Trouble] = {
@@ -214,7 +214,7 @@ NONSENSE_TO_AN_UPLOAD: Mapping[str, Comes] = {
     "a failure at HTTP 200": replace(INVALID, sent=0),
 }  # fmt: skip
 
-# Why a task of theirs failed
+# Reasons why a task of the image API failed
 
 POLICY = Comes(reason=Reason.POLICY, words="does not allow this request", charged=False)
 FAILED = Comes(reason=Reason.GENERATION_FAILED, words="tried and did not manage", charged=False)
@@ -246,7 +246,7 @@ FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
 
 
 def cells(troubles: Mapping[str, Trouble], comes: Mapping[str, Comes]) -> Iterable[Any]:
-    """One for every row of `comes`."""
+    """Return a test case for every row of `comes`."""
     return [pytest.param(troubles[name], comes[name], id=name) for name in comes]
 
 
@@ -442,7 +442,7 @@ def test_every_reason_for_a_failure_has_its_row() -> None:
 
 
 def attachment(world: ImageWorld) -> NewReference:
-    """Its own address leads nowhere, so the image API has to be given a copy."""
+    """Return a reference whose own address is dead, so that the bot has to upload a copy."""
     return replace(world.world.attach("cat.png", png("orange")), url=f"{world.emulator.url}/gone.png")
 
 

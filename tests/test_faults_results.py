@@ -1,8 +1,9 @@
 """
-Addresses of results that lead nowhere, or to something else than a picture.
+Test result addresses that lead nowhere, or to something other than a picture.
 
-The tables are the specification (`tests.hostile.result_hosts`): one picture of four meets the trouble. It is tried
-again, asked for by another address, told as a link beside the others, and put into the message when it comes.
+The tables are the specification (`tests.hostile.result_hosts`): the fault affects one picture of four. The download is
+retried, also with another address. Then the picture is delivered as a link with the others, and added to the message
+once it could be downloaded.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def by_its_own_address(request: web.Request) -> bool:
 
 
 async def later(world: ImageWorld, *, hours: float) -> None:
-    """What is due by then is done once."""
+    """Advance the clock by `hours` and run two steps of the engine."""
     world.clock.turn(hours * 3600)
     for _ in range(2):
         await world.world.engine.step()
@@ -169,7 +170,7 @@ async def assert_one_is_a_link(world: ImageWorld, task: Task) -> None:
 
 
 async def told(world: ImageWorld, task: Task) -> list[Message]:
-    """The messages with pictures, once the task is over: paid once, and told within a few minutes."""
+    """Return the messages with pictures after the task was charged once and delivered within a few minutes."""
     ended = await world.ended(task, within_hours=0.2)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, None, True)
     assert len([one for one in world.emulator.creates if one["prompt"] == task.prompt]) == 1

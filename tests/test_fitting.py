@@ -1,4 +1,4 @@
-"""A picture that is too large for its channel is made to fit with the least loss that does it."""
+"""A picture that is too large for its channel is reduced with as little loss as possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIB = 1024
 
 
 def difference(one: bytes, other: bytes) -> float:
-    """Of the pixels, mean, 0 to 255."""
+    """Return the mean difference of the pixels, from 0 to 255."""
     channels = ImageChops.difference(opened(one).convert("RGB"), opened(other).convert("RGB")).convert("L").histogram()
     return sum(value * count for value, count in enumerate(channels)) / sum(channels)
 

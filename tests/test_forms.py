@@ -1,4 +1,4 @@
-"""`/create`, and the menu "Edit pictures" on any message: forms, also when they come back after a restart."""
+"""Test the forms of `/create` and of the message menu "Edit pictures", also when submitted after a restart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def fields(opened: InteractionResult) -> dict[str, dict[str, Any]]:
-    """Of an open form, by their names."""
+    """Return the fields of an open form by their custom ids."""
     assert opened.modal is not None
     return {label["component"]["custom_id"]: label["component"] for label in opened.modal["components"]}
 

@@ -1,4 +1,4 @@
-"""What is free is bounded: the table in docs/reliability.md has every command, menu and button, and says what is so."""
+"""Free actions are limited. The table in docs/reliability.md lists every command, menu and button, correctly."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def section() -> str:
 
 
 def kinds() -> dict[str, str]:
-    """What each thing is, by its name."""
+    """Return the kind of every row of the table by its name."""
     return {name: kind for name, kind, _ in ROW.findall(section())}
 
 
 def _items(of: type[Any] = ui.DynamicItem) -> Iterator[type[Any]]:
-    """Everything in our messages that can be pressed or chosen."""
+    """Yield the classes of all buttons and selects in the bot's messages."""
     for item in of.__subclasses__():
         yield from _items(item)
         if item.__module__.startswith(("bot.", "cogs.")):
@@ -72,7 +72,7 @@ def published() -> set[str]:
 
 
 def test_the_table_has_everything_that_people_can_do_and_nothing_else() -> None:
-    every = published() - {"a1:decide"}  # the base of three
+    every = published() - {"a1:decide"}  # the base class of three buttons
     assert set(kinds()) == every
     assert set(kinds().values()) <= KINDS
 
@@ -106,7 +106,7 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
 
 @asynccontextmanager
 async def looking(world: World, person_id: int) -> AsyncIterator[None]:
-    """As many looks of this person as may go on or wait."""
+    """Occupy all look-ups that one person may have running or waiting."""
     leave = asyncio.Event()
 
     async def look() -> None:
@@ -123,7 +123,7 @@ async def looking(world: World, person_id: int) -> AsyncIterator[None]:
 
 
 async def made(world: World) -> Any:
-    """A result's message."""
+    """Return the message of a result."""
     await world.alice.slash(world.channel, "reference save", name="me", image=PHOTO)
     await world.ask("a red door")
     await world.work()
@@ -191,7 +191,7 @@ async def test_an_export_lies_on_the_disk_without_a_name_and_is_gone_whatever_ha
 
 
 def _open_files(folder: Path) -> list[str]:
-    """Of this process, in a folder, with or without a name."""
+    """Return the open files of this process in a folder, including files without a name."""
     every = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()] if _linux() else []
     return [str(one) for one in every if str(one).startswith(str(folder))]
 

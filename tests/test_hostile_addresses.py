@@ -1,4 +1,4 @@
-"""Nobody can make us talk to a private network: not by name, not by number, not by a DNS answer that lies."""
+"""No address leads the bot into a private network: no host name, no IP address, and no forged DNS answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DISGUISES = (
 
 
 class Liar(AbstractResolver):
-    """Every name leads to these addresses, whatever is asked."""
+    """A resolver that returns the same addresses for every name."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
@@ -68,7 +68,7 @@ class Liar(AbstractResolver):
 
 
 class Listener:
-    """Answers with a picture; counts who knocked."""
+    """A server that answers with a picture and counts its connections."""
 
     def __init__(self) -> None:
         self.met = 0
@@ -118,7 +118,7 @@ def reference(url: str) -> Reference:
     return Reference(task_id="5f37", position=0, kind=ReferenceKind.IMAGE, url=url, filename="cat.png")
 
 
-# -- numbers -----------------------------------------------------------------------------------------------------------
+# -- IP addresses and host names ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("address", PRIVATE)
 def test_a_private_address_is_not_public_in_whatever_it_is_wrapped(address: str) -> None:
     assert not is_public(address)
@@ -199,7 +199,7 @@ async def test_results_and_attachments_come_from_port_443_alone(name: str) -> No
     assert bool(liar.names) is allowed
 
 
-# -- answers of DNS ----------------------------------------------------------------------------------------------------
+# -- DNS answers -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0", "::1", "10.0.0.1"])  # noqa: S104
 async def test_an_allowed_host_that_leads_inside_is_met_by_nobody(listener: Listener, address: str) -> None:
     liar = Liar(address)
@@ -244,7 +244,8 @@ async def test_of_several_answers_only_the_public_ones_are_kept() -> None:
 
 
 async def test_an_answer_that_changes_between_two_questions_is_judged_each_time(listener: Listener) -> None:
-    """Rebinding: public at first, then inside. What was judged is what is connected to."""
+    """DNS rebinding: the name resolves to a public address first, then to a private one. Every answer is checked, and
+    the connection goes to the checked address."""
     liar = Liar("8.8.8.8")
     resolver = PublicAddresses(resolver=liar)
     assert await resolver.resolve("a.cdn.test", listener.port)
@@ -253,7 +254,7 @@ async def test_an_answer_that_changes_between_two_questions_is_judged_each_time(
         await resolver.resolve("a.cdn.test", listener.port)
 
 
-# -- what the program itself opens -------------------------------------------------------------------------------------
+# -- the program's own session -----------------------------------------------------------------------------------------
 async def test_the_programs_session_refuses_a_name_of_this_machine_unless_it_is_set(listener: Listener) -> None:
     inside = f"http://localhost:{listener.port}"
     async with open_session(Settings()) as session:

@@ -1,4 +1,4 @@
-"""Servers that drip, flood, lie and nest: every answer ends as one of our errors, within its time and its memory."""
+"""Servers that drip, flood, lie or nest deeply: each answer ends as an error of the bot, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def attachment(url: str, seconds: float) -> bytes:
 
 
 def saying(*parts: bytes, for_ever: bytes = b"", every: float = 0.0) -> Talk:
-    """`parts`, and then `for_ever` again and again for as long as anybody listens."""
+    """Send `parts`, then repeat `for_ever` until the client disconnects."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
@@ -62,7 +62,7 @@ async def trouble(talk: Talk, fetch: Way, seconds: float = 20.0) -> Exception:
 
 
 async def taken(fetch: Way, said: bytes) -> bytes | None:
-    """The bytes, or None where that is an error which may pass; every other one is raised."""
+    """Return the bytes, or None after a transient error (`Unavailable`). Every other error is raised."""
     async with raw_server(saying(said)) as url:
         try:
             return await fetch(url, 20.0)
@@ -87,7 +87,7 @@ BOTH = pytest.mark.parametrize("fetch", [result, attachment])
     ids=["known length", "no length", "chunks", "headers", "first line", "only hints"],
 )
 async def test_a_server_that_drips_runs_out_of_time(fetch: Way, start: bytes, drop: bytes) -> None:
-    """Each drop comes well within the time that a silence may last."""
+    """Each drop arrives well before the stall timeout."""
     assert isinstance(await trouble(saying(start, for_ever=drop, every=0.02), fetch, seconds=0.4), ServiceError)
 
 
@@ -133,7 +133,7 @@ async def test_a_length_that_lies_or_is_none_is_an_error_of_theirs(fetch: Way, l
 @BOTH
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_bomb_that_is_compressed_unasked_does_not_go_off(fetch: Way, coding: str) -> None:
-    """An eighth of a GiB in an eighth of a MiB: what comes out counts, not what was sent."""
+    """128 MiB are compressed to 128 KiB: the limit applies to the decompressed size, not to the sent size."""
     plain = bytes(128 * MIB)
     bomb = gzip.compress(plain, 9) if coding == "gzip" else zlib.compress(plain, 9)
     del plain
@@ -205,7 +205,7 @@ def assert_too_large(error: Exception) -> None:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 HUGE = "1" * 4000
 BEYOND = "1" * 5000
-"""More digits than Python makes a number of."""
+"""More digits than Python converts to an int."""
 DEEP = "[" * 100_000
 VALUES = [HUGE, BEYOND, f'"{HUGE}"', f'"{BEYOND}"', f"-{HUGE}", "NaN", "Infinity", "-1e999", '"inf"', '"nan"', "1e-400"]
 ODD = [*VALUES, "null", "true", "[]", "{}", '""', r'"\ud800"', r'"\u0000"', DEEP, f'"{DEEP}"', '{"a":' * 5000]
@@ -219,7 +219,7 @@ def anything() -> st.SearchStrategy[object]:
 
 
 async def said(body: str) -> list[Exception]:
-    """What each question makes of it, where it is an error."""
+    """Send the body as the answer to every request, and return the errors."""
     async with kie_server() as server, kie_client(server.url) as client:
         server.say(body)
         asked = client.create(LAKE), client.record("5f37"), client.credits(), client.upload("a", "image/png", b"a")
@@ -249,7 +249,7 @@ def test_whatever_a_record_holds_is_read_or_refused(anything: st.SearchStrategy[
 
 
 def read_record(data: object) -> None:
-    """It may be refused as pydantic refuses; what is read can be stored and logged."""
+    """Read the record. pydantic may refuse it with a `ValueError`; otherwise its values can be stored and logged."""
     try:
         record = RecordInfo.model_validate(data).as_record()
     except ValueError:

@@ -1,4 +1,4 @@
-"""A file made to cost time or memory is refused before it does, and a damaged one raises nothing unforeseen."""
+"""A file that would cost too much time or memory is refused in advance; a damaged file raises no unexpected error."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.picture_work import PictureWork, Rank, Whose
+from bot.engine.picture_work import PictureWork, Requester, WorkPriority
 from bot.errors import BadReference
 from bot.imaging import cost
-from bot.imaging.children import Children
+from bot.imaging.children import WorkerProcesses
 from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MOST_MEMORY
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.header import read_header
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.looks import PictureInfo, Unreadable
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import CASES, MIB, ORDINARY, Case, chunk, made, with_chunks
 from tests.picture_files import file_of, oriented, painted
 
 LIMIT = SMALLEST_LIMIT
-SOMEBODY = Whose(1, Rank.REQUEST)
+SOMEBODY = Requester(1, WorkPriority.REQUEST)
 FRESH = 48 * MIB
-"""A process that has decoded nothing yet."""
+"""Bytes that a process uses before it has decoded anything."""
 
 
 @pytest.fixture(scope="module")
-def children() -> Iterator[Children]:
-    open_ = Children()
+def children() -> Iterator[WorkerProcesses]:
+    open_ = WorkerProcesses()
     yield open_
     open_.close()
 
 
-def peaks(children: Children) -> list[int]:
-    """Bytes that were resident at most in each of the processes, since this was last asked."""
+def peaks(children: WorkerProcesses) -> list[int]:
+    """Return the peak resident bytes of each process since the last call, and reset the peaks."""
     found = []
     for process in [child.process for child in children.all if child.process is not None]:
         folder = Path(f"/proc/{process.pid}")
@@ -51,7 +51,7 @@ def peaks(children: Children) -> list[int]:
 
 
 @pytest.mark.parametrize("case", [*CASES, *ORDINARY], ids=lambda case: case.name)
-async def test_whatever_is_attached_is_answered_within_the_bounds(children: Children, case: Case) -> None:
+async def test_whatever_is_attached_is_answered_within_the_bounds(children: WorkerProcesses, case: Case) -> None:
     work, data = PictureWork(children), made(case)
     peaks(children)
     try:
@@ -72,7 +72,7 @@ async def test_whatever_is_attached_is_answered_within_the_bounds(children: Chil
 
 
 def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
-    """What is too much is not begun."""
+    """Return the estimated bytes of the work. Work above the limit is not begun, so it needs 0."""
     try:
         expected = estimate(read_header(data), len(data)).bytes
     except Unreadable:
@@ -81,8 +81,8 @@ def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
 
 
 @pytest.mark.parametrize("case", ORDINARY, ids=lambda case: case.name)
-async def test_what_it_takes_is_known_beforehand(children: Children, case: Case) -> None:
-    """Not only bounded: an estimate that is far too high would refuse what could be taken."""
+async def test_what_it_takes_is_known_beforehand(children: WorkerProcesses, case: Case) -> None:
+    """The estimate is also not far too high, because then usable pictures would be refused."""
     work, data = PictureWork(children), made(case)
     await work.inspect(file_of(painted()), "x", SOMEBODY)
     (idle, *_) = peaks(children)
@@ -108,7 +108,7 @@ WHOLE = (
 
 
 def sound(data: bytes) -> bytes:
-    """With right checksums, so that what is damaged is looked at, where this still is a PNG."""
+    """Correct the checksums of a PNG, so that its damaged chunks are decoded. Return other data unchanged."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return data
     made, place = data[:8], 8
@@ -139,11 +139,11 @@ def damaged(draw: st.DrawFn) -> bytes:
     return sound(bytes(data)) if draw(st.booleans()) else bytes(data)
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow's about what it makes of damage; in the program they go to the log
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about damaged files; the bot logs the warnings
 @settings(max_examples=300, deadline=5000)
 @given(data=damaged())
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
-    shape = Look(content_type="image/png", width=60, height=40)
+    shape = PictureInfo(content_type="image/png", width=60, height=40)
     for look in (lambda: inspect(data, "x"), lambda: inspect_mask(data, "x", shape)):
         documented(look, BadReference)
     for work in (as_png, mask_as_png, thumbnail, look_at_result):

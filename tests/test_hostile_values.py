@@ -1,4 +1,4 @@
-"""Whatever value comes back from Discord, at whatever door: a sentence to the asker alone, and nothing else."""
+"""Any forged value in any interaction is answered with a sentence to the asker alone, and has no other effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Door: TypeAlias = Callable[[World], Awaitable[Press]]
 WORDS: Final = frozenset(
     {"prompt", "words", "name", "new_name", "template", "why", "what", "search", "style", "reference"}
 )
-"""Where people may write what they like: as long as there is room for it, it is taken or is not found."""
+"""Fields of free text: any text within the length limit is accepted, or not found in a search."""
 KEPT: Final = (tasks, batches, styles, reference_sets, guild_settings, setting_changes, reports)
 
 
@@ -43,7 +43,7 @@ async def a_result(world: World) -> Any:
     return world.channel.history()[-1]
 
 
-# -- the doors ---------------------------------------------------------------------------------------------------------
+# -- interactions that carry values ------------------------------------------------------------------------------------
 
 
 def slash(command: str, who: str = "alice", /, **options: Any) -> Door:
@@ -210,7 +210,7 @@ SINGLE: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "Edit": (edit_form, ("words",)),
     "Report": (report_form, ("why",)),
 }
-"""Where one value comes back."""
+"""Interactions and the names of their fields that carry a single value."""
 SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "/create": (create_form, ("size", "variants", "files")),
     "the menu's form": (menu_form, ("size", "variants", "pictures", "files")),
@@ -223,7 +223,7 @@ SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "a batch opens": (batch_select, ("values",)),
     **{f"/settings {one.value}": (setting_select(one), ("values",)) for one in Setting},
 }
-"""Where a list of values comes back."""
+"""Interactions and the names of their fields that carry a list of values."""
 
 
 FORMS: Final = frozenset({create_form, menu_form, avatar_form, set_form, edit_form, report_form})
@@ -240,7 +240,7 @@ async def test_a_list_of_values_that_was_never_offered(world: World, door: Door,
 
 
 async def tried(world: World, door: Door, values_of: dict[str, dict[str, Any]]) -> None:
-    """Each of them: refused by a sentence to the asker alone, or words that there is room for."""
+    """Forge each value. Assert that it is refused in an ephemeral sentence, unless it may be accepted."""
     press = await door(world)
     forger = Forger(world.client)
     before = await kept(world)
@@ -262,7 +262,7 @@ async def tried(world: World, door: Door, values_of: dict[str, dict[str, Any]]) 
 
 
 def refused(answered: InteractionResult) -> bool:
-    """Whether they alone read a sentence, and not that of a defect."""
+    """Return whether the answer is an ephemeral sentence, and not the one for a defect."""
     said = [one for one in (answered.response, *answered.followups) if one is not None and one.content]
     return bool(said) and all(one.ephemeral and "Something went wrong" not in one.content for one in said)
 
@@ -273,9 +273,9 @@ def may_be_taken(door: Door, field: str, value: Any) -> bool:
     if isinstance(value, bool):
         return field in {"private", "enhance", "fallback"}
     if value is None:
-        return field in {"words", "why"} or (field == "private" and door in FORMS)  # left out
+        return field in {"words", "why"} or (field == "private" and door in FORMS)  # the field was left out
     if door is edited_style:
-        return field == "variants" and value == 0 and isinstance(value, int)  # the server's
+        return field == "variants" and value == 0 and isinstance(value, int)  # 0 means the server's default
     return field == "pictures" and value == ["1", "2"]
 
 
@@ -295,7 +295,7 @@ async def assert_sound(world: World) -> None:
         assert len(task["prompt"]) <= LONGEST_WORDS
 
 
-# -- other doors -------------------------------------------------------------------------------------------------------
+# -- other interactions ------------------------------------------------------------------------------------------------
 
 
 async def test_a_negative_number_lowers_no_limit(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whatever somebody writes or names a file, everything around their words stays as it is, and nobody is called."""
+"""Hostile prompts and file names do not change the text around them, and mention no user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, escaped, units
 from bot.replies import explain
 from bot.texts import texts_in
 from bot.ui.cards import card_view
-from bot.ui.outcomes import Shown, failure_view, pictures_view, prompt_quote
+from bot.ui.outcomes import AttachedPicture, failure_view, pictures_view, prompt_quote
 from bot.ui.text import quote
 from storage.models import Reference, ReferenceKind, Task
 from storage.pictures import THUMBNAIL
@@ -53,7 +53,7 @@ ENGLISH = texts_in("en-US")
 VISIBLE = "visible words"
 
 
-# -- what changes nothing means ----------------------------------------------------------------------------------------
+# -- assertions --------------------------------------------------------------------------------------------------------
 def shown(view: discord.ui.LayoutView) -> list[str]:
     return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
 
@@ -70,12 +70,12 @@ def described(view: discord.ui.LayoutView) -> list[str]:
 
 
 def bare(text: str) -> str:
-    """Without everything that a backslash makes into itself."""
+    """Return the text without its escaped characters."""
     return re.sub(r"\\[\\`*_~|<>#\[@:]", "", text)
 
 
 def assert_harmless(text: str) -> None:
-    """One line, in an isolate of its own which nothing inside ends, in which no markdown and no mention begins."""
+    """Assert that the text is one line in a closed bidi isolate, without markdown, mentions or links."""
     inside = text.removeprefix("> ")
     assert inside.startswith(FIRST_STRONG_ISOLATE)
     assert inside.endswith(POP_ISOLATE)
@@ -86,7 +86,7 @@ def assert_harmless(text: str) -> None:
 
 
 def assert_same_but_for(texts: Sequence[str], plain: Sequence[str], quoted: str) -> None:
-    """The message is what it is for plain words, with those words replaced."""
+    """Assert that the message equals the message for plain words, except for the quoted words."""
     ordinary = next(one for one in plain if VISIBLE in one)
     assert list(texts) == [quoted if one == ordinary else one for one in plain]
     assert sum(units(text) for text in texts) <= 4000
@@ -107,7 +107,7 @@ def card(prompt: str) -> discord.ui.LayoutView:
 
 
 def told(prompt: str) -> discord.ui.LayoutView:
-    files = [Shown(position=n, filename=f"{n}.png", reencoded=True) for n in range(2)]
+    files = [AttachedPicture(position=n, filename=f"{n}.png", reencoded=True) for n in range(2)]
     return pictures_view(outcome_of(prompt), a_part(pictures=(0, 1)), files, [])
 
 
@@ -119,7 +119,7 @@ def failed(prompt: str) -> discord.ui.LayoutView:
 @given(prompt=WORDS)
 @example(prompt=HOSTILE[0])
 def test_a_prompt_changes_nothing_around_it(made: Callable[[str], discord.ui.LayoutView], prompt: str) -> None:
-    """Above, below and beside it all is as for plain words; the limits hold; what is sent can be encoded."""
+    """The rest of the message is the same as for plain words, the limits hold, and the text can be encoded."""
     view = made(prompt)
     quoted = next(text for text in shown(view) if text.startswith("> "))
     assert_same_but_for(shown(view), shown(made(VISIBLE)), quoted)
@@ -140,7 +140,7 @@ def test_alt_text_is_one_plain_line_within_its_limit(prompt: str) -> None:
 
 @given(filename=WORDS)
 def test_a_file_name_changes_nothing_around_it(filename: str) -> None:
-    """In the description of what was attached, and in the sentence of a refusal."""
+    """The name is in the alt text of the attachments, and in the sentence of a refusal."""
     references = tuple(reference(n, filename) for n in range(3))
     view = card_view(Card(task=a_task(), phase=CardPhase.QUEUED, place=3, references=references), strip="card-x.png")
     (description,) = described(view)
@@ -159,7 +159,7 @@ def test_a_file_name_changes_nothing_around_it(filename: str) -> None:
 
 @given(prompt=WORDS)
 def test_what_is_not_shown_whole_goes_along_as_a_file(prompt: str) -> None:
-    """So nobody's words are lost, and the view and the file agree."""
+    """A prompt that is not shown in full is attached as a file, so that no words are lost."""
     whole = prompt_quote(outcome_of(prompt)).whole
     files = [item for item in told(prompt).walk_children() if isinstance(item, discord.ui.File)]
     assert len(files) == (not whole)
@@ -172,7 +172,7 @@ def test_the_address_of_a_result_changes_nothing_around_it(url: str) -> None:
     assert re.fullmatch(r"[^\n]*\n\[Picture 1\]\(<https://x\.test/[^<>\s\\]+>\)", text)
 
 
-# -- from the command to the message -----------------------------------------------------------------------------------
+# -- end to end --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with open_world(tmp_path) as opened:

@@ -1,4 +1,4 @@
-"""`/imagine`, from the command to the pictures in the channel."""
+"""Test `/imagine`, from the command to the pictures in the channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from simcord.components import walk_components
 
 from bot.engine.ports import Card
-from bot.errors import Reason, Refused, TooLate
+from bot.errors import NotFound, Reason, Refused
 from storage.models import Limits, ReferenceKind, TaskState
 from tests.world import PHOTO, World, button_ids, new_client, open_world, png, texts
 
@@ -228,9 +228,9 @@ async def test_an_error_that_cannot_be_told_is_logged_and_ends_there(
 
 async def test_a_refusal_after_the_answer_is_told_behind_it(world: World) -> None:
     async def late(card: Card, message_id: int) -> None:
-        raise TooLate(Reason.TASK_UNKNOWN)
+        raise NotFound(Reason.TASK_UNKNOWN)
 
-    world.engine.card_posted = late  # type: ignore[method-assign]  # after the card was posted
+    world.engine.card_posted = late  # type: ignore[method-assign]  # the task is gone after the card was posted
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
     (told,) = asked.followups
@@ -242,7 +242,7 @@ async def test_a_defect_after_the_answer_is_only_logged(world: World, capsys: py
     async def broken(card: Card, message_id: int) -> None:
         raise ZeroDivisionError
 
-    world.engine.card_posted = broken  # type: ignore[method-assign]  # breaks after the card was posted
+    world.engine.card_posted = broken  # type: ignore[method-assign]  # fails after the card was posted
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
     assert asked.followups == []

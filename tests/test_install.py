@@ -1,8 +1,8 @@
 """
-`make` fills its environment from a complete lock, whatever the index holds by then.
+`make` installs its environment from a complete lock, even if the package index has newer releases.
 
-The index here has, for every package of our locks, the pinned release and a newer one, each with the requirements (and
-the extras in them) that the real package has. The packages are empty.
+The index of this test has, for every package in the locks, the pinned release and a newer one, each with the
+requirements (and their extras) of the real package. The packages are empty.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LOCKS = ("run", "sandbox", "dev")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 NEWER = "9999.0"
 OLDEST_PIP = "22.3"
-"""Comes with Python 3.11.0."""
+"""The pip that is bundled with Python 3.11.0."""
 
 
 def test_the_environment_has_all_that_its_packages_require() -> None:
-    """`--no-deps` installs a lock as it is: a lock that lacks something would be noticed by nobody."""
+    """`--no-deps` installs a lock as it is, so pip does not notice that a lock is incomplete."""
     check = subprocess.run(
         [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
-    )  # our own interpreter
+    )  # runs this interpreter
     assert check.returncode == 0, check.stdout
 
 
@@ -50,7 +50,7 @@ def test_all_environments_install_though_the_index_has_newer_releases(
 
 
 def test_the_index_is_one_that_resolving_stumbles_over(project: Path, index: Path) -> None:
-    """Otherwise the test above could not fail."""
+    """If resolving succeeded with this index, the test above could not fail."""
     script = project / "requirements" / "install.py"
     script.write_text(script.read_text().replace('"--no-deps", ', ""))
     python = environment_with("bundled", project, project)
@@ -64,7 +64,7 @@ def test_the_index_is_one_that_resolving_stumbles_over(project: Path, index: Pat
 
 @pytest.fixture
 def project(tmp_path: Path, wheels: dict[tuple[str, str], Path]) -> Path:
-    """The installer with our locks, their hashes being those of the empty packages."""
+    """Create a project with the installer and the locks, whose hashes are those of the empty packages."""
     requirements = tmp_path / "project" / "requirements"
     requirements.mkdir(parents=True)
     shutil.copy(ROOT / "requirements" / "install.py", requirements)
@@ -95,8 +95,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Pa
 
 
 def pins(lock: str) -> dict[str, str]:
-    """What a lock installs on this machine: names and versions of what is installed here too. Without pip: an empty
-    pip could install nothing more."""
+    """Return the names and versions in a lock that are installed on this machine too, without pip: an empty pip could
+    install nothing."""
     found = dict(PIN.findall((ROOT / "requirements" / f"{lock}.txt").read_text()))
     return {name: version for name, version in found.items() if name != "pip" and distribution(name) is not None}
 
@@ -109,7 +109,7 @@ def distribution(name: str) -> importlib.metadata.Distribution | None:
 
 
 def empty_wheel(folder: Path, name: str, version: str) -> Path:
-    """With the requirements and extras of the real package, and nothing in it."""
+    """Build an empty wheel with the requirements and extras of the real package."""
     real = distribution(name)
     assert real is not None
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
@@ -138,7 +138,7 @@ def short_digest(text: str) -> str:
 
 
 def environment_with(pip: str, project: Path, downloads: Path) -> Path:
-    """The project's `.venv`, with that pip in it. Only a pip that is not bundled comes from the real index."""
+    """Create the project's `.venv` with the given pip. Only a pip that is not bundled comes from the real index."""
     venv.create(project / ".venv", with_pip=True)
     python = project / ".venv" / "bin" / "python"
     if pip != "bundled":
@@ -154,7 +154,7 @@ def run(python: Path, *arguments: str, index: Path | None = None) -> subprocess.
     environment = dict(os.environ)
     if index is not None:
         environment |= {"PIP_INDEX_URL": index.as_uri(), "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
-    return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # an interpreter that the test made
+    return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # the test made the interpreter
 
 
 def installed(python: Path) -> dict[str, str]:

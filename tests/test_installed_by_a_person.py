@@ -1,4 +1,4 @@
-"""In a server that only the asker has brought the app to: answers for 15 minutes, then direct messages."""
+"""User-installed app in a server without the bot: results come as answers for 15 minutes, then as direct messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EDIT_ANSWER = "PATCH */messages/@original"
 async def after(world: DiscordWorld, minutes: int, task: Task) -> Task:
     return await world.work(
         task,
-        lambda now: now.state is TaskState.CLOSED or now.kept_at is not None,
+        lambda now: now.state is TaskState.CLOSED or now.undelivered_at is not None,
         within=timedelta(minutes=minutes),
         every=timedelta(seconds=30),
     )
@@ -116,7 +116,7 @@ async def test_an_answer_that_was_edited_unheard_is_edited_again(world: DiscordW
     await world.restart()
     await world.closed(task)
     assert {act.way for act in world.discord.acts} == {Way.CALLBACK, Way.ORIGINAL}
-    assert {act.message_id for act in await world.outcomes(task)} == {interaction.message["id"]}  # type: ignore[index]  # it was answered
+    assert {act.message_id for act in await world.outcomes(task)} == {interaction.message["id"]}  # type: ignore[index]  # set by the answer
 
 
 async def test_a_direct_message_that_was_sent_unheard_is_not_sent_again(
@@ -129,7 +129,7 @@ async def test_a_direct_message_that_was_sent_unheard_is_not_sent_again(
     await world.work(task, lambda _: met.sprung.is_set(), within=timedelta(minutes=30), every=timedelta(seconds=30))
     world.discord.traps.clear()
     await world.restart()
-    world.discord.clock.turn(timedelta(hours=1))  # longer than Discord knows a nonce
+    world.discord.clock.turn(timedelta(hours=1))  # Discord has forgotten the nonce
     await after(world, 30, task)
     assert len([act for act in await world.outcomes(task) if act.doing is Doing.POSTED]) == 1
 

@@ -1,4 +1,4 @@
-"""Outcomes that nobody could be told: kept, and handed over when their asker comes."""
+"""Outcomes that could not be delivered are kept, and handed over when the asker comes for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.engine.ports import Outcome, Posted
-from bot.errors import LimitReached, NotYours, Reason, TooLate, Unavailable
+from bot.errors import Conflict, Gone, LimitReached, NotYours, Reason, Unavailable
 from storage.models import Limits, OutcomePart, Route, Task, TaskState
 from tests.engine_world import World, open_world
 from tests.waiting import eventually
@@ -29,7 +29,7 @@ async def kept(world: World, prompt: str = "a red door", **changes: object) -> T
     task = await world.ask(prompt, **changes)
     await world.work(60, every=4)
     found = await world.now(task)
-    assert (found.state, found.kept_at is not None) == (TaskState.SETTLED, True)
+    assert (found.state, found.undelivered_at is not None) == (TaskState.SETTLED, True)
     return found
 
 
@@ -59,17 +59,17 @@ async def test_it_is_tried_every_few_hours_and_no_more_often(world: World) -> No
         attempts.append(part.route)
         return await post(outcome, part, uncertain=uncertain)
 
-    world.discord.post = counted  # type: ignore[method-assign]  # counts
+    world.discord.post = counted  # type: ignore[method-assign]  # counts the posts
     await world.work(DAY - 60, every=60)
     assert attempts.count(Route.CHANNEL) == 7
-    assert (await world.now(task)).kept_at == task.kept_at
+    assert (await world.now(task)).undelivered_at == task.undelivered_at
 
 
 async def test_discord_being_down_is_no_reason_to_keep_an_outcome(world: World) -> None:
     world.discord.down = True
     task = await world.ask()
     await world.work(600, every=30)
-    assert (await world.now(task)).kept_at is None
+    assert (await world.now(task)).undelivered_at is None
     assert world.discord.told_operator == []
 
 
@@ -85,7 +85,7 @@ async def test_a_route_that_only_fails_for_now_is_no_reason_either(world: World)
     world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
     task = await world.ask()
     await world.work(600, every=15)
-    assert (await world.now(task)).kept_at is None
+    assert (await world.now(task)).undelivered_at is None
 
 
 async def test_a_kept_outcome_does_not_count_against_the_open_tasks(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_who_comes_for_it_is_shown_all_of_it_in_one_message(world: World) 
 
 async def test_a_failure_is_shown_as_well(world: World) -> None:
     task = await kept(world)
-    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", kie_id="kie1")
+    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1")
     await world.tasks.settle(
         await world.now(task), now=world.clock(), why="test", reason=Reason.POLICY, due_at=world.clock()
     )
@@ -156,11 +156,11 @@ async def test_only_the_asker_may_come_for_it(world: World) -> None:
 async def test_coming_twice_shows_it_once(world: World) -> None:
     task = await kept(world)
     await press(world, task)
-    with pytest.raises(TooLate) as late:
+    with pytest.raises(Conflict) as late:
         await press(world, task, "second")
     assert late.value.reason is Reason.COLLECTED_ALREADY
     await world.engine.step()
-    with pytest.raises(TooLate) as later:
+    with pytest.raises(Gone) as later:
         await press(world, task, "third")
     assert later.value.reason is Reason.NO_LONGER_KEPT
     await world.work(DAY, every=HOUR)
@@ -204,7 +204,7 @@ async def test_what_the_channel_takes_again_is_told_there_and_once(world: World)
     world.discord.closed_routes = set()
     await world.work(4 * HOUR, every=60)
     assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
-    with pytest.raises(TooLate):
+    with pytest.raises(Gone):
         await press(world, task)
 
 
@@ -217,7 +217,7 @@ async def test_who_comes_while_it_is_told_in_the_channel_is_told_so(world: World
         await press(world, task)
         return await post(outcome, part, uncertain=uncertain)
 
-    world.discord.post = posted  # type: ignore[method-assign]  # they come in the middle of it
+    world.discord.post = posted  # type: ignore[method-assign]  # the asker presses during the post
     await world.work(4 * HOUR, every=60)
     assert [message.route for message in world.discord.told] == [Route.CHANNEL]
     assert world.discord.said_elsewhere == ["press"]
@@ -235,7 +235,7 @@ async def test_who_comes_while_the_channel_refuses_once_more_is_shown_it_at_once
             await press(world, task)
         return await post(outcome, part, uncertain=uncertain)
 
-    world.discord.post = posted  # type: ignore[method-assign]  # they come in the middle of it
+    world.discord.post = posted  # type: ignore[method-assign]  # the asker presses during the post
     world.clock.turn(3 * HOUR)
     await world.engine.step()
     await world.engine.step()
@@ -249,7 +249,7 @@ async def test_what_had_arrived_after_all_is_not_shown_again(world: World) -> No
         await world.work(2)
     world.discord.closed_routes, world.discord.blind = set(Route) - {Route.COLLECTED}, True
     await world.work(60, every=4)
-    assert (await world.now(task)).kept_at is not None
+    assert (await world.now(task)).undelivered_at is not None
     world.discord.blind = False
     await press(world, task)
     await world.engine.step()
@@ -271,7 +271,7 @@ async def test_the_next_card_and_the_next_outcome_tell_of_all_that_is_kept_newes
         outcomes.append(outcome)
         return await post(outcome, part, uncertain=uncertain)
 
-    world.discord.post = posted  # type: ignore[method-assign]  # looks at what is told
+    world.discord.post = posted  # type: ignore[method-assign]  # records the outcomes
     await world.work(60, every=4)
     assert [outcome.kept for outcome in outcomes if outcome.task.asker_id == 7] == [(newer.id, older.id)]
     assert world.discord.shown[-1].kept in {(newer.id, older.id), ()}
@@ -287,9 +287,9 @@ async def test_an_adoption_takes_a_kept_outcome_back(world: World) -> None:
     task = await kept(world)
     await press(world, task, acknowledged=False)
     adopted = await world.tasks.move(
-        await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", kie_id="kie1"
+        await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
     )
-    assert (adopted.kept_at, adopted.collect_token, adopted.collect_at) == (None, None, None)
+    assert (adopted.undelivered_at, adopted.collect_token, adopted.collect_at) == (None, None, None)
 
 
 async def test_an_outcome_that_corrects_an_earlier_one_says_so(world: World) -> None:
@@ -301,10 +301,10 @@ async def test_an_outcome_that_corrects_an_earlier_one_says_so(world: World) -> 
         corrects.append(outcome.corrects)
         return await post(outcome, part, uncertain=uncertain)
 
-    world.discord.post = posted  # type: ignore[method-assign]  # looks at what is told
+    world.discord.post = posted  # type: ignore[method-assign]  # records the outcomes
     await world.work(60, every=4)
     await world.tasks.move(
-        await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", kie_id="kie1", due_at=0
+        await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1", due_at=0
     )
     await world.work(60, every=4)
     assert corrects == [False, True]
@@ -317,7 +317,7 @@ async def test_a_busy_channel_does_not_keep_others_waiting(world: World) -> None
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
-        await eventually(all_fetched)  # the others post by now, or wait
+        await eventually(all_fetched)  # the other posts are running or waiting
         for _ in range(20):
             await asyncio.sleep(0)
         busy -= 1
@@ -327,7 +327,7 @@ async def test_a_busy_channel_does_not_keep_others_waiting(world: World) -> None
         found = [picture for task in asked for picture in await world.tasks.pictures(task.id)]
         return len(found) == 6 and all(picture.key for picture in found)
 
-    world.discord.post = posted  # type: ignore[method-assign]  # counts
+    world.discord.post = posted  # type: ignore[method-assign]  # counts concurrent posts
     asked = [await world.ask(asker_id=number) for number in range(6)]
     await world.work(60, every=4)
     assert len(world.discord.messages) == 6
@@ -347,7 +347,7 @@ async def test_who_comes_while_only_the_card_is_left_to_do_is_told_that_it_has_c
             raise Unavailable("503")
         await remove(task)
 
-    world.discord.remove_card = removed  # type: ignore[method-assign]  # fails once, and they come meanwhile
+    world.discord.remove_card = removed  # type: ignore[method-assign]  # fails once, while the asker presses
     world.clock.turn(3 * HOUR)
     await world.work(60, every=4)
     assert [message.route for message in world.discord.told] == [Route.CHANNEL]

@@ -1,4 +1,4 @@
-"""What somebody sees of an outcome that could not be told: on their next card, and when they come for it."""
+"""What the asker of a kept outcome sees: a hint on their next card, and the outcome when they press its button."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def close_everything(world: World) -> None:
 
 
 async def kept(world: World, prompt: str = "a red door", **options: Any) -> Task:
-    """Asked in a channel where nothing can be told; all is well afterwards."""
+    """Return a task whose outcome was kept because every route was closed. The routes are open afterwards."""
     close_everything(world)
     await world.ask(prompt, **options)
     await world.work(60)
     task = (await world.tasks.of_user(world.alice.id))[0]
-    assert task.kept_at is not None
+    assert task.undelivered_at is not None
     world.env.backend.faults.clear()
     return task
 
@@ -122,7 +122,7 @@ async def test_a_kept_failure_is_shown_with_its_button_to_ask_again(world: World
 
 async def test_asking_again_from_what_only_they_see_takes_no_button_away(world: World) -> None:
     task = await kept(world)
-    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="test", kie_id="kie1")
+    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="test", job_id="kie1")
     close_everything(world)
     await world.tasks.settle(await world.only_task(), now=world.clock(), why="test", reason=Reason.LOST, due_at=0)
     await world.work(10)
@@ -188,7 +188,7 @@ async def test_pictures_that_come_after_all_are_not_taken_for_the_message_that_d
     await world.work(5)
     assert "I cannot tell whether this worked" in texts(world.channel.history()[-1])
     adopted = await world.tasks.move(
-        await world.only_task(), TaskState.GENERATING, now=world.clock(), why="adopted", kie_id="kie1"
+        await world.only_task(), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
     )
     await world.tasks.settle(
         adopted, now=world.clock(), why="test", reason=None, urls=["https://results.test/1.png"], due_at=0
@@ -207,7 +207,7 @@ async def test_an_outcome_told_a_second_time_for_the_same_reason_is_another_mess
     for _ in range(2):
         task = await world.only_task()
         if task.state is TaskState.CLOSED:
-            task = await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", kie_id="kie1")
+            task = await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1")
         await world.tasks.settle(task, now=world.clock(), why="test", reason=Reason.LOST, due_at=0)
         world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503)
         await world.work(30)

@@ -1,4 +1,4 @@
-"""The image API's client against a real server: what is sent, what comes of each answer, and what of none."""
+"""Test the image API's client with a real server: what it sends, and how it handles each answer and no answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image API's client when the line is bad: a create is sent once, and nobody pretends to know what became of it."""
+"""Test the image API's client with broken connections: a create is sent once, and a lost answer is `Unconfirmed`."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def never_talks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 class Nowhere(AbstractResolver):
-    """Finds no name, or never answers."""
+    """A resolver that finds no name, or (`silent`) never answers."""
 
     def __init__(self, *, silent: bool) -> None:
         self._silent = silent

@@ -1,4 +1,4 @@
-"""Fetching results, and keeping the key at home."""
+"""Download results without sending the API key to other hosts."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_the_apis_own_host_does_not_lose_its_https() -> None:
 
 
 class Everywhere(AbstractResolver):
-    """Every name is this machine, at the port that is set; remembers which were asked for."""
+    """A resolver that returns this machine and `port` for every name, and records the names."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -300,7 +300,7 @@ async def test_no_error_and_no_log_shows_the_key_or_a_query(
     server: KieServer, client: KieClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.CRITICAL, logger="aiohttp.access")  # the test server's
+    caplog.set_level(logging.CRITICAL, logger="aiohttp.access")  # the log of the test server
     words = f"Wrong key {KEY}" + f" for https://cdn.test/a.png?sign={SECRET}" * 20
     errors = []
     for code in (200, 400, 401, 429, 500, 777):

@@ -1,4 +1,4 @@
-"""What the image API says, read: recorded exchanges first, then the ways in which it is known to differ from itself."""
+"""Parse the image API's answers: recorded exchanges first, then the known variations of their format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADDRESS = "https://tempfile.aiquickdraw.com/s/5fd1b68dbca66cddf73654e72e2094ea_0
 
 
 def record(**changes: object) -> Record:
-    """The recorded running record, with changes."""
+    """Return the recorded running record with changes."""
     data: dict[str, object] = {
         "taskId": "5fd1b68dbca66cddf73654e72e2094ea",
         "paramJson": '{"enableFallback":false,"prompt":"A serene mountain lake","size":"1:1"}',

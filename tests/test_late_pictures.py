@@ -1,4 +1,4 @@
-"""Pictures that were told as links: tried on, and put into their messages exactly once, whatever dies between."""
+"""Pictures that were delivered as links: their downloads are retried, and in spite of crashes each is added once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bot.engine.curation import Standing
+from bot.engine.curation import Role
 from bot.engine.late_pictures import FIRST_AFTER, LONGEST, RESULTS_LIVE, distance_ms
 from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
-from storage.community import NewPosting, PostingKind
+from storage.community import NewRepost, RepostKind
 from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
 from tests.batches_engine_world import begun
 from tests.engine_world import Crash, Deaths, World, open_world, png
@@ -33,7 +33,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def told_as_a_link(world: World, *, error: Exception = NO, **changes: Any) -> Task:
-    """One picture of two is missing."""
+    """Return a closed task of two pictures, the second of which was delivered as a link."""
     world.api.broken[SECOND] = error
     task = await world.ask(**({"variants": 2} | changes))
     await world.work(200)
@@ -45,7 +45,7 @@ async def told_as_a_link(world: World, *, error: Exception = NO, **changes: Any)
 
 
 async def later(world: World, seconds: float, *, steps: int = 3) -> None:
-    """What is due by then is done; and what follows from that."""
+    """Advance the clock by `seconds`, then run `steps` of the engine."""
     world.clock.turn(seconds)
     for _ in range(steps):
         await world.engine.step()
@@ -57,14 +57,14 @@ async def second_of(world: World, task: Task) -> Picture:
 
 
 async def assert_brought(world: World, task: Task) -> None:
-    """We have it, nothing waits any more."""
+    """Assert that the second picture is stored, and that no work on it is due."""
     second, now = await second_of(world, task), await world.now(task)
     assert second.key is not None
     assert await world.copies.get(second.key) == png()
-    assert (second.unfetchable, second.due_at, second.late_at, now.upkeep_at) == (False, None, None, None)
+    assert (second.unfetchable, second.due_at, second.late_at, now.sync_at) == (False, None, None, None)
 
 
-# -- once, whatever dies -----------------------------------------------------------------------------------------------
+# -- crashes -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
@@ -75,14 +75,14 @@ async def test_whatever_it_dies_at_the_message_is_edited_to_hold_the_picture_onc
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
 async def test_whatever_it_dies_at_a_private_picture_is_sent_directly_once(world: World, after: bool) -> None:
-    """Its message can be edited no more."""
+    """The private message can no longer be edited, so the picture is sent as a direct message."""
     world.discord.out_of_reach = {Route.ORIGINAL}
     calls = await every_death(world, after=after, expected={1: [0], 2: [1]}, reach=Reach.ANSWER, private=True)
     assert calls > 12, "the calls of a late picture and its message"
 
 
 async def every_death(world: World, *, after: bool, expected: dict[int, list[int]], **changes: Any) -> int:
-    """Late pictures, one after the other, with a death at another call each time; how many calls there were."""
+    """Recover late pictures one by one, with a death at another call each time. Return the number of calls."""
     deaths, at, died = Deaths(), 0, True
     world.wrap = deaths.wrap
     await world.restart()
@@ -102,7 +102,7 @@ async def every_death(world: World, *, after: bool, expected: dict[int, list[int
 
 
 async def outlived(world: World, deaths: Deaths) -> bool:
-    """Whether it died, while what is late is fetched and put into its message."""
+    """Download the late picture and update its message. Return whether the process died."""
     died = False
     world.clock.turn(6 * 60)
     for _ in range(3):
@@ -148,7 +148,7 @@ async def test_what_happened_to_a_late_picture_is_in_the_audit_trail(world: Worl
     assert (last.before, last.after, last.why) == (TaskState.CLOSED, TaskState.CLOSED, "picture 2 fetched late")
 
 
-# -- when it is tried --------------------------------------------------------------------------------------------------
+# -- when downloads are retried ----------------------------------------------------------------------------------------
 
 
 def test_tries_are_further_and_further_apart() -> None:
@@ -269,7 +269,7 @@ async def test_a_picture_of_another_process_is_left_alone(world: World) -> None:
 
 
 async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: World) -> None:
-    """Whoever tells it has read its pictures already."""
+    """The process that delivers the outcome has already read the list of pictures."""
     world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL, Route.DIRECT}
     world.api.broken[SECOND] = NO
     task = await world.ask(variants=2)
@@ -307,7 +307,7 @@ async def test_ordinary_pictures_do_not_wait_for_late_ones(world: World) -> None
     assert ended.closed_at - before < 40_000
 
 
-# -- where it is put ---------------------------------------------------------------------------------------------------
+# -- which message gets the picture ------------------------------------------------------------------------------------
 
 
 async def test_each_missing_picture_of_a_message_is_added_when_it_comes(world: World) -> None:
@@ -356,7 +356,7 @@ async def test_where_direct_messages_are_closed_as_well_the_picture_is_kept_for_
     await later(world, HOUR)
     await assert_brought(world, task)
     world.discord.closed_routes = set()
-    await world.stores.postings.hide(task.id, hidden=True, now=world.clock())
+    await world.stores.reposts.hide(task.id, hidden=True, now=world.clock())
     await later(world, HOUR)
     assert len(world.discord.messages) == 1, "it is not sent days later for another reason"
 
@@ -397,7 +397,7 @@ async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: World)
     world.api.broken[SECOND] = NO
     task = await world.ask(variants=2)
     await world.work(300)
-    assert (await world.now(task)).kept_at is not None
+    assert (await world.now(task)).undelivered_at is not None
     assert [part.pictures for part in await world.tasks.parts(task.id)] == [(0,)]
     world.api.broken.clear()
     await later(world, HOUR)
@@ -447,9 +447,9 @@ async def test_the_message_of_a_batch_shows_it(world: World) -> None:
 
 async def test_what_was_posted_once_more_is_edited_as_well(world: World) -> None:
     task = await told_as_a_link(world, guild_id=77)
-    new = NewPosting(
+    new = NewRepost(
         task_id=task.id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{task.id}",
         channel_id=500,
         guild_id=77,
@@ -476,7 +476,7 @@ async def test_a_copy_that_is_lost_before_its_message_has_it_is_fetched_again(wo
             await world.copies.get(f"pictures/{task.id}/1")
         await redraw(outcome, part)
 
-    world.discord.redraw = redrawn  # type: ignore[method-assign]  # a store that was set back
+    world.discord.redraw = redrawn  # type: ignore[method-assign]  # the file is lost, as when a backup is restored
     for _ in range(3):
         await later(world, HOUR)
     assert world.discord.files == {1: [0, 1]}
@@ -494,11 +494,11 @@ async def test_what_is_erased_while_it_is_fetched_leaves_no_file(world: World) -
             await world.engine.erasing.step()
         return await fetch(url)
 
-    world.api.fetch = fetched  # type: ignore[method-assign]  # somebody erases what is theirs meanwhile
+    world.api.fetch = fetched  # type: ignore[method-assign]  # the asker erases their data during the download
     await later(world, HOUR)
     assert await world.tasks.get(task.id) is None
     assert await world.copies.used_bytes() == 0
 
 
-def the_asker(task: Task) -> Standing:
-    return Standing(person_id=task.asker_id, guild_id=task.guild_id, moderates=False)
+def the_asker(task: Task) -> Role:
+    return Role(person_id=task.asker_id, guild_id=task.guild_id, moderates=False)

@@ -1,4 +1,4 @@
-"""A picture that its host refuses for an hour, between the image API's emulator and a Discord over real sockets."""
+"""A host refuses a picture for an hour: with the image API's emulator and a stand-in Discord over real sockets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DiscordWorld]:
 
 @pytest.fixture
 async def door(world: DiscordWorld) -> AsyncIterator[Door]:
-    """Of the image API, where traps are laid."""
+    """Run the image API's emulator behind a `Door`, in which traps can be set."""
     door, clock = Door(), world.discord.clock
     emulator = Emulator(seconds=4, shrink=32, clock=lambda: clock.now() / 1000, middlewares=door.middlewares)
     async with emulator, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -45,7 +45,7 @@ async def door(world: DiscordWorld) -> AsyncIterator[Door]:
 
 
 async def told_as_a_link(world: DiscordWorld, door: Door, **options: Any) -> Task:
-    """The second of two pictures is refused by every address."""
+    """Return a closed task of two pictures, the second of which is refused at every address."""
     door.traps.lay("GET /s/*_1_*", Moment.RECEIVED, REFUSED, times=None)
     task, _ = await world.ask(variants=2, **options)
     told = await world.closed(task)
@@ -61,7 +61,7 @@ async def passed(world: DiscordWorld, *, minutes: int) -> None:
 
 
 def results(world: DiscordWorld) -> list[dict[str, Any]]:
-    """The messages that hold pictures or their links."""
+    """Return the messages with pictures or links to pictures."""
     return [one for one in world.discord.messages.values() if "### " in str(one["components"])]
 
 

@@ -1,8 +1,8 @@
 """
-Nothing paid is lost, nothing is paid or posted twice, nobody is left without an answer: over whole lives.
+Over the whole life of a task, nothing paid is lost, nothing is paid or posted twice, and every asker gets an answer.
 
-Either the process dies at every single call between the engine and what is around it, or everything that can go wrong
-does so in a random order.
+Either the process dies at every single call between the engine and its surroundings, or faults of every kind occur in
+a random order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.engine.ports import Record, RecordStatus
-from bot.errors import Reason, Refused, ServerFault, Throttled, TooLate, Unavailable, Unconfirmed, Unreachable
+from bot.errors import (
+    Conflict,
+    Gone,
+    Reason,
+    Refused,
+    ServerFault,
+    Throttled,
+    TooLate,
+    Unavailable,
+    Unconfirmed,
+    Unreachable,
+)
 from storage.models import Route, Task, TaskState
 from tests.engine_world import Crash, Deaths, World, open_world, png
 from tests.stand_in_discord import Message
@@ -61,7 +72,7 @@ async def test_any_call_may_fail_once_and_the_process_mends_it_by_itself(tmp_pat
         world.api.seconds = 2
         world.discord.pictures_per_message = 1
         await world.restart()
-        for point in range(int(after), 46, 2):  # every other call before, the ones between after it has its effect
+        for point in range(int(after), 46, 2):  # even calls fail before their effect, odd ones after it
             task = await world.ask(f"{point}", variants=2, references=(world.attach("a.png", png()),))
             deaths.arm(point, after=after, fails=True)
             await _until_closed(world, task)
@@ -69,7 +80,7 @@ async def test_any_call_may_fail_once_and_the_process_mends_it_by_itself(tmp_pat
 
 
 async def _until_closed(world: World, task: Task) -> None:
-    """As `Engine.run` does it: what fails while work is looked for is looked for again."""
+    """Run steps until the task is closed. As in `Engine.run`, a failed search for work is repeated."""
     for _ in range(200):
         with contextlib.suppress(OSError):
             await world.engine.step()
@@ -92,7 +103,7 @@ async def _assert_told_once(world: World, task: Task) -> None:
         assert sorted(told) == [(0, ())]
 
 
-# Everything at random
+# Random faults
 
 
 @dataclass
@@ -101,7 +112,7 @@ class Story:
     deaths: Deaths
     asked: list[Task] = field(default_factory=list)
     called_back: set[str] = field(default_factory=set)
-    """The prompts of which that was said."""
+    """Prompts of the creates whose callback was sent."""
     presses: int = 0
 
     async def ask(self, number: int) -> None:
@@ -119,7 +130,7 @@ class Story:
         await self._until_death(number + 1)
 
     async def wait(self, number: int) -> None:
-        """For minutes: after ten, whoever waits for an answer that was lost is told that nobody knows."""
+        """Wait for minutes. After ten, a create whose answer was lost is reported to its asker as unconfirmed."""
         await self._until_death(60 * (number + 1), every=15)
 
     async def die(self, number: int) -> None:
@@ -175,17 +186,17 @@ class Story:
         self.world.discord.closed_routes ^= {route}
 
     async def close_all(self, number: int) -> None:
-        """For a while, so that what is told in it is kept."""
+        """Close all routes for a while, so that outcomes of that time are kept."""
         self.world.discord.closed_routes = set(Route) - {Route.COLLECTED}
         await self._until_death(20 + number)
 
     async def come(self, number: int) -> None:
-        """Whoever has something kept for them comes for it; half of the time we hear that it was acknowledged."""
+        """Let askers come for their kept outcomes. Half of the time, the acknowledgement of the press is reported."""
         for task in self.asked:
-            if (await self.world.now(task)).kept_at is None:
+            if (await self.world.now(task)).undelivered_at is None:
                 continue
             self.presses += 1
-            with contextlib.suppress(TooLate):
+            with contextlib.suppress(Conflict, Gone):
                 await self.world.engine.kept.collect(task.id, task.asker_id, f"press {self.presses}")
                 if number % 2:
                     await self.world.engine.kept.bring(task.id, f"press {self.presses}")
@@ -205,7 +216,7 @@ class Story:
             await self.world.restart()
 
     async def end_well(self) -> None:
-        """All is well again, and time passes."""
+        """End all faults and let four hours pass."""
         self.world.discord.down = False
         self.world.discord.closed_routes = set()
         await self.world.work(4 * 3600, every=30)
@@ -276,7 +287,7 @@ async def _assert_one_answer(story: Story, task: Task) -> None:
         return
     assert ended.state is TaskState.CLOSED
     if task.prompt in story.called_back:
-        assert ended.kie_id is not None, "what was called back was taken, and is to be watched to its end"
+        assert ended.job_id is not None, "what was called back was taken, and is to be watched to its end"
         told = _without_the_doubt(told, ended)
     assert {one.reason for one in told} == {ended.reason}
     parts = Counter((one.number, one.pictures) for one in told)
@@ -288,7 +299,7 @@ async def _assert_one_answer(story: Story, task: Task) -> None:
 
 
 def _without_the_doubt(told: list[Message], ended: Task) -> list[Message]:
-    """Before the callback they may have been told, once, that nobody knows."""
+    """Leave out the message that the create is unconfirmed, which may have been sent once before the callback."""
     doubts = [one for one in told if one.reason == Reason.UNCONFIRMED]
     assert ended.reason != Reason.UNCONFIRMED
     assert len(doubts) <= 1, doubts

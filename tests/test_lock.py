@@ -1,4 +1,4 @@
-"""The locks in `requirements/` are in step with `pyproject.toml`, and name no place to fetch from."""
+"""The locks in `requirements/` agree with `pyproject.toml`, and name no index or URL to download from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 
 def pins(name: str) -> dict[str, Requirement]:
-    """What a lock pins, by canonical name."""
+    """Return the pins of a lock by canonical name."""
     lines = re.findall(r"^[A-Za-z0-9][^\\\n]*", text(name), re.MULTILINE)
     return {canonicalize_name(pin.name): pin for pin in map(Requirement, lines)}
 
@@ -37,7 +37,7 @@ def version(pin: Requirement) -> str:
 
 
 def needed(requirements: Iterable[str]) -> set[str]:
-    """Names of all that these need on this Python and platform, as the installed packages say."""
+    """Return the names of all packages that `requirements` need on this Python and platform, by their metadata."""
     seen: set[tuple[str, str]] = set()
     waiting = [(Requirement(line), "") for line in requirements]
     while waiting:

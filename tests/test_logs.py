@@ -1,4 +1,4 @@
-"""What reaches the log, and what must not."""
+"""Test what is written to the log, and what is kept out of it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_connection_to_discord_that_is_made_again_is_one_warning(capsys: pytes
 async def test_a_database_that_another_program_holds_is_one_line_that_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the store raises it, and as whoever works with the store raises from it."""
+    """The error is recognised as the store raises it, and as the cause of an error that a caller raises."""
     configure_logs("INFO", "json")
     log = structlog.get_logger("bot.engine")
     async with Database.open(f"sqlite+aiosqlite:///{tmp_path}/a.db") as database:
@@ -154,7 +154,7 @@ async def test_a_database_that_another_program_holds_is_one_line_that_says_what_
         with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             try:
-                await TaskStore(database).set_fact("a", "b")
+                await TaskStore(database).set_key_value("a", "b")
             except Exception:
                 log.exception("defect while advancing", task="ab12")
     (held,) = lines(capsys)

@@ -1,4 +1,4 @@
-"""Magic words in a prompt make the image API's emulator fail or misbehave, as their table says."""
+"""Tests for magic words: a word in a prompt makes the image API emulator fail or misbehave, as their table says."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ async def test_a_picture_may_be_refused_at_its_own_address_alone(caller: Caller)
 
 
 async def another(caller: Caller, task_id: str, url: str) -> str:
-    """The other address of a picture, as the API gives it."""
+    """Return the direct link of a picture from the download-url call of the API."""
     body = {"taskId": task_id, "url": url}
     link: str = (await caller.call("POST", "/api/v1/gpt4o-image/download-url", json=body))["data"]
     return link

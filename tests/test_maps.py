@@ -1,4 +1,4 @@
-"""Every package says what is in it: its docstring names each of its modules and packages with one line."""
+"""Tests for package docstrings: each lists every module and subpackage of its package, one line each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parent.parent
 NUMBERED: Final = {"storage/migrations/versions"}
-"""Modules that are named by their number and subject, of which there are more and more."""
+"""Packages whose modules need no list: each file name has a number and a subject, and new files are added often."""
 PACKAGES: Final = sorted(
     str(init.parent.relative_to(ROOT))
     for top in ("bot", "cogs", "storage", "sandbox", "benchmarks")
@@ -22,7 +22,7 @@ ENTRY: Final = re.compile(r"^(\w+\.py|\w+/) +(\S.*)$", re.MULTILINE)
 
 
 def entries(package: str) -> list[tuple[str, str]]:
-    """Name and description, as listed."""
+    """Return the name and description of each entry in the docstring of the package."""
     source = (ROOT / package / "__init__.py").read_text(encoding="utf-8")
     return ENTRY.findall(ast.get_docstring(ast.parse(source)) or "")
 

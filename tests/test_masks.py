@@ -1,4 +1,4 @@
-"""A mask has the size of its image, and is black and white enough to say what changes."""
+"""Tests for masks: a mask must have the size of its image, and be black and white enough to mark what changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 from bot.errors import BadReference, Reason
 from bot.imaging.conversion import mask_as_png
 from bot.imaging.inspection import inspect_mask
-from bot.imaging.looks import Look
+from bot.imaging.looks import PictureInfo
 from tests.picture_files import file_of, opened, oriented, painted
 
 Colour = str | int | tuple[int, ...]
 
-IMAGE = Look(content_type="image/png", width=60, height=40)
+IMAGE = PictureInfo(content_type="image/png", width=60, height=40)
 
 
 def mask(ground: Colour = "white", hole: Colour = "black", mode: str = "RGB") -> Image.Image:

@@ -1,4 +1,4 @@
-"""What is let go of goes back to the system."""
+"""Tests that freed memory is returned to the operating system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ print(resident_mib())
 
 
 def resident(call: str) -> float:
-    done = subprocess.run(  # noqa: S603  # ourselves
+    done = subprocess.run(  # noqa: S603  # own code
         [sys.executable, "-c", SCRIPT.replace("{call}", call)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return float(done.stdout)

@@ -1,4 +1,4 @@
-"""Messages that mention the bot: pictures without a command."""
+"""Tests for messages that mention the bot, which request pictures without a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simcord.enums import OverwriteType
 from bot.app import _parted
 from bot.errors import ConfigurationError
 from storage.community import Setting
-from storage.models import Kinship, Limits, TaskState
+from storage.models import Derivation, Limits, TaskState
 from tests.world import PHOTO, World, button_ids, new_client, open_world, png, texts
 
 
@@ -27,7 +27,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def reading(tmp_path: Path) -> AsyncIterator[World]:
-    """With the message content intent."""
+    """Yield a world whose client has the message content intent."""
     async with open_world(tmp_path, client=new_client(message_content=True)) as opened:
         yield opened
 
@@ -101,7 +101,7 @@ async def test_an_answer_to_a_result_edits_it_after_a_restart(world: World) -> N
     await world.bob.send(world.channel, f"{us(world)} make it night", reply_to=result)
     await world.work(60)
     parent, task = await world.only_task(), await world.only_task(world.bob)
-    assert (task.kinship, task.parent_id, task.parent_picture) == (Kinship.EDIT, parent.id, 0)
+    assert (task.derivation, task.parent_id, task.parent_picture) == (Derivation.EDIT, parent.id, 0)
     assert (task.prompt, task.size, task.state) == ("make it night", "2:3", TaskState.CLOSED)
     assert len(await world.tasks.references(task.id)) == 1
 
@@ -146,7 +146,7 @@ async def test_its_card_can_be_cancelled(world: World) -> None:
     assert (await world.only_task()).state is TaskState.CANCELLED
 
 
-# -- what is no request ------------------------------------------------------------------------------------------------
+# -- messages that are no request --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", ["I think {us} is fun", "@everyone hello", "@here hello", "a red door"])
@@ -264,7 +264,7 @@ async def test_servers_that_are_not_allowed_are_refused(tmp_path: Path) -> None:
         assert not await world.tasks.of_user(world.alice.id)
 
 
-# -- the intent --------------------------------------------------------------------------------------------------------
+# -- message content intent --------------------------------------------------------------------------------------------
 
 
 async def test_no_privileged_intent_is_asked_for_unless_it_is_set() -> None:

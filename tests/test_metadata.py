@@ -1,4 +1,4 @@
-"""A picture that is somebody else's is copied without what its file says besides the picture."""
+"""Tests for removing metadata: a picture from another person is copied without the metadata in its file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = "a diary of anna"
 
 
 def photo(kind: str, *, orientation: int = 1, mode: str = "RGB", **options: Any) -> bytes:
-    """As a phone stores it: where it was taken, with words, with a colour profile, and turned."""
+    """Return a picture as a phone stores it: with a location, a description, a colour profile and an orientation."""
     image = Image.radial_gradient("L").resize((64, 48)).convert(mode)
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
@@ -83,5 +83,5 @@ def test_what_is_behind_the_end_of_a_picture_goes() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # whichever reads it first
+    with pytest.raises(ValueError):  # noqa: PT011  # the message depends on the parser that fails first
         without_metadata(data)

@@ -1,4 +1,4 @@
-"""`/metrics` over real HTTP: it agrees with the rows, counts what happens, waits for nobody, and gives nothing away."""
+"""Tests for `/metrics` over real HTTP: values match the rows, events are counted, no scrape blocks, nothing leaks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pydantic import SecretStr
 from bot import counters
 from bot.app import Running, image_api
 from bot.config import Settings
-from bot.delivery.refusals import translated
+from bot.delivery.refusals import map_discord_errors
 from bot.errors import AccountRefused, Reason, Unavailable
 from bot.web.balance import Balance
 from sandbox.kie import Emulator
-from storage.community import NewPosting, PostingKind, Report
-from storage.figures import Fate, FigureStore
+from storage.community import NewRepost, Report, RepostKind
+from storage.figures import StatisticsStore, TaskResult
 from storage.models import Origin, TaskState, released
 from tests.engine_world import png
 from tests.storage_rows import NOW, begun, opened_store, prepared, request, stored
@@ -45,7 +45,7 @@ Values = Mapping[tuple[str, str], float]
 
 
 def parsed(text: str) -> Values:
-    """Samples by name and the values of their labels."""
+    """Return the values of the samples by name and label values."""
     families = text_string_to_metric_families(text)
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, " ".join(sample.labels.values())): sample.value for sample in samples}
@@ -64,7 +64,7 @@ def counted() -> Values:
 
 @dataclass
 class Balances:
-    """The image API, as far as the credits go."""
+    """A stand-in for the credits call of the image API. It answers once `may_answer` is set."""
 
     asked: int = 0
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,7 +93,7 @@ async def scraping(folder: Path, balances: Balances) -> AsyncIterator[tuple[Runn
         yield atelier, visitor
 
 
-# -- what the rows say ---------------------------------------------------------------------------------------------
+# -- metrics of the database ---------------------------------------------------------------------------------------
 
 
 async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances: Balances) -> None:
@@ -103,14 +103,14 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
         await prepared(tasks, now=hour_ago)
         overdue = await begun(tasks, now=hour_ago)
         assert overdue is not None
-        generating = await tasks.move(overdue, TaskState.GENERATING, now=hour_ago, why="taken", kie_id="kie1")
-        await tasks.change(generating, overdue_told_at=hour_ago)
+        generating = await tasks.move(overdue, TaskState.GENERATING, now=hour_ago, why="taken", job_id="kie1")
+        await tasks.change(generating, overdue_notified_at=hour_ago)
         await prepared(tasks, now=hour_ago)
         silent = await begun(tasks, now=hour_ago)
         assert silent is not None
         await tasks.change(silent, unconfirmed_at=hour_ago)
         kept = await tasks.settle(await stored(tasks, now=1), now=hour_ago, why="x", reason="policy")
-        await tasks.change(kept, kept_at=hour_ago)
+        await tasks.change(kept, undelivered_at=hour_ago)
         await prepared(tasks, now=hour_ago)
         await tasks.move(await stored(tasks), TaskState.CANCELLED, now=hour_ago, why="x")
         values = await scraped(visitor)
@@ -134,9 +134,9 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
         origin = Origin(interaction_id=9, interaction_token="t", arrived_at=NOW, asker_id=7, channel_id=9)
         await batches.begin(proposal.batch, origin, most=10)
         task, services = await stored(atelier.tasks), atelier.client.services
-        new = NewPosting(
+        new = NewRepost(
             task_id=task.id,
-            kind=PostingKind.GALLERY,
+            kind=RepostKind.GALLERY,
             once="once",
             channel_id=1,
             guild_id=2,
@@ -144,8 +144,8 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
             upload_limit=1,
             asked_by=7,
         )
-        await services.postings.add(new, now=1)
-        await services.postings.hide(task.id, hidden=True, now=1)
+        await services.reposts.add(new, now=1)
+        await services.reposts.hide(task.id, hidden=True, now=1)
         settled = await atelier.tasks.settle(
             await stored(atelier.tasks), now=1, why="x", reason=None, urls=["http://a"]
         )
@@ -175,7 +175,7 @@ async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(
 
 async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
     async with opened_store("sqlite", tmp_path) as tasks:
-        figures = FigureStore(tasks._database)
+        figures = StatisticsStore(tasks._database)
         for _ in range(4):
             await prepared(tasks)
         taken, refused, silent, waiting = [await begun(tasks) for _ in range(4)]
@@ -183,15 +183,15 @@ async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> Non
         assert refused
         assert silent
         assert waiting
-        assert (await figures.figures()).creates == {**dict.fromkeys(Fate, 0), Fate.UNDER_WAY: 4}
-        await tasks.move(taken, TaskState.GENERATING, now=NOW, why="taken", kie_id="kie1")
+        assert (await figures.figures()).creates == {**dict.fromkeys(TaskResult, 0), TaskResult.UNDER_WAY: 4}
+        await tasks.move(taken, TaskState.GENERATING, now=NOW, why="taken", job_id="kie1")
         await tasks.move(refused, TaskState.QUEUED, now=NOW, why="not taken", **released(NOW))
         await tasks.settle(silent, now=NOW, why="no answer", reason="unconfirmed")
         await tasks.change(waiting, unconfirmed_at=NOW)
-        told = {Fate.TAKEN: 1, Fate.REFUSED: 1, Fate.UNCONFIRMED: 2, Fate.UNDER_WAY: 0}
+        told = {TaskResult.TAKEN: 1, TaskResult.REFUSED: 1, TaskResult.UNCONFIRMED: 2, TaskResult.UNDER_WAY: 0}
         assert (await figures.figures()).creates == told
         await begun(tasks)
-        assert (await figures.figures()).creates == told | {Fate.UNDER_WAY: 1}
+        assert (await figures.figures()).creates == told | {TaskResult.UNDER_WAY: 1}
 
 
 async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Balances) -> None:
@@ -201,7 +201,7 @@ async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Ba
         assert task is not None
         settled = await atelier.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed")
         before = await scraped(visitor)
-        await atelier.tasks.move(settled, TaskState.GENERATING, now=NOW, why="called back", kie_id="kie1")
+        await atelier.tasks.move(settled, TaskState.GENERATING, now=NOW, why="called back", job_id="kie1")
         after = await scraped(visitor)
     for values in (before, after):
         assert values["atelier_outcomes_total", "unconfirmed"] == 1
@@ -219,7 +219,7 @@ async def test_rows_that_cannot_be_counted_leave_the_rest(tmp_path: Path, balanc
     assert ("atelier_polls_total", "") in values
 
 
-# -- what only the process knows -----------------------------------------------------------------------------------
+# -- metrics of the process ----------------------------------------------------------------------------------------
 
 
 async def test_the_credits_are_never_waited_for_and_asked_for_once_a_minute(tmp_path: Path, balances: Balances) -> None:
@@ -279,11 +279,11 @@ def test_refusals_and_failures_of_discord_are_counted_by_status() -> None:
     before = counted()
 
     def meets(error: Exception) -> None:
-        with pytest.raises(Exception, match="Discord"), translated():
+        with pytest.raises(Exception, match="Discord"), map_discord_errors():
             raise error
 
     for status in (403, 404, 429, 500, 503):
-        meets(discord.HTTPException(_Answer(status), {"code": 0, "message": "no"}))  # type: ignore[arg-type]  # as read
+        meets(discord.HTTPException(_Answer(status), {"code": 0, "message": "no"}))  # type: ignore[arg-type]  # has the attributes that discord.py reads
     meets(aiohttp.ClientConnectionError())
     after = {
         label: value - before.get((name, label), 0)
@@ -299,7 +299,7 @@ class _Answer:
     reason: str = "no"
 
 
-# -- a whole life --------------------------------------------------------------------------------------------------
+# -- whole requests ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -335,7 +335,7 @@ async def test_a_request_shows_all_the_way_and_nothing_of_it_is_given_away(
     assert values["atelier_api_call_seconds_count", "fetch"] == 1
     assert (values["atelier_shards", ""], values["atelier_shards_connected", ""]) == (1, 1)
     with closing(sqlite3.connect(tmp_path / "data" / "atelier.db")) as connection:
-        (row,) = connection.execute("SELECT id, kie_id, interaction_token, prompt, asker_id FROM tasks")
+        (row,) = connection.execute("SELECT id, job_id, interaction_token, prompt, asker_id FROM tasks")
     assert not [secret for secret in (*map(str, row), TOKEN, KEY, "red door") if secret in text]
 
 
@@ -353,15 +353,16 @@ async def test_a_scrape_waits_for_no_writer_and_keeps_none_waiting(tmp_path: Pat
         assert (await scraped(visitor))["atelier_queue_length", ""] == 20
 
 
-# -- the page ------------------------------------------------------------------------------------------------------
+# -- names and documentation ---------------------------------------------------------------------------------------
 
 
 def test_what_may_go_wrong_stands_at_nothing_from_the_start() -> None:
-    """In a process of its own; the first of its kind is an increase only then."""
+    """Run in a new process, in which no counter was increased yet. Prometheus sees the first event of a label as an
+    increase only if the label was exported as 0 before."""
     script = "from bot import counters; import sys; from prometheus_client import generate_latest; "
     script += "sys.stdout.buffer.write(generate_latest(counters.REGISTRY))"
     command = [sys.executable, "-c", script]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # our own words
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # own code
     values = parsed(shown.stdout)
     for name, labels in (
         ("api_errors_total", ("create unconfirmed", "question unknown_record", "fetch refused", "transfer throttled")),
@@ -397,7 +398,7 @@ async def test_many_rows_are_not_counted_at_every_scrape(tmp_path: Path, monkeyp
     monkeypatch.setattr("storage.figures.ROWS_PER_SECOND", 0.1)
     times = iter([0.0, 9.9, 10.0])
     async with opened_store("sqlite", tmp_path) as store:
-        figures = FigureStore(store._database, clock=lambda: next(times))
+        figures = StatisticsStore(store._database, clock=lambda: next(times))
         for _ in range(2):
             await prepared(store)
         await begun(store)

@@ -1,4 +1,4 @@
-"""Files that no row names are removed; those that a row names, or may soon name, stay."""
+"""Tests for orphaned files: files that no row names are removed; files that a row names, or may soon name, stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from bot.engine import orphans
 from bot.engine.orphans import Orphans
-from storage.community import KeptPicture, ReferenceSet, Style
+from storage.community import ReferenceSet, StoredPicture, Style
 from storage.models import NewReference, ReferenceKind
 from storage.pictures import FOLDERS, MissingCopy
 from tests.engine_world import NO_LIMITS, Crash, Deaths, World, open_world, png
@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """At the time by which files are dated."""
+    """Yield a world whose clock starts at the system time, because the modification times of files use it."""
     async with open_world(tmp_path) as opened:
         opened.clock.now = time.time_ns() // 1_000_000
         yield opened
@@ -35,10 +35,10 @@ async def sweep(world: World) -> int:
     return await Orphans(named=world.stores.named_copies, pictures=world.copies, clock=world.clock).sweep_orphans()
 
 
-async def written(world: World, key: str) -> KeptPicture:
-    """The file; its row may never come."""
+async def written(world: World, key: str) -> StoredPicture:
+    """Store a file without a row and return the description that a row could have."""
     await world.copies.put(key, b"a picture")
-    return KeptPicture(key=key, filename="a.png", content_type="image/png", bytes=9, width=1, height=1)
+    return StoredPicture(key=key, filename="a.png", content_type="image/png", bytes=9, width=1, height=1)
 
 
 async def is_there(world: World, key: str) -> bool:
@@ -48,7 +48,7 @@ async def is_there(world: World, key: str) -> bool:
         return False
 
 
-async def add_style(world: World, style_id: str, picture: KeptPicture) -> Style:
+async def add_style(world: World, style_id: str, picture: StoredPicture) -> Style:
     at = world.clock()
     style = Style(
         id=style_id, guild_id=8, name=style_id, template="{prompt}", size=None, variants=None, picture=picture,
@@ -58,7 +58,7 @@ async def add_style(world: World, style_id: str, picture: KeptPicture) -> Style:
     return style
 
 
-async def save_set(world: World, set_id: str, *pictures: KeptPicture) -> None:
+async def save_set(world: World, set_id: str, *pictures: StoredPicture) -> None:
     saved = ReferenceSet(id=set_id, owner_id=7, name=set_id, pictures=pictures, created_at=world.clock())
     await world.stores.sets.save(saved, NO_LIMITS)
 
@@ -92,7 +92,7 @@ async def test_what_is_left_of_a_style_that_was_removed_goes(world: World) -> No
 
 async def test_what_a_waiting_request_begins_with_stays_until_that_is_over(world: World) -> None:
     await written(world, "sets/b2/0c")
-    begun = NewReference(kind=ReferenceKind.IMAGE, url="", filename="a.png", kept_key="sets/b2/0c")
+    begun = NewReference(kind=ReferenceKind.IMAGE, url="", filename="a.png", stored_key="sets/b2/0c")
     task = await world.ask(references=(begun,))
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
@@ -166,7 +166,7 @@ async def test_an_engine_that_runs_sweeps_them_by_itself(world: World) -> None:
 
 
 async def erase_while_a_reference_is_fetched(world: World, arrives: asyncio.Event) -> asyncio.Task[None]:
-    """The asker's rows are gone; the fetch still goes on."""
+    """Erase the asker while a reference is being fetched. Return the engine step, whose fetch is still running."""
     task = await world.ask(references=(world.attach("a.png", arrives),))
     pushing = asyncio.create_task(world.engine.step())
     await world.fetching.wait()
@@ -216,7 +216,7 @@ async def test_what_an_open_task_may_be_writing_stays(world: World) -> None:
 
 
 async def test_a_file_that_was_never_written_to_its_end_goes(world: World, tmp_path: Path) -> None:
-    """As obstore leaves it, and does not list it, where the process is killed meanwhile."""
+    """If the process is killed, obstore leaves a partial write as `<key>#<number>`, and does not list the file."""
     half = tmp_path / "pictures" / "references" / "a1" / "0#1"
     half.parent.mkdir(parents=True)
     half.write_bytes(b"half a pict")

@@ -1,4 +1,4 @@
-"""The budget for Discord: never too many requests in a second, the most urgent first. Its clock is turned by hand."""
+"""Tests for the budget for Discord: never too many requests per second, the most urgent first. The clock is a fake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START = 100.0
 
 @dataclass
 class HandTurned:
-    """An event loop's clock. Callbacks are called when it is turned past them."""
+    """A fake clock of an event loop. `turn` moves the clock and calls the callbacks that became due."""
 
     now: float = START
     _alarms: list[tuple[float, int, Alarm]] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Alarm:
 
 @dataclass
 class Requests:
-    """Who asks, and when they were let through."""
+    """Requests that wait for the pacer. `sent` has the name of each request that may go, and when (s after START)."""
 
     clock: HandTurned
     pacer: Pacer
@@ -100,7 +100,7 @@ def clock() -> HandTurned:
 
 @pytest.fixture
 def requests(clock: HandTurned) -> Requests:
-    """Without answers, and with room for as many as there are."""
+    """Requests with a pacer that allows up to 1000 unanswered ones, so that no test has to answer them."""
     return Requests(clock, Pacer(per_second=PER_SECOND, burst=BURST, most=1000, timer=clock))
 
 
@@ -235,7 +235,7 @@ async def test_who_is_cancelled_while_waiting_costs_nothing_and_holds_up_nobody(
     await settle()
     leaver.cancel()
     clock.now += 0.1
-    requests.answer("burst 0")  # before the one that was cancelled has had its turn to leave
+    requests.answer("burst 0")  # before the cancelled task runs again
     await clock.turn(0)
     assert requests.sent[BURST:] == [("next", 0.1)]
     assert leaver.cancelled()

@@ -1,4 +1,4 @@
-"""Several requests out of one: what is a group in braces, and what is not."""
+"""Tests for permutations, several requests from one prompt: what is a group in braces, and what is not."""
 
 from __future__ import annotations
 

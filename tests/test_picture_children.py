@@ -1,4 +1,4 @@
-"""What strangers attached is decoded in processes of its own: what happens to one costs one picture, and no more."""
+"""Tests for the child processes that decode attached pictures: a child that fails costs one picture only."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from structlog.testing import capture_logs
 from bot.errors import BadReference, Reason
 from bot.imaging import child
 from bot.imaging import children as module
-from bot.imaging.children import Children
+from bot.imaging.children import WorkerProcesses
 from bot.imaging.cost import MIB, Cost
 from bot.imaging.fitting import Fitted
-from bot.imaging.jobs import Garbled, Job, answer_of, made_of
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.jobs import Job, ProtocolError, answer_of, made_of
+from bot.imaging.looks import PictureInfo, Unreadable
 from tests.picture_files import file_of, noise, painted
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
 PHOTO = file_of(painted())
-LOOK = Look(content_type="image/png", width=60, height=40)
+LOOK = PictureInfo(content_type="image/png", width=60, height=40)
 CHEAP = Cost(MIB, 0.01)
 
 INSPECT = Job("inspect", [PHOTO], {"filename": "x"})
 LONG = Job("fit", [file_of(noise(1800, 1200), compress_level=0)], {"limit": 6_000_000})
-"""Some seconds of a processor."""
+"""A job that takes some seconds of processor time."""
 
 
 @pytest.fixture
-async def children() -> AsyncIterator[Children]:
-    async with Children.open() as opened:
+async def children() -> AsyncIterator[WorkerProcesses]:
+    async with WorkerProcesses.open() as opened:
         yield opened
 
 
-def processes(children: Children) -> list[int]:
+def processes(children: WorkerProcesses) -> list[int]:
     return [one.process.pid for one in children.all if one.process is not None and one.process.poll() is None]
 
 
 def hundredths_at_work(number: int) -> int:
-    """Of a second, of a processor; to start takes less than 30."""
+    """Return the processor time of a process (1/100 s). To start takes less than 30."""
     status = of_process(number, "stat").decode()
     return int(status.rsplit(")", 1)[1].split()[11])
 
 
 def of_process(number: int, name: str) -> bytes:
-    """What the system knows of it; nothing once it has ended."""
+    """Read `/proc/<number>/<name>`. Return b"" if the process has ended."""
     try:
         return Path(f"/proc/{number}/{name}").read_bytes()
     except OSError:
         return b""
 
 
-async def until_begun(children: Children) -> int:
-    """The number of the process that is at work."""
+async def until_begun(children: WorkerProcesses) -> int:
+    """Wait until a child process is working on a job. Return its process id."""
 
     async def busy() -> int | None:
         return next((number for number in processes(children) if hundredths_at_work(number) > 30), None)
@@ -70,8 +70,8 @@ async def until_begun(children: Children) -> int:
     return number
 
 
-# -- it does what the functions do -------------------------------------------------------------------------------------
-async def test_a_child_makes_what_the_functions_make(children: Children) -> None:
+# -- same results as the functions -------------------------------------------------------------------------------------
+async def test_a_child_makes_what_the_functions_make(children: WorkerProcesses) -> None:
     assert await children.do(INSPECT, CHEAP) == LOOK
     jpeg = file_of(painted(400, 300), "JPEG")
     for job in (
@@ -83,7 +83,7 @@ async def test_a_child_makes_what_the_functions_make(children: Children) -> None
         assert await children.do(job, Cost(32 * MIB, 1)) == job.do()
 
 
-async def test_a_refusal_comes_with_its_reason(children: Children) -> None:
+async def test_a_refusal_comes_with_its_reason(children: WorkerProcesses) -> None:
     with pytest.raises(BadReference) as refused:
         await children.do(Job("inspect", [PHOTO], {"filename": "a.jpg"}), CHEAP)
     assert refused.value.reason is Reason.REFERENCE_MISNAMED
@@ -93,7 +93,7 @@ async def test_a_refusal_comes_with_its_reason(children: Children) -> None:
     assert unreadable.value.reason is Reason.REFERENCE_BROKEN
 
 
-async def test_a_process_is_begun_when_it_is_needed_and_used_again(children: Children) -> None:
+async def test_a_process_is_begun_when_it_is_needed_and_used_again(children: WorkerProcesses) -> None:
     assert processes(children) == []
     await children.do(INSPECT, CHEAP)
     first = processes(children)
@@ -104,7 +104,7 @@ async def test_a_process_is_begun_when_it_is_needed_and_used_again(children: Chi
 
 
 async def test_after_so_many_jobs_a_new_process_takes_its_place(
-    children: Children, monkeypatch: pytest.MonkeyPatch
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "JOBS_EACH", 2)
     seen = set()
@@ -116,7 +116,7 @@ async def test_after_so_many_jobs_a_new_process_takes_its_place(
 
 # -- limits ------------------------------------------------------------------------------------------------------------
 @pytest.mark.skipif(child.resource is None, reason="no limits there")
-async def test_more_memory_than_was_expected_is_not_to_be_had(children: Children) -> None:
+async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     large = Job("as_png", [file_of(painted(5000, 4800), "JPEG")])
     with pytest.raises(Unreadable) as refused:
         await children.do(large, Cost(0, 5))
@@ -126,7 +126,7 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: Children
 
 
 @pytest.mark.skipif(child.resource is None, reason="no limits there")
-async def test_more_time_than_was_expected_is_not_to_be_had(children: Children) -> None:
+async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
         await children.do(LONG, Cost(100 * MIB, -child.SPARE_SECONDS / child.HURRY))
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
@@ -134,7 +134,9 @@ async def test_more_time_than_was_expected_is_not_to_be_had(children: Children) 
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
-async def test_the_bot_waits_for_no_picture_for_ever(children: Children, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_bot_waits_for_no_picture_for_ever(
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.5)
     with pytest.raises(Unreadable):
         await children.do(LONG, Cost(100 * MIB, 0))
@@ -142,8 +144,8 @@ async def test_the_bot_waits_for_no_picture_for_ever(children: Children, monkeyp
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
-# -- deaths ------------------------------------------------------------------------------------------------------------
-async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(children: Children) -> None:
+# -- processes that end ------------------------------------------------------------------------------------------------
+async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(children: WorkerProcesses) -> None:
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     victim = await until_begun(children)
     other = asyncio.create_task(children.do(INSPECT, CHEAP))
@@ -155,7 +157,7 @@ async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(childr
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
-async def test_a_process_that_died_between_two_jobs_costs_nothing(children: Children) -> None:
+async def test_a_process_that_died_between_two_jobs_costs_nothing(children: WorkerProcesses) -> None:
     await children.do(INSPECT, CHEAP)
     (number,) = processes(children)
     os.kill(number, signal.SIGKILL)
@@ -167,7 +169,7 @@ async def test_a_process_that_died_between_two_jobs_costs_nothing(children: Chil
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
-async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: Children) -> None:
+async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: WorkerProcesses) -> None:
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     await until_begun(children)
     long.cancel()
@@ -177,7 +179,7 @@ async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: Childr
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
-async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: Children) -> None:
+async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: WorkerProcesses) -> None:
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     number = await until_begun(children)
     os.kill(number, signal.SIGTERM)
@@ -186,7 +188,7 @@ async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: Chil
 
 
 async def test_none_is_left_when_the_bot_has_stopped() -> None:
-    async with Children.open() as children:
+    async with WorkerProcesses.open() as children:
         await asyncio.gather(children.do(INSPECT, CHEAP), children.do(INSPECT, CHEAP))
         numbers = processes(children)
     assert len(numbers) == 2
@@ -209,7 +211,7 @@ asyncio.run(main())
 
 def test_it_ends_when_the_bot_is_killed() -> None:
     script = ORPHAN.format(photo=PHOTO.hex())
-    done = subprocess.run(  # noqa: S603  # ourselves
+    done = subprocess.run(  # noqa: S603  # own code
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == -signal.SIGKILL
@@ -218,8 +220,8 @@ def test_it_ends_when_the_bot_is_killed() -> None:
         assert time.monotonic() < until
 
 
-# -- what it has and says ----------------------------------------------------------------------------------------------
-async def test_it_knows_no_secret(children: Children, monkeypatch: pytest.MonkeyPatch) -> None:
+# -- environment and output --------------------------------------------------------------------------------------------
+async def test_it_knows_no_secret(children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "a secret")
     await children.do(INSPECT, CHEAP)
     (number,) = processes(children)
@@ -227,7 +229,7 @@ async def test_it_knows_no_secret(children: Children, monkeypatch: pytest.Monkey
 
 
 def test_what_it_writes_to_its_standard_error_is_logged() -> None:
-    process = subprocess.Popen(  # ourselves
+    process = subprocess.Popen(  # own code
         [sys.executable, "-c", "import sys; print('a word', file=sys.stderr)"], stderr=subprocess.PIPE
     )
     with capture_logs() as logs:
@@ -252,13 +254,13 @@ def test_what_it_writes_to_its_standard_error_is_logged() -> None:
     ],
 )
 def test_nonsense_of_a_child_is_not_believed(words: dict[str, object]) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         made_of(words, [])
 
 
 def test_running_out_of_memory_is_told_as_a_picture_that_is_too_much() -> None:
     class Hungry(Job):
-        def do(self) -> Look:
+        def do(self) -> PictureInfo:
             raise MemoryError
 
     words, _ = answer_of(Hungry("inspect", []))

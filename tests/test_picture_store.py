@@ -1,4 +1,4 @@
-"""Our copies of pictures: in a folder, and in a bucket behind a local server that speaks enough of S3."""
+"""Tests for the picture store: in a folder, and in a bucket of a local server that implements enough of S3."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from storage.pictures import ListingRefused, MissingCopy, PictureStore
 
 
 class Bucket:
-    """The objects of one bucket, over HTTP."""
+    """A local HTTP server with the objects of one bucket."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.may_list = True
-        """Without, a bucket says 403 of what is not there."""
+        """Whether keys may be listed. Without that permission, a bucket answers 403 instead of 404 for missing keys."""
         self.may_read = True
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -218,7 +218,7 @@ async def test_what_was_being_written_when_the_process_died_goes_once_it_is_old(
     assert (tmp_path / "notes#1").exists()
 
 
-# -- a bucket that may not be listed -----------------------------------------------------------------------------------
+# -- bucket without list permission ------------------------------------------------------------------------------------
 
 
 async def test_what_is_not_there_is_missing_too_where_a_bucket_answers_403_of_it(

@@ -1,4 +1,4 @@
-"""Whose turn it is to have a picture decoded: what is paid first, and nobody waits for somebody else's large ones."""
+"""Tests for the order of picture decoding: paid work first, and no person waits for another person's large pictures."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import asyncio
 import pytest
 
 from bot.engine import picture_work
-from bot.engine.picture_work import DELIVERY, PictureWork, Rank, Whose
+from bot.engine.picture_work import DELIVERY, PictureWork, Requester, WorkPriority
 from bot.errors import BadReference, Reason
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from bot.imaging.cost import MIB, Cost
 from bot.imaging.jobs import Job, Made
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.looks import PictureInfo, Unreadable
 from tests.hostile.pictures import one_colour, riff
 from tests.picture_files import file_of, painted
 
 SMALL = file_of(painted())
 LARGE = riff(one_colour(3000, 2000))
-"""Three canvases of 6 megapixels: a large picture, by its cost."""
+"""A large picture by its cost: three canvases of 6 megapixels."""
 
 
 class Bench:
-    """Does the work when the test says so."""
+    """A stand-in for the decoders. Each job runs until the test calls `end` with its name."""
 
     def __init__(self) -> None:
         self.at_work: list[str] = []
@@ -35,7 +35,7 @@ class Bench:
         self.most = max(self.most, len(self.at_work))
         await self._ends.setdefault(name, asyncio.Event()).wait()
         self.at_work.remove(name)
-        return Look(content_type="image/png", width=1, height=1)
+        return PictureInfo(content_type="image/png", width=1, height=1)
 
     def end(self, name: str) -> None:
         self._ends.setdefault(name, asyncio.Event()).set()
@@ -45,13 +45,13 @@ class Desk:
     def __init__(self) -> None:
         self.bench = Bench()
         self.work = PictureWork(self.bench)
-        self.tasks: list[asyncio.Task[Look]] = []
+        self.tasks: list[asyncio.Task[PictureInfo]] = []
 
-    def ask(self, name: str, data: bytes, person: int | None, rank: Rank = Rank.REQUEST) -> None:
-        self.tasks.append(asyncio.create_task(self.work.inspect(data, name, Whose(person, rank))))
+    def ask(self, name: str, data: bytes, person: int | None, rank: WorkPriority = WorkPriority.REQUEST) -> None:
+        self.tasks.append(asyncio.create_task(self.work.inspect(data, name, Requester(person, rank))))
 
     async def at_work(self) -> list[str]:
-        """As soon as nothing changes any more."""
+        """Return the sorted names of the running jobs, after the event loop has settled."""
         for _ in range(20):
             await asyncio.sleep(0)
         return sorted(self.bench.at_work)
@@ -99,7 +99,7 @@ async def test_what_is_paid_comes_first_and_browsing_last(desk: Desk) -> None:
     desk.ask("a", SMALL, person=1)
     desk.ask("b", SMALL, person=2)
     await desk.at_work()
-    desk.ask("browsing", SMALL, person=3, rank=Rank.BROWSING)
+    desk.ask("browsing", SMALL, person=3, rank=WorkPriority.BROWSING)
     desk.ask("request", SMALL, person=4)
     result = asyncio.create_task(desk.work.look_at_result(SMALL))
     desk.bench.end("a")
@@ -132,7 +132,7 @@ async def test_who_stops_waiting_takes_nobodys_place(desk: Desk) -> None:
 
 async def test_what_is_refused_by_its_header_takes_no_turn(desk: Desk) -> None:
     with pytest.raises(BadReference) as refused:
-        await desk.work.inspect(riff(one_colour(8192, 8191)), "a.webp", Whose(1, Rank.REQUEST))
+        await desk.work.inspect(riff(one_colour(8192, 8191)), "a.webp", Requester(1, WorkPriority.REQUEST))
     assert refused.value.reason is Reason.REFERENCE_TOO_MANY_PIXELS
     assert refused.value.parameters["filename"] == "a.webp"
     with pytest.raises(Unreadable):
@@ -140,17 +140,17 @@ async def test_what_is_refused_by_its_header_takes_no_turn(desk: Desk) -> None:
     assert desk.bench.most == 0
 
 
-# -- the bytes of files ------------------------------------------------------------------------------------------------
+# -- memory for files --------------------------------------------------------------------------------------------------
 class Holder:
-    """Holds files until it is told to let go."""
+    """Holds the bytes of files in memory until `let_go` is set."""
 
     def __init__(self) -> None:
-        self.work = PictureWork(Threads())
+        self.work = PictureWork(WorkerThreads())
         self.held: list[str] = []
         self.let_go = asyncio.Event()
 
     async def hold(self, name: str, size: int | None, person: int) -> None:
-        async with self.work.holding(size, Whose(person, Rank.REQUEST)):
+        async with self.work.holding(size, Requester(person, WorkPriority.REQUEST)):
             self.held.append(name)
             await self.let_go.wait()
 
@@ -184,7 +184,7 @@ async def test_a_file_of_unknown_size_counts_as_the_largest() -> None:
 
 
 async def test_threads_do_the_same_work() -> None:
-    work = PictureWork(Threads())
+    work = PictureWork(WorkerThreads())
     assert (await work.inspect(SMALL, "x", DELIVERY)).width == 60
     assert (await work.inspect(SMALL + bytes(picture_work.READ_AT_ONCE), "x", DELIVERY)).width == 60
     assert (await work.fit(SMALL, 100_000)).data == SMALL

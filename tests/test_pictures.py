@@ -1,4 +1,4 @@
-"""What goes in is really looked at, only BadReference comes of a bad one, and copies of it show what it shows."""
+"""Tests for pictures: inputs are decoded and checked, a bad one raises only BadReference, and copies look the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.errors import BadReference, Reason
 from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.inspection import inspect, look_at_result
-from bot.imaging.looks import Look
+from bot.imaging.looks import PictureInfo
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import promising
 from tests.picture_files import file_of, opened, oriented, painted
@@ -44,7 +44,7 @@ FILES = {
 OF = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
 
 
-# -- what is taken -----------------------------------------------------------------------------------------------------
+# -- accepted pictures -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", FILES)
 def test_a_whole_picture_is_described(name: str) -> None:
     look = inspect(FILES[name], "x")
@@ -83,7 +83,7 @@ def test_sizes_are_those_one_sees(form: str) -> None:
     assert (look.width, look.height, look.as_shown) == (40, 60, False)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow says what it thinks of such a tag, and goes on
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns about such a tag and continues
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("exif", [b"nonsense", b"II*\0\x08\0\0\0\xff\xff", bytes(40)], ids=["words", "cut", "zeros"])
 def test_unreadable_metadata_spoils_no_picture(form: str, exif: bytes) -> None:
@@ -99,7 +99,7 @@ def test_names_that_fit_or_say_nothing_are_fine(name: str) -> None:
     assert inspect(FILES["JPEG"], name).extension == "jpg"
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- refused pictures --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("name", "named"), [("a.png", "PNG"), ("a.WEBP", "WebP"), ("a.gif", "GIF"), ("a.heic", "HEIC"), ("a.svg", "SVG")]
 )
@@ -175,7 +175,7 @@ def test_too_many_pixels_are_seen_in_every_format() -> None:
         rb"(\xff\xc0\0\x11\x08)....", lambda found: found[1] + b"\xff" * 4, FILES["JPEG"], count=1, flags=re.DOTALL
     )
     webp = bytearray(file_of(painted(), "WEBP", exif=oriented(1)))
-    webp[24:30] = b"\xff\x3f\0\xff\x3f\0"  # the canvas: 16,384 each way
+    webp[24:30] = b"\xff\x3f\0\xff\x3f\0"  # canvas: 16,384 by 16,384 pixels
     assert reason_of(jpeg)[0] is reason_of(bytes(webp))[0] is Reason.REFERENCE_TOO_MANY_PIXELS
 
 
@@ -211,7 +211,7 @@ def judgement(data: bytes) -> str:
     return look.content_type
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # as in real life, where they are no errors
+@pytest.mark.filterwarnings("ignore::UserWarning")  # as in production, where warnings are no errors
 @settings(deadline=None, max_examples=200)
 @given(head=st.sampled_from(HEADS), tail=st.binary(max_size=300))
 def test_whatever_the_bytes_it_is_a_look_or_a_bad_reference(head: bytes, tail: bytes) -> None:
@@ -273,7 +273,7 @@ def test_a_16_bit_grey_keeps_its_shades() -> None:
 
 
 def test_a_result_is_described_and_nonsense_is_a_value_error() -> None:
-    assert look_at_result(FILES["PNG"]) == Look(content_type="image/png", width=60, height=40)
+    assert look_at_result(FILES["PNG"]) == PictureInfo(content_type="image/png", width=60, height=40)
     for nonsense in (b"", b"<html>", FILES["PNG"][:-40], promising(60_000, 60_000)):
         with pytest.raises(ValueError, match="reference_"):
             look_at_result(nonsense)

@@ -1,4 +1,4 @@
-"""Every kind of place where somebody can ask: the pictures come to the same place."""
+"""Tests for every kind of place where a person can ask: the pictures are posted in the same place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from storage.models import Reach, TaskState
 from tests.faulty_discord import DiscordWorld, open_discord_world
 from tests.wire.messages import Doing, Way
-from tests.wire.places import Channel, Kind, May, Places
+from tests.wire.places import Channel, FairSlots, Kind, May
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DiscordWorld]:
         yield world
 
 
-def a_place(places: Places, kind: str) -> Channel:
+def a_place(places: FairSlots, kind: str) -> Channel:
     match kind:
         case "thread":
             return places.add_thread()

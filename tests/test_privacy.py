@@ -1,4 +1,4 @@
-"""`/privacy`: what is stored about a person is shown and handed out to that person alone."""
+"""Tests for `/privacy`: stored data about a person is shown and exported to that person only."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_the_file_is_for_them_alone(world: World) -> None:
         assert len(archive.namelist()) == 3
 
 
-# -- the file, in parts ------------------------------------------------------------------------------------------------
+# -- export in several files -------------------------------------------------------------------------------------------
 
 
 async def exported(world: World) -> list[zipfile.ZipFile]:
@@ -126,7 +126,7 @@ async def test_everything_of_theirs_is_in_it(world: World) -> None:
     data = json.loads(opened.read("data.json"))
     assert [one["name"] for one in data["sets"]] == ["me"]
     assert [one["why"] for one in data["reports"]] == ["it hurts"]
-    assert [one["kind"] for one in data["postings"]] == ["published"]
+    assert [one["kind"] for one in data["reposts"]] == ["published"]
     assert len(data["setting_changes"]) == 1
     text = json.dumps(data)
     assert str(carol.id) not in text

@@ -1,7 +1,7 @@
 """
-A life that uses every feature, and an erasure: the person's id, words and pictures are searched for in every column of
-every table, in every file of the picture store and in every message of Discord; before, where they are found, and
-after.
+Tests for the erasure of a person who has used every feature. The person's id, words and pictures are searched for in
+every column of every table, every file of the picture store and every message on Discord: before the erasure, where
+they are found, and after it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STILL = "0123456789abcdef0123456789abcdef"
 
 
 def photo(colour: str = "magenta") -> bytes:
-    """As a phone takes it: with where it was taken."""
+    """Return a photo as a phone takes it, with a location in its metadata."""
     exif = Image.Exif()
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 29.0)
     data = io.BytesIO()
@@ -59,29 +59,29 @@ def anna(world: World) -> MemberActor:
 
 @pytest.fixture
 async def room(world: World) -> ChannelHandle:
-    """Where the moderators read reports."""
+    """Create the channel where moderators read reports, and choose it in the settings."""
     channel = world.guild.create_text_channel("moderators")
     await world.choose(Setting.MODERATORS, channel.id)
     return channel
 
 
-# -- what is found where -----------------------------------------------------------------------------------------------
+# -- search ------------------------------------------------------------------------------------------------------------
 
 
 def in_rows(folder: Path, *sought: str) -> set[str]:
-    """The tables with a column that has one of these."""
+    """Return the tables in which any column contains one of the words."""
     found = set()
     with closing(sqlite3.connect(folder / "atelier.db")) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in names:
-            for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608  # a name out of the database
+            for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608  # name from the database
                 said = repr(row)
                 found |= {name} if any(one in said for one in sought) else set()
     return found
 
 
 async def in_files(world: World) -> list[str]:
-    """The keys under which their photo lies, whatever else the file says."""
+    """Return the keys of all files that show the photo, whatever their metadata."""
     keys = sorted([key async for listed in world.copies.older("", 2**62) for key in listed])
     return [key for key in keys if _is_the_photo(await world.copies.get(key))]
 
@@ -92,7 +92,8 @@ def _is_the_photo(data: bytes) -> bool:
 
 
 def in_messages(world: World, *sought: str) -> list[str]:
-    """What our messages say that has one of these. What only somebody alone saw is not kept by Discord."""
+    """Return the bot's messages that contain one of the words. Ephemeral messages are left out: Discord does not keep
+    them."""
     bot_id = world.client.user.id if world.client.user is not None else 0
     said = [
         repr((one.content, one.components, one.embeds, [file.get("filename") for file in one.attachments]))
@@ -103,11 +104,11 @@ def in_messages(world: World, *sought: str) -> list[str]:
     return [one for one in said if any(word in one for word in sought)]
 
 
-# -- the life ----------------------------------------------------------------------------------------------------------
+# -- use of every feature ----------------------------------------------------------------------------------------------
 
 
 async def made(world: World, who: MemberActor, **options: Any) -> Any:
-    """The message with the result."""
+    """Run `/imagine` to its end. Return the message with the result."""
     await who.slash(world.channel, "imagine", **({"prompt": f"a {WORD} door"} | options))
     await world.work(60)
     return world.channel.history()[-1]
@@ -165,7 +166,7 @@ async def _a_batch(world: World, anna: MemberActor) -> None:
 
 
 async def _uses_of_an_avatar(world: World, anna: MemberActor) -> None:
-    """One that is made, one that is only asked about, and a form that is still open."""
+    """Use the avatar for a picture, for a batch that is not confirmed, and for a form that is still open."""
     bob, menu = world.bob, "Use avatar"
     await bob.submit_modal(await bob.context_menu(world.channel, menu, anna), {"words": "a knight", "private": True})
     await world.work(60)
@@ -186,7 +187,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     await a_life(world, anna, room)
     sought = (str(anna.id), WORD, FILENAME)
     assert in_rows(tmp_path, str(anna.id)) == {
-        *("tasks", "task_references", "batches", "drafts", "reference_sets", "reports", "reported", "postings"),
+        *("tasks", "task_references", "batches", "drafts", "reference_sets", "reports", "report_cases", "reposts"),
         *("styles", "setting_changes"),
     }
     assert in_rows(tmp_path, WORD) >= {"tasks", "batches", "reference_sets", "reports"}
@@ -219,11 +220,11 @@ async def test_without_messages_no_table_and_no_file_has_anything_either(
     assert in_messages(world, str(anna.id)) != []
 
 
-# -- what somebody else attached ---------------------------------------------------------------------------------------
+# -- pictures attached by another person -------------------------------------------------------------------------------
 
 
 async def asked_again(world: World, anna: MemberActor, **options: Any) -> Any:
-    """Bob's own request, which began with what anna attached."""
+    """Ask again as Bob for a result that began with a picture of Anna. Return Bob's task."""
     await world.bob.click(await made(world, anna, **({"prompt": "a red door"} | options)), label="Again")
     await world.work(60)
     return await world.only_task(world.bob)

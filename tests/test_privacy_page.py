@@ -1,4 +1,4 @@
-"""Every sentence of docs/privacy.md has its test: one without is found here, and so is a test that does not exist."""
+"""Tests that every sentence of docs/privacy.md is linked to a test, and that each linked test exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_OURS: Final = (
     "Keep backups no longer",
     "A person who cannot use Discord",
 )
-"""Beginnings of what says nothing of the bot: whom the page is for, and what others do or should do."""
+"""Beginnings of sentences that make no claim about the bot: who the page is for, and what others do or should do."""
 
 LIFE: Final = "test_privacy_life.py::test_nothing_of_a_person_is_left_in_any_table_file_or_message"
 AGAIN: Final = (
@@ -139,11 +139,11 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "After restoring one": ("test_erasure.py::test_the_log_has_the_number_of_a_receipt",),
     "Erase their rows by hand": ("test_orphans.py::test_files_of_rows_that_were_deleted_by_hand_go",),
 }
-"""By the beginning of a sentence, or of a table's row: what proves it."""
+"""The tests that prove a sentence or table row, by its beginning."""
 
 
 def sentences() -> list[str]:
-    """Of the page, with the rows of its tables."""
+    """Return the sentences and the table rows of the page."""
     page = (ROOT / PAGE).read_text(encoding="utf-8")
     found: list[str] = []
     for lines in re.split(r"\n\s*\n|\n(?=- |\|)", page):

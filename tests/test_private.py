@@ -1,4 +1,4 @@
-"""Pictures that only their asker is to see: in the answer while Discord allows it, then by direct message, or kept."""
+"""Tests for private pictures: in the ephemeral answer while Discord allows it, then by direct message, or kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.errors import Reason, Refused, TooLate
+from bot.errors import NotFound, Reason, Refused
 from storage.models import Route, TaskState, released
 from tests.world import PHOTO, World, alt_texts, open_world, texts
 
@@ -84,7 +84,7 @@ async def test_one_that_is_put_off_says_in_time_how_it_comes(world: World) -> No
     now = world.clock()
     await world.tasks.change(await world.only_task(), **released(now + 3_600_000))
     world.clock.turn(13.5 * 60)
-    await world.engine._board.show_waiting()  # `run` does so every few seconds
+    await world.engine._board.show_waiting()  # `run` calls this every few seconds
     with world.env.time_context():
         await world.delivery.step()
     assert asked.response is not None
@@ -97,7 +97,7 @@ async def test_where_direct_messages_are_closed_as_well_it_is_kept_and_offered(w
     world.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
     await world.work(25 * 60, every=15)
     task = await world.only_task()
-    assert (task.state, task.kept_at is not None) == (TaskState.SETTLED, True)
+    assert (task.state, task.undelivered_at is not None) == (TaskState.SETTLED, True)
     again = await world.ask("another")
     assert again.response is not None
     assert "An earlier request of yours is finished" in texts(again.response)
@@ -143,9 +143,9 @@ async def test_it_can_be_cancelled_while_it_waits(world: World) -> None:
 async def test_others_learn_nothing_of_it_by_its_buttons(world: World) -> None:
     await world.ask("a secret", private=True)
     task = await world.only_task()
-    with pytest.raises(TooLate) as cancelled:
+    with pytest.raises(NotFound) as cancelled:
         await world.engine.cancel(task.id, world.bob.id)
-    with pytest.raises(TooLate) as collected:
+    with pytest.raises(NotFound) as collected:
         await world.engine.kept.collect(task.id, world.bob.id, "token")
     assert cancelled.value.reason is collected.value.reason is Reason.TASK_UNKNOWN
 

@@ -1,4 +1,4 @@
-"""Modes of files: closed where that is possible, and no reason to stop where it is not."""
+"""Tests for file modes: access is for the owner only; a mode that cannot be changed is no error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network that is left through a proxy alone, and one whose resolver answers with addresses that stand for names."""
+"""Tests for a network whose only way out is a proxy, and for one whose resolver answers with fake addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.config import Settings
 from bot.doctor import examine
 from bot.engine.ports import CreateRequest
 from bot.errors import Unreachable
-from bot.logs import Blank
+from bot.logs import SecretRedactor
 from bot.outbound import discord_proxy, open_session
 from bot.references import AttachmentFetcher
 from storage.models import Reference, ReferenceKind
@@ -37,7 +37,8 @@ LONGEST_SECONDS = 20.0
 
 @dataclass
 class Proxy:
-    """Takes CONNECT; `status` other than 200 refuses. What is sent through it is read and answered with nothing."""
+    """A proxy that accepts CONNECT, or refuses it if `status` is not 200. It reads the first 2 bytes sent through a
+    tunnel, then closes the connection without an answer."""
 
     status: int = 200
     asked: list[str] = field(default_factory=list)
@@ -89,7 +90,7 @@ def request() -> CreateRequest:
 
 
 async def attempted(asking: Awaitable[object]) -> None:
-    """It comes to nothing behind this proxy."""
+    """Await a request that cannot succeed through this proxy, and ignore how it fails."""
     with suppress(aiohttp.ClientError, OSError, discord.DiscordException):
         async with asyncio.timeout(LONGEST_SECONDS):
             await asking
@@ -102,7 +103,7 @@ async def client_of(settings: Settings) -> AsyncIterator[Atelier]:
         yield client
 
 
-# -- what goes through it ----------------------------------------------------------------------------------------------
+# -- connections through the proxy -------------------------------------------------------------------------------------
 
 
 async def test_the_image_api_results_and_attachments_are_reached_through_the_proxy(proxy: Proxy) -> None:
@@ -160,7 +161,7 @@ async def test_only_allowed_hosts_are_asked_for_through_the_proxy(proxy: Proxy) 
     assert proxy.asked == []
 
 
-# -- its password, and its refusals ------------------------------------------------------------------------------------
+# -- password and refusals of the proxy --------------------------------------------------------------------------------
 
 
 async def test_user_and_password_are_given_to_the_proxy_and_to_no_log(proxy: Proxy) -> None:
@@ -173,7 +174,7 @@ async def test_user_and_password_are_given_to_the_proxy_and_to_no_log(proxy: Pro
     assert len(proxy.authorized) >= 2
     assert set(proxy.authorized) == {expected}
     assert SECRET not in f"{error!r} {error.__cause__!r} {settings!r}"
-    assert SECRET not in Blank(settings.secrets).text(f"407 from {settings.https_proxy}")
+    assert SECRET not in SecretRedactor(settings.secrets).text(f"407 from {settings.https_proxy}")
     findings = await examine(settings)
     assert SECRET not in repr(findings)
     assert [found for found in findings if found.name == "image API" and "HTTPS_PROXY" in found.remedy]

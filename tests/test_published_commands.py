@@ -1,4 +1,4 @@
-"""Where Discord offers the commands: it is told with each of them."""
+"""Tests for the places where Discord offers the commands, which are sent with each command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.world import World, open_world
 
 SERVER_ONLY = {"settings", "style"}
-"""What is a server's is of no use elsewhere."""
+"""Commands about what belongs to a server. They are offered in servers only."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Attachments come from Discord alone, within limits, and nothing about their addresses gets out. Over real sockets."""
+"""Tests for downloading attachments over real sockets: from Discord only, within limits, and no address leaks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def fetching(origin: str | None = None, total: float = 20, stall: float = 
 
 @asynccontextmanager
 async def serving(answer: Answer) -> AsyncIterator[str]:
-    """Its origin; every path gives the answer."""
+    """Serve the answer on every path. Yield the origin of the server."""
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server:
@@ -51,7 +51,7 @@ async def serving(answer: Answer) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def talking(talk: Talk) -> AsyncIterator[str]:
-    """Its origin; what it says need not be HTTP."""
+    """Run a raw server that need not speak HTTP. Yield its origin."""
 
     visits: set[asyncio.Task[None] | None] = set()
 
@@ -145,7 +145,7 @@ async def test_what_discord_said_is_too_large_is_not_even_asked_for() -> None:
 async def test_a_declared_length_that_is_too_large_is_not_read() -> None:
     async def announce(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {LIMIT + 1}\r\n\r\n".encode())
-        await reader.read()  # until the other side hangs up, without a byte of the body
+        await reader.read()  # send no byte of the body, wait until the client closes
 
     async with talking(announce) as origin, fetching(origin) as fetch:
         with pytest.raises(BadReference, match="reference_too_large"):
@@ -207,7 +207,7 @@ async def breaking(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 
 async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    """Takes the request and hangs up."""
+    """Close the connection after the request, without an answer."""
 
 
 async def babbling(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

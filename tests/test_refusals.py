@@ -1,4 +1,4 @@
-"""What each answer of Discord means for us."""
+"""Tests for how each error answer of Discord is translated into the errors of the bot."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import aiohttp
 import discord
 import pytest
 
-from bot.delivery.refusals import CLOSED_CODES, PASSING_CODES, UNKNOWN_MESSAGE, TooLarge, translated
+from bot.delivery.refusals import CLOSED_CODES, PASSING_CODES, UNKNOWN_MESSAGE, TooLarge, map_discord_errors
 from bot.errors import MessageGone, RouteClosed, ServiceError, Unavailable
 
 
 @dataclass
 class Response:
-    """What discord.py reads of a response."""
+    """The attributes of a response that discord.py reads."""
 
     status: int
     reason: str = "refused"
@@ -22,7 +22,7 @@ class Response:
 
 
 def meaning(error: Exception, *, by_token: bool = False) -> type[ServiceError]:
-    with pytest.raises(ServiceError) as raised, translated(by_token=by_token):
+    with pytest.raises(ServiceError) as raised, map_discord_errors(by_token=by_token):
         raise error
     return raised.type
 

@@ -1,4 +1,4 @@
-"""What the bot says when something does not work."""
+"""Tests for the texts that the bot shows when something does not work."""
 
 from __future__ import annotations
 

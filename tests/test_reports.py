@@ -1,4 +1,4 @@
-"""Reports: from the button under a result to the moderators' channel, and what their decision does."""
+"""Tests for reports: from the button below a result to the moderators' channel, and what their decision does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simcord.builders import ChannelHandle
 
 from storage.community import ReportState, Setting
 from storage.models import Task
-from storage.schema import reported
+from storage.schema import report_cases
 from tests.world import World, button_ids, components, open_world, texts
 
 
@@ -31,7 +31,7 @@ def moderator(world: World) -> MemberActor:
 
 @pytest.fixture
 async def room(world: World) -> ChannelHandle:
-    """Where the moderators read reports."""
+    """Create the channel where moderators read reports, and choose it in the settings."""
     channel = world.guild.create_text_channel("moderators")
     await world.choose(Setting.MODERATORS, channel.id)
     return channel
@@ -53,7 +53,7 @@ async def report(world: World, who: MemberActor, result: Any, why: str = "It hur
 
 
 async def told(world: World, room: ChannelHandle) -> Any:
-    """The moderators' message."""
+    """Return the message in the moderators' channel."""
     await world.work(10)
     (message,) = room.history()
     return message
@@ -142,7 +142,7 @@ async def test_one_whose_answer_was_lost_is_found_and_not_posted_twice(world: Wo
     await report(world, world.bob, result)
     await told(world, room)
     async with world.database.write() as connection:
-        await connection.execute(sa.update(reported).values(message_id=None, channel_id=None, due_at=world.clock()))
+        await connection.execute(sa.update(report_cases).values(message_id=None, channel_id=None, due_at=world.clock()))
     await world.restart()
     await told(world, room)
 
@@ -278,7 +278,7 @@ async def test_what_is_hidden_is_not_posted_elsewhere_meanwhile(
     assert "hidden until the moderators have decided" in world.refusal(again)
 
 
-# -- made elsewhere ----------------------------------------------------------------------------------------------------
+# -- results of other places -------------------------------------------------------------------------------------------
 
 
 async def test_a_server_decides_over_what_was_posted_there_and_not_over_where_it_was_made(

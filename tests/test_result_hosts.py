@@ -1,4 +1,4 @@
-"""What the operator is told of the hosts that results come from."""
+"""Tests for the operator messages about the hosts that serve results."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ async def test_results_that_another_address_gives_are_refused_all_the_same(world
     world.api.broken["/0.png"] = NO
     link = world.api.direct_link
 
-    async def another(kie_id: str, url: str) -> str:
-        return (await link(kie_id, url)).replace("0.png", "another")
+    async def another(job_id: str, url: str) -> str:
+        return (await link(job_id, url)).replace("0.png", "another")
 
-    world.api.direct_link = another  # type: ignore[method-assign]  # which works
+    world.api.direct_link = another  # type: ignore[method-assign]  # this address works
     tasks = [await told(world) for _ in range(REFUSED_IN_A_ROW)]
     assert all([(await world.tasks.pictures(task.id))[0].key for task in tasks])
     assert world.discord.told_operator == [Reason.RESULT_HOST_REFUSES]
@@ -122,7 +122,7 @@ async def test_an_untold_operator_is_told_when_there_is_cause_again(world: World
     await asked(world)
     (task,) = [message.task_id for message in world.discord.messages]
     assert task
-    await world.tasks.set_fact("operator_told", None)
+    await world.tasks.set_key_value("operator_told", None)
     world.discord.told_operator.clear()
     world.discord.down = True
     world.clock.turn(3600)

@@ -1,4 +1,4 @@
-"""Room for bytes in memory, and places for work, shared fairly."""
+"""Tests for `Room`: bytes of memory and slots for work are shared fairly."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 
 
 class Guests:
-    """Those who are in, and what each takes."""
+    """Holders of a room. `inside` has the amount that each of them takes."""
 
     def __init__(self, size: int, *caps: int) -> None:
-        self.room = Room(size, caps=caps)
+        self.room = ByteBudget(size, caps=caps)
         self.inside: dict[str, int] = {}
         self.leave = asyncio.Event()
 
@@ -75,7 +75,7 @@ async def test_who_gives_up_waiting_takes_nothing_and_lets_the_next_one_in() -> 
 
 
 async def test_who_is_cancelled_just_when_let_in_gives_the_room_back() -> None:
-    room = Room(10)
+    room = ByteBudget(10)
 
     async def come() -> None:
         async with room.taken(10):
@@ -92,7 +92,7 @@ async def test_who_is_cancelled_just_when_let_in_gives_the_room_back() -> None:
 
 
 async def test_a_second_share_of_somebody_waits_behind_everybodys_first() -> None:
-    room, order = Room(2), list[str]()
+    room, order = ByteBudget(2), list[str]()
 
     async def come(name: str) -> None:
         async with room.taken(1, holders=(name.split()[0],)):
@@ -138,7 +138,7 @@ async def test_what_is_larger_than_its_holders_cap_goes_in_alone() -> None:
 
 
 async def test_a_lower_rank_goes_first_though_it_came_later() -> None:
-    room, order = Room(1), list[str]()
+    room, order = ByteBudget(1), list[str]()
 
     async def come(name: str, rank: int) -> None:
         async with room.taken(1, rank=rank):
@@ -159,7 +159,7 @@ def test_never_is_more_taken_than_there_is_and_everybody_gets_in(
     guests: list[tuple[int, tuple[str, ...], int, bool]],
 ) -> None:
     async def story() -> None:
-        room, taken, served = Room(10, caps=(6, 4)), 0, 0
+        room, taken, served = ByteBudget(10, caps=(6, 4)), 0, 0
 
         async def come(wanted: int, holders: tuple[str, ...], rank: int) -> None:
             nonlocal taken, served

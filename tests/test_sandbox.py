@@ -1,4 +1,4 @@
-"""The sandbox starts and stops as its page in the documentation says, and that page agrees with the code."""
+"""Tests that the sandbox starts and stops as its documentation says, and that this page agrees with the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # own code
 
 
 def test_it_prints_an_address_and_stops_at_ctrl_c_with_nothing_left(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When to ask, and how long it may take."""
+"""Tests for the schedule of polls and the estimated time of a picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMES = st.lists(st.floats(0.01, 3600), max_size=200)
 
 
 def polls(seconds: float, recent: list[float]) -> list[float]:
-    """When a task that takes so long is asked about."""
+    """Return the poll times (s) of a task that takes `seconds`."""
     asked = [next_poll(0, recent)]
     while asked[-1] < seconds:
         asked.append(asked[-1] + next_poll(asked[-1], recent))
@@ -33,7 +33,7 @@ def polls(seconds: float, recent: list[float]) -> list[float]:
 
 
 def cost(schedule: list[list[float]], times: list[float]) -> tuple[float, float]:
-    """Polls and seconds of delay, for each task on average."""
+    """Return the average number of polls and the average delay (s) per task."""
     spent = sum(len(asked) for asked in schedule) / len(times)
     late = sum(asked[-1] - took for asked, took in zip(schedule, times, strict=True)) / len(times)
     return spent, late

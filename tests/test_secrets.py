@@ -1,4 +1,4 @@
-"""Keys and tokens are in no line of the log at any level, no answer of ours, no metric and no repr, in no disguise."""
+"""Tests that keys and tokens, also when encoded, are in no log line, no answer of the bot, no metric and no repr."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WEBHOOK_KEY = "webhook/key+5f3759df="
 
 
 def disguises(secret: str) -> set[str]:
-    """The forms in which somebody could still read it."""
+    """Return the forms in which a secret could still be read: reversed, quoted, hex, base64, halves."""
     raw = secret.encode()
     plain = {secret, secret[::-1], quote(secret, safe=""), secret.encode().hex(), repr(secret)[1:-1]}
     coded = {base64.b64encode(b"x" * before + raw).decode()[4:-4] for before in range(3)}
@@ -56,7 +56,7 @@ def echoes(status: int, code: int) -> Action:
 
 @pytest.mark.parametrize("style", ["json", "console"])
 async def test_no_secret_gets_out_of_the_running_bot(tmp_path: Path, style: str) -> None:
-    """Through success, refusals that repeat the key, Discord's errors, a broken database and the metrics."""
+    """Cover success, refusals that repeat the key, errors of Discord, a broken database and the metrics."""
     traps, port = Traps(), unused_port()
     site = f"http://127.0.0.1:{port}"
     settings = {"LOG_FORMAT": style, "HTTP_PORT": str(port), "PUBLIC_URL": site, "KIE_WEBHOOK_KEY": WEBHOOK_KEY}
@@ -78,7 +78,7 @@ async def test_no_secret_gets_out_of_the_running_bot(tmp_path: Path, style: str)
 
 
 async def go_wrong(discord: LoopbackDiscord, traps: Traps) -> list[str]:
-    """One that works, and one for each way in which it does not; the tokens of their interactions."""
+    """Make one request that works, and one for each kind of failure. Return the tokens of their interactions."""
     tokens = [(await discord.imagine("a red door", image="cat.png")).token]
     await discord.until(lambda: len(outcomes(discord)) == 1)
     for route, action in (
@@ -95,7 +95,7 @@ async def go_wrong(discord: LoopbackDiscord, traps: Traps) -> list[str]:
 
 
 async def asked_of(site: str, image_api: Emulator) -> str:
-    """All that the bot's own address says, also to somebody who has a token and no right."""
+    """Return all answers of the bot's web endpoint, also those to unsigned callbacks with a valid token."""
     told = ""
     paths = ["/healthz", "/readyz", "/metrics", *(str(body.get("callBackUrl", "")) for body in image_api.creates)]
     async with aiohttp.ClientSession() as session:
@@ -108,7 +108,7 @@ async def asked_of(site: str, image_api: Emulator) -> str:
 
 
 async def broken(running: Bot, discord: LoopbackDiscord, folder: Path) -> None:
-    """The database goes away under it: errors with statements and parameters, and a traceback."""
+    """Break the database while the bot runs, so that errors with statements, parameters and tracebacks are logged."""
     with sqlite3.connect(folder / "data" / "atelier.db") as database:
         database.execute("ALTER TABLE tasks RENAME TO gone")
     await discord.imagine("a door without a place")
@@ -124,7 +124,7 @@ def test_no_secret_is_in_what_the_commands_print(tmp_path: Path, command: str) -
     nowhere = f"http://127.0.0.1:{unused_port()}"
     names = {"DISCORD_TOKEN": TOKEN, "KIE_API_KEY": KEY, "KIE_WEBHOOK_KEY": WEBHOOK_KEY, "LOG_LEVEL": "DEBUG"}
     places = {"DISCORD_API_URL": nowhere, "KIE_API_URL": nowhere, "KIE_UPLOAD_URL": nowhere, "HTTP_PORT": "0"}
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # noqa: S603  # own code
         [sys.executable, "-m", "bot", command],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT), **names, **places},
@@ -137,7 +137,7 @@ def test_no_secret_is_in_what_the_commands_print(tmp_path: Path, command: str) -
 
 
 async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
-    whose: dict[str, Any] = {
+    requester: dict[str, Any] = {
         "interaction_id": 1,
         "interaction_token": KEY,
         "arrived_at": 0,
@@ -151,7 +151,13 @@ async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
         database_url=f"postgresql://a:{KEY}@db/x",
     )
     request = CreateRequest(prompt="x", size="1:1", variants=1, callback_url=f"https://a.test/callbacks/kie/{KEY}")
-    held: list[object] = [Origin(**whose), NewTask(prompt="x", **whose), a_task(interaction_token=KEY), secret, request]
+    held: list[object] = [
+        Origin(**requester),
+        NewTask(prompt="x", **requester),
+        a_task(interaction_token=KEY),
+        secret,
+        request,
+    ]
     async with aiohttp.ClientSession() as session:
         client = KieClient(
             session, api_key=SecretStr(KEY), api_url="https://a.test", upload_url="https://a.test", result_hosts=()

@@ -1,4 +1,4 @@
-"""`/reference`: a person's own sets of pictures, and what begins with them."""
+"""Tests for `/reference`: a person's own sets of pictures, and requests that use them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from simcord.results import InteractionResult
 
-from storage.community import KeptPicture, ReferenceSet
+from storage.community import ReferenceSet, StoredPicture
 from storage.models import TaskState, new_task_id
 from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
@@ -33,8 +33,8 @@ async def use(world: World, name: str = "my CAT", **options: Any) -> Interaction
 
 
 async def put(world: World, count: int) -> None:
-    """Straight into the rows."""
-    picture = KeptPicture(key="sets/x/1", filename="a.png", content_type="image/png", bytes=1, width=1, height=1)
+    """Store so many sets directly in the database."""
+    picture = StoredPicture(key="sets/x/1", filename="a.png", content_type="image/png", bytes=1, width=1, height=1)
     for number in range(count):
         await world.client.services.sets.save(
             ReferenceSet(
@@ -45,7 +45,7 @@ async def put(world: World, count: int) -> None:
 
 
 def shown(answered: InteractionResult) -> Any:
-    """What stands in the place of "is thinking"."""
+    """Return the message that replaced "is thinking"."""
     assert answered.response is not None
     return answered.response
 
@@ -59,7 +59,7 @@ async def went_in(world: World) -> list[str]:
     return [one.filename for one in await world.tasks.references(task.id)]
 
 
-# -- saved and used ----------------------------------------------------------------------------------------------------
+# -- saving and using --------------------------------------------------------------------------------------------------
 
 
 async def test_a_saved_set_begins_a_picture_after_a_restart_and_without_what_was_attached(world: World) -> None:
@@ -115,7 +115,7 @@ async def test_a_name_is_offered_while_it_is_typed_to_its_owner_alone(world: Wor
     assert not await world.bob.autocomplete(world.channel, "reference use", "name", "")
 
 
-# -- the list and the end ----------------------------------------------------------------------------------------------
+# -- listing and removing ----------------------------------------------------------------------------------------------
 
 
 async def test_the_list_shows_each_set_with_its_pictures(world: World) -> None:

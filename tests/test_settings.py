@@ -1,4 +1,4 @@
-"""A server's settings: a panel for those who may manage it, that outlives restarts and says what does not work."""
+"""Tests for server settings: the panel is for managers, works after restarts, and says what does not work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def guilds(world: World) -> GuildStore:
 
 @pytest.fixture
 def carol(world: World) -> MemberActor:
-    """May manage the server."""
+    """Return a member who may manage the server."""
     return manager(world, "carol")
 
 
@@ -56,13 +56,13 @@ async def select(who: MemberActor, panel: Any, setting: Setting, *values: Any) -
 
 
 def silent(world: World, **denied: bool) -> ChannelHandle:
-    """A channel in which we may not do everything."""
+    """Create a channel in which some permissions of the bot are denied."""
     assert world.guild.me is not None
     return world.guild.create_text_channel("quiet", overwrites={world.guild.me: discord.PermissionOverwrite(**denied)})
 
 
 def said(world: World, answered: Any) -> str:
-    """To the person alone, below the panel."""
+    """Return the text of the ephemeral follow-up below the panel."""
     world.acknowledged = world.env.error_cursor
     (followup,) = answered.followups
     return str(followup.content)
@@ -255,7 +255,7 @@ async def test_the_command_is_for_those_who_manage_the_server_alone(world: World
     assert "may manage this server" in world.refusal(await world.alice.slash(world.channel, "settings"))
 
 
-# -- what becomes of channels ------------------------------------------------------------------------------------------
+# -- deleted and closed channels ---------------------------------------------------------------------------------------
 
 
 def delete(world: World, channel: ChannelHandle) -> None:
@@ -302,7 +302,7 @@ async def test_when_all_channels_for_making_are_gone_the_panel_says_so(
     assert not field.get("default_values")
 
 
-# -- the look ----------------------------------------------------------------------------------------------------------
+# -- size and language of the panel ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

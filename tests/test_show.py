@@ -1,4 +1,4 @@
-"""`/show`: what was made before is found again, by those who may see it."""
+"""Tests for `/show`: earlier pictures are found again, by people who may see them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def made(world: World, prompt: str = "a red door", **options: object) -> str:
-    """The task's id."""
+    """Make a picture and return the id of its task."""
     await world.ask(prompt, **options)
     task = (await world.tasks.of_user(world.alice.id))[0]
     await world.work()

@@ -1,4 +1,4 @@
-"""Room on the disk: little is left, none is left, and there is room again."""
+"""Tests for disk space: little is left, none is left, and space is free again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.engine.operator import Operator
-from bot.engine.space import FULL_MS, Space
+from bot.engine.operator import OperatorAlerts
+from bot.engine.space import FULL_MS, DiskSpace
 from bot.errors import NoRoom, Reason
 from storage.disks import Disks, says_full
 from storage.models import TaskState
@@ -33,7 +33,7 @@ SMALL_DISK: Final = "6m"
 
 
 class MeasuredDisks(Disks):
-    """Has as much room as the test says."""
+    """Disks with as much free space as the test sets."""
 
     def __init__(self, free: int | None) -> None:
         super().__init__()
@@ -68,12 +68,12 @@ async def on_small_store(world: World) -> SmallStore:
     return store
 
 
-def space_of(world: World, disks: Disks) -> Space:
-    operator = Operator(tasks=world.tasks, delivery=world.discord, clock=world.clock)
-    return Space(disks=disks, least_bytes=LEAST, operator=operator, clock=world.clock)
+def space_of(world: World, disks: Disks) -> DiskSpace:
+    operator = OperatorAlerts(tasks=world.tasks, delivery=world.discord, clock=world.clock)
+    return DiskSpace(disks=disks, least_bytes=LEAST, operator=operator, clock=world.clock)
 
 
-# -- little is left ----------------------------------------------------------------------------------------------------
+# -- little space ------------------------------------------------------------------------------------------------------
 
 
 async def test_below_what_must_be_free_no_new_files_are_taken_until_there_is_room_again(world: World) -> None:
@@ -175,7 +175,7 @@ def test_disks_are_those_of_folders(pictures_url: str, folders: list[Path]) -> N
     assert list(server._folders) == folders[1:]
 
 
-# -- none is left ------------------------------------------------------------------------------------------------------
+# -- no space ----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_copy_that_finds_no_room_ends_its_task_as_our_trouble(world: World) -> None:
@@ -239,7 +239,7 @@ def test_a_full_disk_is_known_by_its_error(error: Exception, full: bool) -> None
     assert says_full(error) is full
 
 
-# -- a disk that is really full ----------------------------------------------------------------------------------------
+# -- a real full disk --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -248,15 +248,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
     try:
-        subprocess.run(mount, check=True, capture_output=True)  # noqa: S603  # our own command
+        subprocess.run(mount, check=True, capture_output=True)  # noqa: S603  # own command
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a small disk may not be mounted here")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607  # our own command
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607  # own command
 
 
 def fill(disk: Path) -> Path:
-    """All that is left of it."""
+    """Fill the rest of the disk. Return the file that fills it."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (2**20, 2**12):
@@ -279,7 +279,7 @@ async def test_on_a_full_disk_people_read_whose_trouble_it_is_and_go_on_when_the
         filler = await asyncio.to_thread(fill, small_disk)
         with capture_logs() as logged:
             answers: list[Any] = []
-            while not answers or not answers[-1].ephemeral:  # what SQLite has left of its own files is used up first
+            while not answers or not answers[-1].ephemeral:  # SQLite uses up the free pages of its files first
                 answers.append(await world.ask("x" * 4000))
             mentioned = await world.alice.send(world.channel, f"<@{world.client.user.id}> {'y' * 1500}")  # type: ignore[union-attr]
         assert "no room left" in world.refusal(answers[-1])

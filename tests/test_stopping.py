@@ -1,4 +1,4 @@
-"""`python -m bot` ends when it is asked to, with the exit code that was meant, and with everything said."""
+"""Tests that `python -m bot` ends on request, with the right exit code and its output complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.wire.process import KEY, ROOT, TOKEN, Bot, bot
 from tests.wire.traps import Moment, holds
 
 AT_ONCE = 6.0
-"""Where nothing has to be waited for, on a busy machine too."""
+"""Longest stop (s) if there is nothing to wait for, also on a busy machine."""
 HANGING = """
 import asyncio, discord
 from bot import app
@@ -55,7 +55,7 @@ async def ended_after(running: Bot) -> float:
 
 
 def planted(folder: Path, code: str) -> dict[str, str]:
-    """Settings with which the bot runs this before anything else."""
+    """Return environment variables with which the bot process runs the code before anything else."""
     (folder / "planted").mkdir()
     (folder / "planted" / "sitecustomize.py").write_text(code)
     return {"PYTHONPATH": f"{ROOT}:{folder / 'planted'}"}
@@ -92,7 +92,7 @@ async def test_an_event_loop_that_stands_still_does_not_keep_it_from_ending(
 
 
 async def test_it_ends_at_once_while_the_gateway_is_silent(tmp_path: Path, discord: LoopbackDiscord) -> None:
-    """discord.py would try its first connection for ever, on a session that is closed by then."""
+    """discord.py would retry its first connection for ever, on a session that is closed already."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"ws://127.0.0.1:{silent.getsockname()[1]}"
         settings = {"DISCORD_GATEWAY_URL": address, "SHARD_COUNT": "1"}
@@ -117,7 +117,7 @@ async def said(running: Bot, words: str) -> bool:
     return words in running.said()
 
 
-# -- while Discord is away -------------------------------------------------------------------------------------------
+# -- while Discord is unreachable ------------------------------------------------------------------------------------
 
 
 async def test_each_try_to_log_in_is_one_line_that_says_what_happens_next(
@@ -149,7 +149,7 @@ async def test_a_connection_that_is_made_again_is_one_line_a_try(tmp_path: Path,
     assert "Traceback" not in running.said()
 
 
-# -- the exit code and the last words ----------------------------------------------------------------------------------
+# -- exit code and last output -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_a_connection_that_is_made_again_is_one_line_a_try(tmp_path: Path,
     ],
 )
 async def test_a_wrong_setting_is_said_in_full_and_is_78(tmp_path: Path, command: str, out: str, err: str) -> None:
-    """Both are read from pipes, where Python keeps back what it prints until it is told to let go."""
+    """Output and errors are read from pipes, where Python buffers what it prints until it is flushed."""
     process = await asyncio.create_subprocess_exec(
         *[sys.executable, "-m", "bot", command],
         cwd=tmp_path,

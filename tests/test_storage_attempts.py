@@ -1,4 +1,4 @@
-"""Attempts of work that may end the process: counted before it begins, by whichever process has it."""
+"""Tests for attempts of work that may crash the process: the process that has the work counts each before it begins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_one_that_the_same_process_could_not_end_is_not_another(store: Att
 
 
 async def test_what_another_process_is_at_is_left_to_it(store: AttemptStore, backend: str) -> None:
-    """On SQLite there is no other process: it has died."""
+    """On SQLite there is only one process at a time, so another owner must have died."""
     died = backend == "sqlite"
     await store.begin(*WORK, owner="one", now=NOW)
     at_once = await store.begin(*WORK, owner="two", now=NOW + 1000)

@@ -1,4 +1,4 @@
-"""Batches as rows: begun whole or not at all, held by one, found by their messages; on every database we support."""
+"""Tests for batches as rows: begun atomically, leased to one owner, found by message; on all supported databases."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from storage.batches import StaleBatch
 from storage.community import Batch, BatchMessage
-from storage.limits import LimitReached
+from storage.limits import LimitExceeded
 from storage.models import (
-    Kinship,
+    Derivation,
     Limits,
     NewReference,
     Origin,
@@ -80,21 +80,26 @@ async def shown(stores: Stores, batch: Batch, number: int = 0, message_id: int =
     return message
 
 
-# -- proposed and begun ------------------------------------------------------------------------------------------------
+# -- proposing and beginning -------------------------------------------------------------------------------------------
 
 
 async def test_what_was_asked_is_there_again_and_its_token_is_not(stores: Stores) -> None:
     picture = NewReference(kind=ReferenceKind.MASK, url="https://cdn.test/1", filename="é.png", declared_bytes=5)
     parent = await stored(stores.tasks)
     asked = request(
-        prompt="{a, b} \U0001f6aa", references=(picture,), kinship=Kinship.EDIT, parent_id=parent.id, parent_picture=1,
+        prompt="{a, b} \U0001f6aa", references=(picture,), derivation=Derivation.EDIT, parent_id=parent.id,
+        parent_picture=1,
         reach=Reach.ANSWER, private=True, variants=4, upload_limit=1 << 40, guild_id=1 << 62, style="comic",
     )  # fmt: skip
     batch = await stores.batches.propose(asked, ["a \U0001f6aa", "b \U0001f6aa"], now=NOW)
     found = await stores.batches.get(batch.id)
     assert found == batch
     assert batch.words == ("a \U0001f6aa", "b \U0001f6aa")
-    assert (batch.asked.references, batch.asked.kinship, batch.asked.reach) == ((picture,), Kinship.EDIT, Reach.ANSWER)
+    assert (batch.asked.references, batch.asked.derivation, batch.asked.reach) == (
+        (picture,),
+        Derivation.EDIT,
+        Reach.ANSWER,
+    )
     assert (batch.asked.interaction_token, batch.asked.prompt) == ("", asked.prompt)
     assert batch.route is Route.DIRECT
 
@@ -116,7 +121,7 @@ async def test_two_batches_at_a_time_do_not_pass_a_limit_together(stores: Stores
         *[stores.batches.begin(one, clicked(number), limits, now=NOW) for number, one in enumerate(batches)],
         return_exceptions=True,
     )
-    assert [isinstance(one, LimitReached) for one in answers].count(True) == 2
+    assert [isinstance(one, LimitExceeded) for one in answers].count(True) == 2
     assert len(await stores.tasks.of_user(7)) == 3
 
 
@@ -125,7 +130,7 @@ async def test_the_pictures_of_all_count_at_once(stores: Stores, day: str) -> No
     none: dict[str, int] = {"open_tasks_per_user": 0, "pictures_per_user_per_day": 0, "pictures_per_day": 0}
     await stored(stores.tasks, variants=2)
     batch = await stores.batches.propose(request(variants=2), WORDS, now=NOW)
-    with pytest.raises(LimitReached) as refused:
+    with pytest.raises(LimitExceeded) as refused:
         await stores.batches.begin(batch, clicked(), Limits(**(none | {day: 7})), now=NOW)
     assert (refused.value.limit, refused.value.free_at) == (day, NOW + 24 * 60 * 60 * 1000)
     assert await stores.batches.pictures_today(7, now=NOW) == 2
@@ -138,7 +143,7 @@ async def test_its_tasks_wait_in_the_order_of_the_words(stores: Stores) -> None:
     assert [one.prompt for one in await stores.tasks.queue()] == [f"door {n}" for n in range(10)]
 
 
-# -- held --------------------------------------------------------------------------------------------------------------
+# -- leases ------------------------------------------------------------------------------------------------------------
 
 
 async def test_of_many_who_claim_it_one_gets_it_even_if_there_is_news(stores: Stores) -> None:
@@ -158,8 +163,8 @@ async def test_whatever_becomes_of_a_task_its_batch_is_due(stores: Stores) -> No
     news: list[Callable[[int], Awaitable[object]]] = [
         lambda now: stores.tasks.move(first, TaskState.CANCELLED, now=now, why="x"),
         lambda now: stores.tasks.settle(second, now=now, why="x", reason="policy"),
-        lambda now: stores.postings.hide(third.id, hidden=True, now=now),
-        lambda now: stores.postings.remove(third.id, by=7, now=now),
+        lambda now: stores.reposts.hide(third.id, hidden=True, now=now),
+        lambda now: stores.reposts.remove(third.id, by=7, now=now),
     ]
     for now, comes in enumerate(news, start=NOW + 1):
         await comes(now)

@@ -1,4 +1,4 @@
-"""What no row may hold: the CHECK constraints, as they are declared, as they are migrated, and over rows of before."""
+"""Tests for the CHECK constraints of the tables: as declared, as migrated, and on rows that are older than them."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ async def test_a_choice_that_was_never_offered_is_refused_by_its_table(
             await connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # noqa: S608
 
 
-# -- rows of before ----------------------------------------------------------------------------------------------
+# -- rows older than the constraints -----------------------------------------------------------------------------
 
 
 async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_path: Path) -> None:
-    """None of them stands in the way of the migration, and what refers to them stays."""
+    """No old row with a bad value blocks the migration, and rows that refer to such a row stay."""
     path = tmp_path / "atelier.db"
     await before_bounds(path, tmp_path / "versions")
     async with Database.open(url_of(path)) as database:
@@ -174,7 +174,7 @@ def filled(path: Path) -> None:
 
 def insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     names, marks = ", ".join(row), ", ".join("?" * len(row))
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # our names
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # own names
 
 
 async def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Opening the database; one process, one writer; transactions under cancellation; migrations."""
+"""Tests for the database: opening, one process and one writer, transactions when cancelled, migrations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from storage.database import Database, DatabaseInUse
 from storage.migrations import VERSIONS, DatabaseNewer, migrate, pending
 from storage.models import NewReference, ReferenceKind
-from storage.schema import facts, metadata
+from storage.schema import key_values, metadata
 from storage.sqlite import NoWriteAheadLog
 from storage.tasks import TaskStore
 from storage.transactions import Transaction
@@ -84,14 +84,14 @@ asyncio.run(hold())
 
 
 async def test_a_reader_looks_on_beside_the_owner_and_cannot_write(database: Database, path: Path) -> None:
-    await TaskStore(database).set_fact("colour", "red")
+    await TaskStore(database).set_key_value("colour", "red")
     async with Database.open(url_of(path), exclusive=False) as beside:
-        assert await TaskStore(beside).fact("colour") == "red"
+        assert await TaskStore(beside).key_value("colour") == "red"
         assert await pending(beside) == 0
         assert not beside.alone
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
-            await TaskStore(beside).set_fact("colour", "blue")
-    assert await TaskStore(database).fact("colour") == "red"
+            await TaskStore(beside).set_key_value("colour", "blue")
+    assert await TaskStore(database).key_value("colour") == "red"
 
 
 async def test_a_reader_finds_no_database_and_makes_none(path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_database_that_would_die_with_the_process_is_refused() -> None:
 async def test_a_file_system_without_a_write_ahead_log_is_refused_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite's own way to a file without shared memory, as that of a network share has none."""
+    """The `unix-dotfile` VFS of SQLite has no shared memory, like a file on a network share."""
     monkeypatch.chdir(tmp_path)
     url = f"sqlite+aiosqlite:///file:{tmp_path}/atelier.db?vfs=unix-dotfile&uri=true"
     with pytest.raises(NoWriteAheadLog, match="give a file on a local disk"):
@@ -122,25 +122,25 @@ async def test_a_file_system_without_a_write_ahead_log_is_refused_with_the_remed
 async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     async def write() -> None:
         async with database.write() as connection:
-            await connection.execute(sa.insert(facts).values(name="colour", value="red"))
+            await connection.execute(sa.insert(key_values).values(name="colour", value="red"))
             raise RuntimeError("half way")
 
     with pytest.raises(RuntimeError, match="half way"):
         await write()
-    assert await TaskStore(database).fact("colour") is None
+    assert await TaskStore(database).key_value("colour") is None
 
 
 async def test_a_read_sees_one_moment_while_somebody_writes(database: Database) -> None:
     store = TaskStore(database)
     async with database.read() as connection:
-        before = (await connection.execute(sa.select(facts))).all()
-        await store.set_fact("colour", "red")
-        assert (await connection.execute(sa.select(facts))).all() == before
-    assert await store.fact("colour") == "red"
+        before = (await connection.execute(sa.select(key_values))).all()
+        await store.set_key_value("colour", "red")
+        assert (await connection.execute(sa.select(key_values))).all() == before
+    assert await store.key_value("colour") == "red"
 
 
 async def test_a_write_has_the_write_lock_from_its_beginning(database: Database, path: Path) -> None:
-    """Otherwise two that read first and then write would fail instead of waiting."""
+    """Otherwise two transactions that read first and write later would fail instead of waiting."""
     async with database.write():
         other = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 0, "isolation_level": None})
         with other.connect() as connection, pytest.raises(sa.exc.OperationalError, match="locked"):
@@ -150,29 +150,29 @@ async def test_a_write_has_the_write_lock_from_its_beginning(database: Database,
 
 async def test_many_writers_wait_for_each_other(database: Database) -> None:
     store = TaskStore(database)
-    await store.set_fact("count", "0")
+    await store.set_key_value("count", "0")
 
     async def count() -> None:
         async with database.write() as connection:
-            value = (await connection.execute(sa.select(facts.c.value))).scalar_one()
-            await connection.execute(sa.update(facts).values(value=str(int(value) + 1)))
+            value = (await connection.execute(sa.select(key_values.c.value))).scalar_one()
+            await connection.execute(sa.update(key_values).values(value=str(int(value) + 1)))
 
     await asyncio.gather(*[count() for _ in range(30)])
-    assert await store.fact("count") == "30"
+    assert await store.key_value("count") == "30"
 
 
 async def test_a_write_that_a_person_waits_for_goes_before_those_that_queue(database: Database) -> None:
     order: list[str] = []
 
-    async def write(name: str, *, hurried: bool) -> None:
-        async with database.write(hurried=hurried):
+    async def write(name: str, *, priority: bool) -> None:
+        async with database.write(priority=priority):
             order.append(name)
 
     async with asyncio.TaskGroup() as group, database.write():
         for number in range(5):
-            group.create_task(write(f"{number}", hurried=False))
+            group.create_task(write(f"{number}", priority=False))
         await asyncio.sleep(0)
-        group.create_task(write("hurried", hurried=True))
+        group.create_task(write("hurried", priority=True))
         await asyncio.sleep(0)
     assert order == ["hurried", "0", "1", "2", "3", "4"]
 
@@ -183,13 +183,13 @@ async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_o
 ) -> None:
     store = TaskStore(database)
     pairs = 0
-    ended = []  # their tracebacks hold on to cursors, and cursors to a transaction
+    ended = []  # tracebacks keep cursors alive, and cursors keep a transaction open
 
     async def write_pair(number: int) -> None:
         async with database.write() as connection:
             for half in "ab":
-                insert = sa.insert(facts).values(name=f"{number} {half}", value="x")
-                await connection.execute(insert.returning(facts.c.name))
+                insert = sa.insert(key_values).values(name=f"{number} {half}", value="x")
+                await connection.execute(insert.returning(key_values.c.name))
 
     for moment in range(40):
         writing = asyncio.create_task(write_pair(moment))
@@ -199,9 +199,9 @@ async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_o
             writing.cancel()
             await asyncio.sleep(0)
         ended.append(await asyncio.gather(writing, return_exceptions=True))
-        await store.set_fact("after", str(moment))
-        assert await store.fact("after") == str(moment)
-        found = [await store.fact(f"{moment} {half}") for half in "ab"]
+        await store.set_key_value("after", str(moment))
+        assert await store.key_value("after") == str(moment)
+        found = [await store.key_value(f"{moment} {half}") for half in "ab"]
         assert found in ([None, None], ["x", "x"])
         pairs += found == ["x", "x"]
     assert pairs < 40, "nothing was ever cancelled"
@@ -212,7 +212,7 @@ async def test_a_write_cancelled_between_its_statements_is_rolled_back(database:
 
     async def write() -> None:
         async with database.write() as connection:
-            await connection.execute(sa.insert(facts).values(name="colour", value="red"))
+            await connection.execute(sa.insert(key_values).values(name="colour", value="red"))
             reached.set()
             await asyncio.Event().wait()
 
@@ -222,14 +222,14 @@ async def test_a_write_cancelled_between_its_statements_is_rolled_back(database:
     with pytest.raises(asyncio.CancelledError):
         await writing
     store = TaskStore(database)
-    assert await store.fact("colour") is None
-    await store.set_fact("colour", "blue")
-    assert await store.fact("colour") == "blue"
+    assert await store.key_value("colour") is None
+    await store.set_key_value("colour", "blue")
+    assert await store.key_value("colour") == "blue"
 
 
 # -- migrations --------------------------------------------------------------------------------------------------
 def later_migration(folder: Path, body: str) -> tuple[Path, Path]:
-    """A migration of tomorrow, that follows the newest of today."""
+    """Write a future migration that follows the newest one. Return the folders of all migrations."""
     newest = max(path.name for path in VERSIONS.glob("[0-9]*.py"))[:4]
     folder.mkdir()
     lines = ["import sqlalchemy as sa", "from alembic import op", "revision = 'later'", f"down_revision = {newest!r}"]
@@ -270,11 +270,12 @@ async def test_an_empty_database_has_all_migrations_pending(path: Path) -> None:
 async def test_a_failing_migration_rolls_back_whole(database: Database, tmp_path: Path) -> None:
     await stored(TaskStore(database))
     before = await everything(database)
-    body = "op.create_table('halves', sa.Column('id', sa.Integer))\nop.drop_table('facts')\nop.execute('no such thing')"
+    create, drop = "op.create_table('halves', sa.Column('id', sa.Integer))", "op.drop_table('key_values')"
+    body = "\n".join([create, drop, "op.execute('no such thing')"])
     with pytest.raises(sa.exc.OperationalError, match="syntax error"):
         await migrate(database, versions=later_migration(tmp_path / "later", body))
     assert await everything(database) == before
-    await TaskStore(database).set_fact("still", "works")
+    await TaskStore(database).set_key_value("still", "works")
 
 
 async def test_a_failing_first_migration_leaves_an_empty_file(path: Path, tmp_path: Path) -> None:
@@ -290,7 +291,7 @@ async def test_a_failing_first_migration_leaves_an_empty_file(path: Path, tmp_pa
 async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_table(
     database: Database, tmp_path: Path
 ) -> None:
-    """SQLite rebuilds a table by dropping it, which with foreign keys on would take all references along."""
+    """SQLite rebuilds a table by dropping it, which would delete all rows that refer to it if foreign keys were on."""
     store = TaskStore(database)
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
     task = await stored(store, references=(reference,))

@@ -1,4 +1,4 @@
-"""What open forms begin with: one person's, for a day."""
+"""Tests for drafts, the contents that open forms begin with: for their own person only, for a day."""
 
 from __future__ import annotations
 

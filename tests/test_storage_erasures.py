@@ -1,4 +1,4 @@
-"""Erasing rows: every column that names a person is accounted for, on every database we support."""
+"""Tests for erasing rows: every column that names a person is covered, on each supported database."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ PEOPLE = {
     "drafts": {"person_id"},
     "styles": {"changed_by"},
     "setting_changes": {"by"},
-    "postings": {"asked_by"},
-    "reported": {"decided_by"},
+    "reposts": {"asked_by"},
+    "report_cases": {"decided_by"},
     "reports": {"reporter_id"},
     "erasures": {"person_id"},
     "spendings": {"person_id"},
     "task_references": {"owner_id"},
 }
-"""The columns that say who."""
+"""The columns with the id of a person, by table."""
 KEPT = {"erasures", "spendings"}
-"""Of an erasure itself: forgotten when it was told, and after a day."""
+"""Rows that an erasure keeps: erasures are anonymised after the receipt, spendings deleted after a day."""
 PLACES = {
     *("guild_id", "channel_id", "message_id", "card_message_id", "message_channel_id", "interaction_id"),
     *("ending_message_id", "ending_channel_id"),
@@ -72,7 +72,7 @@ async def carried_out(stores: Stores, erasure: Erasure, *, now: int = NOW) -> Er
 
 
 def test_every_column_that_may_name_a_person_is_known() -> None:
-    """A new one has to be put into a set above, and then be erased and exported."""
+    """A new column has to be added to a set above, and then be erased and exported."""
     for table in metadata.sorted_tables:
         ids = {
             column.name
@@ -84,7 +84,7 @@ def test_every_column_that_may_name_a_person_is_known() -> None:
 
 def test_whatever_is_kept_of_a_person_is_shown_and_exported() -> None:
     exported = {(table.name, column) for table, column, _ in THEIRS.values()}
-    about_others = {("tasks", "removed_by"), ("reported", "decided_by"), ("task_references", "owner_id")}
+    about_others = {("tasks", "removed_by"), ("report_cases", "decided_by"), ("task_references", "owner_id")}
     named = {(table, column) for table, columns in PEOPLE.items() for column in columns if table not in KEPT}
     assert named - about_others == exported
 
@@ -134,7 +134,7 @@ async def test_messages_are_waited_for_and_nothing_is_when_that_takes_too_long(s
     assert await stores.erasures.ready(erasure, now=later, patient=False, limit=9) == (task_id,)
     task = await stores.tasks.get(task_id)
     assert task is not None
-    assert await stores.postings.look_after(task, until=None)
+    assert await stores.reposts.look_after(task, until=None)
     await stores.erasures.mark(erasure, now=NOW + 3)
     assert await stores.erasures.ready(erasure, now=later, patient=True, limit=9) == (task_id,)
 
@@ -177,7 +177,7 @@ async def _rows(stores: Stores) -> dict[str, int]:
 
 
 async def _one_row_of_everything(stores: Stores) -> None:
-    """Every column that names a person names this one; and a task of somebody else, which they removed."""
+    """Add rows in which every column that names a person names PERSON, and a task of OTHER that PERSON removed."""
     theirs = await _over(stores)
     other = await stored(stores.tasks, asker_id=OTHER)
     async with database_of(stores).write() as connection:

@@ -1,4 +1,4 @@
-"""What belongs to a task: outcomes, parts, pictures that go in and come out, and the sweep of old copies."""
+"""Tests for the rows of a task: outcomes, parts, references, result pictures, and the sweep of old copies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def generating(store: TaskStore, *, now: int = NOW) -> Task:
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
     task = await stored(store, now=now, references=(reference,))
     task = await store.move(task, TaskState.SUBMITTING, now=now, why="create")
-    return await store.move(task, TaskState.GENERATING, now=now, why="taken", kie_id="k1", generating_at=now)
+    return await store.move(task, TaskState.GENERATING, now=now, why="taken", job_id="k1", generating_at=now)
 
 
 async def settled(store: TaskStore, *, now: int = NOW) -> Task:
@@ -35,7 +35,7 @@ async def settled(store: TaskStore, *, now: int = NOW) -> Task:
 
 
 async def closed(store: TaskStore, *, at: int) -> Task:
-    """With a copy of its reference and of its first picture."""
+    """Store a closed task with a copy of its reference and of its first picture."""
     task = await settled(store)
     (reference,) = await store.references(task.id)
     await store.save_reference(replace(reference, key=f"references/{task.id}/0"))
@@ -78,9 +78,9 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(store: TaskStor
     (part,) = await store.plan(task, [NewPart(nonce="sorry")])
     await store.part_posted(part, channel_id=1, message_id=2)
     task = await store.move(task, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
-    adopted = await store.move(task, TaskState.GENERATING, now=NOW, why="a callback", kie_id="k1", generating_at=NOW)
+    adopted = await store.move(task, TaskState.GENERATING, now=NOW, why="a callback", job_id="k1", generating_at=NOW)
     outcome = (adopted.settled_at, adopted.reason, adopted.reason_parameters, adopted.closed_at)
-    assert (outcome, adopted.kie_id) == ((None, None, {}, None), "k1")
+    assert (outcome, adopted.job_id) == ((None, None, {}, None), "k1")
     assert await store.parts(task.id) == ()
     with pytest.raises(StaleTask):
         await store.attempt_part(part, adopted, now=NOW, until=NOW)
@@ -193,7 +193,7 @@ async def test_what_became_of_a_picture_is_written_back(store: TaskStore) -> Non
     assert await store.pictures(task.id) == (kept, replace(second, unfetchable=True))
 
 
-# -- the sweep of old copies -------------------------------------------------------------------------------------
+# -- sweep of old copies -----------------------------------------------------------------------------------------
 async def test_only_old_copies_of_finished_tasks_are_swept_oldest_first(store: TaskStore) -> None:
     older, old = await closed(store, at=NOW - 9), await closed(store, at=NOW - 5)
     await closed(store, at=NOW)

@@ -1,4 +1,4 @@
-"""Submitting within limits, moving by compare-and-set, and the audit trail."""
+"""Tests for tasks in the database: submitting within limits, moving by compare-and-set, and the audit trail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from storage.limits import DAY_MS
 from storage.models import MOVES, Limits, NewReference, ReferenceKind, Task, TaskState
-from storage.tasks import LimitReached, StaleTask, TaskStore
+from storage.tasks import LimitExceeded, StaleTask, TaskStore
 from tests.storage_rows import BACKENDS, LEASE, NOW, UNLIMITED, begun, opened_store, prepared, request, stored
 
 WAY: dict[TaskState, tuple[TaskState, ...]] = {
@@ -54,7 +54,7 @@ async def test_a_request_is_stored_as_it_arrived(store: TaskStore) -> None:
         references=(
             NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png", declared_bytes=12),
             NewReference(
-                kind=ReferenceKind.MASK, url="https://cdn.test/m", filename="m.png", kept_key="references/x/1"
+                kind=ReferenceKind.MASK, url="https://cdn.test/m", filename="m.png", stored_key="references/x/1"
             ),
         ),
         again_of=first.id,
@@ -78,7 +78,7 @@ async def test_a_request_is_stored_as_it_arrived(store: TaskStore) -> None:
     assert (task.state, task.due_at, task.owner, task.charged) == (TaskState.QUEUED, NOW, None, True)
     image, mask = await store.references(task.id)
     assert (image.position, image.kind, image.declared_bytes, image.key) == (0, ReferenceKind.IMAGE, 12, None)
-    assert (mask.position, mask.kind, mask.kept_key) == (1, ReferenceKind.MASK, "references/x/1")
+    assert (mask.position, mask.kind, mask.stored_key) == (1, ReferenceKind.MASK, "references/x/1")
     (event,) = await store.events(task.id)
     assert (event.before, event.after, event.at) == (None, TaskState.QUEUED, NOW)
 
@@ -94,7 +94,7 @@ async def test_ten_quick_submits_against_a_limit_of_three_store_three(store: Tas
     answers = await asyncio.gather(
         *[store.submit(request(), limits, now=NOW) for _ in range(10)], return_exceptions=True
     )
-    refusals = [answer for answer in answers if isinstance(answer, LimitReached)]
+    refusals = [answer for answer in answers if isinstance(answer, LimitExceeded)]
     assert [(refusal.limit, refusal.allowed, refusal.free_at) for refusal in refusals] == [
         ("open_tasks_per_user", 3, None)
     ] * 7
@@ -116,7 +116,7 @@ async def test_a_task_is_open_until_its_asker_was_told_or_took_it_back(store: Ta
     limits = Limits(open_tasks_per_user=1, pictures_per_user_per_day=0, pictures_per_day=0)
     task = await task_in(store, state)
     if task.open:
-        with pytest.raises(LimitReached):
+        with pytest.raises(LimitExceeded):
             await store.submit(request(), limits, now=NOW)
     else:
         assert (await store.submit(request(), limits, now=NOW))[1]
@@ -133,13 +133,13 @@ async def test_pictures_a_day_are_counted_by_variants_and_free_up_one_day_later(
     for hours, variants in ((0, 1), (1, 2), (2, 4)):
         await store.submit(request(variants=variants), limits, now=NOW + hours * 3_600_000)
     later = NOW + 3 * 3_600_000
-    with pytest.raises(LimitReached) as one:
+    with pytest.raises(LimitExceeded) as one:
         await store.submit(request(asker_id=asker), limits, now=later)
-    with pytest.raises(LimitReached) as two:
+    with pytest.raises(LimitExceeded) as two:
         await store.submit(request(asker_id=asker, variants=2), limits, now=later)
     assert (one.value.limit, one.value.allowed, one.value.free_at) == (name, 7, NOW + DAY_MS)
     assert two.value.free_at == NOW + 3_600_000 + DAY_MS
-    with pytest.raises(LimitReached):
+    with pytest.raises(LimitExceeded):
         await store.submit(request(asker_id=asker, variants=2), limits, now=two.value.free_at - 1)
     assert (await store.submit(request(asker_id=asker, variants=2), limits, now=two.value.free_at))[1]
 
@@ -148,7 +148,7 @@ async def test_a_day_of_one_person_is_not_another_s(store: TaskStore) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=4, pictures_per_day=8)
     await store.submit(request(asker_id=1, variants=4), limits, now=NOW)
     await store.submit(request(asker_id=2, variants=4), limits, now=NOW)
-    with pytest.raises(LimitReached) as refusal:
+    with pytest.raises(LimitExceeded) as refusal:
         await store.submit(request(asker_id=3), limits, now=NOW)
     assert refusal.value.limit == "pictures_per_day"
 
@@ -157,13 +157,13 @@ async def test_ten_quick_submits_of_ten_people_stay_within_the_day_of_all(store:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=8)
     submits = [store.submit(request(asker_id=asker, variants=4), limits, now=NOW) for asker in range(10)]
     answers = await asyncio.gather(*submits, return_exceptions=True)
-    assert sum(isinstance(answer, LimitReached) for answer in answers) == 8
+    assert sum(isinstance(answer, LimitExceeded) for answer in answers) == 8
 
 
 async def test_more_than_a_day_has_is_never_free(store: TaskStore) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=3, pictures_per_day=0)
     await store.submit(request(), limits, now=NOW)
-    with pytest.raises(LimitReached) as refusal:
+    with pytest.raises(LimitExceeded) as refusal:
         await store.submit(request(variants=4), limits, now=NOW)
     assert refusal.value.free_at is None
 
@@ -177,11 +177,11 @@ async def test_what_is_not_charged_does_not_count_for_the_day(store: TaskStore) 
     lost, fresh = await store.submit(request(variants=4), limits, now=NOW)
     assert fresh
     await store.settle(lost, now=NOW, why="lost", reason="lost")
-    with pytest.raises(LimitReached):
+    with pytest.raises(LimitExceeded):
         await store.submit(request(), limits, now=NOW)
 
 
-# -- questions ---------------------------------------------------------------------------------------------------
+# -- queries -----------------------------------------------------------------------------------------------------
 async def test_an_unknown_task_is_none(store: TaskStore) -> None:
     assert await store.get("0" * 16) is None
 
@@ -201,13 +201,13 @@ async def test_every_state_has_its_number(store: TaskStore) -> None:
 
 
 async def test_facts_are_set_replaced_and_forgotten(store: TaskStore) -> None:
-    assert await store.fact("commands") is None
+    assert await store.key_value("commands") is None
     for value in ("one", "two", None, None):
-        await store.set_fact("commands", value)
-        assert await store.fact("commands") == value
+        await store.set_key_value("commands", value)
+        assert await store.key_value("commands") == value
 
 
-# -- moves -------------------------------------------------------------------------------------------------------
+# -- moves between states ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("before", "after"), LEGAL)
 async def test_every_legal_move_is_written_down(store: TaskStore, before: TaskState, after: TaskState) -> None:
     task = await task_in(store, before)

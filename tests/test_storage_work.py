@@ -1,4 +1,4 @@
-"""Who works on what: claims, leases, and the turns in which creates begin."""
+"""Tests for the work on tasks: claims, leases, and the order in which creates begin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def claimed_by(store: TaskStore, owner: str, *, now: int = NOW, limit: int = 100) -> list[str]:
-    """What was under way when another owner died is claimed apart."""
+    """Claim all due tasks, also the suspects: tasks whose risky work was running when another owner died."""
     claimed = await store.claim(owner, now=now, lease_ms=LEASE, limit=limit)
     suspects = [task_id for task_id, _ in await store.suspects(now=now)]
     claimed += await store.claim_suspects(owner, suspects, now=now, lease_ms=LEASE)
@@ -203,9 +203,9 @@ async def test_what_is_over_or_overdue_is_no_longer_in_flight(store: TaskStore) 
     first = await store.begin_create("one", limits, now=NOW, lease_ms=LEASE)
     assert first is not None
     assert await store.begin_create("one", limits, now=NOW, lease_ms=LEASE) is None
-    generating = await store.move(first, TaskState.GENERATING, now=NOW, why="taken", kie_id="k1")
+    generating = await store.move(first, TaskState.GENERATING, now=NOW, why="taken", job_id="k1")
     assert await store.begin_create("one", limits, now=NOW, lease_ms=LEASE) is None
-    await store.change(generating, overdue_told_at=NOW)
+    await store.change(generating, overdue_notified_at=NOW)
     second = await store.begin_create("one", limits, now=NOW, lease_ms=LEASE)
     assert second is not None
     await store.settle(second, now=NOW, why="failed", reason="policy")
@@ -224,7 +224,7 @@ async def test_at_most_twenty_creates_begin_in_eleven_seconds(store: TaskStore) 
     assert await store.begin_create("one", limits, now=NOW + 11_000, lease_ms=LEASE) is not None
 
 
-# -- the queue ---------------------------------------------------------------------------------------------------
+# -- queue -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", range(6))
 async def test_places_in_the_queue_are_the_order_in_which_creates_begin(store: TaskStore, seed: int) -> None:
     chance = random.Random(seed)

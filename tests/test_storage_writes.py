@@ -1,4 +1,4 @@
-"""SQLite's writes that are committed together: each whole or absent by itself, none ended before it is on the disk."""
+"""Tests for the group commit of SQLite: each write is atomic by itself, and none returns before it is on the disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.migrations import migrate
-from storage.schema import facts
+from storage.schema import key_values
 from storage.sqlite import BUSY_SECONDS
 from tests.storage_rows import url_of
 
@@ -34,15 +34,15 @@ async def database(path: Path) -> AsyncIterator[Database]:
 
 async def write(database: Database, name: str) -> None:
     async with database.write() as connection:
-        await connection.execute(sa.insert(facts), {"name": name, "value": "x"})
+        await connection.execute(sa.insert(key_values), {"name": name, "value": "x"})
         if name.startswith("bad"):
             raise RuntimeError(name)
 
 
 def on_disk(path: Path) -> set[str]:
-    """As anybody else sees it."""
+    """Return the committed names, as another connection sees them."""
     with closing(sqlite3.connect(path)) as other:
-        return {name for (name,) in other.execute("SELECT name FROM facts")}
+        return {name for (name,) in other.execute("SELECT name FROM key_values")}
 
 
 async def test_a_write_that_fails_takes_nothing_of_the_others_along(database: Database, path: Path) -> None:
@@ -78,10 +78,10 @@ async def test_a_write_has_ended_only_when_everybody_sees_it(database: Database,
 
 
 async def test_what_sqlite_takes_back_is_told_to_each_of_the_group(database: Database, path: Path) -> None:
-    """As it does by itself when the disk is full."""
+    """SQLite rolls back a whole transaction by itself when the disk is full."""
     async with database.write() as connection:
         await connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON facts WHEN NEW.name = 'too much' "
+            "CREATE TRIGGER full BEFORE INSERT ON key_values WHEN NEW.name = 'too much' "
             "BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END"
         )
     names = ["before", "too much", "after"]
@@ -126,7 +126,7 @@ async def test_while_another_process_writes_the_others_go_on_and_the_write_follo
         for _ in range(50):
             await asyncio.sleep(0)
         async with database.read() as connection:
-            assert (await connection.execute(sa.select(facts.c.name))).all() == []
+            assert (await connection.execute(sa.select(key_values.c.name))).all() == []
         assert not writing.done()
         other.execute("ROLLBACK")
     await writing

@@ -1,4 +1,4 @@
-"""What is kept of what people attach is bounded: for how long, for each of them, and in 24 hours."""
+"""Tests for the limits on kept attachments: how long, how many bytes per person, and how many in 24 hours."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from bot.engine.retention import Retention
 from bot.errors import BadReference, LimitReached, Reason, Refused
-from storage.community import KeptPicture, ReferenceSet
-from storage.limits import LimitReached as StoredLimit
+from storage.community import ReferenceSet, StoredPicture
+from storage.limits import LimitExceeded
 from storage.models import Limits, NewReference, Origin, ReferenceKind, Task, TaskState, new_task_id
 from storage.pictures import MissingCopy
 from tests.engine_world import NO_LIMITS, World, open_world, png
@@ -37,13 +37,13 @@ def retention(world: World) -> Retention:
 
 
 def photo(megabytes: int, **changes: Any) -> NewReference:
-    """As it is declared; nothing is fetched."""
+    """Return a reference with a declared size. No file is downloaded."""
     values: dict[str, Any] = {"filename": "cat.png", "declared_bytes": megabytes * MIB} | changes
     return NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.discordapp.com/a/cat.png", **values)
 
 
 async def refused(world: World) -> Task:
-    """By the image API, after its picture was copied; it cost nothing."""
+    """Return a task that the image API refused after its picture was copied. The task is not charged."""
     world.api.next_create.append(Refused(400, "no"))
     task = await world.ask(references=(world.attach("cat.png", png()),))
     await world.work(60)
@@ -52,7 +52,7 @@ async def refused(world: World) -> Task:
     return task
 
 
-# -- what ended uncharged ----------------------------------------------------------------------------------------------
+# -- uncharged tasks ---------------------------------------------------------------------------------------------------
 
 
 async def test_copies_of_what_was_refused_go_within_the_hour(world: World) -> None:
@@ -129,7 +129,7 @@ async def test_ask_again_says_to_attach_it_anew_once_discord_no_longer_has_it(wo
 async def test_ask_again_begins_with_the_set_it_began_with(world: World) -> None:
     await world.copies.put("sets/a/1", png())
     world.api.next_create.append(Refused(400, "no"))
-    task = await world.ask(references=(photo(0, kept_key="sets/a/1", filename="set.png"),))
+    task = await world.ask(references=(photo(0, stored_key="sets/a/1", filename="set.png"),))
     await world.work(60)
     world.clock.turn(HOUR)
     assert await retention(world).sweep_uncharged() == 1
@@ -137,7 +137,7 @@ async def test_ask_again_begins_with_the_set_it_began_with(world: World) -> None
     assert (await again(world, task)).reason is None
 
 
-# -- how much of one person --------------------------------------------------------------------------------------------
+# -- limits per person -------------------------------------------------------------------------------------------------
 
 
 async def submit(world: World, limits: Limits, *megabytes: int, asker_id: int = 7, count: int = 1) -> Task:
@@ -157,7 +157,7 @@ async def prepared(world: World, task: Task, *, kept: bool = True) -> None:
 @pytest.mark.parametrize("limits", [A_FEW, A_FEW_TODAY])
 async def test_what_is_declared_counts_before_it_is_fetched(world: World, limits: Limits) -> None:
     await submit(world, limits, 25)
-    with pytest.raises(StoredLimit) as reached:
+    with pytest.raises(LimitExceeded) as reached:
         await submit(world, limits, 6)
     assert (reached.value.allowed, reached.value.used) == (30 * MIB, 25 * MIB)
     await submit(world, limits, 5)
@@ -176,7 +176,7 @@ async def test_what_is_no_longer_kept_counts_for_the_day_alone(world: World) -> 
     await prepared(world, task, kept=False)
     await world.tasks.move(await world.now(task), TaskState.CANCELLED, now=world.clock(), why="test")
     await submit(world, A_FEW, 25)
-    with pytest.raises(StoredLimit):
+    with pytest.raises(LimitExceeded):
         await submit(world, A_FEW_TODAY, 25)
 
 
@@ -184,7 +184,7 @@ async def test_what_is_kept_counts_however_old_it_is(world: World) -> None:
     task = await submit(world, NO_LIMITS, 25)
     await prepared(world, task)
     world.clock.turn(50 * HOUR)
-    with pytest.raises(StoredLimit) as reached:
+    with pytest.raises(LimitExceeded) as reached:
         await submit(world, A_FEW, 10)
     assert reached.value.used == 25 * MIB
     await submit(world, A_FEW_TODAY, 25)
@@ -195,10 +195,10 @@ async def test_the_day_says_when_there_is_room_again(world: World) -> None:
     await submit(world, NO_LIMITS, 20)
     world.clock.turn(HOUR)
     await submit(world, NO_LIMITS, 5)
-    with pytest.raises(StoredLimit) as reached:
+    with pytest.raises(LimitExceeded) as reached:
         await submit(world, A_FEW_TODAY, 10)
     assert reached.value.free_at == began + 24 * HOUR * 1000
-    with pytest.raises(StoredLimit) as reached:
+    with pytest.raises(LimitExceeded) as reached:
         await submit(world, A_FEW_TODAY, 20, 20)
     assert reached.value.free_at is None
     world.clock.turn(24 * HOUR)
@@ -207,19 +207,19 @@ async def test_the_day_says_when_there_is_room_again(world: World) -> None:
 
 async def test_sets_count_too(world: World) -> None:
     def a_set(megabytes: int) -> ReferenceSet:
-        kept = KeptPicture(
+        kept = StoredPicture(
             key="sets/x/1", filename="a.png", content_type="image/png", bytes=megabytes * MIB, width=1, height=1
         )
         number = new_task_id()
         return ReferenceSet(id=number, owner_id=7, name=number, pictures=(kept,), created_at=world.clock())
 
     await world.stores.sets.save(a_set(20), A_FEW)
-    with pytest.raises(StoredLimit):
+    with pytest.raises(LimitExceeded):
         await submit(world, A_FEW, 11)
     await submit(world, A_FEW, 5)
-    with pytest.raises(StoredLimit):
+    with pytest.raises(LimitExceeded):
         await world.stores.sets.save(a_set(6), A_FEW)
-    with pytest.raises(StoredLimit):
+    with pytest.raises(LimitExceeded):
         await world.stores.sets.check(7, "more", 6 * MIB, A_FEW, now=world.clock())
     await world.stores.sets.save(a_set(5), A_FEW)
 

@@ -1,4 +1,4 @@
-"""A server's styles: its moderators change them, everybody sees and uses them."""
+"""Tests for the styles of a server: moderators change them, every member sees and uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.asking import Request
 from bot.ui.styles import in_style, style_choices, styles_view
-from storage.community import KeptPicture, Style, StyleChanges
+from storage.community import StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
 from storage.models import NewReference, ReferenceKind, TaskState
 from storage.pictures import MissingCopy
@@ -38,7 +38,7 @@ def guilds(world: World) -> GuildStore:
 
 @pytest.fixture
 def carol(world: World) -> MemberActor:
-    """May remove messages of others."""
+    """Return a member who may remove messages of others."""
     role = world.guild.create_role("Moderators", permissions=discord.Permissions(manage_messages=True))
     return world.guild.add_member(world.env.create_user("carol"), roles=[role])
 
@@ -58,7 +58,7 @@ def a_style(number: int = 0, guild_id: int = 7, **changes: Any) -> Style:
 
 
 def told(answered: Any) -> str:
-    """To the person alone."""
+    """Return the text of the ephemeral answer."""
     assert answered.ephemeral
     return str(answered.response.content)
 
@@ -121,7 +121,7 @@ async def test_a_picture_that_is_taken_away_leaves_no_copy(
         await world.copies.get(before.key)
 
 
-async def picture_of(guilds: GuildStore, world: World) -> KeptPicture:
+async def picture_of(guilds: GuildStore, world: World) -> StoredPicture:
     style = await guilds.style(world.guild.id, "Ink")
     assert style is not None
     assert style.picture is not None
@@ -261,7 +261,7 @@ async def test_names_are_each_servers_own(guilds: GuildStore) -> None:
     assert await guilds.style(None, "style 00") is None
 
 
-# -- seeing ------------------------------------------------------------------------------------------------------------
+# -- listing -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_server_without_styles_is_told_how_to_get_one(world: World) -> None:
@@ -377,8 +377,8 @@ async def test_words_go_into_the_style_with_all_it_brings(world: World, carol: M
     styled = await in_style(world.client.services, world.guild.id, "ink", Request(prompt="a {red} door"))
     assert (styled.prompt, styled.size, styled.variants, styled.style) == ("a {red} door, in ink", "3:2", 4, "Ink")
     (reference,) = styled.references
-    assert reference.kept_key is not None
-    assert await world.copies.get(reference.kept_key) == PHOTO[1]
+    assert reference.stored_key is not None
+    assert await world.copies.get(reference.stored_key) == PHOTO[1]
     own = await in_style(world.client.services, world.guild.id, "ink", Request(prompt="a", size="1:1", variants=1))
     assert (own.size, own.variants) == ("1:1", 1)
 

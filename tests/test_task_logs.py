@@ -1,4 +1,4 @@
-"""Every line about a task carries its id, whoever writes it."""
+"""Tests that every log line about a task carries its id, also lines of libraries."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ library = logging.getLogger("aiohttp.client")
 
 
 class TalkativeAPI(StandInAPI):
-    """Logs as a library does, in the event loop and in a thread, and some way into each call."""
+    """An API that logs like a library during its calls, in the event loop and in a thread."""
 
     async def create(self, request: Any) -> str:
         library.debug("a create of %s", request.prompt)
         return await super().create(request)
 
-    async def record(self, kie_id: str) -> Any:
+    async def record(self, job_id: str) -> Any:
         await asyncio.to_thread(library.debug, "a question from a thread")
-        return await super().record(kie_id)
+        return await super().record(job_id)
 
     async def fetch(self, url: str) -> bytes:
         library.warning("a result")
@@ -41,7 +41,7 @@ def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 async def lived(world: World, *prompts: str) -> dict[str, str]:
-    """Ids by prompt, after all that their tasks come to."""
+    """Ask for each prompt and run the tasks to their end. Return the task ids by prompt."""
     world.api = TalkativeAPI(world.clock, seconds=1)
     await world.restart()
     tasks = {prompt: await world.ask(prompt, asker_id=number) for number, prompt in enumerate(prompts)}

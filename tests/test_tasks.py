@@ -1,4 +1,4 @@
-"""`/tasks`: a person's own requests, page by page."""
+"""Tests for `/tasks`, which lists a person's own requests in pages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def listed(world: World, **options: Any) -> Any:
 
 
 async def waiting(world: World, *prompts: str, **columns: Any) -> None:
-    """Requests of Alice's, each a second newer than the one before; `columns` are set behind the store's back."""
+    """Store requests of Alice, each a second newer than the last one. `columns` are set directly in the database."""
     for number, prompt in enumerate(prompts):
         task = await stored(world.tasks, asker_id=world.alice.id, now=NOW + 1000 * number, prompt=prompt)
         if columns:

@@ -1,4 +1,4 @@
-"""The catalogue of texts: complete in every language, in step with the code, and the only place where texts stand."""
+"""Tests for the catalogue of texts: complete in every language, in step with the code, and the only place of texts."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from tests.written_texts import entries, messages, plurals, variables
 
 ROOT: Final = Path(__file__).parent.parent
 TELLING: Final = ("bot/ui", "bot/delivery", "bot/replies.py", "bot/translation.py", "cogs")
-"""Where code speaks to people."""
+"""Files and folders with code that shows texts to people."""
 FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|.+-name")
-"""Names that code builds: of a reason, a permission, an option, a command."""
+"""Message names that code builds from a reason, an operator message, a permission, an option or a command."""
 TOLD_BY: Final = frozenset({"label", "description", "placeholder", "title", "text", "content"})
-"""Arguments of discord.py that people read."""
+"""Arguments of discord.py whose text people read."""
 WORDS: Final = re.compile(r"[^\W\d_] | [^\W\d_]|^[A-Z][a-z]+|[\u3000-\u9fff\uff00-\uffef]")
 UNREAD: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical", "compile"})
-"""What is called with words that people do not read: the log, and patterns."""
+"""Functions whose arguments people do not read: log methods and `re.compile`."""
 NOT_READ: Final = {
     "card ": "hashed into the number of a component",
     "Discord answered ": "the text of an exception, for the log",
     ", code ": "the same",
 }
-"""What only looks like words that people read, and why nobody does."""
+"""Literals that only look like text for people, with the reason."""
 
 
-# -- the catalogue as it is written ------------------------------------------------------------------------------------
+# -- files of the catalogue --------------------------------------------------------------------------------------------
 
 
 def test_each_language_is_one_of_discords() -> None:
@@ -101,7 +101,7 @@ def test_each_permission_is_one_of_discords() -> None:
     assert {name for name in messages(DEFAULT) if name.startswith("permission-")} <= flags
 
 
-# -- what is said ------------------------------------------------------------------------------------------------------
+# -- formatted texts ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_missing_value_leaves_the_rest_standing_and_is_logged() -> None:
     ]
 
 
-# -- the code that says it ---------------------------------------------------------------------------------------------
+# -- texts in code -----------------------------------------------------------------------------------------------------
 
 
 def sources(*places: str) -> Iterator[tuple[str, ast.Module]]:
@@ -164,7 +164,8 @@ def literals(node: ast.AST) -> set[str]:
 
 
 def sayings(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
-    """Each `say("name", …)`, `said("name")` and `texts_in(…)("name", …)`, once for each name it may be."""
+    """Yield the name and call of each `say("name", …)`, `said("name")` and `texts_in(…)("name", …)`. A conditional name
+    yields the call once per name."""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
         by = call.func.func if isinstance(call.func, ast.Call) else call.func
         if isinstance(by, ast.Name) and by.id in ("say", "said", *(["texts_in"] if by is not call.func else [])):
@@ -176,7 +177,7 @@ def sayings(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
 
 
 def labels(tree: ast.Module) -> Iterator[str]:
-    """Of buttons: `class …(TaskButton, action=…, label="name")`."""
+    """Yield the label names of buttons: `class …(TaskButton, action=…, label="name")`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             for keyword in node.keywords:
@@ -195,7 +196,7 @@ def test_each_message_that_code_names_is_there_and_gets_its_values() -> None:
 
 
 def test_each_name_in_a_table_of_code_is_there() -> None:
-    """What begins like a message and is written like one, is one."""
+    """A literal that has the form of a message name and begins like one must be in the catalogue."""
     kinds = {name.partition("-")[0] for name in messages(DEFAULT)}
     shape = re.compile(rf"(?:{'|'.join(sorted(kinds))})(?:-[a-z0-9]+)+")
     for file, tree in sources(*TELLING):
@@ -210,7 +211,7 @@ def test_each_message_is_said_somewhere() -> None:
 
 
 def unread(tree: ast.Module) -> set[ast.AST]:
-    """Docstrings, lines of the log, texts of exceptions, patterns, and what a module gives out."""
+    """Return the nodes of docstrings, log calls, patterns, `raise` and `assert` statements, and `__all__`."""
     aside: set[ast.AST] = set()
     for node in ast.walk(tree):
         logs = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in UNREAD
@@ -222,7 +223,7 @@ def unread(tree: ast.Module) -> set[ast.AST]:
 
 
 def readable(tree: ast.Module) -> Iterable[str]:
-    """Literals that look like words for people."""
+    """Yield the literals that look like text for people."""
     aside = unread(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in aside:

@@ -1,6 +1,6 @@
 """
-Every request to Discord passes the pacer, each attempt by itself; refusals are counted, and when there are too many,
-cards stand still until it is calm. The real client against a loopback Discord.
+Tests for requests to Discord, with the real client against a loopback Discord. Each attempt of a request passes the
+pacer; refusals are counted, and after too many of them cards are not edited until the refusals become fewer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("discord_as_it_was")
 
 
 class Noting(Pacer):
-    """Lets everything through at once, and notes what it was and what it was told."""
+    """A pacer that lets each request through at once, and records priorities, pauses and unanswered requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ async def loopback() -> AsyncIterator[LoopbackDiscord]:
 
 @pytest.fixture
 async def client(loopback: LoopbackDiscord) -> AsyncIterator[Client]:
-    """Logged in."""
+    """Yield a client that is logged in."""
     pacer = Noting()
     it = Client(extensions=(), shard_count=1, traffic=Traffic(pacer))
     it.pacer = pacer
@@ -88,7 +88,7 @@ def counted(counter: Any, label: str) -> float:
     return float(counter.labels(label)._value.get())
 
 
-# -- the pacer ---------------------------------------------------------------------------------------------------------
+# -- pacer -------------------------------------------------------------------------------------------------------------
 
 
 async def test_everything_that_discord_counts_is_paced(loopback: LoopbackDiscord, client: Client) -> None:
@@ -111,7 +111,7 @@ async def test_what_answers_an_interaction_is_not(loopback: LoopbackDiscord, cli
     before = len(client.pacer.turns), counted(counters.DISCORD_REQUESTS, "interaction")
     interaction = loopback.interactions.begin(COMMAND, loopback.places.alice, loopback.places.channel)
     adapter = discord.webhook.async_.async_context.get()
-    session = client.http._HTTPClient__session  # type: ignore[attr-defined]  # as discord.py hands it to its webhooks
+    session = client.http._HTTPClient__session  # type: ignore[attr-defined]  # the session that discord.py gives to webhooks
     params = discord.webhook.async_.interaction_message_response_params(type=MESSAGE, content="hello")
     await adapter.create_interaction_response(interaction.id, interaction.token, session=session, params=params)
     await answer_by(client, interaction.token).edit_message(ORIGINAL, content="hello again")
@@ -231,7 +231,7 @@ def edits(world: DiscordWorld) -> int:
 
 
 async def shown(world: DiscordWorld, card: Card) -> int:
-    """How many edits came of it a minute later."""
+    """Show the card a minute later. Return how many edits this caused."""
     before = edits(world)
     world.discord.clock.turn(timedelta(minutes=1))
     await world.delivery.show(card)
@@ -266,7 +266,7 @@ async def test_even_then_the_last_edit_of_a_private_card_is_made_and_a_result_is
 
 
 class Slow(Pacer):
-    """Lets nothing through that only brings a card up to date."""
+    """A pacer that holds back requests with the priority EDIT."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class Slow(Pacer):
 async def test_an_edit_that_something_waits_for_becomes_as_urgent_as_that(
     world: DiscordWorld,
 ) -> None:
-    """Before a card is removed, or becomes the result, its edit under way has to end."""
+    """A card is removed, or replaced by the result, only after its running edit has ended."""
     world.client.traffic.pacer = slow = Slow()
     task, _ = await world.ask()
     world.discord.clock.turn(timedelta(minutes=1))

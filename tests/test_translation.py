@@ -1,4 +1,4 @@
-"""People read what is theirs in their own language: commands, cards, outcomes, refusals, and what they press."""
+"""Tests that people read commands, cards, outcomes, refusals and buttons in their own language."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bot import texts as catalogue
 from bot.app import EXTENSIONS
 from bot.errors import Reason, Refused
 from bot.texts import DEFAULT, FOLDER, LANGUAGES, texts_in
-from bot.translation import CatalogueTranslator, said
+from bot.translation import CatalogueTranslator, localized
 from tests.world import World, components, open_world, texts
 from tests.written_texts import messages
 
 CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 COMMAND_NAME: Final = re.compile(r"[-_'\w]{1,32}")
-"""Discord's rule; in scripts that have cases, lower case as well."""
+"""Rule of Discord for command names. In scripts with cases, names must also be lower case."""
 OTHERS: Final = tuple(language for language in LANGUAGES if language != DEFAULT)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Alice's Discord is in Chinese, Bob's in English."""
+    """Yield a world where Alice uses Discord in Chinese, and Bob in English."""
     async with open_world(tmp_path) as opened:
         opened.locales[opened.alice.id] = "zh-CN"
         yield opened
@@ -43,7 +43,7 @@ def labels(message: Any) -> list[str]:
 
 @pytest.fixture
 async def published(world: World) -> list[dict[str, Any]]:
-    """All commands there are, as Discord is told them."""
+    """Publish all commands. Return them as they are sent to Discord."""
     for extension in set(EXTENSIONS) - world.client.extensions.keys():
         await world.client.load_extension(extension)
     with world.env.time_context():
@@ -54,7 +54,7 @@ async def published(world: World) -> list[dict[str, Any]]:
 
 
 def parts(command: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """The command, its subcommands and options, each with its path."""
+    """Yield the command, its subcommands and its options, each with its path."""
     path = f"{path} {command['name']}".strip()
     yield path, command
     for option in command.get("options", ()):
@@ -94,7 +94,7 @@ async def test_no_two_options_of_a_command_have_the_same_name(published: list[di
 
 
 async def test_names_in_english_are_those_in_code(published: list[dict[str, Any]]) -> None:
-    """Sentences name commands and options by these messages."""
+    """Texts name commands and options by the messages that are checked here."""
     say, named = texts_in(DEFAULT), {}
     for path, part in (found for command in published for found in parts(command)):
         if is_menu(part, path):
@@ -131,15 +131,15 @@ async def test_a_new_translation_publishes_the_commands_anew(
 
 
 async def test_choices_and_menus_are_translated_by_their_message() -> None:
-    text, translate = said("card-cancel"), CatalogueTranslator().translate
-    where: Any = app_commands.TranslationContext(app_commands.TranslationContextLocation.choice_name, None)  # type: ignore[call-overload]  # not looked at
+    text, translate = localized("card-cancel"), CatalogueTranslator().translate
+    where: Any = app_commands.TranslationContext(app_commands.TranslationContextLocation.choice_name, None)  # type: ignore[call-overload]  # the data is not read
     assert text.message == "Cancel"
     assert await translate(text, discord.Locale.chinese, where) == "取消"
     assert await translate(text, discord.Locale.german, where) is None
     assert await translate(app_commands.locale_str("1:1"), discord.Locale.chinese, where) is None
 
 
-# -- what is told ------------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 async def test_the_card_and_the_outcome_are_in_the_askers_language(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What was made before the database was upgraded goes on as if it had been made after."""
+"""Tests that tasks from before a database upgrade work as tasks from after the upgrade do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from storage.community import Setting
 from storage.database import Database
 from storage.late_pictures import LatePictureStore
 from storage.migrations import VERSIONS, migrate
-from storage.models import Kinship, TaskState
+from storage.models import Derivation, TaskState
 from storage.pictures import PictureStore
 from storage.schema import tasks
 from storage.tasks import TaskStore
@@ -37,7 +37,7 @@ COMMON: Final[dict[str, Any]] = {
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Its database was left by the release before: pictures that nobody was told of yet, and a failure that was."""
+    """Yield a world with the database of the previous release: pictures not delivered yet, a delivered failure."""
     await old_database(tmp_path)
     async with open_world(tmp_path) as opened:
         place = {"asker_id": opened.alice.id, "channel_id": opened.channel.id, "guild_id": opened.guild.id}
@@ -79,7 +79,7 @@ def fill(path: Path) -> None:
 def insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # our names
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608  # own names
 
 
 @pytest.mark.parametrize(("days", "tried_on"), [(1, True), (13, True), (15, False)])
@@ -127,7 +127,7 @@ async def test_an_old_result_is_asked_for_again(world: World) -> None:
     await world.bob.click(await told(world), label="Again")
     await world.work(60)
     again = await world.only_task(world.bob)
-    assert (again.kinship, again.parent_id, again.family_id) == (Kinship.AGAIN, MADE, MADE)
+    assert (again.derivation, again.parent_id, again.family_id) == (Derivation.AGAIN, MADE, MADE)
     assert (again.size, again.state) == ("3:2", TaskState.CLOSED)
 
 
@@ -148,7 +148,7 @@ async def test_an_old_result_is_varied(world: World) -> None:
 
 
 async def test_an_old_failures_button_still_asks_again(world: World) -> None:
-    """As the release before posted it."""
+    """The button is posted as the previous release posted it."""
     view = ui.LayoutView(timeout=None)
     button: ui.Button[ui.LayoutView] = ui.Button(label="Ask again", custom_id=f"a1:again:{FAILED}")
     container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay("### No picture this time"))

@@ -1,4 +1,4 @@
-"""Whose pictures older requests have is found out at the upgrade: what went in is of whoever attached it first."""
+"""Tests that the upgrade finds the owner of each reference of older requests: who attached the picture first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.migrations import VERSIONS, migrate
 from tests.test_upgrade import COMMON
 
 ANNA, BOB, AVATAR = 7, 8, 123456789012345678
-NOBODY = 0
+NO_USER = 0
 LINK = "https://cdn.discordapp.com"
 
 REFERENCES: Final[list[tuple[str, int, str, str, str | None]]] = [
@@ -31,19 +31,19 @@ REFERENCES: Final[list[tuple[str, int, str, str, str | None]]] = [
     ("avatar", 1, f"{LINK}/guilds/99/users/{AVATAR}/avatars/aa.png", "avatar.png", None),
     ("lost", 0, f"{LINK}/attachments/1/2/cat.png", "cat.png", "references/gone/0"),
 ]
-"""Task, position, address, file name, and the copy it began with."""
+"""Task, position, address, file name, and the key of the copy that the request began with."""
 OWNERS: Final = {
-    "first": [ANNA, ANNA, NOBODY],
-    "again": [ANNA, ANNA, NOBODY],
-    "vary": [NOBODY],
+    "first": [ANNA, ANNA, NO_USER],
+    "again": [ANNA, ANNA, NO_USER],
+    "vary": [NO_USER],
     "avatar": [AVATAR, AVATAR],
-    "lost": [NOBODY],
+    "lost": [NO_USER],
 }
 
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    """A database of the version before."""
+    """Create a database of the previous version and return its path."""
     file, versions = tmp_path / "atelier.db", tmp_path / "versions"
     await asyncio.to_thread(_lay_versions, versions)
     async with Database.open(f"sqlite+aiosqlite:///{file}") as database:
@@ -68,14 +68,14 @@ def _fill(file: Path) -> None:
                 "kinship": "again" if task_id in {"again", "lost"} else None,
             }  # fmt: skip
             _insert(connection, "tasks", row)
-        for task_id, position, url, filename, kept_key in REFERENCES:
-            attached = {"url": url, "filename": filename, "kept_key": kept_key, "kind": "image", "declared_bytes": 1}
+        for task_id, position, url, filename, stored_key in REFERENCES:
+            attached = {"url": url, "filename": filename, "kept_key": stored_key, "kind": "image", "declared_bytes": 1}
             _insert(connection, "task_references", {"task_id": task_id, "position": position, **attached})
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     names, marks = ", ".join(row), ", ".join("?" * len(row))
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608  # our names
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608  # own names
 
 
 async def test_what_was_asked_again_is_of_whoever_attached_it_first(path: Path) -> None:

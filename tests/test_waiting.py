@@ -1,4 +1,4 @@
-"""Waiting, explained: how long it usually takes, that it goes on after a restart, and what is not to be posted."""
+"""Tests for what waiting people read: the usual time, that a task continues after a restart, and "Don't post"."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def being_made(world: World, **options: Any) -> Any:
-    """The card's message, once the image API works on it."""
+    """Return the message of the card, once the image API is working on the task."""
     asked = await world.ask(**options)
     await world.work(20)
     assert (await world.only_task()).state is TaskState.GENERATING
@@ -37,7 +37,7 @@ async def being_made(world: World, **options: Any) -> Any:
 
 
 async def redrawn(world: World) -> None:
-    """Cards are edited as they are to be by now; the engine does nothing."""
+    """Edit the cards to their current state, without a step of the engine."""
     with world.env.time_context():
         await world.delivery.step()
 

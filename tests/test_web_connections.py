@@ -1,4 +1,4 @@
-"""The web endpoint without a proxy before it: half requests, too many connections, and what cannot be read."""
+"""Tests for the web endpoint without a reverse proxy: partial requests, too many connections, malformed requests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def listening(
 
 
 class Peer:
-    """A bare connection."""
+    """A raw TCP connection to the endpoint."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -57,7 +57,7 @@ class Peer:
         self._writer.write(data)
 
     async def answer(self) -> bytes:
-        """All that comes until the endpoint closes the connection."""
+        """Read until the endpoint closes the connection."""
         said = bytearray()
         with suppress(ConnectionError):
             async with asyncio.timeout(PATIENT_SECONDS):
@@ -70,7 +70,7 @@ class Peer:
             return await self._reader.readuntil(b"\r\n\r\n")
 
     async def whole(self) -> bytes:
-        """One answer of a connection that stays open; `alive` is its body."""
+        """Read one answer with the body `alive` from a connection that stays open."""
         head = await self.head()
         return head + await self._reader.readexactly(len(b"alive\n"))
 
@@ -86,7 +86,7 @@ async def connected(address: tuple[str, int]) -> AsyncIterator[Peer]:
             await writer.wait_closed()
 
 
-# -- time --------------------------------------------------------------------------------------------------------------
+# -- timeouts ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", HALF)
@@ -149,7 +149,7 @@ async def test_an_answer_that_is_not_read_does_not_hold_the_connection(tmp_path:
             await ended.wait()
 
 
-# -- number ------------------------------------------------------------------------------------------------------------
+# -- number of connections ---------------------------------------------------------------------------------------------
 
 
 async def test_one_address_has_so_many_connections_and_no_more_until_one_is_closed(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ async def test_refused_connections_are_one_warning(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.count("web connection refused") == 1
 
 
-# -- what cannot be read -----------------------------------------------------------------------------------------------
+# -- malformed requests ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", UNREADABLE)

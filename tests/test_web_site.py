@@ -1,4 +1,4 @@
-"""The bot's own address over real HTTP: alive, ready and why not, callbacks, and where it cannot listen."""
+"""Tests for the web endpoint over real HTTP: liveness, readiness with its reasons, callbacks, and failing to listen."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def discord() -> AsyncIterator[LoopbackDiscord]:
         yield running
 
 
-# -- alive and ready -----------------------------------------------------------------------------------------------
+# -- liveness and readiness ----------------------------------------------------------------------------------------
 
 
 async def test_it_is_alive_before_anything_is_connected(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_it_is_ready_when_all_shards_are_connected_and_not_while_they_are_
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Somebody else writes and does not end."""
+    """Hold the write lock of the database from another connection."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -109,12 +109,12 @@ async def test_however_often_it_is_asked_rows_are_written_once_a_second(tmp_path
         written = []
         for clock.now in (START, START + 999, START + 1000):
             await asyncio.gather(*[readiness.missing() for _ in range(10)])
-            written.append(await atelier.tasks.fact("last_readiness_check"))
+            written.append(await atelier.tasks.key_value("last_readiness_check"))
     assert written == [str(START), str(START), str(START + 1000)]
 
 
 async def test_it_is_not_ready_while_it_stops_and_alive_to_the_end(tmp_path: Path, discord: LoopbackDiscord) -> None:
-    """The stop waits for a create that is not answered."""
+    """Stopping waits for a create that is not answered yet."""
     traps, answered = Traps(), asyncio.Event()
     create = traps.lay("POST */generate", Moment.RECEIVED, holds(answered))
     async with (
@@ -141,9 +141,9 @@ async def test_it_is_not_ready_while_it_stops_and_alive_to_the_end(tmp_path: Pat
 # -- callbacks -----------------------------------------------------------------------------------------------------
 
 
-def callback_headers(kie_id: str) -> dict[str, str]:
+def callback_headers(job_id: str) -> dict[str, str]:
     stamp = str(int(time.time()))
-    digest = hmac.digest(WEBHOOK_KEY.encode(), f"{kie_id}.{stamp}".encode(), hashlib.sha256)
+    digest = hmac.digest(WEBHOOK_KEY.encode(), f"{job_id}.{stamp}".encode(), hashlib.sha256)
     return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
 
 

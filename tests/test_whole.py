@@ -1,7 +1,8 @@
 """
-The whole bot, as `bot.app` builds it, between simcord's Discord and the image API's emulator in a process of its own.
+Tests for the whole bot, as `bot.app` builds it, with the Discord of simcord and the image API emulator in a separate
+process.
 
-Bot and engine are stopped dead at each state of a task and started again; Discord and the image API live on.
+Bot and engine are stopped at once at each state of a task and started again; Discord and the image API keep running.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ from tests.world import PHOTO, button_ids, texts
 
 @pytest.fixture(autouse=True)
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here a picture takes a second, and the bot asks accordingly from the start."""
+    """Set the expected time of a picture to the second that it takes here, so that the bot polls early."""
     monkeypatch.setattr(schedule, "PRIOR_MEDIAN_SECONDS", 1.0)
 
 
 @pytest.fixture(scope="module")
 def image_api() -> Iterator[str]:
-    """The emulator's address."""
+    """Run the emulator and yield its address."""
     command = [sys.executable, "-m", "sandbox.kie", "--port", "0", "--seconds", "1", "--shrink", "8"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ours
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # own code
         assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found is not None
@@ -48,7 +49,7 @@ def image_api() -> Iterator[str]:
 
 
 class House:
-    """One Discord with a channel and a person, in which one bot after the other lives."""
+    """One Discord with a channel and a person, in which one bot process runs after another."""
 
     env: Env
     running: Running
@@ -84,7 +85,7 @@ class House:
         self._work = asyncio.create_task(self.running.work())
 
     async def die(self) -> None:
-        """At once, whatever is under way."""
+        """Stop the bot at once, whatever is running."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
@@ -111,7 +112,7 @@ class House:
         return found
 
     async def creates(self, prompt: str) -> int:
-        """How often the image API took it."""
+        """Return how many creates with this prompt the image API accepted."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self.image_api}/_emulator/creates") as answer,

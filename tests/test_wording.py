@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent
-PLAIN: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks", "tests/crash", "tests/hostile", "tests/wire")
+PLAIN: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks", "tests")
 LOGGED: Final = ("bot", "cogs", "storage")
 LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 

@@ -24,7 +24,7 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
 from bot.engine.thumbnails import Thumbnails
 from bot.errors import Reason
-from bot.imaging.children import Threads
+from bot.imaging.children import WorkerThreads
 from bot.services import Services
 from storage.community import Setting
 from storage.database import Database
@@ -80,7 +80,7 @@ class World:
     def wire(self, client: Atelier, *, limits: Limits = NO_LIMITS) -> None:
         """Build the project's own parts as the composition root does."""
         self.client = client
-        work = PictureWork(Threads())
+        work = PictureWork(WorkerThreads())
         thumbnails = Thumbnails(self.copies, work)
         self.delivery = DiscordDelivery(
             client,
@@ -234,10 +234,10 @@ def a_task(**changes: Any) -> Task:
         "upload_limit": 10 * 1024 * 1024, "prompt": "a red door", "size": "1:1", "variants": 1, "enhance": False,
         "fallback": False, "again_of": None, "private": False, "reach": "channel", "created_at": 0, "due_at": 0,
         "owner": None, "lease_until": 0, "failures": 0, "faults": 0, "prepared_at": None, "by_upload": False,
-        "kie_id": None,
+        "job_id": None,
         "unconfirmed_at": None, "generating_at": None,
-        "progress": 0.0, "overdue_told_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
-        "charged": False, "kept_at": None, "closed_at": None, "card_message_id": None,
+        "progress": 0.0, "overdue_notified_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
+        "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None,
     }  # fmt: skip
     empty: dict[str, Any] = dict.fromkeys(one.name for one in fields(Task))
     return Task(**(empty | values | changes))

@@ -26,16 +26,16 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.answers import token_lives
 from bot.delivery.batches import BatchPoster
-from bot.delivery.cards import CardPump
-from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_posting
+from bot.delivery.cards import CardUpdater
+from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_repost
 from bot.delivery.receipts import ReceiptPoster
-from bot.delivery.refusals import translated
+from bot.delivery.refusals import map_discord_errors
 from bot.delivery.reports import ReportPoster
-from bot.delivery.upkeep import Upkeeper
+from bot.delivery.upkeep import MessageEditor
 from bot.engine.clock import system_clock
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
-from bot.engine.shared import Shared
+from bot.engine.shared import BatchView
 from bot.engine.thumbnails import Thumbnails
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
@@ -43,7 +43,7 @@ from bot.texts import Texts, texts_in
 from bot.traffic import Priority, requests_as
 from bot.ui.cards import DEFAULT_STEPS
 from storage.attempts import AttemptStore
-from storage.community import BatchMessage, Erasure, Posting, Report, Reported
+from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
 from storage.tasks import TaskStore
@@ -74,11 +74,11 @@ class DiscordDelivery:
         self._operator_channel_id = operator_channel_id
         self._clock = clock
         self._outcomes = OutcomePoster(client, pictures, picture_work)
-        self._upkeeper = Upkeeper(client, self._outcomes)
+        self._upkeeper = MessageEditor(client, self._outcomes)
         self._reports = ReportPoster(client, thumbnails)
         self._receipts = ReceiptPoster(client)
         self._batches = BatchPoster(client, pictures, picture_work)
-        self._cards = CardPump(
+        self._cards = CardUpdater(
             client,
             thumbnails,
             tasks,
@@ -86,7 +86,7 @@ class DiscordDelivery:
             every=card_every,
             steps=progress_steps,
             clock=clock,
-            results_first=self._outcomes.posting_in,
+            results_first=self._outcomes.channel_of_repost,
         )
 
     async def run(self) -> None:
@@ -150,9 +150,9 @@ class DiscordDelivery:
     async def show_to(self, outcome: Outcome, *, token: str) -> None:
         await self._outcomes.show_to(outcome, token=token)
 
-    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+    async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         try:
-            return await self._outcomes.repost(outcome, posting, uncertain=uncertain)
+            return await self._outcomes.repost(outcome, repost, uncertain=uncertain)
         finally:
             self._cards.wake()
 
@@ -161,30 +161,30 @@ class DiscordDelivery:
         with requests_as(Priority.RESULT if late else Priority.PERSON):
             await self._upkeeper.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
 
-    async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
-        shown = as_posted(outcome, posting)
-        await self._upkeeper.redraw(shown, part_of_posting(shown, posting), token=None)
+    async def redraw_repost(self, outcome: Outcome, repost: Repost) -> None:
+        shown = as_posted(outcome, repost)
+        await self._upkeeper.redraw(shown, part_of_repost(shown, repost), token=None)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         await self._upkeeper.remove(outcome, part, token_lives=self._can_answer(outcome.task, self._clock()))
 
-    async def remove_posting(self, place: Posted) -> None:
+    async def remove_repost(self, place: Posted) -> None:
         await self._upkeeper.delete(place)
 
     async def tell_moderators(
-        self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
+        self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        return await self._reports.tell(outcome, reported, words, uncertain=uncertain)
+        return await self._reports.tell(outcome, report_case, words, uncertain=uncertain)
 
-    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+    async def show_batch(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         with requests_as(Priority.RESULT):
             return await self._batches.show(shared, message, uncertain=uncertain)
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
+    async def end_batch(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         with requests_as(Priority.RESULT):
             return await self._batches.end(shared, first, uncertain=uncertain)
 
-    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+    async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         found = place or await self._batches.find(shared, route, nonce)
         if found is not None:
             await self._upkeeper.delete(found)
@@ -210,13 +210,13 @@ class DiscordDelivery:
         if self._operator_channel_id is not None:
             channel = self._client.get_partial_messageable(self._operator_channel_id)
             try:
-                with translated():
+                with map_discord_errors():
                     sentence = explain_to_operator(reason, parameters, self._texts_there(channel.id))
                     await channel.send(sentence, nonce=nonce)
                 return
             except RouteClosed as closed:
                 log.warning("operator message not posted in the channel, sent to the owner", error=str(closed))
-        with translated():
+        with map_discord_errors():
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
             direct = await self._client.create_dm(discord.Object(owner or application.owner.id))

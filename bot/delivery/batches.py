@@ -15,10 +15,10 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
-from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
+from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
-from bot.engine.shared import Shared
+from bot.engine.shared import BatchView
 from bot.errors import RouteClosed
 from bot.imaging.fitting import unchanged
 from bot.imaging.looks import Unreadable
@@ -34,7 +34,7 @@ SHARE: Final = BYTES_PER_MESSAGE // FILES_PER_MESSAGE
 “Full size” button gives the original."""
 REFITS: Final = 2
 """How often the limit is halved when Discord rejects the files as too large. After that, no new file is attached."""
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class BatchPoster:
         self._copies = copies
         self._work = work
 
-    async def show(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+    async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         """Post or edit one message. If `uncertain`, search the channel for the message before posting. Raises
         MessageGone, RouteClosed, Unavailable."""
         channel = await self._place(shared, message.route)
@@ -60,37 +60,37 @@ class BatchPoster:
                 log.info("batch message rejected: files too large", limit=limit, error=str(error))
         return await self._sent(channel, shared, message, standing, 0)
 
-    async def find(self, shared: Shared, route: Route, nonce: str) -> Posted | None:
+    async def find(self, shared: BatchView, route: Route, nonce: str) -> Posted | None:
         """Return where a message of the batch was posted, by its nonce. Raises RouteClosed, Unavailable."""
         channel = await self._place(shared, route)
-        with translated():
+        with map_discord_errors():
             found = await find_by_id(self._client, channel, component_id(nonce))
         return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
-    async def end(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
+    async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Post the closing message, which mentions the asker. Raises RouteClosed, Unavailable."""
         channel, batch = await self._place(shared, first.route), shared.batch
         asker = discord.Object(batch.asked.asker_id)
         if uncertain and (found := await self.find(shared, first.route, batch.ending_nonce)):
             return found
-        with translated():
+        with map_discord_errors():
             mentions = discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
             view = ended_view(shared, first)
             sent = await channel.send(view=view, nonce=batch.ending_nonce, allowed_mentions=mentions)
         return Posted(channel_id=sent.channel.id, message_id=sent.id)
 
-    async def _place(self, shared: Shared, route: Route) -> discord.abc.MessageableChannel:
+    async def _place(self, shared: BatchView, route: Route) -> discord.abc.MessageableChannel:
         asked = shared.batch.asked
         if route is Route.CHANNEL:
             return self._client.get_partial_messageable(asked.channel_id, guild_id=asked.guild_id)
-        with translated():
+        with map_discord_errors():
             return await self._client.create_dm(discord.Object(asked.asker_id))
 
     async def _standing(
         self, channel: discord.abc.MessageableChannel, message: BatchMessage, *, uncertain: bool
     ) -> discord.Message | None:
         """Return the message as fetched from Discord; None if it was never posted."""
-        with translated():
+        with map_discord_errors():
             if message.message_id is not None:
                 return await channel.fetch_message(message.message_id)
             return await find_by_id(self._client, channel, component_id(message.nonce)) if uncertain else None
@@ -98,7 +98,7 @@ class BatchPoster:
     async def _sent(
         self,
         channel: discord.abc.MessageableChannel,
-        shared: Shared,
+        shared: BatchView,
         message: BatchMessage,
         standing: discord.Message | None,
         limit: int,
@@ -109,7 +109,7 @@ class BatchPoster:
             cause = closed.__cause__
             if not isinstance(cause, discord.HTTPException) or cause.code != ARCHIVED_THREAD:
                 raise
-        with translated():
+        with map_discord_errors():
             thread = await self._client.fetch_channel(channel.id)
             if isinstance(thread, discord.Thread):
                 await thread.edit(archived=False)
@@ -118,7 +118,7 @@ class BatchPoster:
     async def _once(
         self,
         channel: discord.abc.MessageableChannel,
-        shared: Shared,
+        shared: BatchView,
         message: BatchMessage,
         standing: discord.Message | None,
         limit: int,
@@ -127,18 +127,18 @@ class BatchPoster:
         kept, fresh, names = await self._files(shared, message, standing, limit)
         view = batch_view(shared, message, names)
         try:
-            with translated():
+            with map_discord_errors():
                 if standing is not None:
-                    sent = await standing.edit(view=view, attachments=[*kept, *fresh], allowed_mentions=NOBODY)
+                    sent = await standing.edit(view=view, attachments=[*kept, *fresh], allowed_mentions=NO_USER)
                 else:
-                    sent = await channel.send(view=view, files=fresh, nonce=message.nonce, allowed_mentions=NOBODY)
+                    sent = await channel.send(view=view, files=fresh, nonce=message.nonce, allowed_mentions=NO_USER)
         finally:
             for file in fresh:
                 io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
         return Posted(channel_id=sent.channel.id, message_id=sent.id)
 
     async def _files(
-        self, shared: Shared, message: BatchMessage, standing: discord.Message | None, limit: int
+        self, shared: BatchView, message: BatchMessage, standing: discord.Message | None, limit: int
     ) -> tuple[list[discord.Attachment], list[discord.File], dict[tuple[str, int], str]]:
         """Return the attachments to keep, the new files, and the file name of each picture by task id and position. At
         most ten files in all."""

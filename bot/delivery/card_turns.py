@@ -30,7 +30,7 @@ REMEMBERED: Final = 5000
 
 
 @dataclass(slots=True, kw_only=True)
-class Showing:
+class ShownCard:
     """What a card shows, as far as this process knows."""
 
     key: CardKey | None = None
@@ -48,7 +48,7 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PendingEdit:
     card: Card
     key: CardKey
     since: int
@@ -57,13 +57,13 @@ class Wanted:
     """How long (ms) a small change waits after the last edit."""
 
 
-class CardTurns:
+class CardSchedule:
     def __init__(self, *, every_ms: int, steps: int, clock: Callable[[], int]) -> None:
         self._every_ms = every_ms
         self._steps = steps
         self._clock = clock
-        self._wanted: dict[str, Wanted] = {}
-        self._showing: dict[str, Showing] = {}
+        self._wanted: dict[str, PendingEdit] = {}
+        self._showing: dict[str, ShownCard] = {}
 
     def key(self, card: Card) -> CardKey:
         return card_key(card, steps=self._steps)
@@ -73,7 +73,7 @@ class CardTurns:
         before = self._wanted.get(card.task.id)
         since = before.since if before is not None and before.card.phase is card.phase else self._clock()
         patience = self._patience_ms(card)
-        self._wanted[card.task.id] = Wanted(card=card, key=self.key(card), since=since, patience_ms=patience)
+        self._wanted[card.task.id] = PendingEdit(card=card, key=self.key(card), since=since, patience_ms=patience)
 
     def forget_wanted(self, task_id: str) -> None:
         self._wanted.pop(task_id, None)
@@ -82,15 +82,15 @@ class CardTurns:
         """Forget what the card shows, once it is deleted or in its last state."""
         self._showing.pop(task_id, None)
 
-    def remember(self, task_id: str, showing: Showing) -> None:
+    def remember(self, task_id: str, showing: ShownCard) -> None:
         self._showing[task_id] = showing
         if len(self._showing) > REMEMBERED:
             del self._showing[next(iter(self._showing))]
 
-    def known(self, task_id: str) -> Showing:
+    def known(self, task_id: str) -> ShownCard:
         """Return what the card shows. For a card posted by an earlier process this is unknown, so the card will be
         edited."""
-        showing = self._showing.pop(task_id, None) or Showing()
+        showing = self._showing.pop(task_id, None) or ShownCard()
         self.remember(task_id, showing)
         return showing
 
@@ -101,7 +101,7 @@ class CardTurns:
         if showing := self._showing.get(card.task.id):
             showing.not_before = self._clock() + delay_ms
 
-    def edited(self, showing: Showing, key: CardKey) -> None:
+    def edited(self, showing: ShownCard, key: CardKey) -> None:
         """Record that the card was edited to `key`, or that the edit was attempted."""
         showing.shown_at = self._clock()
         if showing.key is None or showing.key.news != key.news:
@@ -119,7 +119,7 @@ class CardTurns:
         """Return the earliest due time (ms) among the cards for which `waits` is true; None if there are none."""
         return min((self._due_at(one) for one in self._wanted.values() if waits(one.card)), default=None)
 
-    def _due_at(self, wanted: Wanted) -> int:
+    def _due_at(self, wanted: PendingEdit) -> int:
         showing = self._showing.get(wanted.card.task.id)
         soonest = showing.not_before if showing else 0
         if wanted.card.leaving:
@@ -138,10 +138,10 @@ class CardTurns:
         estimated = (self._clock() - showing.news_at) / card.progress
         return min(max(self._every_ms, int(estimated / SHARES)), longest)
 
-    def _is_news(self, wanted: Wanted) -> bool:
+    def _is_news(self, wanted: PendingEdit) -> bool:
         showing = self._showing.get(wanted.card.task.id)
         return showing is None or showing.key is None or showing.key.news != wanted.key.news
 
-    def _turn(self, wanted: Wanted) -> tuple[bool, bool, int]:
+    def _turn(self, wanted: PendingEdit) -> tuple[bool, bool, int]:
         showing = self._showing.get(wanted.card.task.id)
         return not wanted.card.leaving, not self._is_news(wanted), showing.shown_at if showing else 0

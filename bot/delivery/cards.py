@@ -24,12 +24,12 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by, token_lives
-from bot.delivery.card_turns import CardTurns, Showing
+from bot.delivery.card_turns import CardSchedule, ShownCard
 from bot.delivery.finding import find_card
-from bot.delivery.refusals import translated
-from bot.engine.picture_work import Rank, Whose
+from bot.delivery.refusals import map_discord_errors
+from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Card, CardPhase
-from bot.engine.thumbnails import Copy, Thumbnails
+from bot.engine.thumbnails import StoredCopy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.cards import card_view, strip_name
@@ -50,20 +50,20 @@ CALM_SECONDS: Final = 5.0
 """Interval for checking whether Discord still refuses many requests."""
 THUMBNAILS: Final = "thumbnails"
 """The kind of work under which attempts to make thumbnails are counted."""
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 """Passed explicitly, because discord.py does not apply the client's default to edits."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Editing:
+class CardEdit:
     task_id: str
     claim: Claim
     work: asyncio.Task[None]
 
 
-class CardPump:
+class CardUpdater:
     def __init__(
         self,
         client: Atelier,
@@ -84,8 +84,8 @@ class CardPump:
         self._steps = steps
         self._clock = clock
         self._results_first = results_first
-        self._turns = CardTurns(every_ms=int(every * 1000), steps=steps, clock=clock)
-        self._under_way: dict[int, Editing] = {}
+        self._turns = CardSchedule(every_ms=int(every * 1000), steps=steps, clock=clock)
+        self._under_way: dict[int, CardEdit] = {}
         """Running edits, by channel id."""
         self._making_strips: set[str] = set()
         """Ids of the tasks whose card edit waits for thumbnails, which have the lowest priority of all picture work."""
@@ -93,7 +93,7 @@ class CardPump:
 
     def posted(self, card: Card) -> None:
         now = self._clock()
-        showing = Showing(key=self._turns.key(card), news_at=now, shown_at=now)
+        showing = ShownCard(key=self._turns.key(card), news_at=now, shown_at=now)
         self._turns.remember(card.task.id, showing)
         self._wake.set()
 
@@ -154,7 +154,7 @@ class CardPump:
         try:
             message_id = row.card_message_id or await self._standing(row)
             if message_id is not None:
-                await self._edit(card, row, Showing(), message_id)
+                await self._edit(card, row, ShownCard(), message_id)
         except RouteClosed as closed:
             log.debug("last card edit dropped: route closed", task=row.id, error=str(closed))
         self._turns.forget(row.id)
@@ -170,7 +170,7 @@ class CardPump:
     def _start(self, card: Card) -> asyncio.Task[None]:
         with requests_as(Priority.EDIT) as edits:
             work = asyncio.create_task(self._work(card))
-        self._under_way[card.task.channel_id] = Editing(task_id=card.task.id, claim=edits, work=work)
+        self._under_way[card.task.channel_id] = CardEdit(task_id=card.task.id, claim=edits, work=work)
         return work
 
     def _may_start(self, card: Card) -> bool:
@@ -230,7 +230,7 @@ class CardPump:
             return row.state is TaskState.CLOSED
         return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
 
-    async def _present(self, card: Card, row: Task, showing: Showing) -> None:
+    async def _present(self, card: Card, row: Task, showing: ShownCard) -> None:
         """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
         key = self._turns.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
@@ -245,7 +245,7 @@ class CardPump:
             self._turns.edited(showing, key)
         showing.key = key
 
-    async def _put(self, card: Card, row: Task, showing: Showing, message_id: int | None) -> None:
+    async def _put(self, card: Card, row: Task, showing: ShownCard, message_id: int | None) -> None:
         """Edit the card. If its message was deleted, post the card again, at most once."""
         if message_id is None:
             return await self._post(card, row, showing)
@@ -258,18 +258,18 @@ class CardPump:
             await self._tasks.set_card(row.id, None)
             await self._post(card, row, showing)
 
-    async def _edit(self, card: Card, row: Task, showing: Showing, message_id: int) -> None:
+    async def _edit(self, card: Card, row: Task, showing: ShownCard, message_id: int) -> None:
         kept = await self._kept(card, showing)
         view = card_view(card, steps=self._steps, strip=_name(kept))
-        with translated(by_token=row.reach is Reach.ANSWER):
+        with map_discord_errors(by_token=row.reach is Reach.ANSWER):
             if row.reach is Reach.ANSWER:
                 answer = answer_by(self._client, row.interaction_token)
                 message: discord.Message = await answer.edit_message(
-                    ORIGINAL, view=view, attachments=kept, allowed_mentions=NOBODY
+                    ORIGINAL, view=view, attachments=kept, allowed_mentions=NO_USER
                 )
             else:
                 message = await self._message(row, message_id).edit(
-                    view=view, attachments=kept, allowed_mentions=NOBODY
+                    view=view, attachments=kept, allowed_mentions=NO_USER
                 )
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
@@ -278,30 +278,30 @@ class CardPump:
         """Delete the card. An answer to an interaction can be deleted only while the token lives; after that, do
         nothing."""
         if row.reach is Reach.CHANNEL:
-            with translated():
+            with map_discord_errors():
                 await self._message(row, message_id).delete()
         elif token_lives(row.arrived_at, self._clock()):
-            with translated(by_token=True):
+            with map_discord_errors(by_token=True):
                 await answer_by(self._client, row.interaction_token).delete_message(ORIGINAL)
 
-    async def _post(self, card: Card, row: Task, showing: Showing) -> None:
+    async def _post(self, card: Card, row: Task, showing: ShownCard) -> None:
         claim().hurry(Priority.CARD)
         files = await self._strip(card)
         view = card_view(card, steps=self._steps, strip=_name(files))
-        with translated():
+        with map_discord_errors():
             message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
         await self._tasks.set_card(row.id, message.id)
 
-    async def _kept(self, card: Card, showing: Showing) -> Sequence[discord.Attachment | discord.File]:
+    async def _kept(self, card: Card, showing: ShownCard) -> Sequence[discord.Attachment | discord.File]:
         """Return the attachments of the card after an edit."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
         return showing.attachments if showing.prepared else await self._strip(card)
 
     async def _strip(self, card: Card) -> list[discord.File]:
-        copies = [Copy(one.key, one.bytes) for one in card.references if one.key is not None]
+        copies = [StoredCopy(one.key, one.bytes) for one in card.references if one.key is not None]
         if not copies or not _is_prepared(card):
             return []
         self._making_strips.add(card.task.id)
@@ -311,7 +311,7 @@ class CardPump:
             self._making_strips.discard(card.task.id)
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
-    async def _made(self, task: Task, copies: Sequence[Copy]) -> bytes | None:
+    async def _made(self, task: Task, copies: Sequence[StoredCopy]) -> bytes | None:
         """Make the strip of thumbnails. None if no picture could be used, or if a process died while making them; such
         a card never gets thumbnails."""
         counted = await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock())
@@ -321,7 +321,7 @@ class CardPump:
             log.warning("card thumbnails skipped: a process died while making them", task=task.id)
             return None
         try:
-            data = await self._thumbnails.strip(copies, Whose(task.asker_id, Rank.BROWSING))
+            data = await self._thumbnails.strip(copies, Requester(task.asker_id, WorkPriority.BROWSING))
         except (Exception, asyncio.CancelledError):
             await self._attempts.end(THUMBNAILS, task.id)
             raise
@@ -342,7 +342,7 @@ class CardPump:
         if original is not None or row.reach is Reach.ANSWER:
             return original
         claim().hurry(Priority.CARD)
-        with translated():
+        with map_discord_errors():
             found = await find_card(self._client, self._channel(row), row)
         return found.id if found else None
 
@@ -350,7 +350,7 @@ class CardPump:
         if not row.interaction_token or not token_lives(row.arrived_at, self._clock()):
             return None
         try:
-            with translated(by_token=True):
+            with map_discord_errors(by_token=True):
                 return (await answer_by(self._client, row.interaction_token).fetch_message(ORIGINAL)).id
         except RouteClosed:
             return None
@@ -373,7 +373,7 @@ def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
     return files[0].filename if files else None
 
 
-def _nonce(row: Task, showing: Showing) -> str:
+def _nonce(row: Task, showing: ShownCard) -> str:
     """Return at most 23 characters (Discord: 25). A card that is posted again needs another nonce, or Discord would
     return the deleted message."""
     return f"card-{row.id}{'-2' if showing.posted_anew else ''}"

@@ -69,7 +69,7 @@ def _earliest(outcome: Outcome, part: OutcomePart) -> int:
 def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> bool:
     if part_id(part) in _ids(message):
         return True
-    if outcome.posting is not None:  # messages with the same files exist, so file names prove nothing
+    if outcome.repost is not None:  # messages with the same files exist, so file names prove nothing
         return False
     stems = tuple(f"{picture_stem(outcome.task.id, position)}." for position in part.pictures)
     return any(attachment.filename.startswith(stems) for attachment in message.attachments)

@@ -17,29 +17,29 @@ from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
-from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, translated
+from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
 from bot.imaging.fitting import Fitted, unchanged
 from bot.imaging.looks import Unreadable
 from bot.ui.kept import told_elsewhere_view
-from bot.ui.outcomes import Shown, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
+from bot.ui.outcomes import AttachedPicture, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
 from bot.ui.text import PROMPT_FILENAME
-from storage.community import Posting
+from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
 REFITS: Final = 2
 """How often the limit is halved when Discord rejects the files as too large. After that, pictures are sent as links."""
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 _BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Payload:
     """The pictures of one part: `fitted` are attached; `links` have no usable stored copy and are sent as links."""
 
     fitted: tuple[tuple[Picture, Fitted], ...] = ()
@@ -56,7 +56,7 @@ class OutcomePoster:
         self._work = work
         self._posting: Counter[int] = Counter()
 
-    def posting_in(self, channel_id: int) -> bool:
+    def channel_of_repost(self, channel_id: int) -> bool:
         """Return whether a result is being sent to the channel; its cards wait until then."""
         return self._posting[channel_id] > 0
 
@@ -88,13 +88,13 @@ class OutcomePoster:
                 case Route.COLLECTED:
                     raise AssertionError("what was collected is not posted")
 
-    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
+    async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         """Post the outcome in another message. If `uncertain`, search the channel for the message first. Raises
         RouteClosed, Unavailable, MissingCopy."""
-        shown = as_posted(outcome, posting)
-        part = part_of_posting(shown, posting)
+        shown = as_posted(outcome, repost)
+        part = part_of_repost(shown, repost)
         channel = self._channel(shown.task)
-        with self._first_in(posting.channel_id):
+        with self._first_in(repost.channel_id):
             if uncertain and (found := await self._find(channel, shown, part)):
                 return found
             return await self._post_in(channel, shown, part)
@@ -114,16 +114,16 @@ class OutcomePoster:
         if part.message_channel_id is None or part.message_id is None or is_out_of_reach(outcome, part):
             raise RouteClosed("nothing that could be edited")
         channel = self._client.get_partial_messageable(part.message_channel_id)
-        with translated():
+        with map_discord_errors():
             message = channel.get_partial_message(part.message_id)
-            await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NOBODY)
+            await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NO_USER)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
         """Edit the first answer of `token` to show all parts in one message; with no parts, say that the outcome was
         delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
         send = self._as_answer(token)
         if not parts:
-            with translated(by_token=True):
+            with map_discord_errors(by_token=True):
                 return await send(told_elsewhere_view(outcome.task), [])
         whole = replace(
             parts[0],
@@ -147,7 +147,7 @@ class OutcomePoster:
         answer = answer_by(self._client, token)
 
         async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
-            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NOBODY)
+            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NO_USER)
             return Posted(channel_id=edited.channel.id, message_id=edited.id)
 
         return send
@@ -181,7 +181,7 @@ class OutcomePoster:
         return self._client.get_partial_messageable(task.channel_id, guild_id=task.guild_id)
 
     async def _direct(self, task: Task) -> discord.DMChannel:
-        with translated():
+        with map_discord_errors():
             return await self._client.create_dm(discord.Object(task.asker_id))
 
     async def _post_in(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted:
@@ -218,7 +218,7 @@ class OutcomePoster:
         return found
 
     async def _find(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        with translated():
+        with map_discord_errors():
             found = await find_part(self._client, channel, outcome, part)
         return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
@@ -230,16 +230,16 @@ class OutcomePoster:
                 return await self._sent(outcome, part, load, send)
             except TooLarge as error:
                 log.info("outcome rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
-        return await self._sent(outcome, part, Load(links=_told(outcome, part)), send)
+        return await self._sent(outcome, part, Payload(links=_told(outcome, part)), send)
 
-    async def _sent(self, outcome: Outcome, part: OutcomePart, load: Load, send: Send) -> Posted:
+    async def _sent(self, outcome: Outcome, part: OutcomePart, load: Payload, send: Send) -> Posted:
         try:
-            with translated(by_token=part.route in _BY_TOKEN):
+            with map_discord_errors(by_token=part.route in _BY_TOKEN):
                 return await _once(send, outcome, part, load)
         except RouteClosed as closed:
             if not _is_archived(closed) or part.route is not Route.CHANNEL:
                 raise
-        with translated():
+        with map_discord_errors():
             await self._unarchive(outcome.task.channel_id)
             return await _once(send, outcome, part, load)
 
@@ -254,7 +254,7 @@ class OutcomePoster:
         fitted = await self._fit(picture, limit)
         return len(fitted.data) if fitted else 0
 
-    async def load(self, told: Sequence[Picture], limit: int) -> Load:
+    async def load(self, told: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
         fitted = []
         links = []
@@ -263,7 +263,7 @@ class OutcomePoster:
                 fitted.append((picture, copy))
             else:
                 links.append(picture)
-        return Load(fitted=tuple(fitted), links=tuple(links))
+        return Payload(fitted=tuple(fitted), links=tuple(links))
 
     async def _fit(self, picture: Picture, limit: int) -> Fitted | None:
         """Return the stored copy with at most `limit` bytes. None if there is no copy, if the copy may not be opened,
@@ -280,7 +280,7 @@ class OutcomePoster:
             return None
 
 
-async def _once(send: Send, outcome: Outcome, part: OutcomePart, load: Load) -> Posted:
+async def _once(send: Send, outcome: Outcome, part: OutcomePart, load: Payload) -> Posted:
     """Make one attempt to send the part. Free the bytes of the files afterwards: discord.py leaves each file in a
     reference cycle, and a few objects with many bytes do not trigger the garbage collector."""
     view, files = _message(outcome, part, load)
@@ -298,32 +298,32 @@ def nonce_of(task: Task, number: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
-def as_posted(outcome: Outcome, posting: Posting) -> Outcome:
+def as_posted(outcome: Outcome, repost: Repost) -> Outcome:
     """Return the outcome as readers of the repost see it: with the channel, language and limits of the repost."""
     task = replace(
         outcome.task,
-        channel_id=posting.channel_id,
-        guild_id=posting.guild_id,
-        locale=posting.locale,
-        upload_limit=posting.upload_limit,
+        channel_id=repost.channel_id,
+        guild_id=repost.guild_id,
+        locale=repost.locale,
+        upload_limit=repost.upload_limit,
         reach=Reach.CHANNEL,
         private=False,
-        hidden_at=outcome.task.hidden_at or posting.hidden_at,
+        hidden_at=outcome.task.hidden_at or repost.hidden_at,
     )
-    return replace(outcome, task=task, posting=posting)
+    return replace(outcome, task=task, repost=repost)
 
 
-def part_of_posting(outcome: Outcome, posting: Posting) -> OutcomePart:
+def part_of_repost(outcome: Outcome, repost: Repost) -> OutcomePart:
     """Return the part that shows the whole outcome in the one message of the repost."""
     return OutcomePart(
         task_id=outcome.task.id,
         number=0,
         pictures=tuple(_with_copies(outcome)),
-        nonce=posting.nonce,
+        nonce=repost.nonce,
         route=Route.CHANNEL,
-        attempted_at=posting.attempted_at,
-        message_id=posting.message_id,
-        message_channel_id=posting.channel_id,
+        attempted_at=repost.attempted_at,
+        message_id=repost.message_id,
+        message_channel_id=repost.channel_id,
     )
 
 
@@ -342,7 +342,7 @@ def _limit(outcome: Outcome, part: OutcomePart) -> int:
     (perhaps planned as several messages, for another channel), an answer and a repost are one message each, so their
     pictures share `BYTES_PER_MESSAGE`."""
     task = outcome.task
-    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.posting is not None:
+    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.repost is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
         return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
@@ -359,7 +359,7 @@ def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
     )
 
 
-def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.ui.LayoutView, list[discord.File]]:
+def _message(outcome: Outcome, part: OutcomePart, load: Payload) -> tuple[discord.ui.LayoutView, list[discord.File]]:
     """Build the view and the files of the part, for one attempt: a file can be sent only once."""
     files = []
     shown = []
@@ -375,16 +375,16 @@ def _message(outcome: Outcome, part: OutcomePart, load: Load) -> tuple[discord.u
     return pictures_view(outcome, part, shown, load.links), files
 
 
-def file_of(outcome: Outcome, picture: Picture, fitted: Fitted) -> tuple[Shown, discord.File]:
+def file_of(outcome: Outcome, picture: Picture, fitted: Fitted) -> tuple[AttachedPicture, discord.File]:
     name = picture_name(outcome, picture.position, fitted.extension)
-    shown = Shown(position=picture.position, filename=name, reencoded=fitted.changed)
+    shown = AttachedPicture(position=picture.position, filename=name, reencoded=fitted.changed)
     return shown, discord.File(io.BytesIO(fitted.data), name)
 
 
 def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
     """Allow a mention of the asker alone, and only in part 0; a repost mentions no person."""
-    if part.number or outcome.posting is not None:
-        return NOBODY
+    if part.number or outcome.repost is not None:
+        return NO_USER
     asker = discord.Object(outcome.task.asker_id)
     return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
 

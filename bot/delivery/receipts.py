@@ -8,13 +8,13 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.refusals import translated
+from bot.delivery.refusals import map_discord_errors
 from bot.errors import RouteClosed
 from bot.texts import texts_in
 from bot.ui.erasure import receipt_view
 from storage.community import Erasure
 
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 
 
 class ReceiptPoster:
@@ -27,14 +27,14 @@ class ReceiptPoster:
         say = texts_in(erasure.locale)
         if erasure.interaction_token is not None and token_lives:
             try:
-                with translated(by_token=True):
+                with map_discord_errors(by_token=True):
                     answer = answer_by(self._client, erasure.interaction_token)
-                    await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure), allowed_mentions=NOBODY)
+                    await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure), allowed_mentions=NO_USER)
                 return
             except RouteClosed:
                 pass  # the person has dismissed the answer
         if erasure.person_id is None:
             raise RouteClosed("nobody to tell")
-        with translated():
+        with map_discord_errors():
             direct = await self._client.create_dm(discord.Object(erasure.person_id))
-            await direct.send(view=receipt_view(say, erasure), nonce=erasure.id, allowed_mentions=NOBODY)
+            await direct.send(view=receipt_view(say, erasure), nonce=erasure.id, allowed_mentions=NO_USER)

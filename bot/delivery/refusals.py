@@ -76,7 +76,7 @@ class TooLarge(RouteClosed):
 
 
 @contextmanager
-def translated(*, by_token: bool = False) -> Iterator[None]:
+def map_discord_errors(*, by_token: bool = False) -> Iterator[None]:
     """Translate Discord's errors within the block. Raises TooLarge, MessageGone, RouteClosed, or else Unavailable.
     `by_token`: the requests are authorised by an interaction's token instead of the bot's own."""
     try:

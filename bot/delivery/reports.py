@@ -10,16 +10,16 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
-from bot.delivery.refusals import translated
-from bot.engine.picture_work import Rank, Whose
+from bot.delivery.refusals import map_discord_errors
+from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Outcome, Posted
-from bot.engine.thumbnails import Copy, Thumbnails
+from bot.engine.thumbnails import StoredCopy, Thumbnails
 from bot.errors import RouteClosed
 from bot.ui.outcomes import component_id
 from bot.ui.reports import report_view
-from storage.community import Report, Reported, ReportState
+from storage.community import Report, ReportCase, ReportState
 
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 _OVER: Final = frozenset({ReportState.REMOVED, ReportState.DISMISSED})
 
 
@@ -28,31 +28,34 @@ class ReportPoster:
         self._client = client
         self._thumbnails = thumbnails
 
-    async def tell(self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool) -> Posted:
+    async def tell(
+        self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
+    ) -> Posted:
         """Post or edit the message. If `uncertain`, search the channel for the message first. Raises MessageGone,
         RouteClosed, Unavailable."""
-        if reported.channel_id is None:
+        if report_case.channel_id is None:
             raise RouteClosed("this server has no channel for reports")
-        channel = self._client.get_partial_messageable(reported.channel_id, guild_id=reported.guild_id)
-        number = component_id(reported.nonce)
-        with translated():
+        channel = self._client.get_partial_messageable(report_case.channel_id, guild_id=report_case.guild_id)
+        number = component_id(report_case.nonce)
+        with map_discord_errors():
             found = await find_by_id(self._client, channel, number) if uncertain else None
-        message_id = found.id if found is not None else reported.message_id
-        files = [] if reported.state in _OVER else await self._files(outcome)
-        view = report_view(outcome, reported, words, [one.filename for one in files], number=number)
-        with translated():
+        message_id = found.id if found is not None else report_case.message_id
+        files = [] if report_case.state in _OVER else await self._files(outcome)
+        view = report_view(outcome, report_case, words, [one.filename for one in files], number=number)
+        with map_discord_errors():
             if message_id is None:
-                sent = await channel.send(view=view, files=files, nonce=reported.nonce, allowed_mentions=NOBODY)
+                sent = await channel.send(view=view, files=files, nonce=report_case.nonce, allowed_mentions=NO_USER)
                 return Posted(channel_id=sent.channel.id, message_id=sent.id)
             message = channel.get_partial_message(message_id)
-            await message.edit(view=view, attachments=files, allowed_mentions=NOBODY)
+            await message.edit(view=view, attachments=files, allowed_mentions=NO_USER)
             return Posted(channel_id=channel.id, message_id=message_id)
 
     async def _files(self, outcome: Outcome) -> list[discord.File]:
         """Return thumbnails of the reported pictures: enough to decide, as the message itself is linked."""
-        small, whose = self._thumbnails.small, Whose(outcome.task.asker_id, Rank.BROWSING)
+        small, requester = self._thumbnails.small, Requester(outcome.task.asker_id, WorkPriority.BROWSING)
         return [
             discord.File(io.BytesIO(data), f"reported-{picture.position + 1}.jpg")
             for picture in outcome.pictures
-            if picture.key is not None and (data := await small(Copy(picture.key, picture.bytes), whose)) is not None
+            if picture.key is not None
+            and (data := await small(StoredCopy(picture.key, picture.bytes), requester)) is not None
         ]

@@ -11,20 +11,20 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.outcomes import Load, OutcomePoster, file_of, is_out_of_reach, limits_for
-from bot.delivery.refusals import TooLarge, translated
+from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limits_for
+from bot.delivery.refusals import TooLarge, map_discord_errors
 from bot.engine.ports import Outcome, Posted
 from bot.errors import MessageGone, RouteClosed
-from bot.ui.outcomes import Shown, pictures_view
+from bot.ui.outcomes import AttachedPicture, pictures_view
 from bot.ui.pictures import picture_stem
 from storage.models import OutcomePart, Picture, Reach, Route
 
-NOBODY: Final = discord.AllowedMentions.none()
+NO_USER: Final = discord.AllowedMentions.none()
 
 log = structlog.get_logger(__name__)
 
 
-class Upkeeper:
+class MessageEditor:
     def __init__(self, client: Atelier, outcomes: OutcomePoster) -> None:
         self._client = client
         self._outcomes = outcomes
@@ -45,18 +45,18 @@ class Upkeeper:
                 log.info("redraw rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
             else:
                 return
-        await _edit(message, outcome, part, shown, Load(), by_token=token is not None)
+        await _edit(message, outcome, part, shown, Payload(), by_token=token is not None)
 
     async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
         """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
         Raises RouteClosed if the message cannot be reached."""
         if token is not None:
-            with translated(by_token=True):
+            with map_discord_errors(by_token=True):
                 return await answer_by(self._client, token).fetch_message(ORIGINAL)
         if part.message_channel_id is None or part.message_id is None or is_out_of_reach(outcome, part):
             raise RouteClosed("its interaction can no longer be answered")
         channel = self._client.get_partial_messageable(part.message_channel_id)
-        with translated():
+        with map_discord_errors():
             return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> None:
@@ -68,30 +68,36 @@ class Upkeeper:
         if task.reach is Reach.CHANNEL or part.route is Route.DIRECT:
             await self.delete(Posted(channel_id=part.message_channel_id, message_id=part.message_id))
         elif token_lives:
-            with translated(by_token=True):
+            with map_discord_errors(by_token=True):
                 await answer_by(self._client, task.interaction_token).delete_message(ORIGINAL)
 
     async def delete(self, place: Posted) -> None:
         """Delete the message; a message that is already deleted is no error. Raises RouteClosed, Unavailable."""
         message = self._client.get_partial_messageable(place.channel_id).get_partial_message(place.message_id)
         try:
-            with translated():
+            with map_discord_errors():
                 await message.delete()
         except MessageGone:
             return
 
 
 async def _edit(
-    message: discord.Message, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], load: Load, *, by_token: bool
+    message: discord.Message,
+    outcome: Outcome,
+    part: OutcomePart,
+    shown: Sequence[AttachedPicture],
+    load: Payload,
+    *,
+    by_token: bool,
 ) -> None:
     """Edit the message once. Free the bytes of the new files afterwards."""
     fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
     whole = sorted([*shown, *[one for one, _ in fresh]], key=lambda one: one.position)
     view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
     try:
-        with translated(by_token=by_token):
+        with map_discord_errors(by_token=by_token):
             files: list[discord.Attachment | discord.File] = [*message.attachments, *[file for _, file in fresh]]
-            await message.edit(view=view, attachments=files, allowed_mentions=NOBODY)
+            await message.edit(view=view, attachments=files, allowed_mentions=NO_USER)
     finally:
         for _, file in fresh:
             io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
@@ -101,7 +107,7 @@ def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:
     return [one for one in outcome.pictures if one.late_at is not None and one.position in part.pictures]
 
 
-def _shown(outcome: Outcome, message: discord.Message) -> list[Shown]:
+def _shown(outcome: Outcome, message: discord.Message) -> list[AttachedPicture]:
     """Return the pictures among the message's files. A file whose size differs from the stored copy was re-encoded."""
     found = []
     for picture in outcome.pictures:
@@ -109,11 +115,11 @@ def _shown(outcome: Outcome, message: discord.Message) -> list[Shown]:
         for file in message.attachments:
             if file.filename.startswith(stem):
                 anew = picture.bytes is not None and file.size != picture.bytes
-                found.append(Shown(position=picture.position, filename=file.filename, reencoded=anew))
+                found.append(AttachedPicture(position=picture.position, filename=file.filename, reencoded=anew))
     return found
 
 
-def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> list[Picture]:
+def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> list[Picture]:
     """Return the pictures that the message shows as links. Whether a stored copy still exists does not matter, because
     copies are deleted after some time."""
     here = {one.position for one in shown}

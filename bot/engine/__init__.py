@@ -30,7 +30,7 @@ shared.py              what the messages of a batch show; pure functions
 
 claims.py              claim outbox rows by moving their due time
 curation.py            results after delivery: repost, report, hide, remove
-postings.py            repost a result: publish, show again, copy to a gallery
+reposts.py             repost a result: publish, show again, copy to a gallery
 reports.py             reports: the moderators' message, and their decision
 upkeep.py              bring messages of a result up to date: spoiler, removal, late pictures
 erasing.py             erase what is stored about a person
@@ -47,7 +47,7 @@ room.py                a shared budget (bytes or slots) with fair queueing
 reference_fetching.py  download attachments, with a limit for each person and each host
 places.py              limit concurrent free work (lookups, exports) for each person
 
-trials.py              after a crash: run the suspected work apart, to find the cause
+quarantine.py          after a crash: run the suspected work apart, to find the cause
 suspects.py            ... for tasks
 attempts.py            ... for outbox work
 

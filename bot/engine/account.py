@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import AccountRefused, Reason, Refused, ServiceError
 from storage.tasks import TaskStore
@@ -33,11 +33,17 @@ class Pause:
     """Credits when the pause began; None if they could not be read."""
 
 
-class Account:
+class AccountMonitor:
     """The pause is stored as a fact, so it survives a restart."""
 
     def __init__(
-        self, *, tasks: TaskStore, api: ImageAPI, operator: Operator, clock: Callable[[], int], probe_after: timedelta
+        self,
+        *,
+        tasks: TaskStore,
+        api: ImageAPI,
+        operator: OperatorAlerts,
+        clock: Callable[[], int],
+        probe_after: timedelta,
     ) -> None:
         self._tasks = tasks
         self._api = api
@@ -78,7 +84,7 @@ class Account:
 
     async def load(self) -> None:
         """Load the pause that an earlier process stored."""
-        stored = await self._tasks.fact(FACT)
+        stored = await self._tasks.key_value(FACT)
         if stored is not None:
             values = json.loads(stored)
             self._pause = Pause(
@@ -102,7 +108,7 @@ class Account:
         balance = await self._balance()
         if self._pause is begun:
             self._pause = replace(begun, credits=balance)
-            await self._tasks.set_fact(FACT, json.dumps(asdict(self._pause)))
+            await self._tasks.set_key_value(FACT, json.dumps(asdict(self._pause)))
         await self._operator.tell(reason)
 
     async def check(self) -> None:
@@ -119,7 +125,7 @@ class Account:
             log.info("creates resumed", reason=pause.reason.value)
             self._pause = None
             self.probe()
-            await self._tasks.set_fact(FACT, None)
+            await self._tasks.set_key_value(FACT, None)
         elif pause.credits is None:
             self._pause = replace(pause, credits=balance)
 

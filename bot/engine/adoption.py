@@ -4,7 +4,7 @@ Handle callbacks: take an outcome sooner than a poll would, and recover creates 
 A task whose lost create turns out to have been accepted is adopted, even if its asker has already got the message that
 the create is unconfirmed: the task becomes `generating`, and its outcome is delivered like any other. Only the id in a
 callback is used, and only if the record under that id matches the bot's request. Until the record was checked, the id
-is stored in the task's row (`claimed_kie_id`), so that a crash loses no step.
+is stored in the task's row (`claimed_job_id`), so that a crash loses no step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.engine import schedule
 from bot.engine.clock import Clock, is_doubtful
 from bot.engine.creation import request_of
 from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
-from bot.engine.watching import Watching
+from bot.engine.watching import Polling
 from bot.errors import Reason, ServiceError
 from storage.models import Create, Task, TaskState, released
 from storage.tasks import TaskStore
@@ -34,23 +34,23 @@ log = structlog.get_logger(__name__)
 
 
 class Adoption:
-    def __init__(self, *, tasks: TaskStore, api: ImageAPI, watching: Watching, clock: Callable[[], int]) -> None:
+    def __init__(self, *, tasks: TaskStore, api: ImageAPI, watching: Polling, clock: Callable[[], int]) -> None:
         self._tasks = tasks
         self._api = api
         self._watching = watching
         self._clock = clock
         self._heard: dict[str, int] = {}
-        """Time (ms) of the last callback that was not ignored, by kie_id. Only the entries of the last second are
+        """Time (ms) of the last callback that was not ignored, by job_id. Only the entries of the last second are
         kept."""
 
-    async def called_back(self, token: str, kie_id: str) -> bool:
+    async def called_back(self, token: str, job_id: str) -> bool:
         """Store what a callback says, for the worker that owns the task. Return False if no create has the token."""
         create = await self._tasks.create_of(token)
         if create is None:
             return False
         await self._tasks.called_back(create, now=self._clock())
-        if not await self._is_doubtful(create, kie_id) and not await self._is_known(token, kie_id):
-            log.warning("callback ignored: its create is not in doubt", task=create.task_id, kie_id=kie_id)
+        if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
+            log.warning("callback ignored: its create is not in doubt", task=create.task_id, job_id=job_id)
         return True
 
     async def adopted(self, task: Task) -> Task | None:
@@ -60,19 +60,19 @@ class Adoption:
 
         An adopted task has no `generating_at`, because it is unknown how long its pictures took.
         """
-        if task.claimed_kie_id is None or (record := await self._record(task.claimed_kie_id)) is None:
+        if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id)) is None:
             return None
         request = request_of(task, await self._tasks.references(task.id))
         if not is_of(request, record):
-            log.error("callback rejected: its record is of another request", task=task.id, kie_id=task.claimed_kie_id)
-            await self._tasks.change(task, claimed_kie_id=None)
+            log.error("callback rejected: its record is of another request", task=task.id, job_id=task.claimed_job_id)
+            await self._tasks.change(task, claimed_job_id=None)
             return None
         adopted = await self._tasks.move(
             task,
             TaskState.GENERATING,
             now=self._clock(),
-            why=f"adopted: called back as {task.claimed_kie_id}",
-            kie_id=task.claimed_kie_id,
+            why=f"adopted: called back as {task.claimed_job_id}",
+            job_id=task.claimed_job_id,
             failures=0,
         )
         return await self._watching.observe(adopted, record)
@@ -82,37 +82,37 @@ class Adoption:
         `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
         create, now = await self._tasks.last_create(task.id), self._clock()
         if create is None or _is_too_late(create, self._clock):
-            log.error("adoption given up: record never found", task=task.id, kie_id=task.claimed_kie_id)
-            return await self._tasks.change(task, claimed_kie_id=None, **released(now))
+            log.error("adoption given up: record never found", task=task.id, job_id=task.claimed_job_id)
+            return await self._tasks.change(task, claimed_job_id=None, **released(now))
         failures = task.failures + 1
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._tasks.change(task, failures=failures, **released(due))
 
-    async def _is_doubtful(self, create: Create, kie_id: str) -> bool:
+    async def _is_doubtful(self, create: Create, job_id: str) -> bool:
         """Store the claimed id if the create is in doubt. Return whether the id was stored."""
         now = self._clock()
-        if create.kie_id is not None or _is_too_late(create, self._clock):
+        if create.job_id is not None or _is_too_late(create, self._clock):
             return False
-        return await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=now)
+        return await self._tasks.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
 
-    async def _is_known(self, token: str, kie_id: str) -> bool:
-        """Return whether the create is known as `kie_id`; if so, make its task due. The create is read again, because
+    async def _is_known(self, token: str, job_id: str) -> bool:
+        """Return whether the create is known as `job_id`; if so, make its task due. The create is read again, because
         its answer may have been stored just now."""
         create = await self._tasks.create_of(token)
-        if create is None or create.kie_id != kie_id:
+        if create is None or create.job_id != job_id:
             return False
         now = self._clock()
-        if now - self._heard.get(kie_id, 0) >= REPEATED_WITHIN_MS:
-            await self._tasks.news(kie_id, now=now)
-            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {kie_id: now}
+        if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
+            await self._tasks.news(job_id, now=now)
+            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {job_id: now}
         return True
 
-    async def _record(self, kie_id: str) -> Record | None:
+    async def _record(self, job_id: str) -> Record | None:
         """Return the record; None if it cannot be read, does not exist, or has no prompt."""
         try:
-            record = await self._api.record(kie_id)
+            record = await self._api.record(job_id)
         except ServiceError as error:
-            log.debug("reading a callback's record failed", kie_id=kie_id, error=str(error))
+            log.debug("reading a callback's record failed", job_id=job_id, error=str(error))
             return None
         return None if record.status is RecordStatus.MISSING or record.prompt is None else record
 

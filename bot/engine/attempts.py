@@ -9,48 +9,54 @@ from enum import StrEnum
 
 import structlog
 
-from bot.engine.operator import Operator
-from bot.engine.trials import MOST_ATTEMPTS, Subject, Trials
+from bot.engine.operator import OperatorAlerts
+from bot.engine.quarantine import MOST_ATTEMPTS, Quarantine, Subject
 from bot.errors import Reason
 from storage.attempts import AttemptStore
 
 log = structlog.get_logger(__name__)
 
 
-class Work(StrEnum):
+class WorkKind(StrEnum):
     """Kinds of work whose attempts are counted here. Attempts of a task are counted in the task's row."""
 
     BATCH = "batch"
-    POSTING = "posting"
+    REPOST = "repost"
     REPORT = "report"
-    UPKEEP = "upkeep"
+    MESSAGE_SYNC = "message_sync"
     ERASURE = "erasure"
     LATE_PICTURE = "late_picture"
 
 
 class Attempts:
     def __init__(
-        self, *, store: AttemptStore, trials: Trials, operator: Operator, owner: str, clock: Callable[[], int]
+        self,
+        *,
+        store: AttemptStore,
+        quarantine: Quarantine,
+        operator: OperatorAlerts,
+        owner: str,
+        clock: Callable[[], int],
     ) -> None:
         self._store = store
-        self._trials = trials
+        self._trials = quarantine
         self._operator = operator
         self._owner = owner
         self._clock = clock
 
     async def start(self) -> None:
         """Mark the work that was running when an earlier process died as suspect."""
-        kinds = set(Work)
+        kinds = set(WorkKind)
         for kind, subject, deaths in await self._store.left(now=self._clock()):
             if kind in kinds:
                 self._trials.suspect((kind, subject), deaths)
 
     async def attempt(
-        self, kind: Work, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
+        self, kind: WorkKind, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
     ) -> None:
         """
         Call `do`; after too many deaths of the process, call `give_up` instead and alert the operator. Do nothing while
-        other work has to run alone (`trials`) or another process is doing this work: the work stays due.
+        other work has to run alone (`quarantine`) or another process is doing this work: the work stays due.
 
         Raises what the called function raises.
         """

@@ -10,16 +10,16 @@ import structlog
 
 from bot.engine.attempts import Attempts
 from bot.engine.checking import checked
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.people import CANCEL_TRIES, check_there, refusal, visible_to
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
-from bot.engine.sharing import Sharing
-from bot.engine.space import Space
-from bot.errors import BadChoice, NotYours, Reason, TooLate
+from bot.engine.sharing import BatchDelivery
+from bot.engine.space import DiskSpace
+from bot.errors import BadChoice, Gone, NotFound, NotYours, Reason, TooLate
 from storage.batches import BatchStore
 from storage.community import Batch
-from storage.limits import LimitReached as StoredLimit
+from storage.limits import LimitExceeded
 from storage.models import NewTask, Origin, Task, TaskState, released
 from storage.stores import Stores
 from storage.tasks import StaleTask
@@ -47,7 +47,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
+class CancelledTasks:
     cancelled: int
     going_on: int
     """Number of tasks that continue, because they are being made already."""
@@ -59,10 +59,10 @@ class Batches:
         *,
         stores: Stores,
         delivery: Delivery,
-        operator: Operator,
+        operator: OperatorAlerts,
         attempts: Attempts,
         policy: Policy,
-        space: Space,
+        space: DiskSpace,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
@@ -72,7 +72,7 @@ class Batches:
         self._space = space
         self._wake = wake
         self._clock = clock
-        self.sharing = Sharing(
+        self.sharing = BatchDelivery(
             batches=stores.batches,
             tasks=stores.tasks,
             delivery=delivery,
@@ -82,7 +82,7 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Store a proposal; no task is created before `begin`. Raises what `checked` raises, NoRoom, TooLate if the
+        """Store a proposal; no task is created before `begin`. Raises what `checked` raises, NoRoom, NotFound if the
         parent task is not visible to the asker, and BadReference if an input picture was erased."""
         check_there(asked)
         await self._check_parent(asked)
@@ -102,13 +102,13 @@ class Batches:
             log.info("unanswered batches deleted", batches=gone)
 
     async def proposed(self, batch_id: str, user_id: int) -> Batch:
-        """Return a batch of this person. Raises TooLate if the batch is unknown, belongs to another person, or was not
+        """Return a batch of this person. Raises Gone if the batch is unknown, belongs to another person, or was not
         answered in time."""
         batch = await self._batches.get(batch_id)
         if batch is None or batch.asked.asker_id != user_id:
-            raise TooLate(Reason.BATCH_GONE)
+            raise Gone(Reason.BATCH_GONE)
         if batch.begun_at is None and self._clock() - batch.created_at > ANSWERED_WITHIN_MS:
-            raise TooLate(Reason.BATCH_GONE)
+            raise Gone(Reason.BATCH_GONE)
         return batch
 
     async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
@@ -116,7 +116,7 @@ class Batches:
         Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal.
 
         Raises what `checked` raises, LimitReached, NoRoom, BadChoice if the server now allows only smaller batches,
-        TooLate, and BadReference if an input picture was erased since the proposal.
+        NotFound, Gone, and BadReference if an input picture was erased since the proposal.
         """
         check_there(batch.asked)
         if len(batch.words) > most:
@@ -128,31 +128,31 @@ class Batches:
         try:
             async with self._space.writing():
                 begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
-        except StoredLimit as reached:
+        except LimitExceeded as reached:
             raise refusal(reached, _REFUSED) from None
         if begun is None:
-            raise TooLate(Reason.BATCH_GONE)
+            raise Gone(Reason.BATCH_GONE)
         self._wake()
         return begun
 
     async def drop(self, batch: Batch) -> None:
-        """Delete a proposal. Raises TooLate if its tasks were created already."""
+        """Delete a proposal. Raises Gone if its tasks were created already."""
         if not await self._batches.drop(batch.id):
-            raise TooLate(Reason.BATCH_GONE)
+            raise Gone(Reason.BATCH_GONE)
 
-    async def cancel(self, batch_id: str, user_id: int) -> TakenBack:
-        """Cancel the queued tasks of the batch. Raises NotYours, and TooLate if the batch is unknown or private, or no
-        task of it is queued."""
+    async def cancel(self, batch_id: str, user_id: int) -> CancelledTasks:
+        """Cancel the queued tasks of the batch. Raises NotYours, NotFound if the batch is unknown or private, and
+        TooLate if no task of it is queued."""
         batch = await self._batches.get(batch_id)
         if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         if batch.asked.asker_id != user_id:
             raise NotYours
         tasks = await self._batches.tasks(batch_id)
         cancelled = [await self._taken_back(task) for task in tasks if task.state is TaskState.QUEUED]
         if not any(cancelled):
             raise TooLate(Reason.BATCH_NOTHING_WAITS)
-        return TakenBack(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
+        return CancelledTasks(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
 
     async def told_in(self, message_id: int) -> Task | None:
         """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
@@ -185,7 +185,7 @@ class Batches:
         if asked.parent_id is not None:
             parent = await self._tasks.get(asked.parent_id)
             if parent is None or not visible_to(parent, asked.asker_id):
-                raise TooLate(Reason.TASK_UNKNOWN)
+                raise NotFound(Reason.TASK_UNKNOWN)
 
 
 def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ LAST_EDIT_MS: Final = 15 * 60 * 1000
 """ms. Discord: after this age, a card that answers an interaction cannot be edited."""
 
 
-class Board:
+class ProgressCards:
     def __init__(
         self, *, tasks: TaskStore, delivery: Delivery, paused: Callable[[], Reason | None], clock: Callable[[], int]
     ) -> None:
@@ -103,7 +103,7 @@ def _phase(task: Task) -> CardPhase:
         case TaskState.SUBMITTING:
             return CardPhase.CREATING if task.unconfirmed_at is None else CardPhase.UNCONFIRMED
         case TaskState.GENERATING:
-            return CardPhase.GENERATING if task.overdue_told_at is None else CardPhase.OVERDUE
+            return CardPhase.GENERATING if task.overdue_notified_at is None else CardPhase.OVERDUE
         case TaskState.SETTLED | TaskState.CLOSED:
             return CardPhase.DELIVERING
         case TaskState.CANCELLED:

@@ -25,13 +25,13 @@ SILENCE_MS: Final = 10_000
 LONGEST_SECONDS: Final = 60.0
 """Longest interval between two checks while the breaker is open."""
 NOBODYS: Final = "0" * 32
-"""A kie_id that no task has. If the credits cannot be read, a check asks for this record: the answer that the record
+"""A job_id that no task has. If the credits cannot be read, a check asks for this record: the answer that the record
 does not exist also shows that the API is back."""
 
 log = structlog.get_logger(__name__)
 
 
-class Breaker:
+class CircuitBreaker:
     """Implements `ImageAPI`. `recovered` is awaited when the API is back."""
 
     def __init__(self, api: ImageAPI, *, clock: Callable[[], int], recovered: Callable[[], Awaitable[None]]) -> None:
@@ -53,7 +53,7 @@ class Breaker:
     async def create(self, request: CreateRequest) -> str:
         try:
             with self._watched():
-                kie_id = await self._api.create(request)
+                job_id = await self._api.create(request)
         except Unconfirmed:
             self._unanswered_creates += 1
             if self._unanswered_creates >= FAILURES:
@@ -65,14 +65,14 @@ class Breaker:
             self._create_answered()
             raise
         self._create_answered()
-        return kie_id
+        return job_id
 
-    async def record(self, kie_id: str) -> Record:
+    async def record(self, job_id: str) -> Record:
         if self.open:
             raise Unreachable("not asked: the image API is not there")
         try:
             with self._watched(trips=False):
-                return await self._api.record(kie_id)
+                return await self._api.record(job_id)
         except (Unreachable, Unavailable):
             if self._is_silent() and not await self._answers_something():
                 self._trip()
@@ -90,10 +90,10 @@ class Breaker:
         """Download a result. A failure is not counted, because results are on other hosts."""
         return await self._api.fetch(url)
 
-    async def direct_link(self, kie_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str) -> str:
         """Return another address of a result. A failure is not counted: the caller waits for the address, and can do
         without it."""
-        return await self._api.direct_link(kie_id, url)
+        return await self._api.direct_link(job_id, url)
 
     async def check(self) -> None:
         """While the breaker is open, check from time to time whether the API is back."""

@@ -63,7 +63,7 @@ def _checked_reference(one: NewReference) -> NewReference:
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE)
     if not _is_whole(one.declared_bytes) or one.declared_bytes < 0:
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=storable(one.filename))
-    if one.declared_bytes > LARGEST_REFERENCE_BYTES and one.kept_key is None:
+    if one.declared_bytes > LARGEST_REFERENCE_BYTES and one.stored_key is None:
         raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(one.filename), megabytes=25)
     declared = storable(one.declared_type) if one.declared_type is not None else None
     return replace(

@@ -15,7 +15,7 @@ from storage.tasks import TaskStore
 log = structlog.get_logger(__name__)
 
 
-class Correcting:
+class Corrections:
     def __init__(self, *, tasks: TaskStore, delivery: Delivery) -> None:
         self._tasks = tasks
         self._delivery = delivery

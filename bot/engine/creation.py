@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import structlog
 
 from bot.engine import schedule
-from bot.engine.account import Account
+from bot.engine.account import AccountMonitor
 from bot.engine.clock import is_doubtful
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.preparation import upload_is_fresh
@@ -48,13 +48,13 @@ class Counted(TypedDict, total=False):
     faults: int
 
 
-class Creation:
+class Submission:
     def __init__(
         self,
         *,
         tasks: TaskStore,
         api: ImageAPI,
-        account: Account,
+        account: AccountMonitor,
         callbacks: bool,
         hold: Callable[[Task], Awaitable[None]],
         clock: Callable[[], int],
@@ -68,7 +68,7 @@ class Creation:
         self._unsent: dict[str, str | None] = {}
         """Callback URL of each create that has begun here and was not sent yet, by id of the task."""
         self._taken_as: dict[str, str] = {}
-        """The kie_id of each accepted (charged) create that is not stored yet, by id of the task."""
+        """The job_id of each accepted (charged) create that is not stored yet, by id of the task."""
 
     def begun(self, task: Task, callback_url: str | None) -> None:
         """Register a task that has just become `submitting` and whose create was not sent yet."""
@@ -116,7 +116,7 @@ class Creation:
 
     async def _sent(self, task: Task, request: CreateRequest) -> Task:
         try:
-            kie_id = await self._api.create(request)
+            job_id = await self._api.create(request)
         except (Throttled, Unreachable) as error:
             return await self._later(task, error)
         except ServerFault as error:
@@ -128,7 +128,7 @@ class Creation:
         except Exception as error:
             log.exception("create failed: unexpected error", task=task.id)
             return await self._unconfirmed(task, type(error).__name__)
-        return await self._taken(task, kie_id)
+        return await self._taken(task, job_id)
 
     async def _unconfirmed(self, task: Task, why: str) -> Task:
         """Settle the task as unconfirmed. Its create may have been accepted and charged, so it is never sent again
@@ -147,7 +147,7 @@ class Creation:
     async def _wait_for_word(self, task: Task, why: str, since: int, until: int) -> Task:
         """Make the task due at `until`, or after a back-off if a callback has claimed a record that cannot be read
         yet."""
-        if task.claimed_kie_id is None:
+        if task.claimed_job_id is None:
             log.warning("create unconfirmed, waiting for its callback", task=task.id, why=why)
             return await self._tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
         failures = task.failures + 1
@@ -172,15 +172,15 @@ class Creation:
             **released(now),
         )
 
-    async def _taken(self, task: Task, kie_id: str) -> Task:
-        """Store that the create was accepted (and charged). The kie_id is remembered until it is stored, so that a busy
+    async def _taken(self, task: Task, job_id: str) -> Task:
+        """Store that the create was accepted (and charged). The job_id is remembered until it is stored, so that a busy
         database is retried here and at the next claim."""
-        self._taken_as[task.id] = kie_id
-        written = await self._written(task, kie_id)
+        self._taken_as[task.id] = job_id
+        written = await self._written(task, job_id)
         del self._taken_as[task.id]
         return written
 
-    async def _written(self, task: Task, kie_id: str) -> Task:
+    async def _written(self, task: Task, job_id: str) -> Task:
         now = self._clock()
         later = now + int(schedule.next_poll(0, ()) * 1000)
         for attempt in range(1, WRITE_TRIES + 1):
@@ -189,33 +189,33 @@ class Creation:
                     task,
                     TaskState.GENERATING,
                     now=now,
-                    why=f"taken as {kie_id}",
-                    kie_id=kie_id,
+                    why=f"taken as {job_id}",
+                    job_id=job_id,
                     generating_at=now,
                     failures=0,
                     **released(later),
                 )
             except StaleTask:
                 log.exception(
-                    "storing accepted create failed: another worker moved the task", task=task.id, kie_id=kie_id
+                    "storing accepted create failed: another worker moved the task", task=task.id, job_id=job_id
                 )
-                await self._put_in_question(task, kie_id)
+                await self._put_in_question(task, job_id)
                 del self._taken_as[task.id]
                 raise
             except Exception:
                 log.exception(
-                    "storing accepted create failed, will retry", task=task.id, kie_id=kie_id, attempt=attempt
+                    "storing accepted create failed, will retry", task=task.id, job_id=job_id, attempt=attempt
                 )
                 if attempt == WRITE_TRIES:
                     raise
                 await asyncio.sleep(schedule.backoff(attempt, first=0.2))
         raise AssertionError("unreachable")
 
-    async def _put_in_question(self, task: Task, kie_id: str) -> None:
-        """Record the kie_id as claimed, so that the worker that now owns the task can adopt it."""
+    async def _put_in_question(self, task: Task, job_id: str) -> None:
+        """Record the job_id as claimed, so that the worker that now owns the task can adopt it."""
         create = await self._tasks.last_create(task.id)
         if create is not None:
-            await self._tasks.put_in_question(create, kie_id=kie_id, reason=Reason.UNCONFIRMED, now=self._clock())
+            await self._tasks.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock())
 
     async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
         now = self._clock()

@@ -1,7 +1,7 @@
 """
 Handle results after delivery: repost them, copy them to a gallery, report, hide and remove them.
 
-Requests are stored first; `step` carries them out. Removing and hiding set marks in rows, and `Upkeep` updates the
+Requests are stored first; `step` carries them out. Removing and hiding set marks in rows, and `MessageSync` updates the
 messages to match.
 """
 
@@ -14,11 +14,11 @@ import structlog
 
 from bot.engine.attempts import Attempts
 from bot.engine.ports import Delivery
-from bot.engine.postings import Postings
 from bot.engine.reports import Reports
-from bot.engine.upkeep import Upkeep
-from bot.errors import NotAllowed, NotYours, Reason, TooLate
-from storage.community import NewPosting, Posting, PostingKind
+from bot.engine.reposts import Reposts
+from bot.engine.upkeep import MessageSync
+from bot.errors import Gone, NotAllowed, NotFound, NotYours, Reason
+from storage.community import NewRepost, Repost, RepostKind
 from storage.models import Task, TaskState
 from storage.stores import Stores
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Role:
     """The person who asks, and whether they moderate the server in which they ask. `guild_id` is None in direct
     messages."""
 
@@ -37,11 +37,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removable:
-    """What a person may remove: the message with the button, if it is a repost (`posting`), or all messages of the
+    """What a person may remove: the message with the button, if it is a repost (`repost`), or all messages of the
     result (`everywhere`)."""
 
     task: Task
-    posting: Posting | None
+    repost: Repost | None
     everywhere: bool
 
 
@@ -49,15 +49,15 @@ class Curation:
     def __init__(self, *, stores: Stores, delivery: Delivery, attempts: Attempts, clock: Callable[[], int]) -> None:
         self._tasks = stores.tasks
         self._search = stores.search
-        self._postings = stores.postings
+        self._reposts = stores.reposts
         self._clock = clock
-        self.postings = Postings(
-            tasks=stores.tasks, postings=stores.postings, delivery=delivery, attempts=attempts, clock=clock
+        self.reposts = Reposts(
+            tasks=stores.tasks, reposts=stores.reposts, delivery=delivery, attempts=attempts, clock=clock
         )
         self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
-        self._upkeep = Upkeep(
+        self._upkeep = MessageSync(
             tasks=stores.tasks,
-            postings=stores.postings,
+            reposts=stores.reposts,
             late=stores.late_pictures,
             delivery=delivery,
             attempts=attempts,
@@ -66,104 +66,104 @@ class Curation:
 
     async def start(self) -> None:
         """Resume the reposts and reports that an earlier process left unfinished."""
-        await self.postings.resume()
+        await self.reposts.resume()
         await self.reports.resume()
 
     async def step(self) -> None:
         """Do what is due now, once."""
-        for do in (self.postings.step, self.reports.step, self._upkeep.step):
+        for do in (self.reposts.step, self.reports.step, self._upkeep.step):
             await _survived(do)
 
-    async def post_again(self, new: NewPosting, who: Standing) -> Posting:
+    async def post_again(self, new: NewRepost, who: Role) -> Repost:
         """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
         of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post
         there."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
-        return await self.postings.bring(new)
+        return await self.reposts.bring(new)
 
-    async def copy_starred(self, new: NewPosting, who: Standing) -> None:
+    async def copy_starred(self, new: NewRepost, who: Role) -> None:
         """Copy a result to a gallery because of a reaction. The copy is posted by `step`, since no person waits for a
         response. Raises what `post_again` raises, but not RouteClosed."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
-        await self.postings.ask(new)
+        await self.reposts.ask(new)
 
-    async def postable(self, task_id: str, who: Standing) -> Task:
-        """Return a result with pictures that is visible to others or belongs to the person. Raises TooLate, also if the
-        result is removed or hidden."""
+    async def postable(self, task_id: str, who: Role) -> Task:
+        """Return a result with pictures that is visible to others or belongs to the person. Raises NotFound, and Gone
+        if the result is removed or hidden or has no pictures."""
         task = await self._known(task_id, who)
         if task.state is not TaskState.CLOSED or task.reason is not None:
-            raise TooLate(Reason.PICTURE_GONE)
+            raise Gone(Reason.PICTURE_GONE)
         if task.removed_at is not None or task.hidden_at is not None:
-            raise TooLate(Reason.TAKEN_OUT)
+            raise Gone(Reason.TAKEN_OUT)
         return task
 
-    async def removable(self, task_id: str, who: Standing, message_id: int | None) -> Removable:
-        """Return what the person may remove. `message_id` is the message with the button. Raises TooLate, and
+    async def removable(self, task_id: str, who: Role, message_id: int | None) -> Removable:
+        """Return what the person may remove. `message_id` is the message with the button. Raises NotFound, and
         NotAllowed if the person may remove nothing."""
         task = await self._known(task_id, who)
-        found = await self._postings.in_message(message_id) if message_id is not None else None
-        posting = found if found is not None and _may_remove(task, found, who) else None
+        found = await self._reposts.in_message(message_id) if message_id is not None else None
+        repost = found if found is not None and _may_remove(task, found, who) else None
         everywhere = _may_curate(task, who)
-        if posting is None and not everywhere:
+        if repost is None and not everywhere:
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        return Removable(task=task, posting=posting, everywhere=everywhere)
+        return Removable(task=task, repost=repost, everywhere=everywhere)
 
-    async def remove(self, task_id: str, who: Standing) -> None:
-        """Remove all messages of a result, and close its reports. Raises TooLate, NotAllowed."""
+    async def remove(self, task_id: str, who: Role) -> None:
+        """Remove all messages of a result, and close its reports. Raises NotFound, NotAllowed."""
         task = await self._known(task_id, who)
         if not _may_curate(task, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        await self._postings.remove(task.id, by=who.person_id, now=self._clock())
+        await self._reposts.remove(task.id, by=who.person_id, now=self._clock())
         await self.reports.over(task.id, by=who.person_id)
 
-    async def remove_posting(self, posting_id: str, who: Standing) -> None:
-        """Remove a single repost. Raises TooLate, NotAllowed."""
-        posting = await self._postings.get(posting_id)
-        if posting is None:
-            raise TooLate(Reason.TASK_UNKNOWN)
-        if not _may_remove(await self._known(posting.task_id, who), posting, who):
+    async def remove_repost(self, repost_id: str, who: Role) -> None:
+        """Remove a single repost. Raises NotFound, NotAllowed."""
+        repost = await self._reposts.get(repost_id)
+        if repost is None:
+            raise NotFound(Reason.TASK_UNKNOWN)
+        if not _may_remove(await self._known(repost.task_id, who), repost, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        await self._postings.remove_posting(posting, now=self._clock())
+        await self._reposts.remove_repost(repost, now=self._clock())
 
     async def message_gone(self, message_id: int) -> None:
         """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
         galleries are removed too."""
         now = self._clock()
-        posting = await self._postings.in_message(message_id)
-        if posting is not None and posting.kind is PostingKind.GALLERY:
-            await self._postings.remove_posting(posting, now=now)
-        elif posting is not None and posting.kind is PostingKind.PUBLISHED:
-            await self._postings.remove_copies(posting.task_id, now=now)
-        elif posting is None and (task := await self._search.told_in(message_id)):
-            await self._postings.remove_copies(task.id, now=now)
+        repost = await self._reposts.in_message(message_id)
+        if repost is not None and repost.kind is RepostKind.GALLERY:
+            await self._reposts.remove_repost(repost, now=now)
+        elif repost is not None and repost.kind is RepostKind.PUBLISHED:
+            await self._reposts.remove_copies(repost.task_id, now=now)
+        elif repost is None and (task := await self._search.told_in(message_id)):
+            await self._reposts.remove_copies(task.id, now=now)
 
-    async def _known(self, task_id: str, who: Standing) -> Task:
+    async def _known(self, task_id: str, who: Role) -> Task:
         task = await self._tasks.get(task_id)
         if task is None or (task.private and task.asker_id != who.person_id):
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         return task
 
-    def _check_posts(self, task: Task, new: NewPosting, who: Standing) -> None:
+    def _check_posts(self, task: Task, new: NewRepost, who: Role) -> None:
         """Check that the person may repost the result: its asker always, and for a gallery also a moderator of the
         gallery's server. Raises NotYours, NotAllowed."""
         if task.asker_id == who.person_id:
             return
-        if new.kind is not PostingKind.GALLERY:
+        if new.kind is not RepostKind.GALLERY:
             raise NotYours
         if not who.moderates or who.guild_id != new.guild_id:
             raise NotAllowed(Reason.NOT_YOURS_TO_SHOW)
 
 
-def _may_curate(task: Task, who: Standing) -> bool:
+def _may_curate(task: Task, who: Role) -> bool:
     """Return whether the result is the person's own, or was made in the server that the person moderates."""
     at_home = task.guild_id is not None and who.guild_id == task.guild_id
     return task.asker_id == who.person_id or (who.moderates and at_home)
 
 
-def _may_remove(task: Task, posting: Posting, who: Standing) -> bool:
+def _may_remove(task: Task, repost: Repost, who: Role) -> bool:
     """Return whether the repost shows the person's own result, or is in the server that the person moderates."""
-    here = posting.guild_id is not None and who.guild_id == posting.guild_id
-    return posting.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))
+    here = repost.guild_id is not None and who.guild_id == repost.guild_id
+    return repost.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))
 
 
 async def _survived(do: Callable[[], Awaitable[None]]) -> None:

@@ -2,7 +2,7 @@
 Handle everything that advances a task: requests of people (`submit`, `again`, `cancel`), callbacks (`called_back`), and
 the periodic work (`step`, `run`).
 
-Records of the image API, from polls and from callbacks, go through `Watching.observe`.
+Records of the image API, from polls and from callbacks, go through `Polling.observe`.
 
 `step()` does what is due now, once; `run()` is a loop around the same work. One process at a time advances a task,
 under a lease in the task's row. Every move is compare-and-set: of two workers, the second gets StaleTask.
@@ -23,15 +23,15 @@ import structlog
 from bot.engine.adoption import Adoption
 from bot.engine.attempts import Attempts
 from bot.engine.batches import Batches
-from bot.engine.board import Board
+from bot.engine.board import ProgressCards
 from bot.engine.clock import is_doubtful, system_clock
-from bot.engine.creation import GIVE_UP_AFTER, Creation
+from bot.engine.creation import GIVE_UP_AFTER, Submission
 from bot.engine.curation import Curation
-from bot.engine.erasing import Erasing
-from bot.engine.gate import Gate
-from bot.engine.keeping import Keeping
+from bot.engine.erasing import Erasures
+from bot.engine.gate import Admission
+from bot.engine.keeping import Undelivered
 from bot.engine.late_pictures import LatePictures
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.orphans import Orphans
 from bot.engine.people import People
 from bot.engine.picture_work import PictureWork
@@ -39,18 +39,18 @@ from bot.engine.places import places_to_export, places_to_look
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
+from bot.engine.quarantine import TASK, Quarantine
 from bot.engine.reference_fetching import ReferenceFetching
-from bot.engine.reliance import Reliance
+from bot.engine.reliance import CallbackReliability
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
 from bot.engine.schedule import backoff
-from bot.engine.showing import Showing
-from bot.engine.space import Space
+from bot.engine.showing import Lookup
+from bot.engine.space import DiskSpace
 from bot.engine.suspects import Suspects
-from bot.engine.telling import Telling
-from bot.engine.trials import TASK, Trials
-from bot.engine.watching import Watching
+from bot.engine.telling import OutcomeDelivery
+from bot.engine.watching import Polling
 from bot.errors import AccountRefused, AtelierError, Reason, Refused, ServiceError
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState, released
@@ -104,8 +104,8 @@ class Engine(People):
     ) -> None:
         tasks = stores.tasks
         self._wake = asyncio.Event()
-        self._operator = operator = Operator(tasks=tasks, delivery=delivery, clock=clock)
-        self._gate = Gate(
+        self._operator = operator = OperatorAlerts(tasks=tasks, delivery=delivery, clock=clock)
+        self._gate = Admission(
             tasks=tasks,
             api=api,
             operator=operator,
@@ -113,17 +113,19 @@ class Engine(People):
             wake=self._wake.set,
             clock=clock,
         )
-        board = Board(tasks=tasks, delivery=delivery, paused=self._gate.paused, clock=clock)
-        space = Space(disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=operator, clock=clock)
+        board = ProgressCards(tasks=tasks, delivery=delivery, paused=self._gate.paused, clock=clock)
+        space = DiskSpace(disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=operator, clock=clock)
         super().__init__(
             tasks=tasks, delivery=delivery, board=board, policy=policy, space=space, wake=self._wake.set, clock=clock
         )
         self._account = self._gate.account
         self._owner = uuid.uuid4().hex
-        self._trials = Trials(clock=clock)
-        self._suspects = Suspects(tasks=tasks, trials=self._trials, operator=operator, owner=self._owner, clock=clock)
+        self._trials = Quarantine(clock=clock)
+        self._suspects = Suspects(
+            tasks=tasks, quarantine=self._trials, operator=operator, owner=self._owner, clock=clock
+        )
         self._attempts = Attempts(
-            store=stores.attempts, trials=self._trials, operator=operator, owner=self._owner, clock=clock
+            store=stores.attempts, quarantine=self._trials, operator=operator, owner=self._owner, clock=clock
         )
         self.curation = Curation(stores=stores, delivery=delivery, attempts=self._attempts, clock=clock)
         self.batches = Batches(
@@ -136,7 +138,7 @@ class Engine(People):
             wake=self._wake.set,
             clock=clock,
         )
-        self.erasing = Erasing(
+        self.erasing = Erasures(
             erasures=stores.erasures,
             copies=copies,
             delivery=delivery,
@@ -144,8 +146,8 @@ class Engine(People):
             attempts=self._attempts,
             clock=clock,
         )
-        self.showing = Showing(tasks=tasks, delivery=delivery, board=board)
-        self.kept = Keeping(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
+        self.showing = Lookup(tasks=tasks, delivery=delivery, board=board)
+        self.kept = Undelivered(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
         self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
         results = ResultFetching(
@@ -184,13 +186,13 @@ class Engine(People):
             clock=clock,
         )
         callbacks = policy.callbacks is not None
-        self._creation = Creation(
+        self._creation = Submission(
             tasks=tasks, api=api, account=self._account, callbacks=callbacks, hold=self._hold, clock=clock
         )
-        reliance = Reliance(tasks=tasks, expected=callbacks, clock=clock)
-        self._watching = Watching(tasks=tasks, api=api, board=self._board, reliance=reliance, clock=clock)
+        reliance = CallbackReliability(tasks=tasks, expected=callbacks, clock=clock)
+        self._watching = Polling(tasks=tasks, api=api, board=self._board, reliance=reliance, clock=clock)
         self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)
-        self._telling = Telling(
+        self._telling = OutcomeDelivery(
             tasks=tasks,
             fetching=results,
             delivery=self._delivery,
@@ -208,10 +210,10 @@ class Engine(People):
     async def original_link(self, task: Task, picture: Picture) -> str | None:
         """Return an address of the picture as the image API made it, valid for 20 minutes; None if the API no longer
         has the picture. Raises ServiceError if the API cannot be asked now."""
-        if task.kie_id is None:
+        if task.job_id is None:
             return None
         try:
-            return await self._gate.api.direct_link(task.kie_id, picture.url)
+            return await self._gate.api.direct_link(task.job_id, picture.url)
         except AccountRefused:
             raise
         except Refused:
@@ -219,10 +221,10 @@ class Engine(People):
 
     # Callbacks
 
-    async def called_back(self, token: str, kie_id: str) -> bool:
-        """Handle the image API's callback that the create with this token ended as `kie_id`. The callback is stored at
+    async def called_back(self, token: str, job_id: str) -> bool:
+        """Handle the image API's callback that the create with this token ended as `job_id`. The callback is stored at
         once; a worker does the rest. Return False if no create has the token. Raises what the database raises."""
-        known = await self._adoption.called_back(token, kie_id)
+        known = await self._adoption.called_back(token, job_id)
         self._wake.set()
         return known
 
@@ -336,7 +338,7 @@ class Engine(People):
             return suspects
         now, busy = self.clock(), frozenset(self._busy)
         return await self._tasks.claim(
-            self._owner, now=now, lease_ms=LEASE_MS, limit=room, besides=busy, risky=self._trials.open
+            self._owner, now=now, lease_ms=LEASE_MS, limit=room, except_ids=busy, risky=self._trials.open
         )
 
     async def _begin_creates(self, room: int) -> list[Task]:

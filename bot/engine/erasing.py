@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from bot.engine.attempts import Attempts, Work
+from bot.engine.attempts import Attempts, WorkKind
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
 from bot.engine.clock import is_doubtful
 from bot.engine.ports import Delivery, Posted
@@ -34,7 +34,7 @@ UNTOLD_FOR: Final = timedelta(days=30)
 log = structlog.get_logger(__name__)
 
 
-class Erasing:
+class Erasures:
     def __init__(
         self,
         *,
@@ -70,7 +70,7 @@ class Erasing:
         for erasure in await self._erasures.due(now=self._clock(), limit=AT_ONCE):
             begin, put_by = partial(self._begin, erasure), partial(self._erasures.put_by, erasure, now=self._clock())
             try:
-                await self._attempts.attempt(Work.ERASURE, erasure.id, begin, put_by)
+                await self._attempts.attempt(WorkKind.ERASURE, erasure.id, begin, put_by)
             except Exception:
                 log.exception("erasure step failed, will retry", erasure=erasure.id)
 
@@ -126,7 +126,7 @@ class Erasing:
             try:
                 if told.channel_id is not None and told.message_id is not None:
                     place = Posted(channel_id=told.channel_id, message_id=told.message_id)
-                    await self._delivery.remove_posting(place)
+                    await self._delivery.remove_repost(place)
             except RouteClosed as closed:
                 log.info("deleting moderators' message failed: route closed", erasure=erasure.id, error=str(closed))
             except ServiceError as error:

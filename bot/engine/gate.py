@@ -8,10 +8,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from bot.engine.account import Account
-from bot.engine.breaker import Breaker
+from bot.engine.account import AccountMonitor
+from bot.engine.breaker import CircuitBreaker
 from bot.engine.creation import GIVE_UP_AFTER
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import Reason
 from storage.models import TaskState, released
@@ -22,7 +22,7 @@ TOLD_AT_ONCE: Final = 100
 seconds."""
 
 
-class Gate:
+class Admission:
     """`api` is the image API behind the circuit breaker. All parts of the engine must use this object."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Gate:
         *,
         tasks: TaskStore,
         api: ImageAPI,
-        operator: Operator,
+        operator: OperatorAlerts,
         probe_after: timedelta,
         wake: Callable[[], None],
         clock: Callable[[], int],
@@ -38,8 +38,10 @@ class Gate:
         self._tasks = tasks
         self._wake = wake
         self._clock = clock
-        self.api = Breaker(api, clock=clock, recovered=self._go_on)
-        self.account = Account(tasks=tasks, api=self.api, operator=operator, clock=clock, probe_after=probe_after)
+        self.api = CircuitBreaker(api, clock=clock, recovered=self._go_on)
+        self.account = AccountMonitor(
+            tasks=tasks, api=self.api, operator=operator, clock=clock, probe_after=probe_after
+        )
 
     @property
     def takes_creates(self) -> bool:

@@ -14,8 +14,8 @@ from typing import Final
 
 import structlog
 
-from bot.engine.operator import Operator
-from bot.errors import NotYours, Reason, TooLate
+from bot.engine.operator import OperatorAlerts
+from bot.errors import Conflict, Gone, NotFound, NotYours, Reason
 from storage.models import Task, TaskState
 from storage.tasks import TaskStore
 
@@ -30,9 +30,9 @@ LAPSES_AFTER: Final = timedelta(minutes=15)
 log = structlog.get_logger(__name__)
 
 
-class Keeping:
+class Undelivered:
     def __init__(
-        self, *, tasks: TaskStore, operator: Operator, wake: Callable[[], None], clock: Callable[[], int]
+        self, *, tasks: TaskStore, operator: OperatorAlerts, wake: Callable[[], None], clock: Callable[[], int]
     ) -> None:
         self._tasks = tasks
         self._operator = operator
@@ -44,7 +44,7 @@ class Keeping:
         StaleTask."""
         now = self._clock()
         kept = await self._tasks.keep(task, now=now, due=now + _ms(TRY_EVERY))
-        if task.kept_at is None:
+        if task.undelivered_at is None:
             log.error("outcome not delivered: kept for the asker", task=task.id)
             await self._operator.tell(Reason.NOBODY_TOLD)
         return kept
@@ -54,19 +54,21 @@ class Keeping:
         Store that the asker came for a kept outcome, by the interaction with this token. `bring` follows once the
         interaction is acknowledged.
 
-        Raises NotYours, and TooLate if the outcome is no longer kept, is being delivered already, or is private and
-        belongs to another person.
+        Raises NotYours; NotFound, also for a private outcome of another person; Gone if the outcome is no longer kept;
+        Conflict if the outcome is being delivered already.
         """
         task = await self._tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         if task.asker_id != user_id:
             raise NotYours
         now = self._clock()
         due, lapsed = now + _ms(ACKNOWLEDGED_WITHIN), now - _ms(LAPSES_AFTER)
         if not await self._tasks.collect(task_id, token, now=now, due=due, lapsed=lapsed):
-            on_its_way = task.state is TaskState.SETTLED and task.kept_at is not None
-            raise TooLate(Reason.COLLECTED_ALREADY if on_its_way else Reason.NO_LONGER_KEPT)
+            on_its_way = task.state is TaskState.SETTLED and task.undelivered_at is not None
+            if on_its_way:
+                raise Conflict(Reason.COLLECTED_ALREADY)
+            raise Gone(Reason.NO_LONGER_KEPT)
 
     async def bring(self, task_id: str, token: str) -> None:
         """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if

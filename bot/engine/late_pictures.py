@@ -18,12 +18,12 @@ from typing import Final
 
 import structlog
 
-from bot.engine.attempts import Attempts, Work
+from bot.engine.attempts import Attempts, WorkKind
 from bot.engine.claims import AT_ONCE
 from bot.engine.clock import is_doubtful
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import host_of
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 from bot.errors import ResultTooLarge, ServiceError
 from storage.late_pictures import LatePictureStore
 from storage.models import Picture, Task
@@ -77,7 +77,7 @@ class LatePictures:
         self._fetching = fetching
         self._attempts = attempts
         self._clock = clock
-        self._fetches = Room(FETCHES_AT_ONCE, caps=(FETCHES_PER_HOST,))
+        self._fetches = ByteBudget(FETCHES_AT_ONCE, caps=(FETCHES_PER_HOST,))
 
     async def resume(self) -> None:
         await self._late.hurry(self._clock() + _ms(SOON))
@@ -106,7 +106,7 @@ class LatePictures:
             await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
         elif await self._late.begin(picture, due=now + distance_ms(picture.tries + 1)):
             fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
-            await self._attempts.attempt(Work.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
+            await self._attempts.attempt(WorkKind.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
 
     async def _stop(self, picture: Picture) -> None:
         """Give up a picture whose download ended the process several times. The link stays in the message."""

@@ -29,7 +29,7 @@ UNTOLD: Final = (
 log = structlog.get_logger(__name__)
 
 
-class Operator:
+class OperatorAlerts:
     """Send each alert at most once a day. The times of the alerts are stored as a fact, so they survive a restart."""
 
     def __init__(self, *, tasks: TaskStore, delivery: Delivery, clock: Callable[[], int]) -> None:
@@ -71,7 +71,7 @@ class Operator:
         async with self._telling:
             told = await self._told()
             if told.pop(_name(reason, subject), None) is not None:
-                await self._tasks.set_fact(TOLD_FACT, json.dumps(told))
+                await self._tasks.set_key_value(TOLD_FACT, json.dumps(told))
 
     async def _tell_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
         async with self._telling:
@@ -88,11 +88,11 @@ class Operator:
             log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
             return
         newest = sorted({**told, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
-        await self._tasks.set_fact(TOLD_FACT, json.dumps(dict(newest)))
+        await self._tasks.set_key_value(TOLD_FACT, json.dumps(dict(newest)))
 
     async def _told(self) -> dict[str, int]:
         """Return the time (ms) of each remembered alert, by name."""
-        told: dict[str, int] = json.loads(await self._tasks.fact(TOLD_FACT) or "{}")
+        told: dict[str, int] = json.loads(await self._tasks.key_value(TOLD_FACT) or "{}")
         return told
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from bot.engine.clock import earliest
-from storage.named_copies import NamedCopies
+from storage.named_copies import ReferencedPictures
 from storage.pictures import FOLDERS, ListingRefused, PictureStore
 
 YOUNGEST: Final = timedelta(hours=1)
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class Orphans:
-    def __init__(self, *, named: NamedCopies, pictures: PictureStore, clock: Callable[[], int]) -> None:
+    def __init__(self, *, named: ReferencedPictures, pictures: PictureStore, clock: Callable[[], int]) -> None:
         self._named = named
         self._pictures = pictures
         self._clock = clock

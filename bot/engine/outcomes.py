@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.engine.ports import Outcome, Posted
-from storage.community import Posting, PostingKind
+from storage.community import Repost, RepostKind
 from storage.models import Reach, Route, Task
-from storage.postings import PostingStore
+from storage.reposts import RepostStore
 from storage.tasks import TaskStore
 
 
@@ -20,19 +20,19 @@ async def outcome_of(tasks: TaskStore, task: Task) -> Outcome:
     )
 
 
-async def outcome_of_posting(tasks: TaskStore, postings: PostingStore, task: Task, posting: Posting) -> Outcome:
+async def outcome_of_repost(tasks: TaskStore, reposts: RepostStore, task: Task, repost: Repost) -> Outcome:
     """Return the outcome as a repost shows it. A copy in a gallery links to the original message."""
-    outcome = replace(await outcome_of(tasks, task), posting=posting)
-    if posting.kind is not PostingKind.GALLERY:
+    outcome = replace(await outcome_of(tasks, task), repost=repost)
+    if repost.kind is not RepostKind.GALLERY:
         return outcome
-    return replace(outcome, original=await _original(tasks, postings, task))
+    return replace(outcome, original=await _original(tasks, reposts, task))
 
 
-async def _original(tasks: TaskStore, postings: PostingStore, task: Task) -> Posted | None:
+async def _original(tasks: TaskStore, reposts: RepostStore, task: Task) -> Posted | None:
     """Return the message in which others can see the result: the published repost, or else the first message if it is
     in a channel. None if there is none."""
-    for one in await postings.of_task(task.id):
-        if one.kind is PostingKind.PUBLISHED and one.message_id is not None:
+    for one in await reposts.of_task(task.id):
+        if one.kind is RepostKind.PUBLISHED and one.message_id is not None:
             return Posted(channel_id=one.channel_id, message_id=one.message_id)
     part = (await tasks.first_parts([task.id])).get(task.id)
     if part is None or part.route not in {Route.CHANNEL, Route.ORIGINAL} or task.reach is not Reach.CHANNEL:

@@ -8,14 +8,25 @@ from typing import Final
 
 import structlog
 
-from bot.engine.board import Board
+from bot.engine.board import ProgressCards
 from bot.engine.checking import checked
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
-from bot.engine.space import Space
-from bot.errors import BadReference, LimitReached, NotYours, Reason, TooLate
+from bot.engine.space import DiskSpace
+from bot.errors import BadReference, Conflict, LimitReached, NotFound, NotYours, Reason, TooLate
 from storage import tasks as store
-from storage.models import UNNAMED, Kinship, Limits, NewReference, NewTask, Origin, Reference, Task, TaskState, released
+from storage.models import (
+    UNNAMED,
+    Derivation,
+    Limits,
+    NewReference,
+    NewTask,
+    Origin,
+    Reference,
+    Task,
+    TaskState,
+    released,
+)
 from storage.tasks import StaleTask, TaskStore
 
 CANCEL_TRIES: Final = 3
@@ -44,9 +55,9 @@ class People:
         *,
         tasks: TaskStore,
         delivery: Delivery,
-        board: Board,
+        board: ProgressCards,
         policy: Policy,
-        space: Space,
+        space: DiskSpace,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
@@ -64,13 +75,13 @@ class People:
 
     async def submit(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
-        BadReference, LimitReached, NoRoom, and TooLate if the parent task is not visible to the asker or if a second
-        click varies the same picture; nothing is stored then."""
+        BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if a
+        second click varies the same picture. Nothing is stored then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
         if not is_new and task.interaction_id != new.interaction_id:
-            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
+            raise Conflict(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(task)
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
@@ -78,15 +89,15 @@ class People:
         Repeat a request as a new task of the person who asks, with the stored copies of its references. `message_id` is
         the message with the button.
 
-        Raises LimitReached; NotYours for another person's failed task; TooLate if the person is repeating the task
-        already (a double click is charged once), if the task is not visible to the person, or if the create was found
-        after it had been reported as unconfirmed, because the old message may still have the button.
+        Raises LimitReached; NotYours for another person's failed task; NotFound if the task is not visible to the
+        person; Conflict if the person is repeating the task already (a double click is charged once), or if the create
+        was found after it had been reported as unconfirmed, because the old message may still have the button.
         """
         task = await self.visible(task_id, origin.asker_id)
         if task.reason is not None and task.asker_id != origin.asker_id:
             raise NotYours
         if task.reason is None and await self._got_through(task, message_id):
-            raise TooLate(Reason.GOT_THROUGH)
+            raise Conflict(Reason.GOT_THROUGH)
         request = NewTask(
             **asdict(origin),
             prompt=task.prompt,
@@ -96,13 +107,13 @@ class People:
             fallback=task.fallback,
             references=await self.references_again(task_id, origin.asker_id),
             again_of=task.id,
-            kinship=Kinship.AGAIN,
+            derivation=Derivation.AGAIN,
             parent_id=task.id,
             style=task.style,
         )
         stored, is_new = await self._stored(request)
         if not is_new and stored.interaction_id != origin.interaction_id:
-            raise TooLate(Reason.ASKED_AGAIN_ALREADY)
+            raise Conflict(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(stored)
 
     async def references_again(self, task_id: str, asker_id: int) -> tuple[NewReference, ...]:
@@ -112,10 +123,10 @@ class People:
         return tuple(_once_more(one, asker_id) for one in await self._tasks.references(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
-        """Return the task. Raises TooLate, as for an unknown task, if another person's task is private or removed."""
+        """Return the task. Raises NotFound, also if another person's task is private or removed."""
         task = await self._known(task_id)
         if not visible_to(task, user_id):
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         return task
 
     async def _got_through(self, task: Task, message_id: int | None) -> bool:
@@ -127,7 +138,7 @@ class People:
         return message_id is None or message_id not in {part.message_id for part in await self._tasks.parts(task.id)}
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
-        """Cancel a queued task. Raises NotYours, and TooLate if the task is no longer queued."""
+        """Cancel a queued task. Raises NotFound, NotYours, and TooLate if the task is no longer queued."""
         for _ in range(CANCEL_TRIES):
             task = await self.visible(task_id, user_id)
             if task.asker_id != user_id:
@@ -146,22 +157,23 @@ class People:
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
     async def want(self, task_id: str, user_id: int, *, wanted: bool) -> None:
-        """Set whether the outcome of a task that is being made is posted, or only stored. Raises NotYours, TooLate."""
+        """Set whether the outcome of a task that is being made is posted, or only stored. Raises NotFound, NotYours,
+        TooLate."""
         task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
-        changed = await self._tasks.want(task_id, unwanted_at=None if wanted else self.clock())
+        changed = await self._tasks.want(task_id, withheld_at=None if wanted else self.clock())
         if changed is None:
             raise TooLate(Reason.TOO_LATE_TO_WITHHOLD)
         await self._board.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
         """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
-        Raises TooLate if the task is unknown."""
+        Raises NotFound."""
         self._delivery.posted(card)
         task = await self._tasks.set_card(card.task.id, message_id)
         if task is None:
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
             await self._delivery.remove_card(task)
         elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
@@ -185,7 +197,7 @@ class People:
         try:
             async with self.space.writing():
                 stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)
-        except store.LimitReached as reached:
+        except store.LimitExceeded as reached:
             raise refusal(reached) from None
         self._wake_up()
         return stored
@@ -193,7 +205,7 @@ class People:
     async def _known(self, task_id: str) -> Task:
         task = await self._tasks.get(task_id)
         if task is None:
-            raise TooLate(Reason.TASK_UNKNOWN)
+            raise NotFound(Reason.TASK_UNKNOWN)
         return task
 
 
@@ -217,7 +229,7 @@ def _once_more(reference: Reference, asker_id: int) -> NewReference:
         filename=UNNAMED if of_another else reference.filename,
         declared_type=reference.declared_type,
         declared_bytes=reference.declared_bytes,
-        kept_key=reference.key or reference.kept_key,
+        stored_key=reference.key or reference.stored_key,
         owner_id=reference.owner_id,
     )
 
@@ -227,7 +239,7 @@ def visible_to(task: Task, user_id: int) -> bool:
     return task.asker_id == user_id or not (task.private or task.removed_at is not None)
 
 
-def refusal(reached: store.LimitReached, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
+def refusal(reached: store.LimitExceeded, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
     """Return the store's error as one that can be shown to people."""
     parameters = {"allowed": reached.allowed}
     if reached.free_at is not None:

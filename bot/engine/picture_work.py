@@ -21,7 +21,7 @@ from enum import IntEnum
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 from bot.errors import BadReference
 from bot.imaging import cost
 from bot.imaging.children import AT_ONCE, Decoders
@@ -30,7 +30,7 @@ from bot.imaging.decoding import MAX_BYTES, Estimate, bearable
 from bot.imaging.fitting import Fitted
 from bot.imaging.inspection import check_file
 from bot.imaging.jobs import Job, Made
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.looks import PictureInfo, Unreadable
 
 SMALL_BYTES: Final = 24 * MIB
 SMALL_SECONDS: Final = 0.25
@@ -50,7 +50,7 @@ STRIP_COST: Final = Cost(8 * MIB, 0.05)
 M = TypeVar("M", bound=Made)
 
 
-class Rank(IntEnum):
+class WorkPriority(IntEnum):
     """Priority of picture work; the lowest number is the most urgent."""
 
     DELIVERY = 0  # a paid result
@@ -59,14 +59,14 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class Requester:
     """The person for whom picture work is done, and its priority."""
 
     person: int | None
-    rank: Rank
+    rank: WorkPriority
 
 
-DELIVERY: Final = Whose(None, Rank.DELIVERY)
+DELIVERY: Final = Requester(None, WorkPriority.DELIVERY)
 """For every result, without a person: results are paid, so several results of one person do not wait for each other."""
 
 
@@ -76,64 +76,64 @@ class PictureWork:
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders
-        self._places = Room(AT_ONCE, caps=(1,))
-        self._large = Room(1, caps=(1,))
-        self._files = Room(FILE_BYTES, caps=(MAX_BYTES, MAX_BYTES))
-        self._small_files = Room(SMALL_FILE_BYTES, caps=(SMALL_FILE_BYTES // 2, SMALL_FILE_BYTES // 2))
-        self._asking: WeakValueDictionary[Whose, asyncio.Lock] = WeakValueDictionary()
+        self._places = ByteBudget(AT_ONCE, caps=(1,))
+        self._large = ByteBudget(1, caps=(1,))
+        self._files = ByteBudget(FILE_BYTES, caps=(MAX_BYTES, MAX_BYTES))
+        self._small_files = ByteBudget(SMALL_FILE_BYTES, caps=(SMALL_FILE_BYTES // 2, SMALL_FILE_BYTES // 2))
+        self._asking: WeakValueDictionary[Requester, asyncio.Lock] = WeakValueDictionary()
         self._headers = ThreadPoolExecutor(1, thread_name_prefix="picture-headers")
 
     @asynccontextmanager
-    async def holding(self, size: int | None, whose: Whose, *, host: str | None = None) -> AsyncIterator[None]:
+    async def holding(self, size: int | None, requester: Requester, *, host: str | None = None) -> AsyncIterator[None]:
         """Reserve memory for a file of `size` bytes (None: the largest size allowed) until the block ends. `host` is
         the host from which the file is downloaded, if that host may be slow."""
         wanted = MAX_BYTES if size is None else size
         room = self._small_files if wanted <= SMALL_FILE else self._files
-        async with room.taken(wanted, holders=(whose.person, host), rank=whose.rank):
+        async with room.taken(wanted, holders=(requester.person, host), rank=requester.rank):
             yield
 
-    async def inspect(self, data: bytes, filename: str, whose: Whose) -> Look:
+    async def inspect(self, data: bytes, filename: str, requester: Requester) -> PictureInfo:
         """Inspect an attachment."""
         expected = await self._expected_of_reference(data, filename, cost.of_look)
-        return await self._do(Look, Job("inspect", [data], {"filename": filename}), expected, whose)
+        return await self._do(PictureInfo, Job("inspect", [data], {"filename": filename}), expected, requester)
 
-    async def inspect_mask(self, data: bytes, filename: str, image: Look, whose: Whose) -> Look:
+    async def inspect_mask(self, data: bytes, filename: str, image: PictureInfo, requester: Requester) -> PictureInfo:
         """Inspect an attached mask for `image`."""
         expected = await self._expected_of_reference(data, filename, cost.of_mask)
         given = {"filename": filename, "image": asdict(image)}
-        return await self._do(Look, Job("inspect_mask", [data], given), expected, whose)
+        return await self._do(PictureInfo, Job("inspect_mask", [data], given), expected, requester)
 
-    async def as_png(self, data: bytes, whose: Whose) -> bytes:
+    async def as_png(self, data: bytes, requester: Requester) -> bytes:
         """Convert a picture to PNG."""
         expected = await self._expected(data, cost.of_conversion)
-        return await self._do(bytes, Job("as_png", [data]), expected, whose)
+        return await self._do(bytes, Job("as_png", [data]), expected, requester)
 
-    async def mask_as_png(self, data: bytes, whose: Whose) -> bytes:
+    async def mask_as_png(self, data: bytes, requester: Requester) -> bytes:
         """Convert a mask to PNG."""
         expected = await self._expected(data, cost.of_conversion)
-        return await self._do(bytes, Job("mask_as_png", [data]), expected, whose)
+        return await self._do(bytes, Job("mask_as_png", [data]), expected, requester)
 
-    async def thumbnail(self, data: bytes, whose: Whose) -> bytes:
+    async def thumbnail(self, data: bytes, requester: Requester) -> bytes:
         """Make a small JPEG of a picture."""
         expected = await self._expected(data, cost.of_thumbnail)
-        return await self._do(bytes, Job("thumbnail", [data]), expected, whose)
+        return await self._do(bytes, Job("thumbnail", [data]), expected, requester)
 
-    async def without_metadata(self, data: bytes, filename: str, whose: Whose) -> bytes:
+    async def without_metadata(self, data: bytes, filename: str, requester: Requester) -> bytes:
         """Return an attachment without its metadata. Raises BadReference."""
         expected = await self._expected_of_reference(data, filename, cost.of_copying)
         try:
-            return await self._do(bytes, Job("without_metadata", [data]), expected, whose)
+            return await self._do(bytes, Job("without_metadata", [data]), expected, requester)
         except Unreadable as error:
             raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
-    async def strip(self, tiles: Sequence[bytes], whose: Whose) -> bytes:
+    async def strip(self, tiles: Sequence[bytes], requester: Requester) -> bytes:
         """Put thumbnails side by side into one picture."""
-        return await self._do(bytes, Job("strip", tiles), STRIP_COST, whose)
+        return await self._do(bytes, Job("strip", tiles), STRIP_COST, requester)
 
-    async def look_at_result(self, data: bytes) -> Look:
+    async def look_at_result(self, data: bytes) -> PictureInfo:
         """Inspect a result of the image API."""
         expected = await self._expected(data, cost.of_look)
-        return await self._do(Look, Job("look_at_result", [data]), expected, DELIVERY)
+        return await self._do(PictureInfo, Job("look_at_result", [data]), expected, DELIVERY)
 
     async def fit(self, data: bytes, limit: int) -> Fitted:
         """Reduce a result to at most `limit` bytes."""
@@ -156,11 +156,11 @@ class PictureWork:
             header = await loop.run_in_executor(self._headers, bearable, data, estimate)
         return estimate(header, len(data))
 
-    async def _do(self, kind: type[M], job: Job, expected: Cost, whose: Whose) -> M:
-        turn: dict[str, Any] = {"holders": (whose.person,), "rank": whose.rank}
+    async def _do(self, kind: type[M], job: Job, expected: Cost, requester: Requester) -> M:
+        turn: dict[str, Any] = {"holders": (requester.person,), "rank": requester.rank}
         async with AsyncExitStack() as held:
-            if whose.person is not None:  # one job per person and rank in the queue, however many they ask for
-                await held.enter_async_context(self._asking.setdefault(whose, asyncio.Lock()))
+            if requester.person is not None:  # one job per person and rank in the queue, however many they ask for
+                await held.enter_async_context(self._asking.setdefault(requester, asyncio.Lock()))
             if expected.bytes > SMALL_BYTES or expected.seconds > SMALL_SECONDS:
                 await held.enter_async_context(self._large.taken(1, **turn))
             await held.enter_async_context(self._places.taken(1, **turn))

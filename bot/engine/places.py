@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 from bot.errors import LimitReached, Reason
 
 LOOKS_AT_ONCE: Final = 4
@@ -18,11 +18,11 @@ EXPORTS_AT_ONCE: Final = 2
 """Concurrent exports. Each may hold one picture in memory, at most 64 MiB."""
 
 
-class Places:
+class FairSlots:
     """`places` slots in total, at most one for each person. At most `asked` calls of one person may run or wait."""
 
     def __init__(self, places: int, *, asked: int, reason: Reason) -> None:
-        self._room = Room(places, caps=(1,))
+        self._room = ByteBudget(places, caps=(1,))
         self._most: Final = asked
         self._reason: Final = reason
         self._asked: Counter[int] = Counter()
@@ -43,9 +43,9 @@ class Places:
                 del self._asked[person_id]
 
 
-def places_to_look() -> Places:
-    return Places(LOOKS_AT_ONCE, asked=LOOKS_ASKED, reason=Reason.LOOKING_ALREADY)
+def places_to_look() -> FairSlots:
+    return FairSlots(LOOKS_AT_ONCE, asked=LOOKS_ASKED, reason=Reason.LOOKING_ALREADY)
 
 
-def places_to_export() -> Places:
-    return Places(EXPORTS_AT_ONCE, asked=1, reason=Reason.EXPORTING_ALREADY)
+def places_to_export() -> FairSlots:
+    return FairSlots(EXPORTS_AT_ONCE, asked=1, reason=Reason.EXPORTING_ALREADY)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bot.engine.shared import Shared
+from bot.engine.shared import BatchView
 from bot.errors import Reason
-from storage.community import BatchMessage, Erasure, Posting, Report, Reported
+from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
 
 
@@ -60,12 +60,12 @@ class Record:
 
 class ImageAPI(Protocol):
     async def create(self, request: CreateRequest) -> str:
-        """Send a create and return its kie_id.
+        """Send a create and return its job_id.
 
         Raises Throttled, ServerFault, Unreachable, Refused, AccountRefused; Unconfirmed for all other failures.
         """
 
-    async def record(self, kie_id: str) -> Record:
+    async def record(self, job_id: str) -> Record:
         """Return the state of a task. Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never
         Unconfirmed."""
 
@@ -82,7 +82,7 @@ class ImageAPI(Protocol):
         All but ResultTooLarge may be temporary: a proxy in front of a host may refuse today what it allows tomorrow.
         """
 
-    async def direct_link(self, kie_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str) -> str:
         """Return another address of the result `url`. It is valid for 20 minutes and works for everybody who has the
         address. Raises the same errors as `upload`."""
 
@@ -157,7 +157,7 @@ class Outcome:
     """The task from which this task was made."""
     looked_up: bool = False
     """A person looks the task up; only this person sees the message."""
-    posting: Posting | None = None
+    repost: Repost | None = None
     """The repost for which the outcome is shown; None for the outcome's own messages."""
     original: Posted | None = None
     """The message in which others can see the result; a copy in a gallery links to this message."""
@@ -205,38 +205,38 @@ class Delivery(Protocol):
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """Return the route to try next, or None if no other route is left."""
 
-    async def repost(self, outcome: Outcome, posting: Posting, *, uncertain: bool) -> Posted:
-        """Post the whole outcome in one message in the channel of `posting`, without mentions. If `uncertain`, search
+    async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
+        """Post the whole outcome in one message in the channel of `repost`, without mentions. If `uncertain`, search
         for an earlier message there first. Raises RouteClosed, Unavailable, MissingCopy."""
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
         """Edit a posted part to match the rows: with or without a spoiler, and with late pictures. Idempotent. Raises
         RouteClosed, Unavailable; MissingCopy for a late picture."""
 
-    async def redraw_posting(self, outcome: Outcome, posting: Posting) -> None:
+    async def redraw_repost(self, outcome: Outcome, repost: Repost) -> None:
         """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         """Delete a posted part. A part that is already gone is no error. Raises RouteClosed, Unavailable."""
 
-    async def remove_posting(self, place: Posted) -> None:
+    async def remove_repost(self, place: Posted) -> None:
         """Delete a repost, as `remove` does."""
 
     async def tell_moderators(
-        self, outcome: Outcome, reported: Reported, words: Sequence[Report], *, uncertain: bool
+        self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        """Post or edit the message about a report, in the channel of `reported`. If `uncertain`, search for an earlier
-        message there first. Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit the message about a report, in the channel of `report_case`. If `uncertain`, search for an
+        earlier message there first. Raises MessageGone, RouteClosed, Unavailable."""
 
-    async def show_batch(self, shared: Shared, message: BatchMessage, *, uncertain: bool) -> Posted:
+    async def show_batch(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         """Post a message of a batch by its route, or edit the message. If `uncertain`, search for an earlier message
         there first. Raises MessageGone, RouteClosed, Unavailable."""
 
-    async def end_batch(self, shared: Shared, first: BatchMessage, *, uncertain: bool) -> Posted:
+    async def end_batch(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
         search for an earlier notice first. Raises RouteClosed, Unavailable."""
 
-    async def remove_of_batch(self, shared: Shared, route: Route, nonce: str, place: Posted | None) -> None:
+    async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         """Delete a message of a batch; without `place`, search for the message first. A message that is already gone is
         no error. Raises RouteClosed, Unavailable."""
 

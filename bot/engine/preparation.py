@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import Final
 
 from bot.engine.people import refusal
-from bot.engine.picture_work import PictureWork, Rank, Whose
+from bot.engine.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.ports import ImageAPI
 from bot.engine.reference_fetching import ReferenceFetching
-from bot.engine.room import Room
-from bot.engine.space import Space
+from bot.engine.room import ByteBudget
+from bot.engine.space import DiskSpace
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.looks import Unreadable
 from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
-from storage.tasks import LimitReached, TaskStore
+from storage.tasks import LimitExceeded, TaskStore
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for at least 24 h. The margin of 4 h covers the wait until the create."""
@@ -41,7 +41,7 @@ class Preparation:
         fetching: ReferenceFetching,
         picture_work: PictureWork,
         limits: Limits,
-        space: Space,
+        space: DiskSpace,
         always_upload: bool,
         clock: Callable[[], int],
     ) -> None:
@@ -54,11 +54,11 @@ class Preparation:
         self._space = space
         self._always_upload = always_upload
         self._clock = clock
-        self._uploads = Room(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
+        self._uploads = ByteBudget(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
-        LimitReached or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
+        LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
         download."""
         references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
         as_png = await self._mask_needs_png(task, references)
@@ -74,12 +74,12 @@ class Preparation:
         if reference.key is not None:
             return reference
         key = f"references/{task.id}/{reference.position}"
-        whose = _whose(task)
+        requester = _whose(task)
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
-            look = await self._picture_work.inspect(data, reference.filename, whose)
+            look = await self._picture_work.inspect(data, reference.filename, requester)
             if reference.is_of_another(task.asker_id):
-                data = await self._picture_work.without_metadata(data, reference.filename, whose)
+                data = await self._picture_work.without_metadata(data, reference.filename, requester)
             await self._put(task, reference, key, data)
         kept = replace(
             reference,
@@ -96,13 +96,13 @@ class Preparation:
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
         """Store a copy. A file that is larger than declared is checked against the limits again. Raises NoRoom,
-        LimitReached."""
+        LimitExceeded."""
         await self._space.require()
         limited = self._limits.stored_bytes_per_user or self._limits.stored_bytes_per_user_per_day
         if limited and (more := len(data) - reference.declared_bytes) > 0:
             try:
                 await self._tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
-            except LimitReached as reached:
+            except LimitExceeded as reached:
                 raise refusal(reached) from None
         async with self._space.writing():
             await self._copies.put(key, data)
@@ -112,12 +112,12 @@ class Preparation:
         as in memory until `held` is closed."""
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
-        if reference.kept_key is not None:
+        if reference.stored_key is not None:
             async with AsyncExitStack() as kept:
                 held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))
                 await kept.enter_async_context(held_here)
                 with suppress(MissingCopy):
-                    data = await self._copies.get(reference.kept_key)
+                    data = await self._copies.get(reference.stored_key)
                     held.push_async_exit(kept.pop_all())
                     return data
         try:
@@ -138,10 +138,10 @@ class Preparation:
         if not masks:
             return False
         image, mask = references[0], masks[0]
-        work, whose = self._picture_work, _whose(task)
-        async with work.holding(max(image.bytes or 0, mask.bytes or 0), whose):
-            seen = await work.inspect(await self._copy(image), image.filename, whose)
-            masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, whose)
+        work, requester = self._picture_work, _whose(task)
+        async with work.holding(max(image.bytes or 0, mask.bytes or 0), requester):
+            seen = await work.inspect(await self._copy(image), image.filename, requester)
+            masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, requester)
         return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
@@ -157,21 +157,21 @@ class Preparation:
         now = self._clock()
         if upload_is_fresh(reference, now):
             return
-        whose = _whose(task)
+        requester = _whose(task)
         place = self._uploads.taken(1, holders=(task.asker_id,))
-        async with place, self._picture_work.holding(None if as_png else reference.bytes, whose):
+        async with place, self._picture_work.holding(None if as_png else reference.bytes, requester):
             data, content_type = await self._copy(reference), reference.content_type or PNG
             if as_png:
-                data, content_type = await self._png(reference, data, whose), PNG
+                data, content_type = await self._png(reference, data, requester), PNG
             name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
             url = await self._api.upload(name, content_type, data)
         await self._tasks.save_reference(replace(reference, uploaded_url=url, uploaded_at=now))
 
-    async def _png(self, reference: Reference, data: bytes, whose: Whose) -> bytes:
+    async def _png(self, reference: Reference, data: bytes, requester: Requester) -> bytes:
         work, name = self._picture_work, reference.filename
         convert = work.mask_as_png if reference.kind is ReferenceKind.MASK else work.as_png
         try:
-            converted = await convert(data, whose)
+            converted = await convert(data, requester)
         except Unreadable as error:
             raise BadReference(error.reason, filename=name, **error.parameters) from error
         if len(converted) > MAX_BYTES:
@@ -179,8 +179,8 @@ class Preparation:
         return converted
 
 
-def _whose(task: Task) -> Whose:
-    return Whose(task.asker_id, Rank.REQUEST)
+def _whose(task: Task) -> Requester:
+    return Requester(task.asker_id, WorkPriority.REQUEST)
 
 
 def upload_is_fresh(reference: Reference, now: int) -> bool:

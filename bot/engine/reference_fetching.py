@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.engine.picture_work import PictureWork, Rank, Whose
+from bot.engine.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.ports import FetchReference
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 from bot.imaging.decoding import MAX_BYTES
 from storage.models import Reference
 
@@ -30,7 +30,7 @@ class ReferenceFetching:
     def __init__(self, fetch: FetchReference, picture_work: PictureWork) -> None:
         self._fetch = fetch
         self._picture_work = picture_work
-        self._places = Room(FETCHES_AT_ONCE, caps=(FETCHES_PER_PERSON, FETCHES_PER_HOST))
+        self._places = ByteBudget(FETCHES_AT_ONCE, caps=(FETCHES_PER_PERSON, FETCHES_PER_HOST))
 
     async def fetched(
         self, reference: Reference, *, by: int, held: AsyncExitStack, seconds: float | None = None
@@ -41,10 +41,10 @@ class ReferenceFetching:
         `seconds` limits the download itself, without the wait for a slot. Raises what `FetchReference` raises, and
         TimeoutError.
         """
-        host, whose = _host(reference), Whose(by, Rank.REQUEST)
+        host, requester = _host(reference), Requester(by, WorkPriority.REQUEST)
         async with self._places.taken(1, holders=(by, host)):
             size = min(reference.declared_bytes or MAX_BYTES, MAX_BYTES)
-            await held.enter_async_context(self._picture_work.holding(size, whose, host=host))
+            await held.enter_async_context(self._picture_work.holding(size, requester, host=host))
             async with asyncio.timeout(seconds):
                 return await self._fetch(reference)
 

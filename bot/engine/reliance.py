@@ -20,7 +20,7 @@ GRACE_MS: Final = 60_000
 LOOK_EVERY_MS: Final = 10_000
 
 
-class Reliance:
+class CallbackReliability:
     def __init__(self, *, tasks: TaskStore, expected: bool, clock: Callable[[], int]) -> None:
         """`expected`: creates carry a callback URL."""
         self._tasks = tasks

@@ -15,7 +15,7 @@ import structlog
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
-from bot.engine.space import Space
+from bot.engine.space import DiskSpace
 from bot.errors import HostNotAllowed, Reason, ResultTooLarge, ServiceError, Unavailable
 from bot.imaging.looks import Unreadable
 from storage.models import Picture, Task
@@ -39,7 +39,7 @@ class ResultFetching:
         copies: PictureStore,
         hosts: ResultHostWatch,
         picture_work: PictureWork,
-        space: Space,
+        space: DiskSpace,
     ) -> None:
         self._api = api
         self._copies = copies
@@ -69,9 +69,9 @@ class ResultFetching:
         return copied
 
     async def _by_link(self, task: Task, picture: Picture, refused: Exception) -> Picture:
-        if task.kie_id is None:
+        if task.job_id is None:
             raise refused
-        link = await self._api.direct_link(task.kie_id, picture.url)
+        link = await self._api.direct_link(task.job_id, picture.url)
         try:
             return await self._copied(picture, link)
         except HostNotAllowed as error:

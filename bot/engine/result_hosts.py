@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.errors import HostNotAllowed, Reason
 from storage.models import Picture
 
@@ -21,7 +21,7 @@ MOST_HOSTS: Final = 100
 
 
 class ResultHostWatch:
-    def __init__(self, operator: Operator) -> None:
+    def __init__(self, operator: OperatorAlerts) -> None:
         self._operator = operator
         self._refused: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         """By host: the results that the host has refused since its last successful download."""

@@ -21,7 +21,7 @@ class _Waiter:
     turn: asyncio.Future[None]
 
 
-class Room:
+class ByteBudget:
     """A limit on the number of units in use at the same time.
 
     `size` is the number of units (bytes or slots). `caps` limits the units of each holder, with one cap per position of

@@ -11,7 +11,7 @@ from storage.community import Batch, batch_message_number
 from storage.models import Picture, Task, TaskState
 
 
-class Standing(StrEnum):
+class BatchEntryState(StrEnum):
     """Progress of one task of a batch."""
 
     WAITING = "waiting"
@@ -25,7 +25,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BatchEntry:
     """One task of a batch, with its pictures."""
 
     task: Task
@@ -37,34 +37,34 @@ class Entry:
         return (self.task.batch_position or 0) + 1
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> BatchEntryState:
         task = self.task
         if task.removed_at is not None:
-            return Standing.REMOVED
+            return BatchEntryState.REMOVED
         match task.state:
             case TaskState.QUEUED:
-                return Standing.WAITING
+                return BatchEntryState.WAITING
             case TaskState.SUBMITTING | TaskState.GENERATING | TaskState.SETTLED:
-                return Standing.MAKING
+                return BatchEntryState.MAKING
             case TaskState.CANCELLED:
-                return Standing.CANCELLED
+                return BatchEntryState.CANCELLED
             case TaskState.CLOSED if task.reason is not None:
-                return Standing.FAILED
+                return BatchEntryState.FAILED
             case TaskState.CLOSED:
-                return Standing.DONE if task.unwanted_at is None else Standing.WITHHELD
+                return BatchEntryState.DONE if task.withheld_at is None else BatchEntryState.WITHHELD
 
     @property
     def shown(self) -> tuple[Picture, ...]:
         """Pictures of the task that its message carries."""
-        return self.pictures if self.standing is Standing.DONE else ()
+        return self.pictures if self.standing is BatchEntryState.DONE else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class BatchView:
     """A batch with its tasks and pictures, as stored."""
 
     batch: Batch
-    entries: tuple[Entry, ...]
+    entries: tuple[BatchEntry, ...]
     """In order; tasks whose rows were deleted are left out."""
 
     @property
@@ -72,7 +72,7 @@ class Shared:
         """Number of messages that the complete batch takes."""
         return self._number(len(self.batch.words)) + 1
 
-    def on(self, number: int) -> tuple[Entry, ...]:
+    def on(self, number: int) -> tuple[BatchEntry, ...]:
         """Return the entries of the message with this number (from 0)."""
         return tuple(one for one in self.entries if self._number(one.number) == number)
 
@@ -81,11 +81,11 @@ class Shared:
         the last one with a closed task. A message other than the first is left out if all its tasks were cancelled."""
         told = {self._number(one.number) for one in self.entries if one.task.state is TaskState.CLOSED}
         for number in range(max(told, default=0) + 1):
-            cancelled = all(one.standing is Standing.CANCELLED for one in self.on(number))
+            cancelled = all(one.standing is BatchEntryState.CANCELLED for one in self.on(number))
             if number == 0 or not cancelled:
                 yield number
 
-    def count(self, *standings: Standing) -> int:
+    def count(self, *standings: BatchEntryState) -> int:
         return sum(one.standing in standings for one in self.entries)
 
     @property
@@ -96,13 +96,13 @@ class Shared:
     @property
     def is_removed(self) -> bool:
         """Whether at least one task was removed and all others were removed or cancelled."""
-        gone = self.count(Standing.REMOVED)
-        return gone > 0 and gone + self.count(Standing.CANCELLED) == len(self.entries)
+        gone = self.count(BatchEntryState.REMOVED)
+        return gone > 0 and gone + self.count(BatchEntryState.CANCELLED) == len(self.entries)
 
     def look(self, number: int) -> str:
         """Return a digest of what a message shows. While the digest is unchanged, the message needs no edit."""
         seen = [(one.number, *_seen(one)) for one in self.on(number)]
-        standings = [self.count(one) for one in Standing]
+        standings = [self.count(one) for one in BatchEntryState]
         return hashlib.blake2b(repr((seen, standings)).encode(), digest_size=12).hexdigest()
 
     def _number(self, number: int) -> int:
@@ -110,7 +110,7 @@ class Shared:
         return batch_message_number(number - 1, self.batch.asked.variants)
 
 
-def _seen(entry: Entry) -> tuple[object, ...]:
+def _seen(entry: BatchEntry) -> tuple[object, ...]:
     task = entry.task
     pictures = [(one.position, one.unfetchable) for one in entry.shown]
     return entry.standing.value, task.reason, sorted(task.reason_parameters.items()), task.hidden_at is None, pictures

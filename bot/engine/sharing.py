@@ -16,13 +16,13 @@ from typing import Final
 
 import structlog
 
-from bot.engine.attempts import Attempts, Work
+from bot.engine.attempts import Attempts, WorkKind
 from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
 from bot.engine.late_pictures import distance_ms
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.ports import Delivery, Posted
-from bot.engine.room import Room
-from bot.engine.shared import Entry, Shared, Standing
+from bot.engine.room import ByteBudget
+from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
 from bot.errors import MessageGone, Reason, RouteClosed, ServiceError
 from storage.batches import BatchStore, StaleBatch, first_of
 from storage.community import Batch, BatchMessage
@@ -40,14 +40,14 @@ KEPT_RETRY_MS: Final = 60 * 60 * 1000
 log = structlog.get_logger(__name__)
 
 
-class Sharing:
+class BatchDelivery:
     def __init__(
         self,
         *,
         batches: BatchStore,
         tasks: TaskStore,
         delivery: Delivery,
-        operator: Operator,
+        operator: OperatorAlerts,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
@@ -57,22 +57,24 @@ class Sharing:
         self._delivery = delivery
         self._operator = operator
         self._clock = clock
-        self._turns = Room(MESSAGES_AT_ONCE, caps=(MESSAGES_PER_PERSON,))
+        self._turns = ByteBudget(MESSAGES_AT_ONCE, caps=(MESSAGES_PER_PERSON,))
 
     async def step(self) -> None:
         """Handle the batches that are due, once."""
         due = await self._batches.due(now=self._clock(), limit=AT_ONCE)
         await asyncio.gather(*[self._attempted(batch) for batch in due])
 
-    async def read(self, batch: Batch) -> Shared:
+    async def read(self, batch: Batch) -> BatchView:
         pictures = await self._batches.pictures(batch.id)
         tasks = await self._batches.tasks(batch.id)
-        return Shared(batch=batch, entries=tuple(Entry(task=one, pictures=pictures.get(one.id, ())) for one in tasks))
+        return BatchView(
+            batch=batch, entries=tuple(BatchEntry(task=one, pictures=pictures.get(one.id, ())) for one in tasks)
+        )
 
     async def _attempted(self, batch: Batch) -> None:
         async with self._turns.taken(1, holders=(batch.asked.asker_id,)):
             look, give_up = partial(self._look_after, batch), partial(self._give_up, batch)
-            await self._attempts.attempt(Work.BATCH, batch.id, look, give_up)
+            await self._attempts.attempt(WorkKind.BATCH, batch.id, look, give_up)
 
     async def _look_after(self, batch: Batch) -> None:
         now = self._clock()
@@ -130,7 +132,7 @@ class Sharing:
             await self._ended(shared)
         return None
 
-    async def _message(self, shared: Shared, number: int, message: BatchMessage | None) -> bool:
+    async def _message(self, shared: BatchView, number: int, message: BatchMessage | None) -> bool:
         """Post or edit one message if its contents changed. Return False if it is too soon for another edit."""
         look = shared.look(number)
         if message is not None and message.message_id is not None:
@@ -146,7 +148,7 @@ class Sharing:
             await self._gone(shared, message, look)
         return True
 
-    async def _show(self, shared: Shared, number: int, look: str) -> None:
+    async def _show(self, shared: BatchView, number: int, look: str) -> None:
         now = self._clock()
         message, uncertain = await self._batches.attempt(shared.batch, number, now=now, until=now + CLAIM_MS)
         posted = await self._delivery.show_batch(shared, message, uncertain=uncertain)
@@ -154,17 +156,17 @@ class Sharing:
             message, channel_id=posted.channel_id, message_id=posted.message_id, shows=look, now=self._clock()
         )
 
-    async def _gone(self, shared: Shared, message: BatchMessage, look: str) -> None:
+    async def _gone(self, shared: BatchView, message: BatchMessage, look: str) -> None:
         """Handle a message that somebody deleted: post it again, unless the batch is closed. A message deleted after
         that stays deleted."""
         if shared.batch.closed_at is None:
             await self._batches.forget(message)
             await self._show(shared, message.number, look)
 
-    async def _ended(self, shared: Shared) -> None:
+    async def _ended(self, shared: BatchView) -> None:
         """Notify the asker, unless every task was cancelled, and close the batch."""
         batch, now = shared.batch, self._clock()
-        if shared.count(Standing.CANCELLED) < len(shared.entries):
+        if shared.count(BatchEntryState.CANCELLED) < len(shared.entries):
             await self._batches.attempt_ending(batch, now=now, until=now + CLAIM_MS)
             first = next(iter(await self._batches.messages(batch)))
             uncertain = batch.ending_attempted_at is not None
@@ -172,7 +174,7 @@ class Sharing:
             await self._batches.ended(batch, (posted.channel_id, posted.message_id))
         await self._batches.close(batch, now=now)
 
-    async def _removed(self, shared: Shared) -> None:
+    async def _removed(self, shared: BatchView) -> None:
         """Delete all messages of the batch, also the notice that the batch is complete, and close the batch."""
         batch = shared.batch
         for message in await self._batches.all_messages(batch):

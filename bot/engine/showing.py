@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.engine.board import Board
+from bot.engine.board import ProgressCards
 from bot.engine.outcomes import outcome_of
 from bot.engine.ports import Card, Delivery
-from bot.errors import Reason, TooLate
+from bot.errors import Gone, Reason
 from storage.models import Task, TaskState
 from storage.pictures import MissingCopy
 from storage.tasks import TaskStore
 
 
-class Showing:
-    def __init__(self, *, tasks: TaskStore, delivery: Delivery, board: Board) -> None:
+class Lookup:
+    def __init__(self, *, tasks: TaskStore, delivery: Delivery, board: ProgressCards) -> None:
         self._tasks = tasks
         self._delivery = delivery
         self._board = board
 
     async def card(self, task: Task) -> Card | None:
         """Return the card of an open or cancelled task; None if the task has an outcome to show."""
-        if task.state is TaskState.CLOSED or task.kept_at is not None:
+        if task.state is TaskState.CLOSED or task.undelivered_at is not None:
             return None
         return await self._board.card(task)
 
@@ -30,10 +30,10 @@ class Showing:
         Show the outcome in the response to an acknowledged interaction (`token`), in the language `locale`: stored
         copies, and links for pictures without a copy.
 
-        Raises TooLate if a stored copy is gone, and ServiceError.
+        Raises Gone if a stored copy is gone, and ServiceError.
         """
         outcome = replace(await outcome_of(self._tasks, replace(task, locale=locale)), looked_up=True)
         try:
             await self._delivery.show_to(outcome, token=token)
         except MissingCopy:
-            raise TooLate(Reason.PICTURE_GONE) from None
+            raise Gone(Reason.PICTURE_GONE) from None

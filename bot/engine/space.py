@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.errors import NoRoom, Reason
 from storage.disks import Disks, says_full
 
@@ -24,11 +24,11 @@ MIB: Final = 2**20
 log = structlog.get_logger(__name__)
 
 
-class Space:
+class DiskSpace:
     """Track free disk space. `least_bytes` must stay free; with 0 the disks may fill up, and the operator is alerted
     only after a write has failed."""
 
-    def __init__(self, *, disks: Disks, least_bytes: int, operator: Operator, clock: Callable[[], int]) -> None:
+    def __init__(self, *, disks: Disks, least_bytes: int, operator: OperatorAlerts, clock: Callable[[], int]) -> None:
         self._disks = disks
         self._least_bytes = least_bytes
         self._operator = operator

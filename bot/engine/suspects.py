@@ -1,4 +1,4 @@
-"""Retry tasks that were running when a process died: apart from other work (`trials`), and at most until
+"""Retry tasks that were running when a process died: apart from other work (`quarantine`), and at most until
 `MOST_ATTEMPTS` deaths."""
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bot.engine.late_pictures import distance_ms
-from bot.engine.operator import Operator
+from bot.engine.operator import OperatorAlerts
 from bot.engine.policy import LEASE_MS
-from bot.engine.trials import MOST_ATTEMPTS, TASK, Trials
+from bot.engine.quarantine import MOST_ATTEMPTS, TASK, Quarantine
 from bot.errors import BadReference, Reason
 from storage.models import Task, TaskState, released
 from storage.tasks import TaskStore
@@ -20,10 +20,16 @@ log = structlog.get_logger(__name__)
 
 class Suspects:
     def __init__(
-        self, *, tasks: TaskStore, trials: Trials, operator: Operator, owner: str, clock: Callable[[], int]
+        self,
+        *,
+        tasks: TaskStore,
+        quarantine: Quarantine,
+        operator: OperatorAlerts,
+        owner: str,
+        clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
-        self._trials = trials
+        self._trials = quarantine
         self._operator = operator
         self._owner = owner
         self._clock = clock

@@ -23,12 +23,12 @@ import structlog
 from bot import counters
 from bot.engine import late_pictures, schedule
 from bot.engine.clock import is_doubtful
-from bot.engine.correcting import Correcting
-from bot.engine.keeping import Keeping
+from bot.engine.correcting import Corrections
+from bot.engine.keeping import Undelivered
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.result_fetching import ResultFetching
-from bot.engine.room import Room
+from bot.engine.room import ByteBudget
 from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
@@ -57,14 +57,14 @@ CARD_TRIES: Final = 3
 log = structlog.get_logger(__name__)
 
 
-class Telling:
+class OutcomeDelivery:
     def __init__(
         self,
         *,
         tasks: TaskStore,
         fetching: ResultFetching,
         delivery: Delivery,
-        kept: Keeping,
+        kept: Undelivered,
         hold: Callable[[Task], Awaitable[None]],
         give_up_after: timedelta,
         clock: Callable[[], int],
@@ -73,13 +73,13 @@ class Telling:
         self._fetching = fetching
         self._delivery = delivery
         self._kept = kept
-        self._correcting = Correcting(tasks=tasks, delivery=delivery)
+        self._correcting = Corrections(tasks=tasks, delivery=delivery)
         self._hold = hold
         self._give_up_after = give_up_after
         self._clock = clock
-        self._fetches = Room(FETCHES_AT_ONCE, caps=(FETCHES_PER_PERSON,))
+        self._fetches = ByteBudget(FETCHES_AT_ONCE, caps=(FETCHES_PER_PERSON,))
         self._posts = asyncio.Semaphore(POSTS_AT_ONCE)
-        self._room = Room(POSTED_BYTES)
+        self._room = ByteBudget(POSTED_BYTES)
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def tell(self, task: Task) -> Task:
@@ -100,7 +100,7 @@ class Telling:
             return await self._left_to_batch(task, fetched)
         if task.removed_at is not None:
             return await self._removed(outcome, fetched)
-        if task.unwanted_at is not None and task.reason is None:
+        if task.withheld_at is not None and task.reason is None:
             return await self._withheld(outcome, fetched)
         try:
             posted = await self._brought(outcome, parts, fetched)

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.engine.picture_work import PictureWork, Whose
+from bot.engine.picture_work import PictureWork, Requester
 from bot.errors import Unavailable
 from bot.imaging.looks import Unreadable
 from storage.pictures import MissingCopy, PictureStore
@@ -20,7 +20,7 @@ HOPELESS: Final = 10_000
 log = structlog.get_logger(__name__)
 
 
-class Copy(NamedTuple):
+class StoredCopy(NamedTuple):
     """A stored copy: its key and the size of its file."""
 
     key: str
@@ -34,25 +34,25 @@ class Thumbnails:
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hopeless: dict[str, None] = {}
 
-    async def small(self, copy: Copy, whose: Whose) -> bytes | None:
+    async def small(self, copy: StoredCopy, requester: Requester) -> bytes | None:
         """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged."""
         if copy.key in self._hopeless:
             return None
         async with self._making.setdefault(copy.key, asyncio.Lock()):
-            return await self._copies.thumbnail(copy.key) or await self._made(copy, whose)
+            return await self._copies.thumbnail(copy.key) or await self._made(copy, requester)
 
-    async def strip(self, copies: Sequence[Copy], whose: Whose) -> bytes | None:
+    async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
         """Return a PNG of square tiles. Copies that are gone or damaged are left out; None if no copy is left."""
-        tiles = [await self.small(copy, whose) for copy in copies]
+        tiles = [await self.small(copy, requester) for copy in copies]
         made = [tile for tile in tiles if tile is not None]
-        return await self._work.strip(made, whose) if made else None
+        return await self._work.strip(made, requester) if made else None
 
-    async def _made(self, copy: Copy, whose: Whose) -> bytes | None:
+    async def _made(self, copy: StoredCopy, requester: Requester) -> bytes | None:
         if copy.key in self._hopeless:  # another call failed while this call waited for the lock
             return None
         try:
-            async with self._work.holding(copy.bytes, whose):
-                made = await self._work.thumbnail(await self._copies.get(copy.key), whose)
+            async with self._work.holding(copy.bytes, requester):
+                made = await self._work.thumbnail(await self._copies.get(copy.key), requester)
         except (MissingCopy, Unavailable) as error:
             log.debug("thumbnail not made: copy gone or decoder unavailable", key=copy.key, error=type(error).__name__)
             return None

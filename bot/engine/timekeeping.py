@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ClockReading:
     """Both clocks at the same moment (ms), as stored by the process that was running."""
 
     time: int
@@ -58,7 +58,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class ClockStart:
     """The time with which a process starts (ms). `gap`: how long the stop, or the jump, was. `shift`: by how much the
     stamps are shifted. `lasted`: how long an offset that continues has lasted."""
 
@@ -68,21 +68,21 @@ class Beginning:
     lasted: int = 0
 
 
-def beginning(noted: Reading | None, last_stamp: int, wall: int) -> Beginning:
+def beginning(noted: ClockReading | None, last_stamp: int, wall: int) -> ClockStart:
     """Return the time with which a process starts if the machine's clock shows `wall`."""
     last = max(noted.time if noted else 0, last_stamp)
     if noted is not None and _goes_on(noted, last, wall):
         stopped = max(0, wall - noted.wall)
         gap = stopped if stopped > GAP_MS else 0
         if noted.lasted >= PROVEN_AFTER_MS:
-            return Beginning(time=max(wall, last + noted.offset), gap=gap, shift=noted.offset)
-        return Beginning(time=max(last, noted.time + stopped), gap=gap, lasted=noted.lasted)
+            return ClockStart(time=max(wall, last + noted.offset), gap=gap, shift=noted.offset)
+        return ClockStart(time=max(last, noted.time + stopped), gap=gap, lasted=noted.lasted)
     if wall < last:
-        return Beginning(time=last)
-    return Beginning(time=wall, gap=wall - last if last and wall - last > GAP_MS else 0)
+        return ClockStart(time=last)
+    return ClockStart(time=wall, gap=wall - last if last and wall - last > GAP_MS else 0)
 
 
-def _goes_on(noted: Reading, last: int, wall: int) -> bool:
+def _goes_on(noted: ClockReading, last: int, wall: int) -> bool:
     """Return whether the stored offset of the machine's clock still applies."""
     if abs(noted.offset) <= SMALL_MS or wall < noted.wall - SMALL_MS or wall < EARLIEST_MS:
         return False
@@ -144,11 +144,11 @@ class Timekeeping:
             self.clock.follow()
         if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
             self._noted_at = now
-            await self._tasks.set_fact(FACT, json.dumps(asdict(self._reading())))
+            await self._tasks.set_key_value(FACT, json.dumps(asdict(self._reading())))
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> ClockReading:
         time = self.clock()
-        return Reading(time=time, wall=time + self._offset, lasted=self.clock.steady() - self._since)
+        return ClockReading(time=time, wall=time + self._offset, lasted=self.clock.steady() - self._since)
 
     def _tell(self) -> None:
         if not self._offset:
@@ -161,22 +161,22 @@ class Timekeeping:
         )
 
 
-async def _noted(tasks: TaskStore) -> Reading | None:
-    stored = await tasks.fact(FACT)
-    return Reading(**json.loads(stored)) if stored else None
+async def _noted(tasks: TaskStore) -> ClockReading | None:
+    stored = await tasks.key_value(FACT)
+    return ClockReading(**json.loads(stored)) if stored else None
 
 
-async def _shift(store: ClockStore, tasks: TaskStore, noted: Reading, begun: Beginning) -> None:
+async def _shift(store: ClockStore, tasks: TaskStore, noted: ClockReading, begun: ClockStart) -> None:
     """Shift the stamps in the database. A shift backwards is stored, so that a later shift forwards that undoes it
     moves the same stamps again."""
     by = begun.shift
     if by < 0:
         after, remembered = noted.time + by, json.dumps({"by": by, "at": noted.time + by})
     else:
-        before = await tasks.fact(SET_BACK_FACT)
+        before = await tasks.key_value(SET_BACK_FACT)
         back = json.loads(before) if before else None
         young = noted.time - back["at"] - back["by"] if back and by >= -back["by"] // 2 else 0
         after, remembered = noted.time - max(YOUNG_MS, young), None
-    agreed = Reading(time=begun.time, wall=begun.time, lasted=0)
+    agreed = ClockReading(time=begun.time, wall=begun.time, lasted=0)
     await store.shift(after=after, by=by, noting={FACT: json.dumps(asdict(agreed)), SET_BACK_FACT: remembered})
     log.warning("database stamps shifted: machine clock was changed permanently", seconds=by // 1000)

@@ -17,16 +17,16 @@ from typing import Final
 
 import structlog
 
-from bot.engine.attempts import Attempts, Work
+from bot.engine.attempts import Attempts, WorkKind
 from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
-from bot.engine.outcomes import outcome_of, outcome_of_posting
+from bot.engine.outcomes import outcome_of, outcome_of_repost
 from bot.engine.ports import Delivery, Outcome, Posted
 from bot.errors import MessageGone, RouteClosed, ServiceError
-from storage.community import Posting
+from storage.community import Repost
 from storage.late_pictures import LatePictureStore
 from storage.models import LATE_PARTS, OutcomePart, Reach, Route, Task
 from storage.pictures import MissingCopy
-from storage.postings import PostingStore
+from storage.reposts import RepostStore
 from storage.tasks import TaskStore
 
 RETRY_MS: Final = 60_000
@@ -34,46 +34,46 @@ RETRY_MS: Final = 60_000
 log = structlog.get_logger(__name__)
 
 
-class Upkeep:
+class MessageSync:
     def __init__(
         self,
         *,
         tasks: TaskStore,
-        postings: PostingStore,
+        reposts: RepostStore,
         late: LatePictureStore,
         delivery: Delivery,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
-        self._postings = postings
+        self._reposts = reposts
         self._late = late
         self._delivery = delivery
         self._attempts = attempts
         self._clock = clock
 
     async def step(self) -> None:
-        for task in await self._postings.to_look_after(now=self._clock(), limit=AT_ONCE):
+        for task in await self._reposts.to_look_after(now=self._clock(), limit=AT_ONCE):
             begin, give_up = partial(self._begin, task), partial(self._give_up, task)
-            await self._attempts.attempt(Work.UPKEEP, task.id, begin, give_up)
+            await self._attempts.attempt(WorkKind.MESSAGE_SYNC, task.id, begin, give_up)
 
     async def _begin(self, task: Task) -> None:
         until = self._clock() + CLAIM_MS
-        if await self._postings.look_after(task, until=until):
-            await self._look_after(replace(task, upkeep_at=until))
+        if await self._reposts.look_after(task, until=until):
+            await self._look_after(replace(task, sync_at=until))
 
     async def _give_up(self, task: Task) -> None:
-        await self._postings.look_after(task, until=None)
+        await self._reposts.look_after(task, until=None)
 
     async def _look_after(self, task: Task) -> None:
         """Update each message on its own, so that a message that cannot be reached does not block the others."""
         outcome = await outcome_of(self._tasks, task)
-        postings = await self._postings.of_task(task.id)
+        reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
         parts = _standing(await self._parts(task))
         try:
             kept = [await _tried(task, self._part(outcome, part)) for part in parts]
-            kept += [await _tried(task, self._posting(outcome, one)) for one in postings if one.message_id is not None]
+            kept += [await _tried(task, self._posting(outcome, one)) for one in reposts if one.message_id is not None]
             if late and task.removed_at is None:
                 kept.append(await _tried(task, self._send_apart(outcome)))
         except MissingCopy as missing:
@@ -83,13 +83,13 @@ class Upkeep:
             kept = [False]
         if task.removed_at is not None and task.card_message_id is not None:
             kept.append(await _tried(task, self._delivery.remove_card(task)))
-        changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in postings]]
+        changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in reposts]]
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
         if all(kept) or (since and is_hopeless(self._clock, since)):
             await self._late.told(late)
-            await self._postings.look_after(task, until=None)
+            await self._reposts.look_after(task, until=None)
         else:
-            await self._postings.look_after(task, until=self._clock() + RETRY_MS)
+            await self._reposts.look_after(task, until=self._clock() + RETRY_MS)
 
     async def _parts(self, task: Task) -> list[OutcomePart]:
         """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was
@@ -129,15 +129,15 @@ class Upkeep:
                 posted = await self._delivery.post(own, part, uncertain=part.attempted_at is not None)
                 await self._tasks.part_posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
 
-    async def _posting(self, outcome: Outcome, posting: Posting) -> None:
-        if posting.message_id is None:
+    async def _posting(self, outcome: Outcome, repost: Repost) -> None:
+        if repost.message_id is None:
             return
-        if outcome.task.removed_at is not None or posting.removed_at is not None:
-            place = Posted(channel_id=posting.channel_id, message_id=posting.message_id)
-            await self._delivery.remove_posting(place)
+        if outcome.task.removed_at is not None or repost.removed_at is not None:
+            place = Posted(channel_id=repost.channel_id, message_id=repost.message_id)
+            await self._delivery.remove_repost(place)
         else:
-            told = await outcome_of_posting(self._tasks, self._postings, outcome.task, posting)
-            await self._delivery.redraw_posting(told, posting)
+            told = await outcome_of_repost(self._tasks, self._reposts, outcome.task, repost)
+            await self._delivery.redraw_repost(told, repost)
 
 
 def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:

@@ -11,10 +11,10 @@ from typing import Final, assert_never
 import structlog
 
 from bot.engine import schedule
-from bot.engine.board import Board
+from bot.engine.board import ProgressCards
 from bot.engine.clock import is_doubtful
 from bot.engine.ports import ImageAPI, Record, RecordStatus
-from bot.engine.reliance import Reliance
+from bot.engine.reliance import CallbackReliability
 from bot.errors import Reason
 from storage.models import Task, TaskState, released
 from storage.tasks import TaskStore
@@ -26,9 +26,15 @@ EMPTY_TRIES: Final = 6
 log = structlog.get_logger(__name__)
 
 
-class Watching:
+class Polling:
     def __init__(
-        self, *, tasks: TaskStore, api: ImageAPI, board: Board, reliance: Reliance, clock: Callable[[], int]
+        self,
+        *,
+        tasks: TaskStore,
+        api: ImageAPI,
+        board: ProgressCards,
+        reliance: CallbackReliability,
+        clock: Callable[[], int],
     ) -> None:
         self._tasks = tasks
         self._api = api
@@ -40,9 +46,9 @@ class Watching:
 
     async def ask(self, task: Task) -> Task:
         """Poll a task. Raises ServiceError if the poll failed; the task is then polled again."""
-        if task.kie_id is None:
-            raise AssertionError("a generating task has its kie_id")
-        return await self.observe(task, await self._api.record(task.kie_id))
+        if task.job_id is None:
+            raise AssertionError("a generating task has its job_id")
+        return await self.observe(task, await self._api.record(task.job_id))
 
     async def observe(self, task: Task, record: Record) -> Task:
         """Apply a record of the image API to a task, whether it came from a poll or a callback."""
@@ -70,7 +76,7 @@ class Watching:
         failures, now = task.failures + 1, self._clock()
         due = now + int(schedule.backoff(failures) * 1000)
         overdue = self._overdue(task, elapsed)
-        return await self._tasks.change(task, failures=failures, overdue_told_at=overdue, **released(due))
+        return await self._tasks.change(task, failures=failures, overdue_notified_at=overdue, **released(due))
 
     async def _running(self, task: Task, record: Record) -> Task:
         elapsed = await self._elapsed(task)
@@ -81,7 +87,7 @@ class Watching:
         wait = schedule.next_poll(seconds, self._board.recent, poll_cost=await self._reliance.poll_cost())
         due = now + int(wait * 1000)
         return await self._tasks.change(
-            task, progress=shown, overdue_told_at=self._overdue(task, elapsed), failures=0, **released(due)
+            task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
         )
 
     async def _succeeded(self, task: Task, record: Record) -> Task:
@@ -110,12 +116,12 @@ class Watching:
                 task,
                 TaskState.QUEUED,
                 now=now,
-                why=f"{why}; once more by upload (was {task.kie_id})",
+                why=f"{why}; once more by upload (was {task.job_id})",
                 by_upload=True,
                 prepared_at=None,
-                kie_id=None,
+                job_id=None,
                 generating_at=None,
-                overdue_told_at=None,
+                overdue_notified_at=None,
                 progress=0.0,
                 failures=0,
                 **released(now),
@@ -134,7 +140,7 @@ class Watching:
     def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
         """Return the time (ms) at which the task was first seen to be overdue, or None."""
         late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS and not is_doubtful(self._clock)
-        return self._clock() if late and task.overdue_told_at is None else task.overdue_told_at
+        return self._clock() if late and task.overdue_notified_at is None else task.overdue_notified_at
 
     async def _elapsed(self, task: Task) -> timedelta:
         """Return the time since the image API accepted the create. If that time is unknown, count from the adoption of

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Final
 
-from bot.imaging.jobs import Garbled, Job, answer_of, receive, send
+from bot.imaging.jobs import Job, ProtocolError, answer_of, receive, send
 from bot.memory import give_back_what_is_freed
 
 resource: ModuleType | None
@@ -48,7 +48,7 @@ def main() -> None:
     give_back_what_is_freed()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # so that output printed by a library does not mix with answers
-    with suppress(Garbled, BrokenPipeError):
+    with suppress(ProtocolError, BrokenPipeError):
         serve(sys.stdin.buffer, answers)
 
 

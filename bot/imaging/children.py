@@ -24,7 +24,7 @@ import structlog
 from bot.errors import Unavailable
 from bot.imaging.cost import Cost
 from bot.imaging.headers import too_complex
-from bot.imaging.jobs import Garbled, Job, Made, made_of, receive, send
+from bot.imaging.jobs import Job, Made, ProtocolError, made_of, receive, send
 
 AT_ONCE: Final = 2
 """Number of children, and so of pictures decoded at the same time."""
@@ -51,7 +51,7 @@ class Decoders(Protocol):
         """Run the job. Raises BadReference and Unreadable, and Unavailable if no process can be started."""
 
 
-class Threads:
+class WorkerThreads:
     """Run jobs in threads of this process, limited only by the header checks. For tests, which run 10,000 jobs."""
 
     async def do(self, job: Job, cost: Cost) -> Made:
@@ -59,7 +59,7 @@ class Threads:
         return await asyncio.get_running_loop().run_in_executor(_threads(), copy_context().run, job.do)
 
 
-class Children:
+class WorkerProcesses:
     """Run jobs in `AT_ONCE` child processes. The caller must not run more jobs than that at the same time."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Children:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncIterator[Children]:
+    async def open(cls) -> AsyncIterator[WorkerProcesses]:
         """Open the children; they are ended at the end of the block."""
         children = cls()
         try:
@@ -122,7 +122,7 @@ class _Child:
             send(_pipe(process.stdin), asked, job.files)
             words, files = receive(_pipe(process.stdout))
             return made_of(words, files)
-        except (OSError, Garbled) as error:
+        except (OSError, ProtocolError) as error:
             self.end()
             log.warning("picture job failed: child process ended", work=job.work, status=process.returncode)
             raise too_complex() from error

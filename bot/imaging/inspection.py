@@ -12,7 +12,7 @@ from bot.imaging.decoding import MAX_BYTES, bearable, checked, decoded
 from bot.imaging.formats import format_named
 from bot.imaging.header import known_format
 from bot.imaging.headers import Header
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.looks import PictureInfo, Unreadable
 from bot.imaging.pixels import LYING, bands, on_white
 
 BLACK_UP_TO: Final = 63
@@ -24,7 +24,7 @@ MAX_GREY: Final = 0.10
 """Largest share of a mask's pixels that may be neither black nor white."""
 
 
-def inspect(data: bytes, filename: str) -> Look:
+def inspect(data: bytes, filename: str) -> PictureInfo:
     """
     Check a reference by reading all of it. Raises BadReference (any REFERENCE_* except REFERENCE_UNFETCHABLE) with
     `filename`.
@@ -38,7 +38,7 @@ def inspect(data: bytes, filename: str) -> Look:
         raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
 
-def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
+def inspect_mask(data: bytes, filename: str, image: PictureInfo) -> PictureInfo:
     """
     Check a mask as `inspect` does; also check that it has the dimensions of `image` and is black and white. Raises
     BadReference (also MASK_*).
@@ -64,7 +64,7 @@ def inspect_mask(data: bytes, filename: str, image: Look) -> Look:
     return _look(header, as_shown=opaque)
 
 
-def look_at_result(data: bytes) -> Look:
+def look_at_result(data: bytes) -> PictureInfo:
     """Check a picture from the image API by reading all of it, within the limits of pixels, memory and time. Raises
     Unreadable."""
     header = bearable(data, cost.of_look)
@@ -83,9 +83,9 @@ def check_file(data: bytes, filename: str) -> None:
         raise Unreadable(Reason.REFERENCE_MISNAMED, named=str(named), format=found)
 
 
-def _look(header: Header, *, as_shown: bool = True) -> Look:
+def _look(header: Header, *, as_shown: bool = True) -> PictureInfo:
     lies = header.orientation in LYING
-    return Look(
+    return PictureInfo(
         content_type=f"image/{header.format.lower()}",
         width=header.height if lies else header.width,
         height=header.width if lies else header.height,

@@ -19,7 +19,7 @@ from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.looks import Look, Unreadable
+from bot.imaging.looks import PictureInfo, Unreadable
 from bot.imaging.metadata import without_metadata
 from bot.imaging.thumbnails import strip, thumbnail
 
@@ -27,7 +27,7 @@ LONGEST_LINE: Final = 16 * 1024
 MOST_ANSWERED: Final = 256 * 1024 * 1024
 """Most bytes of files in one message."""
 
-Made = Look | Fitted | bytes
+Made = PictureInfo | Fitted | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Job:
 
 WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
     "inspect": lambda files, given: inspect(files[0], given["filename"]),
-    "inspect_mask": lambda files, given: inspect_mask(files[0], given["filename"], Look(**given["image"])),
+    "inspect_mask": lambda files, given: inspect_mask(files[0], given["filename"], PictureInfo(**given["image"])),
     "look_at_result": lambda files, given: look_at_result(files[0]),
     "as_png": lambda files, given: as_png(files[0]),
     "mask_as_png": lambda files, given: mask_as_png(files[0]),
@@ -56,7 +56,7 @@ WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] 
 }
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """The other process has ended or sent an invalid message."""
 
 
@@ -71,7 +71,7 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
         return {"refused": "unreadable", "reason": Reason.REFERENCE_TOO_COMPLEX.value, "parameters": {}}, ()
     if isinstance(made, bytes):
         return {"made": "bytes"}, [made]
-    if isinstance(made, Look):
+    if isinstance(made, PictureInfo):
         return {"made": "look", **asdict(made)}, ()
     return {"made": "fitted", "content_type": made.content_type, "changed": made.changed}, [made.data]
 
@@ -91,23 +91,23 @@ def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
                 content_type = str(words["content_type"])
                 extension, changed = EXTENSIONS[content_type], words["changed"] is True
                 return Fitted(data=files[0], content_type=content_type, extension=extension, changed=changed)
-        raise Garbled
+        raise ProtocolError
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise Garbled from error
+        raise ProtocolError from error
 
 
-def _look(words: Mapping[str, Any]) -> Look:
+def _look(words: Mapping[str, Any]) -> PictureInfo:
     content_type, width, height = words["content_type"], words["width"], words["height"]
     if content_type not in CONTENT_TYPES.values() or not isinstance(width, int) or not isinstance(height, int):
-        raise Garbled
-    return Look(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
+        raise ProtocolError
+    return PictureInfo(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
 
 
 def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:
     try:
         reason = Reason(words["reason"])
     except ValueError as error:
-        raise Garbled from error
+        raise ProtocolError from error
     parameters = {str(name): value for name, value in words["parameters"].items() if isinstance(value, str | int)}
     if words["refused"] == "reference":
         return BadReference(reason, **parameters)
@@ -129,12 +129,12 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
         words = json.loads(line)
         sizes = words["sizes"]
     except (ValueError, TypeError, KeyError) as error:
-        raise Garbled from error
+        raise ProtocolError from error
     if not isinstance(sizes, list) or not all(isinstance(size, int) and size >= 0 for size in sizes):
-        raise Garbled
+        raise ProtocolError
     if sum(sizes) > MOST_ANSWERED:
-        raise Garbled
+        raise ProtocolError
     files = [pipe.read(size) for size in sizes]
     if [len(one) for one in files] != sizes:
-        raise Garbled
+        raise ProtocolError
     return words, files

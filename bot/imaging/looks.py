@@ -10,7 +10,7 @@ from bot.imaging.formats import EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class PictureInfo:
     """Format and size of a checked picture. Width and height are as displayed, with the orientation applied."""
 
     content_type: str  # image/jpeg, image/png, image/webp

@@ -41,12 +41,12 @@ def task_id(body: bytes) -> str | None:
     return next((one for one in named if _is_an_id(one)), None)
 
 
-def is_signed(kie_id: str, *, timestamp: str | None, signature: str | None, key: SecretStr, now: int) -> bool:
+def is_signed(job_id: str, *, timestamp: str | None, signature: str | None, key: SecretStr, now: int) -> bool:
     """Return whether the API signed this id within `WINDOW_SECONDS` of `now` (milliseconds). The time to reject a
     wrong signature does not depend on the signature."""
     if timestamp is None or signature is None or not _is_recent(timestamp, now):
         return False
-    message = f"{kie_id}.{timestamp}".encode()
+    message = f"{job_id}.{timestamp}".encode()
     digest = hmac.digest(key.get_secret_value().encode(), message, hashlib.sha256)
     return hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "replace"))
 

@@ -25,7 +25,7 @@ from bot.kie.transport import (
     NEVER_SENT,
     TRANSFER_TIMEOUT,
     USER_AGENT,
-    TooLong,
+    ResponseTooLong,
     read_at_most,
     retry_after,
 )
@@ -71,8 +71,8 @@ class KieClient:
         answer = await self._call(Call.CREATE, "POST", url, json=create_body(request))
         return _read(Call.CREATE, Created, answer).task_id
 
-    async def record(self, kie_id: str) -> Record:
-        url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=kie_id)
+    async def record(self, job_id: str) -> Record:
+        url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=job_id)
         counters.POLLS.inc()
         try:
             answer = await self._call(Call.QUESTION, "GET", url)
@@ -96,10 +96,10 @@ class KieClient:
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
-    async def direct_link(self, kie_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str) -> str:
         """Return another address of the result `url`, valid for 20 minutes and for anyone who has the address. Raises
         as `upload`."""
-        body = {"taskId": kie_id, "url": url}
+        body = {"taskId": job_id, "url": url}
         answer = await self._call(Call.TRANSFER, "POST", self._api / "api/v1/gpt4o-image/download-url", json=body)
         return _read(Call.TRANSFER, Link, answer).root
 
@@ -148,7 +148,7 @@ class KieClient:
                 timeout=self._timeouts[call],
             ) as response:
                 return response.status, await read_at_most(response, LARGEST_ANSWER), retry_after(response)
-        except TooLong:
+        except ResponseTooLong:
             raise codes.broken(call, f"an answer of more than {LARGEST_ANSWER} bytes") from None
         except NEVER_SENT as error:
             raise Unreachable(f"no connection to {url.host} ({type(error).__name__})") from None

@@ -16,7 +16,7 @@ from yarl import URL
 
 from bot.addresses import is_name
 from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
-from bot.kie.transport import NEVER_SENT, USER_AGENT, TooLong, read_at_most, retry_after
+from bot.kie.transport import NEVER_SENT, USER_AGENT, ResponseTooLong, read_at_most, retry_after
 
 LARGEST_RESULT: Final = 64 * 1024 * 1024
 """Bytes."""
@@ -68,7 +68,7 @@ async def fetch_result(
     try:
         async with asyncio.timeout(limits.total):
             return await _follow(session, _parsed(address), hosts, limits)
-    except TooLong:
+    except ResponseTooLong:
         raise ResultTooLarge(f"{LARGEST_RESULT} bytes") from None
     except NEVER_SENT as error:
         raise Unreachable(f"no connection for a result ({type(error).__name__})") from None

@@ -34,18 +34,18 @@ USER_AGENT: Final = f"Atelier/{RELEASE} (Discord bot)"
 """Sent explicitly: a server in front of the API may reject a library's default name."""
 
 
-class TooLong(Exception):
+class ResponseTooLong(Exception):
     """The body has more bytes than the limit."""
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the decompressed body of at most `limit` bytes. Raises TooLong, and aiohttp's errors while reading."""
     if (response.content_length or 0) > limit:
-        raise TooLong
+        raise ResponseTooLong
     body = BytesIO()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         if body.tell() + len(chunk) > limit:
-            raise TooLong
+            raise ResponseTooLong
         body.write(chunk)
     return body.getvalue()  # shares the buffer instead of copying
 

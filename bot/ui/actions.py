@@ -26,7 +26,7 @@ from bot.ui.originals import FullSizeButton
 from bot.ui.pictures import as_reference, by_position, picture_options, pictures_of
 from bot.ui.selected import single
 from bot.ui.text import PROMPT_FILENAME
-from storage.models import Kinship, Picture, Reach, Task
+from storage.models import Derivation, Picture, Reach, Task
 
 Row: TypeAlias = ui.ActionRow[Any]
 
@@ -115,7 +115,7 @@ async def vary(interaction: discord.Interaction[Any], task: Task, picture: Pictu
         fallback=task.fallback,
         private=task.private,
         style=task.style,
-        kinship=Kinship.VARY,
+        derivation=Derivation.VARY,
         parent_id=task.id,
         parent_picture=picture.position,
     )

@@ -23,7 +23,7 @@ from bot.ui.batches import confirm
 from bot.ui.cards import card_view
 from storage.bounds import LARGEST_REFERENCE_BYTES
 from storage.community import GuildSettings
-from storage.models import Kinship, NewReference, NewTask, Origin, ReferenceKind
+from storage.models import Derivation, NewReference, NewTask, Origin, ReferenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Request:
     private: bool = False
     style: str | None = None
     """Name of the style whose template is already applied to `prompt`."""
-    kinship: Kinship | None = None
+    derivation: Derivation | None = None
     parent_id: str | None = None
     parent_picture: int | None = None
 
@@ -51,7 +51,7 @@ async def ask(interaction: discord.Interaction[Atelier], request: Request) -> No
     settings = await services.guilds.settings(interaction.guild_id)
     origin = origin_of(interaction, settings, private=request.private)
     new = new_task(request, origin, settings)
-    if request.kinship is not Kinship.VARY:  # its prompt was expanded before
+    if request.derivation is not Derivation.VARY:  # its prompt was expanded before
         words = expand(new.prompt, most=settings.greatest_batch)
         if len(words) > 1:
             await confirm(interaction, new, words)
@@ -79,7 +79,7 @@ def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTa
         fallback=request.fallback,
         references=request.references,
         style=request.style,
-        kinship=request.kinship,
+        derivation=request.derivation,
         parent_id=request.parent_id,
         parent_picture=request.parent_picture,
     )

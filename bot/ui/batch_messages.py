@@ -10,7 +10,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.engine.shared import Entry, Shared, Standing
+from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
 from bot.errors import Reason
 from bot.markup import cleaned, is_blank, shortened
 from bot.replies import answer_error, explain
@@ -30,11 +30,11 @@ WHY_UNITS: Final = 160
 OPTION_CHARACTERS: Final = 100
 
 _STATES: Final = {
-    Standing.WAITING: "batches-waiting",
-    Standing.MAKING: "batches-making",
-    Standing.CANCELLED: "batches-taken-back",
-    Standing.WITHHELD: "batches-withheld",
-    Standing.REMOVED: "batches-removed",
+    BatchEntryState.WAITING: "batches-waiting",
+    BatchEntryState.MAKING: "batches-making",
+    BatchEntryState.CANCELLED: "batches-taken-back",
+    BatchEntryState.WITHHELD: "batches-withheld",
+    BatchEntryState.REMOVED: "batches-removed",
 }
 _WORKING: Final = discord.Colour(0x3BA5A0)
 _OVER: Final = discord.Colour(0x3BA55D)
@@ -43,7 +43,7 @@ Files = Mapping[tuple[str, int], str]
 """File names of a message's pictures, by task id and position of the picture."""
 
 
-def batch_view(shared: Shared, message: BatchMessage, files: Files) -> ui.LayoutView:
+def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.LayoutView:
     """Build one message of a batch. The pictures follow the order of the lines, and each line names its pictures."""
     say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
     colour = _OVER if shared.is_over else _WORKING
@@ -61,17 +61,19 @@ def batch_view(shared: Shared, message: BatchMessage, files: Files) -> ui.Layout
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-def ended_view(shared: Shared, first: BatchMessage) -> ui.LayoutView:
+def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
-    made = sum(len(one.pictures) for one in shared.entries if one.standing in {Standing.DONE, Standing.WITHHELD})
+    made = sum(
+        len(one.pictures) for one in shared.entries if one.standing in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
+    )
     guild_id = asked.guild_id if first.route is Route.CHANNEL else None
     address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
     said = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
     if not made:
         text = say("batches-ended-none", **said)
     else:
-        name = "batches-ended-some" if shared.count(Standing.FAILED) else "batches-ended"
+        name = "batches-ended-some" if shared.count(BatchEntryState.FAILED) else "batches-ended"
         text = say(name, count=made, **said)
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
 
@@ -109,21 +111,21 @@ class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-canc
         await interaction.response.send_message(" ".join(sentences), ephemeral=True)
 
 
-def _progress(say: Texts, shared: Shared) -> str:
-    done = shared.count(Standing.DONE, Standing.WITHHELD, Standing.REMOVED)
+def _progress(say: Texts, shared: BatchView) -> str:
+    done = shared.count(BatchEntryState.DONE, BatchEntryState.WITHHELD, BatchEntryState.REMOVED)
     facts = [say("batches-progress", done=done, total=len(shared.batch.words))]
-    if failed := shared.count(Standing.FAILED):
+    if failed := shared.count(BatchEntryState.FAILED):
         facts.append(say("batches-failed", count=failed))
-    if cancelled := shared.count(Standing.CANCELLED):
+    if cancelled := shared.count(BatchEntryState.CANCELLED):
         facts.append(say("batches-cancelled", count=cancelled))
     return " · ".join(facts)
 
 
-def _lines(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[str]:
+def _lines(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[str]:
     shown = 0
     for entry in entries:
         here = sum((entry.task.id, one.position) in files for one in entry.shown)
-        removed = entry.standing is Standing.REMOVED
+        removed = entry.standing is BatchEntryState.REMOVED
         words = f"*{say('batches-removed')}*" if removed else in_line(say, entry.task.prompt, WORDS_UNITS)
         if removed:
             yield f"**{entry.number}.** {words}"
@@ -133,13 +135,13 @@ def _lines(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[str]:
         shown += here
 
 
-def _state(say: Texts, entry: Entry, *, first: int, last: int) -> str:
+def _state(say: Texts, entry: BatchEntry, *, first: int, last: int) -> str:
     """`first` and `last`: numbers of the task's pictures in the message; `last` is before `first` if there are none."""
     standing, task = entry.standing, entry.task
-    if standing is Standing.FAILED:
+    if standing is BatchEntryState.FAILED:
         why = explain(Reason(task.reason or Reason.DEFECT), task.reason_parameters, say)
         return say("batches-none", why=shortened(why, WHY_UNITS))
-    if standing is not Standing.DONE:
+    if standing is not BatchEntryState.DONE:
         return say(_STATES[standing])
     if last < first:
         return say("batches-unshown")
@@ -149,7 +151,7 @@ def _state(say: Texts, entry: Entry, *, first: int, last: int) -> str:
     return where if task.hidden_at is None else f"{where} · {say('batches-spoiler')}"
 
 
-def _items(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[discord.MediaGalleryItem]:
+def _items(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[discord.MediaGalleryItem]:
     for entry in entries:
         for picture in entry.shown:
             name = files.get((entry.task.id, picture.position))
@@ -162,13 +164,13 @@ def _items(say: Texts, entries: Sequence[Entry], files: Files) -> Iterator[disco
                 )
 
 
-def _what(say: Texts, entry: Entry, position: int) -> str:
+def _what(say: Texts, entry: BatchEntry, position: int) -> str:
     if len(entry.pictures) == 1:
         return say("batches-alt", number=entry.number)
     return say("batches-alt-of", number=entry.number, variant=position + 1)
 
 
-def _facts(say: Texts, shared: Shared, message: BatchMessage) -> list[str]:
+def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     asked = shared.batch.asked
     facts = [asked_by(say, asked.asker_id), shape(say, asked.size)]
     if shared.messages > 1:
@@ -178,8 +180,8 @@ def _facts(say: Texts, shared: Shared, message: BatchMessage) -> list[str]:
     return facts
 
 
-def _controls(say: Texts, shared: Shared, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
-    told = [one for one in shared.on(message.number) if one.standing in {Standing.DONE, Standing.FAILED}]
+def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
+    told = [one for one in shared.on(message.number) if one.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}]
     if told:
         select: ui.Select[ui.LayoutView] = ui.Select(
             custom_id=f"a1:batch-open:{shared.batch.id}",
@@ -187,7 +189,7 @@ def _controls(say: Texts, shared: Shared, message: BatchMessage) -> Iterator[ui.
             options=[_option(say, one.number, one.task) for one in told],
         )
         yield ui.ActionRow(OpenSelect(select))
-    if message.number == 0 and shared.count(Standing.WAITING):
+    if message.number == 0 and shared.count(BatchEntryState.WAITING):
         yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
 
 

@@ -22,7 +22,7 @@ WORDS_UNITS: Final = 200
 
 
 async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
-    """Ask for a confirmation before anything is made or charged. Raises TooLate."""
+    """Ask for a confirmation before anything is made or charged. Raises what `propose` raises."""
     proposal = await interaction.client.services.engine.batches.propose(asked, words)
     view = proposal_view(texts_in(str(interaction.locale)), proposal)
     nobody = discord.AllowedMentions.none()
@@ -35,12 +35,12 @@ def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
     container.add_item(ui.TextDisplay(f"### {say('batches-question', count=len(batch.words))}"))
     container.add_item(ui.TextDisplay(_listed(say, batch.words)))
     container.add_item(ui.TextDisplay("\n".join(_terms(say, proposal))))
-    container.add_item(ui.ActionRow(MakeButton(batch.id, say), DropButton(batch.id, say)))
+    container.add_item(ui.ActionRow(ConfirmBatchButton(batch.id, say), DiscardBatchButton(batch.id, say)))
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-class MakeButton(TaskButton, action="batch-make", label="batches-make"):
-    """`task_id` is the id of the batch, as in `DropButton`."""
+class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
+    """`task_id` is the id of the batch, as in `DiscardBatchButton`."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Check the place and the settings again, as both may have changed since the question."""
@@ -53,7 +53,7 @@ class MakeButton(TaskButton, action="batch-make", label="batches-make"):
         await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))
 
 
-class DropButton(TaskButton, action="batch-drop", label="batches-drop"):
+class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         batches = engine_of(interaction).batches
         await batches.drop(await batches.proposed(self.task_id, interaction.user.id))

@@ -71,7 +71,7 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
             card.phase,
             card.paused,
             card.kept,
-            (card.leaving, card.back, card.task.unwanted_at is not None),
+            (card.leaving, card.back, card.task.withheld_at is not None),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
     )
@@ -90,7 +90,7 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     if card.phase in _CANCELLABLE:
         container.add_item(ui.ActionRow(CancelButton(card.task.id, say)))
     elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
-        button = WithholdButton if card.task.unwanted_at is None else PostButton
+        button = WithholdButton if card.task.withheld_at is None else PostButton
         container.add_item(ui.ActionRow(button(card.task.id, say)))
     return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept, say)
 
@@ -170,7 +170,7 @@ def _heading(card: Card, say: Texts) -> str:
 def _body(card: Card, say: Texts, steps: int) -> str:
     """Return the text of the phase, and below it the notes on withholding and on a restart."""
     lines = [_state(card, say, steps)]
-    if card.task.unwanted_at is not None and card.phase in _UNDER_WAY:
+    if card.task.withheld_at is not None and card.phase in _UNDER_WAY:
         lines.append(say("card-unwanted"))
     if card.back and card.phase in _OPEN:
         lines.append(say("card-back"))

@@ -8,11 +8,11 @@ from typing import Final
 
 import structlog
 
-from bot.engine.picture_work import Rank, Whose
+from bot.engine.picture_work import Requester, WorkPriority
 from bot.errors import BadReference, Reason, ServiceError
 from bot.services import Services
 from bot.ui.asking import Attached, references_of
-from storage.community import KeptPicture
+from storage.community import StoredPicture
 from storage.models import UNNAMED, NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 async def keep_copy(
     services: Services, attached: Attached, folder: str, *, by: int, for_others: bool = False
-) -> KeptPicture:
+) -> StoredPicture:
     """Store what a person (`by`) attached under a new key in `folder`, so that no other copy is replaced. Takes
     seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
     `for_others`: store the picture without its file name and without metadata."""
@@ -32,13 +32,13 @@ async def keep_copy(
     key = f"{folder}/{secrets.token_hex(8)}"
     async with AsyncExitStack() as held:
         data = await _fetched(services, reference, by, held)
-        whose = Whose(by, Rank.REQUEST)
-        look = await services.picture_work.inspect(data, reference.filename, whose)
+        requester = Requester(by, WorkPriority.REQUEST)
+        look = await services.picture_work.inspect(data, reference.filename, requester)
         if for_others:
-            data = await services.picture_work.without_metadata(data, reference.filename, whose)
+            data = await services.picture_work.without_metadata(data, reference.filename, requester)
         await held.enter_async_context(services.engine.space.writing())
         await services.copies.put(key, data)
-    return KeptPicture(
+    return StoredPicture(
         key=key,
         filename=UNNAMED if for_others else reference.filename,
         content_type=look.content_type,
@@ -48,7 +48,7 @@ async def keep_copy(
     )
 
 
-async def drop_copy(services: Services, picture: KeptPicture | None) -> None:
+async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
     """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done."""
     if picture is None:
         return

@@ -12,25 +12,25 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
-from bot.engine.curation import Removable, Standing
+from bot.engine.curation import Removable, Role
 from bot.errors import BadChoice, NotHere, Reason, RouteClosed
 from bot.texts import Texts, texts_in
 from bot.ui.arrival import check_posts, upload_limit
 from bot.ui.buttons import TaskButton, engine_of, services_of
 from bot.ui.channels import lacking, unusable
-from bot.ui.forms import Filled, open_form
+from bot.ui.forms import FormValues, open_form
 from bot.ui.standing import moderates
 from bot.ui.text import message_link
-from storage.community import GuildSettings, NewPosting, PostingKind
+from storage.community import GuildSettings, NewRepost, RepostKind
 from storage.models import Task
 
 REPORT_FORM: Final = "report"
 LONGEST_WHY: Final = 300
 
 
-def standing_of(interaction: discord.Interaction[Any]) -> Standing:
+def standing_of(interaction: discord.Interaction[Any]) -> Role:
     in_guild = interaction.guild_id is not None
-    return Standing(
+    return Role(
         person_id=interaction.user.id,
         guild_id=interaction.guild_id,
         moderates=in_guild and moderates(interaction),
@@ -46,9 +46,9 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
         await _check_speaks(interaction, task)
         settings = await services.guilds.settings(task.guild_id)
         guild = interaction.client.get_guild(task.guild_id) if task.guild_id is not None else None
-        new = NewPosting(
+        new = NewRepost(
             task_id=task.id,
-            kind=PostingKind.PUBLISHED,
+            kind=RepostKind.PUBLISHED,
             once=f"published:{task.id}",
             channel_id=task.channel_id,
             guild_id=task.guild_id,
@@ -67,9 +67,9 @@ class PostHereButton(TaskButton, action="post-here", label="curation-post-here")
         settings = await services.guilds.settings(interaction.guild_id)
         check_posts(interaction)
         message_id = interaction.message.id if interaction.message is not None else interaction.id
-        new = NewPosting(
+        new = NewRepost(
             task_id=self.task_id,
-            kind=PostingKind.SHOWN,
+            kind=RepostKind.SHOWN,
             once=f"shown:{message_id}",
             channel_id=interaction.channel_id or 0,
             guild_id=interaction.guild_id,
@@ -89,7 +89,7 @@ class GalleryButton(TaskButton, action="gallery", label="curation-to-gallery"):
         lacks = lacking(guild, settings.gallery_channel_id)
         if lacks is None or lacks:
             raise unusable(settings.gallery_channel_id, lacks)
-        new = gallery_posting(self.task_id, guild, settings, by=interaction.user.id)
+        new = gallery_repost(self.task_id, guild, settings, by=interaction.user.id)
         if new is not None:
             await _post(interaction, new)
 
@@ -111,7 +111,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
         await open_form(interaction, REPORT_FORM, self.task_id, title=say("reports-title"), fields=[why])
 
 
-async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
+async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted report form."""
     services = interaction.client.services
     task = await services.engine.curation.postable(task_id, standing_of(interaction))
@@ -162,17 +162,17 @@ class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-
     """Remove a single message: a copy in a gallery, or another posting of the result. `task_id` is the posting's id."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        await engine_of(interaction).curation.remove_posting(self.task_id, standing_of(interaction))
+        await engine_of(interaction).curation.remove_repost(self.task_id, standing_of(interaction))
         await _removed(interaction)
 
 
-def gallery_posting(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewPosting | None:
+def gallery_repost(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewRepost | None:
     """Return the posting of a copy in the server's gallery, one for each task; None if the server has no gallery."""
     if settings.gallery_channel_id is None:
         return None
-    return NewPosting(
+    return NewRepost(
         task_id=task_id,
-        kind=PostingKind.GALLERY,
+        kind=RepostKind.GALLERY,
         once=f"gallery:{guild.id}:{task_id}",
         channel_id=settings.gallery_channel_id,
         guild_id=guild.id,
@@ -182,19 +182,19 @@ def gallery_posting(task_id: str, guild: discord.Guild, settings: GuildSettings,
     )
 
 
-async def _post(interaction: discord.Interaction[Any], new: NewPosting) -> None:
+async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
     """Post the result, and answer that it is posted or will be posted later. Raises what `post_again` raises."""
     curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:
         async with engine_of(interaction).looks.taken(interaction.user.id):
-            posting = await curation.post_again(new, standing_of(interaction))
+            repost = await curation.post_again(new, standing_of(interaction))
     except RouteClosed:
         raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{new.channel_id}>") from None
-    if posting.message_id is None:
-        answer = say("curation-posted-later", channel=f"<#{posting.channel_id}>")
+    if repost.message_id is None:
+        answer = say("curation-posted-later", channel=f"<#{repost.channel_id}>")
     else:
-        link = message_link(posting.channel_id, posting.message_id, posting.guild_id)
+        link = message_link(repost.channel_id, repost.message_id, repost.guild_id)
         answer = say("curation-posted", link=link)
     await interaction.edit_original_response(content=answer)
 
@@ -231,10 +231,10 @@ async def _removed(interaction: discord.Interaction[Any]) -> None:
 
 def _remove_view(say: Texts, may: Removable, *, own: bool) -> ui.LayoutView:
     """Build the question: what is removed, what stays, and who can still see it."""
-    task, posting = may.task, may.posting
+    task, repost = may.task, may.repost
     buttons: list[ui.Item[Any]] = []
-    if posting is not None:
-        buttons.append(RemoveHereButton(posting.id, say))
+    if repost is not None:
+        buttons.append(RemoveHereButton(repost.id, say))
     if may.everywhere:
         buttons.append(RemoveAllButton(task.id, say))
     lines = [say("curation-remove-question")]

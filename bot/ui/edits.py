@@ -11,16 +11,25 @@ from bot.client import Atelier
 from bot.permutations import literal
 from bot.texts import texts_in
 from bot.ui.asking import Request, ask, references_of
-from bot.ui.forms import Filled, files_field, open_form, size_field, size_in, variants_field, variants_in, words_field
+from bot.ui.forms import (
+    FormValues,
+    files_field,
+    open_form,
+    size_field,
+    size_in,
+    variants_field,
+    variants_in,
+    words_field,
+)
 from bot.ui.pictures import as_reference, by_position, picture_options, pictures_of, shown_in
 from storage.bounds import MOST_REFERENCES
-from storage.models import Kinship, Picture
+from storage.models import Derivation, Picture
 
 EDIT_FORM: Final = "edit"
 
 
 async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None:
-    """Open the form with the task's values. Raises TooLate if the person may not see the task, or it has no picture."""
+    """Open the form with the task's values. Raises NotFound, or Gone if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, literal(task.prompt), changes=True)]
@@ -33,7 +42,7 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
     await open_form(interaction, EDIT_FORM, task_id, title=say("forms-edit-title"), fields=fields)
 
 
-async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: Filled) -> None:
+async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted form. The chosen picture becomes the first reference."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
@@ -46,7 +55,7 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
         enhance=task.enhance,
         fallback=task.fallback,
         private=task.private,
-        kinship=Kinship.EDIT,
+        derivation=Derivation.EDIT,
         parent_id=task.id,
         parent_picture=picture.position,
     )

@@ -13,7 +13,7 @@ from bot.replies import answer_error
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import services_of
 from storage.community import Erasure
-from storage.people import Holdings
+from storage.people import PersonalDataSummary
 
 _KINDS: Final = {
     "tasks": "privacy-tasks",
@@ -22,7 +22,7 @@ _KINDS: Final = {
     "batches": "privacy-batches",
     "reports": "privacy-reports",
     "drafts": "privacy-drafts",
-    "postings": "privacy-postings",
+    "reposts": "privacy-postings",
     "setting_changes": "privacy-setting-changes",
     "styles": "privacy-styles",
     "changes": "privacy-changes",
@@ -60,7 +60,7 @@ class EraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase:(
             await answer_error(interaction, error)
 
 
-class KeepButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-not"):
+class CancelEraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-not"):
     """Cancel the question and keep the data."""
 
     def __init__(self, say: Texts) -> None:
@@ -77,18 +77,20 @@ class KeepButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase-no
         await interaction.response.edit_message(view=_plain(say("privacy-erase-kept")))
 
 
-def question_view(say: Texts, held: Holdings) -> ui.LayoutView:
+def question_view(say: Texts, held: PersonalDataSummary) -> ui.LayoutView:
     """Build the question: what would be erased, what stays, and that an erasure is final. A person without stored data
     may still have pictures in requests of others; their number is not shown, as it would reveal what others asked."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     if not any(held.counts.values()):
         container.add_item(ui.TextDisplay(f"{say('privacy-erase-nothing')}\n{say('privacy-erase-elsewhere')}"))
-        return ui.LayoutView(timeout=None).add_item(container.add_item(_row(EraseButton(say, "keep"), KeepButton(say))))
+        return ui.LayoutView(timeout=None).add_item(
+            container.add_item(_row(EraseButton(say, "keep"), CancelEraseButton(say)))
+        )
     container.add_item(ui.TextDisplay(f"### {say('privacy-erase-heading')}"))
     container.add_item(ui.TextDisplay(_listed(say, held.counts)))
     container.add_item(ui.TextDisplay(say("privacy-erase-what")))
     container.add_item(ui.TextDisplay(f"-# {say('privacy-erase-stays')}"))
-    row = _row(EraseButton(say, "keep"), EraseButton(say, "remove"), KeepButton(say))
+    row = _row(EraseButton(say, "keep"), EraseButton(say, "remove"), CancelEraseButton(say))
     return ui.LayoutView(timeout=None).add_item(container.add_item(row))
 
 

@@ -13,7 +13,7 @@ from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
 from bot.ui.text import message_link
-from storage.models import Kinship, OutcomePart, Reach, Route, Task, TaskState
+from storage.models import Derivation, OutcomePart, Reach, Route, Task, TaskState
 
 MOST_KIN: Final = 10
 LOOKED_AT: Final = 100
@@ -21,9 +21,9 @@ LOOKED_AT: Final = 100
 WORDS_UNITS: Final = 100
 
 _CAME_BY: Final = {
-    Kinship.AGAIN: "actions-kin-again",
-    Kinship.EDIT: "actions-kin-edit",
-    Kinship.VARY: "actions-kin-vary",
+    Derivation.AGAIN: "actions-kin-again",
+    Derivation.EDIT: "actions-kin-edit",
+    Derivation.VARY: "actions-kin-vary",
 }
 
 
@@ -57,7 +57,7 @@ def family_view(
 
 
 def _entry(say: Texts, task: Task, link: str | None, *, is_this: bool) -> str:
-    what = say(_CAME_BY[task.kinship]) if task.kinship is not None else say("actions-kin-first")
+    what = say(_CAME_BY[task.derivation]) if task.derivation is not None else say("actions-kin-first")
     words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
     facts = [f"<t:{task.created_at // 1000}:R>"]
     if is_this:

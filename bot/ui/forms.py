@@ -42,7 +42,7 @@ class Upload:
     content_type: str | None
 
 
-class Filled:
+class FormValues:
     """
     The submitted values of a form, by the names of the fields. A missing field is empty.
 
@@ -94,7 +94,7 @@ class Filled:
         return self._fields.get(name, {})
 
 
-Submitted: TypeAlias = Callable[[discord.Interaction[Atelier], str, Filled], Awaitable[None]]
+Submitted: TypeAlias = Callable[[discord.Interaction[Atelier], str, FormValues], Awaitable[None]]
 
 
 async def open_form(
@@ -157,11 +157,11 @@ def variants_field(say: Texts, variants: int) -> Label:
     return ui.Label(text=say("forms-variants"), component=select)
 
 
-def size_in(filled: Filled) -> str | None:
+def size_in(filled: FormValues) -> str | None:
     return filled.one("size", {one: one for one in SIZES})
 
 
-def variants_in(filled: Filled) -> int | None:
+def variants_in(filled: FormValues) -> int | None:
     return filled.one("variants", {str(one): one for one in VARIANTS})
 
 
@@ -170,7 +170,7 @@ async def _submit(
 ) -> None:
     with structlog.contextvars.bound_contextvars(form=data["custom_id"]):
         try:
-            await submitted(interaction, key, Filled(data))
+            await submitted(interaction, key, FormValues(data))
         except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 

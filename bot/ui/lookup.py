@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from bot.errors import Reason, TooLate
+from bot.errors import NotFound, Reason
 from bot.ui.buttons import engine_of
 from bot.ui.cards import card_view
 from bot.ui.family import may_see
@@ -14,10 +14,10 @@ from storage.models import Task
 
 
 async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> None:
-    """Show the task as an ephemeral first answer. Raises TooLate if `task` is None, if the person may not see the task,
-    or if a moderator removed its result."""
+    """Show the task as an ephemeral first answer. Raises NotFound if `task` is None, if the person may not see the
+    task, or if a moderator removed its result."""
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
-        raise TooLate(Reason.NOT_FOUND)
+        raise NotFound(Reason.NOT_FOUND)
     engine = engine_of(interaction)
     showing = engine.showing
     if card := await showing.card(task):

@@ -19,7 +19,7 @@ from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
 from bot.ui.message_pictures import pictures_in
 from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
-from storage.models import Kinship, NewReference, Origin
+from storage.models import Derivation, NewReference, Origin
 
 _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
 """Matches the file names that begin with `bot.ui.pictures.picture_stem`."""
@@ -149,4 +149,4 @@ async def _with_lineage(
     if parent is None or not visible_to(parent, asker_id):
         return request
     position = int(results[0]["number"]) - 1 if len(results) == 1 else None
-    return replace(request, size=parent.size, kinship=Kinship.EDIT, parent_id=parent.id, parent_picture=position)
+    return replace(request, size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)

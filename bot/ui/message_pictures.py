@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from bot.imaging.formats import format_named
-from storage.models import NOBODY, NewReference, ReferenceKind
+from storage.models import NO_USER, NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
 """Host names of Discord. Pictures on other hosts are downloaded through Discord's proxy."""
@@ -30,13 +30,13 @@ def pictures_in(message: Said) -> tuple[NewReference, ...]:
 
 
 def _owner(message: Said) -> int | None:
-    """Return the owner of a message's pictures: the author, or `NOBODY` for a bot's message and for a snapshot, which
+    """Return the owner of a message's pictures: the author, or `NO_USER` for a bot's message and for a snapshot, which
     does not name its author. None (the asker) for a bot's message that only the asker can see."""
     if not isinstance(message, discord.Message):
-        return NOBODY
+        return NO_USER
     if not message.author.bot:
         return message.author.id
-    return None if message.flags.ephemeral or message.guild is None else NOBODY
+    return None if message.flags.ephemeral or message.guild is None else NO_USER
 
 
 def _all(message: Said) -> Iterator[NewReference]:

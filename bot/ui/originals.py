@@ -12,7 +12,7 @@ import structlog
 from discord import ui
 
 from bot.engine.late_pictures import RESULTS_LIVE
-from bot.errors import Reason, ServiceError, TooLate
+from bot.errors import Gone, Reason, ServiceError
 from bot.imaging.formats import EXTENSIONS
 from bot.replies import explain
 from bot.texts import Texts, texts_in
@@ -64,7 +64,7 @@ async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Seq
 async def _originals(
     interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture], *, limit: int
 ) -> Originals:
-    """Return files of at most `limit` bytes each, and links for the others. Raises TooLate if nothing is available."""
+    """Return files of at most `limit` bytes each, and links for the others. Raises Gone if nothing is available."""
     found = Originals()
     room = LARGEST_ANSWER
     for picture in pictures:
@@ -75,7 +75,7 @@ async def _originals(
             room -= len(data)
             found.files.append((picture, data))
     if not found.files and not found.links:
-        raise TooLate(Reason.ORIGINAL_LATER if found.later else Reason.ORIGINAL_GONE)
+        raise Gone(Reason.ORIGINAL_LATER if found.later else Reason.ORIGINAL_GONE)
     return found
 
 

@@ -30,8 +30,8 @@ from bot.ui.text import (
     rough_time,
     shape,
 )
-from storage.community import PostingKind
-from storage.models import LATE_PARTS, Kinship, OutcomePart, Picture, Reach, Route
+from storage.community import RepostKind
+from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
 LINKS_UNITS: Final = 2400
@@ -55,16 +55,16 @@ AGAIN_REASONS: Final = frozenset(
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
 _POSTED: Final = {
-    PostingKind.PUBLISHED: "curation-published",
-    PostingKind.SHOWN: "curation-shown",
-    PostingKind.GALLERY: "curation-in-gallery",
+    RepostKind.PUBLISHED: "curation-published",
+    RepostKind.SHOWN: "curation-shown",
+    RepostKind.GALLERY: "curation-in-gallery",
 }
 _DONE: Final = discord.Colour(0x3BA55D)
 _FAILED: Final = discord.Colour(0xC9A227)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class AttachedPicture:
     """A picture that is attached as a file."""
 
     position: int
@@ -93,7 +93,7 @@ def prompt_quote(outcome: Outcome) -> Quote:
 
 
 def pictures_view(
-    outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]
+    outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture], links: Sequence[Picture]
 ) -> ui.LayoutView:
     """Build one part of an outcome with pictures. `links`: pictures that are not attached, only linked."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
@@ -156,19 +156,19 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
     return add_kept(view, outcome.kept, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
 
 
-def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown]) -> str:
+def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> str:
     if part.number >= LATE_PARTS:
         return say("outcome-late", count=len(part.pictures))
     if part.number:
         return say("outcome-more")
-    if outcome.posting is not None:
-        return say(_POSTED[outcome.posting.kind], count=len(outcome.pictures))
+    if outcome.repost is not None:
+        return say(_POSTED[outcome.repost.kind], count=len(outcome.pictures))
     if not shown:
         return say("outcome-not-brought")
     return say("outcome-ready", count=len(outcome.pictures))
 
 
-def _item(say: Texts, outcome: Outcome, shown: Shown) -> discord.MediaGalleryItem:
+def _item(say: Texts, outcome: Outcome, shown: AttachedPicture) -> discord.MediaGalleryItem:
     made = len(outcome.pictures)
     number = shown.position + 1
     which = say("outcome-picture") if made == 1 else say("outcome-picture-of", number=number, count=made)
@@ -178,7 +178,7 @@ def _item(say: Texts, outcome: Outcome, shown: Shown) -> discord.MediaGalleryIte
 
 
 def _small_print(
-    say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[Shown], links: Sequence[Picture]
+    say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture], links: Sequence[Picture]
 ) -> list[str]:
     texts = [_linked(say, links)] if links else []
     if again := [one for one in shown if one.reencoded]:
@@ -212,8 +212,8 @@ def _lineage(say: Texts, outcome: Outcome) -> list[str]:
     """Name the asker of the parent whose picture or request was used, but not if the parent was removed or erased."""
     task, parent = outcome.task, outcome.parent
     if parent is None or parent.removed_at is not None:
-        return [say("actions-from-picture-gone")] if task.kinship in {Kinship.EDIT, Kinship.VARY} else []
-    if task.kinship is not Kinship.AGAIN:
+        return [say("actions-from-picture-gone")] if task.derivation in {Derivation.EDIT, Derivation.VARY} else []
+    if task.derivation is not Derivation.AGAIN:
         return [say("actions-from-picture", asker=f"<@{parent.asker_id}>")]
     return [say("actions-same-request", asker=f"<@{parent.asker_id}>")] if parent.asker_id != task.asker_id else []
 

@@ -13,7 +13,7 @@ from bot.markup import cleaned, escaped, is_blank, shortened
 from bot.texts import Texts
 from bot.ui.text import alt_text, shape
 from storage.models import Task, TaskState
-from storage.search import Which
+from storage.search import TaskFilter
 
 A_PAGE: Final = 5
 WORDS_UNITS: Final = 200
@@ -22,18 +22,18 @@ LONGEST_SEARCH: Final = 40
 """Characters. The search words must fit into a `custom_id` of 100, together with the filter and the page."""
 
 _WHICH: Final = {
-    Which.ALL: "tasks-all",
-    Which.WAITING: "tasks-waiting",
-    Which.DONE: "tasks-done",
-    Which.FAILED: "tasks-failed",
-    Which.CANCELLED: "tasks-cancelled",
+    TaskFilter.ALL: "tasks-all",
+    TaskFilter.WAITING: "tasks-waiting",
+    TaskFilter.DONE: "tasks-done",
+    TaskFilter.FAILED: "tasks-failed",
+    TaskFilter.CANCELLED: "tasks-cancelled",
 }
 _NONE: Final = {
-    Which.ALL: "tasks-none",
-    Which.WAITING: "tasks-none-waiting",
-    Which.DONE: "tasks-none-done",
-    Which.FAILED: "tasks-none-failed",
-    Which.CANCELLED: "tasks-none-cancelled",
+    TaskFilter.ALL: "tasks-none",
+    TaskFilter.WAITING: "tasks-none-waiting",
+    TaskFilter.DONE: "tasks-none-done",
+    TaskFilter.FAILED: "tasks-none-failed",
+    TaskFilter.CANCELLED: "tasks-none-cancelled",
 }
 
 
@@ -41,7 +41,7 @@ _NONE: Final = {
 class Page:
     """One page of a person's tasks. `number` counts from 0."""
 
-    which: Which
+    which: TaskFilter
     search: str
     number: int
     total: int
@@ -66,7 +66,7 @@ def page_view(say: Texts, page: Page, thumbnails: Mapping[str, str], controls: S
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-def which_options(say: Texts, chosen: Which) -> list[discord.SelectOption]:
+def which_options(say: Texts, chosen: TaskFilter) -> list[discord.SelectOption]:
     return [
         discord.SelectOption(label=say(name), value=one.value, default=one is chosen) for one, name in _WHICH.items()
     ]
@@ -106,7 +106,7 @@ def _state(say: Texts, task: Task) -> str:
     if task.state is TaskState.CANCELLED:
         return say("tasks-state-cancelled")
     if task.state is not TaskState.CLOSED:
-        return say("tasks-state-kept") if task.kept_at is not None else say("tasks-state-waiting")
+        return say("tasks-state-kept") if task.undelivered_at is not None else say("tasks-state-waiting")
     if task.reason is not None:
         return say("tasks-state-failed")
     if task.removed_at is not None:

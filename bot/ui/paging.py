@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PagePosition:
     """A page of a list. `number` counts from 0."""
 
     number: int
@@ -56,7 +56,7 @@ class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=PAGE):
         self.page = page
 
     @classmethod
-    def rows(cls, say: Texts, place: Place) -> list[ui.ActionRow[ui.LayoutView]]:
+    def rows(cls, say: Texts, place: PagePosition) -> list[ui.ActionRow[ui.LayoutView]]:
         """Return a row of buttons for the previous and the next page; an empty list if there is only one page."""
         buttons: list[ui.Item[Any]] = []
         if place.number > 0:

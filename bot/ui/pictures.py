@@ -8,10 +8,10 @@ from typing import Any
 import discord
 import structlog
 
-from bot.errors import Reason, TooLate
+from bot.errors import Gone, Reason
 from bot.texts import Texts
 from bot.ui.buttons import services_of
-from storage.models import NOBODY, NewReference, Picture, ReferenceKind, Task
+from storage.models import NO_USER, NewReference, Picture, ReferenceKind, Task
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +29,12 @@ def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attac
 
 
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
-    """Return a task and its pictures. Raises TooLate if the person may not see the task, or it has no pictures."""
+    """Return a task and its pictures. Raises NotFound, or Gone if the task has no pictures."""
     services = services_of(interaction)
     task = await services.engine.visible(task_id, interaction.user.id)
     pictures = await services.tasks.pictures(task_id)
     if not pictures:
-        raise TooLate(Reason.PICTURE_GONE)
+        raise Gone(Reason.PICTURE_GONE)
     return task, pictures
 
 
@@ -61,12 +61,12 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
     """
     Return the picture as a reference for the next request: the stored copy, and the address of the attachment in the
     button's message in case the copy is gone when the reference is used. A private result is owned by its asker; a
-    result that others could see is owned by `NOBODY`.
+    result that others could see is owned by `NO_USER`.
 
     Without a stored copy, use the attachment in the button's message, or search the message in which the picture was
-    posted. Raises TooLate (PICTURE_GONE) if there is none.
+    posted. Raises Gone (PICTURE_GONE) if there is none.
     """
-    owner_id = task.asker_id if task.private else NOBODY
+    owner_id = task.asker_id if task.private else NO_USER
     attachment = shown_in(interaction.message, picture)
     if picture.key is not None:
         return NewReference(
@@ -75,12 +75,12 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
             filename=picture_stem(picture.task_id, picture.position),
             declared_type=picture.content_type,
             declared_bytes=picture.bytes or 0,
-            kept_key=picture.key,
+            stored_key=picture.key,
             owner_id=owner_id,
         )
     attachment = attachment or await _posted(interaction, picture)
     if attachment is None:
-        raise TooLate(Reason.PICTURE_GONE)
+        raise Gone(Reason.PICTURE_GONE)
     return NewReference(
         kind=ReferenceKind.IMAGE,
         url=attachment.url,

@@ -14,7 +14,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
 from bot.ui.standing import moderated_by
 from bot.ui.text import alt_text, mention, message_link, quote
-from storage.community import Report, Reported, ReportState
+from storage.community import Report, ReportCase, ReportState
 
 PROMPT_UNITS: Final = 800
 WHY_UNITS: Final = 300
@@ -53,29 +53,29 @@ class DismissButton(DecideButton, action="decide-dismiss", label="reports-dismis
 
 
 def report_view(
-    outcome: Outcome, reported: Reported, words: Sequence[Report], filenames: Sequence[str], *, number: int
+    outcome: Outcome, report_case: ReportCase, words: Sequence[Report], filenames: Sequence[str], *, number: int
 ) -> ui.LayoutView:
     """Build the message. `filenames`: the attached thumbnails; `number`: component id by which a search finds the
     message."""
-    say = texts_in(reported.locale)
+    say = texts_in(report_case.locale)
     container: ui.Container[ui.LayoutView] = ui.Container(id=number)
     container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=max(1, len(words)))}"))
-    container.add_item(ui.TextDisplay(_about(say, outcome, reported)))
+    container.add_item(ui.TextDisplay(_about(say, outcome, report_case)))
     container.add_item(ui.TextDisplay(quote(say, outcome.task.prompt, most=PROMPT_UNITS).text))
     container.add_item(ui.TextDisplay(_said(say, words)))
     if filenames:
         what = alt_text(say, say("outcome-picture"), outcome.task.prompt)
         shown = [discord.MediaGalleryItem(f"attachment://{one}", description=what, spoiler=True) for one in filenames]
         container.add_item(ui.MediaGallery(*shown))
-    container.add_item(ui.TextDisplay(_state(say, reported)))
-    if buttons := _buttons(say, reported):
+    container.add_item(ui.TextDisplay(_state(say, report_case)))
+    if buttons := _buttons(say, report_case):
         row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
         container.add_item(row)
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-def _about(say: Texts, outcome: Outcome, reported: Reported) -> str:
-    link = message_link(reported.seen_channel_id, reported.seen_message_id, reported.guild_id)
+def _about(say: Texts, outcome: Outcome, report_case: ReportCase) -> str:
+    link = message_link(report_case.seen_channel_id, report_case.seen_message_id, report_case.guild_id)
     return say("reports-about", asker=f"<@{outcome.task.asker_id}>", link=f"[{say('reports-open-message')}]({link})")
 
 
@@ -93,16 +93,18 @@ def _said(say: Texts, words: Sequence[Report]) -> str:
     return "\n".join(f"- {one}" for one in lines)
 
 
-def _state(say: Texts, reported: Reported) -> str:
-    if reported.decided_by is None or reported.decided_at is None:
-        return f"-# {say(_STATES[reported.state])}"
-    who = say("reports-by", moderator=mention(say, reported.decided_by), at=f"<t:{reported.decided_at // 1000}:f>")
-    return f"**{say(_STATES[reported.state])}**\n-# {who}"
+def _state(say: Texts, report_case: ReportCase) -> str:
+    if report_case.decided_by is None or report_case.decided_at is None:
+        return f"-# {say(_STATES[report_case.state])}"
+    who = say(
+        "reports-by", moderator=mention(say, report_case.decided_by), at=f"<t:{report_case.decided_at // 1000}:f>"
+    )
+    return f"**{say(_STATES[report_case.state])}**\n-# {who}"
 
 
-def _buttons(say: Texts, reported: Reported) -> list[ui.Item[Any]]:
-    task_id = reported.task_id
-    match reported.state:
+def _buttons(say: Texts, report_case: ReportCase) -> list[ui.Item[Any]]:
+    task_id = report_case.task_id
+    match report_case.state:
         case ReportState.OPEN:
             hide = HideReportedButton(task_id, say)
             return [RemoveReportedButton(task_id, say), hide, DismissButton(task_id, say)]

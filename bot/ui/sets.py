@@ -16,7 +16,7 @@ from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
 from bot.ui.choices import CHOICE_CHARACTERS, offered
-from bot.ui.paging import Place
+from bot.ui.paging import PagePosition
 from storage.community import ReferenceSet
 from storage.models import ReferenceKind
 
@@ -57,7 +57,7 @@ def sets_view(
     say: Texts,
     sets: Sequence[ReferenceSet],
     strips: Mapping[str, str],
-    place: Place,
+    place: PagePosition,
     turning: Sequence[ui.ActionRow[ui.LayoutView]],
 ) -> ui.LayoutView:
     """Build a page of the list. `sets`: all sets of the person. `strips`: names of the attached files that show a set's

@@ -17,7 +17,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.asking import Request
 from bot.ui.buttons import services_of
 from bot.ui.choices import CHOICE_CHARACTERS, offered
-from bot.ui.paging import PageButton, Place
+from bot.ui.paging import PageButton, PagePosition
 from bot.ui.text import shape
 from storage.community import PROMPT, Style
 from storage.models import ReferenceKind
@@ -105,7 +105,7 @@ def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.Layout
     if not styles:
         container.add_item(ui.TextDisplay(say("style-none")))
         return view
-    place = Place.of(page, len(styles), STYLES_A_PAGE)
+    place = PagePosition.of(page, len(styles), STYLES_A_PAGE)
     container.add_item(ui.TextDisplay(f"### {say('style-heading')}"))
     for style in place.cut(styles):
         container.add_item(ui.TextDisplay(_entry(say, style)))

@@ -39,12 +39,12 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
             warned = True
         return web.HTTPUnauthorized()
 
-    def is_signed(kie_id: str, headers: Mapping[str, str]) -> bool:
+    def is_signed(job_id: str, headers: Mapping[str, str]) -> bool:
         """Accept a signature by this machine's clock or by the engine's, which stays right while this machine's clock
         is wrong."""
         return any(
             callbacks.is_signed(
-                kie_id,
+                job_id,
                 timestamp=headers.get(callbacks.TIMESTAMP_HEADER),
                 signature=headers.get(callbacks.SIGNATURE_HEADER),
                 key=key,
@@ -56,12 +56,12 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
     async def called_back(request: web.Request) -> web.Response:
         """Answer 200 also for a callback that is known already. The API retries up to three times after any other
         answer."""
-        kie_id = callbacks.task_id(await _body(request))
-        if kie_id is None:
+        job_id = callbacks.task_id(await _body(request))
+        if job_id is None:
             raise web.HTTPBadRequest
-        if not is_signed(kie_id, request.headers):
+        if not is_signed(job_id, request.headers):
             raise not_signed()
-        if not await _heard(engine, request.match_info["token"], kie_id):
+        if not await _heard(engine, request.match_info["token"], job_id):
             raise web.HTTPNotFound
         return web.json_response({"code": 200, "msg": "success"})
 
@@ -84,11 +84,11 @@ async def _body(request: web.Request) -> bytes:
     raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, max(size, LARGEST_BODY + 1))
 
 
-async def _heard(engine: Engine, token: str, kie_id: str) -> bool:
+async def _heard(engine: Engine, token: str, job_id: str) -> bool:
     """Return whether the token belongs to a create. Raises HTTPServiceUnavailable if the callback could not be
     stored, so that the API retries."""
     try:
-        return await engine.called_back(token, kie_id)
+        return await engine.called_back(token, job_id)
     except Exception:
-        log.exception("callback not stored, the image API will retry", kie_id=kie_id)
+        log.exception("callback not stored, the image API will retry", job_id=job_id)
         raise web.HTTPServiceUnavailable from None

@@ -26,7 +26,7 @@ from bot.errors import Reason
 from bot.release import RELEASE
 from bot.web.balance import Balance
 from bot.web.readiness import connected_shards, wanted_shards
-from storage.figures import Fate, Figures, FigureStore
+from storage.figures import Statistics, StatisticsStore, TaskResult
 from storage.models import OPEN_STATES, TaskState
 
 READ_SECONDS: Final = 5.0
@@ -46,7 +46,7 @@ OUTCOMES: Final = (
     *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.LOST),
 )
 """Reasons for which a task ends without pictures. All other reasons are reported to a person at once."""
-FATES: Final = (Fate.TAKEN, Fate.REFUSED, Fate.UNCONFIRMED)
+FATES: Final = (TaskResult.TAKEN, TaskResult.REFUSED, TaskResult.UNCONFIRMED)
 """Results of a create. A create in progress is a task in the state `submitting`."""
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 class Metrics:
     def __init__(
-        self, client: Atelier, store: FigureStore, balance: Balance, clock: Callable[[], int] = system_clock
+        self, client: Atelier, store: StatisticsStore, balance: Balance, clock: Callable[[], int] = system_clock
     ) -> None:
         self._client = client
         self._store = store
@@ -66,7 +66,7 @@ class Metrics:
         figures = await self._figures()
         return generate_latest(_Shown([*self._of_process(), *self._of_rows(figures)]))
 
-    async def _figures(self) -> Figures | None:
+    async def _figures(self) -> Statistics | None:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await self._store.figures()
@@ -83,7 +83,7 @@ class Metrics:
         if credits_left is not None:
             yield GaugeMetricFamily("atelier_credits", "Credits left, as the image API last said.", value=credits_left)
 
-    def _of_rows(self, figures: Figures | None) -> Iterator[Metric]:
+    def _of_rows(self, figures: Statistics | None) -> Iterator[Metric]:
         readable = "Whether the rows could be counted; without them what is counted in rows is missing here."
         yield GaugeMetricFamily("atelier_database_readable", readable, value=figures is not None)
         if figures is None:
@@ -121,7 +121,7 @@ class _Shown(Collector):
         return self.families
 
 
-def _tasks(figures: Figures, now: int) -> Iterator[Metric]:
+def _tasks(figures: Statistics, now: int) -> Iterator[Metric]:
     by_state = GaugeMetricFamily("atelier_tasks", "Tasks, by the state they are in.", labels=["state"])
     for state in TaskState:
         by_state.add_metric([state.value], figures.tasks[state])
@@ -149,11 +149,11 @@ def _tasks(figures: Figures, now: int) -> Iterator[Metric]:
     )
 
 
-def _curation(figures: Figures) -> Iterator[Metric]:
+def _curation(figures: Statistics) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "atelier_postings_waiting",
         "Results that are to be published, shown again or copied to a gallery and are not posted yet.",
-        value=figures.postings,
+        value=figures.reposts,
     )
     yield GaugeMetricFamily(
         "atelier_upkeep_waiting", "Results whose messages are to be hidden, shown or removed.", value=figures.upkeep
@@ -169,7 +169,7 @@ def _curation(figures: Figures) -> Iterator[Metric]:
     )
 
 
-def _by_reason(figures: Figures) -> Mapping[str, int]:
+def _by_reason(figures: Statistics) -> Mapping[str, int]:
     """Return a count for every reason, 0 included, so that the first outcome with a reason is an increase."""
     counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():

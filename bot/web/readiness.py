@@ -57,7 +57,7 @@ class Readiness:
         """Write a real row: nothing less detects a full or read-only disk."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                await self._tasks.set_fact(WRITTEN_FACT, str(self._clock()))
+                await self._tasks.set_key_value(WRITTEN_FACT, str(self._clock()))
         except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
             log.warning("readiness check failed: database not writable", error=str(error) or type(error).__name__)
             return False

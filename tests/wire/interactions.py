@@ -18,7 +18,7 @@ from tests.waiting import LONGEST_SECONDS
 from tests.wire.clock import Clock
 from tests.wire.components import EPHEMERAL, LOADING
 from tests.wire.messages import Kept, Messages, Way
-from tests.wire.places import APPLICATION_ID, Channel, Kind, Person, Places
+from tests.wire.places import APPLICATION_ID, Channel, FairSlots, Kind, Person
 from tests.wire.refusals import Refused, answer, invalid
 from tests.wire.uploads import Sent, sent_with
 
@@ -75,7 +75,7 @@ class Interaction:
 @dataclass
 class Interactions:
     clock: Clock
-    places: Places
+    places: FairSlots
     messages: Messages
     changed: asyncio.Condition
     first_answer: timedelta = FIRST_ANSWER

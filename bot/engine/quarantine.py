@@ -25,7 +25,7 @@ HELD_MS: Final = 15_000
 TASK: Final = "task"
 
 
-class Trials:
+class Quarantine:
     """Decide which work may start. The state is in memory; the suspects are read again at every start."""
 
     def __init__(self, *, clock: Callable[[], int]) -> None:
