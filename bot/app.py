@@ -175,8 +175,8 @@ async def open_atelier(
             disks=Disks.under(settings.database_url, settings.pictures_url),
             clock=timekeeping.clock,
         )
-        client.services = Services.around(
-            engine, stores, copies=copies, picture_work=picture_work, thumbnails=thumbnails
+        client.services = Services(
+            engine=engine, stores=stores, copies=copies, picture_work=picture_work, thumbnails=thumbnails
         )
         yield Running(
             client=client,

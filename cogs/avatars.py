@@ -31,8 +31,8 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
     services = interaction.client.services
     now = services.engine.clock()
     draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))
-    await services.drafts.begin(draft)
-    settings = await services.guilds.settings(interaction.guild_id)
+    await services.stores.drafts.begin(draft)
+    settings = await services.stores.guilds.settings(interaction.guild_id)
     say = texts_in(str(interaction.locale))
     fields = [
         words_field(say, changes=True),
@@ -45,7 +45,7 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
 
 async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled: FormValues) -> None:
     services = interaction.client.services
-    draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
+    draft = await services.stores.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
         raise Gone(Reason.FORM_GONE)
     request = Request(

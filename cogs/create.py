@@ -31,7 +31,7 @@ class CreateCommand(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def create(self, interaction: discord.Interaction[Atelier]) -> None:
-        settings = await interaction.client.services.guilds.settings(interaction.guild_id)
+        settings = await interaction.client.services.stores.guilds.settings(interaction.guild_id)
         say = texts_in(str(interaction.locale))
         fields = [
             words_field(say),

@@ -47,7 +47,7 @@ class Gallery(commands.Cog):
         if guild is None or payload.member is None or payload.member.bot or payload.emoji.name != STAR:
             return
         services = self._bot.services
-        settings = await services.guilds.settings(guild.id)
+        settings = await services.stores.guilds.settings(guild.id)
         task_id = await _shown_in(services, payload.message_id)
         new = gallery_repost(task_id, guild, settings, by=payload.user_id) if task_id is not None else None
         if new is None:
@@ -69,10 +69,10 @@ class Gallery(commands.Cog):
 
 async def _shown_in(services: Services, message_id: int) -> str | None:
     """Return the task whose result the message shows; None for a copy in a gallery, which needs no second copy."""
-    repost = await services.reposts.in_message(message_id)
+    repost = await services.stores.reposts.in_message(message_id)
     if repost is not None:
         return repost.task_id if repost.kind is not RepostKind.GALLERY else None
-    task = await services.search.told_in(message_id)
+    task = await services.stores.search.told_in(message_id)
     return task.id if task is not None else None
 
 

@@ -54,7 +54,9 @@ class Mentions(commands.Cog):
         await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))
 
     async def _answer(self, message: discord.Message, words: str, bot_id: int) -> None:
-        settings = await self._bot.services.guilds.settings(message.guild.id if message.guild is not None else None)
+        settings = await self._bot.services.stores.guilds.settings(
+            message.guild.id if message.guild is not None else None
+        )
         say = texts_in(language_of(message, settings))
         try:
             origin = origin_of_message(message, settings, self._bot)

@@ -48,8 +48,8 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
         raise UserError(Reason.NO_PICTURE_THERE)
     now = services.engine.clock()
     draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=pictures)
-    await services.drafts.begin(draft)
-    settings = await services.guilds.settings(interaction.guild_id)
+    await services.stores.drafts.begin(draft)
+    settings = await services.stores.guilds.settings(interaction.guild_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, changes=True), *_choice(say, pictures)]
     fields.append(files_field(say, most=max(1, MOST_REFERENCES - len(pictures)), label=say("forms-files-more")))
@@ -59,7 +59,7 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
 
 async def edited(interaction: discord.Interaction[Atelier], draft_id: str, filled: FormValues) -> None:
     services = interaction.client.services
-    draft = await services.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
+    draft = await services.stores.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
         raise Gone(Reason.FORM_GONE)
     offered = {str(at): one for at, one in enumerate(draft.pictures)}

@@ -33,15 +33,15 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
         """Show what is stored, and the receipt of an erasure if it has not been delivered."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, say = interaction.client.services, texts_in(str(interaction.locale))
-        held = await services.people.holdings(interaction.user.id)
+        held = await services.stores.people.holdings(interaction.user.id)
         text = _holdings(say, held, services.engine.keep_pictures.days)
-        erasure = await services.erasures.of_person(interaction.user.id)
+        erasure = await services.stores.erasures.of_person(interaction.user.id)
         if erasure is not None and erasure.done_at is None:
             text = f"{text}\n{under_way(say, erasure)}"
         await interaction.followup.send(text, ephemeral=True)
         if erasure is not None and erasure.done_at is not None:
             await interaction.followup.send(view=receipt_view(say, erasure), ephemeral=True)
-            await services.engine.erasing.told(erasure)
+            await services.engine.erasures.told(erasure)
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -57,7 +57,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
         """Ask for a confirmation."""
         services, say = interaction.client.services, texts_in(str(interaction.locale))
-        held = await services.people.holdings(interaction.user.id)
+        held = await services.stores.people.holdings(interaction.user.id)
         await interaction.response.send_message(view=question_view(say, held), ephemeral=True)
 
 
@@ -84,7 +84,7 @@ def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:
         say("privacy-batches", count=counts["batches"]),
         say("privacy-reports", count=counts["reports"]),
         say("privacy-drafts", count=counts["drafts"]),
-        say("privacy-postings", count=counts["postings"]),
+        say("privacy-reposts", count=counts["reposts"]),
         say("privacy-changes", count=counts["setting_changes"] + counts["styles"]),
     ]
     since = [say("privacy-since", at=held.since // 1000)] if held.since is not None else []

@@ -62,7 +62,7 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         services, named = _services_in(interaction), _name(name)
         size = sum(one.declared_bytes for one in references_of(images))
         limits, now = services.engine.limits, services.engine.clock()
-        await _explained(services.sets.check(interaction.user.id, named, size, limits, now=now), named)
+        await _explained(services.stores.sets.check(interaction.user.id, named, size, limits, now=now), named)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await _save(services, interaction.user.id, named, images)
         say = texts_in(str(interaction.locale))
@@ -109,7 +109,7 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         services = interaction.client.services
         found = await known_set(services, interaction.user.id, name)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        if not await services.sets.remove(found):
+        if not await services.stores.sets.remove(found):
             raise BadChoice(Reason.SET_UNKNOWN, name=name)
         for one in found.pictures:
             await drop_copy(services, one)
@@ -142,7 +142,7 @@ async def _open_form(
     variants: int | None,
     private: bool,
 ) -> None:
-    settings = await interaction.client.services.guilds.settings(interaction.guild_id)
+    settings = await interaction.client.services.stores.guilds.settings(interaction.guild_id)
     say = texts_in(str(interaction.locale))
     fields = [
         words_field(say),
@@ -155,7 +155,7 @@ async def _open_form(
 
 async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: FormValues) -> None:
     """Handle the submitted form. Raises Gone if the set no longer exists."""
-    chosen = await interaction.client.services.sets.get(interaction.user.id, set_id)
+    chosen = await interaction.client.services.stores.sets.get(interaction.user.id, set_id)
     if chosen is None:
         raise Gone(Reason.FORM_GONE)
     request = Request(
@@ -176,7 +176,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
             kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
-        await _explained(services.sets.save(saved, services.engine.limits), name)
+        await _explained(services.stores.sets.save(saved, services.engine.limits), name)
     except BaseException:
         for one in kept:
             await drop_copy(services, one)
@@ -203,7 +203,7 @@ def _name(typed: str) -> str:
 async def _listed(
     services: Services, owner_id: int, locale: str, page: int
 ) -> tuple[ui.LayoutView, list[discord.File]]:
-    sets, say = await services.sets.of(owner_id), texts_in(locale)
+    sets, say = await services.stores.sets.of(owner_id), texts_in(locale)
     place = PagePosition.of(page, len(sets), SETS_A_PAGE)
     files = [file for one in place.cut(sets) if (file := await _strip(services, one)) is not None]
     strips = {file.filename.removesuffix(".png"): file.filename for file in files}

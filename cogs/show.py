@@ -36,7 +36,7 @@ class Show(commands.Cog):
     async def offer(self, interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
         """Offer the person's own tasks that contain the typed words, newest first."""
         say = texts_in(str(interaction.locale))
-        search = interaction.client.services.search
+        search = interaction.client.services.stores.search
         own = await search.own(interaction.user.id, words=typed.strip(), limit=MOST_CHOICES)
         return [app_commands.Choice(name=_choice(say, one), value=one.id) for one in own]
 
@@ -44,11 +44,11 @@ class Show(commands.Cog):
 async def _found(services: Services, what: str, person_id: int) -> Task | None:
     """Find a task by its id or by a link to one of its messages, else the person's newest own task with these words."""
     if TASK.fullmatch(what):
-        return await services.tasks.get(what)
+        return await services.stores.tasks.get(what)
     if link := LINK.fullmatch(what):
         message_id = int(link["message"])
-        return await services.search.told_in(message_id) or await services.engine.batches.told_in(message_id)
-    own = await services.search.own(person_id, words=what, limit=1)
+        return await services.stores.search.told_in(message_id) or await services.engine.batches.told_in(message_id)
+    own = await services.stores.search.own(person_id, words=what, limit=1)
     return own[0] if own else None
 
 

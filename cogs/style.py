@@ -128,7 +128,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         style = await _known(services, moderated_by(interaction), name)
         await interaction.response.defer(ephemeral=True, thinking=True)
         with _explained(style.name):
-            picture = await services.guilds.remove_style(style)
+            picture = await services.stores.guilds.remove_style(style)
         await drop_copy(services, picture)
         await interaction.followup.send(
             texts_in(str(interaction.locale))("style-removed", name=_bold(style.name)), ephemeral=True
@@ -138,7 +138,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
         if interaction.guild_id is None:
             raise NotHere(Reason.NOT_THIS_SERVER)
-        styles = await interaction.client.services.guilds.styles(interaction.guild_id)
+        styles = await interaction.client.services.stores.guilds.styles(interaction.guild_id)
         view = styles_view(texts_in(str(interaction.locale)), styles)
         await interaction.response.send_message(view=view, ephemeral=True)
 
@@ -150,7 +150,7 @@ async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Atta
 
 
 async def _known(services: Services, guild_id: int, name: str) -> Style:
-    style = await services.guilds.style(guild_id, name)
+    style = await services.stores.guilds.style(guild_id, name)
     if style is None:
         raise BadChoice(Reason.STYLE_UNKNOWN, name=name)
     return style
@@ -173,7 +173,7 @@ async def _add(services: Services, style: Style) -> None:
     """Add a style. If this fails, delete the copy of its picture."""
     try:
         with _explained(style.name):
-            await services.guilds.add_style(style)
+            await services.stores.guilds.add_style(style)
     except BaseException:
         await drop_copy(services, style.picture)
         raise
@@ -182,7 +182,7 @@ async def _add(services: Services, style: Style) -> None:
 async def _change(services: Services, style: Style, changes: StyleChanges, *, by: int) -> None:
     try:
         with _explained(changes.get("name", style.name)):
-            before = await services.guilds.change_style(style, changes, by=by, now=services.engine.clock())
+            before = await services.stores.guilds.change_style(style, changes, by=by, now=services.engine.clock())
     except BaseException:
         await drop_copy(services, changes.get("picture"))
         raise

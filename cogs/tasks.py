@@ -95,7 +95,7 @@ class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-op
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
-            await look_up(interaction, await services_of(interaction).tasks.get(task_in(self.item.values)))
+            await look_up(interaction, await services_of(interaction).stores.tasks.get(task_in(self.item.values)))
         except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 
@@ -115,7 +115,7 @@ async def _show_page(interaction: discord.Interaction[Any], which: TaskFilter, n
 
 
 async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
-    store, person, say = services_of(interaction).search, interaction.user.id, texts_in(str(interaction.locale))
+    store, person, say = services_of(interaction).stores.search, interaction.user.id, texts_in(str(interaction.locale))
     total = await store.count_own(person, words=search, which=which)
     number = min(number, max(0, (total - 1) // A_PAGE))
     found = await store.own(person, words=search, which=which, limit=A_PAGE, offset=number * A_PAGE)
@@ -129,7 +129,7 @@ async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, numb
 async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> discord.File | None:
     """Return a thumbnail of the task's first picture; None without a copy, or if a moderator removed the result."""
     services = services_of(interaction)
-    first = next(iter(await services.tasks.pictures(task.id)), None)
+    first = next(iter(await services.stores.tasks.pictures(task.id)), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
         return None
     requester = Requester(interaction.user.id, WorkPriority.BROWSING)

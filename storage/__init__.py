@@ -18,7 +18,9 @@ limits.py         limits that a new task must keep: open tasks, pictures a day, 
 search.py         find tasks by words, state or message
 late_pictures.py  pictures that were delivered as links and are still to be downloaded
 batches.py        batches and their messages
-reposts.py        reposts of results, and what is to happen to a result's messages
+reposts.py        reposts of results
+curation.py       what is to happen to all messages of a result: they stay, become spoilers or are deleted
+outbox.py         rows that wait for work: due, claim, finish, postpone, retry
 reports.py        reports and decisions on them
 erasures.py       erase a person's data in small steps
 people.py         read and count a person's data

@@ -32,6 +32,7 @@ from storage.models import (
     Task,
     new_task_id,
 )
+from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import batch_messages, batches, pictures, tasks
 from storage.tasks import insert_task
@@ -51,6 +52,17 @@ class StaleBatch(Exception):
 class BatchStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.outbox = Outbox(
+            database,
+            batches.c.due_at,
+            key=lambda batch: batches.c.id == batch.id,
+            select=sa.select(*_BATCH, batches.c.request),
+            read=_read,
+            wanted=batches.c.begun_at.is_not(None),
+            failures=batches.c.failures,
+            owner=batches.c.owner,
+            lease=batches.c.lease_until,
+        )
 
     # -- people --------------------------------------------------------------------------------------------------
     async def propose(self, asked: NewTask, words: Sequence[str], *, now: int) -> Batch:
@@ -126,34 +138,6 @@ class BatchStore:
         return by_task
 
     # -- work ----------------------------------------------------------------------------------------------------
-    async def due(self, *, now: int, limit: int) -> tuple[Batch, ...]:
-        """Return batches that have begun, are due and have no valid lease; oldest due time first."""
-        begun = batches.c.begun_at.is_not(None)
-        wanted = sa.and_(begun, batches.c.due_at <= now, batches.c.lease_until <= now)
-        async with self._database.read() as connection:
-            statement = sa.select(*_BATCH, batches.c.request).where(wanted).order_by(batches.c.due_at).limit(limit)
-            return values(_read, await connection.execute(statement))
-
-    async def claim(self, batch: Batch, *, now: int, until: int) -> Batch | None:
-        """Take the lease until `until` (ms); the batch is due again at that time. Return None if another worker
-        claimed the batch first."""
-        free = sa.and_(
-            batches.c.id == batch.id,
-            batches.c.owner.is_not_distinct_from(batch.owner),
-            batches.c.lease_until <= now,
-        )
-        ours = {"owner": secrets.token_hex(NONCE_BYTES), "lease_until": until, "due_at": until}
-        async with self._database.write() as connection:
-            if not (await connection.execute(sa.update(batches).where(free).values(ours))).rowcount:
-                return None
-            return (await _where(connection, batches.c.id == batch.id))[0]
-
-    async def release(self, batch: Batch, *, due: int | None, failures: int = 0) -> None:
-        """Give up the lease and set the next due time, unless `due_at` changed since the batch was read. Raises
-        StaleBatch if another worker owns the batch; so do all methods below that need the lease."""
-        due_at = sa.case((batches.c.due_at == batch.due_at, due), else_=batches.c.due_at)
-        await self._change(batch, {"owner": None, "lease_until": 0, "failures": failures, "due_at": due_at})
-
     async def reroute(self, batch: Batch, route: Route) -> Batch:
         """Send all messages of the batch by another route."""
         await self._change(batch, {"route": route})
@@ -180,17 +164,6 @@ class BatchStore:
     async def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
         async with self._database.write() as connection:
             await _change(connection, batch, changes)
-
-    async def resume(self, *, now: int) -> None:
-        """Make every leased or postponed batch due now, at start. Does nothing if other processes may share the
-        database."""
-        if not self._database.alone:
-            return
-        held = sa.update(batches).where(batches.c.lease_until > 0).values(owner=None, lease_until=0, due_at=now)
-        late = sa.update(batches).where(batches.c.due_at > now).values(due_at=now)
-        async with self._database.write() as connection:
-            await connection.execute(held)
-            await connection.execute(late)
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def messages(self, batch: Batch) -> tuple[BatchMessage, ...]:

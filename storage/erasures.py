@@ -17,6 +17,7 @@ from storage.community import Erasure, ReportCase
 from storage.database import Database
 from storage.limits import DAY_MS
 from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_task_id
+from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import (
     batches,
@@ -37,7 +38,7 @@ from storage.schema import (
 )
 from storage.transactions import Transaction
 
-PUT_BY_MS: Final = 24 * 60 * 60 * 1000
+PAUSE_MS: Final = 24 * 60 * 60 * 1000
 """ms. How long an erasure during which the process died each time is postponed."""
 CREATE_COUNTS_MS: Final = 20_000
 """ms. A create counts against the image API's rate limit for 11 s; its row is kept a little longer."""
@@ -64,15 +65,22 @@ _ERASED: Final[dict[str, Any]] = {
 class ErasureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.outbox = Outbox(
+            database,
+            erasures.c.due_at,
+            key=lambda erasure: erasures.c.id == erasure.id,
+            select=sa.select(erasures),
+            read=Erasure,
+        )
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
         """Store an erasure that is due now. If the person has an unfinished one, return that one and False; a
-        postponed one (`put_by`) is made due now."""
+        paused one is made due now."""
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
-                put_by = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PUT_BY_MS // 2)
-                await connection.execute(sa.update(erasures).where(put_by).values(due_at=now))
+                paused = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PAUSE_MS // 2)
+                await connection.execute(sa.update(erasures).where(paused).values(due_at=now))
                 return found[0], False
             fresh = {
                 "id": new_task_id(),
@@ -93,28 +101,9 @@ class ErasureStore:
             found = await _where(connection, erasures.c.person_id == person_id)
         return found[-1] if found else None
 
-    async def due(self, *, now: int, limit: int) -> tuple[Erasure, ...]:
-        async with self._database.read() as connection:
-            return (await _where(connection, erasures.c.due_at <= now))[:limit]
-
-    async def begin(self, erasure: Erasure, *, until: int) -> bool:
-        """Claim the erasure until `until` (ms) by moving its due time. Return False if another worker has claimed
-        it."""
-        as_read = sa.and_(erasures.c.id == erasure.id, erasures.c.due_at == erasure.due_at)
-        async with self._database.write() as connection:
-            changed = await connection.execute(sa.update(erasures).where(as_read).values(due_at=until))
-            return bool(changed.rowcount)
-
-    async def later(self, erasure: Erasure, *, due: int | None) -> None:
-        await self._change(erasure, {"due_at": due})
-
-    async def put_by(self, erasure: Erasure, *, now: int) -> None:
-        """Postpone the erasure for a day. A restart or another request of the person ends the pause."""
-        await self.later(erasure, due=now + PUT_BY_MS)
-
     async def done(self, erasure: Erasure, *, now: int) -> Erasure:
-        """Mark the erasure as done; the receipt is due now."""
-        return await self._change(erasure, {"done_at": now, "due_at": now})
+        """Mark the erasure as done. It stays claimed: the same worker sends the receipt."""
+        return await self._change(erasure, {"done_at": now})
 
     async def told(self, erasure: Erasure) -> None:
         """Anonymise the erasure record once its person has seen the receipt."""
@@ -287,13 +276,6 @@ class ErasureStore:
         async with self._database.write() as connection:
             await connection.execute(sa.delete(spendings).where(spendings.c.at <= now - DAY_MS))
             await connection.execute(sa.update(erasures).where(untold).values(nobody))
-
-    async def resume(self, *, now: int) -> None:
-        """Make every postponed erasure due now, at start. Does nothing if other processes may share the database."""
-        if not self._database.alone:
-            return
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(erasures).where(erasures.c.due_at > now).values(due_at=now))
 
     async def _change(self, erasure: Erasure, changes: dict[str, Any]) -> Erasure:
         async with self._database.write() as connection:

@@ -61,7 +61,7 @@ class Statistics:
     """Every fate has an entry. An adoption turns an unconfirmed create into a taken one."""
     reposts: int
     """Results to be reposted."""
-    upkeep: int
+    message_sync: int
     """Tasks whose messages are to be hidden, shown or removed."""
     reports: int
     """Undecided reports."""
@@ -115,7 +115,7 @@ class StatisticsStore:
             kept=_sum(still_open, "kept"),
             outcomes=outcomes,
             reposts=waiting.reposts,
-            upkeep=waiting.upkeep,
+            message_sync=waiting.message_sync,
             reports=waiting.reports,
             batches=waiting.batches,
             missing=waiting.missing,
@@ -169,7 +169,7 @@ def _curation() -> sa.Select[int, int, int, int, int]:
     due = sa.and_(reposts.c.due_at.is_not(None), reposts.c.removed_at.is_(None))
     return sa.select(
         _count(reposts, due).label("reposts"),
-        _count(tasks, tasks.c.sync_at.is_not(None)).label("upkeep"),
+        _count(tasks, tasks.c.sync_at.is_not(None)).label("message_sync"),
         _count(report_cases, report_cases.c.state.in_(UNDECIDED)).label("reports"),
         _count(batches, sa.and_(batches.c.begun_at.is_not(None), batches.c.closed_at.is_(None))).label("batches"),
         _count(pictures, pictures.c.due_at.is_not(None)).label("missing"),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from storage.community import Report, ReportCase, ReportState
 from storage.database import Database
 from storage.models import NO_USER
+from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import erasures, report_cases, reports
 from storage.transactions import Transaction
@@ -20,10 +21,22 @@ UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
 
 
 class ReportStore:
-    """Due rows are claimed as in `RepostStore`."""
+    """`outbox` has the results whose moderators' message is due for an update. There, `decided_by` is `NO_USER` if that
+    moderator is having their messages erased."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        nameless = sa.case((report_cases.c.decided_by.in_(_leaving()), NO_USER), else_=report_cases.c.decided_by)
+        columns = [column for column in report_cases.c if column is not report_cases.c.decided_by]
+        self.outbox = Outbox(
+            database,
+            report_cases.c.due_at,
+            key=_of,
+            select=sa.select(*columns, nameless.label("decided_by")),
+            read=ReportCase,
+            failures=report_cases.c.failures,
+            attempted=report_cases.c.attempted_at,
+        )
 
     async def report(
         self,
@@ -83,50 +96,17 @@ class ReportStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(report_cases).where(these).values(changes))
 
-    async def due(self, *, now: int, limit: int) -> tuple[ReportCase, ...]:
-        """Return the rows whose moderators' message is due for an update, oldest first. `decided_by` is `NO_USER` if
-        that moderator is having their messages erased."""
-        columns = [column for column in report_cases.c if column is not report_cases.c.decided_by]
-        nameless = sa.case((report_cases.c.decided_by.in_(_leaving()), NO_USER), else_=report_cases.c.decided_by)
-        due = sa.select(*columns, nameless.label("decided_by")).where(report_cases.c.due_at <= now)
-        statement = due.order_by(report_cases.c.due_at).limit(limit)
-        async with self._database.read() as connection:
-            return values(ReportCase, await connection.execute(statement))
-
-    async def begin(self, of: ReportCase, *, now: int, until: int) -> bool:
-        """Claim the row until `until` (ms) and store the attempt. Return False if the row changed since it was read."""
-        as_read = sa.and_(_of(of), report_cases.c.due_at == of.due_at)
-        changes = {"due_at": until, "attempted_at": sa.func.coalesce(report_cases.c.attempted_at, now)}
+    async def posted(self, of: ReportCase, *, channel_id: int, message_id: int) -> None:
+        """Store the moderators' message."""
+        place = {"channel_id": channel_id, "message_id": message_id}
         async with self._database.write() as connection:
-            return bool((await connection.execute(sa.update(report_cases).where(as_read).values(changes))).rowcount)
-
-    async def told(self, of: ReportCase, *, until: int, channel_id: int, message_id: int) -> None:
-        """Store the moderators' message. The row stays due if it changed since it was claimed."""
-        async with self._database.write() as connection:
-            place = {"channel_id": channel_id, "message_id": message_id, "failures": 0}
             await connection.execute(sa.update(report_cases).where(_of(of)).values(place))
-            unchanged = sa.and_(_of(of), report_cases.c.due_at == until)
-            await connection.execute(sa.update(report_cases).where(unchanged).values(due_at=None))
-
-    async def later(self, of: ReportCase, *, until: int, due: int | None) -> None:
-        """Retry at `due` (ms); None gives up."""
-        unchanged = sa.and_(_of(of), report_cases.c.due_at == until)
-        changes = {"due_at": due, "failures": report_cases.c.failures + 1}
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(report_cases).where(unchanged).values(changes))
 
     async def lost(self, of: ReportCase) -> None:
         """Forget the moderators' message, which was deleted; the next message gets a new nonce."""
         fresh = {"nonce": secrets.token_hex(NONCE_BYTES), "attempted_at": None, "message_id": None, "channel_id": None}
         async with self._database.write() as connection:
             await connection.execute(sa.update(report_cases).where(_of(of)).values(fresh))
-
-    async def resume(self, *, now: int) -> None:
-        """Make every postponed row due now, at start. Does nothing if other processes may share the database."""
-        if not self._database.alone:
-            return
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(report_cases).where(report_cases.c.due_at > now).values(due_at=now))
 
 
 def _leaving() -> sa.Select[tuple[int]]:

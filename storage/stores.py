@@ -7,6 +7,7 @@ from typing import Self
 
 from storage.attempts import AttemptStore
 from storage.batches import BatchStore
+from storage.curation import CurationStore
 from storage.database import Database
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
@@ -27,6 +28,7 @@ class Stores:
     batches: BatchStore
     reposts: RepostStore
     reports: ReportStore
+    curation: CurationStore
     guilds: GuildStore
     sets: SetStore
     search: SearchStore
@@ -44,6 +46,7 @@ class Stores:
             batches=BatchStore(database),
             reposts=RepostStore(database),
             reports=ReportStore(database),
+            curation=CurationStore(database),
             guilds=GuildStore(database),
             sets=SetStore(database),
             search=SearchStore(database),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.engine.shared import BatchEntryState
+from bot.engine.batch_view import BatchEntryState
 from storage.community import Batch
 from storage.models import Origin, Task
 from tests.engine_world import World

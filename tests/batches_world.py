@@ -38,7 +38,7 @@ async def stored(world: World) -> int:
 
 
 async def choose(world: World, setting: Setting, value: Any) -> None:
-    await world.client.services.guilds.choose(world.guild.id, setting, value, by=1, now=world.clock())
+    await world.client.services.stores.guilds.choose(world.guild.id, setting, value, by=1, now=world.clock())
 
 
 def answer(world: World, pressed: Any) -> str:

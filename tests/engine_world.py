@@ -22,6 +22,7 @@ from bot.errors import Unconfirmed
 from bot.imaging.children import WorkerThreads
 from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
+from storage.outbox import Outbox
 from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
@@ -80,6 +81,8 @@ class _Mortal:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._part, name)
+        if isinstance(value, Outbox):
+            return _Mortal(value, self._deaths)
         if not inspect.iscoroutinefunction(value):
             return value
 
@@ -217,6 +220,7 @@ class World:
                 tasks=self.wrap(self.tasks),
                 reposts=self.wrap(self.stores.reposts),
                 reports=self.wrap(self.stores.reports),
+                curation=self.wrap(self.stores.curation),
                 erasures=self.wrap(self.stores.erasures),
                 late_pictures=self.wrap(self.stores.late_pictures),
                 attempts=self.wrap(self.stores.attempts),

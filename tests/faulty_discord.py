@@ -245,7 +245,7 @@ def _built(
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services.around(engine, stores, copies=copies, picture_work=work, thumbnails=thumbnails)
+    client.services = Services(engine=engine, stores=stores, copies=copies, picture_work=work, thumbnails=thumbnails)
     return DiscordWorld(
         discord=loopback,
         client=client,

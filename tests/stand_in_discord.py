@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.engine.batch_view import BatchEntryState, BatchView
 from bot.engine.ports import Card, Outcome, Posted
-from bot.engine.shared import BatchEntryState, BatchView
 from bot.errors import MessageGone, Reason, RouteClosed, Unavailable
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task

@@ -14,8 +14,8 @@ from simcord.components import walk_components
 
 from bot.delivery.batches import SHARE
 from bot.delivery.packing import BYTES_PER_MESSAGE
+from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.engine.batches import Proposal
-from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
 from bot.errors import Reason
 from bot.markup import units
 from bot.replies import explain
@@ -144,7 +144,7 @@ def test_another_look_is_another_edit_and_the_same_is_none() -> None:
             {"hidden_at": 1},
             {"hidden_at": 2},
             {"removed_at": 1},
-            {"unwanted_at": 1},
+            {"withheld_at": 1},
         )
     }
     assert len(looks) == 8, "being made and made look the same, as do hidden then and hidden later"

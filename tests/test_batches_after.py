@@ -87,7 +87,7 @@ async def test_a_picture_is_hidden_and_removed_in_the_shared_message(world: Worl
     await begun(world)
     await world.work(60)
     first, second, *_ = await tasks_of(world)
-    await world.stores.reposts.hide(first.id, hidden=True, now=world.clock())
+    await world.stores.curation.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     message, _ = posted(world)
     assert spoilers(message) == [True, False, False, False]
@@ -126,7 +126,7 @@ async def test_pictures_that_stand_there_are_kept_when_our_copies_are_gone(world
     first, *others = await tasks_of(world)
     for one in others:
         await world.copies.delete(f"pictures/{one.id}/0")
-    await world.stores.reposts.hide(first.id, hidden=True, now=world.clock())
+    await world.stores.curation.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     assert len(posted(world)[0].attachments) == 4
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.engine.batch_delivery import EVERY_MS
+from bot.engine.batch_view import BatchEntryState
 from bot.engine.engine import Engine
 from bot.engine.picture_work import PictureWork
-from bot.engine.shared import BatchEntryState
-from bot.engine.sharing import EVERY_MS
 from bot.errors import NotFound, NotYours, Reason, Refused, TooLate
 from bot.imaging.children import WorkerThreads
 from storage.batches import BatchStore
@@ -137,7 +137,7 @@ async def test_what_is_deleted_after_the_end_stays_away(world: World) -> None:
     batch = await begun(world)
     await work(world, 60)
     world.discord.batch_messages.clear()
-    await world.stores.reposts.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
+    await world.stores.curation.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
     await work(world, 60)
     assert shown(world) == []
     assert (await current(world, batch)).due_at is None
@@ -148,15 +148,15 @@ async def test_what_is_hidden_or_removed_later_changes_the_message(world: World)
     await work(world, 60)
     made = await tasks_of(world, batch)
     edits = len(world.discord.batch_edits)
-    await world.stores.reposts.hide(made[0].id, hidden=True, now=world.clock())
+    await world.stores.curation.hide(made[0].id, hidden=True, now=world.clock())
     await work(world, 10)
     assert len(world.discord.batch_edits) == edits + 1
-    await world.stores.reposts.remove(made[0].id, by=7, now=world.clock())
+    await world.stores.curation.remove(made[0].id, by=7, now=world.clock())
     await work(world, 10)
     assert shown(world) == [(BatchEntryState.REMOVED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
     for one in made[1:]:
-        await world.stores.reposts.remove(one.id, by=7, now=world.clock())
+        await world.stores.curation.remove(one.id, by=7, now=world.clock())
     (message,) = world.discord.batch_messages
     await work(world, 10)
     assert world.discord.deleted == [message, 4000], "and what was said at its end"
@@ -321,8 +321,8 @@ async def test_two_engines_tell_it_once(world: World) -> None:
 
 async def test_a_start_takes_up_at_once_what_the_last_process_had_in_hand(world: World) -> None:
     store, batch = world.stores.batches, await begun(world)
-    (due,) = await store.due(now=world.clock(), limit=9)
-    assert await store.claim(due, now=world.clock(), until=world.clock() + 120_000)
+    (due,) = await store.outbox.due(now=world.clock(), limit=9)
+    assert await store.outbox.claim(due, now=world.clock(), until=world.clock() + 120_000)
     await world.restart()
     await world.engine.step()
     assert len(shown(world)) == 1

@@ -89,14 +89,14 @@ async def _copy(world: World, task: Task) -> None:
 
 async def _report(world: World, task: Task) -> None:
     if await world.stores.reports.get(task.id, GUILD) is None:
-        reports = world.engine.curation.reports
+        reports = world.engine.reports
         await reports.report(task.id, GUILD, by=REPORTER, why="", locale="en-US", seen=(9, 9))
 
 
 async def _hide(world: World, task: Task) -> None:
     report_case = await world.stores.reports.get(task.id, GUILD)
     if report_case is not None and report_case.state is ReportState.OPEN:
-        await world.engine.curation.reports.decide(task.id, GUILD, ReportState.HIDDEN, by=MODERATOR)
+        await world.engine.reports.decide(task.id, GUILD, ReportState.HIDDEN, by=MODERATOR)
 
 
 async def _remove(world: World, task: Task) -> None:
@@ -120,7 +120,7 @@ async def _worked(world: World, deaths: Deaths) -> bool:
     died = False
     for _ in range(10):
         try:
-            await world.engine.curation.step()
+            await world.engine.step_outbox()
         except Crash:
             deaths.disarm()
             died = True
@@ -131,7 +131,7 @@ async def _worked(world: World, deaths: Deaths) -> bool:
 
 async def _rest(world: World, *, steps: int = 20) -> None:
     for _ in range(steps):
-        await world.engine.curation.step()
+        await world.engine.step_outbox()
         world.clock.turn(30)
 
 
@@ -173,9 +173,9 @@ async def test_a_posting_of_another_process_is_left_alone(world: World) -> None:
     await _copy(world, task)
     world.discord.down = False
     world.clock.turn(60)
-    (due,) = await world.stores.reposts.due(now=world.clock(), limit=10)
-    assert await world.stores.reposts.begin(due, now=world.clock(), until=world.clock() + 120_000)
-    assert not await world.stores.reposts.begin(due, now=world.clock(), until=world.clock() + 120_000)
+    (due,) = await world.stores.reposts.outbox.due(now=world.clock(), limit=10)
+    assert await world.stores.reposts.outbox.claim(due, now=world.clock(), until=world.clock() + 120_000)
+    assert not await world.stores.reposts.outbox.claim(due, now=world.clock(), until=world.clock() + 120_000)
     await world.engine.step()
     assert world.discord.reposted == []
     world.clock.turn(121)
@@ -212,7 +212,7 @@ async def test_a_report_that_nobody_can_be_told_is_carried_out_all_the_same(worl
     await _report(world, task)
     await _rest(world)
     world.discord.closed_channels = {MODERATORS}
-    await world.engine.curation.reports.decide(task.id, GUILD, ReportState.REMOVED, by=MODERATOR)
+    await world.engine.reports.decide(task.id, GUILD, ReportState.REMOVED, by=MODERATOR)
     await _rest(world)
     assert len(world.discord.deleted) == 1
 

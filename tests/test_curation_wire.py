@@ -106,7 +106,7 @@ async def test_hidden_and_shown_again_keeps_the_files_and_the_buttons(world: Dis
     stores = Stores.on(world.database)
     (before,) = standing_in(world, world.discord.places.channel)
     for hidden in (True, False):
-        await stores.reposts.hide(task.id, hidden=hidden, now=world.discord.clock.now())
+        await stores.curation.hide(task.id, hidden=hidden, now=world.discord.clock.now())
         await worked(world, 1)
         (message,) = standing_in(world, world.discord.places.channel)
         assert spoilers(message) == [hidden, hidden]
@@ -120,7 +120,7 @@ async def test_a_message_that_cannot_be_touched_is_given_up(world: DiscordWorld,
     task = await made(world)
     for method in ("GET", "DELETE"):
         world.discord.traps.lay(f"{method} */channels/*/messages/*", Moment.RECEIVED, refusal(code), times=None)
-    await Stores.on(world.database).reposts.hide(task.id, hidden=True, now=world.discord.clock.now())
+    await Stores.on(world.database).curation.hide(task.id, hidden=True, now=world.discord.clock.now())
     await worked(world, 2)
     assert (await world.now(task)).sync_at is None
     await world.engine.curation.remove(task.id, asker(task))
@@ -130,7 +130,7 @@ async def test_a_message_that_cannot_be_touched_is_given_up(world: DiscordWorld,
 
 async def test_a_report_is_posted_edited_and_posted_anew_when_it_was_deleted(world: DiscordWorld) -> None:
     task, room = await made(world), world.discord.places.add_channel(name="moderators")
-    stores, reports = Stores.on(world.database), world.engine.curation.reports
+    stores, reports = Stores.on(world.database), world.engine.reports
     assert task.guild_id is not None
     await stores.guilds.choose(task.guild_id, Setting.MODERATORS, room.id, by=1, now=0)
     await reports.report(task.id, task.guild_id, by=5, why="no", locale="en-US", seen=(task.channel_id, 1))

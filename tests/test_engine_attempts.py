@@ -309,13 +309,13 @@ async def test_a_copy_for_a_gallery_that_ends_the_process_is_given_up_and_may_be
         upload_limit=10**7,
         asked_by=1,
     )
-    await world.engine.curation.reposts.ask(new)
+    await world.engine.reposts.ask(new)
     lives = Lives(world)
     await lives.steps(30)
     assert lives.deaths == MOST_ATTEMPTS
     assert await world.stores.reposts.of_task(task.id) == ()
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
-    _, is_new = await world.engine.curation.reposts.ask(new)
+    _, is_new = await world.engine.reposts.ask(new)
     assert is_new
 
 
@@ -323,7 +323,7 @@ async def test_a_report_whose_message_ends_the_process_is_given_up(world: World)
     task = await told(world)
     await world.stores.guilds.choose(GUILD, Setting.MODERATORS, 600, by=3, now=world.clock())
     await dying(world, world.discord, "tell_moderators")
-    await world.engine.curation.reports.report(task.id, GUILD, by=2, why="", locale="en-US", seen=(9, 1))
+    await world.engine.reports.report(task.id, GUILD, by=2, why="", locale="en-US", seen=(9, 1))
     lives = Lives(world)
     await lives.steps(30)
     assert lives.deaths == MOST_ATTEMPTS
@@ -335,7 +335,7 @@ async def test_a_report_whose_message_ends_the_process_is_given_up(world: World)
 async def test_a_removal_that_ends_the_process_is_given_up(world: World) -> None:
     task = await told(world)
     await dying(world, world.discord, "remove")
-    await world.stores.reposts.remove(task.id, by=1, now=world.clock())
+    await world.stores.curation.remove(task.id, by=1, now=world.clock())
     lives = Lives(world)
     await lives.steps(30)
     assert lives.deaths == MOST_ATTEMPTS
@@ -346,7 +346,7 @@ async def test_a_removal_that_ends_the_process_is_given_up(world: World) -> None
 async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World, again: str) -> None:
     task, deadly = await told(world), [True]
     await dying(world, world.copies, "delete", lambda *_, **__: deadly[0])
-    await world.engine.erasing.ask(1, removes=False, locale="en-US", token="t")
+    await world.engine.erasures.ask(1, removes=False, locale="en-US", token="t")
     lives = Lives(world)
     await lives.steps(20, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
@@ -354,7 +354,7 @@ async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World
     assert await world.tasks.get(task.id) is not None
     deadly[0] = False
     if again == "asked":
-        await world.engine.erasing.ask(1, removes=False, locale="en-US", token="t")
+        await world.engine.erasures.ask(1, removes=False, locale="en-US", token="t")
     else:
         await lives.steps(5)
         assert await world.tasks.get(task.id) is not None
@@ -368,7 +368,7 @@ async def test_other_work_waits_while_something_of_another_kind_is_tried_alone(w
     """A copy for a gallery was running when a file caused a death. The two are not tried at the same time."""
     task = await told(world)
     deadly = await asked(world, "deadly.png", Crash(), asker_id=2)
-    await world.stores.attempts.begin("posting", "it is gone", owner="before", now=world.clock())
+    await world.stores.attempts.begin("repost", "it is gone", owner="before", now=world.clock())
     lives = Lives(world)
     await lives.steps(15, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
@@ -377,7 +377,7 @@ async def test_other_work_waits_while_something_of_another_kind_is_tried_alone(w
 
 
 async def test_a_suspect_whose_subject_is_gone_keeps_others_waiting_for_seconds_only(world: World) -> None:
-    await world.stores.attempts.begin("posting", "it is gone", owner="before", now=world.clock())
+    await world.stores.attempts.begin("repost", "it is gone", owner="before", now=world.clock())
     await world.restart()
     good = await asked(world, "good.png", png())
     await world.engine.step()
@@ -398,7 +398,7 @@ async def test_nothing_is_left_counted_after_ordinary_work(world: World) -> None
     task = await asked(world, "good.png", png(), asker_id=1, guild_id=GUILD)
     await begun(world)
     await world.work(120)
-    await world.stores.reposts.remove(task.id, by=1, now=world.clock())
+    await world.stores.curation.remove(task.id, by=1, now=world.clock())
     await world.engine.step()
     assert await world.stores.attempts.left(now=world.clock()) == ()
     assert await world.tasks.suspects(now=world.clock()) == ()

@@ -208,19 +208,19 @@ async def test_who_never_looks_is_forgotten_after_a_month(world: World) -> None:
     world.clock.turn(15 * 60)
     world.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
     await world.work(120)
-    await world.engine.erasing.sweep()
+    await world.engine.erasures.sweep()
     assert await world.stores.erasures.of_person(world.alice.id) is not None
     world.clock.turn(31 * 24 * 3600)
-    await world.engine.erasing.sweep()
+    await world.engine.erasures.sweep()
     assert await world.stores.erasures.of_person(world.alice.id) is None
 
 
 async def test_the_log_has_the_number_of_a_receipt(world: World) -> None:
     await made(world)
-    erasure, _ = await world.engine.erasing.ask(world.alice.id, removes=False, locale="en-US", token="t")
+    erasure, _ = await world.engine.erasures.ask(world.alice.id, removes=False, locale="en-US", token="t")
     world.clock.turn(60)
     with capture_logs() as lines:
-        await world.engine.erasing.step()
+        await world.engine.erasures.outbox.step()
     (line,) = [one for one in lines if one["event"] == "erasure finished"]
     assert line["erasure"] == erasure.id
     assert str(world.alice.id) not in repr(line)
@@ -237,7 +237,7 @@ async def test_the_limits_of_the_day_still_count_what_was_erased(tmp_path: Path)
         refused = await world.ask(variants=2)
         assert "You have had your 3 pictures" in world.refusal(refused)
         world.clock.turn(24 * 3600)
-        await world.engine.erasing.sweep()
+        await world.engine.erasures.sweep()
         await world.ask(variants=2)
         assert len(await world.tasks.of_user(world.alice.id)) == 1
 

@@ -33,7 +33,7 @@ async def begun(world: World) -> list[Task]:
 
 
 async def asked(world: World) -> None:
-    await world.engine.erasing.ask(PERSON, removes=True, locale="en-US", token="t")
+    await world.engine.erasures.ask(PERSON, removes=True, locale="en-US", token="t")
 
 
 async def rest(world: World, steps: int = 25) -> None:
@@ -73,7 +73,7 @@ async def _with_a_death(world: World, deaths: Deaths, at: int) -> bool:
     died = False
     for _ in range(10):
         try:
-            await world.engine.erasing.step()
+            await world.engine.erasures.outbox.step()
         except Crash:
             deaths.disarm()
             died = True

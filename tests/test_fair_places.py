@@ -136,7 +136,7 @@ async def test_batches_of_one_person_leave_a_place_for_somebody_elses(world: Wor
 
     world.discord.show_batch = shown  # type: ignore[method-assign, assignment]
     good = await begun(world, ("c", "d"), asker_id=2)
-    step = asyncio.create_task(world.engine.batches.sharing.step())
+    step = asyncio.create_task(world.engine.batches.delivery.outbox.step())
     await eventually(lambda: _in(entered, good.id))
     assert len(set(entered) & set(theirs)) == 2
     answer.set()

@@ -15,7 +15,8 @@ import pytest
 from discord import app_commands, ui
 
 from bot.app import EXTENSIONS
-from bot.engine import picture_work, places, preparation, reference_fetching, sharing, telling
+from bot.engine import picture_work, places, preparation, reference_fetching, telling
+from bot.engine.batch_delivery import MESSAGES_AT_ONCE, MESSAGES_PER_PERSON
 from bot.imaging.decoding import MAX_BYTES
 from bot.ui.choices import MOST_CHOICES
 from bot.ui.copies import FETCH_SECONDS
@@ -96,7 +97,7 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
         f"at most {LARGEST_ANSWER // mib} MiB of files",
         f"the newest {LOOKED_AT} rows of a family",
         f"results are fetched by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
-        f"messages of batches are {sharing.MESSAGES_AT_ONCE} at once, {sharing.MESSAGES_PER_PERSON} for each person",
+        f"messages of batches are {MESSAGES_AT_ONCE} at once, {MESSAGES_PER_PERSON} for each person",
     ):
         assert said in text, said
     assert places.LOOKS_ASKED == 5, "the sixth"

@@ -108,7 +108,7 @@ async def outlived(world: World, deaths: Deaths) -> bool:
     for _ in range(3):
         try:
             await world.engine.late_pictures.step()
-            await world.engine.curation.step()
+            await world.engine.step_outbox()
             world.clock.turn(60)
         except Crash:
             deaths.disarm()
@@ -356,7 +356,7 @@ async def test_where_direct_messages_are_closed_as_well_the_picture_is_kept_for_
     await later(world, HOUR)
     await assert_brought(world, task)
     world.discord.closed_routes = set()
-    await world.stores.reposts.hide(task.id, hidden=True, now=world.clock())
+    await world.stores.curation.hide(task.id, hidden=True, now=world.clock())
     await later(world, HOUR)
     assert len(world.discord.messages) == 1, "it is not sent days later for another reason"
 
@@ -489,9 +489,9 @@ async def test_what_is_erased_while_it_is_fetched_leaves_no_file(world: World) -
     fetch = world.api.fetch
 
     async def fetched(url: str) -> bytes:
-        await world.engine.erasing.ask(task.asker_id, removes=False, locale="en-US", token="t")
+        await world.engine.erasures.ask(task.asker_id, removes=False, locale="en-US", token="t")
         for _ in range(3):
-            await world.engine.erasing.step()
+            await world.engine.erasures.outbox.step()
         return await fetch(url)
 
     world.api.fetch = fetched  # type: ignore[method-assign]  # the asker erases their data during the download

@@ -56,7 +56,7 @@ async def told_as_a_link(world: DiscordWorld, door: Door, **options: Any) -> Tas
 async def passed(world: DiscordWorld, *, minutes: int) -> None:
     for _ in range(minutes):
         await world.engine.late_pictures.step()
-        await world.engine.curation.step()
+        await world.engine.step_outbox()
         world.discord.clock.turn(timedelta(minutes=1))
 
 

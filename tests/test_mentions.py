@@ -236,7 +236,7 @@ async def test_limits_are_told_in_a_reply(tmp_path: Path) -> None:
 
 async def test_other_channels_than_the_servers_are_refused(world: World) -> None:
     elsewhere = world.guild.create_text_channel("elsewhere")
-    guilds = world.client.services.guilds
+    guilds = world.client.services.stores.guilds
     await guilds.choose(world.guild.id, Setting.CHANNELS, (elsewhere.id,), by=1, now=1)
     await mention(world)
     assert f"other channels of this server: <#{elsewhere.id}>" in last(world).content

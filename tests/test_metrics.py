@@ -126,7 +126,7 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
 
 async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
-        names = ("postings_waiting", "upkeep_waiting", "reports_open", "batches_open", "pictures_missing")
+        names = ("reposts_waiting", "message_sync_waiting", "reports_open", "batches_open", "pictures_missing")
         values = await scraped(visitor)
         assert [values[f"atelier_{name}", ""] for name in names] == [0, 0, 0, 0, 0]
         asked, batches = request(), atelier.engine.batches
@@ -144,14 +144,16 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
             upload_limit=1,
             asked_by=7,
         )
-        await services.reposts.add(new, now=1)
-        await services.reposts.hide(task.id, hidden=True, now=1)
+        await services.stores.reposts.add(new, now=1)
+        await services.stores.curation.hide(task.id, hidden=True, now=1)
         settled = await atelier.tasks.settle(
             await stored(atelier.tasks), now=1, why="x", reason=None, urls=["http://a"]
         )
         (picture,) = await atelier.tasks.pictures(settled.id)
         await atelier.tasks.save_pictures([replace(picture, unfetchable=True, due_at=1)])
-        await services.reports.report(task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1))
+        await services.stores.reports.report(
+            task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1)
+        )
         values = await scraped(visitor)
     assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1, 1, 1]
 

@@ -170,8 +170,8 @@ async def erase_while_a_reference_is_fetched(world: World, arrives: asyncio.Even
     task = await world.ask(references=(world.attach("a.png", arrives),))
     pushing = asyncio.create_task(world.engine.step())
     await world.fetching.wait()
-    await world.engine.erasing.ask(task.asker_id, removes=False, locale="en-US", token="t")
-    await world.engine.erasing.step()
+    await world.engine.erasures.ask(task.asker_id, removes=False, locale="en-US", token="t")
+    await world.engine.erasures.outbox.step()
     assert await world.tasks.get(task.id) is None
     return pushing
 

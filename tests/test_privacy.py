@@ -39,7 +39,7 @@ async def test_the_file_holds_their_own_words_and_pictures_and_no_token(world: W
     await world.bob.slash(world.channel, "imagine", prompt="a blue door")
     await world.work()
     task = await world.only_task()
-    people = world.client.services.people
+    people = world.client.services.stores.people
     text = json.dumps(await people.rows(world.alice.id))
     assert "a red door" in text
     assert "a blue door" not in text

@@ -202,7 +202,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     assert "### Erased" in texts(receipt)
     assert in_messages(world, *sought) == []
     world.clock.turn(24 * 3600)
-    await world.engine.erasing.sweep()
+    await world.engine.erasures.sweep()
     assert in_rows(tmp_path, *sought) == set()
     assert [key.split("/")[0] for key in await in_files(world)] == ["styles"]
     assert "from a picture that is gone" in "".join(in_messages(world, "with a knocker"))
@@ -214,7 +214,7 @@ async def test_without_messages_no_table_and_no_file_has_anything_either(
     await a_life(world, anna, room)
     await erased(world, anna, "Erase")
     world.clock.turn(24 * 3600)
-    await world.engine.erasing.sweep()
+    await world.engine.erasures.sweep()
     assert in_rows(tmp_path, str(anna.id), WORD, FILENAME) == set()
     assert [key.split("/")[0] for key in await in_files(world)] == ["styles"]
     assert in_messages(world, str(anna.id)) != []
@@ -247,7 +247,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     with Image.open(io.BytesIO(copy)) as image:
         assert not image.getexif()
     assert world.api.uploads[-1] == f"atelier-{task.id}-0.jpeg image/jpeg"
-    people = world.client.services.people
+    people = world.client.services.stores.people
     for _ in ("while it stands", "after it was removed"):
         assert await people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
         assert (await people.rows(world.bob.id))["references"] == []
@@ -300,7 +300,7 @@ async def test_a_request_that_waits_with_an_erased_picture_ends_before_it_is_pai
     question: Any = await anna.slash(world.channel, "privacy erase")
     await anna.click(question.response, label="Erase")
     for _ in range(20):
-        await world.engine.erasing.step()
+        await world.engine.erasures.outbox.step()
         world.clock.turn(16)
     await world.work(60)
     task = await world.only_task(world.bob)
@@ -316,7 +316,7 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Wor
     (reference,) = await world.tasks.references(task.id)
     assert reference.key is not None
     assert await world.copies.get(reference.key)
-    assert await world.client.services.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
 async def test_a_private_result_that_a_public_one_began_with_is_its_askers(world: World, anna: MemberActor) -> None:
@@ -333,7 +333,7 @@ async def test_a_servers_style_is_used_without_its_picture_being_handed_out(worl
     await anna.slash(world.channel, "style add", name="Ink", template="{prompt}, in ink", picture=PHOTO)
     await made(world, world.bob, prompt="a door", style="Ink")
     task = await world.only_task(world.bob)
-    assert await world.client.services.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
     (reference,) = await world.tasks.references(task.id)
     with Image.open(io.BytesIO(await world.copies.get(reference.key or ""))) as image:
         assert not image.getexif()
@@ -347,7 +347,7 @@ async def test_a_picture_in_somebodys_message_is_theirs(world: World, anna: Memb
     task = await world.only_task(world.bob)
     (reference,) = await world.tasks.references(task.id)
     assert reference.owner_id == anna.id
-    assert await world.client.services.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
 async def test_whoever_has_asked_for_nothing_may_have_copies_of_their_avatar_erased(

@@ -36,7 +36,7 @@ async def put(world: World, count: int) -> None:
     """Store so many sets directly in the database."""
     picture = StoredPicture(key="sets/x/1", filename="a.png", content_type="image/png", bytes=1, width=1, height=1)
     for number in range(count):
-        await world.client.services.sets.save(
+        await world.client.services.stores.sets.save(
             ReferenceSet(
                 id=new_task_id(), owner_id=world.alice.id, name=f"set {number:02}", pictures=(picture,), created_at=0
             ),
@@ -147,10 +147,10 @@ async def test_who_has_none_is_told_how_to_save_one(world: World) -> None:
 
 async def test_what_is_removed_is_gone_with_its_copies(world: World) -> None:
     await save(world)
-    (kept,) = await world.client.services.sets.of(world.alice.id)
+    (kept,) = await world.client.services.stores.sets.of(world.alice.id)
     removed = await world.alice.slash(world.channel, "reference remove", name="My cat")
     assert "is gone" in said(removed)
-    assert not await world.client.services.sets.of(world.alice.id)
+    assert not await world.client.services.stores.sets.of(world.alice.id)
     with pytest.raises(MissingCopy):
         await world.copies.get(kept.pictures[0].key)
 
@@ -171,7 +171,7 @@ async def test_nobody_elses_set_is_known(world: World) -> None:
     assert "You have no set of pictures called \u2068My cat" in world.refusal(asked)
     removed = await world.bob.slash(world.channel, "reference remove", name="My cat")
     assert "You have no set" in world.refusal(removed)
-    assert len(await world.client.services.sets.of(world.alice.id)) == 1
+    assert len(await world.client.services.stores.sets.of(world.alice.id)) == 1
 
 
 async def test_a_name_is_taken_once_whatever_its_capitals(world: World) -> None:
@@ -192,7 +192,7 @@ async def test_what_is_no_picture_is_refused_and_nothing_is_kept(world: World) -
     asked = await save(world, image2=("notes.png", b"no picture"))
     world.acknowledged = world.env.error_cursor
     assert "notes.png\u2069** is not a picture I can open" in said(asked)
-    assert not await world.client.services.sets.of(world.alice.id)
+    assert not await world.client.services.stores.sets.of(world.alice.id)
     assert await world.copies.used_bytes() == 0
 
 

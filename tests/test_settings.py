@@ -31,7 +31,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def guilds(world: World) -> GuildStore:
-    return world.client.services.guilds
+    return world.client.services.stores.guilds
 
 
 @pytest.fixture

@@ -57,8 +57,8 @@ async def begun(stores: Stores, words: tuple[str, ...] = WORDS, **changes: Any) 
 
 
 async def held(stores: Stores, *, now: int = NOW) -> Batch:
-    (due,) = await stores.batches.due(now=now, limit=9)
-    claimed = await stores.batches.claim(due, now=now, until=now + LEASE)
+    (due,) = await stores.batches.outbox.due(now=now, limit=9)
+    claimed = await stores.batches.outbox.claim(due, now=now, until=now + LEASE)
     assert claimed is not None
     return claimed
 
@@ -148,28 +148,28 @@ async def test_its_tasks_wait_in_the_order_of_the_words(stores: Stores) -> None:
 
 async def test_of_many_who_claim_it_one_gets_it_even_if_there_is_news(stores: Stores) -> None:
     batch = await begun(stores)
-    (due,) = await stores.batches.due(now=NOW, limit=9)
-    claims = await asyncio.gather(*[stores.batches.claim(due, now=NOW, until=NOW + LEASE) for _ in range(4)])
+    (due,) = await stores.batches.outbox.due(now=NOW, limit=9)
+    claims = await asyncio.gather(*[stores.batches.outbox.claim(due, now=NOW, until=NOW + LEASE) for _ in range(4)])
     assert sum(one is not None for one in claims) == 1
     await told(stores, (await stores.batches.tasks(batch.id))[0])
-    assert await stores.batches.due(now=NOW, limit=9) == ()
-    assert len(await stores.batches.due(now=NOW + LEASE, limit=9)) == 1
+    assert await stores.batches.outbox.due(now=NOW, limit=9) == ()
+    assert len(await stores.batches.outbox.due(now=NOW + LEASE, limit=9)) == 1
 
 
 async def test_whatever_becomes_of_a_task_its_batch_is_due(stores: Stores) -> None:
     batch = await begun(stores)
     first, second, third = await stores.batches.tasks(batch.id)
-    await stores.batches.release(await held(stores), due=None)
+    await stores.batches.outbox.finish(await held(stores))
     news: list[Callable[[int], Awaitable[object]]] = [
         lambda now: stores.tasks.move(first, TaskState.CANCELLED, now=now, why="x"),
         lambda now: stores.tasks.settle(second, now=now, why="x", reason="policy"),
-        lambda now: stores.reposts.hide(third.id, hidden=True, now=now),
-        lambda now: stores.reposts.remove(third.id, by=7, now=now),
+        lambda now: stores.curation.hide(third.id, hidden=True, now=now),
+        lambda now: stores.curation.remove(third.id, by=7, now=now),
     ]
     for now, comes in enumerate(news, start=NOW + 1):
         await comes(now)
         assert await due_at(stores, batch) == now
-        await stores.batches.release(await held(stores, now=now), due=None)
+        await stores.batches.outbox.finish(await held(stores, now=now))
         assert await due_at(stores, batch) is None
 
 
@@ -177,21 +177,20 @@ async def test_news_that_comes_while_it_is_held_is_looked_at_again(stores: Store
     batch = await begun(stores)
     claimed = await held(stores)
     await told(stores, (await stores.batches.tasks(batch.id))[0])
-    await stores.batches.release(claimed, due=NOW + 3000, failures=1)
+    await stores.batches.outbox.retry(claimed, due=NOW + 3000)
     assert await due_at(stores, batch) == NOW
     again = await held(stores)
     assert again.failures == 1
-    await stores.batches.release(again, due=NOW + 3000)
+    await stores.batches.outbox.postpone(again, due=NOW + 3000)
     assert await due_at(stores, batch) == NOW + 3000
 
 
 async def test_whoever_was_too_slow_changes_nothing_any_more(stores: Stores) -> None:
-    await begun(stores)
+    batch = await begun(stores)
     slow = await held(stores)
     late = NOW + LEASE + 1
     quick = await held(stores, now=late)
     for change in (
-        stores.batches.release(slow, due=None),
         stores.batches.reroute(slow, Route.DIRECT),
         stores.batches.close(slow, now=late),
         stores.batches.attempt(slow, 0, now=late, until=late),
@@ -199,7 +198,11 @@ async def test_whoever_was_too_slow_changes_nothing_any_more(stores: Stores) -> 
     ):
         with pytest.raises(StaleBatch):
             await change
-    await stores.batches.release(quick, due=None)
+    await stores.batches.outbox.finish(slow)
+    assert await stores.batches.outbox.due(now=late, limit=9) == ()
+    assert await due_at(stores, batch) == late + LEASE
+    await stores.batches.outbox.finish(quick)
+    assert await due_at(stores, batch) is None
 
 
 async def test_the_first_times_are_kept(stores: Stores) -> None:

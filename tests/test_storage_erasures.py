@@ -134,7 +134,7 @@ async def test_messages_are_waited_for_and_nothing_is_when_that_takes_too_long(s
     assert await stores.erasures.ready(erasure, now=later, patient=False, limit=9) == (task_id,)
     task = await stores.tasks.get(task_id)
     assert task is not None
-    assert await stores.reposts.look_after(task, until=None)
+    await stores.curation.outbox.finish(task)
     await stores.erasures.mark(erasure, now=NOW + 3)
     assert await stores.erasures.ready(erasure, now=later, patient=True, limit=9) == (task_id,)
 
@@ -152,8 +152,8 @@ async def test_one_is_under_way_at_a_time_and_one_process_works_on_it(stores: St
     erasure = await begun(stores)
     again, is_new = await stores.erasures.ask(PERSON, removes=True, locale="en-US", token="u", now=NOW + 1)
     assert (again.id, is_new) == (erasure.id, False)
-    assert await stores.erasures.begin(erasure, until=NOW + 100)
-    assert not await stores.erasures.begin(erasure, until=NOW + 100)
+    assert await stores.erasures.outbox.claim(erasure, now=NOW, until=NOW + 100)
+    assert not await stores.erasures.outbox.claim(erasure, now=NOW, until=NOW + 100)
     await stores.erasures.told(await stores.erasures.done(erasure, now=NOW))
     assert await stores.erasures.of_person(PERSON) is None
     await begun(stores)

@@ -1,10 +1,9 @@
-"""Tests for the rows of postings, hidden or removed messages and reports, on each supported database."""
+"""Tests for the rows of reposts, hidden or removed messages and reports, on each supported database."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ async def posted(stores: Stores, task: Task, once: str = "gallery", guild_id: in
     return next(one for one in await stores.reposts.of_task(task.id) if one.id == repost.id)
 
 
-# -- postings ----------------------------------------------------------------------------------------------------------
+# -- reposts -----------------------------------------------------------------------------------------------------------
 
 
 async def test_the_same_once_is_the_same_posting_however_many_ask_at_a_time(stores: Stores) -> None:
@@ -61,12 +60,12 @@ async def test_the_same_once_is_the_same_posting_however_many_ask_at_a_time(stor
 
 async def test_one_of_several_begins_a_posting_and_it_is_due_again_after_a_while(stores: Stores) -> None:
     repost, _ = await stores.reposts.add(new(await over(stores)), now=NOW)
-    began = await asyncio.gather(*[stores.reposts.begin(repost, now=NOW, until=NOW + 100) for _ in range(3)])
-    assert began.count(True) == 1
-    assert await stores.reposts.due(now=NOW + 99, limit=10) == ()
-    (due,) = await stores.reposts.due(now=NOW + 100, limit=10)
+    began = await asyncio.gather(*[stores.reposts.outbox.claim(repost, now=NOW, until=NOW + 100) for _ in range(3)])
+    assert began.count(None) == 2
+    assert await stores.reposts.outbox.due(now=NOW + 99, limit=10) == ()
+    (due,) = await stores.reposts.outbox.due(now=NOW + 100, limit=10)
     assert due.attempted_at == NOW
-    assert await stores.reposts.begin(due, now=NOW + 500, until=NOW + 900)
+    assert await stores.reposts.outbox.claim(due, now=NOW + 500, until=NOW + 900)
     assert (await stores.reposts.of_task(repost.task_id))[0].attempted_at == NOW
 
 
@@ -83,12 +82,13 @@ async def test_what_is_published_is_private_no_more_and_a_copy_changes_nothing(s
 async def test_what_was_removed_before_it_stood_is_looked_after_once_it_does(stores: Stores, *, alone: bool) -> None:
     task = await over(stores)
     repost, _ = await stores.reposts.add(new(task), now=NOW)
-    assert await stores.reposts.begin(repost, now=NOW, until=NOW + 100)
+    assert await stores.reposts.outbox.claim(repost, now=NOW, until=NOW + 100)
     if alone:
-        await stores.reposts.remove_repost(repost, now=NOW)
+        await stores.curation.remove_repost(repost, now=NOW)
     else:
-        await stores.reposts.remove(task.id, by=7, now=NOW)
-    assert await stores.reposts.look_after(await _now(stores, task), until=None)
+        await stores.curation.remove(task.id, by=7, now=NOW)
+    await stores.curation.outbox.finish(await _now(stores, task))
+    assert (await _now(stores, task)).sync_at is None
     await stores.reposts.posted(repost, message_id=5, now=NOW + 1)
     assert (await _now(stores, task)).sync_at == NOW + 1
 
@@ -97,9 +97,9 @@ async def test_this_message_alone_is_removed_and_no_longer_due(stores: Stores) -
     task = await over(stores)
     repost, _ = await stores.reposts.add(new(task), now=NOW)
     other, _ = await stores.reposts.add(new(task, "other"), now=NOW)
-    await stores.reposts.remove_repost(repost, now=NOW)
-    assert [one.id for one in await stores.reposts.due(now=NOW, limit=10)] == [other.id]
-    assert not await stores.reposts.begin(repost, now=NOW, until=NOW + 1)
+    await stores.curation.remove_repost(repost, now=NOW)
+    assert [one.id for one in await stores.reposts.outbox.due(now=NOW, limit=10)] == [other.id]
+    assert not await stores.reposts.outbox.claim(repost, now=NOW, until=NOW + 1)
     assert (await _now(stores, task)).sync_at == NOW
 
 
@@ -108,7 +108,7 @@ async def test_a_deleted_original_takes_the_copies_in_galleries_and_nothing_else
     copy = await posted(stores, task)
     shown = await posted(stores, task, "shown")
     shown, _ = await stores.reposts.add(new(task, "shown again", RepostKind.SHOWN), now=NOW)
-    await stores.reposts.remove_copies(task.id, now=NOW)
+    await stores.curation.remove_gallery_reposts(task.id, now=NOW)
     removed = {one.id for one in await stores.reposts.of_task(task.id) if one.removed_at is not None}
     assert copy.id in removed
     assert shown.id not in removed
@@ -117,7 +117,7 @@ async def test_a_deleted_original_takes_the_copies_in_galleries_and_nothing_else
 async def test_a_server_curates_what_it_has_and_no_other(stores: Stores) -> None:
     task = await over(stores)
     here, there = await posted(stores, task), await posted(stores, task, "there", guild_id=6)
-    await stores.reposts.curate_in(task.id, GUILD, now=NOW, hidden_at=NOW)
+    await stores.curation.curate_in(task.id, GUILD, now=NOW, hidden_at=NOW)
     assert [one.hidden_at for one in await stores.reposts.of_task(task.id)] == [
         NOW if one == here.id else None for one in sorted((here.id, there.id))
     ]
@@ -139,27 +139,26 @@ async def test_it_is_found_by_its_message(stores: Stores) -> None:
 async def test_a_moderators_removal_outlasts_the_askers_and_not_the_other_way_round(stores: Stores) -> None:
     task = await over(stores)
     for by, stands in ((7, 7), (99, 99), (7, 99)):
-        removed = await stores.reposts.remove(task.id, by=by, now=NOW + by)
+        removed = await stores.curation.remove(task.id, by=by, now=NOW + by)
         assert removed is not None
         assert (removed.removed_by, removed.removed_at) == (stands, NOW + 7)
 
 
 async def test_upkeep_is_taken_by_one_and_what_changes_meanwhile_keeps_it_due(stores: Stores) -> None:
     task = await over(stores)
-    await stores.reposts.hide(task.id, hidden=True, now=NOW)
-    (due,) = await stores.reposts.to_look_after(now=NOW, limit=10)
-    took = await asyncio.gather(*[stores.reposts.look_after(due, until=NOW + 100) for _ in range(3)])
-    assert took.count(True) == 1
-    held = replace(due, sync_at=NOW + 100)
-    await stores.reposts.hide(task.id, hidden=False, now=NOW + 5)
-    assert not await stores.reposts.look_after(held, until=None)
-    assert [one.id for one in await stores.reposts.to_look_after(now=NOW + 5, limit=10)] == [task.id]
+    await stores.curation.hide(task.id, hidden=True, now=NOW)
+    (due,) = await stores.curation.outbox.due(now=NOW, limit=10)
+    claims = [stores.curation.outbox.claim(due, now=NOW, until=NOW + 100) for _ in range(3)]
+    (held,) = [claimed for claimed in await asyncio.gather(*claims) if claimed is not None]
+    await stores.curation.hide(task.id, hidden=False, now=NOW + 5)
+    await stores.curation.outbox.finish(held)
+    assert [one.id for one in await stores.curation.outbox.due(now=NOW + 5, limit=10)] == [task.id]
 
 
 async def test_messages_of_what_is_still_being_made_wait(stores: Stores) -> None:
     task = await stored(stores.tasks, guild_id=GUILD)
-    await stores.reposts.remove(task.id, by=7, now=NOW)
-    assert await stores.reposts.to_look_after(now=NOW, limit=10) == ()
+    await stores.curation.remove(task.id, by=7, now=NOW)
+    assert await stores.curation.outbox.due(now=NOW, limit=10) == ()
 
 
 # -- reports -----------------------------------------------------------------------------------------------------------
@@ -195,16 +194,19 @@ async def test_of_two_decisions_the_first_stands(stores: Stores) -> None:
 async def test_what_comes_while_the_moderators_are_told_keeps_it_due(stores: Stores) -> None:
     task = await over(stores)
     await stores.reports.report(task.id, GUILD, word(1), locale="en-US", seen=(1, 1))
-    (due,) = await stores.reports.due(now=NOW, limit=10)
-    assert await stores.reports.begin(due, now=NOW, until=NOW + 100)
-    assert not await stores.reports.begin(due, now=NOW, until=NOW + 100)
+    (due,) = await stores.reports.outbox.due(now=NOW, limit=10)
+    claimed = await stores.reports.outbox.claim(due, now=NOW, until=NOW + 100)
+    assert claimed is not None
+    assert await stores.reports.outbox.claim(due, now=NOW, until=NOW + 100) is None
     await stores.reports.report(task.id, GUILD, word(2, NOW + 5), locale="en-US", seen=(1, 1))
-    await stores.reports.told(due, until=NOW + 100, channel_id=3, message_id=4)
-    (again,) = await stores.reports.due(now=NOW + 5, limit=10)
+    await stores.reports.posted(claimed, channel_id=3, message_id=4)
+    await stores.reports.outbox.finish(claimed)
+    (again,) = await stores.reports.outbox.due(now=NOW + 5, limit=10)
     assert (again.channel_id, again.message_id) == (3, 4)
-    assert await stores.reports.begin(again, now=NOW + 5, until=NOW + 200)
-    await stores.reports.told(again, until=NOW + 200, channel_id=3, message_id=4)
-    assert await stores.reports.due(now=NOW + 1000, limit=10) == ()
+    claimed = await stores.reports.outbox.claim(again, now=NOW + 5, until=NOW + 200)
+    assert claimed is not None
+    await stores.reports.outbox.finish(claimed)
+    assert await stores.reports.outbox.due(now=NOW + 1000, limit=10) == ()
 
 
 async def test_servers_report_apart(stores: Stores) -> None:

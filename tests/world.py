@@ -101,8 +101,8 @@ class World:
             policy=Policy(limits=limits),
             clock=self.clock,
         )
-        client.services = Services.around(
-            self.engine, self.stores, copies=self.copies, picture_work=work, thumbnails=thumbnails
+        client.services = Services(
+            engine=self.engine, stores=self.stores, copies=self.copies, picture_work=work, thumbnails=thumbnails
         )
         self._tell_locales(client)
 

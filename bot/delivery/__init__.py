@@ -6,7 +6,7 @@ cards.py       edit, post and remove the waiting cards in the background
 card_turns.py  decide which card is edited next
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     distribute pictures over messages: a pure function
-upkeep.py      redraw or delete messages that were posted before
+message_editor.py redraw or delete messages that were posted before
 receipts.py    send the receipt of an erasure
 reports.py     the moderators' message about a report
 batches.py     post and edit the messages of batches
@@ -27,15 +27,15 @@ from bot.client import Atelier
 from bot.delivery.answers import token_lives
 from bot.delivery.batches import BatchPoster
 from bot.delivery.cards import CardUpdater
+from bot.delivery.message_editor import MessageEditor
 from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_repost
 from bot.delivery.receipts import ReceiptPoster
 from bot.delivery.refusals import map_discord_errors
 from bot.delivery.reports import ReportPoster
-from bot.delivery.upkeep import MessageEditor
+from bot.engine.batch_view import BatchView
 from bot.engine.clock import system_clock
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
-from bot.engine.shared import BatchView
 from bot.engine.thumbnails import Thumbnails
 from bot.errors import Reason, RouteClosed
 from bot.replies import explain_to_operator
@@ -74,7 +74,7 @@ class DiscordDelivery:
         self._operator_channel_id = operator_channel_id
         self._clock = clock
         self._outcomes = OutcomePoster(client, pictures, picture_work)
-        self._upkeeper = MessageEditor(client, self._outcomes)
+        self._editor = MessageEditor(client, self._outcomes)
         self._reports = ReportPoster(client, thumbnails)
         self._receipts = ReceiptPoster(client)
         self._batches = BatchPoster(client, pictures, picture_work)
@@ -159,17 +159,17 @@ class DiscordDelivery:
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
         late = any(picture.late_at is not None for picture in outcome.pictures)
         with requests_as(Priority.RESULT if late else Priority.PERSON):
-            await self._upkeeper.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
+            await self._editor.redraw(outcome, part, token=self._living_token(outcome.task, part.route))
 
     async def redraw_repost(self, outcome: Outcome, repost: Repost) -> None:
         shown = as_posted(outcome, repost)
-        await self._upkeeper.redraw(shown, part_of_repost(shown, repost), token=None)
+        await self._editor.redraw(shown, part_of_repost(shown, repost), token=None)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        await self._upkeeper.remove(outcome, part, token_lives=self._can_answer(outcome.task, self._clock()))
+        await self._editor.remove(outcome, part, token_lives=self._can_answer(outcome.task, self._clock()))
 
     async def remove_repost(self, place: Posted) -> None:
-        await self._upkeeper.delete(place)
+        await self._editor.delete(place)
 
     async def tell_moderators(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
@@ -187,7 +187,7 @@ class DiscordDelivery:
     async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         found = place or await self._batches.find(shared, route, nonce)
         if found is not None:
-            await self._upkeeper.delete(found)
+            await self._editor.delete(found)
 
     async def tell_erased(self, erasure: Erasure) -> None:
         await self._receipts.tell(erasure, token_lives=token_lives(erasure.asked_at, self._clock()))

@@ -16,9 +16,9 @@ from bot.client import Atelier
 from bot.delivery.finding import find_by_id
 from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
+from bot.engine.batch_view import BatchView
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
-from bot.engine.shared import BatchView
 from bot.errors import RouteClosed
 from bot.imaging.fitting import unchanged
 from bot.imaging.looks import Unreadable

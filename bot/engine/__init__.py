@@ -25,15 +25,15 @@ orphans.py             delete stored files that no row names
 space.py               refuse new files while the disk is nearly full
 
 batches.py             several tasks from one request: propose, start, drop, cancel
-sharing.py             update the messages of a batch, and mention the asker once at the end
-shared.py              what the messages of a batch show; pure functions
+batch_delivery.py      update the messages of a batch, and mention the asker once at the end
+batch_view.py          what the messages of a batch show; pure functions
 
-claims.py              claim outbox rows by moving their due time
+outbox.py              work through outbox rows of one kind: claim, attempt, retry, give up
 curation.py            results after delivery: repost, report, hide, remove
 reposts.py             repost a result: publish, show again, copy to a gallery
 reports.py             reports: the moderators' message, and their decision
-upkeep.py              bring messages of a result up to date: spoiler, removal, late pictures
-erasing.py             erase what is stored about a person
+message_sync.py        bring messages of a result up to date: spoiler, removal, late pictures
+erasures.py            erase what is stored about a person
 
 board.py               what the waiting cards show
 gate.py                whether creates may start now

@@ -9,12 +9,12 @@ from typing import Final
 import structlog
 
 from bot.engine.attempts import Attempts
+from bot.engine.batch_delivery import BatchDelivery
 from bot.engine.checking import checked
 from bot.engine.operator import OperatorAlerts
 from bot.engine.people import CANCEL_TRIES, check_there, refusal, visible_to
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
-from bot.engine.sharing import BatchDelivery
 from bot.engine.space import DiskSpace
 from bot.errors import BadChoice, Gone, NotFound, NotYours, Reason, TooLate
 from storage.batches import BatchStore
@@ -72,7 +72,7 @@ class Batches:
         self._space = space
         self._wake = wake
         self._clock = clock
-        self.sharing = BatchDelivery(
+        self.delivery = BatchDelivery(
             batches=stores.batches,
             tasks=stores.tasks,
             delivery=delivery,
@@ -161,13 +161,9 @@ class Batches:
         if found is None:
             return None
         batch, message = found
-        entries = (await self.sharing.read(batch)).on(message.number)
+        entries = (await self.delivery.read(batch)).on(message.number)
         told = [one.task for one in entries if one.shown] or [one.task for one in entries]
         return told[0] if told else None
-
-    async def resume(self) -> None:
-        """Resume the batches that an earlier process was delivering."""
-        await self._batches.resume(now=self._clock())
 
     async def _taken_back(self, task: Task) -> bool:
         for _ in range(CANCEL_TRIES):

@@ -1,28 +1,21 @@
 """
 Handle results after delivery: repost them, copy them to a gallery, report, hide and remove them.
 
-Requests are stored first; `step` carries them out. Removing and hiding set marks in rows, and `MessageSync` updates the
-messages to match.
+Requests are stored first, and the outbox carries them out. Removing and hiding set marks in rows, and `MessageSync`
+updates the messages to match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
-from bot.engine.attempts import Attempts
-from bot.engine.ports import Delivery
 from bot.engine.reports import Reports
 from bot.engine.reposts import Reposts
-from bot.engine.upkeep import MessageSync
 from bot.errors import Gone, NotAllowed, NotFound, NotYours, Reason
 from storage.community import NewRepost, Repost, RepostKind
 from storage.models import Task, TaskState
 from storage.stores import Stores
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,46 +39,27 @@ class Removable:
 
 
 class Curation:
-    def __init__(self, *, stores: Stores, delivery: Delivery, attempts: Attempts, clock: Callable[[], int]) -> None:
+    def __init__(self, *, stores: Stores, reposts: Reposts, reports: Reports, clock: Callable[[], int]) -> None:
         self._tasks = stores.tasks
         self._search = stores.search
-        self._reposts = stores.reposts
+        self._stored_reposts = stores.reposts
+        self._store = stores.curation
+        self._reposts = reposts
+        self._reports = reports
         self._clock = clock
-        self.reposts = Reposts(
-            tasks=stores.tasks, reposts=stores.reposts, delivery=delivery, attempts=attempts, clock=clock
-        )
-        self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
-        self._upkeep = MessageSync(
-            tasks=stores.tasks,
-            reposts=stores.reposts,
-            late=stores.late_pictures,
-            delivery=delivery,
-            attempts=attempts,
-            clock=clock,
-        )
-
-    async def start(self) -> None:
-        """Resume the reposts and reports that an earlier process left unfinished."""
-        await self.reposts.resume()
-        await self.reports.resume()
-
-    async def step(self) -> None:
-        """Do what is due now, once."""
-        for do in (self.reposts.step, self.reports.step, self._upkeep.step):
-            await _survived(do)
 
     async def post_again(self, new: NewRepost, who: Role) -> Repost:
         """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
         of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post
         there."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
-        return await self.reposts.bring(new)
+        return await self._reposts.post_now(new)
 
     async def copy_starred(self, new: NewRepost, who: Role) -> None:
-        """Copy a result to a gallery because of a reaction. The copy is posted by `step`, since no person waits for a
-        response. Raises what `post_again` raises, but not RouteClosed."""
+        """Copy a result to a gallery because of a reaction. The copy is posted by the outbox, since no person waits for
+        a response. Raises what `post_again` raises, but not RouteClosed."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
-        await self.reposts.ask(new)
+        await self._reposts.ask(new)
 
     async def postable(self, task_id: str, who: Role) -> Task:
         """Return a result with pictures that is visible to others or belongs to the person. Raises NotFound, and Gone
@@ -101,7 +75,7 @@ class Curation:
         """Return what the person may remove. `message_id` is the message with the button. Raises NotFound, and
         NotAllowed if the person may remove nothing."""
         task = await self._known(task_id, who)
-        found = await self._reposts.in_message(message_id) if message_id is not None else None
+        found = await self._stored_reposts.in_message(message_id) if message_id is not None else None
         repost = found if found is not None and _may_remove(task, found, who) else None
         everywhere = _may_curate(task, who)
         if repost is None and not everywhere:
@@ -113,29 +87,29 @@ class Curation:
         task = await self._known(task_id, who)
         if not _may_curate(task, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        await self._reposts.remove(task.id, by=who.person_id, now=self._clock())
-        await self.reports.over(task.id, by=who.person_id)
+        await self._store.remove(task.id, by=who.person_id, now=self._clock())
+        await self._reports.over(task.id, by=who.person_id)
 
     async def remove_repost(self, repost_id: str, who: Role) -> None:
         """Remove a single repost. Raises NotFound, NotAllowed."""
-        repost = await self._reposts.get(repost_id)
+        repost = await self._stored_reposts.get(repost_id)
         if repost is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         if not _may_remove(await self._known(repost.task_id, who), repost, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        await self._reposts.remove_repost(repost, now=self._clock())
+        await self._store.remove_repost(repost, now=self._clock())
 
     async def message_gone(self, message_id: int) -> None:
         """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
         galleries are removed too."""
         now = self._clock()
-        repost = await self._reposts.in_message(message_id)
+        repost = await self._stored_reposts.in_message(message_id)
         if repost is not None and repost.kind is RepostKind.GALLERY:
-            await self._reposts.remove_repost(repost, now=now)
+            await self._store.remove_repost(repost, now=now)
         elif repost is not None and repost.kind is RepostKind.PUBLISHED:
-            await self._reposts.remove_copies(repost.task_id, now=now)
+            await self._store.remove_gallery_reposts(repost.task_id, now=now)
         elif repost is None and (task := await self._search.told_in(message_id)):
-            await self._reposts.remove_copies(task.id, now=now)
+            await self._store.remove_gallery_reposts(task.id, now=now)
 
     async def _known(self, task_id: str, who: Role) -> Task:
         task = await self._tasks.get(task_id)
@@ -164,11 +138,3 @@ def _may_remove(task: Task, repost: Repost, who: Role) -> bool:
     """Return whether the repost shows the person's own result, or is in the server that the person moderates."""
     here = repost.guild_id is not None and who.guild_id == repost.guild_id
     return repost.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))
-
-
-async def _survived(do: Callable[[], Awaitable[None]]) -> None:
-    """Call `do` and log its errors, so that the other steps still run."""
-    try:
-        await do()
-    except Exception:
-        log.exception("curation step failed, will retry", what=do.__qualname__)

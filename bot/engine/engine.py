@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 
@@ -27,12 +27,14 @@ from bot.engine.board import ProgressCards
 from bot.engine.clock import is_doubtful, system_clock
 from bot.engine.creation import GIVE_UP_AFTER, Submission
 from bot.engine.curation import Curation
-from bot.engine.erasing import Erasures
+from bot.engine.erasures import Erasures
 from bot.engine.gate import Admission
 from bot.engine.keeping import Undelivered
 from bot.engine.late_pictures import LatePictures
+from bot.engine.message_sync import MessageSync
 from bot.engine.operator import OperatorAlerts
 from bot.engine.orphans import Orphans
+from bot.engine.outbox import OutboxWorker
 from bot.engine.people import People
 from bot.engine.picture_work import PictureWork
 from bot.engine.places import places_to_export, places_to_look
@@ -42,6 +44,8 @@ from bot.engine.preparation import Preparation
 from bot.engine.quarantine import TASK, Quarantine
 from bot.engine.reference_fetching import ReferenceFetching
 from bot.engine.reliance import CallbackReliability
+from bot.engine.reports import Reports
+from bot.engine.reposts import Reposts
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
@@ -127,7 +131,20 @@ class Engine(People):
         self._attempts = Attempts(
             store=stores.attempts, quarantine=self._trials, operator=operator, owner=self._owner, clock=clock
         )
-        self.curation = Curation(stores=stores, delivery=delivery, attempts=self._attempts, clock=clock)
+        self.reposts = Reposts(
+            tasks=tasks, reposts=stores.reposts, delivery=delivery, attempts=self._attempts, clock=clock
+        )
+        self.reports = Reports(stores=stores, delivery=delivery, attempts=self._attempts, clock=clock)
+        self.curation = Curation(stores=stores, reposts=self.reposts, reports=self.reports, clock=clock)
+        message_sync = MessageSync(
+            tasks=tasks,
+            reposts=stores.reposts,
+            curation=stores.curation,
+            late=stores.late_pictures,
+            delivery=delivery,
+            attempts=self._attempts,
+            clock=clock,
+        )
         self.batches = Batches(
             stores=stores,
             delivery=delivery,
@@ -138,7 +155,7 @@ class Engine(People):
             wake=self._wake.set,
             clock=clock,
         )
-        self.erasing = Erasures(
+        self.erasures = Erasures(
             erasures=stores.erasures,
             copies=copies,
             delivery=delivery,
@@ -146,6 +163,12 @@ class Engine(People):
             attempts=self._attempts,
             clock=clock,
         )
+        curated = (self.reposts.outbox, self.reports.outbox, message_sync.outbox, self.erasures.outbox)
+        self._outboxes: Mapping[OutboxWorker[Any], float] = {
+            **dict.fromkeys(curated, CURATION_SECONDS),
+            self.batches.delivery.outbox: SHARING_SECONDS,
+        }
+        """Each with the longest delay (seconds) before due work is started."""
         self.showing = Lookup(tasks=tasks, delivery=delivery, board=board)
         self.kept = Undelivered(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
         self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
@@ -237,10 +260,9 @@ class Engine(People):
         await self._account.load()
         await self._board.learn()
         await self._board.come_back()
-        await self.curation.start()
         await self.late_pictures.resume()
-        await self.erasing.start()
-        await self.batches.resume()
+        for outbox in self._outboxes:
+            await outbox.resume()
 
     async def step(self) -> None:
         """Do the work that is due now, once, and wait until the work is done."""
@@ -248,15 +270,18 @@ class Engine(People):
         await self.space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.late_pictures.step()
-        await self.curation.step()
-        await self.erasing.step()
-        await self.batches.sharing.step()
+        await self.step_outbox()
         await self._operator.check()
+
+    async def step_outbox(self) -> None:
+        """Do the outbox work that is due now, once."""
+        for outbox in self._outboxes:
+            await outbox.step()
 
     async def run(self) -> None:
         """Do work whenever it becomes due, until `stop`."""
         async with asyncio.TaskGroup() as group:
-            upkeep = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
+            chores = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
             try:
                 while not self._stopping:
                     self._wake.clear()
@@ -267,7 +292,7 @@ class Engine(People):
                 if self._pushes:
                     await asyncio.wait(self._pushes, timeout=GRACE_SECONDS)
             finally:
-                await _end([*upkeep, *self._pushes])
+                await _end([*chores, *self._pushes])
                 await self._let_go()
 
     def stop(self) -> None:
@@ -474,11 +499,9 @@ class Engine(People):
             (self._operator.check, CHECK_SECONDS),
             (self._suspects.find, SUSPECTS_SECONDS),
             (self._board.show_waiting, SHOW_SECONDS),
-            (self.curation.step, CURATION_SECONDS),
             (self.late_pictures.step, LATE_SECONDS),
-            (self.erasing.step, CURATION_SECONDS),
-            (self.erasing.sweep, SWEEP_EVERY.total_seconds()),
-            (self.batches.sharing.step, SHARING_SECONDS),
+            *[(outbox.step, seconds) for outbox, seconds in self._outboxes.items()],
+            (self.erasures.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sweep_proposals, SWEEP_EVERY.total_seconds()),
             (self.space.check, CHECK_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),

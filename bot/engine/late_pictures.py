@@ -2,9 +2,9 @@
 Retry the download of pictures that were delivered as links, because they could not be downloaded within some minutes.
 The retries continue for as long as the image API keeps the pictures.
 
-A downloaded picture is stored in the transaction that makes its messages due for an update; `upkeep` then edits them.
-If the process dies in between, the next process repeats the last step. The repetition changes nothing: it writes the
-same copy and the same part, and edits a message that already holds the picture.
+A downloaded picture is stored in the transaction that makes its messages due for an update; `MessageSync` then edits
+them. If the process dies in between, the next process repeats the last step. The repetition changes nothing: it writes
+the same copy and the same part, and edits a message that already holds the picture.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Final
 import structlog
 
 from bot.engine.attempts import Attempts, WorkKind
-from bot.engine.claims import AT_ONCE
 from bot.engine.clock import is_doubtful
+from bot.engine.outbox import AT_ONCE
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import host_of
 from bot.engine.room import ByteBudget

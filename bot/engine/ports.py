@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bot.engine.shared import BatchView
+from bot.engine.batch_view import BatchView
 from bot.errors import Reason
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task

@@ -57,7 +57,7 @@ class AgainButton(TaskButton, action="again", label="outcome-again"):
         """
         services, message = services_of(interaction), interaction.message
         asked = await services.engine.visible(self.task_id, interaction.user.id)
-        settings = await services.guilds.settings(interaction.guild_id)
+        settings = await services.stores.guilds.settings(interaction.guild_id)
         origin = origin_of(interaction, settings, private=asked.private)
         card = await services.engine.again(self.task_id, origin, message_id=message.id if message else None)
         try:

@@ -48,7 +48,7 @@ async def ask(interaction: discord.Interaction[Atelier], request: Request) -> No
     """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several tasks.
     Raises an error with a message for the person; in this case nothing is stored or charged."""
     services = interaction.client.services
-    settings = await services.guilds.settings(interaction.guild_id)
+    settings = await services.stores.guilds.settings(interaction.guild_id)
     origin = origin_of(interaction, settings, private=request.private)
     new = new_task(request, origin, settings)
     if request.derivation is not Derivation.VARY:  # its prompt was expanded before

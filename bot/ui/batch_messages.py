@@ -10,7 +10,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
+from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.errors import Reason
 from bot.markup import cleaned, is_blank, shortened
 from bot.replies import answer_error, explain
@@ -94,7 +94,7 @@ class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-o
         try:
             task_id = task_in(self.item.values)
             structlog.contextvars.bind_contextvars(task=task_id)
-            await look_up(interaction, await services_of(interaction).tasks.get(task_id))
+            await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
         except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
             await answer_error(interaction, error)
 

@@ -47,7 +47,7 @@ class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
         services = services_of(interaction)
         batch = await services.engine.batches.proposed(self.task_id, interaction.user.id)
         if batch.begun_at is None:
-            settings = await services.guilds.settings(interaction.guild_id)
+            settings = await services.stores.guilds.settings(interaction.guild_id)
             origin = origin_of(interaction, settings, private=batch.asked.private)
             batch = await services.engine.batches.begin(batch, origin, most=settings.greatest_batch)
         await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))

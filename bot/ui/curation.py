@@ -44,7 +44,7 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
         services, who = services_of(interaction), standing_of(interaction)
         task = await services.engine.curation.postable(self.task_id, who)
         await _check_speaks(interaction, task)
-        settings = await services.guilds.settings(task.guild_id)
+        settings = await services.stores.guilds.settings(task.guild_id)
         guild = interaction.client.get_guild(task.guild_id) if task.guild_id is not None else None
         new = NewRepost(
             task_id=task.id,
@@ -64,7 +64,7 @@ class PostHereButton(TaskButton, action="post-here", label="curation-post-here")
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
-        settings = await services.guilds.settings(interaction.guild_id)
+        settings = await services.stores.guilds.settings(interaction.guild_id)
         check_posts(interaction)
         message_id = interaction.message.id if interaction.message is not None else interaction.id
         new = NewRepost(
@@ -82,7 +82,7 @@ class PostHereButton(TaskButton, action="post-here", label="curation-post-here")
 
 class GalleryButton(TaskButton, action="gallery", label="curation-to-gallery"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        settings = await services_of(interaction).guilds.settings(interaction.guild_id)
+        settings = await services_of(interaction).stores.guilds.settings(interaction.guild_id)
         guild = interaction.guild
         if guild is None or settings.gallery_channel_id is None:
             raise BadChoice(Reason.GALLERY_UNCHOSEN)
@@ -98,7 +98,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
         await services.engine.curation.postable(self.task_id, standing_of(interaction))
-        settings = await services.guilds.settings(interaction.guild_id)
+        settings = await services.stores.guilds.settings(interaction.guild_id)
         if settings.moderators_channel_id is None:
             raise BadChoice(Reason.REPORTS_UNCHOSEN)
         say = texts_in(str(interaction.locale))
@@ -117,8 +117,8 @@ async def reported(interaction: discord.Interaction[Atelier], task_id: str, fill
     task = await services.engine.curation.postable(task_id, standing_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:
         raise NotHere(Reason.NOT_THIS_SERVER)
-    settings = await services.guilds.settings(interaction.guild_id)
-    await services.engine.curation.reports.report(
+    settings = await services.stores.guilds.settings(interaction.guild_id)
+    await services.engine.reports.report(
         task.id,
         interaction.guild_id,
         by=interaction.user.id,
@@ -135,7 +135,7 @@ async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tupl
     message = interaction.message
     if message is not None and not message.flags.ephemeral:
         return message.channel.id, message.id
-    part = (await interaction.client.services.tasks.first_parts([task_id])).get(task_id)
+    part = (await interaction.client.services.stores.tasks.first_parts([task_id])).get(task_id)
     if part is None or part.message_channel_id is None or part.message_id is None:
         return None
     return part.message_channel_id, part.message_id

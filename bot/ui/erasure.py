@@ -22,7 +22,7 @@ _KINDS: Final = {
     "batches": "privacy-batches",
     "reports": "privacy-reports",
     "drafts": "privacy-drafts",
-    "reposts": "privacy-postings",
+    "reposts": "privacy-reposts",
     "setting_changes": "privacy-setting-changes",
     "styles": "privacy-styles",
     "changes": "privacy-changes",
@@ -48,7 +48,7 @@ class EraseButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template="a1:erase:(
         """Begin the erasure. When it is done, the receipt replaces this message through this interaction's token."""
         try:
             say = texts_in(str(interaction.locale))
-            _, is_new = await services_of(interaction).engine.erasing.ask(
+            _, is_new = await services_of(interaction).engine.erasures.ask(
                 interaction.user.id,
                 removes=self.how == "remove",
                 locale=str(interaction.locale),

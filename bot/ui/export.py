@@ -40,13 +40,13 @@ async def archives(
 ) -> AsyncGenerator[Archive, None]:
     """Yield at most `most` files, one at a time, of at most `limit` bytes each. The first file contains all rows. Close
     the generator with `aclosing`."""
-    keys = list(await services.people.copies(person_id))
+    keys = list(await services.stores.people.copies(person_id))
     for number in range(1, most + 1):
         file = await asyncio.to_thread(_unnamed)
         try:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 if number == 1:
-                    await asyncio.to_thread(_add_rows, archive, await services.people.rows(person_id))
+                    await asyncio.to_thread(_add_rows, archive, await services.stores.people.rows(person_id))
                     await asyncio.to_thread(archive.writestr, "README.txt", say("privacy-export-readme"))
                 keys = await _filled(services, archive, file, keys, limit)
             if not archive.namelist():

@@ -31,9 +31,9 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
         task = await services.engine.visible(self.task_id, interaction.user.id)
-        family = await services.tasks.family(task, limit=LOOKED_AT)
+        family = await services.stores.tasks.family(task, limit=LOOKED_AT)
         seen = [one for one in family if one.id == task.id or may_see(interaction, one)]
-        parts = await services.tasks.first_parts([one.id for one in seen])
+        parts = await services.stores.tasks.first_parts([one.id for one in seen])
         view = family_view(texts_in(str(interaction.locale)), task, seen, parts, viewer_id=interaction.user.id)
         nobody = discord.AllowedMentions.none()
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)

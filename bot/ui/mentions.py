@@ -145,7 +145,7 @@ async def _with_lineage(
     results = [found for one in begun if (found := _RESULT.match(one.filename))]
     if not results:
         return request
-    parent = await services.tasks.get(results[0]["task"])
+    parent = await services.stores.tasks.get(results[0]["task"])
     if parent is None or not visible_to(parent, asker_id):
         return request
     position = int(results[0]["number"]) - 1 if len(results) == 1 else None

@@ -32,7 +32,7 @@ async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tu
     """Return a task and its pictures. Raises NotFound, or Gone if the task has no pictures."""
     services = services_of(interaction)
     task = await services.engine.visible(task_id, interaction.user.id)
-    pictures = await services.tasks.pictures(task_id)
+    pictures = await services.stores.tasks.pictures(task_id)
     if not pictures:
         raise Gone(Reason.PICTURE_GONE)
     return task, pictures
@@ -92,7 +92,7 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
 
 
 async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
-    tasks = services_of(interaction).tasks
+    tasks = services_of(interaction).stores.tasks
     told = await tasks.parts(picture.task_id)
     for part in told or (await tasks.first_parts([picture.task_id])).values():
         if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:

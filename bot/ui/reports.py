@@ -35,7 +35,7 @@ class DecideButton(TaskButton, action="decide", label="reports-dismiss"):
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         guild_id = moderated_by(interaction)
-        reports = services_of(interaction).engine.curation.reports
+        reports = services_of(interaction).engine.reports
         await reports.decide(self.task_id, guild_id, self.state, by=interaction.user.id)
         await interaction.response.defer()
 

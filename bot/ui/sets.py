@@ -26,7 +26,7 @@ NAME_UNITS: Final = 110
 
 async def known_set(services: Services, owner_id: int, name: str) -> ReferenceSet:
     """Return the person's set with this name. Raises BadChoice if there is none."""
-    found = await services.sets.named(owner_id, name)
+    found = await services.stores.sets.named(owner_id, name)
     if found is None:
         raise BadChoice(Reason.SET_UNKNOWN, name=name)
     return found
@@ -45,7 +45,7 @@ async def with_set(services: Services, owner_id: int, name: str | None, request:
 
 async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
     """Offer the person's sets whose names contain the typed text; names that begin with it come first."""
-    say, sets = texts_in(str(interaction.locale)), await interaction.client.services.sets.of(interaction.user.id)
+    say, sets = texts_in(str(interaction.locale)), await interaction.client.services.stores.sets.of(interaction.user.id)
     return [app_commands.Choice(name=_choice(say, one), value=one.name) for one in offered(sets, typed)]
 
 

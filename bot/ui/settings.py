@@ -104,7 +104,7 @@ class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:
 
 
 async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.LayoutView:
-    guilds, guild = services_of(interaction).guilds, interaction.guild
+    guilds, guild = services_of(interaction).stores.guilds, interaction.guild
     settings = await guilds.settings(guild_id)
     changes = await guilds.changes(guild_id, most=CHANGES_SHOWN)
     chosen = (*settings.channels, settings.gallery_channel_id, settings.moderators_channel_id)
@@ -152,7 +152,7 @@ async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen
         refused = error
     else:
         now, by = services.engine.clock(), interaction.user.id
-        await services.guilds.choose(guild_id, setting, chosen, by=by, now=now)
+        await services.stores.guilds.choose(guild_id, setting, chosen, by=by, now=now)
     nobody = discord.AllowedMentions.none()
     await interaction.response.edit_message(view=await panel(interaction, guild_id), allowed_mentions=nobody)
     if refused is not None:

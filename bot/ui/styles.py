@@ -39,7 +39,7 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, r
     """
     if name is None:
         return request
-    style = await services.guilds.style(guild_id, name)
+    style = await services.stores.guilds.style(guild_id, name)
     if style is None:
         raise BadChoice(Reason.STYLE_UNKNOWN, name=name)
     if is_blank(request.prompt) and not request.references:
@@ -73,7 +73,7 @@ async def style_choices(
     services: Services, guild_id: int | None, typed_style: str, typed_prompt: str, say: Texts
 ) -> list[app_commands.Choice[str]]:
     """Return the styles whose names contain the typed text; names that begin with it come first."""
-    styles = offered(await services.guilds.styles(guild_id), typed_style)
+    styles = offered(await services.stores.guilds.styles(guild_id), typed_style)
     prompt = typed_prompt if typed_prompt.strip() else PROMPT
     return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles]
 
@@ -93,7 +93,7 @@ def _preview(say: Texts, style: Style, prompt: str) -> str:
 
 class StylesButton(PageButton, action="styles", earlier="style-earlier", later="style-later"):
     async def turn(self, interaction: discord.Interaction[Any]) -> None:
-        styles = await services_of(interaction).guilds.styles(interaction.guild_id)
+        styles = await services_of(interaction).stores.guilds.styles(interaction.guild_id)
         view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
         await interaction.response.edit_message(view=view, allowed_mentions=discord.AllowedMentions.none())
 

@@ -151,12 +151,14 @@ def _tasks(figures: Statistics, now: int) -> Iterator[Metric]:
 
 def _curation(figures: Statistics) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        "atelier_postings_waiting",
+        "atelier_reposts_waiting",
         "Results that are to be published, shown again or copied to a gallery and are not posted yet.",
         value=figures.reposts,
     )
     yield GaugeMetricFamily(
-        "atelier_upkeep_waiting", "Results whose messages are to be hidden, shown or removed.", value=figures.upkeep
+        "atelier_message_sync_waiting",
+        "Results whose messages are to be hidden, shown or removed.",
+        value=figures.message_sync,
     )
     yield GaugeMetricFamily(
         "atelier_reports_open", "Reports that no moderator has decided about.", value=figures.reports

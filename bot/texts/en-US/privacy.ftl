@@ -19,7 +19,7 @@ privacy-reports = Reports you made: { $count }
 privacy-changes = Settings and styles you changed: { $count }
 privacy-since = The oldest request is from <t:{ $at }:D>.
 privacy-drafts = Forms you have open: { $count }
-privacy-postings = Results posted once more for you: { $count }
+privacy-reposts = Results posted once more for you: { $count }
 privacy-kept = { $days ->
     [one] Copies of a request's pictures go { $days } day after it has ended; those of sets and styles stay until they are removed. Only you see this.
    *[other] Copies of a request's pictures go { $days } days after it has ended; those of sets and styles stay until they are removed. Only you see this.

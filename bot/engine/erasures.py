@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 import structlog
 
 from bot.engine.attempts import Attempts, WorkKind
-from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
 from bot.engine.clock import is_doubtful
+from bot.engine.outbox import OutboxWorker, is_hopeless
 from bot.engine.ports import Delivery, Posted
 from bot.errors import RouteClosed, ServiceError, UserError
 from storage.community import Erasure
-from storage.erasures import ErasureStore
+from storage.erasures import PAUSE_MS, ErasureStore
 from storage.pictures import PictureStore
 
 TASKS_AT_ONCE: Final = 50
@@ -49,12 +48,17 @@ class Erasures:
         self._copies = copies
         self._delivery = delivery
         self._cancel = cancel
-        self._attempts = attempts
         self._clock = clock
-
-    async def start(self) -> None:
-        """Resume the erasures that an earlier process left unfinished."""
-        await self._erasures.resume(now=self._clock())
+        self.outbox = OutboxWorker(
+            WorkKind.ERASURE,
+            erasures.outbox,
+            subject=lambda erasure: erasure.id,
+            work=self._erase,
+            retry_at=lambda _erasure, _error: clock() + AGAIN_MS,
+            give_up=lambda erasure: erasures.outbox.postpone(erasure, due=clock() + PAUSE_MS),
+            attempts=attempts,
+            clock=clock,
+        )
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str) -> tuple[Erasure, bool]:
         """Request the erasure of everything stored about the person now. If an earlier erasure is unfinished, return
@@ -65,39 +69,26 @@ class Erasures:
         """Record that the person has seen the receipt."""
         await self._erasures.told(erasure)
 
-    async def step(self) -> None:
-        """Process the due erasures, once. An erasure that fails does not block the others."""
-        for erasure in await self._erasures.due(now=self._clock(), limit=AT_ONCE):
-            begin, put_by = partial(self._begin, erasure), partial(self._erasures.put_by, erasure, now=self._clock())
-            try:
-                await self._attempts.attempt(WorkKind.ERASURE, erasure.id, begin, put_by)
-            except Exception:
-                log.exception("erasure step failed, will retry", erasure=erasure.id)
-
     async def sweep(self) -> None:
         if is_doubtful(self._clock):
             return
         untold_for = int(UNTOLD_FOR.total_seconds() * 1000)
         await self._erasures.sweep(now=self._clock(), untold_for=untold_for)
 
-    async def _begin(self, erasure: Erasure) -> None:
-        if await self._erasures.begin(erasure, until=self._clock() + CLAIM_MS):
-            await self._go_on(erasure)
-
-    async def _go_on(self, erasure: Erasure) -> None:
+    async def _erase(self, erasure: Erasure) -> int | None:
+        """Do what can be done now. Return when (ms) to continue, or None when the receipt was sent."""
         if erasure.done_at is None:
             await self._erase_lent(erasure)
             patient = erasure.removes and not is_hopeless(self._clock, erasure.asked_at)
             await self._erase_tasks(erasure, patient=patient)
             if await self._erasures.open(erasure) or (patient and await self._erasures.names_them(erasure)):
-                await self._erasures.later(erasure, due=self._clock() + AGAIN_MS)
-                return
+                return self._clock() + AGAIN_MS
             await self._erase_lent(erasure)
             copies = await self._without_files(await self._erasures.set_copies(erasure))
             await self._erasures.forget_rest(erasure, copies=copies)
             erasure = await self._erasures.done(erasure, now=self._clock())
             log.info("erasure finished", erasure=erasure.id, counts=dict(erasure.counts))
-        await self._tell(erasure)
+        return await self._tell(erasure)
 
     async def _erase_lent(self, erasure: Erasure) -> None:
         """Delete the person's pictures from other people's requests. These requests stay, and say that the picture is
@@ -146,13 +137,13 @@ class Erasures:
             await self._copies.delete(key)
         return len(keys)
 
-    async def _tell(self, erasure: Erasure) -> None:
+    async def _tell(self, erasure: Erasure) -> int | None:
         try:
             await self._delivery.tell_erased(erasure)
         except RouteClosed:
-            await self._erasures.later(erasure, due=None)  # the receipt is shown by /privacy show
+            return None  # the receipt is shown by /privacy show
         except ServiceError as error:
             log.info("sending erasure receipt failed, will retry", erasure=erasure.id, error=str(error))
-            await self._erasures.later(erasure, due=self._clock() + AGAIN_MS)
-        else:
-            await self._erasures.told(erasure)
+            return self._clock() + AGAIN_MS
+        await self._erasures.told(erasure)
+        return None

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import structlog
 
 from bot.engine.attempts import Attempts, WorkKind
-from bot.engine.claims import AT_ONCE, CLAIM_MS, is_hopeless
+from bot.engine.outbox import OutboxWorker, is_hopeless
 from bot.engine.outcomes import outcome_of, outcome_of_repost
 from bot.engine.ports import Delivery, Outcome, Posted
 from bot.errors import MessageGone, RouteClosed, ServiceError
 from storage.community import Repost
+from storage.curation import CurationStore
 from storage.late_pictures import LatePictureStore
 from storage.models import LATE_PARTS, OutcomePart, Reach, Route, Task
 from storage.pictures import MissingCopy
@@ -40,6 +40,7 @@ class MessageSync:
         *,
         tasks: TaskStore,
         reposts: RepostStore,
+        curation: CurationStore,
         late: LatePictureStore,
         delivery: Delivery,
         attempts: Attempts,
@@ -49,23 +50,19 @@ class MessageSync:
         self._reposts = reposts
         self._late = late
         self._delivery = delivery
-        self._attempts = attempts
         self._clock = clock
+        self.outbox = OutboxWorker(
+            WorkKind.MESSAGE_SYNC,
+            curation.outbox,
+            subject=lambda task: task.id,
+            work=self._sync,
+            retry_at=lambda _task, _error: clock() + RETRY_MS,
+            give_up=curation.outbox.finish,
+            attempts=attempts,
+            clock=clock,
+        )
 
-    async def step(self) -> None:
-        for task in await self._reposts.to_look_after(now=self._clock(), limit=AT_ONCE):
-            begin, give_up = partial(self._begin, task), partial(self._give_up, task)
-            await self._attempts.attempt(WorkKind.MESSAGE_SYNC, task.id, begin, give_up)
-
-    async def _begin(self, task: Task) -> None:
-        until = self._clock() + CLAIM_MS
-        if await self._reposts.look_after(task, until=until):
-            await self._look_after(replace(task, sync_at=until))
-
-    async def _give_up(self, task: Task) -> None:
-        await self._reposts.look_after(task, until=None)
-
-    async def _look_after(self, task: Task) -> None:
+    async def _sync(self, task: Task) -> int | None:
         """Update each message on its own, so that a message that cannot be reached does not block the others."""
         outcome = await outcome_of(self._tasks, task)
         reposts = await self._reposts.of_task(task.id)
@@ -87,9 +84,8 @@ class MessageSync:
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
         if all(kept) or (since and is_hopeless(self._clock, since)):
             await self._late.told(late)
-            await self._reposts.look_after(task, until=None)
-        else:
-            await self._reposts.look_after(task, until=self._clock() + RETRY_MS)
+            return None
+        return self._clock() + RETRY_MS
 
     async def _parts(self, task: Task) -> list[OutcomePart]:
         """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was

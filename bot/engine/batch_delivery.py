@@ -9,21 +9,20 @@ the asker as direct messages.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from functools import partial
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import structlog
 
 from bot.engine.attempts import Attempts, WorkKind
-from bot.engine.claims import AT_ONCE, CLAIM_MS, again_at, is_hopeless
+from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.engine.late_pictures import distance_ms
 from bot.engine.operator import OperatorAlerts
+from bot.engine.outbox import CLAIM_MS, OutboxWorker, again_at, is_hopeless
 from bot.engine.ports import Delivery, Posted
 from bot.engine.room import ByteBudget
-from bot.engine.shared import BatchEntry, BatchEntryState, BatchView
-from bot.errors import MessageGone, Reason, RouteClosed, ServiceError
+from bot.errors import MessageGone, Reason, RouteClosed
 from storage.batches import BatchStore, StaleBatch, first_of
 from storage.community import Batch, BatchMessage
 from storage.models import Route
@@ -53,16 +52,21 @@ class BatchDelivery:
     ) -> None:
         self._batches = batches
         self._tasks = tasks
-        self._attempts = attempts
         self._delivery = delivery
         self._operator = operator
         self._clock = clock
         self._turns = ByteBudget(MESSAGES_AT_ONCE, caps=(MESSAGES_PER_PERSON,))
-
-    async def step(self) -> None:
-        """Handle the batches that are due, once."""
-        due = await self._batches.due(now=self._clock(), limit=AT_ONCE)
-        await asyncio.gather(*[self._attempted(batch) for batch in due])
+        self.outbox = OutboxWorker(
+            WorkKind.BATCH,
+            batches.outbox,
+            subject=lambda batch: batch.id,
+            work=self._deliver,
+            retry_at=lambda batch, _: again_at(clock(), batch.failures),
+            give_up=self._give_up,
+            attempts=attempts,
+            clock=clock,
+            turn=self._turn,
+        )
 
     async def read(self, batch: Batch) -> BatchView:
         pictures = await self._batches.pictures(batch.id)
@@ -71,21 +75,23 @@ class BatchDelivery:
             batch=batch, entries=tuple(BatchEntry(task=one, pictures=pictures.get(one.id, ())) for one in tasks)
         )
 
-    async def _attempted(self, batch: Batch) -> None:
-        async with self._turns.taken(1, holders=(batch.asked.asker_id,)):
-            look, give_up = partial(self._look_after, batch), partial(self._give_up, batch)
-            await self._attempts.attempt(WorkKind.BATCH, batch.id, look, give_up)
+    def _turn(self, batch: Batch) -> AbstractAsyncContextManager[None]:
+        return self._turns.taken(1, holders=(batch.asked.asker_id,))
 
-    async def _look_after(self, batch: Batch) -> None:
-        now = self._clock()
-        claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
-        if claimed is None:
-            return
+    async def _deliver(self, batch: Batch) -> int | None:
+        """Update all messages of a claimed batch. Return when (ms) to continue, or None until a task changes."""
         with structlog.contextvars.bound_contextvars(batch=batch.id):
             try:
-                await self._tried(claimed)
+                return await self._by_route(batch)
             except StaleBatch:
                 log.info("batch delivery stopped: another worker claimed the batch")
+                return None
+
+    async def _by_route(self, batch: Batch) -> int | None:
+        try:
+            return await self._update(batch)
+        except RouteClosed as closed:
+            return await self._elsewhere(batch, closed)
 
     async def _give_up(self, batch: Batch) -> None:
         """Handle a batch whose messages have crashed the process too often: deliver its pictures as links. If links
@@ -95,29 +101,12 @@ class BatchDelivery:
         told = [task.id for task in await self._batches.tasks(batch.id)]
         if await self._tasks.tell_as_links(told, due=now + distance_ms(0)):
             return
-        claimed = await self._batches.claim(batch, now=now, until=now + CLAIM_MS)
+        claimed = await self._batches.outbox.claim(batch, now=now, until=now + CLAIM_MS)
         if claimed is not None:
             await self._batches.close(claimed, now=now)
-            await self._batches.release(claimed, due=None)
+            await self._batches.outbox.finish(claimed)
 
-    async def _tried(self, batch: Batch) -> None:
-        """Update a claimed batch and release its lease. Raises StaleBatch."""
-        now = self._clock()
-        try:
-            due = await self._brought(batch)
-            await self._batches.release(batch, due=due)
-        except StaleBatch:
-            raise
-        except RouteClosed as closed:
-            await self._elsewhere(batch, closed)
-        except ServiceError as error:
-            log.info("batch delivery failed, will retry", error=str(error))
-            await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
-        except Exception:
-            log.exception("batch delivery failed: unexpected error, will retry")
-            await self._batches.release(batch, due=again_at(now, batch.failures), failures=batch.failures + 1)
-
-    async def _brought(self, batch: Batch) -> int | None:
+    async def _update(self, batch: Batch) -> int | None:
         """Update all messages of the batch, and notify the asker once the batch is over. Return the time (ms) of the
         next update if a message was edited too recently; None waits for the next change of a task."""
         shared = await self.read(batch)
@@ -187,23 +176,24 @@ class BatchDelivery:
             await self._batches.ended(batch, None)
         await self._batches.close(batch, now=self._clock())
 
-    async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> None:
+    async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> int | None:
         """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry later from
-        the first route, for 24 h. The pictures stay stored and can be found with the commands. Raises StaleBatch."""
+        the first route, for 24 h. The pictures stay stored and can be found with the commands. Return when (ms) to
+        continue. Raises StaleBatch."""
         log.info("batch route closed", route=batch.route.value, error=str(closed))
         now = self._clock()
         if batch.closed_at is not None:
-            await self._batches.release(batch, due=None)
-        elif batch.route is Route.CHANNEL:
-            await self._batches.release(await self._batches.reroute(batch, Route.DIRECT), due=now)
-        elif is_hopeless(self._clock, batch.begun_at or 0):
+            return None
+        if batch.route is Route.CHANNEL:
+            await self._batches.reroute(batch, Route.DIRECT)
+            return now
+        if is_hopeless(self._clock, batch.begun_at or 0):
             log.error("batch given up: every route to the asker is closed")
             await self._batches.close(batch, now=now)
-            await self._batches.release(batch, due=None)
-        else:
-            await self._operator.tell(Reason.NOBODY_TOLD)
-            first = await self._batches.reroute(batch, first_of(batch.asked.reach))
-            await self._batches.release(first, due=now + KEPT_RETRY_MS)
+            return None
+        await self._operator.tell(Reason.NOBODY_TOLD)
+        await self._batches.reroute(batch, first_of(batch.asked.reach))
+        return now + KEPT_RETRY_MS
 
 
 def _place(channel_id: int | None, message_id: int | None) -> Posted | None:
