@@ -32,7 +32,7 @@ test: environment-dev  ## Run all tests, and say how much of the code they reach
 	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT && \
 	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --numprocesses auto --dist worksteal)
 
-check: style types audit test  ## Everything a change has to pass: format, lint, types, audit, and all tests
+check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
 
 style: environment-dev
 	$(IN)/python -m ruff format --check .
@@ -41,7 +41,7 @@ style: environment-dev
 types: environment-dev
 	$(IN)/python -m mypy --strict
 
-audit: environment-dev  ## Ask for known weaknesses of what the bot runs on
+audit: environment-dev  ## Look up known vulnerabilities of the bot's dependencies
 	@$(IN)/python requirements/audit.py
 
 crash: environment-dev  ## Kill the bot at every point, and count what is lost or doubled

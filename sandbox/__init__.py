@@ -10,9 +10,5 @@ uploads.py    the emulator's File Upload API
 jobs.py       the emulator's tasks and their records
 magic.py      words in a prompt that make the emulator fail or misbehave
 studio.py     do a task: download its inputs, check them, paint
-painter.py    paint a picture from the words of a prompt
-palette.py    ... its colours
-light.py      ... its sky, water and light
-scenery.py    ... the things in it
-prints.py     ... the attached pictures in it
+paint/        pictures from the words of a prompt
 """

@@ -30,7 +30,7 @@ from sandbox import magic, wire
 from sandbox.callbacks import Callbacks, Called
 from sandbox.jobs import COST, Job, usual_seconds
 from sandbox.magic import Magic
-from sandbox.painter import Order, paint
+from sandbox.paint.painter import Order, paint
 from sandbox.studio import MAX_AT_ONCE, Studio
 from sandbox.uploads import Uploads
 from sandbox.wire import Refused

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sandbox.jobs import DOWNLOAD_FAILED, FETCH_REFUSED, NO_IMAGE, NOT_EDITED, PLANNED, TOO_LARGE, Failure, Job
 from sandbox.magic import Magic
-from sandbox.painter import Order, paint
+from sandbox.paint.painter import Order, paint
 
 MAX_INPUT_BYTES: Final = 26_214_400
 FETCH_SECONDS: Final = 30.0

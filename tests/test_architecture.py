@@ -175,6 +175,11 @@ def test_the_image_apis_emulator_knows_nothing_of_the_bot() -> None:
         waiting += [imported for imported in ours(name) if imported not in seen]
 
 
+def test_the_painter_knows_nothing_of_the_emulator() -> None:
+    for name in (name for name in MODULES if is_in(name, "sandbox.paint")):
+        assert not [imported for imported in ours(name) if not is_in(imported, "sandbox.paint")], name
+
+
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_a_library_is_known_only_where_it_is_needed(library: str) -> None:
     for name in (name for name in MODULES if not is_around(name)):

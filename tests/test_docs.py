@@ -1,4 +1,4 @@
-"""The documentation agrees with the code: settings, commands, make targets, exit codes, links."""
+"""The documentation agrees with the code: settings, commands, make targets, exit codes, links, decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ from bot.errors import ConfigurationError
 
 ROOT: Final = Path(__file__).parent.parent
 SETTINGS: Final = sorted(name.upper() for name in Settings.model_fields)
-PAGES: Final = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/metrics.md", "docs/running.md")
+PAGES: Final = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
+)
+CONFIGURATION: Final = "docs/configuration.md"
+COMMANDS_PAGE: Final = "docs/commands.md"
+RUNNING: Final = "docs/running.md"
+DECISIONS: Final = "docs/decisions"
+RECORDS: Final = sorted((ROOT / DECISIONS).glob("[0-9]*.md"))
+COMMAND: Final = r"/[a-z_]+(?: [a-z]+)?"
+SETTING: Final = "[A-Z][A-Z_]{4,}"
+OF_OTHERS: Final = ("AWS_", "NO_PROXY", "REQUIRE_", "TEST_")
+"""How variables begin that a bucket, a proxy or the tests read, and no setting."""
 
 
 def read(name: str) -> str:
@@ -82,16 +94,36 @@ def test_the_example_with_two_values_given_is_the_default(tmp_path: Path) -> Non
     assert read_back == Settings().model_dump(exclude={"discord_token", "kie_api_key"})
 
 
-def test_the_readme_has_a_row_for_every_setting_and_no_other() -> None:
-    assert sorted(rows("README.md", "[A-Z][A-Z_]{4,}")) == SETTINGS
+def test_the_page_has_a_row_for_every_setting_and_no_other() -> None:
+    found = re.findall(rf"^\| `({SETTING})` \|", read(CONFIGURATION), re.MULTILINE)
+    assert sorted(found) == SETTINGS
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_readme_gives_the_default(name: str) -> None:
+def test_the_page_gives_the_default_the_unit_and_the_meaning(name: str) -> None:
     """The second cell holds the default as code, or no code if there is no default."""
-    default = rows("README.md", "[A-Z][A-Z_]{4,}")[name].split("|")[0]
+    default, unit, meaning = rows(CONFIGURATION, SETTING)[name].split("|")
+    assert unit.strip()
+    assert meaning.strip()
     written = re.search(r"`([^`]+)`", default)
     assert has_default(name, written[1]) if written else _is_empty(name)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_page_gives_the_range_of_each_number(name: str) -> None:
+    bounds = [bound for item in Settings.model_fields[name.lower()].metadata for bound in _bounds(item)]
+    if bounds:
+        least, most = sorted(bounds)
+        assert f"{least:,} to {most:,}" in rows(CONFIGURATION, SETTING)[name].split("|")[1]
+
+
+def _bounds(item: object) -> list[int]:
+    return [bound for name in ("ge", "le") if (bound := getattr(item, name, None)) is not None]
+
+
+def test_no_other_page_has_a_table_of_settings() -> None:
+    """A default that is written in two places becomes wrong in one of them."""
+    assert not [page for page in PAGES if page != CONFIGURATION and rows(page, SETTING).keys() & set(SETTINGS)]
 
 
 def _is_empty(name: str) -> bool:
@@ -101,23 +133,33 @@ def _is_empty(name: str) -> bool:
 # -- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_the_readme_has_a_row_for_every_command_and_no_other() -> None:
-    assert sorted(rows("README.md", r"/[a-z_]+(?: [a-z]+)?")) == sorted(f"/{name}" for name in cog_commands())
+def test_the_page_has_a_row_for_every_command_and_no_other() -> None:
+    reference = read(COMMANDS_PAGE).partition("\n## All commands\n")[2]
+    assert sorted(re.findall(rf"^\| `({COMMAND})` \|", reference, re.MULTILINE)) == _commands()
 
 
-def test_the_readme_names_every_option() -> None:
+def test_the_readme_names_every_command_and_no_other() -> None:
+    table = re.findall(r"^\| (`/.*?) \|", read("README.md"), re.MULTILINE)
+    assert sorted(re.findall(rf"`({COMMAND})`", "\n".join(table))) == _commands()
+
+
+def _commands() -> list[str]:
+    return sorted(f"/{name}" for name in cog_commands())
+
+
+def test_the_page_names_every_option() -> None:
     for name, command in cog_commands().items():
-        (row,) = re.findall(rf"^\| `/{name}\b.*$", read("README.md"), re.MULTILINE)
-        missing = [option.name for option in command.parameters if not re.search(rf"\b{option.name}\b", row)]
+        row = rows(COMMANDS_PAGE, re.escape(f"/{name}"))[f"/{name}"]
+        missing = [option.name for option in command.parameters if not re.search(rf"`{option.name}`", row)]
         assert not missing, f"/{name} has {missing} too"
 
 
-def test_every_word_of_the_command_line_is_in_the_readme_and_no_other() -> None:
-    assert set(re.findall(r"python -m bot ([a-z]+)", read("README.md"))) == set(COMMANDS)
+def test_every_word_of_the_command_line_is_in_the_page_and_no_other() -> None:
+    assert set(re.findall(r"python -m bot ([a-z]+)", read(RUNNING))) == set(COMMANDS)
 
 
-def test_the_readme_has_a_row_for_every_exit_code_and_no_other() -> None:
-    assert sorted(map(int, rows("README.md", r"\d+"))) == sorted(ExitCode)
+def test_the_page_has_a_row_for_every_exit_code_and_no_other() -> None:
+    assert sorted(map(int, rows(RUNNING, r"\d+"))) == sorted(ExitCode)
 
 
 def test_the_readme_has_the_permissions_and_scopes_of_the_install_link() -> None:
@@ -141,8 +183,51 @@ def test_the_readme_names_the_targets_that_a_newcomer_needs() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_into_the_project_leads_somewhere(page: str) -> None:
-    links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", read(page))
-    assert not [link for link in links if not (ROOT / link).exists()]
+    links = re.findall(r"\]\((?!https?://|mailto:)([^)\s]+)\)", read(page))
+    assert not [link for link in links if not _leads_somewhere(page, link)]
+
+
+def _leads_somewhere(page: str, link: str) -> bool:
+    """Return whether the file of a link exists, and the heading after `#` too."""
+    name, _, heading = link.partition("#")
+    target = (ROOT / page).parent / name if name else ROOT / page
+    return target.exists() and (not heading or heading in _headings(target))
+
+
+def _headings(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        links = re.findall(r"\]\((?!https?://|mailto:)([^)#\s]+\.md)", page.read_text(encoding="utf-8"))
+        waiting += {(page.parent / link).resolve() for link in links} - reached
+    assert not {(ROOT / page).resolve() for page in PAGES} - reached
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_that_a_page_names_exists(page: str) -> None:
+    named = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", read(page)))
+    assert not {name for name in named - set(SETTINGS) if not name.startswith(OF_OTHERS)}
+
+
+def test_the_index_has_every_decision_with_its_title() -> None:
+    index = re.findall(r"^\| \[(\d{4})\]\((\S+)\) \| (.+) \|$", read(f"{DECISIONS}/README.md"), re.MULTILINE)
+    titles = {path.name: path.read_text(encoding="utf-8").partition("\n")[0] for path in RECORDS}
+    assert {name: f"# {number}: {title}" for number, name, title in index} == titles
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_decision_has_its_four_parts_and_is_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    parts = ["Context", "Decision", "Consequences", "What would change our mind"]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == parts
+    assert len(text.split()) <= 300
 
 
 def test_the_changelog_has_this_version() -> None:

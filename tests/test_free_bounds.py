@@ -45,7 +45,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def section() -> str:
     page = read("docs/reliability.md")
-    begun = page.index("## What is free, and what it may cost")
+    begun = page.index("## Free actions and their limits")
     return page[begun : page.find("\n## ", begun + 1)]
 
 
@@ -82,21 +82,21 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
     text = " ".join(section().split())
     mib = 2**20
     for said in (
-        f"fetched by {reference_fetching.FETCHES_AT_ONCE} at once",
+        f"downloaded by {reference_fetching.FETCHES_AT_ONCE} at once",
         f"of them {reference_fetching.FETCHES_PER_PERSON} for each person",
         f"{reference_fetching.FETCHES_PER_HOST} from each of Discord's proxies",
-        f"{picture_work.FILE_BYTES // mib} MiB of it are in memory, {MAX_BYTES // mib} MiB for each person",
+        f"{picture_work.FILE_BYTES // mib} MiB of them are in memory, {MAX_BYTES // mib} MiB for each person",
         f"{preparation.UPLOADS_AT_ONCE} are uploaded at once, {preparation.UPLOADS_PER_PERSON} for each person",
-        f"{places.LOOKS_AT_ONCE} at once in all, one of them for each person",
+        f"{places.LOOKS_AT_ONCE} at once in total, one of them for each person",
         f"waits {FETCH_SECONDS:g} s for each file",
         f"at most {MOST_CHOICES} choices",
         f"{MOST_SETS} sets for each person",
         f"{MOST_STYLES} styles for each server",
-        f"{places.EXPORTS_AT_ONCE} at once in all; {MOST_PARTS} files of {MOST_BYTES // mib} MiB",
+        f"{places.EXPORTS_AT_ONCE} at once in total; {MOST_PARTS} files of {MOST_BYTES // mib} MiB",
         f"at most {MOST_OPTIONS} pictures of a message",
         f"at most {LARGEST_ANSWER // mib} MiB of files",
         f"the newest {LOOKED_AT} rows of a family",
-        f"results are fetched by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
+        f"results are downloaded by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
         f"messages of batches are {MESSAGES_AT_ONCE} at once, {MESSAGES_PER_PERSON} for each person",
     ):
         assert said in text, said

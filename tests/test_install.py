@@ -1,12 +1,14 @@
 """
-`make` installs its environment from a complete lock, even if the package index has newer releases.
+`make` installs its environment from a complete lock, even if the package index has newer releases, and only when the
+lock has changed. A Python that cannot do this says what to install.
 
-The index of this test has, for every package in the locks, the pinned release and a newer one, each with the
+The index of these tests has, for every package in the locks, the pinned release and a newer one, each with the
 requirements (and their extras) of the real package. The packages are empty.
 """
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import importlib.metadata
@@ -43,7 +45,7 @@ def test_all_environments_install_though_the_index_has_newer_releases(
 ) -> None:
     python = environment_with(pip, project, tmp_path_factory.mktemp("pip"))
     for lock in LOCKS:
-        installing = run(python, str(project / "requirements" / "install.py"), lock, index=index)
+        installing = install(python, project, index, lock)
         assert installing.returncode == 0, installing.stderr
         assert installed(python).items() >= pins(lock).items()
     assert NEWER not in installed(python).values()
@@ -62,6 +64,64 @@ def test_the_index_is_one_that_resolving_stumbles_over(project: Path, index: Pat
     assert "must have their versions pinned" in installing.stderr
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["missing", "without pip"])
+def test_a_missing_or_incomplete_environment_is_made(begun: bool, small_project: Path, index: Path) -> None:
+    if begun:
+        venv.create(small_project / ".venv", with_pip=False)
+    installing = install(Path(sys.executable), small_project, index)
+    assert installing.returncode == 0, installing.stderr
+    assert installed(small_project / ".venv" / "bin" / "python").items() >= only_pin(small_project).items()
+
+
+def test_an_environment_is_installed_again_only_after_a_change_of_its_lock(small_project: Path, index: Path) -> None:
+    outputs = [install(Path(sys.executable), small_project, index).stdout for _ in range(2)]
+    lock = small_project / "requirements" / "run.txt"
+    lock.write_text(f"# changed\n{lock.read_text()}")
+    outputs.append(install(Path(sys.executable), small_project, index).stdout)
+    assert outputs == [
+        "Installing requirements/run.txt into .venv (once; a minute or two)\n",
+        "",
+        "Installing requirements/run.txt into .venv (once; a minute or two)\n",
+    ]
+
+
+def test_a_failed_installation_is_tried_again(small_project: Path, index: Path, tmp_path: Path) -> None:
+    failing = install(Path(sys.executable), small_project, tmp_path)
+    assert failing.returncode == 1
+    assert failing.stderr.endswith("Installation failed: `-m pip install` ended with 1; the reason is above.\n")
+    assert install(Path(sys.executable), small_project, index).returncode == 0
+    assert only_pin(small_project).items() <= installed(small_project / ".venv" / "bin" / "python").items()
+
+
+@pytest.mark.parametrize(
+    ("pretence", "sentence"),
+    [
+        (
+            "sys.version_info = (3, 10, 13)",
+            "This is Python 3.10; Atelier needs 3.11 or newer. Install one and name it: make PYTHON=python3.11 ...",
+        ),
+        (
+            "sys.version_info = (3, 12, 1); sys.modules['ensurepip'] = None",
+            "This Python cannot make environments. On Debian or Ubuntu: apt-get install python3.12-venv",
+        ),
+    ],
+    ids=["too old", "without venv"],
+)
+def test_a_python_that_cannot_be_used_says_what_to_install(
+    pretence: str, sentence: str, small_project: Path, index: Path
+) -> None:
+    script = small_project / "requirements" / "install.py"
+    code = f"import runpy, sys; sys.argv[1:] = ['run']; {pretence}; runpy.run_path({str(script)!r}, None, '__main__')"
+    refused = run(Path(sys.executable), "-c", code, index=index)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{sentence}\n")
+
+
+def test_the_installer_has_no_syntax_that_an_old_python_cannot_read() -> None:
+    tree = ast.parse((ROOT / "requirements" / "install.py").read_text(), feature_version=(3, 7))
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.FormattedValue)]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
+
+
 @pytest.fixture
 def project(tmp_path: Path, wheels: dict[tuple[str, str], Path]) -> Path:
     """Create a project with the installer and the locks, whose hashes are those of the empty packages."""
@@ -74,6 +134,18 @@ def project(tmp_path: Path, wheels: dict[tuple[str, str], Path]) -> Path:
         ]
         (requirements / f"{lock}.txt").write_text("\n".join(lines) + "\n")
     return tmp_path / "project"
+
+
+@pytest.fixture
+def small_project(project: Path) -> Path:
+    """Cut the lock `run` to one package, which is fast to install."""
+    lock = project / "requirements" / "run.txt"
+    lock.write_text(lock.read_text().splitlines(keepends=True)[0])
+    return project
+
+
+def only_pin(small_project: Path) -> dict[str, str]:
+    return dict(PIN.findall((small_project / "requirements" / "run.txt").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +227,10 @@ def run(python: Path, *arguments: str, index: Path | None = None) -> subprocess.
     if index is not None:
         environment |= {"PIP_INDEX_URL": index.as_uri(), "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
     return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # the test made the interpreter
+
+
+def install(python: Path, project: Path, index: Path, lock: str = "run") -> subprocess.CompletedProcess[str]:
+    return run(python, str(project / "requirements" / "install.py"), lock, index=index)
 
 
 def installed(python: Path) -> dict[str, str]:

@@ -43,7 +43,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "| each request": ("test_storage_erasures.py::test_every_column_that_may_name_a_person_is_known", ROWS),
     "| the token of the command": ("test_privacy.py::test_the_file_holds_their_own_words_and_pictures_and_no_token",),
     "| the bot's own copies": ("test_engine.py::test_old_copies_are_swept_and_the_rows_stay",),
-    "| whose picture went into": (AGAIN, GONE),
+    "| the owner of a picture": (AGAIN, GONE),
     "| your named sets": ("test_sets.py::test_what_is_removed_is_gone_with_its_copies", FILES),
     "| an open form": (
         "test_storage_drafts.py::test_nobody_elses_and_none_too_old",
@@ -53,7 +53,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         ROWS,
         "test_batches_begun.py::test_proposals_that_nobody_took_up_are_forgotten_and_begun_ones_are_not",
     ),
-    "| what was posted once more": (EXPORT, LIFE),
+    "| results that were posted again": (EXPORT, LIFE),
     "| reports": (EXPORT, LIFE),
     "| who changed a server's": ("test_erasure.py::test_a_servers_record_stays_and_names_nobody",),
     "| after an erasure": (SPENT,),
@@ -61,60 +61,60 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         "test_storage_erasures.py::test_one_is_under_way_at_a_time_and_one_process_works_on_it",
         "test_erasure.py::test_who_never_looks_is_forgotten_after_a_month",
     ),
-    "Others do not see any of it": (
+    "Other people do not see any of it": (
         "test_privacy.py::test_the_file_is_for_them_alone",
         "test_reports.py::test_a_report_reaches_the_moderators_with_the_picture_as_a_spoiler",
     ),
-    "A private request is known": ("test_private.py::test_others_learn_nothing_of_it_by_its_buttons",),
-    "Whoever can see your result": (AGAIN,),
+    "A private request is not visible": ("test_private.py::test_others_learn_nothing_of_it_by_its_buttons",),
+    "People who can see your result": (AGAIN,),
     "A result that others could see": (
         "test_privacy_life.py::test_a_published_result_that_others_began_with_stays_theirs",
     ),
-    "What you attached, your sets": (
+    "Pictures that you attached, your sets": (
         AGAIN,
         "test_privacy_life.py::test_a_picture_in_somebodys_message_is_theirs",
         "test_privacy_life.py::test_whoever_has_asked_for_nothing_may_have_copies_of_their_avatar_erased",
         "test_privacy_life.py::test_a_private_result_that_a_public_one_began_with_is_its_askers",
         "test_pictures.py::test_a_thumbnail_keeps_its_shape_within_its_edge",
     ),
-    "The copy for somebody else's request": (
+    "The copy for another person's request": (
         AGAIN,
         "test_metadata.py::test_the_same_picture_is_left_and_nothing_that_was_said_of_it",
     ),
-    "It is erased with you": (GONE, LIFE),
-    "The request keeps its words": (
+    "It is erased with your data": (GONE, LIFE),
+    "The request keeps its prompt": (
         GONE,
         "test_privacy_life.py::test_a_request_that_waits_with_an_erased_picture_ends_before_it_is_paid",
     ),
-    "How many such copies": (AGAIN,),
+    "The number of such copies": (AGAIN,),
     "A style belongs to its server": (
         "test_privacy_life.py::test_a_servers_style_is_used_without_its_picture_being_handed_out",
         LIFE,
     ),
     "`/privacy erase` shows": ("test_erasure.py::test_it_is_asked_first_with_what_would_go", FILES),
-    "What counts is what was there": ("test_erasure.py::test_what_was_asked_for_afterwards_is_made_and_stays",),
-    "Requests in line": (LINE,),
-    "What is being made": (LINE,),
-    "Files go before rows": ("test_erasure_deaths.py::test_whatever_it_dies_at_all_of_it_goes_and_is_told",),
-    "With your messages, those go first": (
+    "It erases what existed": ("test_erasure.py::test_what_was_asked_for_afterwards_is_made_and_stays",),
+    "Waiting requests": (LINE,),
+    "A picture that is being made": (LINE,),
+    "Files are deleted before rows": ("test_erasure_deaths.py::test_whatever_it_dies_at_all_of_it_goes_and_is_told",),
+    "If your messages are to be removed": (
         "test_erasure.py::test_messages_go_first_as_long_as_discord_may_still_take_it",
         "test_storage_erasures.py::test_messages_are_waited_for_and_nothing_is_when_that_takes_too_long",
     ),
-    "With your messages go": (LIFE,),
-    "Messages about others are edited": (LIFE,),
-    "What others made from your results": ("test_erasure.py::test_others_keep_theirs_also_what_came_of_it",),
+    "These messages are removed": (LIFE,),
+    "Messages about other people are edited": (LIFE,),
+    "Pictures that others made from your results": ("test_erasure.py::test_others_keep_theirs_also_what_came_of_it",),
     "Where a server's own record": ("test_erasure.py::test_a_servers_record_stays_and_names_nobody", ROWS),
     "Messages that stay": (
         "test_erasure.py::test_a_button_of_a_message_that_stays_says_that_it_is_known_no_longer",
         "test_erasure.py::test_a_batchs_shared_message_stays_unless_it_is_to_go_too",
     ),
-    "You are told what was erased": (
+    "You get a receipt": (
         FILES,
         "test_erasure.py::test_after_a_quarter_of_an_hour_it_comes_as_a_direct_message",
     ),
-    "If neither reaches you": ("test_erasure.py::test_who_cannot_be_told_finds_it_with_show_once",),
-    "The limits of the day": ("test_erasure.py::test_the_limits_of_the_day_still_count_what_was_erased",),
-    "It goes on after a restart": (
+    "If neither can be delivered": ("test_erasure.py::test_who_cannot_be_told_finds_it_with_show_once",),
+    "The limits per day": ("test_erasure.py::test_the_limits_of_the_day_still_count_what_was_erased",),
+    "An erasure continues after a restart": (
         "test_erasure.py::test_it_goes_on_after_a_restart",
         "test_erasure.py::test_two_quick_clicks_are_one_erasure",
     ),
@@ -126,7 +126,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "**Discord** keeps": (LIFE,),
     "**The image service** (KIE)": (AGAIN,),
-    "The database, what SQLite writes": (
+    "Only the bot's user can read": (
         "test_private_files.py::test_a_database_and_what_lies_beside_it_are_its_users_alone_whatever_the_process_allows",
         "wire/test_private_files.py::test_nothing_that_a_running_bot_writes_can_be_read_by_others",
         "wire/test_private_files.py::test_what_an_older_version_left_open_is_closed_at_the_start",
@@ -136,7 +136,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         "test_engine.py::test_an_error_of_the_database_holds_no_prompt_and_no_token",
         "test_metrics.py::test_a_request_shows_all_the_way_and_nothing_of_it_is_given_away",
     ),
-    "After restoring one": ("test_erasure.py::test_the_log_has_the_number_of_a_receipt",),
+    "After you restore a backup": ("test_erasure.py::test_the_log_has_the_number_of_a_receipt",),
     "Erase their rows by hand": ("test_orphans.py::test_files_of_rows_that_were_deleted_by_hand_go",),
 }
 """The tests that prove a sentence or table row, by its beginning."""

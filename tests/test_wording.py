@@ -1,4 +1,4 @@
-"""Docstrings, comments and log lines are in plain words: phrases that a reader has to decode do not come back."""
+"""Docstrings, comments, log lines and pages are in plain words: phrases that a reader has to decode stay out."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 PLAIN: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks", "tests")
 LOGGED: Final = ("bot", "cogs", "storage")
+PAGES: Final = (
+    *("README.md", "CONTRIBUTING.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
+)
 LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 
 RIDDLES: Final = (
@@ -72,6 +76,11 @@ def riddles(text: str) -> list[str]:
 def test_what_a_module_says_of_itself_is_in_plain_words(path: Path) -> None:
     found = [f"{path.name}:{line}: {riddle}" for line, text in prose(path) for riddle in riddles(text)]
     assert found == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_in_plain_words(page: str) -> None:
+    assert riddles((ROOT / page).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("text", ["Whoever asks.", "It is told\nonce.", "It is\n    told once.", "# taken back"])

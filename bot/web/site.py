@@ -1,7 +1,7 @@
 """
 Serve the bot's HTTP endpoint: liveness, readiness, metrics, and callbacks where they are on.
 
-Nothing here is secret, but only callbacks are meant for the public internet: README, "Running it".
+Nothing here is secret, but only callbacks are meant for the public internet (docs/running.md).
 """
 
 from __future__ import annotations

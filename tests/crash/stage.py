@@ -19,7 +19,7 @@ from aiohttp.test_utils import unused_port
 from aiohttp.typedefs import Handler, Middleware
 
 from sandbox.kie import CREATES_PER_WINDOW, Emulator
-from sandbox.painter import Order
+from sandbox.paint.painter import Order
 from tests.crash.points import FETCHED, Blow, Case, Server
 from tests.crash.verdict import Evidence, Post, Row
 from tests.engine_world import png

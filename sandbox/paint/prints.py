@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from sandbox.palette import Palette, mix
+from sandbox.paint.palette import Palette, mix
 
 MAX_EDGE: Final = 1536
 """Pixels; a print never needs more."""

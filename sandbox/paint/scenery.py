@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 
 from PIL import Image, ImageDraw
 
-from sandbox import light
-from sandbox.palette import Colour, Palette, mix
+from sandbox.paint import light
+from sandbox.paint.palette import Colour, Palette, mix
 
 Draw: TypeAlias = ImageDraw.ImageDraw
 

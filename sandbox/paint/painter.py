@@ -1,11 +1,6 @@
 """
 Paint a picture from the words of a prompt and the pictures attached to it. Procedural: the same order and variant
 give the same picture. CPU-bound (a few hundred ms per picture): call it through `asyncio.to_thread`.
-
-* `palette`  the colours: times of day and colour words
-* `light`    sky, glow, clouds, water, weather, grain
-* `scenery`  mountains, forests, cities, and single objects
-* `prints`   the attached pictures, shown as framed prints; the mask
 """
 
 from __future__ import annotations
@@ -18,8 +13,8 @@ from typing import Final
 
 from PIL import Image
 
-from sandbox import light, prints, scenery
-from sandbox.palette import Palette, by_word, choose, mix
+from sandbox.paint import light, prints, scenery
+from sandbox.paint.palette import Palette, by_word, choose, mix
 
 SIZES: Final[dict[str, tuple[int, int]]] = {"1:1": (1024, 1024), "3:2": (1536, 1024), "2:3": (1024, 1536)}
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from sandbox.palette import Colour, Palette, mix
+from sandbox.paint.palette import Colour, Palette, mix
 
 EDGE: Final = 77
 """Value of Pillow's inverted radial gradient in the middle of each side; it is 0 only in the corners."""
