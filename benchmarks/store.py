@@ -16,7 +16,7 @@ from benchmarks.results import Row, Table
 from storage.database import PRAGMAS, Database
 from storage.migrations import migrate
 from storage.models import Limits, NewTask, Task, TaskState
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 ROUNDS = 5
@@ -28,14 +28,14 @@ async def measure(quick: bool) -> list[Table]:
     number, rounds = (5, 2) if quick else (200, ROUNDS)
     seconds: dict[str, list[float]] = {"bare": [], "submit": [], "submit, 50 at once": [], "move": []}
     with tempfile.TemporaryDirectory() as folder:
-        async with open_store(Path(folder)) as tasks:
+        async with open_store(Path(folder)) as stores:
             for _ in range(rounds):
                 seconds["bare"].append(await asyncio.to_thread(bare_commits, Path(folder) / "bare.db", number))
                 began = time.perf_counter()
-                made = [await _submit(tasks) for _ in range(number)]
+                made = [await _submit(stores) for _ in range(number)]
                 seconds["submit"].append(time.perf_counter() - began)
-                seconds["move"].append(await _moved(tasks, made))
-                seconds["submit, 50 at once"].append(await _at_once(tasks, number))
+                seconds["move"].append(await _moved(stores, made))
+                seconds["submit, 50 at once"].append(await _at_once(stores, number))
     floor = median(seconds.pop("bare"))
     rows: list[Row] = [{"what": "bare commit", "per second": number / floor, "ratio": 1.0}]
     for what, each in seconds.items():
@@ -44,10 +44,10 @@ async def measure(quick: bool) -> list[Table]:
 
 
 @asynccontextmanager
-async def open_store(folder: Path) -> AsyncIterator[TaskStore]:
+async def open_store(folder: Path) -> AsyncIterator[Stores]:
     async with Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}") as database:
         await migrate(database)
-        yield TaskStore(database)
+        yield Stores.on(database)
 
 
 def new_task(number: int, channel_id: int | None = None) -> NewTask:
@@ -79,20 +79,20 @@ def bare_commits(path: Path, number: int) -> float:
         return time.perf_counter() - began
 
 
-async def _submit(tasks: TaskStore) -> Task:
-    task, _ = await tasks.submit(new_task(next(_numbers)), NO_LIMITS, now=now_ms())
+async def _submit(stores: Stores) -> Task:
+    task, _ = await stores.tasks.add(new_task(next(_numbers)), NO_LIMITS, now=now_ms())
     return task
 
 
-async def _at_once(tasks: TaskStore, number: int) -> float:
+async def _at_once(stores: Stores, number: int) -> float:
     began = time.perf_counter()
     for _ in range(0, number, AT_ONCE):
-        await asyncio.gather(*[_submit(tasks) for _ in range(min(AT_ONCE, number))])
+        await asyncio.gather(*[_submit(stores) for _ in range(min(AT_ONCE, number))])
     return time.perf_counter() - began
 
 
-async def _moved(tasks: TaskStore, made: list[Task]) -> float:
+async def _moved(stores: Stores, made: list[Task]) -> float:
     began = time.perf_counter()
     for task in made:
-        await tasks.move(task, TaskState.CANCELLED, now=now_ms(), why="by the asker")
+        await stores.tasks.move(task, TaskState.CANCELLED, now=now_ms(), why="by the asker")
     return time.perf_counter() - began

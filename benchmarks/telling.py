@@ -64,7 +64,7 @@ async def _told(atelier: Running, outcomes: list[list[str]]) -> tuple[float, flo
     began = time.perf_counter()
     await atelier.engine.step()
     ended = time.perf_counter()
-    told = await atelier.tasks.count_by_state()
+    told = await atelier.stores.tasks.count_by_state()
     assert told[TaskState.SETTLED] == 0, "not all were told"
     return began, ended
 
@@ -72,10 +72,10 @@ async def _told(atelier: Running, outcomes: list[list[str]]) -> tuple[float, flo
 async def _settle(atelier: Running, urls: list[str]) -> None:
     number = next(_numbers)
     new = new_task(number, channel_id=CHANNELS[number % len(CHANNELS)])
-    task, _ = await atelier.tasks.submit(new, NO_LIMITS, now=now_ms())
-    task = await atelier.tasks.move(task, TaskState.SUBMITTING, now=now_ms(), why="create")
-    task = await atelier.tasks.move(task, TaskState.GENERATING, now=now_ms(), why="taken", job_id=f"kie{number}")
-    await atelier.tasks.settle(task, now=now_ms(), why="done", reason=None, urls=urls, **released(now_ms()))
+    task, _ = await atelier.stores.tasks.add(new, NO_LIMITS, now=now_ms())
+    task = await atelier.stores.tasks.move(task, TaskState.SUBMITTING, now=now_ms(), why="create")
+    task = await atelier.stores.tasks.move(task, TaskState.GENERATING, now=now_ms(), why="taken", job_id=f"kie{number}")
+    await atelier.stores.tasks.settle(task, now=now_ms(), why="done", reason=None, urls=urls, **released(now_ms()))
 
 
 async def _bare(client: discord.Client, settings: Settings, urls: list[str]) -> tuple[float, float]:

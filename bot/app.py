@@ -49,7 +49,6 @@ from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
 from storage.stores import Stores
-from storage.tasks import TaskStore
 
 EXTENSIONS: Final = (
     "cogs.generation",
@@ -90,7 +89,7 @@ class Running:
     engine: Engine
     delivery: DiscordDelivery
     timekeeping: Timekeeping
-    tasks: TaskStore
+    stores: Stores
     api: KieClient
     figures: StatisticsStore
 
@@ -142,8 +141,8 @@ async def open_atelier(
         database = await stack.enter_async_context(open_database(settings))
         await migrate(database)
         stores = Stores.on(database)
-        timekeeping = await Timekeeping.begin(ClockStore(database), stores.tasks)
-        await stores.tasks.void_leases()
+        timekeeping = await Timekeeping.begin(ClockStore(database), stores)
+        await stores.claims.void_leases()
         copies = await _open_copies(settings)
         picture_work = PictureWork(await stack.enter_async_context(WorkerProcesses.open()))
         thumbnails = Thumbnails(copies, picture_work)
@@ -153,7 +152,7 @@ async def open_atelier(
         delivery = DiscordDelivery(
             client,
             copies,
-            stores.tasks,
+            stores,
             stores.attempts,
             picture_work=picture_work,
             thumbnails=thumbnails,
@@ -183,7 +182,7 @@ async def open_atelier(
             engine=engine,
             delivery=delivery,
             timekeeping=timekeeping,
-            tasks=stores.tasks,
+            stores=stores,
             api=api,
             figures=StatisticsStore(database),
         )
@@ -197,7 +196,7 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
     Raises ConfigurationError when the port cannot be opened.
     """
     clock = atelier.timekeeping.clock
-    readiness = Readiness(atelier.client, atelier.tasks, clock=clock)
+    readiness = Readiness(atelier.client, atelier.stores, clock=clock)
     balance = Balance(atelier.api.credits, clock=clock)
     site = Site(
         readiness=readiness,
@@ -282,7 +281,7 @@ async def sync(settings: Settings) -> None:
     async with open_atelier(settings) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
-            await atelier.client.publish_commands(atelier.tasks, force=True)
+            await atelier.client.publish_commands(atelier.stores.key_values, force=True)
         except discord.HTTPException as error:
             raise ConfigurationError(
                 f"Discord does not take the commands ({_cause(error, settings)}); sync again later"
@@ -354,7 +353,7 @@ def _cause(error: Exception, settings: Settings) -> str:
 async def _publish(atelier: Running) -> None:
     """Publish changed commands. A failure does not stop the bot: the commands published last time keep working."""
     try:
-        await atelier.client.publish_commands(atelier.tasks)
+        await atelier.client.publish_commands(atelier.stores.key_values)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("commands not published: Discord or network error, run `sync` to retry", error=str(error))
     except Exception:

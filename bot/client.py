@@ -19,7 +19,7 @@ from bot.replies import answer_error
 from bot.services import Services
 from bot.traffic import Traffic
 from bot.translation import CatalogueTranslator
-from storage.tasks import TaskStore
+from storage.key_values import KeyValueStore
 
 PUBLISHED_FACT: Final = "published_commands"
 CLOSE_SECONDS: Final = 2.0
@@ -116,14 +116,14 @@ class Atelier(commands.AutoShardedBot):
             return
         await closing
 
-    async def publish_commands(self, tasks: TaskStore, *, force: bool = False) -> bool:
+    async def publish_commands(self, key_values: KeyValueStore, *, force: bool = False) -> bool:
         """Publish the global commands if they differ from those published last, or with `force`. Return whether they
         were published. Call after `login`."""
         digest = await self._commands_digest()
-        if not force and await tasks.key_value(PUBLISHED_FACT) == digest:
+        if not force and await key_values.get(PUBLISHED_FACT) == digest:
             return False
         published = await self.tree.sync()
-        await tasks.set_key_value(PUBLISHED_FACT, digest)
+        await key_values.set(PUBLISHED_FACT, digest)
         log.info("commands published", commands=[command.name for command in published])
         return True
 

@@ -64,7 +64,7 @@ class Mentions(commands.Cog):
             if is_blank(words) and not request.references:
                 await self._say(message, say("mentions-help"))
                 return
-            card = await self._bot.services.engine.submit(new_task(request, origin, settings))
+            card = await self._bot.services.engine.requests.accept(new_task(request, origin, settings))
         except AtelierError as refusal:
             await self._say(message, explain(refusal.reason, refusal.parameters, say))
             return
@@ -82,7 +82,7 @@ class Mentions(commands.Cog):
             log.info("card for a mention not posted: Discord error", task=card.task.id, error=str(error))
             return
         try:
-            await self._bot.services.engine.card_posted(card, posted.id)
+            await self._bot.services.engine.requests.card_posted(card, posted.id)
         except Exception:
             log.exception("card for a mention not recorded, will search for the message later", task=card.task.id)
 

@@ -48,7 +48,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
         """Send the files one after the other, as many as Discord accepts. One export at a time for each person."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
-        async with interaction.client.services.engine.exports.taken(interaction.user.id):
+        async with interaction.client.services.engine.export_slots.taken(interaction.user.id):
             left = await _export(interaction, say)
         if left:
             await interaction.followup.send(say("privacy-exported-part", count=left), ephemeral=True)

@@ -11,8 +11,8 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.people import refusal
 from bot.engine.picture_work import Requester, WorkPriority
+from bot.engine.requests import refusal
 from bot.engine.thumbnails import StoredCopy
 from bot.errors import BadChoice, Gone, NotHere, Reason
 from bot.markup import cleaned, is_blank
@@ -61,7 +61,7 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         images = [one for one in (image, image2, image3, image4, image5) if one is not None]
         services, named = _services_in(interaction), _name(name)
         size = sum(one.declared_bytes for one in references_of(images))
-        limits, now = services.engine.limits, services.engine.clock()
+        limits, now = services.engine.requests.limits, services.engine.clock()
         await _explained(services.stores.sets.check(interaction.user.id, named, size, limits, now=now), named)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await _save(services, interaction.user.id, named, images)
@@ -98,7 +98,7 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, owner_id = interaction.client.services, interaction.user.id
-        async with services.engine.looks.taken(owner_id):
+        async with services.engine.lookup_slots.taken(owner_id):
             view, files = await _listed(services, owner_id, str(interaction.locale), 0)
             await interaction.followup.send(view=view, files=files, ephemeral=True)
 
@@ -122,7 +122,7 @@ class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="
         await interaction.response.defer()
         services, owner_id = services_of(interaction), interaction.user.id
         nobody = discord.AllowedMentions.none()
-        async with services.engine.looks.taken(owner_id):
+        async with services.engine.lookup_slots.taken(owner_id):
             view, files = await _listed(services, owner_id, str(interaction.locale), self.page)
             await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
 
@@ -176,7 +176,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
             kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
-        await _explained(services.stores.sets.save(saved, services.engine.limits), name)
+        await _explained(services.stores.sets.save(saved, services.engine.requests.limits), name)
     except BaseException:
         for one in kept:
             await drop_copy(services, one)

@@ -110,7 +110,7 @@ async def _turned(interaction: discord.Interaction[Any], which: TaskFilter, numb
 
 async def _show_page(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
     """Show a page by editing the interaction's first answer. A page beyond the last becomes the last."""
-    async with engine_of(interaction).looks.taken(interaction.user.id):
+    async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
         await _answer(interaction, which, number, search)
 
 
@@ -129,7 +129,7 @@ async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, numb
 async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> discord.File | None:
     """Return a thumbnail of the task's first picture; None without a copy, or if a moderator removed the result."""
     services = services_of(interaction)
-    first = next(iter(await services.stores.tasks.pictures(task.id)), None)
+    first = next(iter(await services.stores.pictures.of_task(task.id)), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
         return None
     requester = Requester(interaction.user.id, WorkPriority.BROWSING)

@@ -61,7 +61,7 @@ async def run(given: argparse.Namespace) -> None:
             )
         )
         env = await stack.enter_async_context(simcord.run(atelier.client, shard_count=1, check_errors=False))
-        await atelier.client.publish_commands(atelier.tasks)
+        await atelier.client.publish_commands(atelier.stores.key_values)
         await name_bot(atelier.client)
         spare_refusals(atelier.client)
         preview = await stack.enter_async_context(open_page(env, atelier.client, direct=given.dm, port=given.port))

@@ -8,9 +8,16 @@ schema.py         tables, constraints and indexes
 migrations/       bring a database of any version to `schema`
 
 stores.py         all stores of one database
-tasks.py          `TaskStore`: one method for each query or change; each change is one transaction
-creates.py        ... its part about creates and callbacks
-outcomes.py       ... its part about pictures, messages and undelivered outcomes
+tasks.py          tasks: add, read, move, settle
+claims.py         claim due tasks for a worker, under a lease
+queue.py          which tasks wait, and in which order creates begin
+creates.py        creates, stored before they are sent, and their callbacks
+references.py     the input pictures of tasks
+result_pictures.py the pictures of results
+parts.py          the messages of outcomes: planned, attempted, posted
+undelivered.py    outcomes that could not be delivered and wait for their asker
+retention.py      stored copies that are old enough to be deleted
+key_values.py     small named values of the program itself
 rows.py           turn rows into values
 moves.py          change the state of a task by compare-and-set, and write the audit trail
 turns.py          whose task is next, fairly between people

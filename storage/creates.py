@@ -1,24 +1,57 @@
-"""The part of `TaskStore` about creates and about the callbacks that the image API sends for them."""
+"""Store creates before they are sent, and the callbacks that the image API sends for them."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import sqlalchemy as sa
 
-from storage.models import Create, TaskState
-from storage.outcomes import OutcomeStore
+from storage import turns
+from storage.database import Database
+from storage.models import Create, CreateLimits, Task, TaskState
+from storage.moves import move
 from storage.rows import values
 from storage.schema import creates, tasks
+from storage.transactions import Transaction
 
 
-class CreateStore(OutcomeStore):
-    async def create_of(self, token: str) -> Create | None:
+class CreateStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(
+        self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
+    ) -> Task | None:
+        """
+        Store the next create and return its task, now `submitting` under the owner's lease. `token` is what the
+        callback of the create will carry; only a digest of the token is stored.
+
+        In one transaction: count the creates of the window and the tasks in flight; select the next prepared, due,
+        unowned queued task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in
+        `creates` and move the task. Return None if there is no such task or a limit is reached.
+        """
+        async with self._database.read() as connection:
+            if (await connection.execute(turns.any_waiting(now))).first() is None:
+                return None  # without a write, for which other writes would wait
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, "creates")
+            if not await _may_create(connection, limits, now):
+                return None
+            found = values(Task, await connection.execute(turns.next_create(now)))
+            if not found:
+                return None
+            written = {"task_id": found[0].id, "at": now, "token_digest": digest(token) if token else None}
+            await connection.execute(sa.insert(creates).values(written))
+            lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
+            return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
+
+    async def of_token(self, token: str) -> Create | None:
         """Return the create whose callback carries this token."""
         found = await self._creates(creates.c.token_digest == digest(token))
         return found[0] if found else None
 
-    async def last_create(self, task_id: str) -> Create | None:
+    async def last_of(self, task_id: str) -> Create | None:
         found = await self._creates(creates.c.task_id == task_id)
         return found[0] if found else None
 
@@ -69,6 +102,16 @@ class CreateStore(OutcomeStore):
         statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
         async with self._database.read() as connection:
             return values(Create, await connection.execute(statement))
+
+
+async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:
+    recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
+    in_flight = sa.select(sa.func.count()).select_from(tasks).where(turns.IN_FLIGHT)
+    begun: int = (await connection.execute(recent)).scalar_one()
+    if begun >= limits.per_window:
+        return False
+    flying: int = (await connection.execute(in_flight)).scalar_one()
+    return flying < limits.in_flight
 
 
 def sooner(now: int) -> sa.ColumnElement[int]:

@@ -29,10 +29,10 @@ UNSETTLED: Final[dict[str, Any]] = {
 """Columns that an adoption resets, because the delivered outcome was not the real one."""
 
 
-TAKEN_BACK: Final = -1
+WITHDRAWN: Final = -1
 """Part number of the first message of a withdrawn outcome."""
 
-IN_DOUBT_NO_MORE: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_job_id": None}
+NO_DOUBT: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_job_id": None}
 """Columns that are reset when the doubt about a create is resolved or another create follows."""
 
 
@@ -58,7 +58,7 @@ async def compare_and_set(connection: Transaction, task: Task, changes: dict[str
     statement = sa.update(tasks).where(as_read).values({"state": task.state, **changes}).returning(tasks)
     found = values(Task, await connection.execute(statement))
     if not found:
-        raise StaleTask(f"task {task.id} is no longer {task.state} in the hands of {task.owner or 'nobody'}")
+        raise StaleTask(f"task {task.id} is no longer {task.state} owned by {task.owner or 'no worker'}")
     return found[0]
 
 
@@ -69,8 +69,8 @@ async def move(
     if to not in MOVES[task.state]:
         raise ValueError(f"a task does not go from {task.state} to {to}")
     moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
-    if _takes_back(task.state, to):
-        await _take_back_parts(connection, task.id)
+    if _withdraws(task.state, to):
+        await _withdraw_parts(connection, task.id)
     if to is TaskState.GENERATING:
         await _name_create(connection, moved)
     if moved.batch_id is not None:
@@ -79,9 +79,9 @@ async def move(
     return moved
 
 
-async def _take_back_parts(connection: Transaction, task_id: str) -> None:
+async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
     """Delete the parts of a withdrawn outcome. A first part that was sent, or may have been, is kept as number
-    `TAKEN_BACK`."""
+    `WITHDRAWN`."""
     of_task = outcome_parts.c.task_id == task_id
     sent = sa.or_(outcome_parts.c.attempted_at.is_not(None), outcome_parts.c.message_id.is_not(None))
     told = sa.select(outcome_parts.c.number).where(of_task, outcome_parts.c.number == 0, sent)
@@ -89,7 +89,7 @@ async def _take_back_parts(connection: Transaction, task_id: str) -> None:
         await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number >= 0))
         return
     await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number != 0))
-    await connection.execute(sa.update(outcome_parts).where(of_task).values(number=TAKEN_BACK))
+    await connection.execute(sa.update(outcome_parts).where(of_task).values(number=WITHDRAWN))
 
 
 async def _name_create(connection: Transaction, task: Task) -> None:
@@ -110,10 +110,10 @@ def _implied(before: TaskState, after: TaskState) -> dict[str, Any]:
         case TaskState.CANCELLED:
             return {"charged": False}
         case TaskState.QUEUED | TaskState.SUBMITTING | TaskState.GENERATING:
-            return {**IN_DOUBT_NO_MORE, **(UNSETTLED if _takes_back(before, after) else {})}
+            return {**NO_DOUBT, **(UNSETTLED if _withdraws(before, after) else {})}
         case TaskState.SETTLED | TaskState.CLOSED:
             return {}
 
 
-def _takes_back(before: TaskState, after: TaskState) -> bool:
+def _withdraws(before: TaskState, after: TaskState) -> bool:
     return before in {TaskState.SETTLED, TaskState.CLOSED} and after is TaskState.GENERATING

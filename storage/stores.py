@@ -7,24 +7,42 @@ from typing import Self
 
 from storage.attempts import AttemptStore
 from storage.batches import BatchStore
+from storage.claims import ClaimStore
+from storage.creates import CreateStore
 from storage.curation import CurationStore
 from storage.database import Database
 from storage.drafts import DraftStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
+from storage.key_values import KeyValueStore
 from storage.late_pictures import LatePictureStore
 from storage.named_copies import ReferencedPictures
+from storage.parts import PartStore
 from storage.people import PersonalDataStore
+from storage.queue import QueueStore
+from storage.references import ReferenceStore
 from storage.reports import ReportStore
 from storage.reposts import RepostStore
+from storage.result_pictures import ResultPictureStore
+from storage.retention import RetentionStore
 from storage.search import SearchStore
 from storage.sets import SetStore
 from storage.tasks import TaskStore
+from storage.undelivered import UndeliveredStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     tasks: TaskStore
+    claims: ClaimStore
+    queue: QueueStore
+    creates: CreateStore
+    references: ReferenceStore
+    pictures: ResultPictureStore
+    parts: PartStore
+    undelivered: UndeliveredStore
+    retention: RetentionStore
+    key_values: KeyValueStore
     batches: BatchStore
     reposts: RepostStore
     reports: ReportStore
@@ -43,6 +61,15 @@ class Stores:
     def on(cls, database: Database) -> Self:
         return cls(
             tasks=TaskStore(database),
+            claims=ClaimStore(database),
+            queue=QueueStore(database),
+            creates=CreateStore(database),
+            references=ReferenceStore(database),
+            pictures=ResultPictureStore(database),
+            parts=PartStore(database),
+            undelivered=UndeliveredStore(database),
+            retention=RetentionStore(database),
+            key_values=KeyValueStore(database),
             batches=BatchStore(database),
             reposts=RepostStore(database),
             reports=ReportStore(database),

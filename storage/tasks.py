@@ -6,34 +6,31 @@ Store tasks: one method per query or move. Every method that writes is one trans
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
 
-from storage import turns
-from storage.creates import CreateStore, digest
-from storage.limits import LimitExceeded, check_limits, check_stored, kept_of_before
+from storage.database import Database
+from storage.limits import check_limits, check_stored, kept_of_before
 from storage.models import (
     OPEN_STATES,
     Changes,
-    CreateLimits,
     Derivation,
     Limits,
     NewReference,
     NewTask,
+    Reach,
     Task,
     TaskEvent,
     TaskState,
     new_task_id,
 )
-from storage.moves import StaleTask, compare_and_set, move, write_event
+from storage.moves import compare_and_set, move, write_event
 from storage.rows import values
-from storage.schema import creates, key_values, pictures, references, task_events, tasks
+from storage.schema import pictures, references, task_events, tasks
 from storage.transactions import Transaction
-
-__all__ = ["LimitExceeded", "StaleTask", "TaskStore"]
 
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)
@@ -42,9 +39,11 @@ ASKED: Final = [field.name for field in fields(NewTask) if field.name != "refere
 BY_INTERACTION: Final = sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction"))
 
 
-class TaskStore(CreateStore):
-    # -- people --------------------------------------------------------------------------------------------------
-    async def submit(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
+class TaskStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
         """
         Store a task as `queued`, due now, with its references and first event; return (task, True). `prepared`: the
         task needs no preparation.
@@ -88,7 +87,6 @@ class TaskStore(CreateStore):
         async with self._database.read() as connection:
             return values(TaskEvent, await connection.execute(statement))
 
-    # -- moves (compare-and-set on id, state and owner as read) --------------------------------------------------
     async def move(self, task: Task, to: TaskState, *, now: int, why: str, **changes: Unpack[Changes]) -> Task:
         """
         Move the task and write the event. Raises StaleTask, and ValueError (a defect) for a move that MOVES does not
@@ -142,7 +140,7 @@ class TaskStore(CreateStore):
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
 
-    async def want(self, task_id: str, *, withheld_at: int | None) -> Task | None:
+    async def withhold(self, task_id: str, *, withheld_at: int | None) -> Task | None:
         """Set whether the outcome is to be posted, without compare-and-set (no worker depends on it). Return None if
         it is too late, or too early: before its create, a task is cancelled instead."""
         states = [TaskState.SUBMITTING, TaskState.GENERATING]
@@ -152,150 +150,24 @@ class TaskStore(CreateStore):
             found = values(Task, await connection.execute(statement))
         return found[0] if found else None
 
-    # -- work ----------------------------------------------------------------------------------------------------
-    async def claim(
-        self,
-        owner: str,
-        *,
-        now: int,
-        lease_ms: int,
-        limit: int,
-        except_ids: Collection[str] = (),
-        risky: bool = True,
-    ) -> tuple[Task, ...]:
-        """
-        Claim due tasks that no worker holds: queued and unprepared, submitting, generating, settled, and those in
-        question. Skip the tasks in `except_ids`, which the owner is about to release.
-
-        Queued and prepared tasks are claimed by `begin_create` alone, suspects by `claim_suspects`. Oldest due time
-        first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
-        are not counted is claimed.
-        """
-        due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
-        if except_ids:
-            due = due.where(tasks.c.id.not_in(except_ids))
-        async with self._database.write() as connection:
-            ids = (await connection.execute(due)).scalars().all()
-            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(_taken(owner, now + lease_ms))
-            claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
-        return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
-
-    async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
-        """Return the ids of tasks that a worker held when its process died, and how often that happened, fewest deaths
-        first."""
-        order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
-        found = sa.select(tasks.c.id, tasks.c.attempts).where(turns.suspects(now)).order_by(*order)
+    async def family(self, task: Task, *, limit: int) -> tuple[Task, ...]:
+        """Return the tasks of the same family, including this task: the newest `limit`, oldest first."""
+        first = task.family_id or task.id
+        kin = sa.or_(tasks.c.family_id == first, tasks.c.id == first)
+        newest = sa.select(tasks).where(kin).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
         async with self._database.read() as connection:
-            return tuple((row.id, row.attempts) for row in await connection.execute(found))
+            return values(Task, await connection.execute(newest))[::-1]
 
-    async def claim_suspects(
-        self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
-    ) -> tuple[Task, ...]:
-        """Claim those of these tasks that are still `suspects`, and count the attempt."""
-        these = sa.and_(tasks.c.id.in_(task_ids), turns.suspects(now))
-        taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
-        async with self._database.write() as connection:
-            return values(Task, await connection.execute(taken.returning(tasks)))
-
-    async def take_back_attempts(self, owner: str) -> None:
-        """Uncount the current attempts of this owner: its work is interrupted in order, not by a crash."""
-        mine = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(tasks).where(mine).values(attempts=tasks.c.attempts - 1))
-
-    async def begin_create(
-        self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
-    ) -> Task | None:
-        """
-        Store the next create and return its task, now `submitting` under the owner's lease. `token` is what the
-        callback of the create will carry; only a digest of the token is stored.
-
-        In one transaction: count the creates of the window and the tasks in flight; select the next prepared, due,
-        unowned queued task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in
-        `creates` and move the task. Return None if there is no such task or a limit is reached.
-        """
-        async with self._database.read() as connection:
-            if (await connection.execute(turns.any_waiting(now))).first() is None:
-                return None  # without a write, for which other writes would wait
-        async with self._database.write() as connection:
-            await self._database.serialize(connection, "creates")
-            if not await _may_create(connection, limits, now):
-                return None
-            found = values(Task, await connection.execute(turns.next_create(now)))
-            if not found:
-                return None
-            written = {"task_id": found[0].id, "at": now, "token_digest": digest(token) if token else None}
-            await connection.execute(sa.insert(creates).values(written))
-            lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
-            return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
-
-    async def expedite(self, state: TaskState, *, now: int) -> int:
-        """Make the postponed tasks of a state due at once. Return how many."""
-        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
-        async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
-
-    async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
-        """Extend the leases. Return the ids that the owner still holds."""
-        held = sa.and_(tasks.c.owner == owner, tasks.c.id.in_(task_ids))
-        statement = sa.update(tasks).where(held).values(lease_until=until).returning(tasks.c.id)
-        async with self._database.write() as connection:
-            return frozenset((await connection.execute(statement)).scalars())
-
-    async def void_leases(self) -> int:
-        """Void all leases at start: if one process has the file, no other process can be working. Does nothing on
-        PostgreSQL."""
-        if not self._database.alone:
-            return 0
-        statement = sa.update(tasks).where(tasks.c.owner.is_not(None)).values(owner=None, lease_until=0)
-        async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
-
-    async def next_due(self, *, now: int) -> int | None:
-        """Return the earliest due time (ms; may be past) of unowned open tasks, or None. Queued and prepared tasks
-        count too, whether or not `begin_create` may begin now."""
-        async with self._database.read() as connection:
-            due: int | None = (await connection.execute(turns.next_due(now))).scalar_one()
-        return due
-
-    # -- queries -------------------------------------------------------------------------------------------------
-    async def queue(self, *, limit: int = 1000) -> tuple[Task, ...]:
-        """Return the prepared tasks that wait for a create, in the order in which `begin_create` takes them while
-        nothing else happens. Postponed tasks are included."""
-        return await self._tasks(turns.queue().limit(limit))
-
-    async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks of `queue` that were created no later than `before` (ms), oldest first."""
-        old = sa.and_(turns.QUEUED, turns.PREPARED, tasks.c.created_at <= before)
-        return await self._tasks(sa.select(tasks).where(old).order_by(*turns.AGE).limit(limit))
-
-    async def waiting_at_start(self, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
-        states = [TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING]
-        carded = sa.and_(tasks.c.state.in_(states), tasks.c.card_message_id.is_not(None))
-        return await self._tasks(sa.select(tasks).where(carded).order_by(*turns.AGE).limit(limit))
-
-    async def generating(self, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks that are `generating` and not overdue, oldest first."""
-        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None))
-        return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
-
-    async def place_in_queue(self, task: Task) -> int:
-        """Return the place of the task in `queue`, from 1, as if the task were prepared; 0 if it is no longer
-        queued."""
-        async with self._database.read() as connection:
-            return (await connection.execute(turns.PLACE, {"of": task.id})).scalar_one_or_none() or 0
-
-    async def recent_seconds(self, *, limit: int = 200) -> tuple[float, ...]:
-        """Return how long (s) the last successful tasks took from create to outcome (settled_at - generating_at),
-        newest first."""
-        succeeded = sa.and_(
-            tasks.c.settled_at.is_not(None), tasks.c.generating_at.is_not(None), tasks.c.reason.is_(None)
+    async def expiring_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
+        """Return the unsettled tasks that arrived between `since` and `until` (ms) and whose outcome can only be
+        delivered through the interaction, oldest first."""
+        unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
+        these = sa.and_(
+            tasks.c.state.in_(unsettled), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until)
         )
-        took = sa.select(tasks.c.settled_at - tasks.c.generating_at).where(succeeded)
-        newest = took.order_by(tasks.c.settled_at.desc()).limit(limit)
         async with self._database.read() as connection:
-            return tuple(milliseconds / 1000 for milliseconds in (await connection.execute(newest)).scalars())
+            statement = sa.select(tasks).where(these).order_by(tasks.c.arrived_at).limit(limit)
+            return values(Task, await connection.execute(statement))
 
     async def count_by_state(self) -> Mapping[TaskState, int]:
         """Return the number of tasks in each state; every state has an entry."""
@@ -303,21 +175,6 @@ class TaskStore(CreateStore):
         async with self._database.read() as connection:
             counted = {row.state: row.tasks for row in await connection.execute(statement)}
         return {state: counted.get(state, 0) for state in TaskState}
-
-    # -- facts (small named values of the program itself) --------------------------------------------------------
-    async def key_value(self, name: str) -> str | None:
-        async with self._database.read() as connection:
-            return (
-                await connection.execute(sa.select(key_values.c.value).where(key_values.c.name == name))
-            ).scalar_one_or_none()
-
-    async def set_key_value(self, name: str, value: str | None) -> None:
-        """Set a fact; None deletes the fact."""
-        async with self._database.write() as connection:
-            await self._database.serialize(connection, f"fact {name}")
-            await connection.execute(sa.delete(key_values).where(key_values.c.name == name))
-            if value is not None:
-                await connection.execute(sa.insert(key_values).values(name=name, value=value))
 
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
@@ -386,21 +243,3 @@ async def _family(connection: Transaction, new: NewTask) -> str | None:
         return None
     family = sa.select(sa.func.coalesce(tasks.c.family_id, tasks.c.id)).where(tasks.c.id == new.parent_id)
     return (await connection.execute(family)).scalar_one_or_none()
-
-
-def _taken(owner: str, lease_until: int) -> dict[str, Any]:
-    """Return the columns of a claim. Another claim by the same owner, which could not release the task, is not another
-    attempt."""
-    counted = sa.and_(turns.RISKY, tasks.c.owner.is_distinct_from(owner))
-    attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
-    return {"owner": owner, "lease_until": lease_until, "attempts": attempts}
-
-
-async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:
-    recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
-    in_flight = sa.select(sa.func.count()).select_from(tasks).where(turns.IN_FLIGHT)
-    begun: int = (await connection.execute(recent)).scalar_one()
-    if begun >= limits.per_window:
-        return False
-    flying: int = (await connection.execute(in_flight)).scalar_one()
-    return flying < limits.in_flight

@@ -114,7 +114,7 @@ class ImageWorld:
         while (now := await self.world.now(task)).state is not TaskState.CLOSED and self.clock() < end:
             before, step = now, min(2 * step, 60_000) if now == before else 500
             await self.world.engine.step()
-            due = await self.world.tasks.next_due(now=self.clock()) or end
+            due = await self.world.stores.claims.next_due(now=self.clock()) or end
             self.clock.now = min(max(due, self.clock() + step), self.clock() + LONGEST_STEP_MS)
         return now
 

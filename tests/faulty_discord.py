@@ -35,7 +35,6 @@ from storage.database import Database
 from storage.models import Reference, Task, TaskState
 from storage.pictures import PictureStore
 from storage.stores import Stores
-from storage.tasks import TaskStore
 from tests.engine_world import NO_LIMITS, Clock, StandInAPI
 from tests.ready_database import ready_database
 from tests.wire.components import walked
@@ -91,7 +90,7 @@ class DiscordWorld:
     client: Atelier
     engine: Engine
     delivery: DiscordDelivery
-    tasks: TaskStore
+    stores: Stores
     api: StandInAPI
     operator: Channel
     database: Database
@@ -99,7 +98,7 @@ class DiscordWorld:
 
     async def restart(self) -> None:
         """Start another process on the same rows."""
-        await self.tasks.void_leases()
+        await self.stores.claims.void_leases()
         await self.client.close()
         fresh = _built(self.discord, self.database, self.copies, self.operator, self.api)
         self.client, self.engine, self.delivery = fresh.client, fresh.engine, fresh.delivery
@@ -145,10 +144,10 @@ class DiscordWorld:
             await asyncio.wait(invoked)
 
     async def _of_alice(self) -> tuple[Task, ...]:
-        return tuple(await self.tasks.of_user(self.discord.places.alice.id))
+        return tuple(await self.stores.tasks.of_user(self.discord.places.alice.id))
 
     async def now(self, task: Task) -> Task:
-        found = await self.tasks.get(task.id)
+        found = await self.stores.tasks.get(task.id)
         assert found is not None
         return found
 
@@ -166,7 +165,7 @@ class DiscordWorld:
         while not until(now := await self.now(task)) and clock.now() < end:
             await self.engine.step()
             await self.delivery.step()
-            due = await self.tasks.next_due(now=clock.now())
+            due = await self.stores.claims.next_due(now=clock.now())
             wait = timedelta(milliseconds=(due or end) - clock.now())
             clock.turn(min(max(wait, timedelta(seconds=2)), every))
         return now
@@ -179,7 +178,7 @@ class DiscordWorld:
 
     async def outcomes(self, task: Task) -> list[Act]:
         """Return every post or edit that put an outcome of the task into a message."""
-        ids = {part_id(part) for part in await self.tasks.parts(task.id)}
+        ids = {part_id(part) for part in await self.stores.parts.of_task(task.id)}
         return [act for act in self.discord.acts if act.doing is not Doing.DELETED and _ids(act) & ids]
 
     def cards(self, task: Task) -> list[str]:
@@ -228,7 +227,7 @@ def _built(
     delivery = DiscordDelivery(
         client,
         copies,
-        stores.tasks,
+        stores,
         stores.attempts,
         picture_work=work,
         thumbnails=thumbnails,
@@ -251,7 +250,7 @@ def _built(
         client=client,
         engine=engine,
         delivery=delivery,
-        tasks=stores.tasks,
+        stores=stores,
         api=api,
         operator=operator,
         database=database,

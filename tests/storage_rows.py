@@ -1,4 +1,4 @@
-"""Rows for tests of the store, on a real database file."""
+"""Rows for tests of the stores, on a real database file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from storage.migrations import migrate
 from storage.models import CreateLimits, Limits, NewTask, Task
 from storage.schema import metadata
 from storage.stores import Stores
-from storage.tasks import TaskStore
 from tests.ready_database import lay_migrated
 
 NOW: Final = 1_800_000_000_000
@@ -37,12 +36,6 @@ _interactions = itertools.count(1)
 
 def url_of(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
-
-
-@asynccontextmanager
-async def opened_store(backend: str, folder: Path) -> AsyncIterator[TaskStore]:
-    async with opened_stores(backend, folder) as stores:
-        yield stores.tasks
 
 
 @asynccontextmanager
@@ -73,14 +66,14 @@ def request(**changes: Any) -> NewTask:
     return NewTask(**(values | changes))
 
 
-async def stored(store: TaskStore, *, now: int = NOW, **changes: Any) -> Task:
-    task, _ = await store.submit(request(**changes), UNLIMITED, now=now)
+async def stored(stores: Stores, *, now: int = NOW, **changes: Any) -> Task:
+    task, _ = await stores.tasks.add(request(**changes), UNLIMITED, now=now)
     return task
 
 
-async def prepared(store: TaskStore, *, now: int = NOW, **changes: Any) -> Task:
-    return await store.change(await stored(store, now=now, **changes), prepared_at=now)
+async def prepared(stores: Stores, *, now: int = NOW, **changes: Any) -> Task:
+    return await stores.tasks.change(await stored(stores, now=now, **changes), prepared_at=now)
 
 
-async def begun(store: TaskStore, *, now: int = NOW, owner: str = "one") -> Task | None:
-    return await store.begin_create(owner, PLENTY, now=now, lease_ms=LEASE)
+async def begun(stores: Stores, *, now: int = NOW, owner: str = "one") -> Task | None:
+    return await stores.creates.begin(owner, PLENTY, now=now, lease_ms=LEASE)

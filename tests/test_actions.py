@@ -33,13 +33,13 @@ async def made(world: World, prompt: str = "a red door", **options: Any) -> tupl
 
 
 async def latest(world: World, asker: Any) -> Task:
-    return (await world.tasks.of_user(asker.id))[0]
+    return (await world.stores.tasks.of_user(asker.id))[0]
 
 
 async def sweep(world: World) -> None:
     world.clock.turn(MONTHS.total_seconds())
     keep = timedelta(days=90)
-    assert await Retention(tasks=world.tasks, pictures=world.copies, keep=keep, clock=world.clock).sweep()
+    assert await Retention(stores=world.stores, pictures=world.copies, keep=keep, clock=world.clock).sweep()
 
 
 def fields(opened: Any) -> dict[str, dict[str, Any]]:
@@ -95,7 +95,7 @@ async def test_again_twice_quickly_is_one_task(world: World) -> None:
     await world.bob.click(result, label="Again")
     refused = await world.bob.click(result, label="Again")
     assert "asked for this again already" in world.refusal(refused)
-    assert len(await world.tasks.of_user(world.bob.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.bob.id)) == 1
 
 
 async def test_a_button_under_a_failure_from_before_still_asks_again_and_goes(world: World) -> None:
@@ -137,7 +137,7 @@ async def test_an_edit_is_a_task_of_who_edits_that_begins_with_the_chosen_pictur
     edited = await world.only_task(world.bob)
     assert (edited.prompt, edited.size, edited.variants) == ("a blue door", "3:2", 1)
     assert (edited.derivation, edited.parent_id, edited.parent_picture) == (Derivation.EDIT, task.id, 1)
-    first, second = await world.tasks.references(edited.id)
+    first, second = await world.stores.references.of_task(edited.id)
     assert first.stored_key == f"pictures/{task.id}/1"
     assert second.filename == "cat.png"
     told = world.channel.history()[-1]
@@ -161,7 +161,7 @@ async def test_a_form_that_is_filled_in_after_a_restart_counts(world: World) -> 
     await world.bob.submit_modal(opened, {"words": "a blue door", "files": [PHOTO]})
     edited = await world.only_task(world.bob)
     assert (edited.prompt, edited.parent_id) == ("a blue door", task.id)
-    assert len(await world.tasks.references(edited.id)) == 2
+    assert len(await world.stores.references.of_task(edited.id)) == 2
 
 
 async def test_a_form_leaves_nothing_behind_when_it_is_closed(world: World) -> None:
@@ -184,7 +184,7 @@ async def test_what_cannot_go_in_is_told_to_who_edits_alone(world: World) -> Non
     opened = await world.bob.click(result, label="Edit")
     refused = await world.bob.submit_modal(opened, {"words": "x", "files": [("notes.txt", b"words")]})
     assert "notes.txt" in world.refusal(refused)
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 # -- Vary --------------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ async def test_vary_begins_with_the_picture_and_keeps_the_words(world: World) ->
     varied = await world.only_task(world.bob)
     assert (varied.prompt, varied.state) == ("a red door", TaskState.CLOSED)
     assert (varied.derivation, varied.parent_id, varied.parent_picture) == (Derivation.VARY, task.id, 0)
-    (reference,) = await world.tasks.references(varied.id)
+    (reference,) = await world.stores.references.of_task(varied.id)
     assert reference.stored_key == f"pictures/{task.id}/0"
 
 
@@ -205,7 +205,7 @@ async def test_with_several_pictures_it_is_asked_first_which_one(world: World) -
     task, result = await made(world, variants=4)
     asked = await world.bob.click(result, label="Vary")
     assert asked.ephemeral
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
     await world.restart()
     await world.bob.select(seen(asked), ["2"])
     await world.work(60)
@@ -218,7 +218,7 @@ async def test_vary_twice_quickly_is_one_task(world: World) -> None:
     _, result = await made(world)
     await world.bob.click(result, label="Vary")
     assert "already" in world.refusal(await world.bob.click(result, label="Vary"))
-    assert len(await world.tasks.of_user(world.bob.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.bob.id)) == 1
 
 
 async def test_another_one_may_be_varied_meanwhile_and_the_same_one_later(world: World) -> None:
@@ -228,7 +228,7 @@ async def test_another_one_may_be_varied_meanwhile_and_the_same_one_later(world:
     await world.bob.select(seen(asked), ["1"])
     await world.work(60)
     await world.bob.select(seen(asked), ["0"])
-    assert len(await world.tasks.of_user(world.bob.id)) == 3
+    assert len(await world.stores.tasks.of_user(world.bob.id)) == 3
 
 
 # -- after the stored files are deleted --------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ async def test_when_our_copy_is_swept_the_one_in_the_message_is_taken(world: Wor
         await world.bob.submit_modal(pressed, {"words": "a blue door"})
     await world.work(60)
     made_of_it = await world.only_task(world.bob)
-    (reference,) = await world.tasks.references(made_of_it.id)
+    (reference,) = await world.stores.references.of_task(made_of_it.id)
     assert (reference.stored_key, reference.filename) == (None, f"atelier-{task.id}-1.png")
     assert made_of_it.state is TaskState.CLOSED
     assert made_of_it.reason is None
@@ -255,7 +255,7 @@ async def test_where_the_button_stands_elsewhere_the_posted_message_is_looked_fo
     asked = await world.bob.click(result, label="Vary")
     await sweep(world)
     await world.bob.select(seen(asked), ["1"])
-    (reference,) = await world.tasks.references((await world.only_task(world.bob)).id)
+    (reference,) = await world.stores.references.of_task((await world.only_task(world.bob)).id)
     assert reference.filename == f"atelier-{task.id}-2.png"
 
 
@@ -267,7 +267,7 @@ async def test_a_picture_that_is_nowhere_any_more_is_told_and_costs_nothing(worl
         await world.client.get_partial_messageable(world.channel.id).get_partial_message(result.id).delete()
     refused = await world.bob.select(seen(asked), ["1"])
     assert "no longer keep this picture" in world.refusal(refused)
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message(world: World) -> None:
@@ -285,16 +285,16 @@ async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary", "Full size", "Family"])
 async def test_somebody_elses_private_picture_is_unknown_to_others(world: World, action: str) -> None:
     task, result = await made(world)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
+    await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
     refused = await world.bob.click(result, label=action)
     assert "no longer know this request" in world.refusal(refused)
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary"])
 async def test_what_comes_of_a_private_picture_is_private_too(world: World, action: str) -> None:
     task, result = await made(world)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # set directly, as above
+    await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # set directly, as above
     pressed = await world.alice.click(result, label=action)
     if action == "Edit":
         pressed = await world.alice.submit_modal(pressed, {"words": "a blue door"})
@@ -304,7 +304,7 @@ async def test_what_comes_of_a_private_picture_is_private_too(world: World, acti
 
 async def test_a_removed_picture_is_unknown_to_others(world: World) -> None:
     task, result = await made(world)
-    await world.tasks.change(task, removed_at=world.clock(), removed_by=world.alice.id)
+    await world.stores.tasks.change(task, removed_at=world.clock(), removed_by=world.alice.id)
     assert "no longer know" in world.refusal(await world.bob.click(result, label="Vary"))
 
 
@@ -321,8 +321,8 @@ async def test_full_size_shows_the_originals_to_who_asks_alone(world: World) -> 
 
 async def test_what_is_too_large_comes_as_a_fresh_link(world: World) -> None:
     task, result = await made(world, variants=2)
-    _, second = await world.tasks.pictures(task.id)
-    await world.tasks.save_pictures([replace(second, bytes=25 * 1024 * 1024)])
+    _, second = await world.stores.pictures.of_task(task.id)
+    await world.stores.pictures.save([replace(second, bytes=25 * 1024 * 1024)])
     shown = await world.bob.click(result, label="Full size")
     assert [one.filename for one in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
     assert f"[Picture 2](<{second.url}?link-of={task.job_id}>)" in texts(seen(shown))
@@ -330,7 +330,7 @@ async def test_what_is_too_large_comes_as_a_fresh_link(world: World) -> None:
 
 async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> None:
     task, result = await made(world)
-    (picture,) = await world.tasks.pictures(task.id)
+    (picture,) = await world.stores.pictures.of_task(task.id)
     await world.copies.delete(picture.key or "")
     shown = await world.bob.click(result, label="Full size")
     assert not seen(shown).attachments
@@ -339,7 +339,7 @@ async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> 
 
 async def test_while_the_image_api_is_silent_the_first_address_may_still_do(world: World) -> None:
     task, result = await made(world)
-    (picture,) = await world.tasks.pictures(task.id)
+    (picture,) = await world.stores.pictures.of_task(task.id)
     await world.copies.delete(picture.key or "")
     world.api.next_link.append(Unavailable("down"))
     shown = await world.bob.click(result, label="Full size")

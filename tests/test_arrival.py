@@ -37,7 +37,7 @@ async def test_where_a_server_has_chosen_channels_the_others_point_to_them_and_n
     await choose(world, channels=(studio.id,))
     refused = world.refusal(await world.ask())
     assert f"<#{studio.id}>" in refused
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_a_chosen_channel_and_its_threads_make_pictures(world: World) -> None:
@@ -49,7 +49,7 @@ async def test_a_chosen_channel_and_its_threads_make_pictures(world: World) -> N
         await channel.create_thread(name="corner", type=discord.ChannelType.public_thread)
     (thread,) = world.channel.threads
     await world.alice.slash(thread, "imagine", prompt="a blue door")
-    assert len(await world.tasks.of_user(world.alice.id)) == 2
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 2
 
 
 async def test_what_a_person_leaves_open_is_what_the_server_has_chosen(world: World) -> None:

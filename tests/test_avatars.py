@@ -29,7 +29,7 @@ async def menu(world: World) -> InteractionResult:
 
 async def address(world: World) -> URL:
     task = await world.only_task()
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     return URL(reference.url)
 
 
@@ -72,4 +72,4 @@ async def test_a_form_that_was_open_for_too_long_says_so(world: World) -> None:
     opened = await menu(world)
     world.clock.turn(25 * 60 * 60)
     assert "open for too long" in world.refusal(await world.alice.submit_modal(opened, {"words": "x"}))
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)

@@ -202,8 +202,8 @@ async def test_large_pictures_are_scaled_and_kept_whole_for_whoever_opens_them(w
     await world.work(60)
     message = world.channel.history()[-2]
     assert [one.size <= SHARE for one in message.attachments] == [True, True]
-    (first, _) = await world.tasks.of_user(world.alice.id)
-    (picture,) = await world.tasks.pictures(first.id)
+    (first, _) = await world.stores.tasks.of_user(world.alice.id)
+    (picture,) = await world.stores.pictures.of_task(first.id)
     assert picture.bytes == len(large)
 
 

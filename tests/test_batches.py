@@ -143,10 +143,10 @@ async def test_a_limit_stands_in_the_way_of_all_of_it(tmp_path: Path) -> None:
         question = await proposed(world)
         refused = await world.alice.click(question, label="Make them")
         assert "You may have 4 requests waiting or running at a time" in answer(world, refused)
-        assert len(await world.tasks.of_user(world.alice.id)) == 1
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
         await world.work(60)
         await world.alice.click(question, label="Make them")
-        assert len(await world.tasks.of_user(world.alice.id)) == 5
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 5
 
 
 async def test_where_pictures_are_no_longer_made_the_answer_is_refused(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_a_mention_points_to_the_command(world: World) -> None:
     await world.alice.send(world.channel, f"<@{me.id}> {DOORS}")
     said = world.channel.history()[-1]
     assert "I have to ask you first" in said.content
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 @pytest.mark.parametrize("words", ["{prompt} in oil", '{"subject": "door", "colour": "red"}', "{red} door", "{,}"])

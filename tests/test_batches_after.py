@@ -136,11 +136,11 @@ async def test_one_goes_on_from_what_the_message_shows_when_our_copy_is_gone(wor
     await world.work(60)
     message, _ = posted(world)
     second = (await tasks_of(world))[1]
-    (picture,) = await world.tasks.pictures(second.id)
-    await world.tasks.forget_copy(picture)
+    (picture,) = await world.stores.pictures.of_task(second.id)
+    await world.stores.retention.forget_copy(picture)
     opened = await world.bob.select(message, [second.id])
     await world.bob.click(seen(opened), label="Vary")
-    (reference,) = await world.tasks.references((await world.only_task(world.bob)).id)
+    (reference,) = await world.stores.references.of_task((await world.only_task(world.bob)).id)
     assert reference.filename == f"atelier-{second.id}-1.png"
 
 

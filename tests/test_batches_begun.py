@@ -43,7 +43,7 @@ async def test_its_tasks_differ_in_their_words_alone(world: World) -> None:
     assert {(one.size, one.variants, one.enhance, one.style) for one in made} == {("3:2", 2, True, "comic")}
     assert {one.interaction_token for one in made} == {""}
     for one in made:
-        assert [reference.filename for reference in await world.tasks.references(one.id)] == ["cat.png"]
+        assert [reference.filename for reference in await world.stores.references.of_task(one.id)] == ["cat.png"]
 
 
 async def test_each_task_has_an_interaction_of_its_own_that_tells_the_time_of_the_batchs(world: World) -> None:
@@ -128,7 +128,7 @@ async def test_all_of_it_passes_a_limit_or_nothing_is_made(tmp_path: Path, limit
             await world.engine.batches.begin(batch, origin(world, batch), most=20)
         assert refused.value.reason is reason
         assert await tasks_of(world, batch) == ()
-        await world.engine.cancel((await world.tasks.of_user(7))[0].id, 7)
+        await world.engine.requests.cancel((await world.stores.tasks.of_user(7))[0].id, 7)
         await world.engine.batches.begin(batch, origin(world, batch), most=20)
         assert len(await tasks_of(world, batch)) == 3
 

@@ -49,7 +49,7 @@ async def test_it_is_told_in_one_message_and_its_asker_once(world: World) -> Non
 
 async def test_nobody_waits_for_a_card_of_one_of_a_batch(world: World) -> None:
     await begun(world)
-    await world.engine._board.show_waiting()
+    await world.engine._cards.show_waiting()
     assert world.discord.shown == []
 
 
@@ -57,7 +57,7 @@ async def test_originals_are_kept_as_ever(world: World) -> None:
     batch = await begun(world)
     await work(world, 60)
     for one in await tasks_of(world, batch):
-        (picture,) = await world.tasks.pictures(one.id)
+        (picture,) = await world.stores.pictures.of_task(one.id)
         assert picture.key is not None
         await world.copies.get(picture.key)
 
@@ -207,7 +207,7 @@ async def test_a_picture_that_is_found_after_all_is_shown_without_another_mentio
     assert shown(world) == [(BatchEntryState.FAILED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
     (failed,) = [one for one in await tasks_of(world, batch) if one.reason is not None]
-    await world.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", job_id="kie1")
+    await world.stores.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", job_id="kie1")
     await work(world, 60)
     assert shown(world) == [DONE]
     assert len(world.discord.endings) == 1
@@ -219,7 +219,7 @@ async def test_rows_that_are_gone_keep_nothing_up(world: World) -> None:
     async with world.stores.batches._database.write() as connection:
         await connection.execute(sa.delete(batches).where(batches.c.id == batch.id))
     await work(world, 90)
-    assert {one.state for one in await world.tasks.of_user(7)} == {TaskState.CLOSED}
+    assert {one.state for one in await world.stores.tasks.of_user(7)} == {TaskState.CLOSED}
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------

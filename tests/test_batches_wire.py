@@ -127,9 +127,9 @@ async def test_where_nobody_can_be_told_it_is_kept_to_be_found(world: DiscordWor
     world.discord.places.alice.direct = False
     await begun(world, private=True)
     await worked(world)
-    made = await world.tasks.of_user(world.discord.places.alice.id)
+    made = await world.stores.tasks.of_user(world.discord.places.alice.id)
     assert {one.state for one in made} == {TaskState.CLOSED}
-    assert [len(await world.tasks.pictures(one.id)) for one in made] == [1, 1]
+    assert [len(await world.stores.pictures.of_task(one.id)) for one in made] == [1, 1]
     world.discord.places.alice.direct = True
     await worked(world, 65)
     check(world, world.discord.places.direct(world.discord.places.alice))
@@ -158,7 +158,7 @@ async def test_a_copy_of_one_whose_answer_broke_off_stands_there_once(world: Dis
     """The search for the copy begins at the time of the batch's interaction."""
     await begun(world)
     await worked(world)
-    one, _ = await world.tasks.of_user(world.discord.places.alice.id)
+    one, _ = await world.stores.tasks.of_user(world.discord.places.alice.id)
     gallery = world.discord.places.add_channel(name="gallery")
     copy = NewRepost(
         task_id=one.id,

@@ -34,7 +34,7 @@ async def test_it_goes_on_after_a_restart(world: World) -> None:
     await world.restart()
     await world.work()
     task = await world.only_task()
-    assert (task.private, task.reason, len(await world.tasks.pictures(task.id))) == (True, None, 1)
+    assert (task.private, task.reason, len(await world.stores.pictures.of_task(task.id))) == (True, None, 1)
 
 
 async def test_a_file_that_is_no_picture_is_refused_by_its_name(world: World) -> None:
@@ -50,5 +50,5 @@ async def test_five_pictures_go_in_as_they_were_given_and_the_rest_is_as_said(wo
     images = {option: (name, png()) for option, name in zip(options, names, strict=True)}
     await world.alice.slash(world.channel, "blend", size="2:3", variants=2, **images)
     task = await world.only_task()
-    assert [one.filename for one in await world.tasks.references(task.id)] == names
+    assert [one.filename for one in await world.stores.references.of_task(task.id)] == names
     assert (task.size, task.variants) == ("2:3", 2)

@@ -173,7 +173,9 @@ async def test_a_callback_is_answered_at_once_and_believed_in_nothing_but_its_id
     assert await house.signed(token, "kie1", info={"result_urls": ["https://forged.example/a.png"]}) == 200
     assert len(house.world.api.asked) == asked
     await house.world.work(3)
-    assert [picture.url for picture in await house.world.tasks.pictures(task.id)] == ["https://results.test/kie1/0.png"]
+    assert [picture.url for picture in await house.world.stores.pictures.of_task(task.id)] == [
+        "https://results.test/kie1/0.png"
+    ]
 
 
 async def test_callbacks_that_come_again_are_answered_the_same(house: House) -> None:
@@ -258,7 +260,7 @@ async def test_what_could_not_be_written_down_is_asked_for_again(
     async def busy(*_: object, **__: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(house.world.tasks, "called_back", busy)
+    monkeypatch.setattr(house.world.stores.creates, "called_back", busy)
     assert await house.signed(token, "kie1") == 503
     monkeypatch.undo()
     assert await house.signed(token, "kie1") == 200
@@ -297,7 +299,7 @@ async def pictures_of(house: House, task: Task) -> list[str]:
 
     await eventually(closed)
     assert [message.reason for message in house.world.discord.messages if message.task_id == task.id][-1] is None
-    return [picture.url for picture in await house.world.tasks.pictures(task.id)]
+    return [picture.url for picture in await house.world.stores.pictures.of_task(task.id)]
 
 
 async def test_a_create_whose_answer_was_dropped_is_adopted_by_its_callback(house: House) -> None:

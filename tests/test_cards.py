@@ -177,7 +177,7 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
     keep = world.copies.get
 
     async def get(key: str) -> bytes:
-        await world.engine.cancel(task.id, world.alice.id)
+        await world.engine.requests.cancel(task.id, world.alice.id)
         return await keep(key)
 
     with world.env.time_context():
@@ -341,7 +341,7 @@ async def lose_first_answer(world: World) -> None:
 async def test_a_fresh_card_whose_answer_was_lost_is_not_posted_twice(world: World) -> None:
     await lose_first_answer(world)
     task = await world.only_task()
-    await world.tasks.set_card(task.id, None)  # the state while it is unknown whether the card was posted
+    await world.stores.tasks.set_card(task.id, None)  # the state while it is unknown whether the card was posted
     await world.restart()
     await world.work(60)
     (card,) = world.channel.history()
@@ -359,7 +359,7 @@ async def test_discord_is_told_which_fresh_card_is_the_same(world: World) -> Non
 async def test_a_fresh_card_that_was_never_written_down_goes_with_the_outcome(world: World) -> None:
     await lose_first_answer(world)
     task = await world.only_task()
-    await world.tasks.set_card(task.id, None)
+    await world.stores.tasks.set_card(task.id, None)
     with world.env.time_context():
         await world.delivery.remove_card(task)
     assert world.channel.history() == []
@@ -397,7 +397,7 @@ async def test_a_first_answer_that_was_never_written_down_is_found_again(world: 
     world.api.seconds = 1000
     asked = await world.ask("a red door")
     task = await world.only_task()
-    await world.tasks.set_card(task.id, None)
+    await world.stores.tasks.set_card(task.id, None)
     await world.work(30)
     assert asked.response is not None
     assert (await world.only_task()).card_message_id == asked.response.id
@@ -411,11 +411,11 @@ async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_whe
     assert "You are next." in texts(first.response)
     assert "1 request is before yours." in texts(second.response)
     with world.env.time_context():
-        await world.engine._board.show_waiting()
+        await world.engine._cards.show_waiting()
         await world.delivery.step()
     assert [one for one in world.env.http_requests if one.method == "PATCH"] == []
-    await world.engine.cancel((await world.only_task()).id, world.alice.id)
+    await world.engine.requests.cancel((await world.only_task()).id, world.alice.id)
     with world.env.time_context():
-        await world.engine._board.show_waiting()
+        await world.engine._cards.show_waiting()
         await world.delivery.step()
     assert "You are next." in texts(world.channel.history()[1])

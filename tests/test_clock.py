@@ -72,7 +72,7 @@ class Hosted:
 
 
 async def begin(world: World, machine: Machine) -> Timekeeping:
-    return await Timekeeping.begin(ClockStore(world.database), world.tasks, wall=machine.wall, steady=machine.steady)
+    return await Timekeeping.begin(ClockStore(world.database), world.stores, wall=machine.wall, steady=machine.steady)
 
 
 @asynccontextmanager
@@ -213,7 +213,7 @@ async def test_creates_of_an_older_release_in_the_future_hold_nothing_up(hosted:
     await hosted.work(60)
     async with hosted.world.database.write() as connection:
         await connection.execute(sa.update(creates).values(at=creates.c.at + DAY))
-    await hosted.world.tasks.set_key_value(FACT, None)
+    await hosted.world.stores.key_values.set(FACT, None)
     await hosted.restart()
     later = await hosted.ask()
     await hosted.work(60)
@@ -285,7 +285,7 @@ async def test_after_a_long_stop_what_is_too_old_is_given_up_ten_minutes_later(h
 async def test_copies_are_not_swept_while_it_is_not_sure_how_old_they_are(hosted: Hosted) -> None:
     task = await hosted.ask()
     await hosted.work(60)
-    key = (await hosted.world.tasks.pictures(task.id))[0].key
+    key = (await hosted.world.stores.pictures.of_task(task.id))[0].key
     assert key is not None
     hosted.machine.jump("a year forward")
     await hosted.restart()
@@ -344,6 +344,6 @@ async def test_moving_the_stamps_is_one_transaction_with_what_is_noted(hosted: H
     await store.shift(after=task.created_at - 1, by=-HOUR, noting={"a": "1", "b": None})
     moved = await hosted.world.now(task)
     assert (moved.created_at, moved.due_at) == (task.created_at - HOUR, task.due_at - HOUR)
-    assert await hosted.world.tasks.key_value("a") == "1"
+    assert await hosted.world.stores.key_values.get("a") == "1"
     async with hosted.world.database.read() as connection:
         assert (await connection.execute(sa.select(tasks.c.lease_until))).scalar_one() == 0

@@ -56,7 +56,7 @@ async def _check(world: World, task: Task) -> None:
     ended = await world.now(task)
     assert ended.removed_at is not None
     assert ended.sync_at is None
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     (repost,) = await world.stores.reposts.of_task(task.id)
     assert {part.message_id, repost.message_id} <= set(discord.deleted)
     assert (part.message_id, True) in discord.redrawn

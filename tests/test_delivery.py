@@ -41,7 +41,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.mark.parametrize("variants", [1, 4])
 async def test_a_post_whose_answer_was_lost_is_found_and_not_doubled(world: World, variants: int) -> None:
     outcome = await settled(world, variants)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     first = await world.post(outcome, part)
     again = await world.post(outcome, part, uncertain=True)
     assert again == first
@@ -50,14 +50,14 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_doubled(world: Worl
 
 async def test_an_uncertain_failure_is_found_by_its_component(world: World) -> None:
     outcome = await settled(world, image=("cat.png", b"just words"))
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     first = await world.post(outcome, part)
     assert await world.post(outcome, part, uncertain=True) == first
 
 
 async def test_what_others_posted_is_not_taken_for_ours(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     await world.bob.send(world.channel, "look", attachments=[(f"atelier-{outcome.task.id}-1.png", png())])
     posted = await world.post(outcome, part, uncertain=True)
     message = next(one for one in world.channel.history() if one.id == posted.message_id)
@@ -66,14 +66,14 @@ async def test_what_others_posted_is_not_taken_for_ours(world: World) -> None:
 
 async def test_the_card_is_not_taken_for_the_outcome(world: World) -> None:
     outcome = await settled(world, image=PHOTO)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     posted = await world.post(outcome, part, uncertain=True)
     assert posted.message_id != outcome.task.card_message_id
 
 
 async def test_component_ids_survive_the_way_there_and_back(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     posted = await world.post(outcome, part)
     with world.env.time_context():
         message = await world.client.get_partial_messageable(world.channel.id).fetch_message(posted.message_id)
@@ -82,7 +82,7 @@ async def test_component_ids_survive_the_way_there_and_back(world: World) -> Non
 
 async def test_a_restart_between_post_and_record_tells_once(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     await world.post(outcome, part)
     await world.restart()
     await world.work(120)
@@ -95,14 +95,14 @@ async def test_a_restart_between_post_and_record_tells_once(world: World) -> Non
 
 async def as_answer(world: World, outcome: Outcome) -> OutcomePart:
     """Return the outcome's part, routed to the interaction's first answer, with an attempt recorded."""
-    (part,) = await world.tasks.parts(outcome.task.id)
-    part, task, now = await world.tasks.reroute_part(part, Route.ORIGINAL), await world.only_task(), world.clock()
-    return await world.tasks.attempt_part(part, task, now=now, until=now)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
+    part, task, now = await world.stores.parts.reroute(part, Route.ORIGINAL), await world.only_task(), world.clock()
+    return await world.stores.parts.attempt(part, task, now=now, until=now)
 
 
 async def show(world: World, phase: CardPhase) -> None:
     task = await world.only_task()
-    references = await world.tasks.references(task.id)
+    references = await world.stores.references.of_task(task.id)
     await world.delivery.show(Card(task=task, phase=phase, references=references, progress=0.8))
 
 
@@ -114,7 +114,7 @@ async def test_where_the_channel_is_closed_the_card_becomes_the_outcome(world: W
     (message,) = world.channel.history()
     assert texts(message).startswith("### Your picture is ready")
     assert len(message.attachments) == 1
-    (part,) = await world.tasks.parts((await world.only_task()).id)
+    (part,) = await world.stores.parts.of_task((await world.only_task()).id)
     assert part.route is Route.ORIGINAL
 
 
@@ -139,7 +139,7 @@ async def test_a_refused_token_leads_to_a_direct_message(world: World) -> None:
 
 async def test_an_uncertain_direct_message_is_found_there(world: World) -> None:
     outcome = await settled(world)
-    part = replace((await world.tasks.parts(outcome.task.id))[0], route=Route.DIRECT)
+    part = replace((await world.stores.parts.of_task(outcome.task.id))[0], route=Route.DIRECT)
     first = await world.post(outcome, part)
     assert await world.post(outcome, part, uncertain=True) == first
     assert len(world.alice.user.dm_channel.history()) == 1
@@ -147,7 +147,7 @@ async def test_an_uncertain_direct_message_is_found_there(world: World) -> None:
 
 async def test_what_arrived_in_the_channel_after_all_is_not_told_by_another_route(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     first = await world.post(outcome, part)
     for route in (Route.ORIGINAL, Route.DIRECT):
         assert await world.post(outcome, replace(part, route=route), uncertain=True) == first
@@ -156,7 +156,7 @@ async def test_what_arrived_in_the_channel_after_all_is_not_told_by_another_rout
 
 async def test_a_channel_that_shows_nothing_any_more_keeps_nobody_from_being_told(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     world.env.inject_error("GET", f"/channels/{world.channel.id}/messages", status=403, code=50001, times=None)
     await world.post(outcome, replace(part, route=Route.DIRECT), uncertain=True)
     assert len(world.alice.user.dm_channel.history()) == 1
@@ -165,7 +165,7 @@ async def test_a_channel_that_shows_nothing_any_more_keeps_nobody_from_being_tol
 async def test_closed_direct_messages_are_the_end_of_the_routes(world: World) -> None:
     outcome = await settled(world)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)
-    part = replace((await world.tasks.parts(outcome.task.id))[0], route=Route.DIRECT)
+    part = replace((await world.stores.parts.of_task(outcome.task.id))[0], route=Route.DIRECT)
     with pytest.raises(RouteClosed):
         await world.post(outcome, part)
     assert world.delivery.next_route(outcome, part, now=world.clock()) is None
@@ -193,7 +193,7 @@ async def test_the_routes_come_in_their_order(
 @pytest.mark.parametrize(("status", "code"), [(503, 0), (429, 20028), (401, 0), (400, 40003), (403, 0)])
 async def test_everything_else_is_tried_again_later(world: World, status: int, code: int) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     world.env.inject_error("POST", "/channels/*/messages", status=status, code=code)
     with pytest.raises(Unavailable):
         await world.post(outcome, part)
@@ -201,7 +201,7 @@ async def test_everything_else_is_tried_again_later(world: World, status: int, c
 
 async def test_what_discord_finds_too_large_is_made_smaller_and_at_last_told_as_a_link(world: World) -> None:
     outcome = await settled(world)
-    (part,) = await world.tasks.parts(outcome.task.id)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
     world.env.inject_error("POST", "/channels/*/messages", status=413, code=40005, times=2)
     posted = await world.post(outcome, part)
     assert len(world.channel.history()[-1].attachments) == 1
@@ -225,7 +225,7 @@ async def test_an_archived_thread_is_opened_again(world: World) -> None:
     world.env.inject_error("POST", f"/channels/{thread.id}/messages", status=400, code=50083)
     await world.work(60)
     assert "Your picture is ready" in texts(thread.history()[-1])
-    (part,) = await world.tasks.parts((await world.only_task()).id)
+    (part,) = await world.stores.parts.of_task((await world.only_task()).id)
     assert part.route is Route.CHANNEL
 
 
@@ -248,7 +248,7 @@ async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_th
     await world.work(60)
     (message,) = world.channel.history()
     with world.env.time_context():
-        await world.engine.card_posted(Card(task=await world.only_task(), phase=CardPhase.QUEUED), message.id)
+        await world.engine.requests.card_posted(Card(task=await world.only_task(), phase=CardPhase.QUEUED), message.id)
     assert [one.id for one in world.channel.history()] == [message.id]
     assert (await world.only_task()).card_message_id is None
 
@@ -319,7 +319,7 @@ async def test_a_card_whose_deletion_was_not_answered_does_not_come_back(world: 
     await world.work(5)
     card = await world.only_task()
     with world.env.time_context():
-        while not any(part.message_id for part in await world.tasks.parts(card.id)):
+        while not any(part.message_id for part in await world.stores.parts.of_task(card.id)):
             world.clock.turn(5)
             await world.engine.step()
         assert (await world.only_task()).state is TaskState.SETTLED
@@ -355,7 +355,7 @@ async def test_removing_a_card_that_is_gone_is_fine(world: World) -> None:
     task = await world.only_task()
     with world.env.time_context():
         await world.delivery.remove_card(task)
-        await world.tasks.set_card(task.id, task.card_message_id)
+        await world.stores.tasks.set_card(task.id, task.card_message_id)
         await world.delivery.remove_card(task)
     assert world.channel.history() == []
 
@@ -397,7 +397,7 @@ async def test_where_the_operators_channel_is_closed_the_owner_is_told(tmp_path:
 async def test_buttons_of_outcomes_survive_a_restart(world: World) -> None:
     await world.ask("a red door")
     task = await world.only_task()
-    moved = await world.tasks.settle(task, now=world.clock(), why="test", reason=Reason.LOST)
+    moved = await world.stores.tasks.settle(task, now=world.clock(), why="test", reason=Reason.LOST)
     assert moved.state is TaskState.SETTLED
     await world.work(5)
     await world.restart()

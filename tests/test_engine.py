@@ -37,13 +37,13 @@ async def test_words_become_pictures_that_are_told_once(world: World) -> None:
     assert (await world.now(task)).state is TaskState.CLOSED
     assert [(one.task_id, one.pictures) for one in world.discord.messages] == [(task.id, (0, 1, 2, 3))]
     assert world.discord.removed == [task.id]
-    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [True] * 4
+    assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [True] * 4
 
 
 async def test_the_audit_trail_tells_the_whole_life(world: World) -> None:
     task = await world.ask()
     await world.work(60)
-    states = [event.after for event in await world.tasks.events(task.id)]
+    states = [event.after for event in await world.stores.tasks.events(task.id)]
     assert states == ["queued", "submitting", "generating", "settled", "closed"]
 
 
@@ -215,14 +215,14 @@ async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: 
     world.wrap = deaths.wrap
     await world.restart()
     task = await world.ask()
-    references, failures = world.tasks.references, [OSError("the disk is busy")]
+    references, failures = world.stores.references.of_task, [OSError("the disk is busy")]
 
     async def read(task_id: str) -> tuple[Reference, ...]:
         if failures and (await world.now(task)).state is TaskState.SUBMITTING:
             raise failures.pop()
         return await references(task_id)
 
-    world.tasks.references = read  # type: ignore[method-assign]  # a database that fails once
+    world.stores.references.of_task = read  # type: ignore[method-assign]  # a database that fails once
     await world.work(90)
     assert failures == []
     assert (await world.now(task)).reason is None
@@ -237,7 +237,7 @@ async def test_an_error_of_the_database_holds_no_prompt_and_no_token(world: Worl
 
 async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: World) -> None:
     task = await world.ask()
-    prepared = await world.tasks.begin_create("dead", world.policy.creates, now=world.clock(), lease_ms=30_000)
+    prepared = await world.stores.creates.begin("dead", world.policy.creates, now=world.clock(), lease_ms=30_000)
     assert prepared is not None
     await world.restart()
     await world.work(30)
@@ -289,17 +289,17 @@ async def test_a_copy_that_cannot_be_removed_keeps_no_other(world: World, monkey
         await delete(key)
 
     monkeypatch.setattr(world.copies, "delete", deleted)
-    sweep = Retention(tasks=world.tasks, pictures=world.copies, keep=timedelta(days=1), clock=world.clock)
+    sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=1), clock=world.clock)
     world.clock.turn(2 * DAY)
     assert await sweep.sweep() == 1
-    assert (await world.tasks.references(first.id))[0].key is not None
+    assert (await world.stores.references.of_task(first.id))[0].key is not None
 
 
 async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         task = await world.ask(references=(world.attach("a.png", png()),))
         await world.work(60)
-        sweep = Retention(tasks=world.tasks, pictures=world.copies, keep=timedelta(days=90), clock=world.clock)
+        sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=90), clock=world.clock)
         assert await sweep.sweep() == 0
         assert await world.copies.used_bytes() > 0
         world.clock.turn(91 * DAY)

@@ -44,7 +44,7 @@ async def test_an_unconfirmed_create_waits_ten_minutes_for_its_callback_and_says
 
 async def test_a_create_under_way_when_the_process_died_waits_for_its_callback_too(world: World) -> None:
     task = await world.ask()
-    await world.tasks.begin_create("dead", world.policy.creates, now=world.clock(), lease_ms=30_000, token="one")
+    await world.stores.creates.begin("dead", world.policy.creates, now=world.clock(), lease_ms=30_000, token="one")
     await world.restart()
     await world.work(MINUTE)
     assert (await world.now(task)).unconfirmed_at is not None
@@ -98,7 +98,7 @@ async def test_an_adopted_task_does_not_teach_how_long_pictures_take(world: Worl
     await world.work(9 * MINUTE)
     await world.engine.called_back(token(world), "kie1")
     await world.work(10)
-    assert await world.tasks.recent_seconds() == ()
+    assert await world.stores.queue.recent_seconds() == ()
 
 
 async def test_a_callback_adopts_it_also_after_its_asker_was_told(world: World) -> None:
@@ -191,7 +191,7 @@ async def test_a_record_that_is_never_found_is_not_looked_for_for_ever(world: Wo
     assert told(world, task) == [Reason.UNCONFIRMED]
     await world.work(26 * HOUR, every=HOUR)
     assert (await world.now(task)).claimed_job_id is None
-    assert await world.tasks.next_due(now=world.clock()) is None
+    assert await world.stores.claims.next_due(now=world.clock()) is None
 
 
 # -- race conditions -------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ async def test_an_answer_that_comes_after_others_took_the_task_over_is_not_lost(
 
         async def late(request: CreateRequest) -> str:
             job_id = await create(request)
-            await world.tasks.void_leases()
+            await world.stores.claims.void_leases()
             await world._new_engine().step()
             return job_id
 
@@ -299,7 +299,7 @@ async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its
     await world.engine.called_back(token(world), "kie1")
     await world.engine.step()
     with pytest.raises(Conflict):
-        await world.engine.again(task.id, world.request())
+        await world.engine.requests.again(task.id, world.request())
     await world.work(MINUTE)
     assert told(world, task) == [Reason.UNCONFIRMED, None]
     assert corrects == [(Reason.UNCONFIRMED, False), (None, True)]
@@ -379,5 +379,5 @@ async def test_what_got_through_after_all_is_not_paid_again_by_the_old_button(wo
     await world.work(120)
     assert told(world, task) == [Reason.UNCONFIRMED, None]
     with pytest.raises(Conflict) as refused:
-        await world.engine.again(task.id, world.request())
+        await world.engine.requests.again(task.id, world.request())
     assert refused.value.reason is Reason.GOT_THROUGH

@@ -117,7 +117,7 @@ async def test_what_was_under_way_beside_it_is_done_and_only_the_cause_is_refuse
 async def test_after_a_single_death_all_that_was_under_way_goes_on_at_once(world: World) -> None:
     """A power cut is not caused by a task, so after one death the tasks are not tried one by one."""
     tasks = [await asked(world, f"{n}.png", png(), asker_id=n) for n in range(30)]
-    claimed = await world.tasks.claim("a process that died", now=world.clock(), lease_ms=10**6, limit=100)
+    claimed = await world.stores.claims.claim("a process that died", now=world.clock(), lease_ms=10**6, limit=100)
     assert len(claimed) == 30
     await world.restart()
     await world.engine.step()
@@ -178,7 +178,7 @@ async def test_a_suspect_that_was_taken_back_keeps_nobody_waiting(world: World) 
     lives = Lives(world)
     await lives.step()
     assert lives.deaths == 1
-    await world.engine.cancel(gone.id, 1)
+    await world.engine.requests.cancel(gone.id, 1)
     good = await asked(world, "good.png", png(), asker_id=2)
     await lives.steps(2)
     assert await _prepared(world, good)
@@ -193,7 +193,7 @@ async def test_a_paid_result_that_ends_the_process_is_told_by_its_link(world: Wo
     assert lives.deaths == MOST_ATTEMPTS
     ended = await world.now(task)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, None, True)
-    assert [picture.unfetchable for picture in await world.tasks.pictures(task.id)] == [True]
+    assert [picture.unfetchable for picture in await world.stores.pictures.of_task(task.id)] == [True]
     assert [message.reason for message in world.discord.messages] == [None]
 
 
@@ -203,7 +203,7 @@ async def test_a_paid_result_whose_telling_ends_the_process_in_any_form_is_left_
     await lives.steps(30, seconds=5)
     assert lives.deaths == 2 * MOST_ATTEMPTS
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(await world.tasks.pictures(task.id)) == 1
+    assert len(await world.stores.pictures.of_task(task.id)) == 1
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
 
 
@@ -216,7 +216,7 @@ async def test_a_copy_that_ends_the_process_when_it_is_made_to_fit_stays_and_is_
     await lives.steps(25, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
     assert [message.reason for message in world.discord.messages] == [None]
-    (picture,) = await world.tasks.pictures(task.id)
+    (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
     assert await world.copies.get(picture.key)
 
@@ -236,7 +236,7 @@ async def test_what_fails_in_order_is_no_suspect_however_often(world: World) -> 
     await world.engine.step()
     assert (await world.now(task)).attempts == 0
     await world.restart()
-    assert await world.tasks.suspects(now=world.clock()) == ()
+    assert await world.stores.claims.suspects(now=world.clock()) == ()
 
 
 async def test_what_is_under_way_when_the_process_is_asked_to_stop_is_no_suspect(world: World) -> None:
@@ -256,12 +256,12 @@ async def _attempted(world: World, task: Task, times: int) -> bool:
 async def test_a_claim_whose_end_could_not_be_written_is_no_death(world: World) -> None:
     task = await asked(world, "a.png", png())
     for _ in range(2 * MOST_ATTEMPTS):
-        claimed = await world.tasks.claim("this process", now=world.clock(), lease_ms=10, limit=10)
+        claimed = await world.stores.claims.claim("this process", now=world.clock(), lease_ms=10, limit=10)
         assert [(one.id, one.attempts) for one in claimed] == [(task.id, 1)]
         world.clock.turn(1)
-    assert await world.tasks.claim("another process", now=world.clock(), lease_ms=10, limit=10) == ()
-    assert await world.tasks.suspects(now=world.clock()) == ((task.id, 1),)
-    (found,) = await world.tasks.claim_suspects("another process", [task.id], now=world.clock(), lease_ms=10)
+    assert await world.stores.claims.claim("another process", now=world.clock(), lease_ms=10, limit=10) == ()
+    assert await world.stores.claims.suspects(now=world.clock()) == ((task.id, 1),)
+    (found,) = await world.stores.claims.claim_suspects("another process", [task.id], now=world.clock(), lease_ms=10)
     assert found.attempts == 2
 
 
@@ -351,16 +351,16 @@ async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World
     await lives.steps(20, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
-    assert await world.tasks.get(task.id) is not None
+    assert await world.stores.tasks.get(task.id) is not None
     deadly[0] = False
     if again == "asked":
         await world.engine.erasures.ask(1, removes=False, locale="en-US", token="t")
     else:
         await lives.steps(5)
-        assert await world.tasks.get(task.id) is not None
+        assert await world.stores.tasks.get(task.id) is not None
         world.clock.turn(24 * 3600)
     await lives.steps(5)
-    assert await world.tasks.get(task.id) is None
+    assert await world.stores.tasks.get(task.id) is None
     assert len(world.discord.receipts) == 1
 
 
@@ -401,5 +401,5 @@ async def test_nothing_is_left_counted_after_ordinary_work(world: World) -> None
     await world.stores.curation.remove(task.id, by=1, now=world.clock())
     await world.engine.step()
     assert await world.stores.attempts.left(now=world.clock()) == ()
-    assert await world.tasks.suspects(now=world.clock()) == ()
+    assert await world.stores.claims.suspects(now=world.clock()) == ()
     assert replace(await world.now(task), attempts=0) == await world.now(task)

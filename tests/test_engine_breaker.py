@@ -82,7 +82,7 @@ async def test_waiting_people_are_told_on_their_card_and_when_it_is_over_too(wor
     outage = Outage(world.api)
     task = await world.ask()
     await world.work(60)
-    await world.engine._board.show_waiting()  # `run` does this every few seconds
+    await world.engine._cards.show_waiting()  # `run` does this every few seconds
     (card,) = world.discord.shown[-1:]
     assert (card.task.id, card.phase, card.paused) == (task.id, CardPhase.QUEUED, Reason.SERVICE_UNREACHABLE)
     outage.lasts = False

@@ -120,22 +120,24 @@ async def test_a_callback_with_the_id_of_another_task_is_ignored(world: World) -
 async def _ended(world: World, *called: bool, late: float = 0) -> None:
     """Store a task that ended 70 s ago for each of `called`: true if its callback came `late` seconds after the end."""
     for number, back in enumerate(called):
-        task, _ = await world.tasks.submit(world.request(), NO_LIMITS, now=world.clock())
-        await world.tasks.change(task, prepared_at=world.clock())
+        task, _ = await world.stores.tasks.add(world.request(), NO_LIMITS, now=world.clock())
+        await world.stores.tasks.change(task, prepared_at=world.clock())
         one = f"{task.id} {number}"
-        begun = await world.tasks.begin_create("x", PLENTY, now=world.clock(), lease_ms=1, token=one)
+        begun = await world.stores.creates.begin("x", PLENTY, now=world.clock(), lease_ms=1, token=one)
         assert begun is not None
-        making = await world.tasks.move(begun, TaskState.GENERATING, now=world.clock(), why="taken", job_id=one)
-        await world.tasks.settle(making, now=world.clock(), why="done", reason=None, urls=["https://results.test/1"])
-        create = await world.tasks.create_of(one)
+        making = await world.stores.tasks.move(begun, TaskState.GENERATING, now=world.clock(), why="taken", job_id=one)
+        await world.stores.tasks.settle(
+            making, now=world.clock(), why="done", reason=None, urls=["https://results.test/1"]
+        )
+        create = await world.stores.creates.of_token(one)
         assert create is not None
         if back:
-            await world.tasks.called_back(create, now=world.clock() + int(late * 1000))
+            await world.stores.creates.called_back(create, now=world.clock() + int(late * 1000))
     world.clock.turn(70)
 
 
 async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(world: World) -> None:
-    reliance = CallbackReliability(tasks=world.tasks, expected=True, clock=world.clock)
+    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 19)
     assert await reliance.poll_cost() == POLL_COST_SECONDS
     await _ended(world, True)
@@ -144,13 +146,13 @@ async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(
     assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, True, False, True)
     assert await reliance.poll_cost() == POLL_COST_SECONDS
-    unexpected = CallbackReliability(tasks=world.tasks, expected=False, clock=world.clock)
+    unexpected = CallbackReliability(stores=world.stores, expected=False, clock=world.clock)
     assert await unexpected.poll_cost() == POLL_COST_SECONDS
 
 
 @pytest.mark.parametrize("late", [None, 61])
 async def test_callbacks_that_stop_or_come_late_are_relied_on_no_more(world: World, late: float | None) -> None:
-    reliance = CallbackReliability(tasks=world.tasks, expected=True, clock=world.clock)
+    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 20, late=59)
     assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, *[late is not None] * 2, late=late or 0)

@@ -103,7 +103,7 @@ async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_
     await world.work(3)
     second = await world.ask("second")
     await world.work(180)
-    await world.engine._board.show_waiting()
+    await world.engine._cards.show_waiting()
     assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
     assert (await world.now(second)).state is TaskState.QUEUED
     assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
@@ -193,7 +193,7 @@ async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
 async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may already have informed the asker."""
     reached, goes_on = asyncio.Event(), asyncio.Event()
-    references = world.tasks.references
+    references = world.stores.references.of_task
     await world.ask()
 
     async def slowly(task_id: str) -> tuple[Reference, ...]:
@@ -203,14 +203,14 @@ async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypa
         return await references(task_id)
 
     stalled: set[asyncio.Task[Any] | None] = set()
-    monkeypatch.setattr(world.tasks, "references", slowly)
-    create = world.engine._creation.create
+    monkeypatch.setattr(world.stores.references, "of_task", slowly)
+    create = world.engine._lifecycle.submission.create
 
     async def stalling(task: Task) -> Task:
         stalled.add(asyncio.current_task())
         return await create(task)
 
-    monkeypatch.setattr(world.engine._creation, "create", stalling)
+    monkeypatch.setattr(world.engine._lifecycle.submission, "create", stalling)
     pushing = asyncio.create_task(world.engine.step())
     await reached.wait()
     world.clock.turn(31)
@@ -239,7 +239,7 @@ async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
 async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.engine._account.probe()
+    world.engine._admission.account.probe()
     first, other = await world.ask("first"), world._new_engine()
     _fail_once_while_submitting(world, monkeypatch)
     back = world.tasks.move
@@ -262,20 +262,20 @@ async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_b
 
 
 def _fail_once_while_submitting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    show = world.engine._board.show
+    show = world.engine._cards.show
 
     async def failing(task: Task) -> None:
         if task.state is TaskState.SUBMITTING:
-            monkeypatch.setattr(world.engine._board, "show", show)
+            monkeypatch.setattr(world.engine._cards, "show", show)
             raise OSError("the database is away")
         await show(task)
 
-    monkeypatch.setattr(world.engine._board, "show", failing)
+    monkeypatch.setattr(world.engine._cards, "show", failing)
 
 
 async def test_a_pause_that_began_while_another_was_looked_at_stays(world: World) -> None:
     world.api.balance = 1.0
-    account = world.engine._account
+    account = world.engine._admission.account
     await account.refused(AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT))
     world.clock.turn(61)
 
@@ -288,7 +288,7 @@ async def test_a_pause_that_began_while_another_was_looked_at_stays(world: World
     await account.check()
     assert account.paused is Reason.ACCOUNT_KEY
     await world.restart()
-    assert world.engine._account.paused is Reason.ACCOUNT_KEY
+    assert world.engine._admission.account.paused is Reason.ACCOUNT_KEY
 
 
 async def _soon(value: float) -> float:
@@ -302,4 +302,4 @@ async def test_a_quota_used_up_by_an_upload_is_told_to_the_operator_once(tmp_pat
         await world.work(30)
         assert {(await world.now(task)).reason for task in tasks} == {Reason.ACCOUNT_QUOTA}
         assert world.discord.told_operator == [Reason.ACCOUNT_QUOTA]
-        assert world.engine._gate.takes_creates
+        assert world.engine._admission.takes_creates

@@ -25,8 +25,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_the_same_interaction_twice_is_one_task(world: World) -> None:
     request = world.request()
-    first = await world.engine.submit(request)
-    second = await world.engine.submit(request)
+    first = await world.engine.requests.accept(request)
+    second = await world.engine.requests.accept(request)
     assert first.task.id == second.task.id
     await world.work(60)
     assert len(world.api.taken) == 1
@@ -60,8 +60,8 @@ async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: World) -
     task = await world.ask()
     await world.work(1)
     with pytest.raises(NotYours):
-        await world.engine.cancel(task.id, 8)
-    cancelled = await world.engine.cancel(task.id, 7)
+        await world.engine.requests.cancel(task.id, 8)
+    cancelled = await world.engine.requests.cancel(task.id, 7)
     assert world.discord.shown[-1].phase is CardPhase.CANCELLED
     assert (cancelled.state, cancelled.charged) == (TaskState.CANCELLED, False)
     await world.work(120)
@@ -73,7 +73,7 @@ async def test_what_is_paid_cannot_be_cancelled(world: World) -> None:
     task = await world.ask()
     await world.work(5)
     with pytest.raises(TooLate) as late:
-        await world.engine.cancel(task.id, 7)
+        await world.engine.requests.cancel(task.id, 7)
     assert late.value.reason is Reason.TOO_LATE_TO_CANCEL
 
 
@@ -83,7 +83,7 @@ async def test_what_is_not_begun_yet_is_cancelled_and_not_withheld(world: World,
     task = await world.ask()
     await world.work(1)
     with pytest.raises(TooLate) as early:
-        await world.engine.want(task.id, 7, wanted=wanted)
+        await world.engine.requests.withhold(task.id, 7, withheld=not wanted)
     assert early.value.reason is Reason.TOO_LATE_TO_WITHHOLD
 
 
@@ -91,9 +91,9 @@ async def test_others_cannot_withhold_it_and_learn_nothing_of_a_private_one(worl
     public, private = await world.ask(), await world.ask(private=True)
     await world.work(5)
     with pytest.raises(NotYours):
-        await world.engine.want(public.id, 8, wanted=False)
+        await world.engine.requests.withhold(public.id, 8, withheld=True)
     with pytest.raises(NotFound) as unknown:
-        await world.engine.want(private.id, 8, wanted=False)
+        await world.engine.requests.withhold(private.id, 8, withheld=True)
     assert unknown.value.reason is Reason.TASK_UNKNOWN
 
 
@@ -101,7 +101,7 @@ async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -
     first = await world.ask(references=(world.attach("a.png", png()),), style="ink")
     await world.work(60)
     del world.attachments["a.png"]
-    card = await world.engine.again(first.id, _origin(world, 900))
+    card = await world.engine.requests.again(first.id, _origin(world, 900))
     await world.work(60)
     again = await world.now(card.task)
     assert (again.again_of, again.reason, again.style) == (first.id, None, "ink")
@@ -112,11 +112,11 @@ async def test_asking_again_is_a_task_of_its_own_with_our_copies(world: World) -
 async def test_what_everybody_sees_anybody_may_ask_again_as_a_task_of_their_own(world: World) -> None:
     first = await world.ask()
     await world.work(60)
-    mine = await world.engine.again(first.id, _origin(world, 900))
-    theirs = await world.engine.again(first.id, replace(_origin(world, 901), asker_id=8))
+    mine = await world.engine.requests.again(first.id, _origin(world, 900))
+    theirs = await world.engine.requests.again(first.id, replace(_origin(world, 901), asker_id=8))
     assert (mine.task.asker_id, theirs.task.asker_id) == (7, 8)
     await world.work(60)
-    grandchild = await world.engine.again(theirs.task.id, _origin(world, 902))
+    grandchild = await world.engine.requests.again(theirs.task.id, _origin(world, 902))
     assert (grandchild.task.parent_id, grandchild.task.family_id) == (theirs.task.id, first.id)
 
 
@@ -125,7 +125,7 @@ async def test_only_its_asker_asks_again_what_came_to_nothing(world: World) -> N
     first = await world.ask()
     await world.work(60)
     with pytest.raises(NotYours):
-        await world.engine.again(first.id, replace(_origin(world, 900), asker_id=8))
+        await world.engine.requests.again(first.id, replace(_origin(world, 900), asker_id=8))
 
 
 @pytest.mark.parametrize("why", ["private", "removed"])
@@ -133,11 +133,11 @@ async def test_what_is_not_theirs_to_see_is_unknown_to_others(world: World, why:
     first = await world.ask(private=why == "private")
     await world.work(60)
     if why == "removed":
-        await world.tasks.change(await world.now(first), removed_at=world.clock())
+        await world.stores.tasks.change(await world.now(first), removed_at=world.clock())
     with pytest.raises(NotFound) as unknown:
-        await world.engine.again(first.id, replace(_origin(world, 900), asker_id=8))
+        await world.engine.requests.again(first.id, replace(_origin(world, 900), asker_id=8))
     assert unknown.value.reason is Reason.TASK_UNKNOWN
-    await world.engine.again(first.id, _origin(world, 901))
+    await world.engine.requests.again(first.id, _origin(world, 901))
 
 
 async def test_nothing_is_made_from_a_picture_that_is_not_theirs_to_see(world: World) -> None:
@@ -151,13 +151,13 @@ async def test_nothing_is_made_from_a_picture_that_is_not_theirs_to_see(world: W
 async def test_two_quick_clicks_on_ask_again_are_one_task(world: World) -> None:
     first = await world.ask()
     await world.work(60)
-    clicks = [world.engine.again(first.id, _origin(world, number)) for number in (900, 901)]
+    clicks = [world.engine.requests.again(first.id, _origin(world, number)) for number in (900, 901)]
     answers = await asyncio.gather(*clicks, return_exceptions=True)
     (refused,) = [answer for answer in answers if isinstance(answer, Conflict)]
     assert refused.reason is Reason.ASKED_AGAIN_ALREADY
     await world.work(60)
     assert len(world.api.taken) == 2
-    await world.engine.again(first.id, _origin(world, 902))
+    await world.engine.requests.again(first.id, _origin(world, 902))
 
 
 async def test_asking_again_when_our_copies_are_gone_is_told(world: World) -> None:
@@ -165,7 +165,7 @@ async def test_asking_again_when_our_copies_are_gone_is_told(world: World) -> No
     await world.work(60)
     await world.copies.delete(f"references/{first.id}/0")
     world.attachments["a.png"] = BadReference(Reason.REFERENCE_UNFETCHABLE, filename="a.png")
-    card = await world.engine.again(first.id, _origin(world, 900))
+    card = await world.engine.requests.again(first.id, _origin(world, 900))
     await world.work(5)
     assert (await world.now(card.task)).reason == Reason.REFERENCE_UNFETCHABLE
 
@@ -174,7 +174,7 @@ async def test_asking_again_when_only_our_copies_are_gone_takes_what_discord_sti
     first = await world.ask(references=(world.attach("a.png", png()),))
     await world.work(60)
     await world.copies.delete(f"references/{first.id}/0")
-    card = await world.engine.again(first.id, _origin(world, 900))
+    card = await world.engine.requests.again(first.id, _origin(world, 900))
     await world.work(60)
     assert (await world.now(card.task)).state is TaskState.CLOSED
     assert (await world.now(card.task)).reason is None

@@ -34,7 +34,7 @@ async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(worl
     world.api.next_fetch = [Unavailable("503"), Refused(404, "not there yet"), b"half a pict"]
     task = await world.ask()
     await world.work(120)
-    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert (await world.stores.pictures.of_task(task.id))[0].key is not None
     assert len(world.discord.messages) == 1
 
 
@@ -42,7 +42,7 @@ async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -
     world.api.next_fetch = [Refused(403, "no")] * 20
     task = await world.ask()
     await world.work(300)
-    assert (await world.tasks.pictures(task.id))[0].unfetchable
+    assert (await world.stores.pictures.of_task(task.id))[0].unfetchable
     assert (await world.now(task)).state is TaskState.CLOSED
 
 
@@ -59,7 +59,7 @@ async def test_each_picture_has_its_own_tries(world: World) -> None:
     world.api.fetch = fetched  # type: ignore[method-assign]  # one picture always fails, the other fails once
     task = await world.ask(variants=2)
     await world.work(300)
-    assert [picture.key is not None for picture in await world.tasks.pictures(task.id)] == [False, True]
+    assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [False, True]
 
 
 async def test_a_result_that_is_refused_for_good_is_told_as_a_link_at_once(world: World) -> None:
@@ -92,7 +92,7 @@ async def test_a_first_answer_that_comes_after_the_outcome_goes_at_once(world: W
     task = await world.ask()
     await world.work(10)
     assert (await world.now(task)).state is TaskState.CLOSED
-    await world.engine.card_posted(Card(task=task, phase=CardPhase.QUEUED), 77)
+    await world.engine.requests.card_posted(Card(task=task, phase=CardPhase.QUEUED), 77)
     assert world.discord.removed == [task.id, task.id]
 
 
@@ -137,8 +137,8 @@ async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pic
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.work(63 * DAY, every=DAY / 2)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert (await world.tasks.events(task.id))[-1].why == "nobody could be told"
-    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert (await world.stores.tasks.events(task.id))[-1].why == "nobody could be told"
+    assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 
 async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> None:
@@ -146,7 +146,7 @@ async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> Non
     task = await world.ask()
     await world.work(60)
     assert (await world.now(task)).state is TaskState.SETTLED
-    (picture,) = await world.tasks.pictures(task.id)
+    (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
     await world.copies.delete(picture.key)
     world.discord.down = False
@@ -175,7 +175,7 @@ async def test_a_picture_store_that_takes_nothing_leads_to_a_link(
     monkeypatch.setattr(world.copies, "put", put)
     task = await world.ask()
     await world.work(600)
-    assert (await world.tasks.pictures(task.id))[0].unfetchable
+    assert (await world.stores.pictures.of_task(task.id))[0].unfetchable
     assert (await world.now(task)).state is TaskState.CLOSED
     assert len(world.discord.messages) == 1
 
@@ -191,7 +191,7 @@ async def test_a_card_that_arrives_while_it_is_looked_for_goes_too(
         removed.append(row.card_message_id)
         await remove(row)
         if len(removed) == 1:
-            await world.engine.card_posted(Card(task=task, phase=CardPhase.QUEUED), 4711)
+            await world.engine.requests.card_posted(Card(task=task, phase=CardPhase.QUEUED), 4711)
 
     monkeypatch.setattr(world.discord, "remove_card", removing)
     await world.work(120)
@@ -230,7 +230,7 @@ async def test_nothing_is_posted_before_its_copy_is_kept(world: World, monkeypat
     await world.work(60)
     assert posted == [False]
     assert len(world.discord.messages) == 1
-    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 
 async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: World) -> None:

@@ -62,7 +62,7 @@ async def test_it_is_asked_first_with_what_would_go(world: World) -> None:
     assert kept.response is not None
     assert "Nothing was erased" in texts(kept.response)
     await world.work(60)
-    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
 
 
 # -- what is erased ----------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ async def test_rows_and_files_go_and_a_receipt_says_so(world: World, how: str) -
     await made(world, image=PHOTO)
     await world.alice.slash(world.channel, "reference save", name="me", image=PHOTO)
     answer = await erased(world, how)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert await files(world) == []
     receipt = texts(answer)
     assert "### Erased" in receipt
@@ -114,7 +114,7 @@ async def test_what_is_in_line_is_taken_back_and_what_is_being_made_is_not_poste
     assert (await world.only_task()).state is TaskState.GENERATING
     answer = await asked(world)
     await world.work(300)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert await files(world) == []
     assert [one for one in world.channel.history() if one.attachments] == []
     assert "Requests: 1" in texts(answer)
@@ -154,7 +154,7 @@ async def test_it_goes_on_after_a_restart(world: World) -> None:
     answer = await asked(world, "remove")
     await world.restart()
     await world.work(120)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert world.channel.history() == []
     assert "### Erased" in texts(answer)
 
@@ -164,10 +164,10 @@ async def test_messages_go_first_as_long_as_discord_may_still_take_it(world: Wor
     world.env.inject_error("DELETE", "/channels/*/messages/*", status=503, times=3)
     await asked(world, "remove")
     await world.work(60)
-    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
     await world.work(400)
     assert world.channel.history() == []
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_a_servers_record_stays_and_names_nobody(world: World) -> None:
@@ -239,7 +239,7 @@ async def test_the_limits_of_the_day_still_count_what_was_erased(tmp_path: Path)
         world.clock.turn(24 * 3600)
         await world.engine.erasures.sweep()
         await world.ask(variants=2)
-        assert len(await world.tasks.of_user(world.alice.id)) == 1
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
 
 
 async def test_who_has_nothing_stored_is_told_so(world: World) -> None:
@@ -255,5 +255,5 @@ async def test_a_batchs_shared_message_stays_unless_it_is_to_go_too(world: World
     await world.work(120)
     assert [len(one.attachments) for one in world.channel.history() if one.attachments] == [2]
     await erased(world, how)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert [len(one.attachments) for one in world.channel.history() if one.attachments] == left

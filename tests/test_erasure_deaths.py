@@ -57,7 +57,7 @@ async def test_whatever_it_dies_at_all_of_it_goes_and_is_told(world: World) -> N
         await asked(world)
         died = await _with_a_death(world, deaths, at)
         await rest(world)
-        assert [await world.tasks.get(one.id) for one in tasks] == [None] * 3, f"died at {at}"
+        assert [await world.stores.tasks.get(one.id) for one in tasks] == [None] * 3, f"died at {at}"
         assert await files(world) == []
         assert world.discord.messages == []
         assert len(world.discord.deleted) >= 1
@@ -107,5 +107,5 @@ async def test_what_is_kept_for_them_is_not_brought_any_more(world: World) -> No
     world.discord.closed_routes = set()
     await asked(world)
     await rest(world)
-    assert await world.tasks.get(task.id) is None
+    assert await world.stores.tasks.get(task.id) is None
     assert world.discord.messages == []

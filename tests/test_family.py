@@ -64,11 +64,11 @@ async def test_the_first_one_shows_what_came_of_it(world: World) -> None:
 async def test_private_and_removed_ones_of_others_are_left_out(world: World) -> None:
     first = await made(world)
     await varied(world, world.bob, first)
-    (task,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
+    (task,) = await world.stores.tasks.of_user(world.bob.id)
+    await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
     assert "Nothing has come of this" in await family(world, world.alice, first)
     assert "Varied by" in await family(world, world.bob, first)
-    gone = await world.tasks.change(task, private=False, removed_at=world.clock())  # type: ignore[call-arg]  # set directly
+    gone = await world.stores.tasks.change(task, private=False, removed_at=world.clock())  # type: ignore[call-arg]  # set directly
     assert gone.removed_at is not None
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
@@ -78,10 +78,10 @@ async def test_what_stands_in_a_channel_they_cannot_read_is_left_out(world: Worl
         "secret", overwrites={world.guild.default_role: discord.PermissionOverwrite(view_channel=False)}
     )
     first = await made(world)
-    (task,) = await world.tasks.of_user(world.alice.id)
+    (task,) = await world.stores.tasks.of_user(world.alice.id)
     await varied(world, world.bob, first)
-    (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=secret.id)  # type: ignore[call-arg]  # as if made in that channel
+    (child,) = await world.stores.tasks.of_user(world.bob.id)
+    await world.stores.tasks.change(child, channel_id=secret.id)  # type: ignore[call-arg]  # as if made in that channel
     assert task.channel_id == world.channel.id
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
@@ -90,16 +90,16 @@ async def test_a_channel_of_this_server_that_they_can_read_counts(world: World) 
     other = world.guild.create_text_channel("other")
     first = await made(world)
     await varied(world, world.bob, first)
-    (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=other.id)  # type: ignore[call-arg]  # set directly, as above
+    (child,) = await world.stores.tasks.of_user(world.bob.id)
+    await world.stores.tasks.change(child, channel_id=other.id)  # type: ignore[call-arg]  # set directly, as above
     assert "Varied by" in await family(world, world.alice, first)
 
 
 async def test_another_servers_are_left_out(world: World) -> None:
     first = await made(world)
     await varied(world, world.bob, first)
-    (child,) = await world.tasks.of_user(world.bob.id)
-    await world.tasks.change(child, channel_id=1, guild_id=2)  # type: ignore[call-arg]  # set directly, as above
+    (child,) = await world.stores.tasks.of_user(world.bob.id)
+    await world.stores.tasks.change(child, channel_id=1, guild_id=2)  # type: ignore[call-arg]  # set directly, as above
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
 

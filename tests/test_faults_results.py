@@ -33,7 +33,7 @@ async def test_a_picture_that_is_there_the_third_time_is_brought_with_the_others
         world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=2 * case.asks)
         task = await world.world.ask(variants=4)
         assert [message.pictures for message in await told(world, task)] == [(0, 1, 2, 3)]
-        assert all(one.key and not one.unfetchable for one in await world.world.tasks.pictures(task.id))
+        assert all(one.key and not one.unfetchable for one in await world.world.stores.pictures.of_task(task.id))
         assert world.count("/download-url") == 0
         assert world.world.discord.redrawn == []
 
@@ -44,7 +44,7 @@ async def test_a_picture_is_brought_with_the_others_by_another_address(tmp_path:
         refused = world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=None, when=by_its_own_address)
         task = await world.world.ask(variants=4)
         assert [message.pictures for message in await told(world, task)] == [(0, 1, 2, 3)]
-        ended, found = await world.world.now(task), await world.world.tasks.pictures(task.id)
+        ended, found = await world.world.now(task), await world.world.stores.pictures.of_task(task.id)
         assert all(one.key and not one.unfetchable for one in found)
         assert refused.met == LINK_FROM_TRY * case.asks
         assert world.count("/download-url") == 1
@@ -66,7 +66,7 @@ async def test_a_picture_that_comes_hours_later_is_put_into_its_message_once(tmp
         await later(world, hours=20)
         assert world.world.discord.files == {1: [0, 2, 3, 1]}
         assert [message.pictures for message in world.told(task)] == [(0, 2, 3)], "posted once, and then edited"
-        (part,) = await world.world.tasks.parts(task.id)
+        (part,) = await world.world.stores.parts.of_task(task.id)
         assert part.pictures == (0, 1, 2, 3)
         assert world.count("/generate") == 1
 
@@ -114,7 +114,7 @@ async def test_where_nobody_listens_for_a_while_the_picture_is_brought_when_some
         await world.until(task, lambda now: now.failures > 1)
         world.roads.closed.clear()
         assert [message.pictures for message in await told(world, task)] == [(0,)]
-        assert all(one.key for one in await world.world.tasks.pictures(task.id))
+        assert all(one.key for one in await world.world.stores.pictures.of_task(task.id))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ async def test_an_address_that_may_not_be_asked_is_not_asked_and_told_as_it_is(t
         world.lay(RECORD, Moment.RECEIVED, says(200, {"code": 200, "data": done}), times=None)
         task = await world.world.ask()
         assert len(await told(world, task)) == 1
-        [picture] = await world.world.tasks.pictures(task.id)
+        [picture] = await world.world.stores.pictures.of_task(task.id)
         assert picture.unfetchable
         assert not [one for one in world.door.arrived if one.endswith(".png")]
 
@@ -164,7 +164,7 @@ async def later(world: ImageWorld, *, hours: float) -> None:
 
 async def assert_one_is_a_link(world: ImageWorld, task: Task) -> None:
     assert [message.pictures for message in await told(world, task)] == [(0, 2, 3)]
-    found = await world.world.tasks.pictures(task.id)
+    found = await world.world.stores.pictures.of_task(task.id)
     assert [one.position for one in found if one.key is None] == [1]
     assert [one.position for one in found if one.unfetchable] == [1]
 

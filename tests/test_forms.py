@@ -60,7 +60,7 @@ async def test_create_makes_what_was_filled_in(world: World) -> None:
     await world.work(60)
     task = await world.only_task()
     assert (task.prompt, task.size, task.variants, task.private) == ("a green door", "2:3", 4, False)
-    assert [one.filename for one in await world.tasks.references(task.id)] == ["cat.png", "dog.png"]
+    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png", "dog.png"]
     assert "Your 4 pictures are ready" in texts(world.channel.history()[-1])
 
 
@@ -88,7 +88,7 @@ async def test_create_counts_when_it_comes_back_after_a_restart(world: World) ->
 async def test_create_with_nothing_in_it_is_told_what_to_do(world: World) -> None:
     opened = await world.alice.slash(world.channel, "create")
     assert "Write what you would like to see" in world.refusal(await world.alice.submit_modal(opened, {"words": " "}))
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_create_speaks_chinese_to_who_reads_it(world: World) -> None:
@@ -108,7 +108,7 @@ async def test_the_menu_begins_with_the_picture_of_anybodys_message(world: World
     task = await edited(world, opened, words="make it night", size=["3:2"], variants=["2"])
     await world.work(60)
     assert (task.prompt, task.size, task.variants) == ("make it night", "3:2", 2)
-    assert [one.filename for one in await world.tasks.references(task.id)] == ["cat.png"]
+    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png"]
     assert (await world.only_task(world.bob)).state is TaskState.CLOSED
 
 
@@ -117,7 +117,7 @@ async def test_of_several_pictures_those_are_taken_that_were_chosen(world: World
     opened = await menu(world, message)
     assert chosen(fields(opened)["pictures"]) == ["0", "1", "2"]
     task = await edited(world, opened, words="together", pictures=["0", "2"], files=[PHOTO])
-    assert [one.filename for one in await world.tasks.references(task.id)] == ["0.png", "2.png", "cat.png"]
+    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["0.png", "2.png", "cat.png"]
 
 
 async def test_of_more_than_five_the_first_five_are_offered(world: World) -> None:
@@ -125,7 +125,7 @@ async def test_of_more_than_five_the_first_five_are_offered(world: World) -> Non
     opened = await menu(world, message)
     assert chosen(fields(opened)["pictures"]) == ["0", "1", "2", "3", "4"]
     assert len(fields(opened)["pictures"]["options"]) == 7
-    assert len(await world.tasks.references((await edited(world, opened, words="all")).id)) == 5
+    assert len(await world.stores.references.of_task((await edited(world, opened, words="all")).id)) == 5
 
 
 async def test_more_than_five_together_are_refused(world: World) -> None:
@@ -139,7 +139,7 @@ async def test_the_menu_counts_when_it_comes_back_after_a_restart(world: World) 
     opened = await menu(world, message)
     await world.restart()
     task = await edited(world, opened, words="make it night")
-    assert [one.filename for one in await world.tasks.references(task.id)] == ["cat.png"]
+    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png"]
 
 
 async def test_it_counts_too_when_the_message_has_gone_meanwhile(world: World) -> None:
@@ -147,7 +147,7 @@ async def test_it_counts_too_when_the_message_has_gone_meanwhile(world: World) -
     opened = await menu(world, message)
     await world.alice.delete(message)
     task = await edited(world, opened, words="make it night")
-    assert len(await world.tasks.references(task.id)) == 1
+    assert len(await world.stores.references.of_task(task.id)) == 1
 
 
 async def test_a_form_that_was_open_for_days_says_so(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_a_form_that_was_open_for_days_says_so(world: World) -> None:
     world.clock.turn(DAY)
     refused = await world.bob.submit_modal(opened, {"words": "x"})
     assert "open for too long" in world.refusal(refused)
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 async def test_a_message_without_pictures_is_told_so(world: World) -> None:

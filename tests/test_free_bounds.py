@@ -111,7 +111,7 @@ async def looking(world: World, person_id: int) -> AsyncIterator[None]:
     leave = asyncio.Event()
 
     async def look() -> None:
-        async with world.engine.looks.taken(person_id):
+        async with world.engine.lookup_slots.taken(person_id):
             await leave.wait()
 
     looks = [asyncio.create_task(look()) for _ in range(places.LOOKS_ASKED)]
@@ -155,7 +155,7 @@ def said(world: World, asked: Any) -> str:
 
 async def test_a_second_export_of_the_same_person_is_refused_and_anothers_is_not(world: World) -> None:
     await made(world)
-    async with world.engine.exports.taken(world.alice.id):
+    async with world.engine.export_slots.taken(world.alice.id):
         refused: Any = await world.alice.slash(world.channel, "privacy export")
         assert "put together already" in said(world, refused)
         others: Any = await world.bob.slash(world.channel, "privacy export")

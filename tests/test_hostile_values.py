@@ -149,7 +149,7 @@ async def vary_select(world: World) -> Press:
 
 async def tasks_select(world: World) -> Press:
     await a_result(world)
-    task = (await world.tasks.of_user(world.alice.id))[0]
+    task = (await world.stores.tasks.of_user(world.alice.id))[0]
     listed: Any = await world.alice.slash(world.channel, "tasks")
     return lambda: world.alice.select(listed.response, [task.id], custom_id="a1:tasks-open")
 
@@ -166,7 +166,7 @@ async def batch_select(world: World) -> Press:
     await world.work(60)
     message = next(one for one in world.channel.history() if one.attachments)
     (batch,) = await rows(world, batches)
-    task = (await world.tasks.of_user(world.alice.id))[0]
+    task = (await world.stores.tasks.of_user(world.alice.id))[0]
     return lambda: world.bob.select(message, [task.id], custom_id=f"a1:batch-open:{batch['id']}")
 
 
@@ -306,7 +306,7 @@ async def test_a_negative_number_lowers_no_limit(tmp_path: Path) -> None:
         assert "not one of the choices" in world.refusal(await press())
         await world.ask(variants=2)
         assert "more than the 3" in world.refusal(await world.ask(variants=4))
-        assert [one.variants for one in await world.tasks.of_user(world.alice.id)] == [2]
+        assert [one.variants for one in await world.stores.tasks.of_user(world.alice.id)] == [2]
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ async def test_a_mention_with_hostile_words(world: World, words: str) -> None:
             await world.client.get_cog("Mentions").on_message(heard)  # type: ignore[union-attr]
     assert [one for one in logged if one["log_level"] == "error"] == []
     await assert_sound(world)
-    stored = await world.tasks.of_user(world.alice.id)
+    stored = await world.stores.tasks.of_user(world.alice.id)
     assert len(stored) == (words == BIDI)
 
 

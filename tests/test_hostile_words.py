@@ -188,7 +188,7 @@ async def test_end_to_end_nobody_but_the_asker_is_called_and_the_words_are_kept(
     assert [world.pinged(message) for message in world.channel.history()] == [[]] * len(prompts)
     await world.work(200, every=20)
     told = world.channel.history()
-    tasks = await world.tasks.of_user(world.alice.id)
+    tasks = await world.stores.tasks.of_user(world.alice.id)
     assert sorted(task.prompt for task in tasks) == sorted(prompts)
     assert len(told) == len(prompts)
     for message in told:

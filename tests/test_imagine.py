@@ -49,7 +49,7 @@ async def test_a_mask_goes_with_its_picture(world: World) -> None:
     await world.work()
     (request,) = world.api.taken
     assert request.mask is not None
-    references = await world.tasks.references((await world.only_task()).id)
+    references = await world.stores.references.of_task((await world.only_task()).id)
     assert [one.kind for one in references] == [ReferenceKind.IMAGE, ReferenceKind.MASK]
 
 
@@ -119,7 +119,7 @@ async def test_a_mask_without_a_picture_is_refused(world: World) -> None:
 async def test_a_mask_with_several_pictures_is_refused(world: World) -> None:
     refused = await world.ask(image=PHOTO, image2=PHOTO, mask=PHOTO)
     assert "exactly one picture" in world.refusal(refused)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_a_file_that_cannot_be_a_picture_is_refused_by_its_name(world: World) -> None:
@@ -130,7 +130,7 @@ async def test_a_file_that_cannot_be_a_picture_is_refused_by_its_name(world: Wor
 async def test_an_empty_file_is_refused_before_anything_is_stored(world: World) -> None:
     refused = await world.ask(image=("cat.png", b""))
     assert "is empty" in world.refusal(refused)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_too_large_a_file_is_refused_by_its_declared_size(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_a_missing_permission_is_named_and_nothing_is_paid(world: World, m
     refused = await world.alice.slash(channel, "imagine", prompt="a red door")
     named = {"view_channel": "see this channel", "read_message_history": "read the message history"}
     assert named.get(missing, missing.replace("_", " ")) in world.refusal(refused)
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_a_limit_is_told_to_the_asker_alone(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_a_limit_is_told_to_the_asker_alone(tmp_path: Path) -> None:
         await world.ask()
         refused = await world.ask()
         assert "already have 2 requests" in world.refusal(refused)
-        assert len(await world.tasks.of_user(world.alice.id)) == 2
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 2
 
 
 async def test_other_servers_and_direct_messages_are_refused_where_servers_are_named(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ async def test_a_button_from_before_is_refused_where_servers_are_named(world: Wo
     world.client.allowed_guilds = frozenset({1})  # as after a restart with ALLOWED_GUILDS set
     refused = await world.alice.click(failure, label="Ask again")
     assert "may not make pictures here" in world.refusal(refused)
-    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
     assert button_ids(world.channel.history()[0]) != []
 
 
@@ -207,7 +207,7 @@ async def test_a_defect_is_told_with_a_number_that_the_log_has_too(
     async def broken(new: object) -> None:
         raise ZeroDivisionError("the secret formula")
 
-    world.engine.submit = broken  # type: ignore[method-assign, assignment]
+    world.engine.requests.accept = broken  # type: ignore[method-assign, assignment]
     said = world.refusal(await world.ask())
     number = said.rsplit(" ", 1)[-1].strip(".")
     assert "secret" not in said
@@ -230,7 +230,7 @@ async def test_a_refusal_after_the_answer_is_told_behind_it(world: World) -> Non
     async def late(card: Card, message_id: int) -> None:
         raise NotFound(Reason.TASK_UNKNOWN)
 
-    world.engine.card_posted = late  # type: ignore[method-assign]  # the task is gone after the card was posted
+    world.engine.requests.card_posted = late  # type: ignore[method-assign]  # the task is gone after the card was posted
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
     (told,) = asked.followups
@@ -242,7 +242,7 @@ async def test_a_defect_after_the_answer_is_only_logged(world: World, capsys: py
     async def broken(card: Card, message_id: int) -> None:
         raise ZeroDivisionError
 
-    world.engine.card_posted = broken  # type: ignore[method-assign]  # fails after the card was posted
+    world.engine.requests.card_posted = broken  # type: ignore[method-assign]  # fails after the card was posted
     asked = await world.ask()
     world.acknowledged = world.env.error_cursor
     assert asked.followups == []
@@ -273,7 +273,7 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: W
     assert again.response is not None
     await world.work()
     assert "Your picture is ready" in texts(world.channel.history()[-1])
-    assert [one.again_of for one in await world.tasks.of_user(world.alice.id)] == [task.id, None]
+    assert [one.again_of for one in await world.stores.tasks.of_user(world.alice.id)] == [task.id, None]
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -301,10 +301,10 @@ async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: Wor
 
 async def test_commands_are_published_only_when_they_changed(world: World) -> None:
     with world.env.time_context():
-        assert await world.client.publish_commands(world.tasks) is False
-        assert await world.client.publish_commands(world.tasks, force=True) is True
+        assert await world.client.publish_commands(world.stores.key_values) is False
+        assert await world.client.publish_commands(world.stores.key_values, force=True) is True
         world.client.tree.remove_command("imagine")
-        assert await world.client.publish_commands(world.tasks) is True
+        assert await world.client.publish_commands(world.stores.key_values) is True
 
 
 async def test_no_privileged_intent_is_needed() -> None:

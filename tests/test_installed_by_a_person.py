@@ -69,7 +69,7 @@ async def test_what_takes_longer_than_a_quarter_of_an_hour_comes_as_a_direct_mes
     world.api.seconds = 20 * 60
     task, interaction = await world.ask(channel=elsewhere)
     await after(world, 30, task)
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     assert part.route is Route.DIRECT
     assert part.message_channel_id == world.discord.places.direct(world.discord.places.alice).id
     assert interaction.message is not None
@@ -140,7 +140,7 @@ async def test_where_the_app_may_attach_nothing_it_comes_as_a_direct_message(
     world.discord.traps.lay(EDIT_ANSWER, Moment.RECEIVED, refusal(50013), times=None, when=_with_files)
     task, _ = await world.ask(channel=elsewhere)
     await world.closed(task)
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     assert part.route is Route.DIRECT
 
 
@@ -170,7 +170,7 @@ async def test_after_a_quarter_of_an_hour_away_it_comes_as_a_direct_message(
     asked = world.discord.traps.lay(EDIT_ANSWER, Moment.RECEIVED, refusal(50027), times=None)
     await world.restart()
     await after(world, 10, task)
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     assert part.route is Route.DIRECT
     assert not asked.met, "Discord counts requests by a dead token"
 

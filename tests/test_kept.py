@@ -34,9 +34,9 @@ async def kept(world: World, prompt: str = "a red door", **changes: object) -> T
 
 
 async def press(world: World, task: Task, by: str = "press", *, acknowledged: bool = True) -> None:
-    await world.engine.kept.collect(task.id, task.asker_id, by)
+    await world.engine.undelivered.collect(task.id, task.asker_id, by)
     if acknowledged:
-        await world.engine.kept.bring(task.id, by)
+        await world.engine.undelivered.bring(task.id, by)
 
 
 async def test_what_nobody_could_be_told_is_kept_and_the_operator_hears_of_it_once_a_day(world: World) -> None:
@@ -112,13 +112,13 @@ async def test_who_comes_for_it_is_shown_all_of_it_in_one_message(world: World) 
     assert [message.pictures for message in world.discord.handed["press"]] == [(0,), (1,), (2,), (3,)]
     assert (await world.now(task)).state is TaskState.CLOSED
     assert world.discord.messages == []
-    assert {part.route for part in await world.tasks.parts(task.id)} == {Route.COLLECTED}
+    assert {part.route for part in await world.stores.parts.of_task(task.id)} == {Route.COLLECTED}
 
 
 async def test_a_failure_is_shown_as_well(world: World) -> None:
     task = await kept(world)
-    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1")
-    await world.tasks.settle(
+    await world.stores.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1")
+    await world.stores.tasks.settle(
         await world.now(task), now=world.clock(), why="test", reason=Reason.POLICY, due_at=world.clock()
     )
     await world.work(60, every=4)
@@ -148,7 +148,7 @@ async def test_only_what_was_not_told_yet_is_shown(world: World) -> None:
 async def test_only_the_asker_may_come_for_it(world: World) -> None:
     task = await kept(world)
     with pytest.raises(NotYours):
-        await world.engine.kept.collect(task.id, 8, "press")
+        await world.engine.undelivered.collect(task.id, 8, "press")
     await world.work(60, every=4)
     assert world.discord.handed == {}
 
@@ -260,9 +260,9 @@ async def test_what_had_arrived_after_all_is_not_shown_again(world: World) -> No
 async def test_the_next_card_and_the_next_outcome_tell_of_all_that_is_kept_newest_first(world: World) -> None:
     older = await kept(world)
     newer = await kept(world)
-    card = await world.engine.submit(world.request())
+    card = await world.engine.requests.accept(world.request())
     assert card.kept == (newer.id, older.id)
-    assert (await world.engine.submit(world.request(asker_id=8))).kept == ()
+    assert (await world.engine.requests.accept(world.request(asker_id=8))).kept == ()
     world.discord.closed_routes = set()
     outcomes: list[Outcome] = []
     post = world.discord.post
@@ -280,13 +280,13 @@ async def test_the_next_card_and_the_next_outcome_tell_of_all_that_is_kept_newes
 async def test_what_is_on_its_way_to_its_asker_is_not_offered_again(world: World) -> None:
     task = await kept(world)
     await press(world, task)
-    assert (await world.engine.submit(world.request())).kept == ()
+    assert (await world.engine.requests.accept(world.request())).kept == ()
 
 
 async def test_an_adoption_takes_a_kept_outcome_back(world: World) -> None:
     task = await kept(world)
     await press(world, task, acknowledged=False)
-    adopted = await world.tasks.move(
+    adopted = await world.stores.tasks.move(
         await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
     )
     assert (adopted.undelivered_at, adopted.collect_token, adopted.collect_at) == (None, None, None)
@@ -303,7 +303,7 @@ async def test_an_outcome_that_corrects_an_earlier_one_says_so(world: World) -> 
 
     world.discord.post = posted  # type: ignore[method-assign]  # records the outcomes
     await world.work(60, every=4)
-    await world.tasks.move(
+    await world.stores.tasks.move(
         await world.now(task), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1", due_at=0
     )
     await world.work(60, every=4)
@@ -324,7 +324,7 @@ async def test_a_busy_channel_does_not_keep_others_waiting(world: World) -> None
         return await post(outcome, part, uncertain=uncertain)
 
     async def all_fetched() -> bool:
-        found = [picture for task in asked for picture in await world.tasks.pictures(task.id)]
+        found = [picture for task in asked for picture in await world.stores.pictures.of_task(task.id)]
         return len(found) == 6 and all(picture.key for picture in found)
 
     world.discord.post = posted  # type: ignore[method-assign]  # counts concurrent posts

@@ -30,7 +30,7 @@ async def kept(world: World, prompt: str = "a red door", **options: Any) -> Task
     close_everything(world)
     await world.ask(prompt, **options)
     await world.work(60)
-    task = (await world.tasks.of_user(world.alice.id))[0]
+    task = (await world.stores.tasks.of_user(world.alice.id))[0]
     assert task.undelivered_at is not None
     world.env.backend.faults.clear()
     return task
@@ -54,7 +54,7 @@ async def test_the_next_card_tells_of_it_and_the_button_shows_it_to_the_asker_al
     assert f"You asked for this in <#{world.channel.id}>" in texts(pressed.response)
     assert len(pressed.response.attachments) == 4
     assert all("4 pictures" not in texts(message) for message in world.channel.history())
-    assert (await world.tasks.get(task.id) or task).state is TaskState.CLOSED
+    assert (await world.stores.tasks.get(task.id) or task).state is TaskState.CLOSED
 
 
 async def test_the_line_goes_once_they_have_come(world: World) -> None:
@@ -108,7 +108,7 @@ async def test_several_are_shown_one_after_the_other(world: World) -> None:
     await world.work(5)
     assert second.response is not None
     assert "the older" in texts(second.response)
-    assert (await world.tasks.get(older.id) or older).state is TaskState.CLOSED
+    assert (await world.stores.tasks.get(older.id) or older).state is TaskState.CLOSED
 
 
 async def test_a_kept_failure_is_shown_with_its_button_to_ask_again(world: World) -> None:
@@ -122,9 +122,11 @@ async def test_a_kept_failure_is_shown_with_its_button_to_ask_again(world: World
 
 async def test_asking_again_from_what_only_they_see_takes_no_button_away(world: World) -> None:
     task = await kept(world)
-    await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="test", job_id="kie1")
+    await world.stores.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="test", job_id="kie1")
     close_everything(world)
-    await world.tasks.settle(await world.only_task(), now=world.clock(), why="test", reason=Reason.LOST, due_at=0)
+    await world.stores.tasks.settle(
+        await world.only_task(), now=world.clock(), why="test", reason=Reason.LOST, due_at=0
+    )
     await world.work(10)
     world.env.backend.faults.clear()
     pressed = await world.alice.click(await next_card(world), label="Show it to me")
@@ -153,13 +155,13 @@ async def test_who_is_refused_is_told_of_it_the_next_time(world: World) -> None:
 async def test_what_came_through_meanwhile_is_named_to_who_comes_for_it(world: World) -> None:
     task = await kept(world)
     card = await next_card(world)
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     await world.post(await world.outcome(task), part)
     pressed = await world.alice.click(card, label="Show it to me")
     await world.work(5)
     assert pressed.response is not None
     assert "has just come through to you" in texts(pressed.response)
-    assert (await world.tasks.get(task.id) or task).state is TaskState.CLOSED
+    assert (await world.stores.tasks.get(task.id) or task).state is TaskState.CLOSED
 
 
 async def test_discord_failing_for_a_moment_delays_what_they_came_for(world: World) -> None:
@@ -184,13 +186,13 @@ async def test_what_is_too_large_for_the_answer_is_made_smaller(world: World) ->
 
 async def test_pictures_that_come_after_all_are_not_taken_for_the_message_that_doubted_them(world: World) -> None:
     await world.ask("a red door")
-    await world.tasks.settle(await world.only_task(), now=world.clock(), why="test", reason=Reason.UNCONFIRMED)
+    await world.stores.tasks.settle(await world.only_task(), now=world.clock(), why="test", reason=Reason.UNCONFIRMED)
     await world.work(5)
     assert "I cannot tell whether this worked" in texts(world.channel.history()[-1])
-    adopted = await world.tasks.move(
+    adopted = await world.stores.tasks.move(
         await world.only_task(), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
     )
-    await world.tasks.settle(
+    await world.stores.tasks.settle(
         adopted, now=world.clock(), why="test", reason=None, urls=["https://results.test/1.png"], due_at=0
     )
     world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503)
@@ -207,8 +209,10 @@ async def test_an_outcome_told_a_second_time_for_the_same_reason_is_another_mess
     for _ in range(2):
         task = await world.only_task()
         if task.state is TaskState.CLOSED:
-            task = await world.tasks.move(task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1")
-        await world.tasks.settle(task, now=world.clock(), why="test", reason=Reason.LOST, due_at=0)
+            task = await world.stores.tasks.move(
+                task, TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
+            )
+        await world.stores.tasks.settle(task, now=world.clock(), why="test", reason=Reason.LOST, due_at=0)
         world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503)
         await world.work(30)
     first, second = [texts(message).splitlines()[0] for message in world.channel.history()]

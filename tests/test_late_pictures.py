@@ -39,7 +39,7 @@ async def told_as_a_link(world: World, *, error: Exception = NO, **changes: Any)
     await world.work(200)
     told = await world.now(task)
     assert told.state is TaskState.CLOSED
-    (_, second) = await world.tasks.pictures(task.id)
+    (_, second) = await world.stores.pictures.of_task(task.id)
     assert (second.key, second.unfetchable) == (None, True)
     return told
 
@@ -53,7 +53,7 @@ async def later(world: World, seconds: float, *, steps: int = 3) -> None:
 
 
 async def second_of(world: World, task: Task) -> Picture:
-    return (await world.tasks.pictures(task.id))[1]
+    return (await world.stores.pictures.of_task(task.id))[1]
 
 
 async def assert_brought(world: World, task: Task) -> None:
@@ -144,7 +144,7 @@ async def test_what_happened_to_a_late_picture_is_in_the_audit_trail(world: Worl
     task = await told_as_a_link(world)
     world.api.broken.clear()
     await later(world, HOUR)
-    last = (await world.tasks.events(task.id))[-1]
+    last = (await world.stores.tasks.events(task.id))[-1]
     assert (last.before, last.after, last.why) == (TaskState.CLOSED, TaskState.CLOSED, "picture 2 fetched late")
 
 
@@ -193,7 +193,7 @@ async def test_a_picture_that_never_comes_is_given_up_when_the_image_api_keeps_i
     assert len(world.api.fetched) == asked
     assert world.discord.files == {1: [0]}
     assert (await second_of(world, task)).due_at is None
-    assert (await world.tasks.events(task.id))[-1].why == "picture 2 given up: the image API keeps it no longer"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: the image API keeps it no longer"
 
 
 async def test_a_picture_that_is_too_large_is_fetched_once(world: World) -> None:
@@ -221,14 +221,14 @@ async def test_a_picture_that_turns_out_too_large_later_is_given_up(world: World
     await later(world, HOUR)
     assert world.api.fetched == ["https://results.test/kie1/1.png"], "another address makes it no smaller"
     assert (await second_of(world, task)).due_at is None
-    assert (await world.tasks.events(task.id))[-1].why == "picture 2 given up: too large"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: too large"
 
 
 async def test_a_host_that_hangs_keeps_no_picture_of_another_waiting(world: World) -> None:
     slow = [await told_as_a_link(world) for _ in range(4)]
     task = await told_as_a_link(world)
     last = replace(await second_of(world, task), url="https://another.test/1.png", due_at=world.clock() + 3_600_000)
-    await world.tasks.save_pictures([last])
+    await world.stores.pictures.save([last])
     world.api.broken.clear()
     fetch, hang = world.api.fetch, asyncio.Event()
 
@@ -277,7 +277,7 @@ async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: W
     second, late = await second_of(world, task), world.stores.late_pictures
     world.clock.turn(4 * HOUR)
     assert await late.due(now=world.clock(), limit=10)
-    await world.tasks.claim("somebody", now=world.clock(), lease_ms=30_000, limit=10)
+    await world.stores.claims.claim("somebody", now=world.clock(), lease_ms=30_000, limit=10)
     assert await late.due(now=world.clock(), limit=10) == ()
     assert not await late.bring(replace(second, key="pictures/x/1"), now=world.clock())
     assert await second_of(world, task) == second
@@ -318,7 +318,7 @@ async def test_each_missing_picture_of_a_message_is_added_when_it_comes(world: W
         del world.api.broken[f"/{number}.png"]
         await later(world, 3 * HOUR)
     assert world.discord.files == {1: [1, 3, 0, 2]}
-    (part,) = await world.tasks.parts(task.id)
+    (part,) = await world.stores.parts.of_task(task.id)
     assert part.pictures == (0, 1, 2, 3)
 
 
@@ -330,7 +330,7 @@ async def test_a_missing_picture_goes_into_the_first_of_several_messages(world: 
     world.api.broken.clear()
     await later(world, HOUR)
     assert world.discord.files == {1: [0, 1, 3], 2: [2]}
-    assert [part.pictures for part in await world.tasks.parts(task.id)] == [(0, 1, 3), (2,)]
+    assert [part.pictures for part in await world.stores.parts.of_task(task.id)] == [(0, 1, 3), (2,)]
 
 
 async def test_a_message_in_a_channel_that_is_closed_by_then_is_made_up_for_directly(world: World) -> None:
@@ -341,7 +341,7 @@ async def test_a_message_in_a_channel_that_is_closed_by_then_is_made_up_for_dire
         await later(world, HOUR)
     assert world.discord.files == {1: [0], 2: [1]}
     assert [message.route for message in world.discord.messages] == [Route.CHANNEL, Route.DIRECT]
-    first, apart = await world.tasks.parts(task.id)
+    first, apart = await world.stores.parts.of_task(task.id)
     assert (first.pictures, apart.number, apart.pictures) == ((0,), LATE_PARTS + 1, (1,))
     await world.engine.curation.remove(task.id, the_asker(task))
     await later(world, HOUR)
@@ -384,7 +384,7 @@ async def test_what_is_not_to_be_posted_is_fetched_and_kept(world: World) -> Non
     world.api.broken[SECOND] = NO
     task = await world.ask(variants=2)
     await world.work(10)
-    await world.engine.want(task.id, task.asker_id, wanted=False)
+    await world.engine.requests.withhold(task.id, task.asker_id, withheld=True)
     await world.work(300)
     world.api.broken.clear()
     await later(world, HOUR)
@@ -398,12 +398,12 @@ async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: World)
     task = await world.ask(variants=2)
     await world.work(300)
     assert (await world.now(task)).undelivered_at is not None
-    assert [part.pictures for part in await world.tasks.parts(task.id)] == [(0,)]
+    assert [part.pictures for part in await world.stores.parts.of_task(task.id)] == [(0,)]
     world.api.broken.clear()
     await later(world, HOUR)
     assert (await world.now(task)).state is TaskState.SETTLED
-    await world.engine.kept.collect(task.id, task.asker_id, "click")
-    await world.engine.kept.bring(task.id, "click")
+    await world.engine.undelivered.collect(task.id, task.asker_id, "click")
+    await world.engine.undelivered.bring(task.id, "click")
     await later(world, 1)
     ((message,),) = world.discord.handed.values()
     assert message.pictures == (0, 1)
@@ -416,8 +416,8 @@ async def test_what_was_collected_with_a_link_is_edited(world: World) -> None:
     world.api.broken[SECOND] = NO
     task = await world.ask(variants=2)
     await world.work(240)
-    await world.engine.kept.collect(task.id, task.asker_id, "click")
-    await world.engine.kept.bring(task.id, "click")
+    await world.engine.undelivered.collect(task.id, task.asker_id, "click")
+    await world.engine.undelivered.bring(task.id, "click")
     await world.work(10)
     assert (await world.now(task)).state is TaskState.CLOSED
     world.api.broken.clear()
@@ -496,7 +496,7 @@ async def test_what_is_erased_while_it_is_fetched_leaves_no_file(world: World) -
 
     world.api.fetch = fetched  # type: ignore[method-assign]  # the asker erases their data during the download
     await later(world, HOUR)
-    assert await world.tasks.get(task.id) is None
+    assert await world.stores.tasks.get(task.id) is None
     assert await world.copies.used_bytes() == 0
 
 

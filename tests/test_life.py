@@ -144,7 +144,7 @@ class Story:
             return
         task = self.asked[number % len(self.asked)]
         with contextlib.suppress(TooLate):
-            await self.world.engine.cancel(task.id, task.asker_id)
+            await self.world.engine.requests.cancel(task.id, task.asker_id)
 
     async def trouble_creating(self, number: int) -> None:
         errors: list[Exception] = [
@@ -197,9 +197,9 @@ class Story:
                 continue
             self.presses += 1
             with contextlib.suppress(Conflict, Gone):
-                await self.world.engine.kept.collect(task.id, task.asker_id, f"press {self.presses}")
+                await self.world.engine.undelivered.collect(task.id, task.asker_id, f"press {self.presses}")
                 if number % 2:
-                    await self.world.engine.kept.bring(task.id, f"press {self.presses}")
+                    await self.world.engine.undelivered.bring(task.id, f"press {self.presses}")
 
     async def call_back(self, number: int) -> None:
         taken = self.world.api.taken

@@ -16,7 +16,7 @@ import structlog
 from bot.logs import configure_logs
 from storage.database import Database
 from storage.migrations import migrate
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 SECRET = "zwanzig-zwanzig"
 BOT_TOKEN = "MTAxMjM0NTY3ODkwMTIzNDU2Nzg5.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -154,7 +154,7 @@ async def test_a_database_that_another_program_holds_is_one_line_that_says_what_
         with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             try:
-                await TaskStore(database).set_key_value("a", "b")
+                await Stores.on(database).key_values.set("a", "b")
             except Exception:
                 log.exception("defect while advancing", task="ab12")
     (held,) = lines(capsys)

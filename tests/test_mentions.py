@@ -48,11 +48,11 @@ async def mention(world: World, words: str = "make it night", **options: Any) ->
 
 async def went_in(world: World) -> list[str]:
     task = await world.only_task()
-    return [one.filename for one in await world.tasks.references(task.id)]
+    return [one.filename for one in await world.stores.references.of_task(task.id)]
 
 
 async def is_left_alone(world: World) -> bool:
-    return not of_ours(world) and not await world.tasks.of_user(world.alice.id)
+    return not of_ours(world) and not await world.stores.tasks.of_user(world.alice.id)
 
 
 def last(world: World) -> Any:
@@ -103,7 +103,7 @@ async def test_an_answer_to_a_result_edits_it_after_a_restart(world: World) -> N
     parent, task = await world.only_task(), await world.only_task(world.bob)
     assert (task.derivation, task.parent_id, task.parent_picture) == (Derivation.EDIT, parent.id, 0)
     assert (task.prompt, task.size, task.state) == ("make it night", "2:3", TaskState.CLOSED)
-    assert len(await world.tasks.references(task.id)) == 1
+    assert len(await world.stores.references.of_task(task.id)) == 1
 
 
 async def test_an_answer_to_anybodys_pictures_works_with_the_intent(reading: World) -> None:
@@ -161,13 +161,13 @@ async def test_an_answer_to_a_result_without_a_mention_is_left_alone(world: Worl
     before = len(world.channel.history())
     await world.bob.send(world.channel, "how nice", reply_to=last(world))
     assert len(world.channel.history()) == before + 1
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 async def test_bots_are_never_answered(world: World) -> None:
     robot = world.guild.add_member(world.env.create_user("robot", bot=True))
     await robot.send(world.channel, f"{us(world)} a red door")
-    assert not await world.tasks.of_user(robot.id)
+    assert not await world.stores.tasks.of_user(robot.id)
     assert await is_left_alone(world)
 
 
@@ -175,7 +175,7 @@ async def test_a_mention_alone_gets_help_once(world: World) -> None:
     await mention(world, "")
     assert "Write what you would like to see behind my name" in last(world).content
     assert len(world.channel.history()) == 2
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_the_same_message_once_more_is_the_same_request(world: World) -> None:
@@ -183,12 +183,12 @@ async def test_the_same_message_once_more_is_the_same_request(world: World) -> N
     count = len(world.channel.history())
     world.client.dispatch("message", asked)
     await world.work(1, every=1)
-    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
     await world.work(60)
     world.client.dispatch("message", asked)
     await world.work(1, every=1)
     assert len(world.channel.history()) == count
-    assert len(await world.tasks.of_user(world.alice.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
 
 
 def deny(world: World, **permissions: bool) -> None:
@@ -207,7 +207,7 @@ async def test_without_the_intent_an_answer_to_anybody_points_to_the_menu(world:
     await mention(world, reply_to=message)
     assert "I cannot see the message you replied to" in last(world).content
     assert "“Edit pictures”" in last(world).content
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_an_answer_to_a_waiting_card_has_nothing_to_start_from(world: World) -> None:
@@ -216,13 +216,13 @@ async def test_an_answer_to_a_waiting_card_has_nothing_to_start_from(world: Worl
     assert last(world).attachments
     await world.bob.send(world.channel, f"{us(world)} make it night", reply_to=last(world))
     assert "There is no picture in that message" in last(world).content
-    assert not await world.tasks.of_user(world.bob.id)
+    assert not await world.stores.tasks.of_user(world.bob.id)
 
 
 async def test_too_many_pictures_are_refused(world: World) -> None:
     await mention(world, attachments=[(f"{number}.png", png()) for number in range(6)])
     assert "Choose at most 5" in last(world).content
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_limits_are_told_in_a_reply(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ async def test_limits_are_told_in_a_reply(tmp_path: Path) -> None:
         await mention(world)
         await mention(world)
         assert "You already have 1 request waiting" in last(world).content
-        assert len(await world.tasks.of_user(world.alice.id)) == 1
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
 
 
 async def test_other_channels_than_the_servers_are_refused(world: World) -> None:
@@ -240,28 +240,28 @@ async def test_other_channels_than_the_servers_are_refused(world: World) -> None
     await guilds.choose(world.guild.id, Setting.CHANNELS, (elsewhere.id,), by=1, now=1)
     await mention(world)
     assert f"other channels of this server: <#{elsewhere.id}>" in last(world).content
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_a_missing_permission_is_named(world: World) -> None:
     deny(world, attach_files=True)
     await mention(world)
     assert "permission to attach files" in last(world).content
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_where_we_may_not_write_the_person_is_told_directly(world: World) -> None:
     deny(world, send_messages=True)
     await mention(world)
     assert "permission to send messages" in world.alice.user.dm_channel.history()[-1].content
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 async def test_servers_that_are_not_allowed_are_refused(tmp_path: Path) -> None:
     async with open_world(tmp_path, client=new_client(allowed_guilds=frozenset({1}))) as world:
         await mention(world)
         assert "I may not make pictures here" in last(world).content
-        assert not await world.tasks.of_user(world.alice.id)
+        assert not await world.stores.tasks.of_user(world.alice.id)
 
 
 # -- message content intent --------------------------------------------------------------------------------------------

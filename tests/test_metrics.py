@@ -32,7 +32,7 @@ from storage.community import NewRepost, Report, RepostKind
 from storage.figures import StatisticsStore, TaskResult
 from storage.models import Origin, TaskState, released
 from tests.engine_world import png
-from tests.storage_rows import NOW, begun, opened_store, prepared, request, stored
+from tests.storage_rows import NOW, begun, opened_stores, prepared, request, stored
 from tests.visiting import Visitor, address_of, opened, visiting
 from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord, loopback_discord
@@ -98,23 +98,25 @@ async def scraping(folder: Path, balances: Balances) -> AsyncIterator[tuple[Runn
 
 async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
-        tasks, hour_ago = atelier.tasks, int(time.time() * 1000) - 3_600_000
-        await stored(tasks, now=hour_ago)
-        await prepared(tasks, now=hour_ago)
-        overdue = await begun(tasks, now=hour_ago)
+        stores, hour_ago = atelier.stores, int(time.time() * 1000) - 3_600_000
+        await stored(stores, now=hour_ago)
+        await prepared(stores, now=hour_ago)
+        overdue = await begun(stores, now=hour_ago)
         assert overdue is not None
-        generating = await tasks.move(overdue, TaskState.GENERATING, now=hour_ago, why="taken", job_id="kie1")
-        await tasks.change(generating, overdue_notified_at=hour_ago)
-        await prepared(tasks, now=hour_ago)
-        silent = await begun(tasks, now=hour_ago)
+        generating = await stores.tasks.move(overdue, TaskState.GENERATING, now=hour_ago, why="taken", job_id="kie1")
+        await stores.tasks.change(generating, overdue_notified_at=hour_ago)
+        await prepared(stores, now=hour_ago)
+        silent = await begun(stores, now=hour_ago)
         assert silent is not None
-        await tasks.change(silent, unconfirmed_at=hour_ago)
-        kept = await tasks.settle(await stored(tasks, now=1), now=hour_ago, why="x", reason="policy")
-        await tasks.change(kept, undelivered_at=hour_ago)
-        await prepared(tasks, now=hour_ago)
-        await tasks.move(await stored(tasks), TaskState.CANCELLED, now=hour_ago, why="x")
+        await stores.tasks.change(silent, unconfirmed_at=hour_ago)
+        kept = await stores.tasks.settle(await stored(stores, now=1), now=hour_ago, why="x", reason="policy")
+        await stores.tasks.change(kept, undelivered_at=hour_ago)
+        await prepared(stores, now=hour_ago)
+        await stores.tasks.move(await stored(stores), TaskState.CANCELLED, now=hour_ago, why="x")
         values = await scraped(visitor)
-        assert {state: values["atelier_tasks", state.value] for state in TaskState} == await tasks.count_by_state()
+        assert {
+            state: values["atelier_tasks", state.value] for state in TaskState
+        } == await stores.tasks.count_by_state()
     assert [values["atelier_tasks", state.value] for state in TaskState] == [2, 1, 1, 1, 0, 1]
     for name in ("queue_length", "tasks_unconfirmed", "tasks_overdue", "tasks_kept", "database_readable"):
         assert values[f"atelier_{name}", ""] == 1, name
@@ -133,7 +135,7 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
         proposal = await batches.propose(asked, ["a red door", "a blue door"])
         origin = Origin(interaction_id=9, interaction_token="t", arrived_at=NOW, asker_id=7, channel_id=9)
         await batches.begin(proposal.batch, origin, most=10)
-        task, services = await stored(atelier.tasks), atelier.client.services
+        task, services = await stored(atelier.stores), atelier.client.services
         new = NewRepost(
             task_id=task.id,
             kind=RepostKind.GALLERY,
@@ -146,11 +148,11 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
         )
         await services.stores.reposts.add(new, now=1)
         await services.stores.curation.hide(task.id, hidden=True, now=1)
-        settled = await atelier.tasks.settle(
-            await stored(atelier.tasks), now=1, why="x", reason=None, urls=["http://a"]
+        settled = await atelier.stores.tasks.settle(
+            await stored(atelier.stores), now=1, why="x", reason=None, urls=["http://a"]
         )
-        (picture,) = await atelier.tasks.pictures(settled.id)
-        await atelier.tasks.save_pictures([replace(picture, unfetchable=True, due_at=1)])
+        (picture,) = await atelier.stores.pictures.of_task(settled.id)
+        await atelier.stores.pictures.save([replace(picture, unfetchable=True, due_at=1)])
         await services.stores.reports.report(
             task.id, 2, Report(reporter_id=3, at=1, why=""), locale="en-US", seen=(1, 1)
         )
@@ -169,41 +171,41 @@ async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(
         assert reasons - {"pictures", "other"} < set(Reason)
         for reason in ("policy", "policy", "of a later release", None):
             urls = ["https://results.test/1.png"] if reason is None else []
-            await atelier.tasks.settle(await stored(atelier.tasks), now=NOW, why="x", reason=reason, urls=urls)
+            await atelier.stores.tasks.settle(await stored(atelier.stores), now=NOW, why="x", reason=reason, urls=urls)
         values = await scraped(visitor)
     counted = {reason: values["atelier_outcomes_total", reason] for reason in reasons}
     assert {reason: number for reason, number in counted.items() if number} == {"policy": 2, "other": 1, "pictures": 1}
 
 
 async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
-    async with opened_store("sqlite", tmp_path) as tasks:
-        figures = StatisticsStore(tasks._database)
+    async with opened_stores("sqlite", tmp_path) as stores:
+        figures = StatisticsStore(stores.tasks._database)
         for _ in range(4):
-            await prepared(tasks)
-        taken, refused, silent, waiting = [await begun(tasks) for _ in range(4)]
+            await prepared(stores)
+        taken, refused, silent, waiting = [await begun(stores) for _ in range(4)]
         assert taken
         assert refused
         assert silent
         assert waiting
         assert (await figures.figures()).creates == {**dict.fromkeys(TaskResult, 0), TaskResult.UNDER_WAY: 4}
-        await tasks.move(taken, TaskState.GENERATING, now=NOW, why="taken", job_id="kie1")
-        await tasks.move(refused, TaskState.QUEUED, now=NOW, why="not taken", **released(NOW))
-        await tasks.settle(silent, now=NOW, why="no answer", reason="unconfirmed")
-        await tasks.change(waiting, unconfirmed_at=NOW)
+        await stores.tasks.move(taken, TaskState.GENERATING, now=NOW, why="taken", job_id="kie1")
+        await stores.tasks.move(refused, TaskState.QUEUED, now=NOW, why="not taken", **released(NOW))
+        await stores.tasks.settle(silent, now=NOW, why="no answer", reason="unconfirmed")
+        await stores.tasks.change(waiting, unconfirmed_at=NOW)
         told = {TaskResult.TAKEN: 1, TaskResult.REFUSED: 1, TaskResult.UNCONFIRMED: 2, TaskResult.UNDER_WAY: 0}
         assert (await figures.figures()).creates == told
-        await begun(tasks)
+        await begun(stores)
         assert (await figures.figures()).creates == told | {TaskResult.UNDER_WAY: 1}
 
 
 async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
-        await prepared(atelier.tasks)
-        task = await begun(atelier.tasks)
+        await prepared(atelier.stores)
+        task = await begun(atelier.stores)
         assert task is not None
-        settled = await atelier.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed")
+        settled = await atelier.stores.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed")
         before = await scraped(visitor)
-        await atelier.tasks.move(settled, TaskState.GENERATING, now=NOW, why="called back", job_id="kie1")
+        await atelier.stores.tasks.move(settled, TaskState.GENERATING, now=NOW, why="called back", job_id="kie1")
         after = await scraped(visitor)
     for values in (before, after):
         assert values["atelier_outcomes_total", "unconfirmed"] == 1
@@ -349,7 +351,7 @@ async def test_a_scrape_waits_for_no_writer_and_keeps_none_waiting(tmp_path: Pat
                 assert (await scraped(visitor))["atelier_tasks", "queued"] == 0
         scrapes = [asyncio.create_task(scraped(visitor)) for _ in range(20)]
         for _ in range(20):
-            await prepared(atelier.tasks)
+            await prepared(atelier.stores)
         seen = [values["atelier_queue_length", ""] for values in await asyncio.gather(*scrapes)]
         assert all(0 <= number <= 20 for number in seen)
         assert (await scraped(visitor))["atelier_queue_length", ""] == 20
@@ -399,8 +401,8 @@ async def test_many_rows_are_not_counted_at_every_scrape(tmp_path: Path, monkeyp
     monkeypatch.setattr("storage.figures.MANY", 1)
     monkeypatch.setattr("storage.figures.ROWS_PER_SECOND", 0.1)
     times = iter([0.0, 9.9, 10.0])
-    async with opened_store("sqlite", tmp_path) as store:
-        figures = StatisticsStore(store._database, clock=lambda: next(times))
+    async with opened_stores("sqlite", tmp_path) as store:
+        figures = StatisticsStore(store.tasks._database, clock=lambda: next(times))
         for _ in range(2):
             await prepared(store)
         await begun(store)

@@ -25,3 +25,21 @@ def test_no_two_classes_share_a_name() -> None:
     found = class_names()
     assert "Engine" in found
     assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
+
+
+MOST_PUBLIC_METHODS: Final = 20
+"""A class with more has more than one subject."""
+NOT_COMPOSED: Final = frozenset({"DiscordDelivery", "Delivery"})
+"""To be divided by subject."""
+
+
+def test_no_class_has_too_many_public_methods() -> None:
+    found = {}
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name not in NOT_COMPOSED:
+                methods = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+                public = [one.name for one in methods if not one.name.startswith("_")]
+                if len(public) > MOST_PUBLIC_METHODS:
+                    found[node.name] = len(public)
+    assert found == {}

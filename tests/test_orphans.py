@@ -96,17 +96,17 @@ async def test_what_a_waiting_request_begins_with_stays_until_that_is_over(world
     task = await world.ask(references=(begun,))
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
-    await world.engine.cancel(task.id, task.asker_id)
+    await world.engine.requests.cancel(task.id, task.asker_id)
     assert await sweep(world) == 1
 
 
 async def test_copies_that_a_task_names_stay_and_those_beside_them_go(world: World) -> None:
     attached = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.discordapp.com/a.png", filename="a.png")
     task = await world.ask(references=(attached,))
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     await written(world, f"references/{task.id}/0")
     await written(world, f"references/{task.id}/1")
-    await world.tasks.save_reference(replace(reference, key=f"references/{task.id}/0"))
+    await world.stores.references.save(replace(reference, key=f"references/{task.id}/0"))
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 1
     assert await is_there(world, f"references/{task.id}/0")
@@ -115,7 +115,7 @@ async def test_copies_that_a_task_names_stay_and_those_beside_them_go(world: Wor
 async def test_results_that_a_task_names_stay(world: World) -> None:
     task = await world.ask()
     await world.work(60)
-    (key,) = [picture.key for picture in await world.tasks.pictures(task.id)]
+    (key,) = [picture.key for picture in await world.stores.pictures.of_task(task.id)]
     assert key is not None
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
@@ -172,7 +172,7 @@ async def erase_while_a_reference_is_fetched(world: World, arrives: asyncio.Even
     await world.fetching.wait()
     await world.engine.erasures.ask(task.asker_id, removes=False, locale="en-US", token="t")
     await world.engine.erasures.outbox.step()
-    assert await world.tasks.get(task.id) is None
+    assert await world.stores.tasks.get(task.id) is None
     return pushing
 
 

@@ -24,7 +24,7 @@ from bot.errors import Reason, RouteClosed, Unavailable
 from storage.attempts import AttemptStore
 from storage.database import Database
 from storage.outbox import Outbox
-from storage.tasks import TaskStore
+from storage.stores import Stores
 from tests.engine_world import Clock, Crash, Deaths
 from tests.ready_database import ready_database
 from tests.stand_in_discord import StandInDiscord
@@ -126,7 +126,7 @@ class World:
         """Start a process: nothing is left of an earlier one but the rows and the post office."""
         clock = self.clock
         self.processes += 1
-        alerts = OperatorAlerts(tasks=TaskStore(self.database), delivery=self.discord, clock=clock)
+        alerts = OperatorAlerts(stores=Stores.on(self.database), delivery=self.discord, clock=clock)
         attempts = Attempts(
             store=self.wrap(AttemptStore(self.database)),
             quarantine=Quarantine(clock=clock),

@@ -98,4 +98,4 @@ async def test_what_is_lacking_in_threads_is_said_before_anything_is_paid(world:
     refused = await world.try_to_ask(channel=place)
     assert refused.message is not None
     assert "send messages in threads" in refused.message["content"]
-    assert await world.tasks.of_user(world.discord.places.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.discord.places.alice.id) == ()

@@ -239,7 +239,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
         await anna.slash(world.channel, "reference save", name="mine", image=PHOTO)
         options = {"reference": "mine"}
     task = await asked_again(world, anna, **options)
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert (reference.owner_id, reference.filename, reference.url) == (anna.id, "picture", "")
     assert reference.key is not None
     copy = await world.copies.get(reference.key)
@@ -266,7 +266,7 @@ async def test_what_is_asked_again_and_again_still_belongs_to_its_first_owner(wo
     carol = world.add_moderator()
     await carol.click(world.channel.history()[-1], label="Again")
     await world.work(60)
-    (reference,) = await world.tasks.references((await world.only_task(carol)).id)
+    (reference,) = await world.stores.references.of_task((await world.only_task(carol)).id)
     assert (reference.owner_id, reference.filename, reference.url) == (anna.id, "picture", "")
     await erased(world, anna)
     assert await in_files(world) == []
@@ -280,7 +280,7 @@ async def test_after_its_owner_was_erased_a_request_keeps_its_words_and_says_tha
     kept = await world.only_task(world.bob)
     assert kept.prompt == "a red door"
     assert await in_files(world) == []
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert reference.is_gone
     shown: Any = await world.bob.slash(world.channel, "show", what=task.id)
     assert "a picture that was erased" in texts(shown.response)
@@ -289,7 +289,7 @@ async def test_after_its_owner_was_erased_a_request_keeps_its_words_and_says_tha
     assert "they have had it erased" in world.refusal(again)
     await world.work(60)
     assert len(world.api.taken) == creates
-    assert len(await world.tasks.of_user(world.bob.id)) == 1
+    assert len(await world.stores.tasks.of_user(world.bob.id)) == 1
 
 
 async def test_a_request_that_waits_with_an_erased_picture_ends_before_it_is_paid(
@@ -313,7 +313,7 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Wor
     await world.work(60)
     task = await world.only_task(world.bob)
     await erased(world, anna)
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert reference.key is not None
     assert await world.copies.get(reference.key)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
@@ -324,8 +324,8 @@ async def test_a_private_result_that_a_public_one_began_with_is_its_askers(world
     await world.work(60)
     await anna.click(asked.response, label="Vary")
     await world.work(60)
-    varied = (await world.tasks.of_user(anna.id))[0]
-    (reference,) = await world.tasks.references(varied.id)
+    varied = (await world.stores.tasks.of_user(anna.id))[0]
+    (reference,) = await world.stores.references.of_task(varied.id)
     assert (varied.private, reference.owner_id) == (True, anna.id)
 
 
@@ -334,7 +334,7 @@ async def test_a_servers_style_is_used_without_its_picture_being_handed_out(worl
     await made(world, world.bob, prompt="a door", style="Ink")
     task = await world.only_task(world.bob)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     with Image.open(io.BytesIO(await world.copies.get(reference.key or ""))) as image:
         assert not image.getexif()
 
@@ -345,7 +345,7 @@ async def test_a_picture_in_somebodys_message_is_theirs(world: World, anna: Memb
     await world.bob.submit_modal(opened, {"words": "as a painting"})
     await world.work(60)
     task = await world.only_task(world.bob)
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert reference.owner_id == anna.id
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
@@ -360,7 +360,7 @@ async def test_whoever_has_asked_for_nothing_may_have_copies_of_their_avatar_era
     receipt = await erased(world, anna, "Erase")
     assert "There was nothing left to erase" in texts(receipt)
     assert await in_files(world) == []
-    (reference,) = await world.tasks.references((await world.only_task(bob)).id)
+    (reference,) = await world.stores.references.of_task((await world.only_task(bob)).id)
     assert (reference.url, reference.owner_id) == ("", 0)
 
 

@@ -25,7 +25,7 @@ def seen_by_others(world: World) -> list[Any]:
 
 
 async def told_by(world: World) -> Route:
-    (part,) = await world.tasks.parts((await world.only_task()).id)
+    (part,) = await world.stores.parts.of_task((await world.only_task()).id)
     return part.route
 
 
@@ -82,9 +82,9 @@ async def test_after_a_quarter_of_an_hour_it_comes_as_a_direct_message(world: Wo
 async def test_one_that_is_put_off_says_in_time_how_it_comes(world: World) -> None:
     asked = await world.ask("a secret", private=True, image=PHOTO)
     now = world.clock()
-    await world.tasks.change(await world.only_task(), **released(now + 3_600_000))
+    await world.stores.tasks.change(await world.only_task(), **released(now + 3_600_000))
     world.clock.turn(13.5 * 60)
-    await world.engine._board.show_waiting()  # `run` calls this every few seconds
+    await world.engine._cards.show_waiting()  # `run` calls this every few seconds
     with world.env.time_context():
         await world.delivery.step()
     assert asked.response is not None
@@ -144,9 +144,9 @@ async def test_others_learn_nothing_of_it_by_its_buttons(world: World) -> None:
     await world.ask("a secret", private=True)
     task = await world.only_task()
     with pytest.raises(NotFound) as cancelled:
-        await world.engine.cancel(task.id, world.bob.id)
+        await world.engine.requests.cancel(task.id, world.bob.id)
     with pytest.raises(NotFound) as collected:
-        await world.engine.kept.collect(task.id, world.bob.id, "token")
+        await world.engine.undelivered.collect(task.id, world.bob.id, "token")
     assert cancelled.value.reason is collected.value.reason is Reason.TASK_UNKNOWN
 
 
@@ -176,7 +176,7 @@ async def test_what_only_they_see_can_be_asked_again_by_its_button(world: World)
 
 async def test_it_is_cancelled_by_its_card_when_that_is_old(world: World) -> None:
     asked = await world.ask("a secret", private=True, image=PHOTO)
-    await world.tasks.change(await world.only_task(), **released(world.clock() + 7_200_000))
+    await world.stores.tasks.change(await world.only_task(), **released(world.clock() + 7_200_000))
     world.clock.turn(60 * 60)
     assert asked.response is not None
     await world.alice.click(asked.response, label="Cancel")

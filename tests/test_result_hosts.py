@@ -80,7 +80,7 @@ async def test_results_that_another_address_gives_are_refused_all_the_same(world
 
     world.api.direct_link = another  # type: ignore[method-assign]  # this address works
     tasks = [await told(world) for _ in range(REFUSED_IN_A_ROW)]
-    assert all([(await world.tasks.pictures(task.id))[0].key for task in tasks])
+    assert all([(await world.stores.pictures.of_task(task.id))[0].key for task in tasks])
     assert world.discord.told_operator == [Reason.RESULT_HOST_REFUSES]
 
 
@@ -113,7 +113,7 @@ async def test_a_host_that_is_not_allowed_is_told_once_and_the_picture_comes_whe
     await world.restart()
     world.clock.turn(61)
     await world.engine.step()
-    assert (await world.tasks.pictures(task.id))[0].key is not None
+    assert (await world.stores.pictures.of_task(task.id))[0].key is not None
     assert world.discord.files[1] == [0]
 
 
@@ -122,7 +122,7 @@ async def test_an_untold_operator_is_told_when_there_is_cause_again(world: World
     await asked(world)
     (task,) = [message.task_id for message in world.discord.messages]
     assert task
-    await world.tasks.set_key_value("operator_told", None)
+    await world.stores.key_values.set("operator_told", None)
     world.discord.told_operator.clear()
     world.discord.down = True
     world.clock.turn(3600)

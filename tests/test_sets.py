@@ -56,7 +56,7 @@ def said(answered: InteractionResult) -> str:
 
 async def went_in(world: World) -> list[str]:
     task = await world.only_task()
-    return [one.filename for one in await world.tasks.references(task.id)]
+    return [one.filename for one in await world.stores.references.of_task(task.id)]
 
 
 # -- saving and using --------------------------------------------------------------------------------------------------
@@ -206,4 +206,4 @@ async def test_more_pictures_than_go_in_are_refused(world: World) -> None:
     await save(world, image2=DOG, image3=DOG)
     asked = await world.ask("on the moon", image=DOG, image2=DOG, image3=DOG, reference="My cat")
     assert "Choose at most 5" in world.refusal(asked)
-    assert not await world.tasks.of_user(world.alice.id)
+    assert not await world.stores.tasks.of_user(world.alice.id)

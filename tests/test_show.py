@@ -24,7 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def made(world: World, prompt: str = "a red door", **options: object) -> str:
     """Make a picture and return the id of its task."""
     await world.ask(prompt, **options)
-    task = (await world.tasks.of_user(world.alice.id))[0]
+    task = (await world.stores.tasks.of_user(world.alice.id))[0]
     await world.work()
     return task.id
 
@@ -95,7 +95,7 @@ async def test_their_own_words_are_offered_while_they_type_newest_first(world: W
 
 async def test_what_is_offered_has_the_words_so_far_and_fits_discord_s_list(world: World) -> None:
     for number in range(26):
-        await stored(world.tasks, asker_id=world.alice.id, prompt=f"door {number} {'long ' * 40}")
+        await stored(world.stores, asker_id=world.alice.id, prompt=f"door {number} {'long ' * 40}")
     offered = await world.alice.autocomplete(world.channel, "show", "what", "")
     assert len(offered) == 25
     assert all(len(one["name"]) <= 100 for one in offered)
@@ -116,9 +116,9 @@ async def test_every_kind_of_link_is_understood_and_leads_to_that_very_one(world
 
 
 async def test_a_link_to_any_message_of_an_outcome_leads_to_it(world: World) -> None:
-    task = await stored(world.tasks)
-    _, second = await world.tasks.plan(task, [NewPart(nonce="one"), NewPart(nonce="two")])
-    await world.tasks.part_posted(second, channel_id=9, message_id=123)
+    task = await stored(world.stores)
+    _, second = await world.stores.parts.plan(task, [NewPart(nonce="one"), NewPart(nonce="two")])
+    await world.stores.parts.posted(second, channel_id=9, message_id=123)
     found = await world.stores.search.told_in(123)
     assert found is not None
     assert found.id == task.id
@@ -128,7 +128,7 @@ async def test_a_link_to_any_message_of_an_outcome_leads_to_it(world: World) -> 
 async def test_what_a_moderator_removed_is_gone_for_its_asker_too(world: World, by: str) -> None:
     task_id = await made(world)
     remover = world.alice if by == "its asker" else world.bob
-    await world.tasks.change(await world.only_task(), removed_at=world.clock(), removed_by=remover.id)
+    await world.stores.tasks.change(await world.only_task(), removed_at=world.clock(), removed_by=remover.id)
     asked = await world.alice.slash(world.channel, "show", what=task_id)
     if by == "its asker":
         assert "a red door" in texts(asked.response)
@@ -145,7 +145,7 @@ async def test_who_looks_reads_it_in_their_own_language(world: World) -> None:
 
 async def test_what_could_not_be_told_is_shown_whole(world: World) -> None:
     task = (await settled(world)).task
-    await world.tasks.keep(task, now=world.clock(), due=world.clock() + 3_600_000)
+    await world.stores.undelivered.keep(task, now=world.clock(), due=world.clock() + 3_600_000)
     asked = await world.alice.slash(world.channel, "show", what=task.id)
     assert asked.response is not None
     assert len(asked.response.attachments) == 1
@@ -159,8 +159,8 @@ async def test_when_our_copy_is_gone_that_is_said(world: World) -> None:
 
 
 async def test_what_was_taken_back_is_shown_as_that(world: World) -> None:
-    task = await stored(world.tasks, asker_id=world.alice.id)
-    await world.engine.cancel(task.id, world.alice.id)
+    task = await stored(world.stores, asker_id=world.alice.id)
+    await world.engine.requests.cancel(task.id, world.alice.id)
     asked = await world.alice.slash(world.channel, "show", what=task.id)
     assert "Cancelled" in texts(asked.response)
 
@@ -170,7 +170,7 @@ async def test_what_stands_in_a_private_thread_is_unknown_outside(world: World) 
         channel = await world.client.fetch_channel(world.channel.id)
         assert isinstance(channel, discord.TextChannel)
         thread = await channel.create_thread(name="attic", type=discord.ChannelType.private_thread)
-    task = await stored(world.tasks, asker_id=world.alice.id, guild_id=world.guild.id, channel_id=thread.id)
+    task = await stored(world.stores, asker_id=world.alice.id, guild_id=world.guild.id, channel_id=thread.id)
     assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
 
 
@@ -178,8 +178,8 @@ async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_i
     await world.ask("a red door")
     await world.work()
     task = await world.only_task()
-    (picture,) = await world.tasks.pictures(task.id)
-    await world.tasks.save_pictures([replace(picture, unfetchable=True)])
+    (picture,) = await world.stores.pictures.of_task(task.id)
+    await world.stores.pictures.save([replace(picture, unfetchable=True)])
     shown: Any = await world.alice.slash(world.channel, "show", what=task.id)
     assert shown.response.attachments == []
     assert picture.url in texts(shown.response)

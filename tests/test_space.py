@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from bot.engine.disk_space import FULL_MS, DiskSpace
 from bot.engine.operator import OperatorAlerts
-from bot.engine.space import FULL_MS, DiskSpace
 from bot.errors import NoRoom, Reason
 from storage.disks import Disks, says_full
 from storage.models import TaskState
@@ -69,7 +69,7 @@ async def on_small_store(world: World) -> SmallStore:
 
 
 def space_of(world: World, disks: Disks) -> DiskSpace:
-    operator = OperatorAlerts(tasks=world.tasks, delivery=world.discord, clock=world.clock)
+    operator = OperatorAlerts(stores=world.stores, delivery=world.discord, clock=world.clock)
     return DiskSpace(disks=disks, least_bytes=LEAST, operator=operator, clock=world.clock)
 
 
@@ -122,11 +122,11 @@ async def test_where_nobody_can_tell_there_is_room(world: World, tmp_path: Path)
 
 
 async def test_words_alone_are_taken_with_little_room_and_files_are_not(world: World) -> None:
-    world.engine.space.found_full(FULL)
+    world.engine.disk_space.found_full(FULL)
     reference = world.attach("cat.png", png())
     with pytest.raises(NoRoom):
         await world.ask(references=(reference,))
-    assert await world.tasks.of_user(7) == ()
+    assert await world.stores.tasks.of_user(7) == ()
     task = await world.ask()
     await world.work()
     assert (await world.now(task)).state is TaskState.CLOSED
@@ -135,7 +135,7 @@ async def test_words_alone_are_taken_with_little_room_and_files_are_not(world: W
 
 async def test_what_waits_with_a_file_ends_without_cost_when_room_becomes_short(world: World) -> None:
     task = await world.ask(references=(world.attach("cat.png", png()),))
-    world.engine.space.found_full(FULL)
+    world.engine.disk_space.found_full(FULL)
     await world.work(10)
     task = await world.now(task)
     assert (task.state, task.reason, task.charged) == (TaskState.CLOSED, Reason.DISK_LOW, False)
@@ -146,19 +146,19 @@ async def test_what_waits_with_a_file_ends_without_cost_when_room_becomes_short(
 async def test_paid_results_are_delivered_with_little_room(world: World) -> None:
     task = await world.ask(references=(world.attach("cat.png", png()),))
     await world.work(5)
-    world.engine.space.found_full(FULL)
+    world.engine.disk_space.found_full(FULL)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
     assert [one.reason for one in world.discord.messages] == [None]
-    assert all(one.key for one in await world.tasks.pictures(task.id))
+    assert all(one.key for one in await world.stores.pictures.of_task(task.id))
 
 
 async def test_the_setting_reaches_the_disks_of_the_database_and_the_pictures(tmp_path: Path) -> None:
     async with opened_atelier(tmp_path, min_free_mb=100_000_000) as (atelier, _, _):
         with pytest.raises(NoRoom):
-            await atelier.engine.space.require()
+            await atelier.engine.disk_space.require()
     async with opened_atelier(tmp_path, min_free_mb=0) as (atelier, _, _):
-        await atelier.engine.space.require()
+        await atelier.engine.disk_space.require()
 
 
 @pytest.mark.parametrize(
@@ -288,19 +288,19 @@ async def test_on_a_full_disk_people_read_whose_trouble_it_is_and_go_on_when_the
         assert not [one for one in logged if one["event"].endswith("unexpected exception")]
         await asyncio.to_thread(filler.unlink)
         world.clock.turn(120)
-        before = len(await world.tasks.of_user(world.alice.id))
+        before = len(await world.stores.tasks.of_user(world.alice.id))
         assert not (await world.ask("a red door")).ephemeral
-        assert len(await world.tasks.of_user(world.alice.id)) == before + 1
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == before + 1
 
 
 async def test_with_little_room_a_person_is_told_at_each_door_that_takes_files(tmp_path: Path) -> None:
     async with open_discord(tmp_path) as world:
-        world.engine.space.found_full(FULL)
+        world.engine.disk_space.found_full(FULL)
         assert "take no new pictures" in world.refusal(await world.ask(image=PHOTO))
         saved: Any = await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
         assert "take no new pictures" in saved.response.content
         batch = await world.ask("{red, blue} door", image=PHOTO)
         assert "take no new pictures" in world.refusal(batch)
-        assert await world.tasks.of_user(world.alice.id) == ()
+        assert await world.stores.tasks.of_user(world.alice.id) == ()
         assert await world.stores.sets.of(world.alice.id) == ()
         assert await world.copies.used_bytes() == 0

@@ -85,7 +85,7 @@ async def shown(stores: Stores, batch: Batch, number: int = 0, message_id: int =
 
 async def test_what_was_asked_is_there_again_and_its_token_is_not(stores: Stores) -> None:
     picture = NewReference(kind=ReferenceKind.MASK, url="https://cdn.test/1", filename="é.png", declared_bytes=5)
-    parent = await stored(stores.tasks)
+    parent = await stored(stores)
     asked = request(
         prompt="{a, b} \U0001f6aa", references=(picture,), derivation=Derivation.EDIT, parent_id=parent.id,
         parent_picture=1,
@@ -128,7 +128,7 @@ async def test_two_batches_at_a_time_do_not_pass_a_limit_together(stores: Stores
 @pytest.mark.parametrize("day", ["pictures_per_user_per_day", "pictures_per_day"])
 async def test_the_pictures_of_all_count_at_once(stores: Stores, day: str) -> None:
     none: dict[str, int] = {"open_tasks_per_user": 0, "pictures_per_user_per_day": 0, "pictures_per_day": 0}
-    await stored(stores.tasks, variants=2)
+    await stored(stores, variants=2)
     batch = await stores.batches.propose(request(variants=2), WORDS, now=NOW)
     with pytest.raises(LimitExceeded) as refused:
         await stores.batches.begin(batch, clicked(), Limits(**(none | {day: 7})), now=NOW)
@@ -140,7 +140,7 @@ async def test_the_pictures_of_all_count_at_once(stores: Stores, day: str) -> No
 
 async def test_its_tasks_wait_in_the_order_of_the_words(stores: Stores) -> None:
     await begun(stores, tuple(f"door {n}" for n in range(10)))
-    assert [one.prompt for one in await stores.tasks.queue()] == [f"door {n}" for n in range(10)]
+    assert [one.prompt for one in await stores.queue.waiting()] == [f"door {n}" for n in range(10)]
 
 
 # -- leases ------------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ async def test_each_of_it_is_found_in_the_message_that_shows_it(stores: Stores) 
     claimed = await held(stores)
     await shown(stores, claimed, 0, message_id=50)
     await shown(stores, claimed, 1, message_id=51)
-    found = await stores.tasks.first_parts([first.id, second.id, third.id])
+    found = await stores.parts.first_of([first.id, second.id, third.id])
     assert [found[one.id].message_id for one in (first, second, third)] == [50, 50, 51]
     named = await stores.batches.in_message(51)
     assert named is not None
@@ -267,5 +267,5 @@ async def test_each_of_it_is_found_in_the_message_that_shows_it(stores: Stores) 
 async def test_what_is_not_there_yet_is_found_nowhere(stores: Stores) -> None:
     batch = await begun(stores)
     await shown(stores, await held(stores))
-    assert await stores.tasks.first_parts([one.id for one in await stores.batches.tasks(batch.id)]) == {}
+    assert await stores.parts.first_of([one.id for one in await stores.batches.tasks(batch.id)]) == {}
     assert await stores.batches.in_message(49) is None

@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.migrations import VERSIONS, migrate
 from storage.models import NewReference, ReferenceKind, TaskState
 from storage.schema import metadata
-from storage.tasks import TaskStore
+from storage.stores import Stores
 from tests.ready_database import ready_database
 from tests.storage_rows import NOW, stored, url_of
 
@@ -73,15 +73,15 @@ async def test_a_task_that_was_never_offered_is_refused_by_its_table(
     database: Database, changes: dict[str, Any]
 ) -> None:
     with pytest.raises(sa.exc.IntegrityError, match="CHECK constraint failed: ck_tasks_"):
-        await stored(TaskStore(database), **changes)
-    assert await TaskStore(database).of_user(7) == ()
+        await stored(Stores.on(database), **changes)
+    assert await Stores.on(database).tasks.of_user(7) == ()
 
 
 async def test_more_references_than_go_in_are_refused_by_their_table(database: Database) -> None:
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
-    await stored(TaskStore(database), references=(reference,) * 6)
+    await stored(Stores.on(database), references=(reference,) * 6)
     with pytest.raises(sa.exc.IntegrityError, match="ck_task_references_position"):
-        await stored(TaskStore(database), references=(reference,) * 7)
+        await stored(Stores.on(database), references=(reference,) * 7)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_p
     await before_bounds(path, tmp_path / "versions")
     async with Database.open(url_of(path)) as database:
         await migrate(database)
-        store = TaskStore(database)
-        found = {one: await store.get(one) for one in ("sound", "waits", "made", "many", "words")}
+        stores = Stores.on(database)
+        found = {one: await stores.tasks.get(one) for one in ("sound", "waits", "made", "many", "words")}
         known = {name: task for name, task in found.items() if task is not None}
         made = {name: (task.state, task.size, task.variants, task.charged) for name, task in known.items()}
         assert made == {
@@ -125,20 +125,20 @@ async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_p
             "words": (TaskState.CLOSED, "3:2", 4, True),
         }
         assert (known["waits"].reason, known["waits"].settled_at is not None) == ("choice_unknown", True)
-        assert [(one.before, one.after) for one in await store.events("waits")] == [
+        assert [(one.before, one.after) for one in await stores.tasks.events("waits")] == [
             (TaskState.QUEUED, TaskState.SETTLED)
         ]
-        assert [one.declared_bytes for one in await store.references("made")] == [0]
+        assert [one.declared_bytes for one in await stores.references.of_task("made")] == [0]
         assert known["many"].parent_id == "made"
         assert await rows(database, "SELECT greatest_batch, size, variants FROM guild_settings") == [(None, None, None)]
         assert await rows(database, "SELECT size, variants FROM styles") == [(None, None)]
         assert await rows(database, "SELECT pictures FROM spendings") == [(0,)]
         async with database.write() as connection:
             await connection.exec_driver_sql("DELETE FROM tasks WHERE id = 'made'")
-        many = await store.get("many")
+        many = await stores.tasks.get("many")
         assert many is not None
         assert many.parent_id is None
-        assert await store.references("made") == ()
+        assert await stores.references.of_task("made") == ()
 
 
 async def before_bounds(path: Path, versions: Path) -> None:

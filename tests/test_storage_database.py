@@ -18,7 +18,7 @@ from storage.migrations import VERSIONS, DatabaseNewer, migrate, pending
 from storage.models import NewReference, ReferenceKind
 from storage.schema import key_values, metadata
 from storage.sqlite import NoWriteAheadLog
-from storage.tasks import TaskStore
+from storage.stores import Stores
 from storage.transactions import Transaction
 from tests.storage_rows import stored, url_of
 
@@ -84,14 +84,14 @@ asyncio.run(hold())
 
 
 async def test_a_reader_looks_on_beside_the_owner_and_cannot_write(database: Database, path: Path) -> None:
-    await TaskStore(database).set_key_value("colour", "red")
+    await Stores.on(database).key_values.set("colour", "red")
     async with Database.open(url_of(path), exclusive=False) as beside:
-        assert await TaskStore(beside).key_value("colour") == "red"
+        assert await Stores.on(beside).key_values.get("colour") == "red"
         assert await pending(beside) == 0
         assert not beside.alone
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
-            await TaskStore(beside).set_key_value("colour", "blue")
-    assert await TaskStore(database).key_value("colour") == "red"
+            await Stores.on(beside).key_values.set("colour", "blue")
+    assert await Stores.on(database).key_values.get("colour") == "red"
 
 
 async def test_a_reader_finds_no_database_and_makes_none(path: Path) -> None:
@@ -127,16 +127,16 @@ async def test_a_failed_write_leaves_nothing(database: Database) -> None:
 
     with pytest.raises(RuntimeError, match="half way"):
         await write()
-    assert await TaskStore(database).key_value("colour") is None
+    assert await Stores.on(database).key_values.get("colour") is None
 
 
 async def test_a_read_sees_one_moment_while_somebody_writes(database: Database) -> None:
-    store = TaskStore(database)
+    stores = Stores.on(database)
     async with database.read() as connection:
         before = (await connection.execute(sa.select(key_values))).all()
-        await store.set_key_value("colour", "red")
+        await stores.key_values.set("colour", "red")
         assert (await connection.execute(sa.select(key_values))).all() == before
-    assert await store.key_value("colour") == "red"
+    assert await stores.key_values.get("colour") == "red"
 
 
 async def test_a_write_has_the_write_lock_from_its_beginning(database: Database, path: Path) -> None:
@@ -149,8 +149,8 @@ async def test_a_write_has_the_write_lock_from_its_beginning(database: Database,
 
 
 async def test_many_writers_wait_for_each_other(database: Database) -> None:
-    store = TaskStore(database)
-    await store.set_key_value("count", "0")
+    stores = Stores.on(database)
+    await stores.key_values.set("count", "0")
 
     async def count() -> None:
         async with database.write() as connection:
@@ -158,7 +158,7 @@ async def test_many_writers_wait_for_each_other(database: Database) -> None:
             await connection.execute(sa.update(key_values).values(value=str(int(value) + 1)))
 
     await asyncio.gather(*[count() for _ in range(30)])
-    assert await store.key_value("count") == "30"
+    assert await stores.key_values.get("count") == "30"
 
 
 async def test_a_write_that_a_person_waits_for_goes_before_those_that_queue(database: Database) -> None:
@@ -181,7 +181,7 @@ async def test_a_write_that_a_person_waits_for_goes_before_those_that_queue(data
 async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_one_works(
     database: Database, cancels: int
 ) -> None:
-    store = TaskStore(database)
+    stores = Stores.on(database)
     pairs = 0
     ended = []  # tracebacks keep cursors alive, and cursors keep a transaction open
 
@@ -199,9 +199,9 @@ async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_o
             writing.cancel()
             await asyncio.sleep(0)
         ended.append(await asyncio.gather(writing, return_exceptions=True))
-        await store.set_key_value("after", str(moment))
-        assert await store.key_value("after") == str(moment)
-        found = [await store.key_value(f"{moment} {half}") for half in "ab"]
+        await stores.key_values.set("after", str(moment))
+        assert await stores.key_values.get("after") == str(moment)
+        found = [await stores.key_values.get(f"{moment} {half}") for half in "ab"]
         assert found in ([None, None], ["x", "x"])
         pairs += found == ["x", "x"]
     assert pairs < 40, "nothing was ever cancelled"
@@ -221,10 +221,10 @@ async def test_a_write_cancelled_between_its_statements_is_rolled_back(database:
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    store = TaskStore(database)
-    assert await store.key_value("colour") is None
-    await store.set_key_value("colour", "blue")
-    assert await store.key_value("colour") == "blue"
+    stores = Stores.on(database)
+    assert await stores.key_values.get("colour") is None
+    await stores.key_values.set("colour", "blue")
+    assert await stores.key_values.get("colour") == "blue"
 
 
 # -- migrations --------------------------------------------------------------------------------------------------
@@ -268,14 +268,14 @@ async def test_an_empty_database_has_all_migrations_pending(path: Path) -> None:
 
 
 async def test_a_failing_migration_rolls_back_whole(database: Database, tmp_path: Path) -> None:
-    await stored(TaskStore(database))
+    await stored(Stores.on(database))
     before = await everything(database)
     create, drop = "op.create_table('halves', sa.Column('id', sa.Integer))", "op.drop_table('key_values')"
     body = "\n".join([create, drop, "op.execute('no such thing')"])
     with pytest.raises(sa.exc.OperationalError, match="syntax error"):
         await migrate(database, versions=later_migration(tmp_path / "later", body))
     assert await everything(database) == before
-    await TaskStore(database).set_key_value("still", "works")
+    await Stores.on(database).key_values.set("still", "works")
 
 
 async def test_a_failing_first_migration_leaves_an_empty_file(path: Path, tmp_path: Path) -> None:
@@ -292,9 +292,9 @@ async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_tabl
     database: Database, tmp_path: Path
 ) -> None:
     """SQLite rebuilds a table by dropping it, which would delete all rows that refer to it if foreign keys were on."""
-    store = TaskStore(database)
+    stores = Stores.on(database)
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
-    task = await stored(store, references=(reference,))
+    task = await stored(stores, references=(reference,))
     body = (
         "with op.batch_alter_table('tasks', recreate='always') as batch:\n"
         "    batch.add_column(sa.Column('colour', sa.Text))\n"
@@ -304,13 +304,13 @@ async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_tabl
     async with database.read() as connection:
         assert (await connection.exec_driver_sql("SELECT colour FROM tasks")).all() == [("red",)]
         assert await pragma(connection, "foreign_keys") == 1
-    assert await store.get(task.id) == task
-    assert [one.filename for one in await store.references(task.id)] == ["a.png"]
-    assert len(await store.events(task.id)) == 1
+    assert await stores.tasks.get(task.id) == task
+    assert [one.filename for one in await stores.references.of_task(task.id)] == ["a.png"]
+    assert len(await stores.tasks.events(task.id)) == 1
 
 
 async def test_a_migration_that_leaves_rows_without_their_task_rolls_back(database: Database, tmp_path: Path) -> None:
-    await stored(TaskStore(database))
+    await stored(Stores.on(database))
     before = await everything(database)
     with pytest.raises(sa.exc.IntegrityError, match="task_events"):
         await migrate(database, versions=later_migration(tmp_path / "later", "op.execute('DELETE FROM tasks')"))

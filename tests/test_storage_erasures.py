@@ -107,7 +107,7 @@ async def test_after_an_erasure_no_row_names_the_person_and_others_keep_theirs(s
 
 async def test_what_is_later_than_the_question_stays(stores: Stores) -> None:
     erasure = await begun(stores)
-    later = await stored(stores.tasks, now=NOW + 1, asker_id=PERSON)
+    later = await stored(stores, now=NOW + 1, asker_id=PERSON)
     await carried_out(stores, erasure)
     assert await stores.tasks.get(later.id) is not None
 
@@ -160,7 +160,7 @@ async def test_one_is_under_way_at_a_time_and_one_process_works_on_it(stores: St
 
 
 async def _over(stores: Stores, **changes: Any) -> str:
-    task = await stored(stores.tasks, asker_id=PERSON, **changes)
+    task = await stored(stores, asker_id=PERSON, **changes)
     await stores.tasks.move(task, TaskState.CANCELLED, now=NOW, why="x")
     async with database_of(stores).write() as connection:
         tasks = metadata.tables["tasks"]
@@ -179,7 +179,7 @@ async def _rows(stores: Stores) -> dict[str, int]:
 async def _one_row_of_everything(stores: Stores) -> None:
     """Add rows in which every column that names a person names PERSON, and a task of OTHER that PERSON removed."""
     theirs = await _over(stores)
-    other = await stored(stores.tasks, asker_id=OTHER)
+    other = await stored(stores, asker_id=OTHER)
     async with database_of(stores).write() as connection:
         tasks = metadata.tables["tasks"]
         removed = sa.update(tasks).where(tasks.c.id == other.id)

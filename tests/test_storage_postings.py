@@ -24,7 +24,7 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 async def over(stores: Stores, **changes: int | bool) -> Task:
     """Store a closed task whose pictures are delivered."""
-    task = await stored(stores.tasks, guild_id=GUILD, **changes)
+    task = await stored(stores, guild_id=GUILD, **changes)
     settled = await stores.tasks.settle(task, now=NOW, why="x", reason=None, urls=["https://r.test/1.png"])
     return await stores.tasks.move(settled, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
 
@@ -156,7 +156,7 @@ async def test_upkeep_is_taken_by_one_and_what_changes_meanwhile_keeps_it_due(st
 
 
 async def test_messages_of_what_is_still_being_made_wait(stores: Stores) -> None:
-    task = await stored(stores.tasks, guild_id=GUILD)
+    task = await stored(stores, guild_id=GUILD)
     await stores.curation.remove(task.id, by=7, now=NOW)
     assert await stores.curation.outbox.due(now=NOW, limit=10) == ()
 

@@ -33,7 +33,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def retention(world: World) -> Retention:
-    return Retention(tasks=world.tasks, pictures=world.copies, keep=world.engine.keep_pictures, clock=world.clock)
+    return Retention(stores=world.stores, pictures=world.copies, keep=world.engine.keep_pictures, clock=world.clock)
 
 
 def photo(megabytes: int, **changes: Any) -> NewReference:
@@ -69,8 +69,8 @@ async def test_copies_of_what_was_refused_go_within_the_hour(world: World) -> No
 
 async def test_copies_of_what_was_cancelled_go_within_the_hour(world: World) -> None:
     task = await world.ask(references=(world.attach("cat.png", png()),))
-    await world.engine._preparation.prepare(task)
-    await world.engine.cancel(task.id, 7)
+    await world.engine._lifecycle._preparation.prepare(task)
+    await world.engine.requests.cancel(task.id, 7)
     assert await world.copies.used_bytes()
     world.clock.turn(50 * 60)
     assert await retention(world).sweep_uncharged() == 1
@@ -82,7 +82,7 @@ async def test_copies_of_what_was_paid_stay(world: World) -> None:
     await world.work(60)
     world.clock.turn(24 * HOUR)
     assert await retention(world).sweep_uncharged() == 0
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert reference.key is not None
 
 
@@ -98,7 +98,7 @@ def origin(world: World) -> Origin:
 
 
 async def again(world: World, task: Task) -> Task:
-    card = await world.engine.again(task.id, origin(world))
+    card = await world.engine.requests.again(task.id, origin(world))
     await world.work(60)
     return await world.now(card.task)
 
@@ -142,16 +142,16 @@ async def test_ask_again_begins_with_the_set_it_began_with(world: World) -> None
 
 async def submit(world: World, limits: Limits, *megabytes: int, asker_id: int = 7, count: int = 1) -> Task:
     references = tuple(photo(one) for one in megabytes)
-    task, _ = await world.tasks.submit(
+    task, _ = await world.stores.tasks.add(
         world.request(asker_id=asker_id, references=references), limits, now=world.clock()
     )
     return task
 
 
 async def prepared(world: World, task: Task, *, kept: bool = True) -> None:
-    for one in await world.tasks.references(task.id):
+    for one in await world.stores.references.of_task(task.id):
         key = f"references/{task.id}/{one.position}"
-        await world.tasks.save_reference(replace(one, key=key if kept else None, bytes=one.declared_bytes))
+        await world.stores.references.save(replace(one, key=key if kept else None, bytes=one.declared_bytes))
 
 
 @pytest.mark.parametrize("limits", [A_FEW, A_FEW_TODAY])
@@ -174,7 +174,7 @@ async def test_forty_requests_at_once_keep_exactly_what_is_allowed(world: World)
 async def test_what_is_no_longer_kept_counts_for_the_day_alone(world: World) -> None:
     task = await submit(world, NO_LIMITS, 25)
     await prepared(world, task, kept=False)
-    await world.tasks.move(await world.now(task), TaskState.CANCELLED, now=world.clock(), why="test")
+    await world.stores.tasks.move(await world.now(task), TaskState.CANCELLED, now=world.clock(), why="test")
     await submit(world, A_FEW, 25)
     with pytest.raises(LimitExceeded):
         await submit(world, A_FEW_TODAY, 25)
@@ -231,7 +231,7 @@ async def test_a_batch_counts_as_often_as_it_is_made(tmp_path: Path) -> None:
         with pytest.raises(LimitReached) as reached:
             await world.engine.batches.begin(batch, origin(world), most=10)
         assert reached.value.reason is Reason.STORED_TOO_MUCH
-        assert await world.tasks.of_user(7) == ()
+        assert await world.stores.tasks.of_user(7) == ()
 
 
 async def test_a_picture_larger_than_it_was_declared_is_refused_before_it_is_kept(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ async def test_a_picture_that_cannot_be_fetched_is_refused(
     async def down(reference: object) -> bytes:
         raise Unavailable("503 to an attachment")
 
-    world.engine.fetching = ReferenceFetching(down, world.client.services.picture_work)
+    world.engine.attachments = ReferenceFetching(down, world.client.services.picture_work)
     assert "cat.png" in world.refusal(await add(world, carol, picture=PHOTO))
     assert await guilds.styles(world.guild.id) == ()
 
@@ -393,7 +393,7 @@ async def test_a_picture_is_made_in_a_style(world: World, carol: MemberActor) ->
     task = await world.only_task()
     assert (task.prompt, task.size, task.variants, task.style) == ("a red door, in ink", "3:2", 2, "Ink")
     assert task.state is TaskState.CLOSED
-    (reference,) = await world.tasks.references(task.id)
+    (reference,) = await world.stores.references.of_task(task.id)
     assert await world.copies.get(reference.key or "") == PHOTO[1]
 
 
@@ -401,7 +401,7 @@ async def test_a_style_removed_meanwhile_is_told_and_makes_nothing(world: World,
     await add(world, carol)
     await carol.slash(world.channel, "style remove", name="Ink")
     assert "no style called" in world.refusal(await world.ask("a red door", style="Ink"))
-    assert await world.tasks.of_user(world.alice.id) == ()
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_a_style_is_refused_where_it_does_not_fit(world: World, carol: MemberActor) -> None:

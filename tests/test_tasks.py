@@ -44,7 +44,7 @@ async def listed(world: World, **options: Any) -> Any:
 async def waiting(world: World, *prompts: str, **columns: Any) -> None:
     """Store requests of Alice, each a second newer than the last one. `columns` are set directly in the database."""
     for number, prompt in enumerate(prompts):
-        task = await stored(world.tasks, asker_id=world.alice.id, now=NOW + 1000 * number, prompt=prompt)
+        task = await stored(world.stores, asker_id=world.alice.id, now=NOW + 1000 * number, prompt=prompt)
         if columns:
             async with world.database.write() as connection:
                 await connection.execute(sa.update(rows).where(rows.c.id == task.id).values(columns))
@@ -184,7 +184,7 @@ async def test_a_private_one_says_so(world: World) -> None:
 async def test_what_a_moderator_removed_is_listed_without_its_picture_and_opens_no_more(world: World) -> None:
     await made(world, "a red door")
     task = await world.only_task()
-    await world.tasks.change(task, removed_at=world.clock(), removed_by=world.bob.id)
+    await world.stores.tasks.change(task, removed_at=world.clock(), removed_by=world.bob.id)
     page = await listed(world)
     assert page.attachments == []
     await world.restart()

@@ -47,7 +47,7 @@ async def published(world: World) -> list[dict[str, Any]]:
     for extension in set(EXTENSIONS) - world.client.extensions.keys():
         await world.client.load_extension(extension)
     with world.env.time_context():
-        await world.client.publish_commands(world.tasks, force=True)
+        await world.client.publish_commands(world.stores.key_values, force=True)
     told = world.requests("PUT", "/commands")[-1].json
     assert isinstance(told, list)
     return told
@@ -118,14 +118,14 @@ async def test_a_new_translation_publishes_the_commands_anew(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world.env.time_context():
-        assert await world.client.publish_commands(world.tasks) is False
+        assert await world.client.publish_commands(world.stores.key_values) is False
         shutil.copytree(FOLDER, tmp_path / "texts")
         file = tmp_path / "texts" / "zh-CN" / "imagine.ftl"
         file.write_text(file.read_text("utf-8").replace("你想看到什么", "你想画什么"), encoding="utf-8")
         monkeypatch.setattr(catalogue, "FOLDER", tmp_path / "texts")
         catalogue._texts.cache_clear()
         try:
-            assert await world.client.publish_commands(world.tasks) is True
+            assert await world.client.publish_commands(world.stores.key_values) is True
         finally:
             catalogue._texts.cache_clear()
 

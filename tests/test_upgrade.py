@@ -21,7 +21,7 @@ from storage.migrations import VERSIONS, migrate
 from storage.models import Derivation, TaskState
 from storage.pictures import PictureStore
 from storage.schema import tasks
-from storage.tasks import TaskStore
+from storage.stores import Stores
 from tests.engine_world import START
 from tests.world import World, button_ids, open_world, png, texts
 
@@ -95,7 +95,7 @@ async def test_a_picture_that_was_told_as_a_link_is_tried_again_while_it_is_kept
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database)
         due = await LatePictureStore(database).due(now=now + 60_000, limit=10)
-        pictures = await TaskStore(database).pictures(MADE)
+        pictures = await Stores.on(database).pictures.of_task(MADE)
     assert [picture.position for _, picture in due] == ([1] if tried_on else [])
     assert [(one.tries, one.due_at is not None, one.late_at) for one in pictures] == [
         (0, False, None),
@@ -157,7 +157,7 @@ async def test_an_old_failures_button_still_asks_again(world: World) -> None:
         await world.client.get_partial_messageable(world.channel.id).send(view=view)
     old = world.channel.history()[-1]
     await world.alice.click(old, label="Ask again")
-    asked = (await world.tasks.of_user(world.alice.id))[0]
+    asked = (await world.stores.tasks.of_user(world.alice.id))[0]
     assert asked.parent_id == FAILED
     posted = world.env.backend.get_message(world.channel.id, old.id)
     assert not button_ids(posted)

@@ -67,7 +67,7 @@ async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_i
     assert "It is paid already, so it goes on" in texts(card)
     await world.work()
     task = await world.only_task()
-    assert (task.state, task.reason, await world.tasks.parts(task.id)) == (TaskState.CLOSED, None, ())
+    assert (task.state, task.reason, await world.stores.parts.of_task(task.id)) == (TaskState.CLOSED, None, ())
     (message,) = world.channel.history()
     assert "Kept, not posted" in texts(message)
     shown = await world.alice.slash(world.channel, "show", what=task.id)
@@ -112,7 +112,9 @@ async def test_a_failure_is_told_whether_or_not_a_picture_was_wanted(world: Worl
 async def test_when_it_is_done_it_is_too_late(world: World) -> None:
     card = await being_made(world)
     task = await world.only_task()
-    await world.tasks.settle(task, now=world.clock(), why="done", reason=None, urls=["https://results.test/1.png"])
+    await world.stores.tasks.settle(
+        task, now=world.clock(), why="done", reason=None, urls=["https://results.test/1.png"]
+    )
     refused = await world.alice.click(card, label="Don't post")
     assert "too late for that" in world.refusal(refused)
 
@@ -143,16 +145,16 @@ async def test_what_is_said_after_a_restart_is_said_of_that_moment_alone(world: 
 async def test_after_a_restart_those_who_have_waited_longest_and_have_a_card_come_first(world: World) -> None:
     waited: list[Task] = []
     for number in range(3):
-        waited.append(await stored(world.tasks, now=NOW + number))
-        await world.tasks.set_card(waited[-1].id, 100 + number)
-    await stored(world.tasks, now=NOW - 1)
-    found = await world.tasks.waiting_at_start(limit=2)
+        waited.append(await stored(world.stores, now=NOW + number))
+        await world.stores.tasks.set_card(waited[-1].id, 100 + number)
+    await stored(world.stores, now=NOW - 1)
+    found = await world.stores.queue.with_cards(limit=2)
     assert [one.id for one in found] == [one.id for one in waited[:2]]
 
 
 async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card(world: World) -> None:
     for number in range(15):
-        task, seconds, reason = await stored(world.tasks), 40 if number % 3 else 3600, None if number % 3 else "failed"
+        task, seconds, reason = await stored(world.stores), 40 if number % 3 else 3600, None if number % 3 else "failed"
         ended = {"state": "closed", "generating_at": NOW, "settled_at": NOW + seconds * 1000, "reason": reason}
         async with world.database.write() as connection:
             await connection.execute(sa.update(rows).where(rows.c.id == task.id).values(ended))

@@ -35,7 +35,7 @@ async def listening(
     async with open_atelier(settings_of(folder)) as atelier:
         balance = Balance(atelier.api.credits)
         site = Site(
-            readiness=Readiness(atelier.client, atelier.tasks),
+            readiness=Readiness(atelier.client, atelier.stores),
             metrics=Metrics(atelier.client, atelier.figures, balance),
             callbacks=routes,
             limits=limits,

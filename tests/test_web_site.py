@@ -105,11 +105,11 @@ async def test_it_is_not_ready_while_the_database_cannot_be_written(tmp_path: Pa
 async def test_however_often_it_is_asked_rows_are_written_once_a_second(tmp_path: Path) -> None:
     async with opened(tmp_path) as (atelier, _, _):
         clock = Clock()
-        readiness = Readiness(atelier.client, atelier.tasks, clock=clock)
+        readiness = Readiness(atelier.client, atelier.stores, clock=clock)
         written = []
         for clock.now in (START, START + 999, START + 1000):
             await asyncio.gather(*[readiness.missing() for _ in range(10)])
-            written.append(await atelier.tasks.key_value("last_readiness_check"))
+            written.append(await atelier.stores.key_values.get("last_readiness_check"))
     assert written == [str(START), str(START), str(START + 1000)]
 
 

@@ -72,7 +72,7 @@ class House:
         await self._open()
         self.env = Env(self.running.client, shard_count=1, settle_timeout=LONGEST_SECONDS)
         await self.env.start()
-        await self.running.client.publish_commands(self.running.tasks)
+        await self.running.client.publish_commands(self.running.stores.key_values)
         self.channel = self.env.create_guild("Studio").create_text_channel("pictures")
         self.alice = self.env.guild.add_member(self.env.create_user("alice"))
 
@@ -100,11 +100,11 @@ class House:
 
     async def ask(self, prompt: str, **options: Any) -> Task:
         await self.alice.slash(self.channel, "imagine", prompt=prompt, **options)
-        return (await self.running.tasks.of_user(self.alice.id))[0]
+        return (await self.running.stores.tasks.of_user(self.alice.id))[0]
 
     async def until(self, task: Task, *states: TaskState) -> Task:
         async def reached() -> Task | None:
-            current = await self.running.tasks.get(task.id)
+            current = await self.running.stores.tasks.get(task.id)
             return current if current is not None and current.state in states else None
 
         found = await eventually(reached)
@@ -140,7 +140,7 @@ async def _queued_again(at: House) -> Task:
     at.work()
 
     async def refused() -> bool:
-        return any(event.why.startswith("not taken") for event in await at.running.tasks.events(task.id))
+        return any(event.why.startswith("not taken") for event in await at.running.stores.tasks.events(task.id))
 
     await eventually(refused)
     return await at.until(task, TaskState.QUEUED)

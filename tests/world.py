@@ -85,7 +85,7 @@ class World:
         self.delivery = DiscordDelivery(
             client,
             self.copies,
-            self.tasks,
+            self.stores,
             self.stores.attempts,
             picture_work=work,
             thumbnails=thumbnails,
@@ -107,7 +107,7 @@ class World:
         self._tell_locales(client)
 
     async def restart(self) -> None:
-        await self.tasks.void_leases()
+        await self.stores.claims.void_leases()
         client = new_client()
         self.wire(client)
         await self.env.restart_bot(client)
@@ -143,14 +143,14 @@ class World:
         return asked.response.content
 
     async def only_task(self, asker: Any = None) -> Task:
-        (task,) = await self.tasks.of_user((asker or self.alice).id)
+        (task,) = await self.stores.tasks.of_user((asker or self.alice).id)
         return task
 
     async def outcome(self, task: Task) -> Outcome:
         return Outcome(
             task=task,
-            references=await self.tasks.references(task.id),
-            pictures=await self.tasks.pictures(task.id),
+            references=await self.stores.references.of_task(task.id),
+            pictures=await self.stores.pictures.of_task(task.id),
         )
 
     def pinged(self, message: Any) -> list[int]:
@@ -199,7 +199,7 @@ async def open_world(
         world.wire(client, limits=limits)
         await world.env.start()
         try:
-            await client.publish_commands(world.tasks)
+            await client.publish_commands(world.stores.key_values)
             yield world.furnish()
         finally:
             await world.env.shutdown()
@@ -274,6 +274,6 @@ async def untold(world: World) -> Outcome:
     for _ in range(30):
         await world.work(5)
         task = await world.only_task()
-        if await world.tasks.parts(task.id):
+        if await world.stores.parts.of_task(task.id):
             return await world.outcome(task)
     raise AssertionError("nothing came of it")

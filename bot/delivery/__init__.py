@@ -46,7 +46,7 @@ from storage.attempts import AttemptStore
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task
 from storage.pictures import PictureStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 __all__ = ["DiscordDelivery"]
 
@@ -60,7 +60,7 @@ class DiscordDelivery:
         self,
         client: Atelier,
         pictures: PictureStore,
-        tasks: TaskStore,
+        stores: Stores,
         attempts: AttemptStore,
         *,
         picture_work: PictureWork,
@@ -81,7 +81,7 @@ class DiscordDelivery:
         self._cards = CardUpdater(
             client,
             thumbnails,
-            tasks,
+            stores,
             attempts,
             every=card_every,
             steps=progress_steps,

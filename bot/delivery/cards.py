@@ -35,7 +35,7 @@ from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.cards import card_view, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
 """While a task is younger, its first answer may not have arrived yet."""
@@ -68,7 +68,7 @@ class CardUpdater:
         self,
         client: Atelier,
         thumbnails: Thumbnails,
-        tasks: TaskStore,
+        stores: Stores,
         attempts: AttemptStore,
         *,
         every: float,
@@ -78,7 +78,7 @@ class CardUpdater:
     ) -> None:
         self._client = client
         self._thumbnails = thumbnails
-        self._tasks = tasks
+        self._stores = stores
         self._attempts = attempts
         self._owner = uuid.uuid4().hex
         self._steps = steps
@@ -136,7 +136,7 @@ class CardUpdater:
         """Delete the card, unless it was edited into the outcome, and forget its id. Raises Unavailable."""
         await self.leave(task)
         self._turns.forget(task.id)
-        row = await self._tasks.get(task.id) or task
+        row = await self._stores.tasks.get(task.id) or task
         try:
             message_id = row.card_message_id or await self._standing(row)
             if message_id is None:
@@ -145,12 +145,12 @@ class CardUpdater:
                 await self._delete(row, message_id)
         except RouteClosed as closed:
             log.debug("card not removed: route closed", task=task.id, error=str(closed))
-        await self._tasks.set_card(task.id, None)
+        await self._stores.tasks.set_card(task.id, None)
 
     async def end_as(self, card: Card) -> None:
         """Edit the card to its last state; the message is kept. Raises Unavailable."""
         await self.leave(card.task)
-        row = await self._tasks.get(card.task.id) or card.task
+        row = await self._stores.tasks.get(card.task.id) or card.task
         try:
             message_id = row.card_message_id or await self._standing(row)
             if message_id is not None:
@@ -204,7 +204,7 @@ class CardUpdater:
             self._wake.set()
 
     async def _bring_up_to_date(self, card: Card) -> None:
-        row = await self._tasks.get(card.task.id)
+        row = await self._stores.tasks.get(card.task.id)
         if row is None or await self._is_told(row):
             self._turns.forget(card.task.id)
             return
@@ -228,7 +228,7 @@ class CardUpdater:
         """Return whether the outcome was delivered to the asker, or may have been."""
         if row.state is not TaskState.SETTLED:
             return row.state is TaskState.CLOSED
-        return any(part.attempted_at is not None for part in await self._tasks.parts(row.id))
+        return any(part.attempted_at is not None for part in await self._stores.parts.of_task(row.id))
 
     async def _present(self, card: Card, row: Task, showing: ShownCard) -> None:
         """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
@@ -255,7 +255,7 @@ class CardUpdater:
             if showing.posted_anew or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
                 raise
             showing.posted_anew = True
-            await self._tasks.set_card(row.id, None)
+            await self._stores.tasks.set_card(row.id, None)
             await self._post(card, row, showing)
 
     async def _edit(self, card: Card, row: Task, showing: ShownCard, message_id: int) -> None:
@@ -292,7 +292,7 @@ class CardUpdater:
             message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
-        await self._tasks.set_card(row.id, message.id)
+        await self._stores.tasks.set_card(row.id, message.id)
 
     async def _kept(self, card: Card, showing: ShownCard) -> Sequence[discord.Attachment | discord.File]:
         """Return the attachments of the card after an edit."""
@@ -332,7 +332,7 @@ class CardUpdater:
         """Find a card that was posted but whose message id was not stored, and store the id."""
         message_id = await self._standing(row)
         if message_id is not None:
-            await self._tasks.set_card(row.id, message_id)
+            await self._stores.tasks.set_card(row.id, message_id)
         return message_id
 
     async def _standing(self, row: Task) -> int | None:
@@ -356,7 +356,7 @@ class CardUpdater:
             return None
 
     async def _outcome_ids(self, row: Task) -> frozenset[int]:
-        return frozenset(part.message_id for part in await self._tasks.parts(row.id) if part.message_id)
+        return frozenset(part.message_id for part in await self._stores.parts.of_task(row.id) if part.message_id)
 
     def _channel(self, row: Task) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)

@@ -5,7 +5,8 @@ engine.py              the engine: what people ask, what callbacks bring, and th
 ports.py               the interfaces that the engine needs: image API, delivery, downloads
 policy.py              limits and durations, from the settings and the image API's own limits
 
-people.py              submit, repeat and cancel a task
+requests.py            accept, repeat, cancel and withhold a task
+lifecycle.py           advance a claimed task by one step
 checking.py            validate every request, whichever way it came
 preparation.py         queued tasks: check, copy and upload their attachments
 creation.py            submitting tasks: send the create, once
@@ -15,14 +16,14 @@ telling.py             settled tasks: store the pictures, post the messages, rem
 outcomes.py            load a task with everything that its messages show
 correcting.py          correct an "unconfirmed" message once the create turns out to have been accepted
 keeping.py             outcomes that could not be delivered: retry, and hand over when the asker returns
-showing.py             show a task again to the person who looks it up
+lookup.py              show a task again to the person who looks it up
 
 result_fetching.py     download a result and store a copy of it
 result_hosts.py        alert the operator about result hosts that are not allowed or refuse requests
 late_pictures.py       keep trying to download results that were delivered as links
 retention.py           delete stored copies when they are old enough
 orphans.py             delete stored files that no row names
-space.py               refuse new files while the disk is nearly full
+disk_space.py          refuse new files while the disk is nearly full
 
 batches.py             several tasks from one request: propose, start, drop, cancel
 batch_delivery.py      update the messages of a batch, and mention the asker once at the end

@@ -17,7 +17,7 @@ import structlog
 from bot.engine.operator import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import AccountRefused, Reason, Refused, ServiceError
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 FACT: Final = "creates_paused"
 CHECK_EVERY: Final = timedelta(minutes=1)
@@ -39,13 +39,13 @@ class AccountMonitor:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         api: ImageAPI,
         operator: OperatorAlerts,
         clock: Callable[[], int],
         probe_after: timedelta,
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._api = api
         self._operator = operator
         self._clock = clock
@@ -84,7 +84,7 @@ class AccountMonitor:
 
     async def load(self) -> None:
         """Load the pause that an earlier process stored."""
-        stored = await self._tasks.key_value(FACT)
+        stored = await self._stores.key_values.get(FACT)
         if stored is not None:
             values = json.loads(stored)
             self._pause = Pause(
@@ -108,7 +108,7 @@ class AccountMonitor:
         balance = await self._balance()
         if self._pause is begun:
             self._pause = replace(begun, credits=balance)
-            await self._tasks.set_key_value(FACT, json.dumps(asdict(self._pause)))
+            await self._stores.key_values.set(FACT, json.dumps(asdict(self._pause)))
         await self._operator.tell(reason)
 
     async def check(self) -> None:
@@ -125,7 +125,7 @@ class AccountMonitor:
             log.info("creates resumed", reason=pause.reason.value)
             self._pause = None
             self.probe()
-            await self._tasks.set_key_value(FACT, None)
+            await self._stores.key_values.set(FACT, None)
         elif pause.credits is None:
             self._pause = replace(pause, credits=balance)
 

@@ -22,7 +22,7 @@ from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
 from bot.engine.watching import Polling
 from bot.errors import Reason, ServiceError
 from storage.models import Create, Task, TaskState, released
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 ADOPTED_WITHIN: Final = timedelta(hours=24)
 """Age of a create up to which a callback may still lead to an adoption."""
@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 
 
 class Adoption:
-    def __init__(self, *, tasks: TaskStore, api: ImageAPI, watching: Polling, clock: Callable[[], int]) -> None:
-        self._tasks = tasks
+    def __init__(self, *, stores: Stores, api: ImageAPI, watching: Polling, clock: Callable[[], int]) -> None:
+        self._stores = stores
         self._api = api
         self._watching = watching
         self._clock = clock
@@ -45,10 +45,10 @@ class Adoption:
 
     async def called_back(self, token: str, job_id: str) -> bool:
         """Store what a callback says, for the worker that owns the task. Return False if no create has the token."""
-        create = await self._tasks.create_of(token)
+        create = await self._stores.creates.of_token(token)
         if create is None:
             return False
-        await self._tasks.called_back(create, now=self._clock())
+        await self._stores.creates.called_back(create, now=self._clock())
         if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
             log.warning("callback ignored: its create is not in doubt", task=create.task_id, job_id=job_id)
         return True
@@ -62,12 +62,12 @@ class Adoption:
         """
         if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id)) is None:
             return None
-        request = request_of(task, await self._tasks.references(task.id))
+        request = request_of(task, await self._stores.references.of_task(task.id))
         if not is_of(request, record):
             log.error("callback rejected: its record is of another request", task=task.id, job_id=task.claimed_job_id)
-            await self._tasks.change(task, claimed_job_id=None)
+            await self._stores.tasks.change(task, claimed_job_id=None)
             return None
-        adopted = await self._tasks.move(
+        adopted = await self._stores.tasks.move(
             task,
             TaskState.GENERATING,
             now=self._clock(),
@@ -80,30 +80,30 @@ class Adoption:
     async def look_later(self, task: Task) -> Task:
         """Retry later for a closed task whose claimed record cannot be read yet. Once the create is older than
         `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
-        create, now = await self._tasks.last_create(task.id), self._clock()
+        create, now = await self._stores.creates.last_of(task.id), self._clock()
         if create is None or _is_too_late(create, self._clock):
             log.error("adoption given up: record never found", task=task.id, job_id=task.claimed_job_id)
-            return await self._tasks.change(task, claimed_job_id=None, **released(now))
+            return await self._stores.tasks.change(task, claimed_job_id=None, **released(now))
         failures = task.failures + 1
         due = now + int(schedule.backoff(failures) * 1000)
-        return await self._tasks.change(task, failures=failures, **released(due))
+        return await self._stores.tasks.change(task, failures=failures, **released(due))
 
     async def _is_doubtful(self, create: Create, job_id: str) -> bool:
         """Store the claimed id if the create is in doubt. Return whether the id was stored."""
         now = self._clock()
         if create.job_id is not None or _is_too_late(create, self._clock):
             return False
-        return await self._tasks.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
+        return await self._stores.creates.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
 
     async def _is_known(self, token: str, job_id: str) -> bool:
         """Return whether the create is known as `job_id`; if so, make its task due. The create is read again, because
         its answer may have been stored just now."""
-        create = await self._tasks.create_of(token)
+        create = await self._stores.creates.of_token(token)
         if create is None or create.job_id != job_id:
             return False
         now = self._clock()
         if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
-            await self._tasks.news(job_id, now=now)
+            await self._stores.creates.news(job_id, now=now)
             self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {job_id: now}
         return True
 

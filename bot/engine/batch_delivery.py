@@ -26,7 +26,7 @@ from bot.errors import MessageGone, Reason, RouteClosed
 from storage.batches import BatchStore, StaleBatch, first_of
 from storage.community import Batch, BatchMessage
 from storage.models import Route
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 EVERY_MS: Final = 3_000
 """Shortest interval between two edits of a message."""
@@ -44,14 +44,14 @@ class BatchDelivery:
         self,
         *,
         batches: BatchStore,
-        tasks: TaskStore,
+        stores: Stores,
         delivery: Delivery,
         operator: OperatorAlerts,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._batches = batches
-        self._tasks = tasks
+        self._stores = stores
         self._delivery = delivery
         self._operator = operator
         self._clock = clock
@@ -99,7 +99,7 @@ class BatchDelivery:
         commands."""
         now = self._clock()
         told = [task.id for task in await self._batches.tasks(batch.id)]
-        if await self._tasks.tell_as_links(told, due=now + distance_ms(0)):
+        if await self._stores.pictures.deliver_as_links(told, due=now + distance_ms(0)):
             return
         claimed = await self._batches.outbox.claim(batch, now=now, until=now + CLAIM_MS)
         if claimed is not None:

@@ -11,18 +11,18 @@ import structlog
 from bot.engine.attempts import Attempts
 from bot.engine.batch_delivery import BatchDelivery
 from bot.engine.checking import checked
+from bot.engine.disk_space import DiskSpace
 from bot.engine.operator import OperatorAlerts
-from bot.engine.people import CANCEL_TRIES, check_there, refusal, visible_to
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
-from bot.engine.space import DiskSpace
+from bot.engine.requests import CANCEL_TRIES, check_there, refusal, visible_to
 from bot.errors import BadChoice, Gone, NotFound, NotYours, Reason, TooLate
 from storage.batches import BatchStore
 from storage.community import Batch
 from storage.limits import LimitExceeded
 from storage.models import NewTask, Origin, Task, TaskState, released
+from storage.moves import StaleTask
 from storage.stores import Stores
-from storage.tasks import StaleTask
 
 ANSWERED_WITHIN_MS: Final = 15 * 60 * 1000
 """ms. How long the buttons of a proposal work. Discord allows edits of the response that shows them for 15 minutes."""
@@ -67,14 +67,14 @@ class Batches:
         clock: Callable[[], int],
     ) -> None:
         self._batches: BatchStore = stores.batches
-        self._tasks = stores.tasks
+        self._stores = stores
         self._limits = policy.limits
         self._space = space
         self._wake = wake
         self._clock = clock
         self.delivery = BatchDelivery(
             batches=stores.batches,
-            tasks=stores.tasks,
+            stores=stores,
             delivery=delivery,
             operator=operator,
             attempts=attempts,
@@ -167,11 +167,13 @@ class Batches:
 
     async def _taken_back(self, task: Task) -> bool:
         for _ in range(CANCEL_TRIES):
-            now, current = self._clock(), await self._tasks.get(task.id)
+            now, current = self._clock(), await self._stores.tasks.get(task.id)
             if current is None or current.state is not TaskState.QUEUED:
                 return False
             try:
-                await self._tasks.move(current, TaskState.CANCELLED, now=now, why="with its batch", **released(now))
+                await self._stores.tasks.move(
+                    current, TaskState.CANCELLED, now=now, why="with its batch", **released(now)
+                )
             except StaleTask:
                 continue
             return True
@@ -179,7 +181,7 @@ class Batches:
 
     async def _check_parent(self, asked: NewTask) -> None:
         if asked.parent_id is not None:
-            parent = await self._tasks.get(asked.parent_id)
+            parent = await self._stores.tasks.get(asked.parent_id)
             if parent is None or not visible_to(parent, asked.asker_id):
                 raise NotFound(Reason.TASK_UNKNOWN)
 

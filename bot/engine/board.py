@@ -10,7 +10,7 @@ from bot.engine import schedule
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import Reason
 from storage.models import Reach, Reference, Task, TaskState
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 SHOWN: Final = 100
 """Number of tasks per state, longest waiting first, whose cards are updated periodically. The cards of the other tasks
@@ -26,9 +26,9 @@ LAST_EDIT_MS: Final = 15 * 60 * 1000
 
 class ProgressCards:
     def __init__(
-        self, *, tasks: TaskStore, delivery: Delivery, paused: Callable[[], Reason | None], clock: Callable[[], int]
+        self, *, stores: Stores, delivery: Delivery, paused: Callable[[], Reason | None], clock: Callable[[], int]
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._delivery = delivery
         self._paused = paused
         self._clock = clock
@@ -39,12 +39,12 @@ class ProgressCards:
         that the work continues."""
 
     async def learn(self) -> None:
-        self.recent = await self._tasks.recent_seconds()
+        self.recent = await self._stores.queue.recent_seconds()
 
     async def come_back(self) -> None:
         """Update the cards of tasks that were waiting before this process started: say that the work continues after
         the interruption."""
-        for task in await self._tasks.waiting_at_start(limit=BACK):
+        for task in await self._stores.queue.with_cards(limit=BACK):
             self._back[task.id] = _phase(task)
             await self.show(task)
 
@@ -54,17 +54,20 @@ class ProgressCards:
         await self._delivery.show(await self.card(task))
 
     async def card(self, task: Task) -> Card:
-        place = await self._tasks.place_in_queue(task) if _phase(task) is CardPhase.QUEUED else None
-        kept = await self._tasks.kept_for([task.asker_id])
-        return self._made(task, await self._tasks.references(task.id), place, kept.get(task.asker_id, ()))
+        place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
+        kept = await self._stores.undelivered.of_askers([task.asker_id])
+        return self._made(task, await self._stores.references.of_task(task.id), place, kept.get(task.asker_id, ()))
 
     async def show_waiting(self) -> None:
         """Update the cards of queued tasks, which move up as other creates begin, and of generating tasks, which make
         progress between polls."""
-        queued, generating = await self._tasks.queue(limit=SHOWN), await self._tasks.generating(limit=SHOWN)
-        references = await self._tasks.references_of([task.id for task in (*queued, *generating)])
+        queued, generating = (
+            await self._stores.queue.waiting(limit=SHOWN),
+            await self._stores.queue.generating(limit=SHOWN),
+        )
+        references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
-        kept = await self._tasks.kept_for({task.asker_id for task in (*queued, *generating)})
+        kept = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
         for task in (one for one in (*queued, *generating) if one.batch_id is None):
             theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
             await self._delivery.show(self._made(task, *theirs))
@@ -74,7 +77,9 @@ class ProgressCards:
         """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
         last chance to say how the result will come."""
         now = self._clock()
-        leaving = await self._tasks.untold_answers(since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN)
+        leaving = await self._stores.tasks.expiring_answers(
+            since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN
+        )
         for task in leaving:
             if task.id not in shown:
                 await self.show(task)

@@ -10,14 +10,14 @@ import structlog
 from bot.engine.ports import Delivery, Outcome
 from bot.errors import ServiceError
 from storage.models import OutcomePart
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
 
 class Corrections:
-    def __init__(self, *, tasks: TaskStore, delivery: Delivery) -> None:
-        self._tasks = tasks
+    def __init__(self, *, stores: Stores, delivery: Delivery) -> None:
+        self._stores = stores
         self._delivery = delivery
 
     async def corrects(self, outcome: Outcome) -> bool:
@@ -36,7 +36,7 @@ class Corrections:
 
     async def _told(self, outcome: Outcome) -> OutcomePart | None:
         """Return the earlier message, or None. If the send of the message got no response, search Discord for it."""
-        part = await self._tasks.taken_back(outcome.task.id)
+        part = await self._stores.parts.withdrawn(outcome.task.id)
         if part is None or part.message_id is not None:
             return part
         found = await self._delivery.find(outcome, part)

@@ -23,7 +23,8 @@ from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.preparation import upload_is_fresh
 from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
 from storage.models import Reference, ReferenceKind, Task, TaskState, released
-from storage.tasks import StaleTask, TaskStore
+from storage.moves import StaleTask
+from storage.stores import Stores
 
 FAULTS_ALLOWED: Final = 3
 GIVE_UP_AFTER: Final = timedelta(hours=24)
@@ -52,14 +53,14 @@ class Submission:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         api: ImageAPI,
         account: AccountMonitor,
         callbacks: bool,
         hold: Callable[[Task], Awaitable[None]],
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._api = api
         self._account = account
         self._callbacks = callbacks
@@ -86,7 +87,7 @@ class Submission:
         if task.id not in self._unsent:
             ended = "the process ended while the create was under way"
             return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
-        references = await self._tasks.references(task.id)
+        references = await self._stores.references.of_task(task.id)
         request = request_of(task, references, callback_url=self._unsent[task.id])
         fetchable = self._can_be_fetched(task, references)
         await self._hold(task)
@@ -140,7 +141,7 @@ class Submission:
             until = max(until, now + LOOK_AGAIN_MS)
         if now < until:
             return await self._wait_for_word(task, why, since, until)
-        return await self._tasks.settle(
+        return await self._stores.tasks.settle(
             task, now=now, why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, failures=0, **released(now)
         )
 
@@ -149,10 +150,10 @@ class Submission:
         yet."""
         if task.claimed_job_id is None:
             log.warning("create unconfirmed, waiting for its callback", task=task.id, why=why)
-            return await self._tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
+            return await self._stores.tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
         failures = task.failures + 1
         due = min(until, self._clock() + int(schedule.backoff(failures) * 1000))
-        return await self._tasks.change(task, unconfirmed_at=since, failures=failures, **released(due))
+        return await self._stores.tasks.change(task, unconfirmed_at=since, failures=failures, **released(due))
 
     def _can_be_fetched(self, task: Task, references: Sequence[Reference]) -> bool:
         now = self._clock()
@@ -162,7 +163,7 @@ class Submission:
 
     async def _prepare_again(self, task: Task) -> Task:
         now = self._clock()
-        return await self._tasks.move(
+        return await self._stores.tasks.move(
             task,
             TaskState.QUEUED,
             now=now,
@@ -185,7 +186,7 @@ class Submission:
         later = now + int(schedule.next_poll(0, ()) * 1000)
         for attempt in range(1, WRITE_TRIES + 1):
             try:
-                return await self._tasks.move(
+                return await self._stores.tasks.move(
                     task,
                     TaskState.GENERATING,
                     now=now,
@@ -213,9 +214,11 @@ class Submission:
 
     async def _put_in_question(self, task: Task, job_id: str) -> None:
         """Record the job_id as claimed, so that the worker that now owns the task can adopt it."""
-        create = await self._tasks.last_create(task.id)
+        create = await self._stores.creates.last_of(task.id)
         if create is not None:
-            await self._tasks.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock())
+            await self._stores.creates.put_in_question(
+                create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock()
+            )
 
     async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
         now = self._clock()
@@ -237,7 +240,7 @@ class Submission:
         """Requeue a task whose create was not accepted. The create may be sent again after `wait` seconds."""
         now = self._clock()
         due = now + int(wait * 1000)
-        return await self._tasks.move(
+        return await self._stores.tasks.move(
             task, TaskState.QUEUED, now=now, why=f"not taken: {error}", **counted, **released(due)
         )
 
@@ -248,7 +251,7 @@ class Submission:
 
     async def _end(self, task: Task, reason: Reason, why: str) -> Task:
         now = self._clock()
-        return await self._tasks.settle(
+        return await self._stores.tasks.settle(
             task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
         )
 

@@ -40,7 +40,7 @@ class Removable:
 
 class Curation:
     def __init__(self, *, stores: Stores, reposts: Reposts, reports: Reports, clock: Callable[[], int]) -> None:
-        self._tasks = stores.tasks
+        self._stores = stores
         self._search = stores.search
         self._stored_reposts = stores.reposts
         self._store = stores.curation
@@ -112,7 +112,7 @@ class Curation:
             await self._store.remove_gallery_reposts(task.id, now=now)
 
     async def _known(self, task_id: str, who: Role) -> Task:
-        task = await self._tasks.get(task_id)
+        task = await self._stores.tasks.get(task_id)
         if task is None or (task.private and task.asker_id != who.person_id):
             raise NotFound(Reason.TASK_UNKNOWN)
         return task

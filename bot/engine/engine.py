@@ -16,26 +16,26 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import structlog
 
-from bot.engine.adoption import Adoption
 from bot.engine.attempts import Attempts
 from bot.engine.batches import Batches
 from bot.engine.board import ProgressCards
-from bot.engine.clock import is_doubtful, system_clock
-from bot.engine.creation import GIVE_UP_AFTER, Submission
+from bot.engine.clock import system_clock
 from bot.engine.curation import Curation
+from bot.engine.disk_space import DiskSpace
 from bot.engine.erasures import Erasures
 from bot.engine.gate import Admission
 from bot.engine.keeping import Undelivered
 from bot.engine.late_pictures import LatePictures
+from bot.engine.lifecycle import Lifecycle
+from bot.engine.lookup import Lookup
 from bot.engine.message_sync import MessageSync
 from bot.engine.operator import OperatorAlerts
 from bot.engine.orphans import Orphans
 from bot.engine.outbox import OutboxWorker
-from bot.engine.people import People
 from bot.engine.picture_work import PictureWork
 from bot.engine.places import places_to_export, places_to_look
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
@@ -43,24 +43,19 @@ from bot.engine.ports import Delivery, FetchReference, ImageAPI
 from bot.engine.preparation import Preparation
 from bot.engine.quarantine import TASK, Quarantine
 from bot.engine.reference_fetching import ReferenceFetching
-from bot.engine.reliance import CallbackReliability
 from bot.engine.reports import Reports
 from bot.engine.reposts import Reposts
+from bot.engine.requests import Requests
 from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import ResultHostWatch
 from bot.engine.retention import Retention
-from bot.engine.schedule import backoff
-from bot.engine.showing import Lookup
-from bot.engine.space import DiskSpace
 from bot.engine.suspects import Suspects
-from bot.engine.telling import OutcomeDelivery
-from bot.engine.watching import Polling
-from bot.errors import AccountRefused, AtelierError, Reason, Refused, ServiceError
+from bot.errors import AccountRefused, Refused
 from storage.disks import Disks
-from storage.models import Picture, Task, TaskState, released
+from storage.models import Picture, Task, TaskState
+from storage.moves import StaleTask
 from storage.pictures import PictureStore
 from storage.stores import Stores
-from storage.tasks import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
@@ -92,7 +87,9 @@ TOKEN_BYTES: Final = 32
 log = structlog.get_logger(__name__)
 
 
-class Engine(People):
+class Engine:
+    """`requests`, `batches`, `curation`, … do what people ask for, each for its subject."""
+
     def __init__(
         self,
         *,
@@ -106,124 +103,121 @@ class Engine(People):
         disks: Disks | None = None,
         clock: Callable[[], int] = system_clock,
     ) -> None:
-        tasks = stores.tasks
+        self.clock = clock
+        self._stores = stores
+        self._policy = policy
+        self._owner = uuid.uuid4().hex
+        self._busy: set[str] = set()
+        self._pushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
-        self._operator = operator = OperatorAlerts(tasks=tasks, delivery=delivery, clock=clock)
-        self._gate = Admission(
-            tasks=tasks,
+        self._stopping = False
+
+        # Whether work may start now, and what the operator has to know
+        self._alerts = alerts = OperatorAlerts(stores=stores, delivery=delivery, clock=clock)
+        self._admission = Admission(
+            stores=stores,
             api=api,
-            operator=operator,
+            operator=alerts,
             probe_after=policy.probe_account_after,
             wake=self._wake.set,
             clock=clock,
         )
-        board = ProgressCards(tasks=tasks, delivery=delivery, paused=self._gate.paused, clock=clock)
-        space = DiskSpace(disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=operator, clock=clock)
-        super().__init__(
-            tasks=tasks, delivery=delivery, board=board, policy=policy, space=space, wake=self._wake.set, clock=clock
+        self.disk_space = space = DiskSpace(
+            disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=alerts, clock=clock
         )
-        self._account = self._gate.account
-        self._owner = uuid.uuid4().hex
-        self._trials = Quarantine(clock=clock)
+        self._quarantine = Quarantine(clock=clock)
         self._suspects = Suspects(
-            tasks=tasks, quarantine=self._trials, operator=operator, owner=self._owner, clock=clock
+            stores=stores, quarantine=self._quarantine, operator=alerts, owner=self._owner, clock=clock
         )
-        self._attempts = Attempts(
-            store=stores.attempts, quarantine=self._trials, operator=operator, owner=self._owner, clock=clock
+        self._attempts = attempts = Attempts(
+            store=stores.attempts, quarantine=self._quarantine, operator=alerts, owner=self._owner, clock=clock
         )
-        self.reposts = Reposts(
-            tasks=tasks, reposts=stores.reposts, delivery=delivery, attempts=self._attempts, clock=clock
-        )
-        self.reports = Reports(stores=stores, delivery=delivery, attempts=self._attempts, clock=clock)
-        self.curation = Curation(stores=stores, reposts=self.reposts, reports=self.reports, clock=clock)
-        message_sync = MessageSync(
-            tasks=tasks,
-            reposts=stores.reposts,
-            curation=stores.curation,
-            late=stores.late_pictures,
-            delivery=delivery,
-            attempts=self._attempts,
+
+        # The life of a task
+        self._cards = ProgressCards(stores=stores, delivery=delivery, paused=self._admission.paused, clock=clock)
+        self.attachments = ReferenceFetching(fetch_reference, picture_work)
+        preparation = Preparation(
+            stores=stores,
+            copies=copies,
+            api=self._admission.api,
+            fetching=self.attachments,
+            picture_work=picture_work,
+            limits=policy.limits,
+            space=space,
+            always_upload=policy.always_upload,
             clock=clock,
         )
-        self.batches = Batches(
+        results = ResultFetching(
+            api=self._admission.api,
+            copies=copies,
+            hosts=ResultHostWatch(alerts),
+            picture_work=picture_work,
+            space=space,
+        )
+        self.undelivered = Undelivered(stores=stores, operator=alerts, wake=self._wake.set, clock=clock)
+        self._lifecycle = Lifecycle(
+            stores=stores,
+            api=self._admission.api,
+            account=self._admission.account,
+            cards=self._cards,
+            suspects=self._suspects,
+            preparation=preparation,
+            results=results,
+            delivery=delivery,
+            undelivered=self.undelivered,
+            policy=policy,
+            owner=self._owner,
+            clock=clock,
+        )
+
+        # What people ask for
+        self.requests = Requests(
             stores=stores,
             delivery=delivery,
-            operator=operator,
-            attempts=self._attempts,
+            cards=self._cards,
             policy=policy,
             space=space,
             wake=self._wake.set,
             clock=clock,
         )
-        self.erasures = Erasures(
-            erasures=stores.erasures,
-            copies=copies,
+        self.batches = Batches(
+            stores=stores,
             delivery=delivery,
-            cancel=self.cancel,
-            attempts=self._attempts,
+            operator=alerts,
+            attempts=attempts,
+            policy=policy,
+            space=space,
+            wake=self._wake.set,
             clock=clock,
         )
+        self.lookup = Lookup(stores=stores, delivery=delivery, board=self._cards)
+        self.lookup_slots, self.export_slots = places_to_look(), places_to_export()
+
+        # Results after their delivery
+        self.late_pictures = LatePictures(
+            stores=stores, copies=copies, fetching=results, attempts=attempts, clock=clock
+        )
+        self.reposts = Reposts(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
+        self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
+        self.curation = Curation(stores=stores, reposts=self.reposts, reports=self.reports, clock=clock)
+        message_sync = MessageSync(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
+        self.erasures = Erasures(
+            stores=stores,
+            copies=copies,
+            delivery=delivery,
+            cancel=self.requests.cancel,
+            attempts=attempts,
+            clock=clock,
+        )
+        self._retention = Retention(stores=stores, pictures=copies, keep=policy.keep_pictures, clock=clock)
+        self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
+
         curated = (self.reposts.outbox, self.reports.outbox, message_sync.outbox, self.erasures.outbox)
         self._outboxes: Mapping[OutboxWorker[Any], float] = {
             **dict.fromkeys(curated, CURATION_SECONDS),
             self.batches.delivery.outbox: SHARING_SECONDS,
         }
         """Each with the longest delay (seconds) before due work is started."""
-        self.showing = Lookup(tasks=tasks, delivery=delivery, board=board)
-        self.kept = Undelivered(tasks=tasks, operator=operator, wake=self._wake.set, clock=clock)
-        self._retention = Retention(tasks=tasks, pictures=copies, keep=policy.keep_pictures, clock=clock)
-        self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
-        results = ResultFetching(
-            api=self._gate.api,
-            copies=copies,
-            hosts=ResultHostWatch(operator),
-            picture_work=picture_work,
-            space=space,
-        )
-        self.late_pictures = LatePictures(
-            tasks=tasks,
-            late=stores.late_pictures,
-            copies=copies,
-            fetching=results,
-            attempts=self._attempts,
-            clock=clock,
-        )
-        self.fetching = ReferenceFetching(fetch_reference, picture_work)
-        self.looks, self.exports = places_to_look(), places_to_export()
-        self._set_up_steps(copies, results, picture_work)
-        self._busy: set[str] = set()
-        self._pushes: set[asyncio.Task[None]] = set()
-        self._stopping = False
-
-    def _set_up_steps(self, copies: PictureStore, results: ResultFetching, picture_work: PictureWork) -> None:
-        tasks, api, policy, clock = self._tasks, self._gate.api, self._policy, self.clock
-        self._preparation = Preparation(
-            tasks=tasks,
-            copies=copies,
-            api=api,
-            fetching=self.fetching,
-            picture_work=picture_work,
-            limits=policy.limits,
-            space=self.space,
-            always_upload=policy.always_upload,
-            clock=clock,
-        )
-        callbacks = policy.callbacks is not None
-        self._creation = Submission(
-            tasks=tasks, api=api, account=self._account, callbacks=callbacks, hold=self._hold, clock=clock
-        )
-        reliance = CallbackReliability(tasks=tasks, expected=callbacks, clock=clock)
-        self._watching = Polling(tasks=tasks, api=api, board=self._board, reliance=reliance, clock=clock)
-        self._adoption = Adoption(tasks=tasks, api=api, watching=self._watching, clock=clock)
-        self._telling = OutcomeDelivery(
-            tasks=tasks,
-            fetching=results,
-            delivery=self._delivery,
-            kept=self.kept,
-            hold=self._hold,
-            give_up_after=policy.keep_pictures,
-            clock=clock,
-        )
 
     @property
     def keep_pictures(self) -> timedelta:
@@ -236,7 +230,7 @@ class Engine(People):
         if task.job_id is None:
             return None
         try:
-            return await self._gate.api.direct_link(task.job_id, picture.url)
+            return await self._admission.api.direct_link(task.job_id, picture.url)
         except AccountRefused:
             raise
         except Refused:
@@ -247,7 +241,7 @@ class Engine(People):
     async def called_back(self, token: str, job_id: str) -> bool:
         """Handle the image API's callback that the create with this token ended as `job_id`. The callback is stored at
         once; a worker does the rest. Return False if no create has the token. Raises what the database raises."""
-        known = await self._adoption.called_back(token, job_id)
+        known = await self._lifecycle.adoption.called_back(token, job_id)
         self._wake.set()
         return known
 
@@ -257,21 +251,21 @@ class Engine(People):
         """Resume what an earlier process left unfinished. Called once, before `step` or `run`."""
         await self._suspects.find()
         await self._attempts.start()
-        await self._account.load()
-        await self._board.learn()
-        await self._board.come_back()
+        await self._admission.account.load()
+        await self._cards.learn()
+        await self._cards.come_back()
         await self.late_pictures.resume()
         for outbox in self._outboxes:
             await outbox.resume()
 
     async def step(self) -> None:
         """Do the work that is due now, once, and wait until the work is done."""
-        await self._gate.check()
-        await self.space.check()
+        await self._admission.check()
+        await self.disk_space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
         await self.late_pictures.step()
         await self.step_outbox()
-        await self._operator.check()
+        await self._alerts.check()
 
     async def step_outbox(self) -> None:
         """Do the outbox work that is due now, once."""
@@ -324,7 +318,7 @@ class Engine(People):
 
     async def _rest(self, started: bool) -> None:
         try:
-            next_due = await self._tasks.next_due(now=self.clock())
+            next_due = await self._stores.claims.next_due(now=self.clock())
         except Exception:
             log.exception("reading the next due time failed")
             next_due = None
@@ -345,7 +339,7 @@ class Engine(People):
             return []
         due = await self._claim_due(room)
         self._begun([task for task in due if task.attempts])
-        creates = await self._begin_creates(room - len(due)) if self._trials.open else []
+        creates = await self._begin_creates(room - len(due)) if self._quarantine.open else []
         self._begun(creates)
         claimed = [*due, *creates]
         self._busy.update(task.id for task in claimed)
@@ -355,20 +349,20 @@ class Engine(People):
         """Register tasks that the death of the process would harm, so that none of them runs beside a suspect that is
         tried alone. After a death, it would be unknown whether a create in flight was accepted."""
         for task in claimed:
-            self._trials.begin((TASK, task.id))
+            self._quarantine.begin((TASK, task.id))
 
     async def _claim_due(self, room: int) -> Sequence[Task]:
         """Claim due tasks. Suspects come first, in a claim of their own."""
         if suspects := await self._suspects.claim(limit=room):
             return suspects
         now, busy = self.clock(), frozenset(self._busy)
-        return await self._tasks.claim(
-            self._owner, now=now, lease_ms=LEASE_MS, limit=room, except_ids=busy, risky=self._trials.open
+        return await self._stores.claims.claim(
+            self._owner, now=now, lease_ms=LEASE_MS, limit=room, except_ids=busy, risky=self._quarantine.open
         )
 
     async def _begin_creates(self, room: int) -> list[Task]:
         begun: list[Task] = []
-        while not self._stopping and self._gate.takes_creates and len(begun) < room:
+        while not self._stopping and self._admission.takes_creates and len(begun) < room:
             task = await self._begin_create()
             if task is None:
                 break
@@ -380,7 +374,7 @@ class Engine(People):
         creates that were begun earlier in the same round must still be sent."""
         token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
         try:
-            task = await self._tasks.begin_create(
+            task = await self._stores.creates.begin(
                 self._owner,
                 self._policy.creates,
                 now=self.clock(),
@@ -391,7 +385,7 @@ class Engine(People):
             log.exception("beginning the next create failed")
             return None
         if task is not None:
-            self._creation.begun(task, f"{prefix}{token}" if prefix else None)
+            self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None)
         return task
 
     async def _push(self, task: Task) -> None:
@@ -399,111 +393,33 @@ class Engine(People):
         the task's id."""
         structlog.contextvars.bind_contextvars(task=task.id)
         try:
-            moved = await self._advanced(task)
+            moved = await self._lifecycle.advance(task)
             if moved.state is not task.state:
                 log.info("task moved", task=task.id, state=moved.state.value, reason=moved.reason)
             if moved.state is not TaskState.CLOSED:
-                await self._board.show(moved)
+                await self._cards.show(moved)
         except StaleTask:
             log.debug("task step dropped: another worker moved the task", task=task.id)
         except Exception:
             log.exception("task step failed: the task waits until its lease expires", task=task.id)
         finally:
             self._busy.discard(task.id)
-            self._trials.end((TASK, task.id))
-            self._creation.left(task.id)
-
-    async def _advanced(self, task: Task) -> Task:
-        try:
-            return await self._advance(task)
-        except StaleTask:
-            raise
-        except AtelierError as error:
-            return await self._refuse(task, error.reason, error.parameters, str(error))
-        except AccountRefused as error:
-            await self._account.refused(error)
-            return await self._later(task)
-        except ServiceError as error:
-            log.debug("task step failed: service error", task=task.id, error=str(error))
-            if isinstance(error, Refused) and task.state is TaskState.QUEUED:
-                refused = await self._refuse(task, error.reason, {}, str(error))
-                await self._account.refused(error)
-                return refused
-            return await self._later(task)
-        except MemoryError:
-            return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
-        except Exception:
-            log.exception("task step failed: unexpected error", task=task.id, state=task.state.value)
-            return await self._later(task)
-
-    async def _advance(self, task: Task) -> Task:
-        if adopted := await self._adoption.adopted(task):
-            return adopted
-        if ended := await self._suspects.check(task):
-            return ended
-        match task.state:
-            case TaskState.QUEUED:
-                return await self._preparation.prepare(task)
-            case TaskState.SUBMITTING:
-                await self._board.show(task)
-                return await self._creation.create(task)
-            case TaskState.GENERATING:
-                return await self._watching.ask(task)
-            case TaskState.SETTLED:
-                return await self._telling.tell(task)
-            case TaskState.CLOSED:
-                return await self._adoption.look_later(task)
-            case TaskState.CANCELLED:
-                return task
-            case unknown:
-                assert_never(unknown)
-
-    async def _refuse(self, task: Task, reason: Reason, parameters: Mapping[str, str | int], why: str) -> Task:
-        """Settle a task without a charge, because nothing was sent."""
-        now = self.clock()
-        return await self._tasks.settle(
-            task, now=now, why=why, reason=reason, parameters=parameters, charged=False, failures=0, **released(now)
-        )
-
-    async def _later(self, task: Task) -> Task:
-        match task.state:
-            case TaskState.SUBMITTING if not_sent := await self._creation.not_sent(task):
-                return not_sent
-            case TaskState.GENERATING:
-                return await self._watching.ask_later(task)
-            case TaskState.SETTLED:
-                return await self._telling.tell_later(task)
-            case TaskState.QUEUED if self._is_too_old(task):
-                return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
-            case _:
-                failures = task.failures + 1
-                due = self.clock() + int(backoff(failures) * 1000)
-                return await self._tasks.change(task, failures=failures, **released(due))
-
-    def _is_too_old(self, task: Task) -> bool:
-        age = self.clock() - task.created_at
-        return age >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self.clock)
-
-    async def _hold(self, task: Task) -> None:
-        """Renew the lease of the task. Raises StaleTask if the lease has expired, because another worker may own the
-        task."""
-        held = await self._tasks.renew(self._owner, [task.id], until=self.clock() + LEASE_MS)
-        if task.id not in held:
-            raise StaleTask
+            self._quarantine.end((TASK, task.id))
+            self._lifecycle.submission.left(task.id)
 
     def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
         """Return the periodic jobs, each with its interval in seconds."""
         return [
             (self._renew_leases, RENEW_SECONDS),
-            (self._gate.check, CHECK_SECONDS),
-            (self._operator.check, CHECK_SECONDS),
+            (self._admission.check, CHECK_SECONDS),
+            (self._alerts.check, CHECK_SECONDS),
             (self._suspects.find, SUSPECTS_SECONDS),
-            (self._board.show_waiting, SHOW_SECONDS),
+            (self._cards.show_waiting, SHOW_SECONDS),
             (self.late_pictures.step, LATE_SECONDS),
             *[(outbox.step, seconds) for outbox, seconds in self._outboxes.items()],
             (self.erasures.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sweep_proposals, SWEEP_EVERY.total_seconds()),
-            (self.space.check, CHECK_SECONDS),
+            (self.disk_space.check, CHECK_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
             (self._retention.sweep_uncharged, UNCHARGED_SWEEP_EVERY.total_seconds()),
             (self._orphans.sweep_orphans, SWEEP_EVERY.total_seconds()),
@@ -518,7 +434,7 @@ class Engine(People):
             await asyncio.sleep(seconds)
 
     async def _renew_leases(self) -> None:
-        await self._tasks.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
+        await self._stores.claims.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
 
 
 async def _end(running: Sequence[asyncio.Task[None]]) -> None:

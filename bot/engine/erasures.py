@@ -21,8 +21,9 @@ from bot.engine.outbox import OutboxWorker, is_hopeless
 from bot.engine.ports import Delivery, Posted
 from bot.errors import RouteClosed, ServiceError, UserError
 from storage.community import Erasure
-from storage.erasures import PAUSE_MS, ErasureStore
+from storage.erasures import PAUSE_MS
 from storage.pictures import PictureStore
+from storage.stores import Stores
 
 TASKS_AT_ONCE: Final = 50
 AGAIN_MS: Final = 15_000
@@ -37,14 +38,14 @@ class Erasures:
     def __init__(
         self,
         *,
-        erasures: ErasureStore,
+        stores: Stores,
         copies: PictureStore,
         delivery: Delivery,
         cancel: Callable[[str, int], Awaitable[object]],
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
-        self._erasures = erasures
+        self._erasures = erasures = stores.erasures
         self._copies = copies
         self._delivery = delivery
         self._cancel = cancel

@@ -15,7 +15,8 @@ from bot.engine.operator import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import Reason
 from storage.models import TaskState, released
-from storage.tasks import StaleTask, TaskStore
+from storage.moves import StaleTask
+from storage.stores import Stores
 
 TOLD_AT_ONCE: Final = 100
 """Number of tasks settled in one check because they have waited for a day. The others follow at the next check, within
@@ -28,19 +29,19 @@ class Admission:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         api: ImageAPI,
         operator: OperatorAlerts,
         probe_after: timedelta,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._wake = wake
         self._clock = clock
         self.api = CircuitBreaker(api, clock=clock, recovered=self._go_on)
         self.account = AccountMonitor(
-            tasks=tasks, api=self.api, operator=operator, clock=clock, probe_after=probe_after
+            stores=stores, api=self.api, operator=operator, clock=clock, probe_after=probe_after
         )
 
     @property
@@ -62,15 +63,15 @@ class Admission:
         """Resume after an outage: send a single create first, and make all postponed tasks due now."""
         self.account.probe()
         for state in (TaskState.QUEUED, TaskState.GENERATING):
-            await self._tasks.expedite(state, now=self._clock())
+            await self._stores.claims.expedite(state, now=self._clock())
         self._wake()
 
     async def _give_up(self, reason: Reason) -> None:
         now = self._clock()
         before = now - int(GIVE_UP_AFTER.total_seconds() * 1000)
-        for task in await self._tasks.waiting_since(before, limit=TOLD_AT_ONCE):
+        for task in await self._stores.queue.waiting_since(before, limit=TOLD_AT_ONCE):
             with suppress(StaleTask):
-                await self._tasks.settle(
+                await self._stores.tasks.settle(
                     task,
                     now=now,
                     why="creates were stopped for 24 hours",

@@ -17,7 +17,7 @@ import structlog
 from bot.engine.operator import OperatorAlerts
 from bot.errors import Conflict, Gone, NotFound, NotYours, Reason
 from storage.models import Task, TaskState
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 TRY_EVERY: Final = timedelta(hours=3)
 """Interval of retries. Moderators may give the bot access again, and the asker may open their direct messages."""
@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 
 class Undelivered:
     def __init__(
-        self, *, tasks: TaskStore, operator: OperatorAlerts, wake: Callable[[], None], clock: Callable[[], int]
+        self, *, stores: Stores, operator: OperatorAlerts, wake: Callable[[], None], clock: Callable[[], int]
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._operator = operator
         self._wake = wake
         self._clock = clock
@@ -43,7 +43,7 @@ class Undelivered:
         """Keep an outcome that could not be delivered by any route; alert the operator the first time. Raises
         StaleTask."""
         now = self._clock()
-        kept = await self._tasks.keep(task, now=now, due=now + _ms(TRY_EVERY))
+        kept = await self._stores.undelivered.keep(task, now=now, due=now + _ms(TRY_EVERY))
         if task.undelivered_at is None:
             log.error("outcome not delivered: kept for the asker", task=task.id)
             await self._operator.tell(Reason.NOBODY_TOLD)
@@ -57,14 +57,14 @@ class Undelivered:
         Raises NotYours; NotFound, also for a private outcome of another person; Gone if the outcome is no longer kept;
         Conflict if the outcome is being delivered already.
         """
-        task = await self._tasks.get(task_id)
+        task = await self._stores.tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):
             raise NotFound(Reason.TASK_UNKNOWN)
         if task.asker_id != user_id:
             raise NotYours
         now = self._clock()
         due, lapsed = now + _ms(ACKNOWLEDGED_WITHIN), now - _ms(LAPSES_AFTER)
-        if not await self._tasks.collect(task_id, token, now=now, due=due, lapsed=lapsed):
+        if not await self._stores.undelivered.collect(task_id, token, now=now, due=due, lapsed=lapsed):
             on_its_way = task.state is TaskState.SETTLED and task.undelivered_at is not None
             if on_its_way:
                 raise Conflict(Reason.COLLECTED_ALREADY)
@@ -74,7 +74,7 @@ class Undelivered:
         """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if
         the outcome was delivered already."""
         now = self._clock()
-        await self._tasks.collect(task_id, token, now=now, due=now, lapsed=now - _ms(LAPSES_AFTER))
+        await self._stores.undelivered.collect(task_id, token, now=now, due=now, lapsed=now - _ms(LAPSES_AFTER))
         self._wake()
 
 

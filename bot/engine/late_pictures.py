@@ -25,10 +25,9 @@ from bot.engine.result_fetching import ResultFetching
 from bot.engine.result_hosts import host_of
 from bot.engine.room import ByteBudget
 from bot.errors import ResultTooLarge, ServiceError
-from storage.late_pictures import LatePictureStore
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 RESULTS_LIVE: Final = timedelta(days=14)
 """API: how long results are kept (docs.kie.ai, 4o Image API)."""
@@ -64,15 +63,14 @@ class LatePictures:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
-        late: LatePictureStore,
+        stores: Stores,
         copies: PictureStore,
         fetching: ResultFetching,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
-        self._late = late
+        self._stores = stores
+        self._late = stores.late_pictures
         self._copies = copies
         self._fetching = fetching
         self._attempts = attempts
@@ -124,7 +122,7 @@ class LatePictures:
             return
         if await self._late.bring(copied, now=self._clock()):
             log.info("late result downloaded", tries=picture.tries + 1)
-        elif copied.key is not None and not await self._tasks.pictures(task.id):
+        elif copied.key is not None and not await self._stores.pictures.of_task(task.id):
             await self._copies.delete(copied.key)  # the task was erased during the download
 
 

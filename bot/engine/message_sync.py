@@ -22,12 +22,9 @@ from bot.engine.outcomes import outcome_of, outcome_of_repost
 from bot.engine.ports import Delivery, Outcome, Posted
 from bot.errors import MessageGone, RouteClosed, ServiceError
 from storage.community import Repost
-from storage.curation import CurationStore
-from storage.late_pictures import LatePictureStore
 from storage.models import LATE_PARTS, OutcomePart, Reach, Route, Task
 from storage.pictures import MissingCopy
-from storage.reposts import RepostStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 RETRY_MS: Final = 60_000
 
@@ -38,33 +35,30 @@ class MessageSync:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
-        reposts: RepostStore,
-        curation: CurationStore,
-        late: LatePictureStore,
+        stores: Stores,
         delivery: Delivery,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
-        self._reposts = reposts
-        self._late = late
+        self._stores = stores
+        self._reposts = stores.reposts
+        self._late = stores.late_pictures
         self._delivery = delivery
         self._clock = clock
         self.outbox = OutboxWorker(
             WorkKind.MESSAGE_SYNC,
-            curation.outbox,
+            stores.curation.outbox,
             subject=lambda task: task.id,
             work=self._sync,
             retry_at=lambda _task, _error: clock() + RETRY_MS,
-            give_up=curation.outbox.finish,
+            give_up=stores.curation.outbox.finish,
             attempts=attempts,
             clock=clock,
         )
 
     async def _sync(self, task: Task) -> int | None:
         """Update each message on its own, so that a message that cannot be reached does not block the others."""
-        outcome = await outcome_of(self._tasks, task)
+        outcome = await outcome_of(self._stores, task)
         reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
         parts = _standing(await self._parts(task))
@@ -90,8 +84,8 @@ class MessageSync:
     async def _parts(self, task: Task) -> list[OutcomePart]:
         """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was
         withdrawn."""
-        parts = [*await self._tasks.parts(task.id)]
-        if task.removed_at is not None and (before := await self._tasks.taken_back(task.id)):
+        parts = [*await self._stores.parts.of_task(task.id)]
+        if task.removed_at is not None and (before := await self._stores.parts.withdrawn(task.id)):
             parts.append(before)
         return parts
 
@@ -119,11 +113,11 @@ class MessageSync:
         """Send late pictures that have a separate part. After an attempt without a response, the message is searched
         for first."""
         own = replace(outcome, task=replace(outcome.task, hidden_at=None))
-        for part in await self._tasks.parts(outcome.task.id):
+        for part in await self._stores.parts.of_task(outcome.task.id):
             if part.number >= LATE_PARTS and part.message_id is None and _late_of(outcome, part):
                 await self._late.attempt(part, now=self._clock())
                 posted = await self._delivery.post(own, part, uncertain=part.attempted_at is not None)
-                await self._tasks.part_posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
+                await self._stores.parts.posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
 
     async def _posting(self, outcome: Outcome, repost: Repost) -> None:
         if repost.message_id is None:
@@ -132,7 +126,7 @@ class MessageSync:
             place = Posted(channel_id=repost.channel_id, message_id=repost.message_id)
             await self._delivery.remove_repost(place)
         else:
-            told = await outcome_of_repost(self._tasks, self._reposts, outcome.task, repost)
+            told = await outcome_of_repost(self._stores, outcome.task, repost)
             await self._delivery.redraw_repost(told, repost)
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from bot.engine.ports import Delivery
 from bot.errors import Reason, ServiceError
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 TOLD_FACT: Final = "operator_told"
 TELL_AGAIN_AFTER: Final = timedelta(hours=24)
@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 class OperatorAlerts:
     """Send each alert at most once a day. The times of the alerts are stored as a fact, so they survive a restart."""
 
-    def __init__(self, *, tasks: TaskStore, delivery: Delivery, clock: Callable[[], int]) -> None:
-        self._tasks = tasks
+    def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
+        self._stores = stores
         self._delivery = delivery
         self._clock = clock
         self._telling = asyncio.Lock()
@@ -71,7 +71,7 @@ class OperatorAlerts:
         async with self._telling:
             told = await self._told()
             if told.pop(_name(reason, subject), None) is not None:
-                await self._tasks.set_key_value(TOLD_FACT, json.dumps(told))
+                await self._stores.key_values.set(TOLD_FACT, json.dumps(told))
 
     async def _tell_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
         async with self._telling:
@@ -88,11 +88,11 @@ class OperatorAlerts:
             log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
             return
         newest = sorted({**told, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
-        await self._tasks.set_key_value(TOLD_FACT, json.dumps(dict(newest)))
+        await self._stores.key_values.set(TOLD_FACT, json.dumps(dict(newest)))
 
     async def _told(self) -> dict[str, int]:
         """Return the time (ms) of each remembered alert, by name."""
-        told: dict[str, int] = json.loads(await self._tasks.key_value(TOLD_FACT) or "{}")
+        told: dict[str, int] = json.loads(await self._stores.key_values.get(TOLD_FACT) or "{}")
         return told
 
 

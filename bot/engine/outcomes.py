@@ -7,34 +7,33 @@ from dataclasses import replace
 from bot.engine.ports import Outcome, Posted
 from storage.community import Repost, RepostKind
 from storage.models import Reach, Route, Task
-from storage.reposts import RepostStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 
-async def outcome_of(tasks: TaskStore, task: Task) -> Outcome:
+async def outcome_of(stores: Stores, task: Task) -> Outcome:
     return Outcome(
         task=task,
-        references=await tasks.references(task.id),
-        pictures=await tasks.pictures(task.id),
-        parent=await tasks.get(task.parent_id) if task.parent_id is not None else None,
+        references=await stores.references.of_task(task.id),
+        pictures=await stores.pictures.of_task(task.id),
+        parent=await stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
     )
 
 
-async def outcome_of_repost(tasks: TaskStore, reposts: RepostStore, task: Task, repost: Repost) -> Outcome:
+async def outcome_of_repost(stores: Stores, task: Task, repost: Repost) -> Outcome:
     """Return the outcome as a repost shows it. A copy in a gallery links to the original message."""
-    outcome = replace(await outcome_of(tasks, task), repost=repost)
+    outcome = replace(await outcome_of(stores, task), repost=repost)
     if repost.kind is not RepostKind.GALLERY:
         return outcome
-    return replace(outcome, original=await _original(tasks, reposts, task))
+    return replace(outcome, original=await _original(stores, task))
 
 
-async def _original(tasks: TaskStore, reposts: RepostStore, task: Task) -> Posted | None:
+async def _original(stores: Stores, task: Task) -> Posted | None:
     """Return the message in which others can see the result: the published repost, or else the first message if it is
     in a channel. None if there is none."""
-    for one in await reposts.of_task(task.id):
+    for one in await stores.reposts.of_task(task.id):
         if one.kind is RepostKind.PUBLISHED and one.message_id is not None:
             return Posted(channel_id=one.channel_id, message_id=one.message_id)
-    part = (await tasks.first_parts([task.id])).get(task.id)
+    part = (await stores.parts.first_of([task.id])).get(task.id)
     if part is None or part.route not in {Route.CHANNEL, Route.ORIGINAL} or task.reach is not Reach.CHANNEL:
         return None
     if part.message_id is None or part.message_channel_id is None:

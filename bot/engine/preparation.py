@@ -9,18 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot.engine.people import refusal
+from bot.engine.disk_space import DiskSpace
 from bot.engine.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.ports import ImageAPI
 from bot.engine.reference_fetching import ReferenceFetching
+from bot.engine.requests import refusal
 from bot.engine.room import ByteBudget
-from bot.engine.space import DiskSpace
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.looks import Unreadable
+from storage.limits import LimitExceeded
 from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
-from storage.tasks import LimitExceeded, TaskStore
+from storage.stores import Stores
 
 UPLOAD_LIVES: Final = timedelta(hours=20)
 """API: an uploaded file is kept for at least 24 h. The margin of 4 h covers the wait until the create."""
@@ -35,7 +36,7 @@ class Preparation:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         copies: PictureStore,
         api: ImageAPI,
         fetching: ReferenceFetching,
@@ -45,7 +46,7 @@ class Preparation:
         always_upload: bool,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._copies = copies
         self._api = api
         self._fetching = fetching
@@ -60,7 +61,7 @@ class Preparation:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
         LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
         download."""
-        references = [await self._kept(task, one) for one in await self._tasks.references(task.id)]
+        references = [await self._kept(task, one) for one in await self._stores.references.of_task(task.id)]
         as_png = await self._mask_needs_png(task, references)
         unlinked = any(not one.url for one in references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
@@ -68,7 +69,7 @@ class Preparation:
             for reference in references:
                 await self._upload(task, reference, as_png=as_png)
         now = self._clock()
-        return await self._tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
+        return await self._stores.tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
     async def _kept(self, task: Task, reference: Reference) -> Reference:
         if reference.key is not None:
@@ -89,7 +90,7 @@ class Preparation:
             width=look.width,
             height=look.height,
         )
-        if not await self._tasks.save_reference(kept):
+        if not await self._stores.references.save(kept):
             await self._copies.delete(key)
             raise Unavailable("a reference was erased while it was fetched")
         return kept
@@ -101,7 +102,7 @@ class Preparation:
         limited = self._limits.stored_bytes_per_user or self._limits.stored_bytes_per_user_per_day
         if limited and (more := len(data) - reference.declared_bytes) > 0:
             try:
-                await self._tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
+                await self._stores.tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
             except LimitExceeded as reached:
                 raise refusal(reached) from None
         async with self._space.writing():
@@ -150,7 +151,7 @@ class Preparation:
         try:
             return await self._copies.get(reference.key or "")
         except MissingCopy as missing:
-            await self._tasks.save_reference(replace(reference, key=None))
+            await self._stores.references.save(replace(reference, key=None))
             raise Unavailable(f"a kept reference is gone: {missing}") from missing
 
     async def _upload(self, task: Task, reference: Reference, *, as_png: bool) -> None:
@@ -165,7 +166,7 @@ class Preparation:
                 data, content_type = await self._png(reference, data, requester), PNG
             name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
             url = await self._api.upload(name, content_type, data)
-        await self._tasks.save_reference(replace(reference, uploaded_url=url, uploaded_at=now))
+        await self._stores.references.save(replace(reference, uploaded_url=url, uploaded_at=now))
 
     async def _png(self, reference: Reference, data: bytes, requester: Requester) -> bytes:
         work, name = self._picture_work, reference.filename

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.engine.schedule import POLL_COST_SECONDS
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 RELIED_POLL_COST_SECONDS: Final = 9 * POLL_COST_SECONDS
 """Intervals between polls grow with the square root of the poll cost, so they are three times as long."""
@@ -21,9 +21,9 @@ LOOK_EVERY_MS: Final = 10_000
 
 
 class CallbackReliability:
-    def __init__(self, *, tasks: TaskStore, expected: bool, clock: Callable[[], int]) -> None:
+    def __init__(self, *, stores: Stores, expected: bool, clock: Callable[[], int]) -> None:
         """`expected`: creates carry a callback URL."""
-        self._tasks = tasks
+        self._stores = stores
         self._expected = expected
         self._clock = clock
         self._reliable = False
@@ -38,4 +38,4 @@ class CallbackReliability:
 
     async def _share(self, last: int) -> float:
         before = self._clock() - GRACE_MS
-        return await self._tasks.callback_share(before=before, grace_ms=GRACE_MS, limit=last) or 0.0
+        return await self._stores.creates.callback_share(before=before, grace_ms=GRACE_MS, limit=last) or 0.0

@@ -24,7 +24,7 @@ GIVE_UP_AFTER: Final = timedelta(days=14)
 
 class Reports:
     def __init__(self, *, stores: Stores, delivery: Delivery, attempts: Attempts, clock: Callable[[], int]) -> None:
-        self._tasks = stores.tasks
+        self._stores = stores
         self._curation = stores.curation
         self._reports = stores.reports
         self._guilds = stores.guilds
@@ -67,7 +67,7 @@ class Reports:
 
     async def _carry_out_and_tell(self, report_case: ReportCase) -> int | None:
         """Carry out the decision, if there is one, and bring the moderators' message up to date."""
-        task = await self._tasks.get(report_case.task_id)
+        task = await self._stores.tasks.get(report_case.task_id)
         if task is None:
             return None
         await self._carry_out(task, report_case)
@@ -107,7 +107,7 @@ class Reports:
         if channel_id is None:
             raise RouteClosed("this server has no channel for reports")
         words = await self._reports.words(report_case)
-        outcome = await outcome_of(self._tasks, task)
+        outcome = await outcome_of(self._stores, task)
         asked = replace(report_case, channel_id=channel_id)
         posted = await self._delivery.tell_moderators(
             outcome, asked, words, uncertain=report_case.attempted_at is not None and report_case.message_id is None

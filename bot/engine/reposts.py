@@ -12,22 +12,20 @@ from bot.engine.ports import Delivery
 from bot.errors import Gone, Reason, RouteClosed, ServiceError
 from storage.community import NewRepost, Repost
 from storage.pictures import MissingCopy
-from storage.reposts import RepostStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 
 class Reposts:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
-        reposts: RepostStore,
+        stores: Stores,
         delivery: Delivery,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
-        self._reposts = reposts
+        self._stores = stores
+        self._reposts = reposts = stores.reposts
         self._delivery = delivery
         self._clock = clock
         self.outbox = OutboxWorker(
@@ -73,10 +71,10 @@ class Reposts:
             await self._reposts.posted(repost, message_id=message_id, now=self._clock())
 
     async def _message_of(self, repost: Repost) -> int:
-        task = await self._tasks.get(repost.task_id)
+        task = await self._stores.tasks.get(repost.task_id)
         if task is None or task.removed_at is not None:
             raise Gone(Reason.TAKEN_OUT)
-        outcome = await outcome_of_repost(self._tasks, self._reposts, task, repost)
+        outcome = await outcome_of_repost(self._stores, task, repost)
         try:
             posted = await self._delivery.repost(outcome, repost, uncertain=repost.attempted_at is not None)
         except MissingCopy:

@@ -12,10 +12,10 @@ from typing import Final
 
 import structlog
 
+from bot.engine.disk_space import DiskSpace
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import ImageAPI
 from bot.engine.result_hosts import ResultHostWatch, host_of
-from bot.engine.space import DiskSpace
 from bot.errors import HostNotAllowed, Reason, ResultTooLarge, ServiceError, Unavailable
 from bot.imaging.looks import Unreadable
 from storage.models import Picture, Task

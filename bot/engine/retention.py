@@ -17,7 +17,7 @@ import structlog
 from bot.engine.clock import is_doubtful
 from storage.models import Picture, Reference
 from storage.pictures import PictureStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 KEEP_UNCHARGED: Final = timedelta(minutes=40)
 """Together with the ten minutes between two sweeps, this is less than an hour."""
@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 
 class Retention:
-    def __init__(self, *, tasks: TaskStore, pictures: PictureStore, keep: timedelta, clock: Callable[[], int]) -> None:
-        self._tasks = tasks
+    def __init__(self, *, stores: Stores, pictures: PictureStore, keep: timedelta, clock: Callable[[], int]) -> None:
+        self._stores = stores
         self._pictures = pictures
         self._keep = keep
         self._clock = clock
@@ -38,12 +38,12 @@ class Retention:
         The file is deleted before the row is changed: after a crash between these steps a row names a missing file, and
         the next sweep corrects the row.
         """
-        return await self._sweep(self._tasks.kept_before, self._keep)
+        return await self._sweep(self._stores.retention.stored_before, self._keep)
 
     async def sweep_uncharged(self) -> int:
         """Delete copies of tasks that ended uncharged, `KEEP_UNCHARGED` after their end. Return how many were
         deleted."""
-        return await self._sweep(self._tasks.uncharged_before, KEEP_UNCHARGED)
+        return await self._sweep(self._stores.retention.uncharged_before, KEEP_UNCHARGED)
 
     async def _sweep(
         self, kept_before: Callable[[int], Awaitable[Sequence[Reference | Picture]]], keep: timedelta
@@ -69,5 +69,5 @@ class Retention:
         except Exception:
             log.exception("old copy not deleted, will retry", task=copy.task_id)
             return False
-        await self._tasks.forget_copy(copy)
+        await self._stores.retention.forget_copy(copy)
         return True

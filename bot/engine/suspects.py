@@ -13,7 +13,7 @@ from bot.engine.policy import LEASE_MS
 from bot.engine.quarantine import MOST_ATTEMPTS, TASK, Quarantine
 from bot.errors import BadReference, Reason
 from storage.models import Task, TaskState, released
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +22,13 @@ class Suspects:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         quarantine: Quarantine,
         operator: OperatorAlerts,
         owner: str,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._trials = quarantine
         self._operator = operator
         self._owner = owner
@@ -36,13 +36,15 @@ class Suspects:
 
     async def find(self) -> None:
         """Find suspect tasks: at the start, and from time to time because another process may have died."""
-        for task_id, deaths in await self._tasks.suspects(now=self._clock()):
+        for task_id, deaths in await self._stores.claims.suspects(now=self._clock()):
             self._trials.suspect((TASK, task_id), deaths)
 
     async def claim(self, *, limit: int) -> Sequence[Task]:
         """Claim suspect tasks that may be tried now, at most `limit`."""
         while task_ids := self._trials.next(TASK)[:limit]:
-            claimed = await self._tasks.claim_suspects(self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS)
+            claimed = await self._stores.claims.claim_suspects(
+                self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS
+            )
             for gone in set(task_ids) - {task.id for task in claimed}:
                 self._trials.cleared((TASK, gone))
             if claimed:
@@ -55,7 +57,7 @@ class Suspects:
         log.error(
             "task ran out of memory, will retry alone", task=task.id, state=task.state.value, attempts=task.attempts
         )
-        let_go = await self._tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
+        let_go = await self._stores.tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
         self._trials.end((TASK, task.id))
         self._trials.suspect((TASK, task.id), max(2, task.attempts))
         return let_go
@@ -77,8 +79,10 @@ class Suspects:
         if task.attempts > 2 * MOST_ATTEMPTS:
             now = self._clock()
             why = "the process died of telling it"
-            return await self._tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
-        await self._tasks.tell_as_links([task.id], due=self._clock() + distance_ms(0))
+            return await self._stores.tasks.move(
+                task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now)
+            )
+        await self._stores.pictures.deliver_as_links([task.id], due=self._clock() + distance_ms(0))
         return None
 
     async def _tell_operator(self) -> None:
@@ -90,4 +94,4 @@ class Suspects:
 
     async def let_go(self) -> None:
         """Uncount the attempts of running tasks: an orderly stop of the process interrupts them, not a crash."""
-        await self._tasks.take_back_attempts(self._owner)
+        await self._stores.claims.uncount_attempts(self._owner)

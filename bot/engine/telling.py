@@ -32,7 +32,7 @@ from bot.engine.room import ByteBudget
 from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 FETCHES_AT_ONCE: Final = 4
 """Concurrent downloads of results. Each may hold 64 MiB."""
@@ -61,7 +61,7 @@ class OutcomeDelivery:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         fetching: ResultFetching,
         delivery: Delivery,
         kept: Undelivered,
@@ -69,11 +69,11 @@ class OutcomeDelivery:
         give_up_after: timedelta,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._fetching = fetching
         self._delivery = delivery
         self._kept = kept
-        self._correcting = Corrections(tasks=tasks, delivery=delivery)
+        self._correcting = Corrections(stores=stores, delivery=delivery)
         self._hold = hold
         self._give_up_after = give_up_after
         self._clock = clock
@@ -85,7 +85,7 @@ class OutcomeDelivery:
     async def tell(self, task: Task) -> Task:
         """Deliver a settled task and return it: closed once everything is posted, or kept if every route is closed.
         Raises ServiceError; parts that were posted before the error are not posted again."""
-        found = await self._tasks.pictures(task.id)
+        found = await self._stores.pictures.of_task(task.id)
         fetching = asyncio.gather(*[self._collect(task, one) for one in found])
         try:
             tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read rows during downloads
@@ -93,7 +93,7 @@ class OutcomeDelivery:
             fetching.cancel()
         fetched = [picture for before, (picture, _) in zip(found, tried, strict=True) if picture != before]
         if waiting := [error for _, error in tried if error is not None]:
-            await self._tasks.save_pictures(fetched)
+            await self._stores.pictures.save(fetched)
             raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
         outcome = replace(known, pictures=tuple(picture for picture, _ in tried))
         if task.batch_id is not None:
@@ -111,33 +111,33 @@ class OutcomeDelivery:
             await self._forget_copies(outcome)
             raise Unavailable(f"a kept picture is gone: {missing}") from missing
         if posted and task.failures:
-            task = await self._tasks.change(task, failures=0)
+            task = await self._stores.tasks.change(task, failures=0)
         return await self._close(replace(outcome, task=task))
 
     async def _withheld(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
         """Close a task whose outcome the asker wants stored and not posted."""
-        await self._tasks.save_pictures(fetched)
+        await self._stores.pictures.save(fetched)
         await self._delivery.withhold(outcome)
         now = self._clock()
-        return await self._tasks.move(
+        return await self._stores.tasks.move(
             outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
         )
 
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
         """Close a task that was removed before its outcome was delivered."""
-        await self._tasks.save_pictures(fetched)
+        await self._stores.pictures.save(fetched)
         await self._delivery.remove_card(outcome.task)
         now = self._clock()
-        return await self._tasks.move(
+        return await self._stores.tasks.move(
             outcome.task, TaskState.CLOSED, now=now, why="removed before it was told", closed_at=now, **released(now)
         )
 
     async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
         """Store the pictures and close the task. This makes the batch due, whose messages show the outcome."""
-        await self._tasks.save_pictures(fetched)
+        await self._stores.pictures.save(fetched)
         now = self._clock()
         why = "left to its batch"
-        return await self._tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
+        return await self._stores.tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def tell_later(self, task: Task) -> Task:
         """Retry a delivery after a temporary failure, or give the outcome up if it is too old."""
@@ -145,7 +145,7 @@ class OutcomeDelivery:
             return await self._give_up(task)
         failures = task.failures + 1
         due = self._clock() + int(schedule.backoff(failures) * 1000)
-        return await self._tasks.change(task, failures=failures, **released(due))
+        return await self._stores.tasks.change(task, failures=failures, **released(due))
 
     def _is_hopeless(self, task: Task) -> bool:
         if task.settled_at is None or is_doubtful(self._clock):
@@ -156,22 +156,22 @@ class OutcomeDelivery:
         """Close a task whose asker could not be reached and did not come for the outcome while copies were kept."""
         now = self._clock()
         log.error("outcome given up: asker neither reached nor returned", task=task.id)
-        return await self._tasks.move(
+        return await self._stores.tasks.move(
             task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
         )
 
     async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
         """Return the outcome without its pictures, and the parts if they were planned already."""
-        kept = await self._tasks.kept_for([task.asker_id])
+        kept = await self._stores.undelivered.of_askers([task.asker_id])
         outcome = Outcome(
             task=task,
-            references=await self._tasks.references(task.id),
+            references=await self._stores.references.of_task(task.id),
             pictures=(),
             kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
-            parent=await self._tasks.get(task.parent_id) if task.parent_id is not None else None,
+            parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
         )
         outcome = replace(outcome, corrects=await self._correcting.corrects(outcome))
-        return outcome, await self._tasks.parts(task.id)
+        return outcome, await self._stores.parts.of_task(task.id)
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
         """Download a picture. Return the picture with a stored copy or marked as a link; or the unchanged picture and
@@ -200,7 +200,7 @@ class OutcomeDelivery:
     async def _forget_copies(self, outcome: Outcome) -> None:
         """Clear the keys of the copies, so that the pictures are downloaded again: the files are gone (a power cut, a
         restored backup), but the image API still has the originals."""
-        await self._tasks.save_pictures([replace(picture, key=None) for picture in outcome.pictures])
+        await self._stores.pictures.save([replace(picture, key=None) for picture in outcome.pictures])
 
     async def _brought(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
         """Post every part that is not posted yet. Return whether there was any. The parts are stored before the first
@@ -209,7 +209,7 @@ class OutcomeDelivery:
         if is_new:
             parts = await self._begun(outcome, fetched)
         else:
-            await self._tasks.save_pictures(fetched)
+            await self._stores.pictures.save(fetched)
         missing = [part for part in parts if part.message_id is None]
         came = outcome.task.collect_token is not None and not any(part.route is Route.COLLECTED for part in parts)
         if came and await self._handed_over(outcome, missing):
@@ -224,19 +224,19 @@ class OutcomeDelivery:
         task = outcome.task
         planned = await self._delivery.plan(outcome)
         if task.collect_token is not None:
-            return await self._tasks.plan(task, planned, fetched=fetched)
+            return await self._stores.parts.plan(task, planned, fetched=fetched)
         if self._is_busy(task):
-            await self._tasks.save_pictures(fetched)
+            await self._stores.pictures.save(fetched)
         try:
             async with self._turn(outcome, planned[0].pictures):
                 now = self._clock()
-                first, *others = await self._tasks.begin_telling(
+                first, *others = await self._stores.parts.begin_delivery(
                     task, planned, fetched=fetched, now=now, until=now + LEASE_MS
                 )
                 posted = await self._delivery.post(outcome, first, uncertain=False)
         except RouteClosed as closed:
             return await self._by_another_route(outcome, first, closed), *others
-        first = await self._tasks.part_posted(first, channel_id=posted.channel_id, message_id=posted.message_id)
+        first = await self._stores.parts.posted(first, channel_id=posted.channel_id, message_id=posted.message_id)
         return first, *others
 
     async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
@@ -256,14 +256,14 @@ class OutcomeDelivery:
         except RouteClosed as closed:
             log.info("outcome hand-over failed: interaction closed", task=outcome.task.id, error=str(closed))
             return False
-        await self._tasks.parts_collected(rest, channel_id=posted.channel_id, message_id=posted.message_id)
+        await self._stores.parts.collected(rest, channel_id=posted.channel_id, message_id=posted.message_id)
         return True
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> bool:
         """Return whether an earlier attempt posted the part without a confirmation; if so, store its message."""
         found = await self._delivery.find(outcome, part) if part.attempted_at is not None else None
         if found is not None:
-            await self._tasks.part_posted(part, channel_id=found.channel_id, message_id=found.message_id)
+            await self._stores.parts.posted(part, channel_id=found.channel_id, message_id=found.message_id)
         return found is not None
 
     async def _post(self, outcome: Outcome, part: OutcomePart) -> None:
@@ -272,12 +272,12 @@ class OutcomeDelivery:
             try:
                 async with self._turn(outcome, part.pictures):
                     now = self._clock()
-                    part = await self._tasks.attempt_part(part, outcome.task, now=now, until=now + LEASE_MS)
+                    part = await self._stores.parts.attempt(part, outcome.task, now=now, until=now + LEASE_MS)
                     posted = await self._delivery.post(outcome, part, uncertain=uncertain)
             except RouteClosed as closed:
                 part = await self._by_another_route(outcome, part, closed)
                 continue
-            await self._tasks.part_posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
+            await self._stores.parts.posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
             return
 
     @asynccontextmanager
@@ -299,13 +299,13 @@ class OutcomeDelivery:
         first route."""
         following = self._delivery.next_route(outcome, part, now=self._clock())
         if following is None:
-            await self._tasks.reroute_part(part, first_route(outcome.task.reach))
+            await self._stores.parts.reroute(part, first_route(outcome.task.reach))
             raise closed
-        return await self._tasks.reroute_part(part, following)
+        return await self._stores.parts.reroute(part, following)
 
     async def _close(self, outcome: Outcome) -> Task:
         task = outcome.task
-        current = await self._tasks.get(task.id)
+        current = await self._stores.tasks.get(task.id)
         try:
             await self._delivery.remove_card(current or task)
         except ServiceError as error:
@@ -315,7 +315,9 @@ class OutcomeDelivery:
         if outcome.corrects:
             await self._correcting.take_back(outcome)
         now = self._clock()
-        closed = await self._tasks.move(task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now))
+        closed = await self._stores.tasks.move(
+            task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now)
+        )
         counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
         if closed.card_message_id is not None:
             await self._remove_late_card(closed)

@@ -24,7 +24,7 @@ import structlog
 from bot.engine.clock import PROVEN_AFTER_MS, SMALL_MS, Clock, SteadyClock, system_clock, uptime
 from bot.engine.policy import CREATE_WINDOW_MS
 from storage.clock import ClockStore
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 FACT: Final = "clock"
 SET_BACK_FACT: Final = "clock_set_back"
@@ -92,26 +92,26 @@ def _goes_on(noted: ClockReading, last: int, wall: int) -> bool:
 class Timekeeping:
     """Provide the time as `clock`, and store it regularly (`run`)."""
 
-    def __init__(self, clock: SteadyClock, tasks: TaskStore, *, lasted: int = 0) -> None:
+    def __init__(self, clock: SteadyClock, stores: Stores, *, lasted: int = 0) -> None:
         self.clock = clock
-        self._tasks = tasks
+        self._stores = stores
         self._offset = clock.offset if lasted else 0
         self._since = clock.steady() - lasted
         self._noted_at: int | None = None
 
     @classmethod
     async def begin(
-        cls, store: ClockStore, tasks: TaskStore, *, wall: Clock = system_clock, steady: Clock = uptime
+        cls, store: ClockStore, stores: Stores, *, wall: Clock = system_clock, steady: Clock = uptime
     ) -> Self:
         """Start timekeeping; call before anything stamps a row. If other processes also stamp rows, the time is the
         machine's clock."""
         if not store.alone:
-            return cls(SteadyClock(wall(), wall=wall, steady=steady), tasks)
-        noted = await _noted(tasks)
+            return cls(SteadyClock(wall(), wall=wall, steady=steady), stores)
+        noted = await _noted(stores)
         last_stamp = await store.last_stamp()
         begun = beginning(noted, last_stamp, wall())
         if noted is not None and begun.shift:
-            await _shift(store, tasks, noted, begun)
+            await _shift(store, stores, noted, begun)
         elif last_stamp and begun.time - last_stamp > SHORT_STOP_MS:
             await store.restamp_creates(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
         if begun.gap:
@@ -120,7 +120,7 @@ class Timekeeping:
                 seconds=begun.gap // 1000,
             )
         clock = SteadyClock(begun.time, gap=begun.gap, wall=wall, steady=steady)
-        keeping = cls(clock, tasks, lasted=begun.lasted)
+        keeping = cls(clock, stores, lasted=begun.lasted)
         await keeping.step()
         return keeping
 
@@ -144,7 +144,7 @@ class Timekeeping:
             self.clock.follow()
         if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
             self._noted_at = now
-            await self._tasks.set_key_value(FACT, json.dumps(asdict(self._reading())))
+            await self._stores.key_values.set(FACT, json.dumps(asdict(self._reading())))
 
     def _reading(self) -> ClockReading:
         time = self.clock()
@@ -161,19 +161,19 @@ class Timekeeping:
         )
 
 
-async def _noted(tasks: TaskStore) -> ClockReading | None:
-    stored = await tasks.key_value(FACT)
+async def _noted(stores: Stores) -> ClockReading | None:
+    stored = await stores.key_values.get(FACT)
     return ClockReading(**json.loads(stored)) if stored else None
 
 
-async def _shift(store: ClockStore, tasks: TaskStore, noted: ClockReading, begun: ClockStart) -> None:
+async def _shift(store: ClockStore, stores: Stores, noted: ClockReading, begun: ClockStart) -> None:
     """Shift the stamps in the database. A shift backwards is stored, so that a later shift forwards that undoes it
     moves the same stamps again."""
     by = begun.shift
     if by < 0:
         after, remembered = noted.time + by, json.dumps({"by": by, "at": noted.time + by})
     else:
-        before = await tasks.key_value(SET_BACK_FACT)
+        before = await stores.key_values.get(SET_BACK_FACT)
         back = json.loads(before) if before else None
         young = noted.time - back["at"] - back["by"] if back and by >= -back["by"] // 2 else 0
         after, remembered = noted.time - max(YOUNG_MS, young), None

@@ -17,7 +17,7 @@ from bot.engine.ports import ImageAPI, Record, RecordStatus
 from bot.engine.reliance import CallbackReliability
 from bot.errors import Reason
 from storage.models import Task, TaskState, released
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 LOST_AFTER: Final = timedelta(hours=24)
 EMPTY_TRIES: Final = 6
@@ -30,13 +30,13 @@ class Polling:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         api: ImageAPI,
         board: ProgressCards,
         reliance: CallbackReliability,
         clock: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._stores = stores
         self._api = api
         self._board = board
         self._reliance = reliance
@@ -76,7 +76,7 @@ class Polling:
         failures, now = task.failures + 1, self._clock()
         due = now + int(schedule.backoff(failures) * 1000)
         overdue = self._overdue(task, elapsed)
-        return await self._tasks.change(task, failures=failures, overdue_notified_at=overdue, **released(due))
+        return await self._stores.tasks.change(task, failures=failures, overdue_notified_at=overdue, **released(due))
 
     async def _running(self, task: Task, record: Record) -> Task:
         elapsed = await self._elapsed(task)
@@ -86,7 +86,7 @@ class Polling:
         shown = max(task.progress, record.progress, schedule.progress(seconds, self._board.recent))
         wait = schedule.next_poll(seconds, self._board.recent, poll_cost=await self._reliance.poll_cost())
         due = now + int(wait * 1000)
-        return await self._tasks.change(
+        return await self._stores.tasks.change(
             task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
         )
 
@@ -94,7 +94,7 @@ class Polling:
         now = self._clock()
         if record.urls:
             self._empty.pop(task.id, None)
-            settled = await self._tasks.settle(
+            settled = await self._stores.tasks.settle(
                 task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
             )
             await self._board.learn()
@@ -103,7 +103,7 @@ class Polling:
         if self._empty[task.id] < EMPTY_TRIES:
             return await self.ask_later(task)
         del self._empty[task.id]
-        return await self._tasks.settle(
+        return await self._stores.tasks.settle(
             task, now=now, why="done, without a picture", reason=Reason.NO_PICTURES, failures=0, **released(now)
         )
 
@@ -112,7 +112,7 @@ class Polling:
         reason = record.reason or Reason.GENERATION_FAILED
         why = f"failed: {record.message}"[:500]
         if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload and await self._has_references(task):
-            return await self._tasks.move(
+            return await self._stores.tasks.move(
                 task,
                 TaskState.QUEUED,
                 now=now,
@@ -126,16 +126,16 @@ class Polling:
                 failures=0,
                 **released(now),
             )
-        return await self._tasks.settle(
+        return await self._stores.tasks.settle(
             task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
         )
 
     async def _has_references(self, task: Task) -> bool:
-        return bool(await self._tasks.references(task.id))
+        return bool(await self._stores.references.of_task(task.id))
 
     async def _lost(self, task: Task, why: str) -> Task:
         now = self._clock()
-        return await self._tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
+        return await self._stores.tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
 
     def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
         """Return the time (ms) at which the task was first seen to be overdue, or None."""
@@ -149,5 +149,5 @@ class Polling:
         return timedelta(milliseconds=self._clock() - since)
 
     async def _adopted_at(self, task: Task) -> int:
-        times = [event.at for event in await self._tasks.events(task.id) if event.after is TaskState.GENERATING]
+        times = [event.at for event in await self._stores.tasks.events(task.id) if event.after is TaskState.GENERATING]
         return max(times, default=task.created_at)

@@ -56,10 +56,10 @@ class AgainButton(TaskButton, action="again", label="outcome-again"):
         keep the button.
         """
         services, message = services_of(interaction), interaction.message
-        asked = await services.engine.visible(self.task_id, interaction.user.id)
+        asked = await services.engine.requests.visible(self.task_id, interaction.user.id)
         settings = await services.stores.guilds.settings(interaction.guild_id)
         origin = origin_of(interaction, settings, private=asked.private)
-        card = await services.engine.again(self.task_id, origin, message_id=message.id if message else None)
+        card = await services.engine.requests.again(self.task_id, origin, message_id=message.id if message else None)
         try:
             await answer_with(interaction, card)
         finally:

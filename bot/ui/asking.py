@@ -57,7 +57,7 @@ async def ask(interaction: discord.Interaction[Atelier], request: Request) -> No
             await confirm(interaction, new, words)
             return
         new = replace(new, prompt=words[0])
-    await answer_with(interaction, await services.engine.submit(new))
+    await answer_with(interaction, await services.engine.requests.accept(new))
 
 
 async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
@@ -65,7 +65,7 @@ async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> 
     structlog.contextvars.bind_contextvars(task=card.task.id)
     answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
     if answer.message_id is not None:
-        await interaction.client.services.engine.card_posted(card, answer.message_id)
+        await interaction.client.services.engine.requests.card_posted(card, answer.message_id)
 
 
 def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTask:

@@ -108,7 +108,7 @@ def strip_name(task: Task) -> str:
 
 class CancelButton(TaskButton, action="cancel", label="card-cancel"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        task = await engine_of(interaction).cancel(self.task_id, interaction.user.id)
+        task = await engine_of(interaction).requests.cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
         await interaction.response.edit_message(view=card_view(cancelled), attachments=[])
 
@@ -116,13 +116,13 @@ class CancelButton(TaskButton, action="cancel", label="card-cancel"):
 class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Only acknowledge the interaction: the engine updates the card."""
-        await engine_of(interaction).want(self.task_id, interaction.user.id, wanted=False)
+        await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=True)
         await interaction.response.defer()
 
 
 class PostButton(TaskButton, action="post", label="card-post"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        await engine_of(interaction).want(self.task_id, interaction.user.id, wanted=True)
+        await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=False)
         await interaction.response.defer()
 
 

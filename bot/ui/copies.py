@@ -28,7 +28,7 @@ async def keep_copy(
     seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
     `for_others`: store the picture without its file name and without metadata."""
     (reference,) = references_of([attached])
-    await services.engine.space.require()
+    await services.engine.disk_space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
     async with AsyncExitStack() as held:
         data = await _fetched(services, reference, by, held)
@@ -36,7 +36,7 @@ async def keep_copy(
         look = await services.picture_work.inspect(data, reference.filename, requester)
         if for_others:
             data = await services.picture_work.without_metadata(data, reference.filename, requester)
-        await held.enter_async_context(services.engine.space.writing())
+        await held.enter_async_context(services.engine.disk_space.writing())
         await services.copies.put(key, data)
     return StoredPicture(
         key=key,
@@ -69,6 +69,6 @@ async def _fetched(services: Services, reference: NewReference, by: int, held: A
         declared_bytes=reference.declared_bytes,
     )
     try:
-        return await services.engine.fetching.fetched(asked, by=by, held=held, seconds=FETCH_SECONDS)
+        return await services.engine.attachments.fetched(asked, by=by, held=held, seconds=FETCH_SECONDS)
     except (ServiceError, TimeoutError):
         raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None

@@ -135,7 +135,7 @@ async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tupl
     message = interaction.message
     if message is not None and not message.flags.ephemeral:
         return message.channel.id, message.id
-    part = (await interaction.client.services.stores.tasks.first_parts([task_id])).get(task_id)
+    part = (await interaction.client.services.stores.parts.first_of([task_id])).get(task_id)
     if part is None or part.message_channel_id is None or part.message_id is None:
         return None
     return part.message_channel_id, part.message_id
@@ -187,7 +187,7 @@ async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
     curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:
-        async with engine_of(interaction).looks.taken(interaction.user.id):
+        async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
             repost = await curation.post_again(new, standing_of(interaction))
     except RouteClosed:
         raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{new.channel_id}>") from None

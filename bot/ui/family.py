@@ -8,7 +8,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.engine.people import visible_to
+from bot.engine.requests import visible_to
 from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
 from bot.ui.buttons import TaskButton, services_of
@@ -30,10 +30,10 @@ _CAME_BY: Final = {
 class FamilyButton(TaskButton, action="family", label="actions-family"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
-        task = await services.engine.visible(self.task_id, interaction.user.id)
+        task = await services.engine.requests.visible(self.task_id, interaction.user.id)
         family = await services.stores.tasks.family(task, limit=LOOKED_AT)
         seen = [one for one in family if one.id == task.id or may_see(interaction, one)]
-        parts = await services.stores.tasks.first_parts([one.id for one in seen])
+        parts = await services.stores.parts.first_of([one.id for one in seen])
         view = family_view(texts_in(str(interaction.locale)), task, seen, parts, viewer_id=interaction.user.id)
         nobody = discord.AllowedMentions.none()
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)

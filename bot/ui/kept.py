@@ -37,7 +37,7 @@ def told_elsewhere_view(task: Task) -> ui.LayoutView:
 class ShowButton(TaskButton, action="show", label="kept-show"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Store the asker's wish, then acknowledge; the outcome becomes the answer, which only the asker sees."""
-        kept = engine_of(interaction).kept
+        kept = engine_of(interaction).undelivered
         await kept.collect(self.task_id, interaction.user.id, interaction.token)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await kept.bring(self.task_id, interaction.token)

@@ -19,11 +19,11 @@ async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> N
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
         raise NotFound(Reason.NOT_FOUND)
     engine = engine_of(interaction)
-    showing = engine.showing
+    showing = engine.lookup
     if card := await showing.card(task):
         nobody = discord.AllowedMentions.none()
         await interaction.response.send_message(view=card_view(card), ephemeral=True, allowed_mentions=nobody)
         return
     await interaction.response.defer(ephemeral=True, thinking=True)
-    async with engine.looks.taken(interaction.user.id):
+    async with engine.lookup_slots.taken(interaction.user.id):
         await showing.outcome(task, locale=str(interaction.locale), token=interaction.token)

@@ -9,7 +9,7 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
-from bot.engine.people import visible_to
+from bot.engine.requests import visible_to
 from bot.errors import BadChoice, BadReference, MissingPermissions, NotHere, Reason
 from bot.permutations import expand
 from bot.services import Services

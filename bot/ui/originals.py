@@ -47,7 +47,7 @@ class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
         files as too large, send links instead."""
         task, pictures = await pictures_of(interaction, self.task_id)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        async with engine_of(interaction).looks.taken(interaction.user.id):
+        async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
             await _show(interaction, task, pictures)
 
 

@@ -31,8 +31,8 @@ def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attac
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
     """Return a task and its pictures. Raises NotFound, or Gone if the task has no pictures."""
     services = services_of(interaction)
-    task = await services.engine.visible(task_id, interaction.user.id)
-    pictures = await services.stores.tasks.pictures(task_id)
+    task = await services.engine.requests.visible(task_id, interaction.user.id)
+    pictures = await services.stores.pictures.of_task(task_id)
     if not pictures:
         raise Gone(Reason.PICTURE_GONE)
     return task, pictures
@@ -92,9 +92,9 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
 
 
 async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
-    tasks = services_of(interaction).stores.tasks
-    told = await tasks.parts(picture.task_id)
-    for part in told or (await tasks.first_parts([picture.task_id])).values():
+    stores = services_of(interaction).stores
+    told = await stores.parts.of_task(picture.task_id)
+    for part in told or (await stores.parts.first_of([picture.task_id])).values():
         if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:
             continue
         channel = interaction.client.get_partial_messageable(part.message_channel_id)

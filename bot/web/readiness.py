@@ -10,7 +10,7 @@ import structlog
 
 from bot.client import Atelier
 from bot.engine.clock import system_clock
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 WRITE_SECONDS: Final = 2.0
 GOOD_FOR_MS: Final = 1000
@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 class Readiness:
     """`stopping` is set by the code that stops the bot."""
 
-    def __init__(self, client: Atelier, tasks: TaskStore, clock: Callable[[], int] = system_clock) -> None:
+    def __init__(self, client: Atelier, stores: Stores, clock: Callable[[], int] = system_clock) -> None:
         self.stopping = False
         self._client = client
-        self._tasks = tasks
+        self._stores = stores
         self._clock = clock
         self._asking = asyncio.Lock()
         self._writable = False
@@ -57,7 +57,7 @@ class Readiness:
         """Write a real row: nothing less detects a full or read-only disk."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                await self._tasks.set_key_value(WRITTEN_FACT, str(self._clock()))
+                await self._stores.key_values.set(WRITTEN_FACT, str(self._clock()))
         except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
             log.warning("readiness check failed: database not writable", error=str(error) or type(error).__name__)
             return False

@@ -72,7 +72,7 @@ async def main() -> None:
 
 async def _run(atelier: Running, settings: Settings) -> None:
     await atelier.client.login(settings.discord_token.get_secret_value())
-    await atelier.client.publish_commands(atelier.tasks)
+    await atelier.client.publish_commands(atelier.stores.key_values)
     limit_memory()
     async with asyncio.TaskGroup() as group:
         group.create_task(atelier.work())

@@ -1,4 +1,4 @@
-"""Submit, repeat and cancel tasks for people."""
+"""Accept, repeat, cancel and withhold tasks for people."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import structlog
 
 from bot.engine.board import ProgressCards
 from bot.engine.checking import checked
+from bot.engine.disk_space import DiskSpace
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
-from bot.engine.space import DiskSpace
 from bot.errors import BadReference, Conflict, LimitReached, NotFound, NotYours, Reason, TooLate
-from storage import tasks as store
+from storage.limits import LimitExceeded
 from storage.models import (
     UNNAMED,
     Derivation,
@@ -27,7 +27,8 @@ from storage.models import (
     TaskState,
     released,
 )
-from storage.tasks import StaleTask, TaskStore
+from storage.moves import StaleTask
+from storage.stores import Stores
 
 CANCEL_TRIES: Final = 3
 UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
@@ -47,33 +48,31 @@ MIB: Final = 2**20
 log = structlog.get_logger(__name__)
 
 
-class People:
-    """The part of `Engine` that handles requests of people."""
-
+class Requests:
     def __init__(
         self,
         *,
-        tasks: TaskStore,
+        stores: Stores,
         delivery: Delivery,
-        board: ProgressCards,
+        cards: ProgressCards,
         policy: Policy,
         space: DiskSpace,
         wake: Callable[[], None],
         clock: Callable[[], int],
     ) -> None:
-        self.clock = clock
-        self._tasks = tasks
+        self._clock = clock
+        self._stores = stores
         self._delivery = delivery
-        self._board = board
+        self._cards = cards
         self._policy = policy
-        self.space = space
-        self._wake_up = wake
+        self._space = space
+        self._wake = wake
 
     @property
     def limits(self) -> Limits:
         return self._policy.limits
 
-    async def submit(self, new: NewTask) -> Card:
+    async def accept(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
         BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if a
         second click varies the same picture. Nothing is stored then."""
@@ -120,7 +119,7 @@ class People:
         """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
         Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
         BadReference if a picture was erased with the data of its owner."""
-        return tuple(_once_more(one, asker_id) for one in await self._tasks.references(task_id))
+        return tuple(_once_more(one, asker_id) for one in await self._stores.references.of_task(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
         """Return the task. Raises NotFound, also if another person's task is private or removed."""
@@ -132,10 +131,12 @@ class People:
     async def _got_through(self, task: Task, message_id: int | None) -> bool:
         """Return whether the task was adopted after the asker got the "unconfirmed" message, and the button may have
         been in that old message."""
-        events = await self._tasks.events(task.id)
+        events = await self._stores.tasks.events(task.id)
         if not any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events):
             return False
-        return message_id is None or message_id not in {part.message_id for part in await self._tasks.parts(task.id)}
+        return message_id is None or message_id not in {
+            part.message_id for part in await self._stores.parts.of_task(task.id)
+        }
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
         """Cancel a queued task. Raises NotFound, NotYours, and TooLate if the task is no longer queued."""
@@ -145,45 +146,45 @@ class People:
                 raise NotYours
             if task.state is not TaskState.QUEUED:
                 raise TooLate(Reason.TOO_LATE_TO_CANCEL)
-            now = self.clock()
+            now = self._clock()
             try:
-                cancelled = await self._tasks.move(
+                cancelled = await self._stores.tasks.move(
                     task, TaskState.CANCELLED, now=now, why="by the asker", **released(now)
                 )
             except StaleTask:
                 continue
-            await self._board.show(cancelled)
+            await self._cards.show(cancelled)
             return cancelled
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
-    async def want(self, task_id: str, user_id: int, *, wanted: bool) -> None:
-        """Set whether the outcome of a task that is being made is posted, or only stored. Raises NotFound, NotYours,
+    async def withhold(self, task_id: str, user_id: int, *, withheld: bool) -> None:
+        """Set whether the outcome of a task that is being made is only stored, or posted. Raises NotFound, NotYours,
         TooLate."""
         task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
-        changed = await self._tasks.want(task_id, withheld_at=None if wanted else self.clock())
+        changed = await self._stores.tasks.withhold(task_id, withheld_at=self._clock() if withheld else None)
         if changed is None:
             raise TooLate(Reason.TOO_LATE_TO_WITHHOLD)
-        await self._board.show(changed)
+        await self._cards.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
         """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
         Raises NotFound."""
         self._delivery.posted(card)
-        task = await self._tasks.set_card(card.task.id, message_id)
+        task = await self._stores.tasks.set_card(card.task.id, message_id)
         if task is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
             await self._delivery.remove_card(task)
         elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
-            await self._board.show(task)
+            await self._cards.show(task)
 
     async def _first_card(self, task: Task) -> Card:
         """Return the first card of a stored task. If the card cannot be loaded, return a plain one: an error now would
         wrongly say that the request was not stored."""
         try:
-            return await self._board.card(task)
+            return await self._cards.card(task)
         except Exception:
             log.exception("loading the first card failed", task=task.id)
             return Card(task=task, phase=CardPhase.PREPARING)
@@ -193,17 +194,17 @@ class People:
         check_there(new)
         only_words = not new.references
         if not only_words:
-            await self.space.require()
+            await self._space.require()
         try:
-            async with self.space.writing():
-                stored = await self._tasks.submit(new, self._policy.limits, now=self.clock(), prepared=only_words)
-        except store.LimitExceeded as reached:
+            async with self._space.writing():
+                stored = await self._stores.tasks.add(new, self._policy.limits, now=self._clock(), prepared=only_words)
+        except LimitExceeded as reached:
             raise refusal(reached) from None
-        self._wake_up()
+        self._wake()
         return stored
 
     async def _known(self, task_id: str) -> Task:
-        task = await self._tasks.get(task_id)
+        task = await self._stores.tasks.get(task_id)
         if task is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         return task
@@ -239,7 +240,7 @@ def visible_to(task: Task, user_id: int) -> bool:
     return task.asker_id == user_id or not (task.private or task.removed_at is not None)
 
 
-def refusal(reached: store.LimitExceeded, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
+def refusal(reached: LimitExceeded, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
     """Return the store's error as one that can be shown to people."""
     parameters = {"allowed": reached.allowed}
     if reached.free_at is not None:

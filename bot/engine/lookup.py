@@ -10,12 +10,12 @@ from bot.engine.ports import Card, Delivery
 from bot.errors import Gone, Reason
 from storage.models import Task, TaskState
 from storage.pictures import MissingCopy
-from storage.tasks import TaskStore
+from storage.stores import Stores
 
 
 class Lookup:
-    def __init__(self, *, tasks: TaskStore, delivery: Delivery, board: ProgressCards) -> None:
-        self._tasks = tasks
+    def __init__(self, *, stores: Stores, delivery: Delivery, board: ProgressCards) -> None:
+        self._stores = stores
         self._delivery = delivery
         self._board = board
 
@@ -32,7 +32,7 @@ class Lookup:
 
         Raises Gone if a stored copy is gone, and ServiceError.
         """
-        outcome = replace(await outcome_of(self._tasks, replace(task, locale=locale)), looked_up=True)
+        outcome = replace(await outcome_of(self._stores, replace(task, locale=locale)), looked_up=True)
         try:
             await self._delivery.show_to(outcome, token=token)
         except MissingCopy:

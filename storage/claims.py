@@ -1,0 +1,106 @@
+"""Claim due tasks for a worker, under a lease in the row of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage import turns
+from storage.database import Database
+from storage.models import Task, TaskState
+from storage.rows import values
+from storage.schema import tasks
+
+
+class ClaimStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(
+        self,
+        owner: str,
+        *,
+        now: int,
+        lease_ms: int,
+        limit: int,
+        except_ids: Collection[str] = (),
+        risky: bool = True,
+    ) -> tuple[Task, ...]:
+        """
+        Claim due tasks that no worker holds: queued and unprepared, submitting, generating, settled, and those in
+        question. Skip the tasks in `except_ids`, which the owner is about to release.
+
+        Queued and prepared tasks are claimed by `begin_create` alone, suspects by `claim_suspects`. Oldest due time
+        first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
+        are not counted is claimed.
+        """
+        due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
+        if except_ids:
+            due = due.where(tasks.c.id.not_in(except_ids))
+        async with self._database.write() as connection:
+            ids = (await connection.execute(due)).scalars().all()
+            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(_taken(owner, now + lease_ms))
+            claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
+        return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
+
+    async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
+        """Return the ids of tasks that a worker held when its process died, and how often that happened, fewest deaths
+        first."""
+        order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
+        found = sa.select(tasks.c.id, tasks.c.attempts).where(turns.suspects(now)).order_by(*order)
+        async with self._database.read() as connection:
+            return tuple((row.id, row.attempts) for row in await connection.execute(found))
+
+    async def claim_suspects(
+        self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
+    ) -> tuple[Task, ...]:
+        """Claim those of these tasks that are still `suspects`, and count the attempt."""
+        these = sa.and_(tasks.c.id.in_(task_ids), turns.suspects(now))
+        taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
+        async with self._database.write() as connection:
+            return values(Task, await connection.execute(taken.returning(tasks)))
+
+    async def uncount_attempts(self, owner: str) -> None:
+        """Uncount the current attempts of this owner: its work is interrupted in order, not by a crash."""
+        mine = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(tasks).where(mine).values(attempts=tasks.c.attempts - 1))
+
+    async def expedite(self, state: TaskState, *, now: int) -> int:
+        """Make the postponed tasks of a state due at once. Return how many."""
+        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
+        """Extend the leases. Return the ids that the owner still holds."""
+        held = sa.and_(tasks.c.owner == owner, tasks.c.id.in_(task_ids))
+        statement = sa.update(tasks).where(held).values(lease_until=until).returning(tasks.c.id)
+        async with self._database.write() as connection:
+            return frozenset((await connection.execute(statement)).scalars())
+
+    async def void_leases(self) -> int:
+        """Void all leases at start: if one process has the file, no other process can be working. Does nothing on
+        PostgreSQL."""
+        if not self._database.alone:
+            return 0
+        statement = sa.update(tasks).where(tasks.c.owner.is_not(None)).values(owner=None, lease_until=0)
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def next_due(self, *, now: int) -> int | None:
+        """Return the earliest due time (ms; may be past) of unowned open tasks, or None. Queued and prepared tasks
+        count too, whether or not `begin_create` may begin now."""
+        async with self._database.read() as connection:
+            due: int | None = (await connection.execute(turns.next_due(now))).scalar_one()
+        return due
+
+
+def _taken(owner: str, lease_until: int) -> dict[str, Any]:
+    """Return the columns of a claim. Another claim by the same owner, which could not release the task, is not another
+    attempt."""
+    counted = sa.and_(turns.RISKY, tasks.c.owner.is_distinct_from(owner))
+    attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
+    return {"owner": owner, "lease_until": lease_until, "attempts": attempts}

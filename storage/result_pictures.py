@@ -1,0 +1,56 @@
+"""Store the pictures of results: addresses, stored copies, and whether a picture is delivered as a link."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import Picture
+from storage.rows import row_of, values
+from storage.schema import pictures
+from storage.transactions import Transaction
+
+PICTURES: Final = sa.select(pictures).where(pictures.c.task_id == sa.bindparam("of")).order_by(pictures.c.position)
+SAVED: Final = sa.update(pictures).where(
+    pictures.c.task_id == sa.bindparam("of"), pictures.c.position == sa.bindparam("at")
+)
+
+
+class ResultPictureStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_task(self, task_id: str) -> tuple[Picture, ...]:
+        async with self._database.read() as connection:
+            return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
+
+    async def expects(self, picture: Picture) -> bool:
+        """Return whether there is a row for this picture."""
+        this = sa.select(pictures.c.position).where(row_of(pictures, picture))
+        async with self._database.read() as connection:
+            return (await connection.execute(this)).first() is not None
+
+    async def save(self, changed: Sequence[Picture]) -> None:
+        """Store all columns of pictures that `settle` created, in one transaction."""
+        if changed:
+            async with self._database.write() as connection:
+                await save_pictures(connection, changed)
+
+    async def deliver_as_links(self, task_ids: Collection[str], *, due: int) -> int:
+        """Deliver the pictures of these tasks as links from now on; the download of those without a copy is retried
+        from `due` (ms) on. Return how many pictures changed."""
+        missing = sa.and_(pictures.c.key.is_(None), pictures.c.due_at.is_(None))
+        changes = {"unfetchable": True, "due_at": sa.case((missing, due), else_=pictures.c.due_at)}
+        these = sa.and_(pictures.c.task_id.in_(task_ids), sa.not_(pictures.c.unfetchable))
+        async with self._database.write() as connection:
+            return (await connection.execute(sa.update(pictures).where(these).values(changes))).rowcount
+
+
+async def save_pictures(connection: Transaction, changed: Sequence[Picture]) -> None:
+    if changed:
+        rows = [{**asdict(one), "of": one.task_id, "at": one.position} for one in changed]
+        await connection.execute(SAVED, rows)

@@ -1,0 +1,74 @@
+"""Store outcomes that could not be delivered and wait for their asker."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.models import Task, TaskState
+from storage.moves import compare_and_set
+from storage.schema import tasks
+
+KEPT: Final = (
+    sa.select(tasks.c.asker_id, tasks.c.id)
+    .where(
+        tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)),
+        tasks.c.state == TaskState.SETTLED,
+        tasks.c.undelivered_at.is_not(None),
+        tasks.c.collect_token.is_(None),
+    )
+    .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+)
+
+
+class UndeliveredStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, task: Task, *, now: int, due: int) -> Task:
+        """
+        Keep the outcome for its asker, release the task, and make the task due again at `due` (ms).
+
+        Keep the first `undelivered_at`. Forget the interaction with which the asker came for the outcome: the delivery
+        through that interaction failed too. If the asker came by another interaction since the task was read, keep that
+        interaction and the due time that it set. Raises StaleTask.
+        """
+        came = sa.and_(tasks.c.collect_token.is_not(None), tasks.c.collect_token.is_distinct_from(task.collect_token))
+        changes = {
+            "undelivered_at": sa.func.coalesce(tasks.c.undelivered_at, now),
+            "collect_token": sa.case((came, tasks.c.collect_token), else_=sa.null()),
+            "due_at": due,
+            "owner": None,
+            "lease_until": 0,
+            "failures": 0,
+            "attempts": 0,
+        }
+        async with self._database.write() as connection:
+            return await compare_and_set(connection, task, changes)
+
+    async def collect(self, task_id: str, token: str, *, now: int, due: int, lapsed: int) -> bool:
+        """
+        Store the token of the interaction with which the asker came for a kept outcome, whatever worker owns the task.
+        The task is due at `due` (ms).
+
+        Do nothing and return False if the outcome is not kept, or if the asker came by another interaction after
+        `lapsed` (ms).
+        """
+        free = sa.or_(tasks.c.collect_token.is_(None), tasks.c.collect_token == token, tasks.c.collect_at <= lapsed)
+        kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.undelivered_at.is_not(None))
+        coming = {"collect_token": token, "collect_at": now, "due_at": due}
+        async with self._database.write() as connection:
+            statement = sa.update(tasks).where(kept, free).values(coming)
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return, by asker, the ids of tasks with a kept outcome that the asker has not come for yet, newest first."""
+        by_asker = defaultdict[int, tuple[str, ...]](tuple)
+        async with self._database.read() as connection:
+            for row in await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}):
+                by_asker[row.asker_id] += (row.id,)
+        return by_asker
