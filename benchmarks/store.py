@@ -15,7 +15,7 @@ from statistics import median
 from benchmarks.results import Row, Table
 from storage.database import PRAGMAS, Database
 from storage.migrations import migrate
-from storage.models import Limits, NewTask, Task, TaskState
+from storage.models import Limits, NewTask, PictureRequest, Task, TaskState
 from storage.stores import Stores
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
@@ -52,12 +52,12 @@ async def open_store(folder: Path) -> AsyncIterator[Stores]:
 
 def new_task(number: int, channel_id: int | None = None) -> NewTask:
     return NewTask(
+        request=PictureRequest(prompt="a red door " * 12),
         interaction_id=number,
         interaction_token="t" * 180,
         arrived_at=now_ms(),
         asker_id=number % 50,
         channel_id=channel_id or number % 20,
-        prompt="a red door " * 12,
     )
 
 

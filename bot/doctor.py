@@ -29,6 +29,7 @@ from bot.kie.client import KieClient
 from bot.logs import SecretRedactor
 from bot.outbound import discord_proxy, open_session
 from bot.references import HOSTS
+from storage.catalogue import DEFAULT
 from storage.database import Database, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
 from storage.pictures import ListingRefused, PictureStore
@@ -48,7 +49,7 @@ PERMISSIONS: Final = discord.Permissions(
 )
 """The permissions that the bot needs in a channel; as a number, 274878024704."""
 SCOPES: Final = ("bot", "applications.commands")
-CREDITS_FOR_A_PICTURE: Final = 6
+CREDITS_FOR_A_PICTURE: Final = DEFAULT.credits[1]
 """From the image API's price list, 2026-09."""
 HINT_SECONDS: Final = 3.0
 """Timeout of one request. The requests of one check, in sequence, fit within `PATIENCE_SECONDS`."""

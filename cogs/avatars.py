@@ -12,10 +12,10 @@ from bot.client import Atelier
 from bot.errors import Gone, Reason
 from bot.texts import texts_in
 from bot.translation import localized
-from bot.ui.asking import Request, ask
+from bot.ui.asking import Wish, ask
 from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from storage.community import Draft
-from storage.models import NewReference, ReferenceKind, new_task_id
+from storage.models import NewReference, PictureRequest, ReferenceKind, new_task_id
 
 AVATAR_FORM: Final = "avatar"
 AVATAR_EDGE: Final = 1024
@@ -48,14 +48,13 @@ async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled:
     draft = await services.stores.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
         raise Gone(Reason.FORM_GONE)
-    request = Request(
-        prompt=filled.words("words"),
-        references=draft.pictures,
+    wish = Wish(
+        request=PictureRequest(prompt=filled.words("words"), references=draft.pictures),
         size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
 def avatar_of(person: discord.User | discord.Member) -> NewReference:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
 from bot.translation import localized
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
+from bot.ui.choices import SIZES, VARIANTS
+from storage.models import PictureRequest
 
 
 class Blend(commands.Cog):
@@ -27,6 +27,8 @@ class Blend(commands.Cog):
         variants=localized("imagine-variants"),
         private=localized("imagine-private"),
     )
+    @app_commands.choices(size=SIZES)
+    @app_commands.choices(variants=VARIANTS)
     async def blend(
         self,
         interaction: discord.Interaction[Atelier],
@@ -35,13 +37,18 @@ class Blend(commands.Cog):
         image3: discord.Attachment | None = None,
         image4: discord.Attachment | None = None,
         image5: discord.Attachment | None = None,
-        size: Literal["1:1", "3:2", "2:3"] | None = None,
-        variants: Literal[1, 2, 4] | None = None,
+        size: str | None = None,
+        variants: int | None = None,
         private: bool = False,
     ) -> None:
         images = [one for one in (image, image2, image3, image4, image5) if one is not None]
-        request = Request(prompt="", references=references_of(images), size=size, variants=variants, private=private)
-        await ask(interaction, request)
+        wish = Wish(
+            request=PictureRequest(prompt="", references=references_of(images)),
+            size=size,
+            variants=variants,
+            private=private,
+        )
+        await ask(interaction, wish)
 
 
 async def setup(bot: Atelier) -> None:

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.texts import texts_in
 from bot.translation import localized
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
 from bot.ui.forms import (
     FormValues,
     add_form,
@@ -22,6 +22,7 @@ from bot.ui.forms import (
     words_field,
 )
 from storage.bounds import MOST_REFERENCES
+from storage.models import PictureRequest
 
 CREATE_FORM = "create"
 
@@ -44,14 +45,13 @@ class CreateCommand(commands.Cog):
 
 
 async def created(interaction: discord.Interaction[Atelier], _: str, filled: FormValues) -> None:
-    request = Request(
-        prompt=filled.words("words"),
-        references=references_of(filled.files("files")),
+    wish = Wish(
+        request=PictureRequest(prompt=filled.words("words"), references=references_of(filled.files("files"))),
         size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
 async def setup(bot: Atelier) -> None:

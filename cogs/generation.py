@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
 from bot.translation import localized
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
 from bot.ui.cards import CancelButton, PostButton, WithholdButton
+from bot.ui.choices import SIZES, VARIANTS
 from bot.ui.kept import ShowButton
 from bot.ui.sets import offer_sets, with_set
 from bot.ui.styles import in_style, offer_styles
+from storage.models import PictureRequest
 
 
 class Generation(commands.Cog):
@@ -38,6 +38,8 @@ class Generation(commands.Cog):
         fallback=localized("imagine-fallback"),
     )
     @app_commands.autocomplete(style=offer_styles, reference=offer_sets)
+    @app_commands.choices(size=SIZES)
+    @app_commands.choices(variants=VARIANTS)
     async def imagine(
         self,
         interaction: discord.Interaction[Atelier],
@@ -48,8 +50,8 @@ class Generation(commands.Cog):
         image4: discord.Attachment | None = None,
         image5: discord.Attachment | None = None,
         mask: discord.Attachment | None = None,
-        size: Literal["1:1", "3:2", "2:3"] | None = None,
-        variants: Literal[1, 2, 4] | None = None,
+        size: str | None = None,
+        variants: int | None = None,
         style: str | None = None,
         reference: str | None = None,
         private: bool = False,
@@ -57,17 +59,16 @@ class Generation(commands.Cog):
         fallback: bool = False,
     ) -> None:
         images = [one for one in (image, image2, image3, image4, image5) if one is not None]
-        request = Request(
-            prompt=prompt,
-            references=references_of(images, mask),
+        wish = Wish(
+            request=PictureRequest(
+                prompt=prompt, references=references_of(images, mask), enhance=enhance, fallback=fallback
+            ),
             size=size,
             variants=variants,
             private=private,
-            enhance=enhance,
-            fallback=fallback,
         )
         services = interaction.client.services
-        begun = await with_set(services, interaction.user.id, reference, request)
+        begun = await with_set(services, interaction.user.id, reference, wish)
         await ask(interaction, await in_style(services, interaction.guild_id, style, begun))
 
 

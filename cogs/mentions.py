@@ -17,7 +17,7 @@ from bot.replies import explain
 from bot.texts import texts_in
 from bot.ui.asking import new_task
 from bot.ui.cards import card_view
-from bot.ui.mentions import language_of, may_speak, origin_of_message, request_in, words_for
+from bot.ui.mentions import language_of, may_speak, origin_of_message, wish_in, words_for
 from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
@@ -60,11 +60,11 @@ class Mentions(commands.Cog):
         say = texts_in(language_of(message, settings))
         try:
             origin = origin_of_message(message, settings, self._bot)
-            request = await request_in(self._bot.services, message, words, bot_id)
-            if is_blank(words) and not request.references:
+            wish = await wish_in(self._bot.services, message, words, bot_id)
+            if is_blank(words) and not wish.request.references:
                 await self._say(message, say("mentions-help"))
                 return
-            card = await self._bot.services.engine.requests.accept(new_task(request, origin, settings))
+            card = await self._bot.services.engine.requests.accept(new_task(wish, origin, settings))
         except AtelierError as refusal:
             await self._say(message, explain(refusal.reason, refusal.parameters, say))
             return

@@ -13,7 +13,7 @@ from bot.errors import Gone, Reason, UserError
 from bot.markup import shortened
 from bot.texts import Texts, texts_in
 from bot.translation import localized
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
 from bot.ui.forms import (
     FormValues,
     Label,
@@ -29,7 +29,7 @@ from bot.ui.forms import (
 from bot.ui.message_pictures import pictures_in
 from storage.bounds import MOST_REFERENCES
 from storage.community import Draft
-from storage.models import NewReference, new_task_id
+from storage.models import NewReference, PictureRequest, new_task_id
 
 MENU_FORM: Final = "pictures"
 MOST_OPTIONS: Final = 25
@@ -64,13 +64,14 @@ async def edited(interaction: discord.Interaction[Atelier], draft_id: str, fille
         raise Gone(Reason.FORM_GONE)
     offered = {str(at): one for at, one in enumerate(draft.pictures)}
     chosen = filled.several("pictures", offered, most=MOST_REFERENCES) or draft.pictures[:MOST_REFERENCES]
-    request = Request(
-        prompt=filled.words("words"),
-        references=(*chosen, *references_of(filled.files("files"))),
+    wish = Wish(
+        request=PictureRequest(
+            prompt=filled.words("words"), references=(*chosen, *references_of(filled.files("files")))
+        ),
         size=size_in(filled),
         variants=variants_in(filled),
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
 def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:

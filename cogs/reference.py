@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import discord
 from discord import app_commands, ui
@@ -19,15 +19,16 @@ from bot.markup import cleaned, is_blank
 from bot.services import Services
 from bot.texts import texts_in
 from bot.translation import localized
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
 from bot.ui.buttons import services_of
+from bot.ui.choices import SIZES, VARIANTS
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from bot.ui.paging import PageButton, PagePosition
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded
-from storage.models import new_task_id
+from storage.models import Limits, PictureRequest, new_task_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
 SET_FORM: Final = "set"
@@ -61,10 +62,13 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         images = [one for one in (image, image2, image3, image4, image5) if one is not None]
         services, named = _services_in(interaction), _name(name)
         size = sum(one.declared_bytes for one in references_of(images))
-        limits, now = services.engine.requests.limits, services.engine.clock()
+        limits, now = (
+            services.engine.requests.limits_for(interaction.user.id, interaction.guild_id),
+            services.engine.clock(),
+        )
         await _explained(services.stores.sets.check(interaction.user.id, named, size, limits, now=now), named)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await _save(services, interaction.user.id, named, images)
+        await _save(services, interaction.user.id, named, images, limits)
         say = texts_in(str(interaction.locale))
         answer = say("reference-saved", name=bold(named), count=len(images))
         await interaction.followup.send(answer, ephemeral=True)
@@ -78,21 +82,28 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         private=localized("imagine-private"),
     )
     @app_commands.autocomplete(name=offer_sets)
+    @app_commands.choices(size=SIZES)
+    @app_commands.choices(variants=VARIANTS)
     async def use(
         self,
         interaction: discord.Interaction[Atelier],
         name: str,
         prompt: app_commands.Range[str, 1, 4000] | None = None,
-        size: Literal["1:1", "3:2", "2:3"] | None = None,
-        variants: Literal[1, 2, 4] | None = None,
+        size: str | None = None,
+        variants: int | None = None,
         private: bool = False,
     ) -> None:
         services, owner_id = interaction.client.services, interaction.user.id
         if prompt is None:
             await _open_form(interaction, await known_set(services, owner_id, name), size, variants, private)
             return
-        request = Request(prompt=prompt, size=size, variants=variants, private=private)
-        await ask(interaction, await with_set(services, owner_id, name, request))
+        wish = Wish(
+            request=PictureRequest(prompt=prompt),
+            size=size,
+            variants=variants,
+            private=private,
+        )
+        await ask(interaction, await with_set(services, owner_id, name, wish))
 
     @app_commands.command(name="list", description=localized("reference-list-command"))
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -158,17 +169,18 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
     chosen = await interaction.client.services.stores.sets.get(interaction.user.id, set_id)
     if chosen is None:
         raise Gone(Reason.FORM_GONE)
-    request = Request(
-        prompt=filled.words("words"),
-        references=chosen.references(),
+    wish = Wish(
+        request=PictureRequest(prompt=filled.words("words"), references=chosen.references()),
         size=size_in(filled),
         variants=variants_in(filled),
         private=filled.ticked("private"),
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
-async def _save(services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment]) -> None:
+async def _save(
+    services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment], limits: Limits
+) -> None:
     """Save a set. If the save fails, delete the copies that were stored for it."""
     set_id, kept = new_task_id(), list[StoredPicture]()
     try:
@@ -176,7 +188,7 @@ async def _save(services: Services, owner_id: int, name: str, images: Sequence[d
             kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
-        await _explained(services.stores.sets.save(saved, services.engine.requests.limits), name)
+        await _explained(services.stores.sets.save(saved, limits), name)
     except BaseException:
         for one in kept:
             await drop_copy(services, one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 import discord
 from discord import app_commands
@@ -17,6 +17,7 @@ from bot.markup import cleaned, escaped, is_blank, storable
 from bot.services import Services
 from bot.texts import texts_in
 from bot.translation import localized
+from bot.ui.choices import SIZES, VARIANTS
 from bot.ui.copies import drop_copy, keep_copy
 from bot.ui.standing import moderated_by
 from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
@@ -28,12 +29,12 @@ from storage.models import new_task_id
 LONGEST_NAME: Final = 50
 AS_THE_SERVER: Final = "server"
 """Value that resets a style's shape to the server's; for the number of pictures, this value is 0."""
-SIZES: Final = [
-    *[Choice(name=one, value=one) for one in ("1:1", "3:2", "2:3")],
+SIZES_OR_SERVER: Final = [
+    *SIZES,
     Choice(name=localized("style-server-size"), value=AS_THE_SERVER),
 ]
-VARIANTS: Final = [
-    *[Choice(name=str(one), value=one) for one in (1, 2, 4)],
+VARIANTS_OR_SERVER: Final = [
+    *VARIANTS,
     Choice(name=localized("style-server-variants"), value=0),
 ]
 
@@ -52,13 +53,15 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         variants=localized("style-option-variants"),
         picture=localized("style-option-picture"),
     )
+    @app_commands.choices(size=SIZES)
+    @app_commands.choices(variants=VARIANTS)
     async def add(
         self,
         interaction: discord.Interaction[Atelier],
         name: Name,
         template: Template,
-        size: Literal["1:1", "3:2", "2:3"] | None = None,
-        variants: Literal[1, 2, 4] | None = None,
+        size: str | None = None,
+        variants: int | None = None,
         picture: discord.Attachment | None = None,
     ) -> None:
         services, style_id = interaction.client.services, new_task_id()
@@ -93,8 +96,8 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         remove_picture=localized("style-option-remove-picture"),
     )
     @app_commands.autocomplete(name=offer_names)
-    @app_commands.choices(size=SIZES)
-    @app_commands.choices(variants=VARIANTS)
+    @app_commands.choices(size=SIZES_OR_SERVER)
+    @app_commands.choices(variants=VARIANTS_OR_SERVER)
     async def edit(
         self,
         interaction: discord.Interaction[Atelier],

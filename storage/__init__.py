@@ -3,6 +3,7 @@ Everything that is stored. Imports neither `bot` nor `cogs`; knows no Discord an
 
 models.py         values: frozen dataclasses, task states and the allowed moves between them
 community.py      values: settings, styles, sets, batches, reports, erasures
+catalogue.py      what each model can do: sizes, numbers, options, price
 bounds.py         what a request, a style and a server's settings may contain
 schema.py         tables, constraints and indexes
 migrations/       bring a database of any version to `schema`

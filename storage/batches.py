@@ -26,6 +26,7 @@ from storage.models import (
     NewTask,
     Origin,
     Picture,
+    PictureRequest,
     Reach,
     ReferenceKind,
     Route,
@@ -99,7 +100,7 @@ class BatchStore:
 
         Raises LimitExceeded; nothing is stored then.
         """
-        asker_id, references = batch.asked.asker_id, batch.asked.references
+        asker_id, references = batch.asked.asker_id, batch.asked.request.references
         kept = await kept_of_before(self._database, asker_id, limits, now=now) if references else 0
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {asker_id}")
@@ -113,7 +114,7 @@ class BatchStore:
             begun = {"begun_at": now, "due_at": now}
             await connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(begun))
             for position, new in enumerate(_tasks(batch.id, asked, batch.words)):  # 1 ms apart, to keep the order
-                await insert_task(connection, new, now=now + position, prepared=not new.references)
+                await insert_task(connection, new, now=now + position, prepared=not new.request.references)
             return (await _where(connection, batches.c.id == batch.id))[0]
 
     async def pictures_today(self, asker_id: int, *, now: int) -> int:
@@ -235,7 +236,7 @@ def _tasks(batch_id: str, asked: NewTask, words: Sequence[str]) -> list[NewTask]
     return [
         replace(
             asked,
-            prompt=one,
+            request=replace(asked.request, prompt=one),
             batch_id=batch_id,
             batch_position=position,
             interaction_id=-(moment + first + position),
@@ -245,16 +246,15 @@ def _tasks(batch_id: str, asked: NewTask, words: Sequence[str]) -> list[NewTask]
 
 
 def _row(asked: NewTask, words: Sequence[str]) -> dict[str, Any]:
-    request = asdict(replace(asked, interaction_token=""))
     return {
         "interaction_id": asked.interaction_id,
         "asker_id": asked.asker_id,
         "channel_id": asked.channel_id,
         "guild_id": asked.guild_id,
-        "prompt": asked.prompt,
+        "prompt": asked.request.prompt,
         "tasks": len(words),
         "words": list(words),
-        "request": request,
+        "request": asdict(replace(asked, interaction_token="")),
         "lease_until": 0,
         "failures": 0,
         "route": first_of(asked.reach),
@@ -265,8 +265,10 @@ def _row(asked: NewTask, words: Sequence[str]) -> dict[str, Any]:
 def _read(*, request: dict[str, Any], words: list[str], **columns: Any) -> Batch:
     known = {name: value for name, value in request.items() if name in _KNOWN}
     derivation = Derivation(known["derivation"]) if known["derivation"] is not None else None
-    references = tuple(NewReference(**{**one, "kind": ReferenceKind(one["kind"])}) for one in known["references"])
-    known |= {"reach": Reach(known["reach"]), "derivation": derivation, "references": references}
+    asked: dict[str, Any] = known["request"]
+    references = tuple(NewReference(**{**one, "kind": ReferenceKind(one["kind"])}) for one in asked["references"])
+    pictures = PictureRequest(**{**asked, "references": references})
+    known |= {"reach": Reach(known["reach"]), "derivation": derivation, "request": pictures}
     return Batch(asked=NewTask(**known), words=tuple(words), **columns)
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-SIZES: Final = ("1:1", "3:2", "2:3")
-"""API: aspect ratios, width to height."""
-VARIANTS: Final = (1, 2, 4)
-"""API: allowed numbers of pictures per request."""
 MOST_REFERENCES: Final = 5
-"""API: `filesUrl` takes five files; the mask is sent separately."""
+"""Input pictures per request that commands and forms offer. A model may take fewer (`catalogue`)."""
 LARGEST_REFERENCE_BYTES: Final = 25 * 1024 * 1024
 LONGEST_WORDS: Final = 4000
 """Characters of a typed prompt. Discord limits options and form fields to the same length."""

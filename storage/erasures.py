@@ -338,9 +338,10 @@ def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 def _without(said: Any, person_id: int | None) -> Any:
     """Return the stored form or batch without this person's pictures; their positions are kept."""
-    pictures_said = said if isinstance(said, list) else said.get("references", [])
-    without = [_emptied(one) if _is_of(one, person_id) else one for one in pictures_said]
-    return without if isinstance(said, list) else said | {"references": without}
+    if isinstance(said, list):
+        return [_emptied(one) if _is_of(one, person_id) else one for one in said]
+    request = said["request"]
+    return said | {"request": request | {"references": _without(request["references"], person_id)}}
 
 
 def _is_of(picture: Mapping[str, Any], person_id: int | None) -> bool:

@@ -39,13 +39,13 @@ async def check_limits(
 ) -> None:
     """Check whether `count` tasks like `new` may be stored. Raises LimitExceeded. The result holds only until the end
     of a transaction during which no other submit runs."""
-    theirs, pictures = tasks.c.asker_id == new.asker_id, new.variants * count
+    theirs, pictures = tasks.c.asker_id == new.asker_id, new.request.variants * count
     await _check_open(connection, theirs, limits.open_tasks_per_user, count)
     await _check_day(
         connection, _today(now, new.asker_id), "pictures_per_user_per_day", limits.pictures_per_user_per_day, pictures
     )
     await _check_day(connection, _today(now), "pictures_per_day", limits.pictures_per_day, pictures)
-    brought = sum(one.declared_bytes for one in new.references) * count
+    brought = sum(one.declared_bytes for one in new.request.references) * count
     await check_stored(connection, new.asker_id, brought, limits, now=now, kept=kept)
 
 

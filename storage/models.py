@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypedDict
 
+from storage.catalogue import DEFAULT
+
 
 class TaskState(StrEnum):
     """State of a task; `MOVES` lists the allowed changes."""
@@ -170,15 +172,27 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRequest:
+    """What is asked of a model: the one value from the command to the image API."""
+
+    prompt: str = field(default="", repr=False)
+    model: str = DEFAULT.key
+    """Key of the model in the `catalogue`."""
+    size: str = DEFAULT.sizes[0]
+    variants: int = DEFAULT.variants[0]
+    """Number of pictures."""
+    enhance: bool = False
+    fallback: bool = False
+    style: str | None = None
+    """Name of the style whose template surrounds the prompt."""
+    references: tuple[NewReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask(Origin):
     """One request of one person, as it arrived. `interaction_id` is unique: the same id again is the same task."""
 
-    prompt: str
-    size: str = "1:1"
-    variants: int = 1
-    enhance: bool = False
-    fallback: bool = False
-    references: tuple[NewReference, ...] = ()
+    request: PictureRequest
     again_of: str | None = None
     """The task that this task repeats."""
     derivation: Derivation | None = None
@@ -186,8 +200,6 @@ class NewTask(Origin):
     """The task whose request or picture this task started from."""
     parent_picture: int | None = None
     """Position of that picture, if the task started from a picture."""
-    style: str | None = None
-    """Name of the style whose template surrounds the prompt."""
     batch_id: str | None = None
     batch_position: int | None = None
 
@@ -207,6 +219,9 @@ class Task:
     locale: str
     guild_locale: str | None
     upload_limit: int
+    provider: str
+    """Who makes the pictures, as in the `catalogue`."""
+    model: str
     prompt: str = field(repr=False)
     size: str
     variants: int
@@ -240,6 +255,7 @@ class Task:
     by_upload: bool
     """The references are uploaded through the File Upload API instead of sent as links."""
     job_id: str | None
+    """The provider's id of the task."""
     unconfirmed_at: int | None
     """Since when it is unknown whether the create was accepted; a callback may still say so."""
     claimed_job_id: str | None
@@ -275,6 +291,19 @@ class Task:
     def open(self) -> bool:
         return self.state in OPEN_STATES
 
+    @property
+    def request(self) -> PictureRequest:
+        """The request without its input pictures, which are in rows of their own."""
+        return PictureRequest(
+            prompt=self.prompt,
+            model=self.model,
+            size=self.size,
+            variants=self.variants,
+            enhance=self.enhance,
+            fallback=self.fallback,
+            style=self.style,
+        )
+
 
 class Changes(TypedDict, total=False):
     """The columns a move or a change may set."""
@@ -288,6 +317,7 @@ class Changes(TypedDict, total=False):
     prepared_at: int | None
     by_upload: bool
     job_id: str | None
+    """The provider's id of the task."""
     unconfirmed_at: int | None
     claimed_job_id: str | None
     generating_at: int | None

@@ -44,11 +44,14 @@ class QueueStore:
         async with self._database.read() as connection:
             return (await connection.execute(turns.PLACE, {"of": task.id})).scalar_one_or_none() or 0
 
-    async def recent_seconds(self, *, limit: int = 200) -> tuple[float, ...]:
-        """Return how long (s) the last successful tasks took from create to outcome (settled_at - generating_at),
-        newest first."""
+    async def recent_seconds(self, model: str, *, limit: int = 200) -> tuple[float, ...]:
+        """Return how long (s) the last successful tasks of a model took from create to outcome (settled_at -
+        generating_at), newest first."""
         succeeded = sa.and_(
-            tasks.c.settled_at.is_not(None), tasks.c.generating_at.is_not(None), tasks.c.reason.is_(None)
+            tasks.c.model == model,
+            tasks.c.settled_at.is_not(None),
+            tasks.c.generating_at.is_not(None),
+            tasks.c.reason.is_(None),
         )
         took = sa.select(tasks.c.settled_at - tasks.c.generating_at).where(succeeded)
         newest = took.order_by(tasks.c.settled_at.desc()).limit(limit)

@@ -13,7 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from storage.bounds import GREATEST_BATCH, MOST_REFERENCES, SIZES, VARIANTS
+from storage.bounds import GREATEST_BATCH, MOST_REFERENCES
+from storage.catalogue import DEFAULT, all_sizes, all_variants
 from storage.community import ReportState, RepostKind
 from storage.models import Derivation, Reach, ReferenceKind, Route, TaskState
 
@@ -96,6 +97,8 @@ tasks = sa.Table(
     sa.Column("locale", sa.String(16), nullable=False),
     sa.Column("guild_locale", sa.String(16)),
     sa.Column("upload_limit", sa.BigInteger, nullable=False),
+    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.provider),
+    sa.Column("model", sa.String(64), nullable=False, server_default=DEFAULT.key),
     sa.Column("prompt", sa.Text, nullable=False),
     sa.Column("size", sa.String(16), nullable=False),
     sa.Column("variants", sa.Integer, nullable=False),
@@ -140,8 +143,8 @@ tasks = sa.Table(
     sa.Column("removed_at", sa.BigInteger),
     sa.Column("removed_by", sa.BigInteger),
     sa.Column("sync_at", sa.BigInteger),
-    _among("size", SIZES),
-    _among("variants", VARIANTS),
+    _among("size", all_sizes()),
+    _among("variants", all_variants()),
     *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "asker_id", "state"),
@@ -167,6 +170,7 @@ creates = sa.Table(
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("token_digest", sa.String(64), unique=True),
+    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.provider),
     sa.Column("job_id", sa.Text, index=True),
     sa.Column("called_back_at", sa.BigInteger),
 )
@@ -259,8 +263,8 @@ guild_settings = sa.Table(
     sa.Column("variants", sa.Integer),
     sa.Column("language", sa.String(16)),
     _between("greatest_batch", 1, GREATEST_BATCH),
-    _among("size", SIZES),
-    _among("variants", VARIANTS),
+    _among("size", all_sizes()),
+    _among("variants", all_variants()),
 )
 
 setting_changes = sa.Table(
@@ -289,8 +293,8 @@ styles = sa.Table(
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("changed_by", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("guild_id", "folded"),
-    _among("size", SIZES),
-    _among("variants", VARIANTS),
+    _among("size", all_sizes()),
+    _among("variants", all_variants()),
 )
 
 style_pictures = sa.Table(

@@ -12,6 +12,7 @@ from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
 
+from storage.catalogue import MODELS
 from storage.database import Database
 from storage.limits import check_limits, check_stored, kept_of_before
 from storage.models import (
@@ -21,6 +22,7 @@ from storage.models import (
     Limits,
     NewReference,
     NewTask,
+    PictureRequest,
     Reach,
     Task,
     TaskEvent,
@@ -35,7 +37,8 @@ from storage.transactions import Transaction
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)
 ATTACHED: Final = sa.insert(references)
-ASKED: Final = [field.name for field in fields(NewTask) if field.name != "references"]
+ORIGIN: Final = [field.name for field in fields(NewTask) if field.name != "request"]
+REQUEST: Final = [field.name for field in fields(PictureRequest) if field.name != "references"]
 BY_INTERACTION: Final = sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction"))
 
 
@@ -52,7 +55,7 @@ class TaskStore:
         request to repeat the same task, or to vary the same picture, while such a task of the asker is open. Raises
         LimitReached. The check of the limits and the insert happen under one lock.
         """
-        kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.references else 0
+        kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
             if found := await _same(connection, new):
@@ -207,7 +210,8 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
 
 async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepared: bool) -> Task:
     """Insert a task as `queued`, with its references and first event, without a check of the limits."""
-    asked = {name: getattr(new, name) for name in ASKED} | {"family_id": await _family(connection, new)}
+    asked = {name: getattr(new, name) for name in ORIGIN} | {name: getattr(new.request, name) for name in REQUEST}
+    asked |= {"provider": MODELS[new.request.model].provider, "family_id": await _family(connection, new)}
     fresh = {
         "id": new_task_id(),
         "state": TaskState.QUEUED,
@@ -223,10 +227,10 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
         "charged": True,
     }
     (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
-    if new.references:
+    if new.request.references:
         rows = [
             {"task_id": task.id, "position": at, **asdict(one), "owner_id": _owner(one, new.asker_id)}
-            for at, one in enumerate(new.references)
+            for at, one in enumerate(new.request.references)
         ]
         await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")

@@ -26,6 +26,7 @@ from storage.outbox import Outbox
 from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
+from tests.new_tasks import new_task
 from tests.ready_database import ready_database
 from tests.stand_in_discord import StandInDiscord
 
@@ -153,7 +154,7 @@ class StandInAPI:
             raise self.next_create.pop(0)
         self.taken.append(request)
         job_id = f"kie{len(self.taken)}"
-        self._done_at[job_id] = (self.clock() + int(self.seconds * 1000), request.variants)
+        self._done_at[job_id] = (self.clock() + int(self.seconds * 1000), request.request.variants)
         if self.lose_answer:
             self.lose_answer -= 1
             raise Unconfirmed("the connection broke")
@@ -169,10 +170,10 @@ class StandInAPI:
         done_at, variants = self._done_at[job_id]
         request = self.taken[int(job_id.removeprefix("kie")) - 1]
         if self.clock() < done_at:
-            return Record(status=RecordStatus.RUNNING, prompt=request.prompt, files=request.files)
+            return Record(status=RecordStatus.RUNNING, prompt=request.request.prompt, files=request.files)
         urls = tuple(f"https://results.test/{job_id}/{n}.png" for n in range(variants))
         succeeded = Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
-        return replace(succeeded, prompt=request.prompt, files=request.files)
+        return replace(succeeded, prompt=request.request.prompt, files=request.files)
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
         if self.next_upload:
@@ -267,7 +268,7 @@ class World:
             "channel_id": 9,
             "prompt": prompt,
         }
-        return NewTask(**(values | changes))
+        return new_task(**(values | changes))
 
     async def ask(self, prompt: str = "a red door", **changes: Any) -> Task:
         return (await self.engine.requests.accept(self.request(prompt, **changes))).task

@@ -16,9 +16,10 @@ from pydantic import SecretStr
 
 from bot.engine.ports import CreateRequest
 from bot.kie.client import KieClient
+from storage.models import PictureRequest
 
 KEY = "kie-key-5f3759df"
-LAKE = CreateRequest(prompt="A serene mountain lake", size="1:1", variants=1)
+LAKE = CreateRequest(request=PictureRequest(prompt="A serene mountain lake", size="1:1", variants=1))
 SHORT = aiohttp.ClientTimeout(total=0.2)
 SHORT_TO_CONNECT = aiohttp.ClientTimeout(total=20, connect=0.1, sock_connect=0.1)
 PATIENT = aiohttp.ClientTimeout(total=20)

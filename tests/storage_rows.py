@@ -17,6 +17,7 @@ from storage.migrations import migrate
 from storage.models import CreateLimits, Limits, NewTask, Task
 from storage.schema import metadata
 from storage.stores import Stores
+from tests.new_tasks import new_task
 from tests.ready_database import lay_migrated
 
 NOW: Final = 1_800_000_000_000
@@ -63,7 +64,7 @@ def request(**changes: Any) -> NewTask:
         "channel_id": 9,
         "prompt": "a red door",
     }
-    return NewTask(**(values | changes))
+    return new_task(**(values | changes))
 
 
 async def stored(stores: Stores, *, now: int = NOW, **changes: Any) -> Task:

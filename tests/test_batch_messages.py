@@ -23,7 +23,8 @@ from bot.texts import LANGUAGES, texts_in
 from bot.ui.batch_messages import batch_view, ended_view
 from bot.ui.batches import proposal_view
 from storage.community import Batch, BatchMessage
-from storage.models import NewTask, Reach, Route, TaskState
+from storage.models import Reach, Route, TaskState
+from tests.new_tasks import new_task
 from tests.picture_files import file_of, noise
 from tests.world import World, a_picture, a_task, open_world, texts
 
@@ -36,7 +37,7 @@ def a_batch(words: tuple[str, ...], **changes: Any) -> Batch:
         "interaction_id": 1, "interaction_token": "", "arrived_at": 0, "asker_id": 1 << 62, "channel_id": 1 << 62,
         "guild_id": 1 << 62, "prompt": LONG,
     }  # fmt: skip
-    asked = NewTask(**(values | changes))
+    asked = new_task(**(values | changes))
     return Batch(
         id="00c0ffee00c0ffee", asked=asked, words=words, created_at=0, begun_at=0, due_at=0, owner=None, lease_until=0,
         failures=0, route=Route.CHANNEL, ending_nonce="end", ending_attempted_at=None, closed_at=None,

@@ -22,7 +22,7 @@ async def test_pictures_become_one_without_a_word(world: World) -> None:
     await world.alice.slash(world.channel, "blend", image=PHOTO, image2=SECOND)
     await world.work()
     (request,) = world.api.taken
-    assert (request.prompt, len(request.files)) == ("", 2)
+    assert (request.request.prompt, len(request.files)) == ("", 2)
     (message,) = world.channel.history()
     assert "Your picture is ready" in texts(message)
     assert "no words, only pictures" in texts(message)

@@ -194,7 +194,7 @@ async def test_nobody_waits_behind_somebody_elses_pile(tmp_path: Path) -> None:
             world.clock.turn(0.01)
         await world.ask("single", asker_id=2)
         await world.work(5)
-        assert {request.prompt for request in world.api.taken} == {"pile 0", "single"}
+        assert {request.request.prompt for request in world.api.taken} == {"pile 0", "single"}
 
 
 async def test_at_most_twenty_creates_in_eleven_seconds(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.errors import Conflict, Reason, Throttled, Unavailable
-from storage.models import NewPart, OutcomePart, Task, TaskState
+from storage.models import NewPart, OutcomePart, PictureRequest, Task, TaskState
 from tests.callbacks_world import HOUR, MINUTE, PREFIX, lost, token, told
 from tests.engine_world import Crash, Deaths, World, open_world, png
 
@@ -49,7 +49,7 @@ async def test_a_create_under_way_when_the_process_died_waits_for_its_callback_t
     await world.work(MINUTE)
     assert (await world.now(task)).unconfirmed_at is not None
     assert told(world, task) == []
-    world.api.taken.append(CreateRequest(prompt=task.prompt, size="1:1", variants=1))
+    world.api.taken.append(CreateRequest(request=PictureRequest(prompt=task.prompt, size="1:1", variants=1)))
     world.api._done_at["kie1"] = (world.clock(), 1)
     assert await world.engine.called_back("one", "kie1")
     await world.work(10)
@@ -98,7 +98,7 @@ async def test_an_adopted_task_does_not_teach_how_long_pictures_take(world: Worl
     await world.work(9 * MINUTE)
     await world.engine.called_back(token(world), "kie1")
     await world.work(10)
-    assert await world.stores.queue.recent_seconds() == ()
+    assert await world.stores.queue.recent_seconds("4o") == ()
 
 
 async def test_a_callback_adopts_it_also_after_its_asker_was_told(world: World) -> None:

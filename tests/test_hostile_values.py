@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from simcord.results import InteractionResult
 from structlog.testing import capture_logs
 
-from storage.bounds import LONGEST_WORDS, SIZES, VARIANTS
+from storage.bounds import LONGEST_WORDS
+from storage.catalogue import all_sizes, all_variants
 from storage.community import Setting
 from storage.models import Limits
 from storage.schema import batches, guild_settings, reference_sets, reports, setting_changes, styles, tasks
@@ -290,8 +291,8 @@ async def rows(world: World, table: sa.Table) -> list[dict[str, Any]]:
 
 async def assert_sound(world: World) -> None:
     for task in await rows(world, tasks):
-        assert task["size"] in SIZES
-        assert task["variants"] in VARIANTS
+        assert task["size"] in all_sizes()
+        assert task["variants"] in all_variants()
         assert len(task["prompt"]) <= LONGEST_WORDS
 
 
@@ -368,7 +369,7 @@ async def test_a_batch_proposed_before_all_was_checked_is_not_begun(world: World
     (batch,) = await rows(world, batches)
     words = {"words": [f"{LONG} {one}" for one in batch["words"]]} if "prompt" in changes else {}
     async with world.database.write() as connection:
-        request = batch["request"] | changes
+        request = batch["request"] | {"request": batch["request"]["request"] | changes}
         await connection.execute(sa.update(batches).values(request=request, **words))
     answered = await world.alice.click(question.response, label="Make them")
     assert "Something went wrong" not in world.refusal(answered)

@@ -38,8 +38,8 @@ async def test_pictures_and_options_reach_the_image_api(world: World) -> None:
     )
     await world.work()
     (request,) = world.api.taken
-    assert (request.prompt, request.size, request.variants) == ("make it blue", "3:2", 2)
-    assert (request.enhance, request.fallback) == (True, True)
+    assert (request.request.prompt, request.request.size, request.request.variants) == ("make it blue", "3:2", 2)
+    assert (request.request.enhance, request.request.fallback) == (True, True)
     assert [url.rsplit("/")[-1] for url in request.files] == ["cat.png", "dog.png"]
     assert len(world.channel.history()[-1].attachments) == 2
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Reason
 from bot.kie.wire import Created, Credits, Envelope, RecordInfo, Uploaded, create_body, tidy
+from storage.models import PictureRequest
 
 LAKE = "A serene mountain lake"
 ADDRESS = "https://tempfile.aiquickdraw.com/s/5fd1b68dbca66cddf73654e72e2094ea_0_1774788516_2971.png"
@@ -280,7 +281,7 @@ def test_credits_that_are_no_number_are_not_guessed(data: object) -> None:
 
 
 def test_a_create_says_every_option_and_leaves_out_what_is_not_there() -> None:
-    plain = CreateRequest(prompt="a lake", size="3:2", variants=2)
+    plain = CreateRequest(request=PictureRequest(prompt="a lake", size="3:2", variants=2))
     assert create_body(plain) == {
         "prompt": "a lake",
         "size": "3:2",
@@ -292,13 +293,9 @@ def test_a_create_says_every_option_and_leaves_out_what_is_not_there() -> None:
 
 def test_a_create_from_pictures_alone_has_no_blank_prompt() -> None:
     request = CreateRequest(
-        prompt=" ",
-        size="1:1",
-        variants=1,
+        request=PictureRequest(prompt=" ", size="1:1", variants=1, enhance=True, fallback=True),
         files=("https://a.test/1",),
         mask="https://a.test/m",
-        enhance=True,
-        fallback=True,
     )
     assert create_body(request) == {
         "filesUrl": ["https://a.test/1"],

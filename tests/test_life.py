@@ -94,7 +94,7 @@ async def _assert_told_once(world: World, task: Task) -> None:
     told = Counter((one.number, one.pictures) for one in world.discord.messages if one.task_id == task.id)
     assert ended.state is TaskState.CLOSED, ended
     assert set(told.values()) == {1}, told
-    creates = [request for request in world.api.taken if request.prompt == task.prompt]
+    creates = [request for request in world.api.taken if request.request.prompt == task.request.prompt]
     assert len(creates) <= 1
     if ended.reason is None:
         assert sorted(told) == [(0, (0,)), (1, (1,))]
@@ -208,7 +208,7 @@ class Story:
         one = number % len(taken)
         token = (taken[one].callback_url or "").removeprefix(CALLBACKS)
         assert await self.world.engine.called_back(token, f"kie{one + 1}")
-        self.called_back.add(taken[one].prompt)
+        self.called_back.add(taken[one].request.prompt)
 
     async def _until_death(self, seconds: float, every: float = 1.0) -> None:
         if await _died(self.world, seconds, every):
@@ -280,7 +280,7 @@ async def _tell_story(steps: list[tuple[str, int]]) -> None:
 async def _assert_one_answer(story: Story, task: Task) -> None:
     ended = await story.world.now(task)
     told = [one for one in story.world.discord.told if one.task_id == task.id]
-    taken = [request for request in story.world.api.taken if request.prompt == task.prompt]
+    taken = [request for request in story.world.api.taken if request.request.prompt == task.request.prompt]
     assert len(taken) <= 1
     if ended.state is TaskState.CANCELLED:
         assert (told, taken) == ([], [])

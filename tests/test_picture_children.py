@@ -197,11 +197,11 @@ async def test_none_is_left_when_the_bot_has_stopped() -> None:
 
 ORPHAN = """
 import asyncio, os, signal
-from bot.imaging.children import Children
+from bot.imaging.children import WorkerProcesses
 from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job
 async def main():
-    children = Children()
+    children = WorkerProcesses()
     await children.do(Job("inspect", [bytes.fromhex("{photo}")], {{"filename": "x"}}), Cost(2**20, 0.01))
     print(children.all[-1].process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

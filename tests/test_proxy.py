@@ -24,7 +24,7 @@ from bot.errors import Unreachable
 from bot.logs import SecretRedactor
 from bot.outbound import discord_proxy, open_session
 from bot.references import AttachmentFetcher
-from storage.models import Reference, ReferenceKind
+from storage.models import PictureRequest, Reference, ReferenceKind
 from tests.hostile.addresses import FAKE
 from tests.kie_server import error_of, raw_server
 from tests.test_hostile_addresses import Liar
@@ -78,13 +78,9 @@ def attachment() -> Reference:
 
 def request() -> CreateRequest:
     return CreateRequest(
-        prompt="a red door",
-        size="1:1",
-        variants=1,
+        request=PictureRequest(prompt="a red door", size="1:1", variants=1, enhance=False, fallback=False),
         files=(),
         mask=None,
-        enhance=False,
-        fallback=False,
         callback_url=None,
     )
 

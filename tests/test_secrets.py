@@ -20,7 +20,7 @@ from bot.config import Settings
 from bot.engine.ports import CreateRequest
 from bot.kie.client import KieClient
 from sandbox.kie import Emulator
-from storage.models import NewTask, Origin
+from storage.models import NewTask, Origin, PictureRequest
 from tests.engine_world import png
 from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord, loopback_discord
@@ -150,10 +150,12 @@ async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
         kie_webhook_key=SecretStr(KEY),
         database_url=f"postgresql://a:{KEY}@db/x",
     )
-    request = CreateRequest(prompt="x", size="1:1", variants=1, callback_url=f"https://a.test/callbacks/kie/{KEY}")
+    request = CreateRequest(
+        request=PictureRequest(prompt="x", size="1:1", variants=1), callback_url=f"https://a.test/callbacks/kie/{KEY}"
+    )
     held: list[object] = [
         Origin(**requester),
-        NewTask(prompt="x", **requester),
+        NewTask(request=PictureRequest(prompt="x"), **requester),
         a_task(interaction_token=KEY),
         secret,
         request,

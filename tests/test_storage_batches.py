@@ -95,12 +95,12 @@ async def test_what_was_asked_is_there_again_and_its_token_is_not(stores: Stores
     found = await stores.batches.get(batch.id)
     assert found == batch
     assert batch.words == ("a \U0001f6aa", "b \U0001f6aa")
-    assert (batch.asked.references, batch.asked.derivation, batch.asked.reach) == (
+    assert (batch.asked.request.references, batch.asked.derivation, batch.asked.reach) == (
         (picture,),
         Derivation.EDIT,
         Reach.ANSWER,
     )
-    assert (batch.asked.interaction_token, batch.asked.prompt) == ("", asked.prompt)
+    assert (batch.asked.interaction_token, batch.asked.request.prompt) == ("", asked.request.prompt)
     assert batch.route is Route.DIRECT
 
 

@@ -99,8 +99,8 @@ async def test_successes_say_how_long_they_took_newest_first(stores: Stores) -> 
     await stores.tasks.settle(await generating(stores), now=NOW + 99_000, why="failed", reason="policy")
     await stores.tasks.settle(await stored(stores), now=NOW + 99_000, why="bad", reason="reference_empty")
     await generating(stores)
-    assert await stores.queue.recent_seconds() == (40.5, 30.5, 20.5)
-    assert await stores.queue.recent_seconds(limit=1) == (40.5,)
+    assert await stores.queue.recent_seconds("4o") == (40.5, 30.5, 20.5)
+    assert await stores.queue.recent_seconds("4o", limit=1) == (40.5,)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------

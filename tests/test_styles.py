@@ -14,11 +14,11 @@ from simcord.actors import MemberActor
 from bot.engine.reference_fetching import ReferenceFetching
 from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
 from bot.texts import LANGUAGES, texts_in
-from bot.ui.asking import Request
+from bot.ui.asking import Wish
 from bot.ui.styles import in_style, style_choices, styles_view
 from storage.community import StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
-from storage.models import NewReference, ReferenceKind, TaskState
+from storage.models import NewReference, PictureRequest, ReferenceKind, TaskState
 from storage.pictures import MissingCopy
 from tests.world import PHOTO, World, button_ids, open_world, png, texts
 
@@ -374,12 +374,21 @@ async def test_no_more_are_offered_than_discord_takes(world: World, guilds: Guil
 
 async def test_words_go_into_the_style_with_all_it_brings(world: World, carol: MemberActor) -> None:
     await add(world, carol, size="3:2", variants=4, picture=PHOTO)
-    styled = await in_style(world.client.services, world.guild.id, "ink", Request(prompt="a {red} door"))
-    assert (styled.prompt, styled.size, styled.variants, styled.style) == ("a {red} door, in ink", "3:2", 4, "Ink")
-    (reference,) = styled.references
+    styled = await in_style(
+        world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a {red} door"))
+    )
+    assert (styled.request.prompt, styled.size, styled.variants, styled.request.style) == (
+        "a {red} door, in ink",
+        "3:2",
+        4,
+        "Ink",
+    )
+    (reference,) = styled.request.references
     assert reference.stored_key is not None
     assert await world.copies.get(reference.stored_key) == PHOTO[1]
-    own = await in_style(world.client.services, world.guild.id, "ink", Request(prompt="a", size="1:1", variants=1))
+    own = await in_style(
+        world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a"), size="1:1", variants=1)
+    )
     assert (own.size, own.variants) == ("1:1", 1)
 
 
@@ -407,16 +416,16 @@ async def test_a_style_removed_meanwhile_is_told_and_makes_nothing(world: World,
 async def test_a_style_is_refused_where_it_does_not_fit(world: World, carol: MemberActor) -> None:
     await add(world, carol, picture=PHOTO)
     services, of = world.client.services, world.guild.id
-    plain = Request(prompt="a door")
+    plain = Wish(request=PictureRequest(prompt="a door"))
     assert await in_style(services, of, None, plain) is plain
     for guild_id, name in ((of, "Oil"), (None, "Ink")):
         with pytest.raises(BadChoice) as refusal:
             await in_style(services, guild_id, name, plain)
         assert refusal.value.reason is Reason.STYLE_UNKNOWN
     with pytest.raises(BlankPrompt):
-        await in_style(services, of, "Ink", Request(prompt=" "))
+        await in_style(services, of, "Ink", Wish(request=PictureRequest(prompt=" ")))
     kinds = (ReferenceKind.IMAGE, ReferenceKind.MASK)
     masked = tuple(NewReference(kind=kind, url="https://cdn.test/a.png", filename="a.png") for kind in kinds)
     with pytest.raises(BadChoice) as refusal:
-        await in_style(services, of, "Ink", Request(prompt="a door", references=masked))
+        await in_style(services, of, "Ink", Wish(request=PictureRequest(prompt="a door", references=masked)))
     assert refusal.value.reason is Reason.STYLE_WITH_MASK

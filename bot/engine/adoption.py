@@ -120,7 +120,7 @@ class Adoption:
 def is_of(request: CreateRequest, record: Record) -> bool:
     """Return whether a record belongs to the request: the prompt is the same or, if there is no prompt, the pictures
     are."""
-    words = _words(request.prompt)
+    words = _words(request.request.prompt)
     if words != _words(record.prompt or ""):
         return False
     return bool(words) or {_place(url) for url in request.files} == {_place(url) for url in record.files}

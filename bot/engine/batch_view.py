@@ -107,7 +107,7 @@ class BatchView:
 
     def _number(self, number: int) -> int:
         """Return the number (from 0) of the message that shows the task with this number (from 1)."""
-        return batch_message_number(number - 1, self.batch.asked.variants)
+        return batch_message_number(number - 1, self.batch.asked.request.variants)
 
 
 def _seen(entry: BatchEntry) -> tuple[object, ...]:

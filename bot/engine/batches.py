@@ -68,7 +68,7 @@ class Batches:
     ) -> None:
         self._batches: BatchStore = stores.batches
         self._stores = stores
-        self._limits = policy.limits
+        self._policy = policy
         self._space = space
         self._wake = wake
         self._clock = clock
@@ -87,11 +87,11 @@ class Batches:
         check_there(asked)
         await self._check_parent(asked)
         now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
-        if sound.references:
+        if sound.request.references:
             await self._space.require()
         async with self._space.writing():
             batch = await self._batches.propose(sound, each, now=now)
-        allowed = self._limits.pictures_per_user_per_day
+        allowed = self._policy.limits_for(asked.asker_id, asked.guild_id).pictures_per_user_per_day
         used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
         return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
 
@@ -123,11 +123,12 @@ class Batches:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
         _checked_words(batch.asked, batch.words)  # the proposal may be older than some checks
-        if batch.asked.references:
+        if batch.asked.request.references:
             await self._space.require()
+        limits = self._policy.limits_for(batch.asked.asker_id, batch.asked.guild_id)
         try:
             async with self._space.writing():
-                begun = await self._batches.begin(batch, origin, self._limits, now=self._clock())
+                begun = await self._batches.begin(batch, origin, limits, now=self._clock())
         except LimitExceeded as reached:
             raise refusal(reached, _REFUSED) from None
         if begun is None:
@@ -188,4 +189,4 @@ class Batches:
 
 def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
     """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
-    return [checked(replace(asked, prompt=one)).prompt for one in words]
+    return [checked(replace(asked, request=replace(asked.request, prompt=one))).request.prompt for one in words]

@@ -9,6 +9,7 @@ from typing import Final
 from bot.engine import schedule
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import Reason
+from storage.catalogue import MODELS
 from storage.models import Reach, Reference, Task, TaskState
 from storage.stores import Stores
 
@@ -32,14 +33,20 @@ class ProgressCards:
         self._delivery = delivery
         self._paused = paused
         self._clock = clock
-        self.recent: tuple[float, ...] = ()
-        """How long (s) the last successful tasks took from create to outcome."""
+        self._recent: dict[str, tuple[float, ...]] = {}
+        """How long (s) the last successful tasks of each model took from create to outcome."""
         self._back: dict[str, CardPhase] = {}
         """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
         that the work continues."""
 
-    async def learn(self) -> None:
-        self.recent = await self._stores.queue.recent_seconds()
+    async def learn(self, *models: str) -> None:
+        """Read again how long pictures of these models take; without models, of all."""
+        for model in models or MODELS:
+            self._recent[model] = await self._stores.queue.recent_seconds(model)
+
+    def recent(self, model: str) -> tuple[float, ...]:
+        """Return how long (s) the last successful tasks of the model took from create to outcome, newest first."""
+        return self._recent.get(model, ())
 
     async def come_back(self) -> None:
         """Update the cards of tasks that were waiting before this process started: say that the work continues after
@@ -86,16 +93,17 @@ class ProgressCards:
 
     def _made(self, task: Task, references: tuple[Reference, ...], place: int | None, kept: tuple[str, ...]) -> Card:
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
+        recent = self.recent(task.model)
         return Card(
             task=task,
             phase=_phase(task),
             references=references,
             place=place,
-            progress=max(task.progress, schedule.progress(elapsed, self.recent)) if elapsed is not None else 0.0,
-            remaining_seconds=schedule.remaining(elapsed, self.recent) if elapsed is not None else None,
+            progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
+            remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
             paused=self._paused(),
             kept=tuple(one for one in kept if one != task.id),
-            usual=schedule.usual(self.recent),
+            usual=schedule.usual(recent),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,
         )

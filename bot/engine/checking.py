@@ -11,48 +11,52 @@ from dataclasses import replace
 
 from bot.errors import BadReference, BlankPrompt, Reason, TooLong, UnknownChoice
 from bot.markup import is_blank, storable
-from storage.bounds import (
-    LARGEST_REFERENCE_BYTES,
-    LONGEST_TEMPLATE,
-    LONGEST_WORDS,
-    MOST_REFERENCES,
-    SIZES,
-    VARIANTS,
-)
-from storage.models import NewReference, NewTask, ReferenceKind
+from storage.bounds import LARGEST_REFERENCE_BYTES, LONGEST_TEMPLATE, LONGEST_WORDS
+from storage.catalogue import MODELS, Model
+from storage.models import NewReference, NewTask, PictureRequest, ReferenceKind
 
 
 def checked(new: NewTask) -> NewTask:
-    """Return the request as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
-    if new.size not in SIZES or not _is_whole(new.variants) or new.variants not in VARIANTS:
-        raise UnknownChoice
-    if not all(isinstance(one, bool) for one in (new.enhance, new.fallback, new.private)):
+    """Return the task as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
+    if not isinstance(new.private, bool):
         raise UnknownChoice
     if new.parent_picture is not None and not (_is_whole(new.parent_picture) and new.parent_picture >= 0):
         raise UnknownChoice
-    references = _checked_references(new.references)
-    return replace(new, prompt=_checked_words(new), references=references)
+    return replace(new, request=_checked_request(new.request))
 
 
-def _checked_words(new: NewTask) -> str:
+def _checked_request(request: PictureRequest) -> PictureRequest:
+    model = MODELS.get(request.model)
+    if model is None or request.size not in model.sizes:
+        raise UnknownChoice
+    if not _is_whole(request.variants) or request.variants not in model.variants:
+        raise UnknownChoice
+    for option, chosen in (("enhance", request.enhance), ("fallback", request.fallback)):
+        if not isinstance(chosen, bool) or (chosen and option not in model.options):
+            raise UnknownChoice
+    references = _checked_references(request.references, model)
+    return replace(request, prompt=_checked_words(request), references=references)
+
+
+def _checked_words(request: PictureRequest) -> str:
     """Return the prompt as typed, without characters that no database stores; an empty string if no character of the
     prompt is visible. Raises UnknownChoice, TooLong, or BlankPrompt."""
-    if not isinstance(new.prompt, str):
+    if not isinstance(request.prompt, str):
         raise UnknownChoice
-    longest = LONGEST_WORDS if new.style is None else LONGEST_WORDS + LONGEST_TEMPLATE
-    if len(new.prompt) > longest:
+    longest = LONGEST_WORDS if request.style is None else LONGEST_WORDS + LONGEST_TEMPLATE
+    if len(request.prompt) > longest:
         raise TooLong(longest)
-    if not is_blank(new.prompt):
-        return storable(new.prompt)
-    if not new.references:
+    if not is_blank(request.prompt):
+        return storable(request.prompt)
+    if not request.references:
         raise BlankPrompt
     return ""
 
 
-def _checked_references(references: tuple[NewReference, ...]) -> tuple[NewReference, ...]:
+def _checked_references(references: tuple[NewReference, ...], model: Model) -> tuple[NewReference, ...]:
     masks = sum(one.kind is ReferenceKind.MASK for one in references)
-    if len(references) - masks > MOST_REFERENCES or masks > 1:
-        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
+    if len(references) - masks > model.most_references or masks > (1 if model.takes_mask else 0):
+        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=model.most_references)
     return tuple(_checked_reference(one) for one in references)
 
 

@@ -278,13 +278,9 @@ def request_of(task: Task, references: Sequence[Reference], *, callback_url: str
 
     masks = [address(one) for one in references if one.kind is ReferenceKind.MASK]
     return CreateRequest(
-        prompt=task.prompt,
-        size=task.size,
-        variants=task.variants,
+        request=task.request,
         files=tuple(address(one) for one in references if one.kind is ReferenceKind.IMAGE),
         mask=masks[0] if masks else None,
-        enhance=task.enhance,
-        fallback=task.fallback,
         callback_url=callback_url,
     )
 

@@ -142,7 +142,7 @@ class Engine:
             api=self._admission.api,
             fetching=self.attachments,
             picture_work=picture_work,
-            limits=policy.limits,
+            limits_for=policy.limits_for,
             space=space,
             always_upload=policy.always_upload,
             clock=clock,

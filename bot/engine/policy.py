@@ -29,6 +29,10 @@ class Policy:
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""
 
+    def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
+        """Return the limits that hold for this person in this server (None: in direct messages)."""
+        return self.limits
+
     @property
     def creates(self) -> CreateLimits:
         return CreateLimits(per_window=CREATES_PER_WINDOW, window_ms=CREATE_WINDOW_MS, in_flight=self.max_in_flight)

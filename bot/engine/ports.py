@@ -15,20 +15,17 @@ from typing import Protocol
 from bot.engine.batch_view import BatchView
 from bot.errors import Reason
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
-from storage.models import NewPart, OutcomePart, Picture, Reference, Route, Task
+from storage.models import NewPart, OutcomePart, Picture, PictureRequest, Reference, Route, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
     """Contents of a create request to the image API."""
 
-    prompt: str
-    size: str
-    variants: int
+    request: PictureRequest
     files: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of the input pictures."""
     mask: str | None = field(default=None, repr=False)
-    enhance: bool = False
-    fallback: bool = False
     callback_url: str | None = field(default=None, repr=False)
 
 

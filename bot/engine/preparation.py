@@ -41,7 +41,7 @@ class Preparation:
         api: ImageAPI,
         fetching: ReferenceFetching,
         picture_work: PictureWork,
-        limits: Limits,
+        limits_for: Callable[[int, int | None], Limits],
         space: DiskSpace,
         always_upload: bool,
         clock: Callable[[], int],
@@ -51,7 +51,7 @@ class Preparation:
         self._api = api
         self._fetching = fetching
         self._picture_work = picture_work
-        self._limits = limits
+        self._limits_for = limits_for
         self._space = space
         self._always_upload = always_upload
         self._clock = clock
@@ -99,10 +99,11 @@ class Preparation:
         """Store a copy. A file that is larger than declared is checked against the limits again. Raises NoRoom,
         LimitExceeded."""
         await self._space.require()
-        limited = self._limits.stored_bytes_per_user or self._limits.stored_bytes_per_user_per_day
+        limits = self._limits_for(task.asker_id, task.guild_id)
+        limited = limits.stored_bytes_per_user or limits.stored_bytes_per_user_per_day
         if limited and (more := len(data) - reference.declared_bytes) > 0:
             try:
-                await self._stores.tasks.check_stored(task.asker_id, more, self._limits, now=self._clock())
+                await self._stores.tasks.check_stored(task.asker_id, more, limits, now=self._clock())
             except LimitExceeded as reached:
                 raise refusal(reached) from None
         async with self._space.writing():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 import structlog
@@ -68,9 +68,8 @@ class Requests:
         self._space = space
         self._wake = wake
 
-    @property
-    def limits(self) -> Limits:
-        return self._policy.limits
+    def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
+        return self._policy.limits_for(asker_id, guild_id)
 
     async def accept(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
@@ -97,20 +96,15 @@ class Requests:
             raise NotYours
         if task.reason is None and await self._got_through(task, message_id):
             raise Conflict(Reason.GOT_THROUGH)
-        request = NewTask(
+        references = await self.references_again(task_id, origin.asker_id)
+        repeated = NewTask(
             **asdict(origin),
-            prompt=task.prompt,
-            size=task.size,
-            variants=task.variants,
-            enhance=task.enhance,
-            fallback=task.fallback,
-            references=await self.references_again(task_id, origin.asker_id),
+            request=replace(task.request, references=references),
             again_of=task.id,
             derivation=Derivation.AGAIN,
             parent_id=task.id,
-            style=task.style,
         )
-        stored, is_new = await self._stored(request)
+        stored, is_new = await self._stored(repeated)
         if not is_new and stored.interaction_id != origin.interaction_id:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(stored)
@@ -192,12 +186,13 @@ class Requests:
     async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
         new = checked(asked)
         check_there(new)
-        only_words = not new.references
+        only_words = not new.request.references
         if not only_words:
             await self._space.require()
+        limits = self._policy.limits_for(new.asker_id, new.guild_id)
         try:
             async with self._space.writing():
-                stored = await self._stores.tasks.add(new, self._policy.limits, now=self._clock(), prepared=only_words)
+                stored = await self._stores.tasks.add(new, limits, now=self._clock(), prepared=only_words)
         except LimitExceeded as reached:
             raise refusal(reached) from None
         self._wake()
@@ -212,7 +207,7 @@ class Requests:
 
 def check_there(new: NewTask) -> None:
     """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
-    for one in new.references:
+    for one in new.request.references:
         if one.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
 

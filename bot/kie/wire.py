@@ -24,9 +24,10 @@ LONGEST_WORDS: Final = 200
 ADDRESS: Final = r"^https?://[^\s\x00-\x1f\x7f]+$"
 
 
-def create_body(request: CreateRequest) -> dict[str, object]:
+def create_body(create: CreateRequest) -> dict[str, object]:
     """Return the JSON of a create. Every option is given, so that the API's defaults (which changed before) have no
     effect."""
+    request = create.request
     body: dict[str, object] = {
         "size": request.size,
         "nVariants": request.variants,
@@ -35,12 +36,12 @@ def create_body(request: CreateRequest) -> dict[str, object]:
     }
     if request.prompt.strip():
         body["prompt"] = request.prompt
-    if request.files:
-        body["filesUrl"] = list(request.files)
-    if request.mask:
-        body["maskUrl"] = request.mask
-    if request.callback_url:
-        body["callBackUrl"] = request.callback_url
+    if create.files:
+        body["filesUrl"] = list(create.files)
+    if create.mask:
+        body["maskUrl"] = create.mask
+    if create.callback_url:
+        body["callBackUrl"] = create.callback_url
     return body
 
 

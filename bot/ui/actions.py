@@ -7,6 +7,7 @@ Build the rows of buttons below a result, and handle the buttons that ask for an
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import discord
@@ -17,7 +18,7 @@ from bot.engine.ports import Outcome
 from bot.replies import answer_error
 from bot.texts import texts_in
 from bot.ui.arrival import origin_of
-from bot.ui.asking import Request, answer_with, ask
+from bot.ui.asking import Wish, answer_with, ask
 from bot.ui.buttons import TASK_ID, TaskButton, services_of
 from bot.ui.curation import GalleryButton, PostHereButton, PublishButton, RemoveButton, ReportButton
 from bot.ui.edits import open_edit
@@ -106,20 +107,17 @@ class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of
 
 async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
     """Request the same prompt again, with this picture as the reference."""
-    request = Request(
-        prompt=task.prompt,
-        references=(await as_reference(interaction, task, picture),),
+    reference = await as_reference(interaction, task, picture)
+    wish = Wish(
+        request=replace(task.request, references=(reference,)),
         size=task.size,
         variants=task.variants,
-        enhance=task.enhance,
-        fallback=task.fallback,
         private=task.private,
-        style=task.style,
         derivation=Derivation.VARY,
         parent_id=task.id,
         parent_picture=picture.position,
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
 async def _ask_which(interaction: discord.Interaction[Any], task: Task, pictures: tuple[Picture, ...]) -> None:

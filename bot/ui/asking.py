@@ -1,7 +1,7 @@
 """
 Turn a request into a stored task and its card. All commands, forms, buttons and menus use this module.
 
-`Request` holds what the person asks for; the interaction says where the request came from.
+A `Wish` is what the person asks for; the interaction says where the request came from.
 """
 
 from __future__ import annotations
@@ -23,40 +23,36 @@ from bot.ui.batches import confirm
 from bot.ui.cards import card_view
 from storage.bounds import LARGEST_REFERENCE_BYTES
 from storage.community import GuildSettings
-from storage.models import Derivation, NewReference, NewTask, Origin, ReferenceKind
+from storage.models import Derivation, NewReference, NewTask, Origin, PictureRequest, ReferenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a person asks for. Where `size` or `variants` is None, the server's setting applies."""
+class Wish:
+    """What a person asks for, before the defaults apply: `size` and `variants` are None where the person chose
+    neither, and the style's or the server's apply instead of those in `request`."""
 
-    prompt: str
-    references: tuple[NewReference, ...] = ()
+    request: PictureRequest
     size: str | None = None
     variants: int | None = None
-    enhance: bool = False
-    fallback: bool = False
     private: bool = False
-    style: str | None = None
-    """Name of the style whose template is already applied to `prompt`."""
     derivation: Derivation | None = None
     parent_id: str | None = None
     parent_picture: int | None = None
 
 
-async def ask(interaction: discord.Interaction[Atelier], request: Request) -> None:
+async def ask(interaction: discord.Interaction[Atelier], wish: Wish) -> None:
     """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several tasks.
     Raises an error with a message for the person; in this case nothing is stored or charged."""
     services = interaction.client.services
     settings = await services.stores.guilds.settings(interaction.guild_id)
-    origin = origin_of(interaction, settings, private=request.private)
-    new = new_task(request, origin, settings)
-    if request.derivation is not Derivation.VARY:  # its prompt was expanded before
-        words = expand(new.prompt, most=settings.greatest_batch)
+    origin = origin_of(interaction, settings, private=wish.private)
+    new = new_task(wish, origin, settings)
+    if wish.derivation is not Derivation.VARY:  # its prompt was expanded before
+        words = expand(new.request.prompt, most=settings.greatest_batch)
         if len(words) > 1:
             await confirm(interaction, new, words)
             return
-        new = replace(new, prompt=words[0])
+        new = replace(new, request=replace(new.request, prompt=words[0]))
     await answer_with(interaction, await services.engine.requests.accept(new))
 
 
@@ -68,20 +64,18 @@ async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> 
         await interaction.client.services.engine.requests.card_posted(card, answer.message_id)
 
 
-def new_task(request: Request, origin: Origin, settings: GuildSettings) -> NewTask:
+def new_task(wish: Wish, origin: Origin, settings: GuildSettings) -> NewTask:
     """Build the task without checks: the engine checks every new task."""
     return NewTask(
         **asdict(origin),
-        prompt=request.prompt,
-        size=request.size if request.size is not None else settings.size,
-        variants=request.variants if request.variants is not None else settings.variants,
-        enhance=request.enhance,
-        fallback=request.fallback,
-        references=request.references,
-        style=request.style,
-        derivation=request.derivation,
-        parent_id=request.parent_id,
-        parent_picture=request.parent_picture,
+        request=replace(
+            wish.request,
+            size=wish.size if wish.size is not None else settings.size,
+            variants=wish.variants if wish.variants is not None else settings.variants,
+        ),
+        derivation=wish.derivation,
+        parent_id=wish.parent_id,
+        parent_picture=wish.parent_picture,
     )
 
 

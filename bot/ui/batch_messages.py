@@ -50,7 +50,7 @@ def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.Lay
     container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
     container.add_item(ui.TextDisplay(f"### {_progress(say, shared)}"))
     if message.number == 0:
-        container.add_item(ui.TextDisplay(quote(say, shared.batch.asked.prompt, most=TYPED_UNITS).text))
+        container.add_item(ui.TextDisplay(quote(say, shared.batch.asked.request.prompt, most=TYPED_UNITS).text))
     if entries:
         container.add_item(ui.TextDisplay("\n".join(_lines(say, entries, files))))
     if items := list(_items(say, entries, files)):
@@ -172,7 +172,7 @@ def _what(say: Texts, entry: BatchEntry, position: int) -> str:
 
 def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     asked = shared.batch.asked
-    facts = [asked_by(say, asked.asker_id), shape(say, asked.size)]
+    facts = [asked_by(say, asked.asker_id), shape(say, asked.request.size)]
     if shared.messages > 1:
         facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
     if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:

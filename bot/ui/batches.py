@@ -80,7 +80,7 @@ def _listed(say: Texts, words: Sequence[str]) -> str:
 
 def _terms(say: Texts, proposal: Proposal) -> list[str]:
     batch = proposal.batch
-    terms = [say("batches-cost", count=len(batch.words) * batch.asked.variants)]
+    terms = [say("batches-cost", count=len(batch.words) * batch.asked.request.variants)]
     if proposal.allowed:
         terms.append(say("batches-left", count=proposal.left, allowed=proposal.allowed))
     if batch.asked.reach is Reach.ANSWER:

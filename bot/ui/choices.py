@@ -1,11 +1,17 @@
-"""Choose the suggestions of autocomplete while a person types an option."""
+"""Choices of command options: the fixed ones, and the suggestions of autocomplete while a person types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, Protocol, TypeVar
 
+from discord.app_commands import Choice
+
+from storage.catalogue import all_sizes, all_variants
 from storage.guilds import folded
+
+SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
+VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
 
 MOST_CHOICES: Final = 25
 CHOICE_CHARACTERS: Final = 100

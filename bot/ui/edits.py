@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import discord
@@ -10,7 +11,7 @@ from discord import ui
 from bot.client import Atelier
 from bot.permutations import literal
 from bot.texts import texts_in
-from bot.ui.asking import Request, ask, references_of
+from bot.ui.asking import Wish, ask, references_of
 from bot.ui.forms import (
     FormValues,
     files_field,
@@ -47,19 +48,16 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
-    request = Request(
-        prompt=filled.words("words"),
-        references=references,
+    wish = Wish(
+        request=replace(task.request, prompt=filled.words("words"), references=references, style=None),
         size=size_in(filled) or task.size,
         variants=variants_in(filled) or task.variants,
-        enhance=task.enhance,
-        fallback=task.fallback,
         private=task.private,
         derivation=Derivation.EDIT,
         parent_id=task.id,
         parent_picture=picture.position,
     )
-    await ask(interaction, request)
+    await ask(interaction, wish)
 
 
 def _first_shown(message: discord.Message | None, pictures: tuple[Picture, ...]) -> Picture:

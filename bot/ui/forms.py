@@ -24,7 +24,8 @@ from bot.replies import answer_error
 from bot.texts import Texts
 from bot.ui.selected import several, single
 from bot.ui.text import shape
-from storage.bounds import LONGEST_WORDS, MOST_REFERENCES, SIZES, VARIANTS
+from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
+from storage.catalogue import all_sizes, all_variants
 
 KEY: Final = "(?P<key>[0-9a-f]{16})?"
 
@@ -144,25 +145,25 @@ def files_field(say: Texts, *, most: int, label: str) -> Label:
 
 
 def size_field(say: Texts, size: str) -> Label:
-    options = [discord.SelectOption(label=shape(say, one), value=one, default=one == size) for one in SIZES]
+    options = [discord.SelectOption(label=shape(say, one), value=one, default=one == size) for one in all_sizes()]
     return ui.Label(text=say("forms-size"), component=ui.Select(custom_id="size", options=options, required=False))
 
 
 def variants_field(say: Texts, variants: int) -> Label:
     options = [
         discord.SelectOption(label=say("forms-variants-count", count=one), value=str(one), default=one == variants)
-        for one in VARIANTS
+        for one in all_variants()
     ]
     select: ui.Select[ui.Modal] = ui.Select(custom_id="variants", options=options, required=False)
     return ui.Label(text=say("forms-variants"), component=select)
 
 
 def size_in(filled: FormValues) -> str | None:
-    return filled.one("size", {one: one for one in SIZES})
+    return filled.one("size", {one: one for one in all_sizes()})
 
 
 def variants_in(filled: FormValues) -> int | None:
-    return filled.one("variants", {str(one): one for one in VARIANTS})
+    return filled.one("variants", {str(one): one for one in all_variants()})
 
 
 async def _submit(

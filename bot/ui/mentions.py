@@ -14,12 +14,12 @@ from bot.errors import BadChoice, BadReference, MissingPermissions, NotHere, Rea
 from bot.permutations import expand
 from bot.services import Services
 from bot.ui.arrival import is_made_in
-from bot.ui.asking import Request
+from bot.ui.asking import Wish
 from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
 from bot.ui.message_pictures import pictures_in
 from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
-from storage.models import Derivation, NewReference, Origin
+from storage.models import Derivation, NewReference, Origin, PictureRequest
 
 _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
 """Matches the file names that begin with `bot.ui.pictures.picture_stem`."""
@@ -41,7 +41,7 @@ def words_for(message: discord.Message, bot_id: int) -> str | None:
     return words.strip()
 
 
-async def request_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Request:
+async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Wish:
     """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
     BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
     to several tasks: these need a confirmation, which only an interaction can ask for."""
@@ -55,12 +55,14 @@ async def request_in(services: Services, message: discord.Message, words: str, b
     prompts = expand(words)
     if len(prompts) > 1:
         raise BadChoice(Reason.BATCH_BY_COMMAND)
-    request = Request(prompt=prompts[0], references=pictures)
+    wish = Wish(
+        request=PictureRequest(prompt=prompts[0], references=pictures),
+    )
     if replied is None or replied.author.id != bot_id:
-        return request
+        return wish
     if not pictures:
         raise BadReference(Reason.NO_PICTURE_THERE)
-    return await _with_lineage(services, request, begun, message.author.id)
+    return await _with_lineage(services, wish, begun, message.author.id)
 
 
 def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:
@@ -138,15 +140,13 @@ def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
     return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
 
 
-async def _with_lineage(
-    services: Services, request: Request, begun: tuple[NewReference, ...], asker_id: int
-) -> Request:
+async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReference, ...], asker_id: int) -> Wish:
     """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
     results = [found for one in begun if (found := _RESULT.match(one.filename))]
     if not results:
-        return request
+        return wish
     parent = await services.stores.tasks.get(results[0]["task"])
     if parent is None or not visible_to(parent, asker_id):
-        return request
+        return wish
     position = int(results[0]["number"]) - 1 if len(results) == 1 else None
-    return replace(request, size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)
+    return replace(wish, size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)

@@ -14,7 +14,7 @@ from bot.errors import BadChoice, BadReference, Reason
 from bot.markup import cleaned, escaped, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
-from bot.ui.asking import Request
+from bot.ui.asking import Wish
 from bot.ui.choices import CHOICE_CHARACTERS, offered
 from bot.ui.paging import PagePosition
 from storage.community import ReferenceSet
@@ -32,15 +32,16 @@ async def known_set(services: Services, owner_id: int, name: str) -> ReferenceSe
     return found
 
 
-async def with_set(services: Services, owner_id: int, name: str | None, request: Request) -> Request:
+async def with_set(services: Services, owner_id: int, name: str | None, wish: Wish) -> Wish:
     """Return the request with the pictures of the person's set after the attached ones; unchanged if `name` is None.
     Raises BadChoice if the person has no such set, and BadReference if the request has a mask."""
     if name is None:
-        return request
+        return wish
     found = await known_set(services, owner_id, name)
-    if any(one.kind is ReferenceKind.MASK for one in request.references):
+    if any(one.kind is ReferenceKind.MASK for one in wish.request.references):
         raise BadReference(Reason.MASK_WITH_SEVERAL)
-    return replace(request, references=(*request.references, *found.references()))
+    references = (*wish.request.references, *found.references())
+    return replace(wish, request=replace(wish.request, references=references))
 
 
 async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:

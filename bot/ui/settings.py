@@ -20,7 +20,8 @@ from bot.ui.channels import check_channels, lacking, unusable
 from bot.ui.selected import ids_in, single
 from bot.ui.standing import managed_by
 from bot.ui.text import mention, shape
-from storage.bounds import GREATEST_BATCH, SIZES, VARIANTS
+from storage.bounds import GREATEST_BATCH
+from storage.catalogue import all_sizes, all_variants
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
@@ -169,9 +170,9 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
         case Setting.LANGUAGE:
             return single(values, {OWN_LANGUAGE: None} | {one: one for one in LANGUAGES})
         case Setting.SIZE:
-            return single(values, {one: one for one in SIZES})
+            return single(values, {one: one for one in all_sizes()})
         case Setting.VARIANTS:
-            return single(values, {str(one): one for one in VARIANTS})
+            return single(values, {str(one): one for one in all_variants()})
         case Setting.GREATEST_BATCH:
             return single(values, {str(one): one for one in GREATEST_BATCHES})
 
@@ -247,8 +248,8 @@ def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.
 def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[discord.SelectOption]]:
     values: Mapping[Setting, Sequence[int | str]] = {
         Setting.GREATEST_BATCH: GREATEST_BATCHES,
-        Setting.SIZE: SIZES,
-        Setting.VARIANTS: VARIANTS,
+        Setting.SIZE: all_sizes(),
+        Setting.VARIANTS: all_variants(),
         Setting.LANGUAGE: (OWN_LANGUAGE, *LANGUAGES),
     }
     return {setting: [_option(say, setting, one, settings) for one in those] for setting, those in values.items()}

@@ -14,7 +14,7 @@ from bot.errors import BadChoice, BlankPrompt, Reason
 from bot.markup import cleaned, escaped, is_blank, shortened, units
 from bot.services import Services
 from bot.texts import Texts, texts_in
-from bot.ui.asking import Request
+from bot.ui.asking import Wish
 from bot.ui.buttons import services_of
 from bot.ui.choices import CHOICE_CHARACTERS, offered
 from bot.ui.paging import PageButton, PagePosition
@@ -30,29 +30,33 @@ TEMPLATE_UNITS: Final = 240
 """With this limit, a page of escaped templates fits into a message."""
 
 
-async def in_style(services: Services, guild_id: int | None, name: str | None, request: Request) -> Request:
+async def in_style(services: Services, guild_id: int | None, name: str | None, wish: Wish) -> Wish:
     """
-    Return the request with its prompt in the style's template, and the style's picture after the asker's own pictures.
+    Return the wish with its prompt in the style's template, and the style's picture after the asker's own pictures.
     A size or a number that the asker has chosen takes precedence over the style's. Unchanged if `name` is None.
 
     Raises BadChoice for an unknown style or a style that cannot be used with a mask, and BlankPrompt.
     """
     if name is None:
-        return request
+        return wish
     style = await services.stores.guilds.style(guild_id, name)
     if style is None:
         raise BadChoice(Reason.STYLE_UNKNOWN, name=name)
+    request = wish.request
     if is_blank(request.prompt) and not request.references:
         raise BlankPrompt
     if style.picture is not None and any(one.kind is ReferenceKind.MASK for one in request.references):
         raise BadChoice(Reason.STYLE_WITH_MASK, name=style.name)
     return replace(
-        request,
-        prompt=style.words(request.prompt),
-        references=(*request.references, *style.references()),
-        size=request.size if request.size is not None else style.size,
-        variants=request.variants if request.variants is not None else style.variants,
-        style=style.name,
+        wish,
+        request=replace(
+            request,
+            prompt=style.words(request.prompt),
+            references=(*request.references, *style.references()),
+            style=style.name,
+        ),
+        size=wish.size if wish.size is not None else style.size,
+        variants=wish.variants if wish.variants is not None else style.variants,
     )
 
 
