@@ -8,7 +8,7 @@ IN := .venv/bin
 UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
 
-.PHONY: help sandbox run doctor test check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
+.PHONY: help sandbox run doctor test sweep check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
 
 help:  ## Show what there is
 	@echo "Atelier: make pictures together on Discord"
@@ -26,11 +26,14 @@ run: environment-run  ## Run the bot on Discord, with the settings in .env
 doctor: environment-run  ## Say whether all is well, and what to do where it is not
 	@$(IN)/python -m bot doctor $(ARGS)
 
-# The coverage file is a temporary one, so that two runs at the same time do not write into each other's. All tests run
-# on every core; those that ARGS name run in one process, where a debugger works.
-test: environment-dev  ## Run all tests, and say how much of the code they reach
+# The coverage file is a temporary one, so that two runs at the same time do not write into each other's. Tests run on
+# every core; those that ARGS name run in one process, where a debugger works, sweeps included.
+test: environment-dev  ## Run the tests, and say how much of the code they reach
 	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT && \
-	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --numprocesses auto --dist worksteal)
+	COVERAGE_FILE="$$kept/coverage" $(IN)/python -m pytest $(if $(ARGS),$(ARGS),-m "not sweep" --cov --numprocesses auto --dist worksteal)
+
+sweep: environment-dev  ## Run the long tests: every fault, a death at every call, a browser
+	@$(IN)/python -m pytest -m sweep --numprocesses auto --dist worksteal $(ARGS)
 
 check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
 

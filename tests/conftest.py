@@ -1,8 +1,9 @@
-"""Fixtures that restore process-wide state after the test that changes it."""
+"""Fixtures that restore process-wide state after the test that changes it, and the choice of tests for `make sweep`."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import hypothesis
@@ -25,6 +26,20 @@ def _short_tracebacks() -> None:
 _short_tracebacks()
 hypothesis.settings.register_profile("busy machine", deadline=None)
 hypothesis.settings.load_profile("busy machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark most cases of sampled tests as `sweep`: with `sampled(every=6)`, every sixth case runs with `make test`, the
+    others with `make sweep`."""
+    seen = Counter[str]()
+    for item in items:
+        marker = item.get_closest_marker("sampled")
+        if marker is not None:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % marker.kwargs["every"]:
+                item.add_marker(pytest.mark.sweep)
+            seen[function] += 1
 
 
 @pytest.fixture

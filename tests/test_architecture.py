@@ -196,6 +196,7 @@ def test_every_module_says_what_it_is() -> None:
     assert not silent
 
 
+@pytest.mark.sweep
 def test_every_module_can_be_imported_alone_and_without_a_warning() -> None:
     names = [name for name in MODULES if not name.startswith(LOADED_BY_ALEMBIC)]
     flags = ["-W", "error", "-W", "ignore:'audioop' is deprecated:DeprecationWarning"]

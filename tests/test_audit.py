@@ -134,20 +134,23 @@ async def test_a_lock_that_cannot_be_read_is_a_failure(advisories: Advisories, t
     assert not advisories.asked
 
 
-@pytest.mark.parametrize(("audit", "check", "ended"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 2, 2)])
-def test_continuous_integration_fails_with_the_audit_but_runs_everything_else(
-    audit: int, check: int, ended: int, tmp_path: Path
+@pytest.mark.parametrize(
+    ("audit", "check", "sweep", "ended"), [(0, 0, 0, 0), (1, 0, 0, 1), (0, 2, 0, 2), (0, 0, 3, 3), (1, 2, 3, 1)]
+)
+def test_continuous_integration_fails_with_each_step_but_runs_all_of_them(
+    audit: int, check: int, sweep: int, ended: int, tmp_path: Path
 ) -> None:
     """`make` is a stand-in that prints its last argument and ends with the given code; nothing is installed."""
     stand_in = (
-        f'#!/bin/sh\nfor target; do :; done\necho "$target"\n[ "$target" = audit ] && exit {audit}\nexit {check}\n'
+        '#!/bin/sh\nfor target; do :; done\necho "$target"\n'
+        f'case "$target" in audit) exit {audit};; check) exit {check};; sweep) exit {sweep};; esac\n'
     )
     for name, script in {"make": stand_in, "python3": "#!/bin/sh\n", "chromium": "#!/bin/sh\n"}.items():
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run([ROOT / ".ci" / "run"], env=os.environ | {"PATH": path}, capture_output=True, check=False)  # noqa: S603  # own code
-    assert (run.returncode, run.stdout.decode().split()) == (ended, ["audit", "check"])
+    assert (run.returncode, run.stdout.decode().split()) == (ended, ["audit", "check", "sweep"])
 
 
 def test_a_change_is_checked_without_the_audit() -> None:

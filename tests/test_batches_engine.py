@@ -237,6 +237,7 @@ class Writing:
         return getattr(self._store if name in self.QUESTIONS else self._mortal, name)
 
 
+@pytest.mark.sweep
 async def test_whatever_it_dies_at_all_is_shown_and_told_once(world: World) -> None:
     """The process dies after each write and each call to Discord. A death before a call is the same as one after the
     previous call."""

@@ -22,6 +22,8 @@ from tests.wire.places import Channel, Kind
 from tests.wire.refusals import refusal
 from tests.wire.traps import Moment
 
+pytestmark = pytest.mark.sweep
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[DiscordWorld]:

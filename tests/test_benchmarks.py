@@ -14,6 +14,7 @@ from benchmarks.times import BIMODAL, LOGNORMAL, Times, at_equal_polls, schedule
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.sweep
 async def test_each_yields_its_rows(name: str) -> None:
     tables = await BENCHMARKS[name](True)
     assert tables

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.sandbox_process import sandbox
 
+pytestmark = pytest.mark.sweep
+
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 NONE_FOUND: Final = f"no browser: install one of {', '.join(NAMES)} to run the test in a real page"
 WAIT_MS: Final = 90_000

@@ -125,6 +125,7 @@ async def test_a_jump_for_half_a_minute_while_it_runs_changes_nothing(hosted: Ho
 
 
 @pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.sampled(every=4)
 async def test_a_jump_over_a_restart_neither_stops_work_nor_gives_up_what_is_paid(hosted: Hosted, jump: str) -> None:
     hosted.world.api.seconds = 120
     paid = await hosted.ask()
@@ -142,6 +143,7 @@ async def test_a_jump_over_a_restart_neither_stops_work_nor_gives_up_what_is_pai
 
 
 @pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.sampled(every=4)
 async def test_a_jump_for_half_a_minute_over_a_restart_gives_nothing_up(hosted: Hosted, jump: str) -> None:
     """The machine starts with a wrong clock, which is corrected half a minute later."""
     hosted.world.api.seconds = 1000
@@ -222,6 +224,7 @@ async def test_creates_of_an_older_release_in_the_future_hold_nothing_up(hosted:
 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.sampled(every=8)
 async def test_whatever_the_clock_does_no_more_than_twenty_creates_are_sent_in_ten_seconds(
     hosted: Hosted, jump: str, restarts: bool
 ) -> None:

@@ -19,6 +19,7 @@ GUILD, GALLERY, MODERATORS = 77, 500, 600
 ASKER, REPORTER, MODERATOR = 1, 2, 3
 
 
+@pytest.mark.sweep
 async def test_whatever_it_dies_at_it_is_posted_and_reported_once_and_removed(world: World) -> None:
     """The process dies after each call. A death before a call is the same as a death after the previous one."""
     deaths, died, at = Deaths(), True, 0

@@ -338,6 +338,7 @@ async def test_a_doubt_that_cannot_be_taken_back_keeps_nobody_waiting(world: Wor
 
 
 @pytest.mark.parametrize(("minutes", "after"), [(1, True), (11, False)])
+@pytest.mark.sweep
 async def test_the_process_may_die_at_each_step_of_an_adoption(world: World, minutes: int, after: bool) -> None:
     deaths, died, at = Deaths(), True, 0
     world.wrap = deaths.wrap

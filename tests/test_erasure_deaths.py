@@ -46,6 +46,7 @@ async def files(world: World) -> list[str]:
     return [key async for keys in world.copies.older("", 2**62) for key in keys]
 
 
+@pytest.mark.sweep
 async def test_whatever_it_dies_at_all_of_it_goes_and_is_told(world: World) -> None:
     deaths, died, at = Deaths(), True, 0
     world.wrap = deaths.wrap

@@ -129,6 +129,7 @@ def cells() -> Iterable[Any]:
 
 
 @pytest.mark.parametrize(("row", "trouble", "comes"), list(cells()))
+@pytest.mark.sampled(every=8)
 async def test_whatever_discord_refuses_the_asker_has_exactly_one_outcome(
     tmp_path: Path, row: Row, trouble: Trouble, comes: Comes
 ) -> None:
@@ -166,6 +167,7 @@ OPERATOR = "POST */channels/{}/messages"
 
 
 @pytest.mark.parametrize("name", ALL)
+@pytest.mark.sampled(every=6)
 async def test_the_operator_is_told_once_in_their_channel_or_directly(tmp_path: Path, name: str) -> None:
     async with open_discord_world(tmp_path) as world:
         trouble = ALL[name]
@@ -185,6 +187,7 @@ async def test_the_operator_is_told_once_in_their_channel_or_directly(tmp_path: 
 
 
 @pytest.mark.parametrize("name", ALL)
+@pytest.mark.sampled(every=6)
 async def test_an_archived_thread_is_opened_or_the_first_answer_becomes_the_outcome(tmp_path: Path, name: str) -> None:
     async with open_discord_world(tmp_path) as world:
         trouble = ALL[name]

@@ -258,6 +258,7 @@ def coded(table: Mapping[int, Comes]) -> Iterable[Any]:
     ("trouble", "comes"),
     [*coded(TO_A_CREATE), *cells({**NOT_TAKEN, **UNKNOWN, **NO_TASK}, NONSENSE_TO_A_CREATE)],
 )
+@pytest.mark.sampled(every=6)
 async def test_a_create_is_sent_twice_only_after_an_explicit_refusal(
     tmp_path: Path, trouble: Trouble, comes: Comes
 ) -> None:
@@ -277,6 +278,7 @@ async def test_a_create_is_sent_twice_only_after_an_explicit_refusal(
     ("trouble", "comes"),
     [*coded(TO_A_RECORD), *cells({**NOT_TAKEN, **UNKNOWN, **NO_TASK}, NONSENSE_TO_A_RECORD)],
 )
+@pytest.mark.sampled(every=6)
 async def test_a_question_that_failed_is_asked_again(tmp_path: Path, trouble: Trouble, comes: Comes) -> None:
     async with open_image_world(tmp_path, patient=trouble.patient) as world:
         if trouble.action is not None:
@@ -299,6 +301,7 @@ async def test_a_question_that_failed_is_asked_again(tmp_path: Path, trouble: Tr
         ),
     ],
 )  # fmt: skip
+@pytest.mark.sampled(every=6)
 async def test_an_upload_costs_nothing_and_is_tried_again_unless_it_was_refused(
     tmp_path: Path, trouble: Trouble, comes: Comes
 ) -> None:
@@ -318,6 +321,7 @@ async def test_an_upload_costs_nothing_and_is_tried_again_unless_it_was_refused(
 @pytest.mark.parametrize(
     ("failure", "comes"), FAILURES.items(), ids=[f"{number} {words}"[:40] for number, words in FAILURES]
 )
+@pytest.mark.sampled(every=6)
 async def test_a_task_of_theirs_that_failed_is_told_with_its_reason(
     tmp_path: Path, failure: tuple[int | None, str | None], comes: Comes, flag: int
 ) -> None:
@@ -335,6 +339,7 @@ async def test_a_task_of_theirs_that_failed_is_told_with_its_reason(
         *[pytest.param(one, id=name) for name, one in {**NOT_TAKEN, **UNKNOWN}.items() if one.action and one.patient],
     ],
 )
+@pytest.mark.sampled(every=6)
 async def test_creates_go_on_after_a_while_although_nobody_can_say_what_credit_there_is(
     tmp_path: Path, trouble: Trouble
 ) -> None:
@@ -387,6 +392,7 @@ ENDLESS: Mapping[str, tuple[str, Trouble, Comes]] = {
 
 
 @pytest.mark.parametrize(("route", "trouble", "comes"), ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.sweep
 async def test_what_never_passes_ends_with_an_answer_within_a_day(
     tmp_path: Path, route: str, trouble: Trouble, comes: Comes
 ) -> None:

@@ -51,6 +51,7 @@ def peaks(children: WorkerProcesses) -> list[int]:
 
 
 @pytest.mark.parametrize("case", [*CASES, *ORDINARY], ids=lambda case: case.name)
+@pytest.mark.sampled(every=6)
 async def test_whatever_is_attached_is_answered_within_the_bounds(children: WorkerProcesses, case: Case) -> None:
     work, data = PictureWork(children), made(case)
     peaks(children)

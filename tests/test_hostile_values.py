@@ -231,11 +231,13 @@ FORMS: Final = frozenset({create_form, menu_form, avatar_form, set_form, edit_fo
 
 
 @pytest.mark.parametrize(("door", "fields"), SINGLE.values(), ids=list(SINGLE))
+@pytest.mark.sampled(every=5)
 async def test_one_value_that_was_never_offered(world: World, door: Door, fields: tuple[str, ...]) -> None:
     await tried(world, door, dict.fromkeys(fields, SCALARS))
 
 
 @pytest.mark.parametrize(("door", "fields"), SEVERAL.values(), ids=list(SEVERAL))
+@pytest.mark.sampled(every=5)
 async def test_a_list_of_values_that_was_never_offered(world: World, door: Door, fields: tuple[str, ...]) -> None:
     await tried(world, door, {field: LISTS | (SHAPES if field != "values" else {}) for field in fields})
 
@@ -330,6 +332,7 @@ async def test_a_negative_number_lowers_no_limit(tmp_path: Path) -> None:
         "",
     ],
 )
+@pytest.mark.sampled(every=5)
 async def test_a_button_that_was_never_offered(world: World, custom_id: str, caplog: pytest.LogCaptureFixture) -> None:
     result, forger, before = await a_result(world), Forger(world.client), await kept(world)
     forger.forge("custom_id", custom_id)

@@ -68,12 +68,14 @@ async def assert_brought(world: World, task: Task) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
+@pytest.mark.sweep
 async def test_whatever_it_dies_at_the_message_is_edited_to_hold_the_picture_once(world: World, after: bool) -> None:
     calls = await every_death(world, after=after, expected={1: [0, 1]})
     assert calls > 8, "the calls of a late picture"
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
+@pytest.mark.sweep
 async def test_whatever_it_dies_at_a_private_picture_is_sent_directly_once(world: World, after: bool) -> None:
     """The private message can no longer be edited, so the picture is sent as a direct message."""
     world.discord.out_of_reach = {Route.ORIGINAL}
@@ -158,6 +160,7 @@ def test_tries_are_further_and_further_apart() -> None:
     assert distances[-1] == LONGEST.total_seconds() * 1000
 
 
+@pytest.mark.sweep
 async def test_an_hour_of_refusals_costs_few_tries_and_two_weeks_not_many(world: World) -> None:
     await told_as_a_link(world)
     counts = []

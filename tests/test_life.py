@@ -40,6 +40,7 @@ CALLBACKS = "https://bot.test/callbacks/kie/"
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.sweep
 async def test_a_process_that_dies_at_any_call_leaves_one_outcome_and_no_second_create(
     tmp_path: Path, after: bool
 ) -> None:
@@ -65,6 +66,7 @@ async def test_a_process_that_dies_at_any_call_leaves_one_outcome_and_no_second_
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.sweep
 async def test_any_call_may_fail_once_and_the_process_mends_it_by_itself(tmp_path: Path, after: bool) -> None:
     deaths = Deaths()
     async with open_world(tmp_path) as world:
@@ -258,6 +260,7 @@ STEPS = st.tuples(st.sampled_from(["ask", "work", "work", "ask", *ACTIONS]), st.
 @example([("ask", 1), ("close_all", 30), ("come", 1), ("work", 5)])
 @example([("lose_create_answer", 0), ("ask", 1), ("wait", 14), ("call_back", 0), ("work", 24)])
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.sweep
 def test_whatever_happens_everybody_is_told_exactly_once(steps: list[tuple[str, int]]) -> None:
     asyncio.run(_tell_story(steps))
 

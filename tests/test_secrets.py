@@ -55,6 +55,7 @@ def echoes(status: int, code: int) -> Action:
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.sweep
 async def test_no_secret_gets_out_of_the_running_bot(tmp_path: Path, style: str) -> None:
     """Cover success, refusals that repeat the key, errors of Discord, a broken database and the metrics."""
     traps, port = Traps(), unused_port()

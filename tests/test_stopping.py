@@ -19,6 +19,8 @@ from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import KEY, ROOT, TOKEN, Bot, bot
 from tests.wire.traps import Moment, holds
 
+pytestmark = pytest.mark.sweep
+
 AT_ONCE = 6.0
 """Longest stop (s) if there is nothing to wait for, also on a busy machine."""
 HANGING = """

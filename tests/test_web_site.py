@@ -55,6 +55,7 @@ async def test_it_is_not_ready_while_the_gateway_is_not_connected(tmp_path: Path
         assert (status, said) == (503, "not ready: Discord's gateway is not connected (0 of so far unknown shards)\n")
 
 
+@pytest.mark.sweep
 async def test_it_is_ready_when_all_shards_are_connected_and_not_while_they_are_gone(
     tmp_path: Path, discord: LoopbackDiscord
 ) -> None:

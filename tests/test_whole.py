@@ -166,6 +166,7 @@ async def _closed(at: House) -> Task:
 
 
 @pytest.mark.parametrize("reach", [_queued, _queued_again, _generating, _settled, _closed], ids=lambda f: f.__name__)
+@pytest.mark.sampled(every=5)
 async def test_a_task_survives_its_process(tmp_path: Path, image_api: str, reach: Callable[[House], Any]) -> None:
     async with house(tmp_path, image_api) as at:
         task = await reach(at)

@@ -57,6 +57,7 @@ def test_nothing_is_lost_or_doubled(case: Case, verdicts: dict[Case, Verdict]) -
         assert verdict.unconfirmed == (case.point.name == "create taken, no answer yet")
 
 
+@pytest.mark.sweep
 def test_every_other_seed_is_killed_twice(verdicts: dict[Case, Verdict]) -> None:
     assert [verdict.struck for case, verdict in verdicts.items() if case.blow is Blow.KILL] == [
         1 + case.again for case in verdicts if case.blow is Blow.KILL

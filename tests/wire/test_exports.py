@@ -16,7 +16,7 @@ from tests.wire.interactions import Interaction
 from tests.wire.places import Person
 from tests.wire.process import Bot, bot
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+pytestmark = [pytest.mark.sweep, pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")]
 
 PEOPLE = 20
 PICTURES = 4

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.kie import Emulator
 from tests.waiting import eventually
 from tests.wire.components import walked
@@ -17,6 +19,8 @@ from tests.wire.messages import Doing, Way
 from tests.wire.process import Bot, bot, outcomes
 from tests.wire.refusals import throttled
 from tests.wire.traps import Moment
+
+pytestmark = pytest.mark.sweep
 
 IN_TIME = 3.0
 REFUSED = "[422]"

@@ -17,7 +17,7 @@ from tests.wire.discord import LoopbackDiscord
 from tests.wire.limited import DEADLY
 from tests.wire.process import bot, called_back, outcomes
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
+pytestmark = [pytest.mark.sweep, pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")]
 
 MOST_STARTS = 8
 

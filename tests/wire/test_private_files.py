@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sandbox.kie import Emulator
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.process import LOG, bot, outcomes
+
+pytestmark = pytest.mark.sweep
 
 OTHERS = 0o077
 

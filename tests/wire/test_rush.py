@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.kie import Emulator
@@ -16,6 +17,8 @@ from tests.wire.discord import LoopbackDiscord
 from tests.wire.limits import most_in_a_second
 from tests.wire.places import Channel
 from tests.wire.process import bot, called_back, outcomes
+
+pytestmark = pytest.mark.sweep
 
 PEOPLE = 30
 UNLIMITED = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
