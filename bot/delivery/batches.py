@@ -14,8 +14,8 @@ import structlog
 
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
-from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
-from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
+from bot.discord_errors import TooLarge, is_archived, map_discord_errors
+from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.batch_view import BatchView
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
@@ -23,7 +23,7 @@ from bot.errors import RouteClosed
 from bot.imaging.fitting import unchanged
 from bot.imaging.looks import Unreadable
 from bot.ui.batch_messages import batch_view, ended_view
-from bot.ui.outcomes import component_id
+from bot.ui.component_ids import component_id
 from bot.ui.pictures import picture_stem
 from storage.community import BatchMessage
 from storage.models import Picture, Route
@@ -106,8 +106,7 @@ class BatchPoster:
         try:
             return await self._once(channel, shared, message, standing, limit)
         except RouteClosed as closed:
-            cause = closed.__cause__
-            if not isinstance(cause, discord.HTTPException) or cause.code != ARCHIVED_THREAD:
+            if not is_archived(closed):
                 raise
         with map_discord_errors():
             thread = await self._client.fetch_channel(channel.id)

@@ -26,7 +26,7 @@ from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by, token_lives
 from bot.delivery.card_turns import CardSchedule, ShownCard
 from bot.delivery.finding import find_card
-from bot.delivery.refusals import map_discord_errors
+from bot.discord_errors import map_discord_errors
 from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Card, CardPhase
 from bot.engine.thumbnails import StoredCopy, Thumbnails

@@ -9,6 +9,7 @@ from typing import Any, Final
 import discord
 
 from bot.client import Atelier
+from bot.discord_limits import HISTORY_PAGE
 from bot.engine.ports import Outcome
 from bot.errors import Unavailable
 from bot.ui.cards import card_id
@@ -19,7 +20,7 @@ from storage.models import OutcomePart, Task
 SEARCHED: Final = 2000
 """Most messages searched for a part, starting `BEFORE` the first attempt."""
 BEFORE: Final = timedelta(minutes=2)
-LATEST: Final = 100
+LATEST: Final = HISTORY_PAGE
 """Newest messages searched for a card: one request. The search takes place soon after the card's id was lost."""
 
 NEWEST: Final = 500

@@ -12,7 +12,7 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limits_for
-from bot.delivery.refusals import TooLarge, map_discord_errors
+from bot.discord_errors import TooLarge, map_discord_errors
 from bot.engine.ports import Outcome, Posted
 from bot.errors import MessageGone, RouteClosed
 from bot.ui.outcomes import AttachedPicture, pictures_view

@@ -16,8 +16,9 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
-from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
-from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
+from bot.delivery.packing import pack
+from bot.discord_errors import TooLarge, is_archived, map_discord_errors
+from bot.discord_limits import BYTES_PER_FILE, BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
@@ -237,7 +238,7 @@ class OutcomePoster:
             with map_discord_errors(by_token=part.route in _BY_TOKEN):
                 return await _once(send, outcome, part, load)
         except RouteClosed as closed:
-            if not _is_archived(closed) or part.route is not Route.CHANNEL:
+            if not is_archived(closed) or part.route is not Route.CHANNEL:
                 raise
         with map_discord_errors():
             await self._unarchive(outcome.task.channel_id)
@@ -344,7 +345,7 @@ def _limit(outcome: Outcome, part: OutcomePart) -> int:
     task = outcome.task
     if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.repost is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
-        return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
+        return min(task.upload_limit, BYTES_PER_FILE, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
 
 
@@ -387,7 +388,3 @@ def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
         return NO_USER
     asker = discord.Object(outcome.task.asker_id)
     return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
-
-
-def _is_archived(closed: RouteClosed) -> bool:
-    return isinstance(closed.__cause__, discord.HTTPException) and closed.__cause__.code == ARCHIVED_THREAD

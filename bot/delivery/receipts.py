@@ -8,7 +8,7 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.refusals import map_discord_errors
+from bot.discord_errors import map_discord_errors
 from bot.errors import RouteClosed
 from bot.texts import texts_in
 from bot.ui.erasure import receipt_view

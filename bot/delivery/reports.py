@@ -10,12 +10,12 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
-from bot.delivery.refusals import map_discord_errors
+from bot.discord_errors import map_discord_errors
 from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Outcome, Posted
 from bot.engine.thumbnails import StoredCopy, Thumbnails
 from bot.errors import RouteClosed
-from bot.ui.outcomes import component_id
+from bot.ui.component_ids import component_id
 from bot.ui.reports import report_view
 from storage.community import Report, ReportCase, ReportState
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from bot.discord_limits import CHOICES
 from storage.guilds import folded
-
-MOST_CHOICES: Final = 25
-CHOICE_CHARACTERS: Final = 100
-"""Discord: longest name of a choice."""
 
 
 class Named(Protocol):
@@ -21,7 +18,7 @@ T = TypeVar("T", bound=Named)
 
 
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
-    """Return up to `MOST_CHOICES` items whose names contain the typed text; names that begin with it come first."""
+    """Return up to `CHOICES` items whose names contain the typed text; names that begin with it come first."""
     part = folded(typed)
     found = [one for one in all_of_them if part in folded(one.name)]
-    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:MOST_CHOICES]
+    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:CHOICES]
