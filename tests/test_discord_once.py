@@ -21,6 +21,19 @@ from storage.community import PICTURES_PER_MESSAGE
 from storage.sets import MOST_SETS
 from tests.wire.refusals import REFUSALS
 
+TASK: Final = "0123456789abcdef"
+WITH_A_TASK: Final = (
+    *("again", "edit", "vary", "vary-of", "full", "family", "cancel", "withhold", "post", "show", "publish"),
+    *("post-here", "gallery", "report", "remove", "remove-all", "remove-here", "decide-remove", "decide-hide"),
+    *("decide-dismiss", "batch-make", "batch-drop", "batch-cancel", "batch-open"),
+)
+IN_OLD_MESSAGES: Final = (
+    *(f"a1:{action}:{TASK}" for action in WITH_A_TASK),
+    *("a1:erase:keep", "a1:erase:remove", "a1:erase-not", "a1:setting:channels", "a1:unset:gallery_channel_id"),
+    *("a1:sets:0", "a1:styles:12", "a1:tasks-open", "a1:tasks-which:", "a1:tasks-which:red%20door"),
+    *("a1:tasks:all:0:", "a1:tasks:done:12:red%3Adoor"),
+)
+"""The `custom_id`s in messages of earlier releases."""
 ROOT: Final = Path(__file__).parent.parent
 CODES: Final = "bot/discord_errors.py"
 BASE: Final = "bot/ui/dynamic_items.py"
@@ -57,6 +70,12 @@ def items(of: type[Any]) -> Iterator[type[Any]]:
         yield from items(item)
 
 
+def known_items() -> list[type[Any]]:
+    for extension in EXTENSIONS:
+        importlib.import_module(extension)
+    return [item for item in items(ui.DynamicItem) if item.__module__.startswith(("bot.", "cogs."))]
+
+
 def test_no_error_code_is_a_bare_number() -> None:
     for file, tree in sources(uses_discord=True):
         assert file == CODES or not bare_codes(tree), file
@@ -89,12 +108,18 @@ def test_another_dynamic_item_is_found(code: str) -> None:
 
 
 def test_all_buttons_and_selects_have_the_one_last_handler() -> None:
-    for extension in EXTENSIONS:
-        importlib.import_module(extension)
-    ours = [item for item in items(ui.DynamicItem) if item.__module__.startswith(("bot.", "cogs."))]
+    ours = known_items()
     assert len(ours) > 30
     assert all(item is MessageItem or (issubclass(item, MessageItem) and "callback" not in vars(item)) for item in ours)
     assert [file for file, tree in sources() if handlers(tree)] == [BASE]
+
+
+@pytest.mark.parametrize("custom_id", IN_OLD_MESSAGES)
+def test_buttons_and_selects_of_old_messages_keep_working(custom_id: str) -> None:
+    (match,) = [
+        found for item in known_items() if (found := item.__discord_ui_compiled_template__.fullmatch(custom_id))
+    ]
+    assert custom_id.endswith(match["key"])
 
 
 def test_a_limit_of_the_store_that_is_discords_is_the_same_number() -> None:
