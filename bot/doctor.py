@@ -23,6 +23,7 @@ from aiohttp.resolver import DefaultResolver
 
 from bot.addresses import FAKE_REMEDY, is_fake
 from bot.config import CALLBACK_PATH, REMEDIES, Settings, is_loopback
+from bot.discord_permissions import INVITED
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
@@ -39,15 +40,6 @@ PATIENCE_SECONDS: Final = 10.0
 COUNTING_SECONDS: Final = 5.0
 """Timeout for adding up the sizes of the pictures. A large bucket takes longer, which is not a problem."""
 
-PERMISSIONS: Final = discord.Permissions(
-    view_channel=True,
-    send_messages=True,
-    send_messages_in_threads=True,
-    attach_files=True,
-    embed_links=True,
-    read_message_history=True,
-)
-"""The permissions that the bot needs in a channel; as a number, 274878024704."""
 SCOPES: Final = ("bot", "applications.commands")
 CREDITS_FOR_A_PICTURE: Final = DEFAULT.credits[1]
 """From the image API's price list, 2026-09."""
@@ -150,7 +142,7 @@ async def _discord(settings: Settings) -> Sequence[Finding]:
 def _application(application: discord.AppInfo) -> Sequence[Finding]:
     """Check two switches of the developer portal that would keep commands or servers from the bot. The bot needs no
     privileged intent."""
-    link = discord.utils.oauth_url(application.id, permissions=PERMISSIONS, scopes=SCOPES)
+    link = discord.utils.oauth_url(application.id, permissions=INVITED, scopes=SCOPES)
     wrong = {
         "clear 'Interactions Endpoint URL' on the application's page 'General Information'": (
             application.interactions_endpoint_url is not None

@@ -13,13 +13,10 @@ from typing import Any, Final
 import discord
 from discord import AppCommandOptionType, app_commands
 
+from bot.discord_limits import LARGEST_INTEGER, TEXT_OPTION_CHARACTERS
 from bot.errors import TooLong, UnknownChoice
 from bot.markup import storable
 
-LARGEST_WHOLE: Final = 2**53
-"""Discord's limit for an integer option, positive or negative."""
-LONGEST_TEXT: Final = 6000
-"""Characters; Discord's limit for a string option without its own maximum."""
 _COMMANDS: Final = frozenset({AppCommandOptionType.subcommand.value, AppCommandOptionType.subcommand_group.value})
 _RESOLVED: Final = {AppCommandOptionType.attachment: "attachments"}
 
@@ -55,7 +52,7 @@ def _check(declared: app_commands.Parameter, value: Any, resolved: Mapping[str, 
         case AppCommandOptionType.string:
             _check_text(declared, value)
         case AppCommandOptionType.integer:
-            fits = type(value) is int and abs(value) <= LARGEST_WHOLE
+            fits = type(value) is int and abs(value) <= LARGEST_INTEGER
             _require(fits and _is_offered(declared, value))
         case AppCommandOptionType.boolean:
             _require(isinstance(value, bool))
@@ -66,7 +63,7 @@ def _check(declared: app_commands.Parameter, value: Any, resolved: Mapping[str, 
 def _check_text(declared: app_commands.Parameter, value: Any) -> None:
     """Check a text. An empty text passes: the code that needs a text rejects an empty text with a better message."""
     _require(isinstance(value, str) and _is_offered(declared, value))
-    longest = int(declared.max_value or LONGEST_TEXT)
+    longest = int(declared.max_value or TEXT_OPTION_CHARACTERS)
     if len(value) > longest:
         raise TooLong(longest)
 

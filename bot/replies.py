@@ -2,13 +2,14 @@
 Make messages for errors, and handle the exceptions of interactions.
 
 `explain` turns a reason into a message that says what happened and what to do next. `answer_error` is the last
-handler for exceptions of commands, views, modals and dynamic items.
+handler for exceptions of commands; `errors_answered` is the same for buttons, selects and forms.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -16,14 +17,16 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.discord_errors import ClosedCode
 from bot.errors import AtelierError, Reason
 from bot.markup import escaped
 from bot.texts import Texts, texts_in
 from storage.disks import says_full
 
-HARMLESS_CODES: Final = frozenset({10062, 40060, 10015})
-"""Unknown interaction, already acknowledged, unknown webhook: the answer came too late or twice. The request is
-already stored, and a new card is posted."""
+HARMLESS_CODES: Final = frozenset(
+    {ClosedCode.UNKNOWN_INTERACTION, ClosedCode.ALREADY_ACKNOWLEDGED, ClosedCode.UNKNOWN_WEBHOOK}
+)
+"""The answer came too late or twice. The request is already stored, and a new card is posted."""
 FILENAME_UNITS: Final = 80
 
 log = structlog.get_logger(__name__)
@@ -60,6 +63,15 @@ def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say
     if message not in say:
         return say("operator-other", reason=reason.value.replace("_", " "))
     return say(message, **{"host": "?", "results": "?", **parameters})
+
+
+@asynccontextmanager
+async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
+    """Handle any exception within the block, as discord.py would only log it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
+        await answer_error(interaction, error)
 
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:

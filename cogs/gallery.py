@@ -29,6 +29,7 @@ from bot.ui.curation import (
 )
 from bot.ui.forms import add_form
 from bot.ui.reports import DismissButton, HideReportedButton, RemoveReportedButton
+from bot.ui.standing import moderates
 from storage.community import RepostKind
 
 STAR: Final = "\N{WHITE MEDIUM STAR}"
@@ -79,8 +80,7 @@ async def _shown_in(services: Services, message_id: int) -> str | None:
 def _standing(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role:
     channel = guild.get_channel_or_thread(channel_id)
     allowed = channel.permissions_for(member) if channel is not None else member.guild_permissions
-    moderates = allowed.manage_guild or allowed.manage_messages
-    return Role(person_id=member.id, guild_id=guild.id, moderates=moderates)
+    return Role(person_id=member.id, guild_id=guild.id, moderates=moderates(allowed))
 
 
 async def setup(bot: Atelier) -> None:

@@ -9,7 +9,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.delivery.refusals import map_discord_errors
+from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Card
 from bot.errors import AtelierError, Reason, ServiceError
 from bot.markup import is_blank

@@ -9,6 +9,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.discord_limits import OPTION_CHARACTERS, OPTIONS_PER_SELECT
 from bot.errors import Gone, Reason, UserError
 from bot.markup import shortened
 from bot.texts import Texts, texts_in
@@ -32,9 +33,6 @@ from storage.community import Draft
 from storage.models import NewReference, PictureRequest, new_task_id
 
 MENU_FORM: Final = "pictures"
-MOST_OPTIONS: Final = 25
-"""Discord: largest number of options in a select."""
-LABEL_UNITS: Final = 100
 
 
 @app_commands.context_menu(name=localized("forms-menu"))
@@ -43,7 +41,7 @@ LABEL_UNITS: Final = 100
 async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
     """Store the message's pictures and open the form: the form's submission will not contain the message."""
     services = interaction.client.services
-    pictures = pictures_in(message)[:MOST_OPTIONS]
+    pictures = pictures_in(message)[:OPTIONS_PER_SELECT]
     if not pictures:
         raise UserError(Reason.NO_PICTURE_THERE)
     now = services.engine.clock()
@@ -82,7 +80,7 @@ def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:
     options = [
         discord.SelectOption(
             label=say("outcome-picture-of", number=at + 1, count=len(pictures)),
-            description=shortened(one.filename, LABEL_UNITS),
+            description=shortened(one.filename, OPTION_CHARACTERS),
             value=str(at),
             default=str(at) in preset,
         )

@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.discord_limits import BYTES_PER_MESSAGE, FOLLOWUPS_UNINSTALLED
 from bot.texts import Texts, texts_in
 from bot.translation import localized
 from bot.ui.arrival import upload_limit
@@ -17,12 +18,8 @@ from bot.ui.erasure import CancelEraseButton, EraseButton, question_view, receip
 from bot.ui.export import archives
 from storage.people import PersonalDataSummary
 
-MOST_BYTES: Final = 24 * 1024 * 1024
-"""Largest export file, even where the upload limit is higher: Discord accepts requests of up to 25 MiB."""
 MOST_PARTS: Final = 20
-"""Discord accepts follow-up messages for 15 minutes."""
-MOST_PARTS_ALONE: Final = 5
-"""Discord: limit in servers where only the person has installed the bot."""
+"""Most files of an export: as many as can be sent while the interaction can be answered."""
 
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -64,8 +61,8 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
     """Send the files. Return the number of pictures that did not fit."""
     services, left = interaction.client.services, 0
-    limit = min(upload_limit(interaction), MOST_BYTES)
-    most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else MOST_PARTS_ALONE
+    limit = min(upload_limit(interaction), BYTES_PER_MESSAGE)
+    most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else FOLLOWUPS_UNINSTALLED
     async with aclosing(archives(services, interaction.user.id, say, limit=limit, most=most)) as made:
         async for one in made:
             text = say("privacy-exported") if one.number == 1 else say("privacy-exported-more", number=one.number)

@@ -20,9 +20,9 @@ from bot.services import Services
 from bot.texts import texts_in
 from bot.translation import localized
 from bot.ui.asking import Wish, ask, references_of
-from bot.ui.buttons import services_of
 from bot.ui.choices import SIZES, VARIANTS
 from bot.ui.copies import drop_copy, keep_copy
+from bot.ui.dynamic_items import services_of
 from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
 from bot.ui.paging import PageButton, PagePosition
 from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
@@ -129,13 +129,12 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
 
 
 class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="reference-later"):
-    async def turn(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.defer()
         services, owner_id = services_of(interaction), interaction.user.id
-        nobody = discord.AllowedMentions.none()
         async with services.engine.lookup_slots.taken(owner_id):
             view, files = await _listed(services, owner_id, str(interaction.locale), self.page)
-            await interaction.edit_original_response(view=view, attachments=files, allowed_mentions=nobody)
+            await interaction.edit_original_response(view=view, attachments=files)
 
 
 def _services_in(interaction: discord.Interaction[Atelier]) -> Services:

@@ -19,8 +19,7 @@ class ServerSettings(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: discord.Interaction[Atelier]) -> None:
         view = await panel(interaction, managed_by(interaction))
-        nobody = discord.AllowedMentions.none()
-        await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+        await interaction.response.send_message(view=view, ephemeral=True)
 
 
 async def setup(bot: Atelier) -> None:

@@ -10,11 +10,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.discord_limits import CHOICE_CHARACTERS, CHOICES
 from bot.markup import cleaned, is_blank, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.translation import localized
-from bot.ui.choices import CHOICE_CHARACTERS, MOST_CHOICES
 from bot.ui.lookup import look_up
 from storage.models import Task
 
@@ -37,7 +37,7 @@ class Show(commands.Cog):
         """Offer the person's own tasks that contain the typed words, newest first."""
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.stores.search
-        own = await search.own(interaction.user.id, words=typed.strip(), limit=MOST_CHOICES)
+        own = await search.own(interaction.user.id, words=typed.strip(), limit=CHOICES)
         return [app_commands.Choice(name=_choice(say, one), value=one.id) for one in own]
 
 

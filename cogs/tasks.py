@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 import discord
@@ -14,21 +13,20 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.thumbnails import StoredCopy
-from bot.errors import UnknownChoice
 from bot.markup import storable
-from bot.replies import answer_error
 from bot.texts import Texts, texts_in
 from bot.translation import localized
-from bot.ui.buttons import engine_of, services_of
+from bot.ui.dynamic_items import MessageButton, MessageSelect, Select, engine_of, services_of
 from bot.ui.lookup import look_up
 from bot.ui.own_tasks import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
 from bot.ui.selected import single, task_in
 from storage.models import Task
 from storage.search import TaskFilter
 
-PLACE: Final = f"(?P<which>{'|'.join(TaskFilter)}):(?P<number>[0-9]{{1,6}}):(?P<search>.{{0,64}})"
 ROOM: Final = 64
 """Characters for the search words in a `custom_id`, percent-encoded."""
+SEARCH: Final = f".{{0,{ROOM}}}"
+PLACE: Final = f"(?:{'|'.join(TaskFilter)}):[0-9]{{1,6}}:{SEARCH}"
 
 
 class Tasks(commands.Cog):
@@ -45,67 +43,25 @@ class Tasks(commands.Cog):
         await _show_page(interaction, TaskFilter.ALL, 0, _bounded((search or "").strip()))
 
 
-class TaskListPageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:tasks:{PLACE}"):
-    def __init__(self, which: TaskFilter, number: int, search: str, *, label: str | None = None) -> None:
-        custom_id = f"a1:tasks:{which}:{number}:{quote(search)}"
-        super().__init__(ui.Button(label=label, custom_id=custom_id))
-        self.place = which, number, search
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(TaskFilter(match["which"]), int(match["number"]), storable(unquote(match["search"])))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _turned(interaction, *self.place)
+class TaskListPageButton(MessageButton, action="tasks", key=PLACE):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        which, number, search = self.key.split(":", 2)
+        await interaction.response.defer()
+        await _show_page(interaction, TaskFilter(which), int(number), storable(unquote(search)))
 
 
-class WhichSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-which:(?P<search>.{0,64})"):
-    def __init__(self, select: ui.Select[ui.LayoutView], search: str) -> None:
-        super().__init__(select)
-        self.search = search
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(item, storable(unquote(match["search"])))  # type: ignore[arg-type]  # discord.py passes a Select here
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            which = single(self.item.values, {one.value: one for one in TaskFilter}) or TaskFilter.ALL
-        except UnknownChoice as error:
-            await answer_error(interaction, error)
-            return
-        await _turned(interaction, which, 0, self.search)
+class WhichSelect(MessageSelect, action="tasks-which", key=SEARCH):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        which = single(self.item.values, {one.value: one for one in TaskFilter}) or TaskFilter.ALL
+        await interaction.response.defer()
+        await _show_page(interaction, which, 0, storable(unquote(self.key)))
 
 
-class TaskSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template="a1:tasks-open"):
+class TaskSelect(MessageSelect, action="tasks-open"):
     """Show the selected task, as `/show` does."""
 
-    def __init__(self, select: ui.Select[ui.LayoutView]) -> None:
-        super().__init__(select)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(item)  # type: ignore[arg-type]  # discord.py passes a Select here
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await look_up(interaction, await services_of(interaction).stores.tasks.get(task_in(self.item.values)))
-        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-            await answer_error(interaction, error)
-
-
-async def _turned(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
-    try:
-        await interaction.response.defer()
-        await _show_page(interaction, which, number, search)
-    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-        await answer_error(interaction, error)
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await look_up(interaction, await services_of(interaction).stores.tasks.get(task_in(self.item.values)))
 
 
 async def _show_page(interaction: discord.Interaction[Any], which: TaskFilter, number: int, search: str) -> None:
@@ -140,19 +96,15 @@ async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> disco
 def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
     rows: list[ui.Item[Any]] = []
     if page.tasks:
-        opening: ui.Select[ui.LayoutView] = ui.Select(
-            custom_id="a1:tasks-open", placeholder=say("tasks-open"), options=task_options(say, page.tasks)
-        )
+        opening: Select = ui.Select(placeholder=say("tasks-open"), options=task_options(say, page.tasks))
         rows.append(ui.ActionRow(TaskSelect(opening)))
-    choice: ui.Select[ui.LayoutView] = ui.Select(
-        custom_id=f"a1:tasks-which:{quote(page.search)}", options=which_options(say, page.which)
-    )
-    rows.append(ui.ActionRow(WhichSelect(choice, page.search)))
+    search = quote(page.search)
+    rows.append(ui.ActionRow(WhichSelect(ui.Select(options=which_options(say, page.which)), search)))
     turning = []
     if page.number:
-        turning.append(TaskListPageButton(page.which, page.number - 1, page.search, label=say("tasks-newer")))
+        turning.append(TaskListPageButton(f"{page.which}:{page.number - 1}:{search}", say("tasks-newer")))
     if page.number < page.last:
-        turning.append(TaskListPageButton(page.which, page.number + 1, page.search, label=say("tasks-older")))
+        turning.append(TaskListPageButton(f"{page.which}:{page.number + 1}:{search}", say("tasks-older")))
     return [*rows, ui.ActionRow(*turning)] if turning else rows
 
 

@@ -29,20 +29,23 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.outbound", "bot.references", "bot.traffic"),
     ("bot.engine",),
-    ("bot.addresses", "bot.config", "bot.ending", "bot.endpoints", "bot.imaging", "bot.logs", "bot.permutations"),
-    ("bot.counters", "bot.errors", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
+    (
+        *("bot.addresses", "bot.config", "bot.discord_errors", "bot.discord_permissions", "bot.ending"),
+        *("bot.endpoints", "bot.imaging", "bot.logs", "bot.permutations"),
+    ),
+    ("bot.counters", "bot.discord_limits", "bot.errors", "bot.markup", "bot.memory", "bot.release", "bot.texts"),
     ("storage",),
 )
 """From top to bottom. A module imports from its own entry and from lower layers, not from others in its layer."""
 
 ONLY_IN: Final = {
     "discord": (
-        *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.doctor", "bot.endpoints", "bot.options"),
-        *("bot.replies", "bot.translation", "bot.ui", "bot.web", "cogs"),
+        *("bot.app", "bot.cli", "bot.client", "bot.delivery", "bot.discord_errors", "bot.discord_permissions"),
+        *("bot.doctor", "bot.endpoints", "bot.options", "bot.replies", "bot.translation", "bot.ui", "bot.web", "cogs"),
     ),
     "aiohttp": (
-        *("bot.addresses", "bot.app", "bot.delivery", "bot.doctor", "bot.kie", "bot.outbound", "bot.references"),
-        *("bot.replies", "bot.traffic", "bot.web"),
+        *("bot.addresses", "bot.app", "bot.discord_errors", "bot.doctor", "bot.kie", "bot.outbound"),
+        *("bot.references", "bot.replies", "bot.traffic", "bot.web"),
     ),
     "sqlalchemy": ("storage",),
     "alembic": ("storage",),

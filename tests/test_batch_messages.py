@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from simcord.components import walk_components
 
 from bot.delivery.batches import SHARE
-from bot.delivery.packing import BYTES_PER_MESSAGE
+from bot.discord_limits import BYTES_PER_MESSAGE
 from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.engine.batches import Proposal
 from bot.errors import Reason

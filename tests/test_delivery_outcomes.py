@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
+from bot.delivery.packing import pack
+from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.ports import Outcome
 from bot.errors import Reason
 from bot.markup import units

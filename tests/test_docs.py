@@ -15,7 +15,8 @@ from discord.ext import commands
 from bot.app import EXTENSIONS
 from bot.cli import COMMANDS, ExitCode
 from bot.config import REMEDIES, Settings, load_settings
-from bot.doctor import PERMISSIONS, SCOPES
+from bot.discord_permissions import INVITED
+from bot.doctor import SCOPES
 from bot.errors import ConfigurationError
 
 ROOT: Final = Path(__file__).parent.parent
@@ -164,7 +165,7 @@ def test_the_page_has_a_row_for_every_exit_code_and_no_other() -> None:
 
 def test_the_readme_has_the_permissions_and_scopes_of_the_install_link() -> None:
     readme = read("README.md")
-    assert f"permissions={PERMISSIONS.value}" in readme
+    assert f"permissions={INVITED.value}" in readme
     assert all(scope in readme for scope in SCOPES)
 
 

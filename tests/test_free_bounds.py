@@ -15,17 +15,15 @@ import pytest
 from discord import app_commands, ui
 
 from bot.app import EXTENSIONS
+from bot.discord_limits import BYTES_PER_MESSAGE, CHOICES, OPTIONS_PER_SELECT
 from bot.engine import picture_work, places, preparation, reference_fetching, telling
 from bot.engine.batch_delivery import MESSAGES_AT_ONCE, MESSAGES_PER_PERSON
 from bot.imaging.decoding import MAX_BYTES
-from bot.ui.choices import MOST_CHOICES
 from bot.ui.copies import FETCH_SECONDS
 from bot.ui.family import LOOKED_AT
-from bot.ui.originals import LARGEST_ANSWER
 from bot.ui.own_tasks import A_PAGE
 from bot.ui.sets import SETS_A_PAGE
-from cogs.menus import MOST_OPTIONS
-from cogs.privacy import MOST_BYTES, MOST_PARTS
+from cogs.privacy import MOST_PARTS
 from storage.bounds import MOST_REFERENCES
 from storage.guilds import MOST_STYLES
 from storage.sets import MOST_SETS
@@ -89,12 +87,12 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
         f"{preparation.UPLOADS_AT_ONCE} are uploaded at once, {preparation.UPLOADS_PER_PERSON} for each person",
         f"{places.LOOKS_AT_ONCE} at once in total, one of them for each person",
         f"waits {FETCH_SECONDS:g} s for each file",
-        f"at most {MOST_CHOICES} choices",
+        f"at most {CHOICES} choices",
         f"{MOST_SETS} sets for each person",
         f"{MOST_STYLES} styles for each server",
-        f"{places.EXPORTS_AT_ONCE} at once in total; {MOST_PARTS} files of {MOST_BYTES // mib} MiB",
-        f"at most {MOST_OPTIONS} pictures of a message",
-        f"at most {LARGEST_ANSWER // mib} MiB of files",
+        f"{places.EXPORTS_AT_ONCE} at once in total; {MOST_PARTS} files of {BYTES_PER_MESSAGE // mib} MiB",
+        f"at most {OPTIONS_PER_SELECT} pictures of a message",
+        f"at most {BYTES_PER_MESSAGE // mib} MiB of files",
         f"the newest {LOOKED_AT} rows of a family",
         f"results are downloaded by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
         f"messages of batches are {MESSAGES_AT_ONCE} at once, {MESSAGES_PER_PERSON} for each person",

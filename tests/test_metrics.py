@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from bot import counters
 from bot.app import Running, image_api
 from bot.config import Settings
-from bot.delivery.refusals import map_discord_errors
+from bot.discord_errors import map_discord_errors
 from bot.errors import AccountRefused, Reason, Unavailable
 from bot.web.balance import Balance
 from sandbox.kie import Emulator

@@ -75,7 +75,7 @@ async def exported(world: World) -> list[zipfile.ZipFile]:
 
 async def test_pictures_that_find_no_room_come_in_further_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = [file_of(noise(40, 24))] * 4
-    monkeypatch.setattr(sys.modules["cogs.privacy"], "MOST_BYTES", 256 * 1024 + 2500 + len(pictures[0]))
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "BYTES_PER_MESSAGE", 256 * 1024 + 2500 + len(pictures[0]))
     world.api.next_fetch = [*pictures]
     await world.ask("a red door", variants=4)
     await world.work()
@@ -93,7 +93,7 @@ async def test_pictures_that_find_no_room_come_in_further_files(world: World, mo
 
 
 async def test_what_is_too_large_for_any_file_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["cogs.privacy"], "MOST_BYTES", 256 * 1024 + 10)
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "BYTES_PER_MESSAGE", 256 * 1024 + 10)
     await world.ask("a red door", variants=2)
     await world.work()
     answered = await world.alice.slash(world.channel, "privacy export")

@@ -8,7 +8,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.delivery.refusals import CLOSED_CODES, PASSING_CODES, UNKNOWN_MESSAGE, TooLarge, map_discord_errors
+from bot.discord_errors import CLOSED_CODES, PASSING_CODES, UNKNOWN_MESSAGE, TooLarge, map_discord_errors
 from bot.errors import MessageGone, RouteClosed, ServiceError, Unavailable
 
 

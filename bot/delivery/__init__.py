@@ -1,6 +1,6 @@
 """
 Deliver cards and outcomes to Discord: implement the engine's `Delivery` port. Only this package knows the fall-backs
-and the limits of files, and translates Discord's refusals into the bot's own errors.
+from one route to the next, and how files are made to fit.
 
 cards.py       edit, post and remove the waiting cards in the background
 card_turns.py  decide which card is edited next
@@ -11,7 +11,7 @@ receipts.py    send the receipt of an erasure
 reports.py     the moderators' message about a report
 batches.py     post and edit the messages of batches
 finding.py     search a channel for a part or a card that may have been posted
-refusals.py    translate errors of Discord into the bot's own errors
+sending.py     what all posters share: mentions, archived threads, files that are too large
 answers.py     the interaction's first answer, edited by its token
 """
 
@@ -30,8 +30,9 @@ from bot.delivery.cards import CardUpdater
 from bot.delivery.message_editor import MessageEditor
 from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_repost
 from bot.delivery.receipts import ReceiptPoster
-from bot.delivery.refusals import map_discord_errors
 from bot.delivery.reports import ReportPoster
+from bot.delivery.sending import direct_messages
+from bot.discord_errors import map_discord_errors
 from bot.engine.batch_view import BatchView
 from bot.engine.clock import system_clock
 from bot.engine.picture_work import PictureWork
@@ -219,7 +220,7 @@ class DiscordDelivery:
         with map_discord_errors():
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None
-            direct = await self._client.create_dm(discord.Object(owner or application.owner.id))
+            direct = await direct_messages(self._client, owner or application.owner.id)
             await direct.send(explain_to_operator(reason, parameters, texts_in(None)), nonce=nonce)
 
     def _texts_there(self, channel_id: int) -> Texts:

@@ -8,6 +8,7 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
+from bot.discord_limits import INTERACTION_LIFE
 from bot.errors import Unavailable
 
 
@@ -20,8 +21,8 @@ class _Original(int):
 
 
 ORIGINAL: Final = _Original()
-TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)
-"""How long an interaction's token is used. Discord: 15 minutes; the difference is for the requests' travel time."""
+TOKEN_LIFE: Final = INTERACTION_LIFE - timedelta(seconds=30)
+"""How long an interaction's token is used. The difference is for the requests' travel time."""
 
 
 def token_lives(arrived_at: int, now: int) -> bool:

@@ -26,7 +26,8 @@ from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by, token_lives
 from bot.delivery.card_turns import CardSchedule, ShownCard
 from bot.delivery.finding import find_card
-from bot.delivery.refusals import map_discord_errors
+from bot.delivery.sending import NO_USER
+from bot.discord_errors import map_discord_errors
 from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Card, CardPhase
 from bot.engine.thumbnails import StoredCopy, Thumbnails
@@ -50,8 +51,6 @@ CALM_SECONDS: Final = 5.0
 """Interval for checking whether Discord still refuses many requests."""
 THUMBNAILS: Final = "thumbnails"
 """The kind of work under which attempts to make thumbnails are counted."""
-NO_USER: Final = discord.AllowedMentions.none()
-"""Passed explicitly, because discord.py does not apply the client's default to edits."""
 
 log = structlog.get_logger(__name__)
 
@@ -264,13 +263,10 @@ class CardUpdater:
         with map_discord_errors(by_token=row.reach is Reach.ANSWER):
             if row.reach is Reach.ANSWER:
                 answer = answer_by(self._client, row.interaction_token)
-                message: discord.Message = await answer.edit_message(
-                    ORIGINAL, view=view, attachments=kept, allowed_mentions=NO_USER
-                )
+                message: discord.Message = await answer.edit_message(ORIGINAL, view=view, attachments=kept)
             else:
-                message = await self._message(row, message_id).edit(
-                    view=view, attachments=kept, allowed_mentions=NO_USER
-                )
+                standing = self._message(row, message_id)
+                message = await standing.edit(view=view, attachments=kept, allowed_mentions=NO_USER)
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
 
@@ -342,8 +338,7 @@ class CardUpdater:
         if original is not None or row.reach is Reach.ANSWER:
             return original
         claim().hurry(Priority.CARD)
-        with map_discord_errors():
-            found = await find_card(self._client, self._channel(row), row)
+        found = await find_card(self._client, self._channel(row), row)
         return found.id if found else None
 
     async def _original_id(self, row: Task) -> int | None:

@@ -1,4 +1,5 @@
-"""Search a channel for a message of the bot, when it is uncertain whether the message was sent."""
+"""Search a channel for a message of the bot, when it is uncertain whether the message was sent. All searches raise
+RouteClosed, and Unavailable, also before the client has logged in."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from typing import Any, Final
 import discord
 
 from bot.client import Atelier
-from bot.engine.ports import Outcome
+from bot.delivery.sending import posted
+from bot.discord_errors import map_discord_errors
+from bot.discord_limits import HISTORY_PAGE
+from bot.engine.ports import Outcome, Posted
 from bot.errors import Unavailable
 from bot.ui.cards import card_id
 from bot.ui.outcomes import part_id
@@ -19,21 +23,21 @@ from storage.models import OutcomePart, Task
 SEARCHED: Final = 2000
 """Most messages searched for a part, starting `BEFORE` the first attempt."""
 BEFORE: Final = timedelta(minutes=2)
-LATEST: Final = 100
+LATEST: Final = HISTORY_PAGE
 """Newest messages searched for a card: one request. The search takes place soon after the card's id was lost."""
-
 NEWEST: Final = 500
 """Newest messages searched for a message whose time of posting is unknown."""
 
 
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
-) -> discord.Message | None:
-    """Return the message that carries the part. Without the permission to read the history, Discord returns an empty
-    history. Raises Unavailable before the client has logged in, as `find_card` does."""
+) -> Posted | None:
+    """Return where the part was posted. Without the permission to read the history, Discord returns an empty
+    history."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
-    return await _first_of_ours(client, messages, lambda message: _carries(message, outcome, part))
+    found = await _first_of_ours(client, messages, lambda message: _carries(message, outcome, part))
+    return posted(found) if found else None
 
 
 async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
@@ -50,11 +54,13 @@ async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: 
 async def _first_of_ours(
     client: Atelier, messages: AsyncIterator[discord.Message], is_it: Callable[[discord.Message], bool]
 ) -> discord.Message | None:
+    """Return the first message of the bot for which `is_it` holds. Raises RouteClosed, Unavailable."""
     if client.user is None:
         raise Unavailable("not logged in to Discord yet")
-    async for message in messages:
-        if message.author.id == client.user.id and is_it(message):
-            return message
+    with map_discord_errors():
+        async for message in messages:
+            if message.author.id == client.user.id and is_it(message):
+                return message
     return None
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import Final
 
 import discord
-import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limits_for
-from bot.delivery.refusals import TooLarge, map_discord_errors
+from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limit_for
+from bot.delivery.sending import NO_USER, with_smaller_files
+from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Outcome, Posted
 from bot.errors import MessageGone, RouteClosed
 from bot.ui.outcomes import AttachedPicture, pictures_view
-from bot.ui.pictures import picture_stem
+from bot.ui.pictures import closing, picture_stem
 from storage.models import OutcomePart, Picture, Reach, Route
-
-NO_USER: Final = discord.AllowedMentions.none()
-
-log = structlog.get_logger(__name__)
 
 
 class MessageEditor:
@@ -37,15 +31,12 @@ class MessageEditor:
         message = await self._standing(outcome, part, token)
         shown = _shown(outcome, message)
         missing = [one for one in _late(outcome, part) if one.position not in {here.position for here in shown}]
-        for limit in limits_for(outcome, part) if missing else ():
+
+        async def edit(limit: int) -> None:
             load = await self._outcomes.load(missing, limit)
-            try:
-                await _edit(message, outcome, part, shown, load, by_token=token is not None)
-            except TooLarge as error:
-                log.info("redraw rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
-            else:
-                return
-        await _edit(message, outcome, part, shown, Payload(), by_token=token is not None)
+            await _edit(message, outcome, part, shown, load, by_token=token is not None)
+
+        await with_smaller_files(limit_for(outcome, part) if missing else 0, edit, task=outcome.task.id)
 
     async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
         """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
@@ -94,13 +85,9 @@ async def _edit(
     fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
     whole = sorted([*shown, *[one for one, _ in fresh]], key=lambda one: one.position)
     view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
-    try:
-        with map_discord_errors(by_token=by_token):
-            files: list[discord.Attachment | discord.File] = [*message.attachments, *[file for _, file in fresh]]
-            await message.edit(view=view, attachments=files, allowed_mentions=NO_USER)
-    finally:
-        for _, file in fresh:
-            io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
+    files = [file for _, file in fresh]
+    with closing(files), map_discord_errors(by_token=by_token):
+        await message.edit(view=view, attachments=[*message.attachments, *files], allowed_mentions=NO_USER)
 
 
 def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:

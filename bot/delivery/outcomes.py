@@ -11,31 +11,27 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
-import structlog
 
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
 from bot.delivery.finding import find_part
-from bot.delivery.packing import BYTES_PER_MESSAGE, FILES_PER_MESSAGE, pack
-from bot.delivery.refusals import ARCHIVED_THREAD, TooLarge, map_discord_errors
+from bot.delivery.packing import pack
+from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
+from bot.discord_errors import map_discord_errors
+from bot.discord_limits import BYTES_PER_FILE, BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Outcome, Posted
 from bot.errors import RouteClosed
-from bot.imaging.fitting import Fitted, unchanged
-from bot.imaging.looks import Unreadable
+from bot.imaging.fitting import Fitted
 from bot.ui.kept import told_elsewhere_view
 from bot.ui.outcomes import AttachedPicture, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
+from bot.ui.pictures import closing
 from bot.ui.text import PROMPT_FILENAME
 from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
-REFITS: Final = 2
-"""How often the limit is halved when Discord rejects the files as too large. After that, pictures are sent as links."""
-NO_USER: Final = discord.AllowedMentions.none()
 _BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +91,7 @@ class OutcomePoster:
         part = part_of_repost(shown, repost)
         channel = self._channel(shown.task)
         with self._first_in(repost.channel_id):
-            if uncertain and (found := await self._find(channel, shown, part)):
+            if uncertain and (found := await find_part(self._client, channel, shown, part)):
                 return found
             return await self._post_in(channel, shown, part)
 
@@ -104,10 +100,10 @@ class OutcomePoster:
         Unavailable."""
         in_channel = outcome.task.reach is Reach.CHANNEL
         with suppress(RouteClosed):
-            if in_channel and (found := await self._find(self._channel(outcome.task), outcome, part)):
+            if in_channel and (found := await find_part(self._client, self._channel(outcome.task), outcome, part)):
                 return found
         with suppress(RouteClosed):
-            return await self._find(await self._direct(outcome.task), outcome, part)
+            return await find_part(self._client, await self._direct(outcome.task), outcome, part)
         return None
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
@@ -147,8 +143,7 @@ class OutcomePoster:
         answer = answer_by(self._client, token)
 
         async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
-            edited = await answer.edit_message(ORIGINAL, view=view, attachments=files, allowed_mentions=NO_USER)
-            return Posted(channel_id=edited.channel.id, message_id=edited.id)
+            return posted(await answer.edit_message(ORIGINAL, view=view, attachments=files))
 
         return send
 
@@ -181,14 +176,12 @@ class OutcomePoster:
         return self._client.get_partial_messageable(task.channel_id, guild_id=task.guild_id)
 
     async def _direct(self, task: Task) -> discord.DMChannel:
-        with map_discord_errors():
-            return await self._client.create_dm(discord.Object(task.asker_id))
+        return await direct_messages(self._client, task.asker_id)
 
     async def _post_in(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted:
         async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
             mentions = _mentions(outcome, part)
-            message = await channel.send(view=view, files=files, nonce=part.nonce, allowed_mentions=mentions)
-            return Posted(channel_id=message.channel.id, message_id=message.id)
+            return posted(await channel.send(view=view, files=files, nonce=part.nonce, allowed_mentions=mentions))
 
         return await self._fitted(outcome, part, send)
 
@@ -209,86 +202,44 @@ class OutcomePoster:
         found = None
         try:
             if outcome.task.reach is Reach.CHANNEL:
-                found = await self._find(self._channel(outcome.task), outcome, part)
+                found = await find_part(self._client, self._channel(outcome.task), outcome, part)
         except RouteClosed:
             if part.route is Route.CHANNEL:
                 raise
         if found is None and part.route is Route.DIRECT:
-            found = await self._find(await self._direct(outcome.task), outcome, part)
+            found = await find_part(self._client, await self._direct(outcome.task), outcome, part)
         return found
-
-    async def _find(self, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        with map_discord_errors():
-            found = await find_part(self._client, channel, outcome, part)
-        return Posted(channel_id=found.channel.id, message_id=found.id) if found else None
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
         """Send the part. If Discord rejects the files as too large, retry with smaller files, then with links."""
-        for limit in limits_for(outcome, part):
+
+        async def sent(limit: int) -> Posted:
             load = await self.load(_told(outcome, part), limit)
-            try:
-                return await self._sent(outcome, part, load, send)
-            except TooLarge as error:
-                log.info("outcome rejected: files too large", task=outcome.task.id, limit=limit, error=str(error))
-        return await self._sent(outcome, part, Payload(links=_told(outcome, part)), send)
 
-    async def _sent(self, outcome: Outcome, part: OutcomePart, load: Payload, send: Send) -> Posted:
-        try:
-            with map_discord_errors(by_token=part.route in _BY_TOKEN):
-                return await _once(send, outcome, part, load)
-        except RouteClosed as closed:
-            if not _is_archived(closed) or part.route is not Route.CHANNEL:
-                raise
-        with map_discord_errors():
-            await self._unarchive(outcome.task.channel_id)
-            return await _once(send, outcome, part, load)
+            async def once() -> Posted:
+                view, files = _message(outcome, part, load)
+                with closing(files), map_discord_errors(by_token=part.route in _BY_TOKEN):
+                    return await send(view, files)
 
-    async def _unarchive(self, channel_id: int) -> None:
-        thread = await self._client.fetch_channel(channel_id)
-        if isinstance(thread, discord.Thread):
-            await thread.edit(archived=False)
+            if part.route is Route.CHANNEL:
+                return await in_open_thread(self._client, outcome.task.channel_id, once)
+            return await once()
+
+        return await with_smaller_files(limit_for(outcome, part), sent, task=outcome.task.id)
 
     async def _size(self, picture: Picture, limit: int) -> int:
         if picture.bytes is not None and picture.bytes <= limit:
             return picture.bytes
-        fitted = await self._fit(picture, limit)
-        return len(fitted.data) if fitted else 0
+        copy = await fitted(self._copies, self._work, picture, limit)
+        return len(copy.data) if copy else 0
 
     async def load(self, told: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
-        fitted = []
-        links = []
-        for picture in told:
-            if copy := await self._fit(picture, limit):
-                fitted.append((picture, copy))
-            else:
-                links.append(picture)
-        return Payload(fitted=tuple(fitted), links=tuple(links))
-
-    async def _fit(self, picture: Picture, limit: int) -> Fitted | None:
-        """Return the stored copy with at most `limit` bytes. None if there is no copy, if the copy may not be opened,
-        or if it is damaged. Raises MissingCopy."""
-        if picture.key is None or picture.unfetchable:
-            return None
-        data = await self._copies.get(picture.key)
-        try:
-            if len(data) <= limit:
-                return unchanged(data)  # without waiting for picture work
-            return await self._work.fit(data, limit)
-        except Unreadable as error:
-            log.warning("picture sent as a link: copy unreadable", task=picture.task_id, error=str(error))
-            return None
-
-
-async def _once(send: Send, outcome: Outcome, part: OutcomePart, load: Payload) -> Posted:
-    """Make one attempt to send the part. Free the bytes of the files afterwards: discord.py leaves each file in a
-    reference cycle, and a few objects with many bytes do not trigger the garbage collector."""
-    view, files = _message(outcome, part, load)
-    try:
-        return await send(view, files)
-    finally:
-        for file in files:
-            io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
+        copies = [(picture, await fitted(self._copies, self._work, picture, limit)) for picture in told]
+        return Payload(
+            fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
+            links=tuple(picture for picture, copy in copies if copy is None),
+        )
 
 
 def nonce_of(task: Task, number: int) -> str:
@@ -332,19 +283,14 @@ def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
     return part.route is Route.COLLECTED or (part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER)
 
 
-def limits_for(outcome: Outcome, part: OutcomePart) -> list[int]:
-    """Return the limits in bytes per file, in the order in which they are tried."""
-    return [_limit(outcome, part) >> attempt for attempt in range(REFITS + 1)]
-
-
-def _limit(outcome: Outcome, part: OutcomePart) -> int:
+def limit_for(outcome: Outcome, part: OutcomePart) -> int:
     """Return the limit in bytes per file: the channel's upload limit, and at most `BYTES_PER_MESSAGE`. A collected part
     (perhaps planned as several messages, for another channel), an answer and a repost are one message each, so their
     pictures share `BYTES_PER_MESSAGE`."""
     task = outcome.task
     if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.repost is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))
-        return min(task.upload_limit, discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES, shares)
+        return min(task.upload_limit, BYTES_PER_FILE, shares)
     return min(task.upload_limit, BYTES_PER_MESSAGE)
 
 
@@ -363,8 +309,8 @@ def _message(outcome: Outcome, part: OutcomePart, load: Payload) -> tuple[discor
     """Build the view and the files of the part, for one attempt: a file can be sent only once."""
     files = []
     shown = []
-    for picture, fitted in load.fitted:
-        one, file = file_of(outcome, picture, fitted)
+    for picture, copy in load.fitted:
+        one, file = file_of(outcome, picture, copy)
         files.append(file)
         shown.append(one)
     if part.number == 0 and not prompt_quote(outcome).whole:
@@ -385,9 +331,4 @@ def _mentions(outcome: Outcome, part: OutcomePart) -> discord.AllowedMentions:
     """Allow a mention of the asker alone, and only in part 0; a repost mentions no person."""
     if part.number or outcome.repost is not None:
         return NO_USER
-    asker = discord.Object(outcome.task.asker_id)
-    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[asker])
-
-
-def _is_archived(closed: RouteClosed) -> bool:
-    return isinstance(closed.__cause__, discord.HTTPException) and closed.__cause__.code == ARCHIVED_THREAD
+    return only(outcome.task.asker_id)

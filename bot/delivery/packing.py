@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-FILES_PER_MESSAGE: Final = 10
-"""Discord: 10 attachments per message."""
-BYTES_PER_MESSAGE: Final = 24 * 1024 * 1024
-"""Discord: 25 MiB per request; the difference is for the rest of the request."""
+from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 
 
 def pack(sizes: Sequence[tuple[int, int]], *, first_takes: int = FILES_PER_MESSAGE) -> list[tuple[int, ...]]:

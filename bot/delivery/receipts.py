@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import discord
-
 from bot.client import Atelier
 from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.refusals import map_discord_errors
+from bot.delivery.sending import direct_messages
+from bot.discord_errors import map_discord_errors
 from bot.errors import RouteClosed
 from bot.texts import texts_in
 from bot.ui.erasure import receipt_view
 from storage.community import Erasure
-
-NO_USER: Final = discord.AllowedMentions.none()
 
 
 class ReceiptPoster:
@@ -29,12 +24,12 @@ class ReceiptPoster:
             try:
                 with map_discord_errors(by_token=True):
                     answer = answer_by(self._client, erasure.interaction_token)
-                    await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure), allowed_mentions=NO_USER)
+                    await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure))
                 return
             except RouteClosed:
                 pass  # the person has dismissed the answer
         if erasure.person_id is None:
             raise RouteClosed("nobody to tell")
+        direct = await direct_messages(self._client, erasure.person_id)
         with map_discord_errors():
-            direct = await self._client.create_dm(discord.Object(erasure.person_id))
-            await direct.send(view=receipt_view(say, erasure), nonce=erasure.id, allowed_mentions=NO_USER)
+            await direct.send(view=receipt_view(say, erasure), nonce=erasure.id)

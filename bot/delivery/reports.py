@@ -10,16 +10,16 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.finding import find_by_id
-from bot.delivery.refusals import map_discord_errors
+from bot.delivery.sending import NO_USER, posted
+from bot.discord_errors import map_discord_errors
 from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Outcome, Posted
 from bot.engine.thumbnails import StoredCopy, Thumbnails
 from bot.errors import RouteClosed
-from bot.ui.outcomes import component_id
+from bot.ui.component_ids import component_id
 from bot.ui.reports import report_view
 from storage.community import Report, ReportCase, ReportState
 
-NO_USER: Final = discord.AllowedMentions.none()
 _OVER: Final = frozenset({ReportState.REMOVED, ReportState.DISMISSED})
 
 
@@ -37,15 +37,13 @@ class ReportPoster:
             raise RouteClosed("this server has no channel for reports")
         channel = self._client.get_partial_messageable(report_case.channel_id, guild_id=report_case.guild_id)
         number = component_id(report_case.nonce)
-        with map_discord_errors():
-            found = await find_by_id(self._client, channel, number) if uncertain else None
+        found = await find_by_id(self._client, channel, number) if uncertain else None
         message_id = found.id if found is not None else report_case.message_id
         files = [] if report_case.state in _OVER else await self._files(outcome)
         view = report_view(outcome, report_case, words, [one.filename for one in files], number=number)
         with map_discord_errors():
             if message_id is None:
-                sent = await channel.send(view=view, files=files, nonce=report_case.nonce, allowed_mentions=NO_USER)
-                return Posted(channel_id=sent.channel.id, message_id=sent.id)
+                return posted(await channel.send(view=view, files=files, nonce=report_case.nonce))
             message = channel.get_partial_message(message_id)
             await message.edit(view=view, attachments=files, allowed_mentions=NO_USER)
             return Posted(channel_id=channel.id, message_id=message_id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.attempts import Attempts
 from bot.engine.batch_delivery import BatchDelivery
 from bot.engine.checking import checked
@@ -24,8 +26,8 @@ from storage.models import NewTask, Origin, Task, TaskState, released
 from storage.moves import StaleTask
 from storage.stores import Stores
 
-ANSWERED_WITHIN_MS: Final = 15 * 60 * 1000
-"""ms. How long the buttons of a proposal work. Discord allows edits of the response that shows them for 15 minutes."""
+ANSWERED_WITHIN_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
+"""ms. How long the buttons of a proposal work: as long as the response that shows them can be edited."""
 _REFUSED: Final[Mapping[str, Reason]] = {
     "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
     "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,

@@ -4,8 +4,10 @@ which decides when to edit the message."""
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from datetime import timedelta
 from typing import Final
 
+from bot.discord_limits import INTERACTION_LIFE
 from bot.engine import schedule
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import Reason
@@ -20,9 +22,9 @@ BACK: Final = 1000
 """Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
 LEAVES_AFTER_MS: Final = 13 * 60 * 1000
 """ms. From this age on, the card of a task that can only be answered through its interaction says how the result will
-come. Discord: an interaction can be answered for 15 minutes."""
-LAST_EDIT_MS: Final = 15 * 60 * 1000
-"""ms. Discord: after this age, a card that answers an interaction cannot be edited."""
+come."""
+LAST_EDIT_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
+"""ms. After this age, a card that answers an interaction cannot be edited."""
 
 
 class ProgressCards:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.operator import OperatorAlerts
 from bot.errors import Conflict, Gone, NotFound, NotYours, Reason
 from storage.models import Task, TaskState
@@ -24,8 +25,6 @@ TRY_EVERY: Final = timedelta(hours=3)
 ACKNOWLEDGED_WITHIN: Final = timedelta(seconds=10)
 """After this, the outcome is delivered even if the engine got no notice that the interaction was acknowledged. Discord
 allows 3 s for the acknowledgement."""
-LAPSES_AFTER: Final = timedelta(minutes=15)
-"""Age of an interaction after which Discord accepts no response through it."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ class Undelivered:
         if task.asker_id != user_id:
             raise NotYours
         now = self._clock()
-        due, lapsed = now + _ms(ACKNOWLEDGED_WITHIN), now - _ms(LAPSES_AFTER)
+        due, lapsed = now + _ms(ACKNOWLEDGED_WITHIN), now - _ms(INTERACTION_LIFE)
         if not await self._stores.undelivered.collect(task_id, token, now=now, due=due, lapsed=lapsed):
             on_its_way = task.state is TaskState.SETTLED and task.undelivered_at is not None
             if on_its_way:
@@ -74,7 +73,7 @@ class Undelivered:
         """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if
         the outcome was delivered already."""
         now = self._clock()
-        await self._stores.undelivered.collect(task_id, token, now=now, due=now, lapsed=now - _ms(LAPSES_AFTER))
+        await self._stores.undelivered.collect(task_id, token, now=now, due=now, lapsed=now - _ms(INTERACTION_LIFE))
         self._wake()
 
 

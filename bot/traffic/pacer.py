@@ -23,11 +23,13 @@ from typing import Final, Protocol
 
 import structlog
 
-PER_SECOND: Final = 40.0
-"""Requests per second at the even rate. Discord: 50 per bot; the difference is for the burst and network delays."""
+from bot.discord_limits import REQUESTS_PER_SECOND
+
+PER_SECOND: Final = 0.8 * REQUESTS_PER_SECOND
+"""Requests per second at the even rate. The difference is for the burst and network delays."""
 BURST: Final = 5
 """Requests that are sent at once after a pause."""
-MOST: Final = 48
+MOST: Final = REQUESTS_PER_SECOND - 2
 """Most requests that Discord may count in the same second."""
 LONGEST_WAY_SECONDS: Final = 30.0
 """After this time a request is taken to have arrived even without a response, so that hanging requests do not block

@@ -1,6 +1,6 @@
 """
-Count Discord's recent refusals. Discord bans an IP address after 10,000 responses of 401, 403 and 429 in ten minutes;
-long before that limit, the bot stops its least important requests (edits of cards).
+Count Discord's recent refusals. Discord bans an IP address after `REFUSALS` of them; long before that limit, the bot
+stops its least important requests (edits of cards).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Final
 
 import structlog
 
+from bot.discord_limits import REFUSALS, REFUSALS_SECONDS
+
 REFUSED: Final = frozenset({401, 403, 429})
-SPAN_SECONDS: Final = 600.0
-TOO_MANY: Final = 1000
-"""Refusals in `SPAN_SECONDS` above which edits of cards stop: a tenth of Discord's limit."""
+TOO_MANY: Final = REFUSALS // 10
+"""Refusals in `REFUSALS_SECONDS` above which edits of cards stop."""
 CALM: Final = 500
-"""Refusals in `SPAN_SECONDS` below which edits of cards resume."""
+"""Refusals in `REFUSALS_SECONDS` below which edits of cards resume."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class Refusals:
         return self._alarmed
 
     def _look(self) -> None:
-        since = self._clock() - SPAN_SECONDS
+        since = self._clock() - REFUSALS_SECONDS
         while self._times and self._times[0] <= since:
             self._times.popleft()
         refused = len(self._times)

@@ -3,7 +3,8 @@ What people see in Discord, built from values. Nothing here sends a request to D
 answer to the person who used them.
 
 text.py              fit the text of a message into Discord's limits
-buttons.py           what all buttons share: `custom_id` and error handling
+dynamic_items.py     what all buttons and selects share: `custom_id` and error handling
+component_ids.py     the id by which a search finds a message
 forms.py             modals that still work after a restart
 paging.py            lists with pages
 selected.py          check what a select menu returns against what it offered

@@ -6,21 +6,18 @@ Build the rows of buttons below a result, and handle the buttons that ask for an
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import discord
-import structlog
 from discord import ui
 
 from bot.engine.ports import Outcome
-from bot.replies import answer_error
 from bot.texts import texts_in
 from bot.ui.arrival import origin_of
 from bot.ui.asking import Wish, answer_with, ask
-from bot.ui.buttons import TASK_ID, TaskButton, services_of
 from bot.ui.curation import GalleryButton, PostHereButton, PublishButton, RemoveButton, ReportButton
+from bot.ui.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, services_of
 from bot.ui.edits import open_edit
 from bot.ui.family import FamilyButton
 from bot.ui.originals import FullSizeButton
@@ -83,26 +80,12 @@ class VaryButton(TaskButton, action="vary", label="actions-vary"):
             await _ask_which(interaction, task, pictures)
 
 
-class VarySelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:vary-of:{TASK_ID}"):
+class VarySelect(MessageSelect, action="vary-of", key=TASK_ID):
     """Select the picture of a task to vary."""
 
-    def __init__(self, task_id: str, select: ui.Select[ui.LayoutView]) -> None:
-        super().__init__(select)
-        self.task_id = task_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["task"], item)  # type: ignore[arg-type]  # discord.py passes a Select here
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        with structlog.contextvars.bound_contextvars(task=self.task_id):
-            try:
-                task, pictures = await pictures_of(interaction, self.task_id)
-                await vary(interaction, task, single(self.item.values, by_position(pictures)) or pictures[0])
-            except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-                await answer_error(interaction, error)
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        task, pictures = await pictures_of(interaction, self.key)
+        await vary(interaction, task, single(self.item.values, by_position(pictures)) or pictures[0])
 
 
 async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
@@ -122,13 +105,9 @@ async def vary(interaction: discord.Interaction[Any], task: Task, picture: Pictu
 
 async def _ask_which(interaction: discord.Interaction[Any], task: Task, pictures: tuple[Picture, ...]) -> None:
     say = texts_in(str(interaction.locale))
-    select: ui.Select[ui.LayoutView] = ui.Select(
-        custom_id=f"a1:vary-of:{task.id}",
-        placeholder=say("actions-choose"),
-        options=picture_options(say, pictures),
-    )
+    select: Select = ui.Select(placeholder=say("actions-choose"), options=picture_options(say, pictures))
     view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("actions-which")))
-    view.add_item(ui.ActionRow(VarySelect(task.id, select)))
+    view.add_item(ui.ActionRow(VarySelect(select, task.id)))
     await interaction.response.send_message(view=view, ephemeral=True)
 
 

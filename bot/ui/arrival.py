@@ -5,7 +5,9 @@ from __future__ import annotations
 import discord
 
 from bot.client import Atelier
-from bot.errors import MissingPermissions, NotHere, Reason
+from bot.discord_limits import BYTES_PER_FILE
+from bot.discord_permissions import require
+from bot.errors import NotHere, Reason
 from storage.community import GuildSettings
 from storage.models import Origin, Reach
 
@@ -20,7 +22,7 @@ def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings
     """
     if interaction.channel_id is None or not _is_allowed(interaction):
         raise NotHere(Reason.NOT_THIS_SERVER)
-    _check_channel(interaction, settings)
+    check_channel(settings, interaction.channel_id, interaction.channel)
     reach = _reach(interaction, private=private)
     if reach is Reach.CHANNEL:
         _check_permissions(interaction)
@@ -54,20 +56,15 @@ def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     the personal limit, as outcomes are plain messages of the bot. So the limit is the server's (in direct messages
     Discord's default), and never more than the interaction says.
     """
-    ours = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+    ours = interaction.guild.filesize_limit if interaction.guild else BYTES_PER_FILE
     return min(ours, interaction.filesize_limit)
 
 
-def is_made_in(settings: GuildSettings, channel_id: int, parent_id: int | None) -> bool:
-    """Return whether the server's settings allow pictures to be made in this channel, or in threads of its parent."""
-    return not settings.channels or channel_id in settings.channels or parent_id in settings.channels
-
-
-def _check_channel(interaction: discord.Interaction[Atelier], settings: GuildSettings) -> None:
-    parent_id = interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None
-    if interaction.channel_id is not None and not is_made_in(settings, interaction.channel_id, parent_id):
-        channels = " ".join(f"<#{one}>" for one in settings.channels[:5])
-        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=channels)
+def check_channel(settings: GuildSettings, channel_id: int, channel: object) -> None:
+    """Raise NotHere if the server's settings allow pictures to be made only in other channels and their threads."""
+    parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
+    if settings.channels and channel_id not in settings.channels and parent_id not in settings.channels:
+        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{one}>" for one in settings.channels[:5]))
 
 
 def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach:
@@ -87,16 +84,5 @@ def _is_allowed(interaction: discord.Interaction[Atelier]) -> bool:
 
 def _check_permissions(interaction: discord.Interaction[Atelier]) -> None:
     """Raise MissingPermissions if the bot may not post here. Direct messages have no permissions to check."""
-    if interaction.guild_id is None:
-        return
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    needed = (
-        "view_channel",
-        "send_messages_in_threads" if in_thread else "send_messages",
-        "attach_files",
-        "read_message_history",
-    )
-    allowed = interaction.app_permissions
-    missing = [name for name in needed if not getattr(allowed, name)]
-    if missing and not allowed.administrator:
-        raise MissingPermissions(Reason.MISSING_PERMISSIONS, permissions=",".join(missing))
+    if interaction.guild_id is not None:
+        require(interaction.app_permissions, interaction.channel)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 import structlog
 from discord import ui
 
+from bot.discord_limits import OPTION_CHARACTERS
 from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.errors import Reason
 from bot.markup import cleaned, is_blank, shortened
-from bot.replies import answer_error, explain
+from bot.replies import explain
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TASK_ID, TaskButton, engine_of, services_of
+from bot.ui.component_ids import component_id
+from bot.ui.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, engine_of, services_of
 from bot.ui.lookup import look_up
-from bot.ui.outcomes import component_id
 from bot.ui.selected import task_in
 from bot.ui.text import alt_text, asked_by, in_line, message_link, quote, shape
 from storage.community import BatchMessage
@@ -27,7 +27,6 @@ TYPED_UNITS: Final = 400
 WORDS_UNITS: Final = 110
 WHY_UNITS: Final = 160
 """For each of ten tasks: with the text around them, the message stays below Discord's limit of 4000."""
-OPTION_CHARACTERS: Final = 100
 
 _STATES: Final = {
     BatchEntryState.WAITING: "batches-waiting",
@@ -78,25 +77,13 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
 
 
-class OpenSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=f"a1:batch-open:{TASK_ID}"):
+class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
     """Show a task of a batch, with all its buttons, to the person who selects the task."""
 
-    def __init__(self, select: ui.Select[ui.LayoutView]) -> None:
-        super().__init__(select)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(item)  # type: ignore[arg-type]  # discord.py passes a Select here
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            task_id = task_in(self.item.values)
-            structlog.contextvars.bind_contextvars(task=task_id)
-            await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
-        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-            await answer_error(interaction, error)
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        task_id = task_in(self.item.values)
+        structlog.contextvars.bind_contextvars(task=task_id)
+        await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
 
 
 class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
@@ -183,12 +170,9 @@ def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
 def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
     told = [one for one in shared.on(message.number) if one.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}]
     if told:
-        select: ui.Select[ui.LayoutView] = ui.Select(
-            custom_id=f"a1:batch-open:{shared.batch.id}",
-            placeholder=say("batches-open"),
-            options=[_option(say, one.number, one.task) for one in told],
-        )
-        yield ui.ActionRow(OpenSelect(select))
+        options = [_option(say, one.number, one.task) for one in told]
+        select: Select = ui.Select(placeholder=say("batches-open"), options=options)
+        yield ui.ActionRow(OpenSelect(select, shared.batch.id))
     if message.number == 0 and shared.count(BatchEntryState.WAITING):
         yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
 

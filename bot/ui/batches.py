@@ -12,7 +12,7 @@ from bot.client import Atelier
 from bot.engine.batches import Proposal
 from bot.texts import Texts, texts_in
 from bot.ui.arrival import origin_of
-from bot.ui.buttons import TaskButton, engine_of, services_of
+from bot.ui.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.text import in_line
 from storage.community import Batch
 from storage.models import NewTask, Reach
@@ -25,8 +25,7 @@ async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, wor
     """Ask for a confirmation before anything is made or charged. Raises what `propose` raises."""
     proposal = await interaction.client.services.engine.batches.propose(asked, words)
     view = proposal_view(texts_in(str(interaction.locale)), proposal)
-    nobody = discord.AllowedMentions.none()
-    await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+    await interaction.response.send_message(view=view, ephemeral=True)
 
 
 def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:

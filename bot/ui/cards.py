@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from discord import ui
 from bot.engine.ports import Card, CardPhase
 from bot.errors import Reason
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, engine_of
+from bot.ui.component_ids import component_id
+from bot.ui.dynamic_items import TaskButton, engine_of
 from bot.ui.kept import add_kept
 from bot.ui.text import alt_text, asked_by, attached, quote, rough_time, shape
 from storage.models import Reach, Reference, ReferenceKind, Task
@@ -96,9 +96,8 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
 
 
 def card_id(task: Task) -> int:
-    """Return the component id of a card's container: 31 bits, always the same for a task, never 0."""
-    digest = hashlib.blake2b(f"card {task.id}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest) & 0x7FFFFFFF or 1
+    """Return the component id of a card's container, by which a search finds the card."""
+    return component_id(f"card {task.id}")
 
 
 def strip_name(task: Task) -> str:

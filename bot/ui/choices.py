@@ -7,15 +7,12 @@ from typing import Final, Protocol, TypeVar
 
 from discord.app_commands import Choice
 
+from bot.discord_limits import CHOICES
 from storage.catalogue import all_sizes, all_variants
 from storage.guilds import folded
 
 SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
 VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
-
-MOST_CHOICES: Final = 25
-CHOICE_CHARACTERS: Final = 100
-"""Discord: longest name of a choice."""
 
 
 class Named(Protocol):
@@ -27,7 +24,7 @@ T = TypeVar("T", bound=Named)
 
 
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
-    """Return up to `MOST_CHOICES` items whose names contain the typed text; names that begin with it come first."""
+    """Return up to `CHOICES` items whose names contain the typed text; names that begin with it come first."""
     part = folded(typed)
     found = [one for one in all_of_them if part in folded(one.name)]
-    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:MOST_CHOICES]
+    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:CHOICES]

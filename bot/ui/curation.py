@@ -12,12 +12,13 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
+from bot.discord_permissions import may_write
 from bot.engine.curation import Removable, Role
 from bot.errors import BadChoice, NotHere, Reason, RouteClosed
 from bot.texts import Texts, texts_in
 from bot.ui.arrival import check_posts, upload_limit
-from bot.ui.buttons import TaskButton, engine_of, services_of
-from bot.ui.channels import lacking, unusable
+from bot.ui.channels import lacking_in, unusable
+from bot.ui.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.forms import FormValues, open_form
 from bot.ui.standing import moderates
 from bot.ui.text import message_link
@@ -33,7 +34,7 @@ def standing_of(interaction: discord.Interaction[Any]) -> Role:
     return Role(
         person_id=interaction.user.id,
         guild_id=interaction.guild_id,
-        moderates=in_guild and moderates(interaction),
+        moderates=in_guild and moderates(interaction.permissions),
     )
 
 
@@ -86,7 +87,7 @@ class GalleryButton(TaskButton, action="gallery", label="curation-to-gallery"):
         guild = interaction.guild
         if guild is None or settings.gallery_channel_id is None:
             raise BadChoice(Reason.GALLERY_UNCHOSEN)
-        lacks = lacking(guild, settings.gallery_channel_id)
+        lacks = lacking_in(guild, settings.gallery_channel_id)
         if lacks is None or lacks:
             raise unusable(settings.gallery_channel_id, lacks)
         new = gallery_repost(self.task_id, guild, settings, by=interaction.user.id)
@@ -218,9 +219,7 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
         member = await guild.fetch_member(interaction.user.id)
     except discord.NotFound:
         return False
-    allowed: discord.Permissions = channel.permissions_for(member)
-    in_thread = isinstance(channel, discord.Thread)
-    return allowed.view_channel and (allowed.send_messages_in_threads if in_thread else allowed.send_messages)
+    return may_write(channel.permissions_for(member), channel)
 
 
 async def _removed(interaction: discord.Interaction[Any]) -> None:

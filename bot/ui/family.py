@@ -11,7 +11,7 @@ from discord import ui
 from bot.engine.requests import visible_to
 from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, services_of
+from bot.ui.dynamic_items import TaskButton, services_of
 from bot.ui.text import message_link
 from storage.models import Derivation, OutcomePart, Reach, Route, Task, TaskState
 
@@ -35,8 +35,7 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
         seen = [one for one in family if one.id == task.id or may_see(interaction, one)]
         parts = await services.stores.parts.first_of([one.id for one in seen])
         view = family_view(texts_in(str(interaction.locale)), task, seen, parts, viewer_id=interaction.user.id)
-        nobody = discord.AllowedMentions.none()
-        await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=nobody)
+        await interaction.response.send_message(view=view, ephemeral=True)
 
 
 def family_view(

@@ -20,7 +20,7 @@ from discord import ui
 from bot.client import Atelier
 from bot.errors import TooLong, UnknownChoice
 from bot.markup import shortened, storable
-from bot.replies import answer_error
+from bot.replies import errors_answered
 from bot.texts import Texts
 from bot.ui.selected import several, single
 from bot.ui.text import shape
@@ -170,10 +170,8 @@ async def _submit(
     submitted: Submitted, interaction: discord.Interaction[Atelier], key: str, data: Mapping[str, Any]
 ) -> None:
     with structlog.contextvars.bound_contextvars(form=data["custom_id"]):
-        try:
+        async with errors_answered(interaction):
             await submitted(interaction, key, FormValues(data))
-        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-            await answer_error(interaction, error)
 
 
 def _fields(components: Any) -> Iterator[Mapping[str, Any]]:

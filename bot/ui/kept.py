@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, engine_of
+from bot.ui.dynamic_items import TaskButton, engine_of
 from storage.models import Task
 
 _KEPT: Final = discord.Colour(0x9B59B6)

@@ -7,8 +7,8 @@ from typing import Any
 import discord
 
 from bot.errors import NotFound, Reason
-from bot.ui.buttons import engine_of
 from bot.ui.cards import card_view
+from bot.ui.dynamic_items import engine_of
 from bot.ui.family import may_see
 from storage.models import Task
 
@@ -21,8 +21,7 @@ async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> N
     engine = engine_of(interaction)
     showing = engine.lookup
     if card := await showing.card(task):
-        nobody = discord.AllowedMentions.none()
-        await interaction.response.send_message(view=card_view(card), ephemeral=True, allowed_mentions=nobody)
+        await interaction.response.send_message(view=card_view(card), ephemeral=True)
         return
     await interaction.response.defer(ephemeral=True, thinking=True)
     async with engine.lookup_slots.taken(interaction.user.id):

@@ -9,13 +9,14 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
+from bot.discord_limits import BYTES_PER_FILE
+from bot.discord_permissions import may_write, require
 from bot.engine.requests import visible_to
-from bot.errors import BadChoice, BadReference, MissingPermissions, NotHere, Reason
+from bot.errors import BadChoice, BadReference, NotHere, Reason
 from bot.permutations import expand
 from bot.services import Services
-from bot.ui.arrival import is_made_in
+from bot.ui.arrival import check_channel
 from bot.ui.asking import Wish
-from bot.ui.channels import NEEDED, NEEDED_IN_POSTS
 from bot.ui.message_pictures import pictures_in
 from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
@@ -73,7 +74,8 @@ def origin_of_message(message: discord.Message, settings: GuildSettings, client:
     guild = message.guild
     if client.allowed_guilds and (guild is None or guild.id not in client.allowed_guilds):
         raise NotHere(Reason.NOT_THIS_SERVER)
-    _check_channel(message, settings)
+    check_channel(settings, message.channel.id, message.channel)
+    require(_allowed(message), message.channel)
     return Origin(
         interaction_id=message.id,
         interaction_token="",
@@ -83,7 +85,7 @@ def origin_of_message(message: discord.Message, settings: GuildSettings, client:
         guild_id=guild.id if guild is not None else None,
         locale=language_of(message, settings),
         guild_locale=str(guild.preferred_locale) if guild is not None else None,
-        upload_limit=guild.filesize_limit if guild is not None else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES,
+        upload_limit=guild.filesize_limit if guild is not None else BYTES_PER_FILE,
     )
 
 
@@ -95,24 +97,14 @@ def language_of(message: discord.Message, settings: GuildSettings) -> str:
 
 
 def may_speak(message: discord.Message) -> bool:
-    return "view_channel" not in (lacks := _lacking(message)) and not any(one.startswith("send_") for one in lacks)
+    return may_write(_allowed(message), message.channel)
 
 
-def _check_channel(message: discord.Message, settings: GuildSettings) -> None:
-    parent_id = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
-    if not is_made_in(settings, message.channel.id, parent_id):
-        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{one}>" for one in settings.channels[:5]))
-    if lacks := _lacking(message):
-        raise MissingPermissions(Reason.MISSING_PERMISSIONS, permissions=",".join(lacks))
-
-
-def _lacking(message: discord.Message) -> tuple[str, ...]:
-    """Return the names of the permissions that the bot lacks. In direct messages there are none to lack."""
+def _allowed(message: discord.Message) -> discord.Permissions:
+    """Return the bot's permissions in the channel. In direct messages, the bot may do everything."""
     if message.guild is None or isinstance(message.channel, (discord.PartialMessageable, discord.DMChannel)):
-        return ()
-    allowed = message.channel.permissions_for(message.guild.me)
-    needed = NEEDED_IN_POSTS if isinstance(message.channel, discord.Thread) else NEEDED
-    return tuple(name for name in needed if not getattr(allowed, name))
+        return discord.Permissions.all()
+    return message.channel.permissions_for(message.guild.me)
 
 
 async def _replied(message: discord.Message) -> discord.Message | None:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import discord
 import structlog
 from discord import ui
 
+from bot.discord_errors import is_too_large
+from bot.discord_limits import BYTES_PER_MESSAGE
 from bot.engine.late_pictures import RESULTS_LIVE
 from bot.errors import Gone, Reason, ServiceError
 from bot.imaging.formats import EXTENSIONS
 from bot.replies import explain
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, engine_of, services_of
-from bot.ui.pictures import picture_stem, pictures_of
+from bot.ui.dynamic_items import TaskButton, engine_of, services_of
+from bot.ui.pictures import closing, picture_stem, pictures_of
 from bot.ui.text import alt_text, linked
 from storage.models import Picture, Task
 from storage.pictures import MissingCopy
-
-LARGEST_ANSWER: Final = 24 * 1024 * 1024
-"""Bytes of all files together: Discord accepts requests of up to 25 MiB."""
-
-_TOO_LARGE: Final = frozenset({40005, 50045})
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +53,7 @@ async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Seq
     try:
         await _answer(interaction, task, originals)
     except discord.HTTPException as error:
-        if error.code not in _TOO_LARGE and error.status != 413:
+        if not is_too_large(error):
             raise
         await _answer(interaction, task, await _originals(interaction, task, pictures, limit=0))
 
@@ -66,7 +63,7 @@ async def _originals(
 ) -> Originals:
     """Return files of at most `limit` bytes each, and links for the others. Raises Gone if nothing is available."""
     found = Originals()
-    room = LARGEST_ANSWER
+    room = BYTES_PER_MESSAGE
     for picture in pictures:
         data = await _copy(interaction, picture, min(limit, room))
         if data is None:
@@ -105,14 +102,10 @@ async def _link(interaction: discord.Interaction[Any], task: Task, picture: Pict
 
 
 async def _answer(interaction: discord.Interaction[Any], task: Task, originals: Originals) -> None:
-    """Send the answer, then free the bytes by closing the files: discord.py leaves each file in a reference cycle."""
     files = [discord.File(io.BytesIO(data), _name(picture)) for picture, data in originals.files]
-    try:
+    with closing(files):
         view = _view(texts_in(str(interaction.locale)), task, originals)
         await interaction.edit_original_response(view=view, attachments=files)
-    finally:
-        for file in files:
-            io.BytesIO.close(file.fp)  # discord.py replaces the file's own `close`
 
 
 def _view(say: Texts, task: Task, originals: Originals) -> ui.LayoutView:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +15,7 @@ from bot.markup import units
 from bot.replies import explain
 from bot.texts import Texts, texts_in
 from bot.ui.actions import AgainButton, result_rows
+from bot.ui.component_ids import component_id
 from bot.ui.kept import add_kept
 from bot.ui.pictures import picture_stem
 from bot.ui.text import (
@@ -79,12 +79,6 @@ def picture_name(outcome: Outcome, position: int, extension: str) -> str:
 def part_id(part: OutcomePart) -> int:
     """Return the component id of a part's container, by which a search finds the message."""
     return component_id(part.nonce)
-
-
-def component_id(nonce: str) -> int:
-    """Return a component id for the nonce: 31 bits, never 0."""
-    digest = hashlib.blake2b(nonce.encode(), digest_size=4).digest()
-    return int.from_bytes(digest) & 0x7FFFFFFF or 1
 
 
 def prompt_quote(outcome: Outcome) -> Quote:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.discord_limits import OPTION_CHARACTERS
 from bot.markup import cleaned, escaped, is_blank, shortened
 from bot.texts import Texts
 from bot.ui.text import alt_text, shape
@@ -17,7 +18,6 @@ from storage.search import TaskFilter
 
 A_PAGE: Final = 5
 WORDS_UNITS: Final = 200
-OPTION_CHARACTERS: Final = 100
 LONGEST_SEARCH: Final = 40
 """Characters. The search words must fit into a `custom_id` of 100, together with the filter and the page."""
 

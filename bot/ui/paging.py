@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeVar
 
-import discord
 from discord import ui
 
-from bot.replies import answer_error
 from bot.texts import Texts
+from bot.ui.dynamic_items import MessageButton
 
-PAGE: Final = "(?P<page>[0-9]{1,2})"
+PAGE: Final = "[0-9]{1,2}"
 
 T = TypeVar("T")
 
@@ -36,46 +34,27 @@ class PagePosition:
         return rows[self.number * self.size : (self.number + 1) * self.size]
 
 
-class PageButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=PAGE):
-    """
-    A button that turns the page of a list; `earlier` and `later` are the names of its texts. The `custom_id` carries
-    only the page; the interaction says whose list it is. Errors of `turn` are sent to the person, as discord.py would
-    only log them.
-    """
+class PageButton(MessageButton, action=""):
+    """A button that turns the page of a list; `earlier` and `later` are the names of its texts. The `custom_id` carries
+    only the page; the interaction says whose list it is."""
 
-    _action: ClassVar[str]
     _earlier: ClassVar[str]
     _later: ClassVar[str]
 
     def __init_subclass__(cls, *, action: str, earlier: str, later: str) -> None:
-        super().__init_subclass__(template=f"a1:{action}:{PAGE}")
-        cls._action, cls._earlier, cls._later = action, earlier, later
+        super().__init_subclass__(action=action, key=PAGE)
+        cls._earlier, cls._later = earlier, later
 
-    def __init__(self, page: int, label: str = "") -> None:
-        super().__init__(ui.Button(label=label, custom_id=f"a1:{self._action}:{page}"))
-        self.page = page
+    @property
+    def page(self) -> int:
+        return int(self.key)
 
     @classmethod
     def rows(cls, say: Texts, place: PagePosition) -> list[ui.ActionRow[ui.LayoutView]]:
         """Return a row of buttons for the previous and the next page; an empty list if there is only one page."""
         buttons: list[ui.Item[Any]] = []
         if place.number > 0:
-            buttons.append(cls(place.number - 1, say(cls._earlier)))
+            buttons.append(cls(str(place.number - 1), say(cls._earlier)))
         if place.number < place.pages - 1:
-            buttons.append(cls(place.number + 1, say(cls._later)))
+            buttons.append(cls(str(place.number + 1), say(cls._later)))
         return [ui.ActionRow(*buttons)] if buttons else []
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(int(match["page"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await self.turn(interaction)
-        except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-            await answer_error(interaction, error)
-
-    async def turn(self, interaction: discord.Interaction[Any]) -> None:
-        raise NotImplementedError

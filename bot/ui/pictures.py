@@ -3,6 +3,9 @@ the next request."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import discord
@@ -10,10 +13,21 @@ import structlog
 
 from bot.errors import Gone, Reason
 from bot.texts import Texts
-from bot.ui.buttons import services_of
+from bot.ui.dynamic_items import services_of
 from storage.models import NO_USER, NewReference, Picture, ReferenceKind, Task
 
 log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def closing(files: Sequence[discord.File]) -> Iterator[None]:
+    """Close the files after the block that sends them, to free their bytes: discord.py leaves each file in a reference
+    cycle, and a few objects with many bytes do not trigger the garbage collector."""
+    try:
+        yield
+    finally:
+        for file in files:
+            io.BytesIO.close(file.fp)  # discord.py replaces the object's own close()
 
 
 def picture_stem(task_id: str, position: int) -> str:

@@ -11,7 +11,7 @@ from discord import ui
 from bot.engine.ports import Outcome
 from bot.markup import escaped, is_blank
 from bot.texts import Texts, texts_in
-from bot.ui.buttons import TaskButton, services_of
+from bot.ui.dynamic_items import TaskButton, services_of
 from bot.ui.standing import moderated_by
 from bot.ui.text import alt_text, mention, message_link, quote
 from storage.community import Report, ReportCase, ReportState

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from bot.errors import UnknownChoice
-from bot.ui.buttons import TASK_ID
+from bot.ui.dynamic_items import TASK_ID
 
 T = TypeVar("T")
 

@@ -10,12 +10,13 @@ import discord
 from discord import app_commands, ui
 
 from bot.client import Atelier
+from bot.discord_limits import CHOICE_CHARACTERS
 from bot.errors import BadChoice, BadReference, Reason
 from bot.markup import cleaned, escaped, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Wish
-from bot.ui.choices import CHOICE_CHARACTERS, offered
+from bot.ui.choices import offered
 from bot.ui.paging import PagePosition
 from storage.community import ReferenceSet
 from storage.models import ReferenceKind

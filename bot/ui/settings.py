@@ -5,18 +5,18 @@ used. The panel is rebuilt from the rows after each choice, so it also shows wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import discord
 from discord import ui
 
+from bot.discord_limits import OPTIONS_PER_SELECT
 from bot.errors import BadChoice
-from bot.replies import answer_error, explain
+from bot.replies import explain
 from bot.texts import LANGUAGES, Texts, texts_in
-from bot.ui.buttons import services_of
-from bot.ui.channels import check_channels, lacking, unusable
+from bot.ui.channels import check_channels, lacking_in, unusable
+from bot.ui.dynamic_items import MessageButton, MessageSelect, Select, services_of
 from bot.ui.selected import ids_in, single
 from bot.ui.standing import managed_by
 from bot.ui.text import mention, shape
@@ -25,15 +25,13 @@ from storage.catalogue import all_sizes, all_variants
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
-MOST_CHANNELS: Final = 25
-"""Discord: largest number of values in a select."""
 CHANGES_SHOWN: Final = 3
 PROBLEMS_SHOWN: Final = 3
 MENTIONS_SHOWN: Final = 5
 OWN_LANGUAGE: Final = "own"
 """Value for "no language chosen", as an option of a select needs a value."""
 
-_WHICH: Final = f"(?P<setting>{'|'.join(Setting)})"
+_WHICH: Final = "|".join(Setting)
 _MAKING: Final = [
     discord.ChannelType.text,
     discord.ChannelType.news,
@@ -67,41 +65,21 @@ _UNCHOSEN: Final = {
 }
 
 Row: TypeAlias = ui.ActionRow[ui.LayoutView]
-AnySelect: TypeAlias = ui.Select[ui.LayoutView] | ui.ChannelSelect[ui.LayoutView]
 Sight: TypeAlias = Mapping[int, tuple[str, ...] | None]
-"""For each chosen channel, the result of `lacking`."""
+"""For each chosen channel, the result of `lacking_in`."""
 
 
-class SettingSelect(ui.DynamicItem[AnySelect], template=f"a1:setting:{_WHICH}"):
-    def __init__(self, setting: Setting, select: AnySelect) -> None:
-        select.custom_id = f"a1:setting:{setting.value}"
-        super().__init__(select)
-        self.setting = setting
-
-    @classmethod
-    async def from_custom_id(cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /) -> Self:
-        return cls(Setting(match["setting"]), item)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+class SettingSelect(MessageSelect, action="setting", key=_WHICH):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         data: Any = interaction.data
-        await _choose(interaction, self.setting, data.get("values") or ())
+        await _choose(interaction, Setting(self.key), data.get("values") or ())
 
 
-class ResetButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=f"a1:unset:{_WHICH}"):
+class ResetButton(MessageButton, action="unset", key=_WHICH):
     """Reset a setting."""
 
-    def __init__(self, setting: Setting, label: str = "") -> None:
-        super().__init__(ui.Button(label=label, custom_id=f"a1:unset:{setting.value}"))
-        self.setting = setting
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[ui.LayoutView], match: re.Match[str], /
-    ) -> Self:
-        return cls(Setting(match["setting"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _choose(interaction, self.setting, ())
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await _choose(interaction, Setting(self.key), ())
 
 
 async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.LayoutView:
@@ -109,7 +87,7 @@ async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.Layo
     settings = await guilds.settings(guild_id)
     changes = await guilds.changes(guild_id, most=CHANGES_SHOWN)
     chosen = (*settings.channels, settings.gallery_channel_id, settings.moderators_channel_id)
-    sight = {one: lacking(guild, one) if guild is not None else None for one in chosen if one is not None}
+    sight = {one: lacking_in(guild, one) if guild is not None else None for one in chosen if one is not None}
     return settings_view(texts_in(str(interaction.locale)), settings, changes, sight)
 
 
@@ -135,16 +113,9 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
 
 
 async def _choose(interaction: discord.Interaction[Any], setting: Setting, values: Sequence[Any]) -> None:
-    """Store a choice. Errors are sent to the person, as discord.py would only log them."""
-    try:
-        await _store(interaction, setting, _read(setting, values))
-    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
-        await answer_error(interaction, error)
-
-
-async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen: Chosen) -> None:
     """Store a choice and rebuild the panel. A channel in which the bot cannot work is not stored: the panel shows the
     stored settings again, and the error is raised for the person."""
+    chosen = _read(setting, values)
     services, guild_id = services_of(interaction), managed_by(interaction)
     refused: BadChoice | None = None
     try:
@@ -154,8 +125,7 @@ async def _store(interaction: discord.Interaction[Any], setting: Setting, chosen
     else:
         now, by = services.engine.clock(), interaction.user.id
         await services.stores.guilds.choose(guild_id, setting, chosen, by=by, now=now)
-    nobody = discord.AllowedMentions.none()
-    await interaction.response.edit_message(view=await panel(interaction, guild_id), allowed_mentions=nobody)
+    await interaction.response.edit_message(view=await panel(interaction, guild_id))
     if refused is not None:
         raise refused
 
@@ -164,7 +134,7 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
     """Return the choice in the values of a select; an empty selection resets the setting. Raises UnknownChoice."""
     match setting:
         case Setting.CHANNELS:
-            return ids_in(values, most=MOST_CHANNELS)
+            return ids_in(values, most=OPTIONS_PER_SELECT)
         case Setting.GALLERY | Setting.MODERATORS:
             return next(iter(ids_in(values, most=1)), None)
         case Setting.LANGUAGE:
@@ -205,7 +175,7 @@ def _about(
         lines.append(say("settings-gone", count=gone, reset=reset))
     broken = [unusable(one, lacks) for one in chosen if (lacks := sight[one])]
     lines += [explain(one.reason, one.parameters, say) for one in broken[:PROBLEMS_SHOWN]]
-    button: ui.Item[Any] = ResetButton(setting, reset)
+    button: ui.Item[Any] = ResetButton(setting.value, reset)
     return ui.Section("\n".join(lines), accessory=button)
 
 
@@ -228,9 +198,9 @@ def _mentions(say: Texts, channel_ids: Sequence[int]) -> str:
     return say("settings-some", channels=shown, count=more) if more > 0 else shown
 
 
-def _row(setting: Setting, select: AnySelect) -> Row:
+def _row(setting: Setting, select: Select) -> Row:
     row: Row = ui.ActionRow()
-    return row.add_item(SettingSelect(setting, select))
+    return row.add_item(SettingSelect(select, setting.value))
 
 
 def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.ChannelSelect[ui.LayoutView]:
@@ -240,7 +210,7 @@ def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.
         placeholder=say(_HINTS[setting]),
         channel_types=_MAKING if several else _POSTING,
         min_values=0,
-        max_values=MOST_CHANNELS if several else 1,
+        max_values=OPTIONS_PER_SELECT if several else 1,
         default_values=[discord.SelectDefaultValue(id=one, type=a_channel) for one in present],
     )
 

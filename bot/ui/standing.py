@@ -17,11 +17,11 @@ def managed_by(interaction: discord.Interaction[Any]) -> int:
 
 def moderated_by(interaction: discord.Interaction[Any]) -> int:
     """Do the same for moderators: people who may manage the server, or the messages of this channel."""
-    return _guild_id(interaction, allowed=moderates(interaction), otherwise=Reason.MODERATORS_ONLY)
+    return _guild_id(interaction, allowed=moderates(interaction.permissions), otherwise=Reason.MODERATORS_ONLY)
 
 
-def moderates(interaction: discord.Interaction[Any]) -> bool:
-    return interaction.permissions.manage_guild or interaction.permissions.manage_messages
+def moderates(allowed: discord.Permissions) -> bool:
+    return allowed.manage_guild or allowed.manage_messages
 
 
 def _guild_id(interaction: discord.Interaction[Any], *, allowed: bool, otherwise: Reason) -> int:

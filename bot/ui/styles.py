@@ -10,13 +10,14 @@ import discord
 from discord import app_commands, ui
 
 from bot.client import Atelier
+from bot.discord_limits import CHOICE_CHARACTERS
 from bot.errors import BadChoice, BlankPrompt, Reason
 from bot.markup import cleaned, escaped, is_blank, shortened, units
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.ui.asking import Wish
-from bot.ui.buttons import services_of
-from bot.ui.choices import CHOICE_CHARACTERS, offered
+from bot.ui.choices import offered
+from bot.ui.dynamic_items import services_of
 from bot.ui.paging import PageButton, PagePosition
 from bot.ui.text import shape
 from storage.community import PROMPT, Style
@@ -96,10 +97,10 @@ def _preview(say: Texts, style: Style, prompt: str) -> str:
 
 
 class StylesButton(PageButton, action="styles", earlier="style-earlier", later="style-later"):
-    async def turn(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         styles = await services_of(interaction).stores.guilds.styles(interaction.guild_id)
         view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
-        await interaction.response.edit_message(view=view, allowed_mentions=discord.AllowedMentions.none())
+        await interaction.response.edit_message(view=view)
 
 
 def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.LayoutView:

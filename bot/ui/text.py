@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote as percent
 
+from bot.discord_limits import UNITS_PER_MESSAGE
 from bot.markup import cleaned, escaped, is_blank, shortened, units
 from bot.texts import Texts
 from storage.models import Reference, ReferenceKind
 
-MESSAGE_UNITS: Final = 4000
-"""Discord: all text of a message together."""
 ALT_UNITS: Final = 256
 """A comfortable length for screen readers; Discord allows 1024."""
 PROMPT_FILENAME: Final = "prompt.txt"
@@ -36,7 +35,7 @@ def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> 
     message."""
     if is_blank(prompt):
         return Quote(text=f"{_QUOTE}*{say('text-wordless')}*", whole=True)
-    room = min(most, MESSAGE_UNITS - sum(units(text) for text in beside) - len(_QUOTE))
+    room = min(most, UNITS_PER_MESSAGE - sum(units(text) for text in beside) - len(_QUOTE))
     text = escaped(prompt, room)
     return Quote(text=_QUOTE + text, whole=text == escaped(prompt, 3 * units(prompt) + 2))
 

@@ -1,0 +1,85 @@
+"""Send messages to Discord: what the posters of outcomes, batches, reports, cards and receipts share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import discord
+import structlog
+
+from bot.client import Atelier
+from bot.discord_errors import TooLarge, is_archived, map_discord_errors
+from bot.engine.picture_work import PictureWork
+from bot.engine.ports import Posted
+from bot.errors import RouteClosed
+from bot.imaging.fitting import Fitted, unchanged
+from bot.imaging.looks import Unreadable
+from storage.models import Picture
+from storage.pictures import PictureStore
+
+REFITS: Final = 2
+"""How often the limit is halved when Discord rejects the files as too large. After that, no new file is attached."""
+NO_USER: Final = discord.AllowedMentions.none()
+"""Passed explicitly to edits, because discord.py does not apply the client's default to an edit of a message."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def only(person_id: int) -> discord.AllowedMentions:
+    """Allow a mention of this person alone."""
+    person = discord.Object(person_id)
+    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[person])
+
+
+def posted(message: discord.Message) -> Posted:
+    return Posted(channel_id=message.channel.id, message_id=message.id)
+
+
+async def direct_messages(client: Atelier, person_id: int) -> discord.DMChannel:
+    """Return the channel of direct messages with the person. Raises RouteClosed, Unavailable."""
+    with map_discord_errors():
+        return await client.create_dm(discord.Object(person_id))
+
+
+async def in_open_thread(client: Atelier, channel_id: int, send: Callable[[], Awaitable[T]]) -> T:
+    """Call `send`. If the channel is an archived thread, reopen the thread and call `send` again. Raises what `send`
+    raises."""
+    try:
+        return await send()
+    except RouteClosed as closed:
+        if not is_archived(closed):
+            raise
+    with map_discord_errors():
+        thread = await client.fetch_channel(channel_id)
+        if isinstance(thread, discord.Thread):
+            await thread.edit(archived=False)
+    return await send()
+
+
+async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **about: str) -> T:
+    """Call `send` with a limit in bytes per file. While Discord rejects the files as too large, repeat with half of the
+    limit; at last with 0, which means without new files. `about`: for the log. Raises what `send` raises."""
+    for attempt in range(REFITS + 1 if limit else 0):
+        try:
+            return await send(limit >> attempt)
+        except TooLarge as error:
+            log.info("message rejected: files too large", limit=limit >> attempt, error=str(error), **about)
+    return await send(0)
+
+
+async def fitted(copies: PictureStore, work: PictureWork, picture: Picture, limit: int) -> Fitted | None:
+    """Return the stored copy of the picture, re-encoded to at most `limit` bytes. None if there is no copy, if the copy
+    may not be opened or is damaged, or if `limit` is 0. Raises MissingCopy."""
+    if picture.key is None or picture.unfetchable or not limit:
+        return None
+    data = await copies.get(picture.key)
+    try:
+        if len(data) <= limit:
+            return unchanged(data)  # without waiting for picture work
+        return await work.fit(data, limit)
+    except Unreadable as error:
+        log.warning("picture not attached: copy unreadable", task=picture.task_id, error=str(error))
+        return None

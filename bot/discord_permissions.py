@@ -1,0 +1,40 @@
+"""
+Decide which permissions are needed to post. Results, cards, galleries and reports need the same ones: to see the
+channel, to write there, to attach pictures, and to find the bot's own messages after a lost response.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+
+from bot.errors import MissingPermissions, Reason
+
+IN_CHANNEL: Final = ("view_channel", "send_messages", "attach_files", "read_message_history")
+IN_THREAD: Final = ("view_channel", "send_messages_in_threads", "attach_files", "read_message_history")
+INVITED: Final = discord.Permissions(**dict.fromkeys((*IN_CHANNEL, *IN_THREAD, "embed_links"), True))
+"""The permissions that the invitation asks for, with previews of links; as a number, 274878024704."""
+
+
+def lacking(allowed: discord.Permissions, channel: object) -> tuple[str, ...]:
+    """Return the names of the permissions that the bot needs in the channel and lacks."""
+    needed = IN_THREAD if _has_threads(channel) else IN_CHANNEL
+    return () if allowed.administrator else tuple(name for name in needed if not getattr(allowed, name))
+
+
+def require(allowed: discord.Permissions, channel: object) -> None:
+    """Raise MissingPermissions if the bot may not post in the channel."""
+    if missing := lacking(allowed, channel):
+        raise MissingPermissions(Reason.MISSING_PERMISSIONS, permissions=",".join(missing))
+
+
+def may_write(allowed: discord.Permissions, channel: object) -> bool:
+    """Return whether a person or the bot, with these permissions, can write in the channel."""
+    writes = allowed.send_messages_in_threads if _has_threads(channel) else allowed.send_messages
+    return allowed.view_channel and writes
+
+
+def _has_threads(channel: object) -> bool:
+    """Return whether messages in the channel are in a thread: it is a thread, or a forum, whose posts are threads."""
+    return isinstance(channel, (discord.Thread, discord.ForumChannel))
