@@ -14,11 +14,11 @@ from typing import Final
 
 import structlog
 
-from bot.engine.picture_work import PictureWork, Requester, WorkPriority
-from bot.engine.thumbnails import StoredCopy, Thumbnails
+from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import BadReference
-from bot.imaging.children import WorkerProcesses
-from bot.memory import give_back_what_is_freed
+from bot.imaging.processes import WorkerProcesses
+from bot.process.malloc import give_back_what_is_freed
 from storage.pictures import PictureStore
 from tests.picture_files import file_of, painted
 

@@ -27,11 +27,11 @@ import sqlalchemy as sa
 from benchmarks.results import Row, Table, percentile, resident_mib
 from benchmarks.store import NO_LIMITS, bare_commits, new_task, now_ms
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
-from bot.engine.schedule import next_poll
-from bot.imaging.children import WorkerThreads
+from bot.engine.timing.schedule import next_poll
+from bot.engine.work.picture_work import PictureWork
+from bot.imaging.processes import WorkerThreads
 from storage.database import Database
 from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_task_id

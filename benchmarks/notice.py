@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.optimum import best, off
 from benchmarks.results import Row, Table
 from benchmarks.times import BIMODAL, LOGNORMAL, Times, at_equal_polls, scheduled
-from bot.engine.schedule import POLL_COST_SECONDS, next_poll
+from bot.engine.timing.schedule import POLL_COST_SECONDS, next_poll
 
 RIVALS: Final[dict[str, Callable[[float], float]]] = {
     "fixed 3 s": lambda elapsed: 3.0,

@@ -17,7 +17,7 @@ from benchmarks.store import NO_LIMITS, new_task, now_ms
 from benchmarks.tell import CHANNELS, Times
 from bot.app import Running, open_atelier
 from bot.config import Settings, load_settings
-from bot.outbound import open_session
+from bot.net.sessions import open_session
 from storage.models import TaskState, released
 
 BYTES_PER_MESSAGE: Final = 24 * 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from bot.cli import main
-from bot.ending import end
+from bot.process.shutdown import end
 from storage.private_files import PRIVATE_UMASK
 
 if __name__ == "__main__":

@@ -17,25 +17,25 @@ import structlog
 from bot.client import Atelier
 from bot.config import Settings
 from bot.delivery import DiscordDelivery
-from bot.ending import end_within
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import FetchReference
-from bot.engine.schedule import backoff
-from bot.engine.thumbnails import Thumbnails
-from bot.engine.timekeeping import Timekeeping
+from bot.engine.timing.schedule import backoff
+from bot.engine.timing.timekeeping import Timekeeping
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import ConfigurationError
-from bot.imaging.children import WorkerProcesses
+from bot.imaging.processes import WorkerProcesses
 from bot.kie.client import KieClient
-from bot.logs import SecretRedactor
-from bot.memory import give_back_what_is_freed
-from bot.outbound import discord_proxy, open_session
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
+from bot.net.sessions import discord_proxy, open_session
+from bot.process.logs import SecretRedactor
+from bot.process.malloc import give_back_what_is_freed
+from bot.process.shutdown import end_within
 from bot.services import Services
 from bot.traffic import Pacer, Traffic
-from bot.ui.cards import DEFAULT_STEPS
+from bot.ui.waiting.cards import DEFAULT_STEPS
 from bot.web.balance import Balance
 from bot.web.callbacks import callback_routes
 from bot.web.metrics import Metrics
@@ -44,14 +44,14 @@ from bot.web.site import Site
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseInUse
 from storage.disks import Disks
-from storage.figures import StatisticsStore
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
+from storage.statistics import StatisticsStore
 from storage.stores import Stores
 
 EXTENSIONS: Final = (
-    "cogs.generation",
+    "cogs.imagine",
     "cogs.actions",
     "cogs.avatars",
     "cogs.batches",

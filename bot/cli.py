@@ -19,7 +19,7 @@ import structlog
 from bot.config import ENV_FILE, Settings, load_settings, misspelt
 from bot.doctor import Finding, examine
 from bot.errors import ConfigurationError
-from bot.logs import configure_logs
+from bot.process.logs import configure_logs
 from storage.database import DatabaseInUse
 from storage.migrations import DatabaseNewer, migrate, pending
 

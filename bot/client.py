@@ -13,12 +13,12 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_options import check_options
+from bot.error_replies import answer_error
 from bot.errors import UserError
-from bot.options import check_options
-from bot.replies import answer_error
 from bot.services import Services
+from bot.texts.command_texts import CatalogueTranslator
 from bot.traffic import Traffic
-from bot.translation import CatalogueTranslator
 from storage.key_values import KeyValueStore
 
 PUBLISHED_FACT: Final = "published_commands"

@@ -22,8 +22,8 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.counters import discord_error
 from bot.errors import MessageGone, RouteClosed, Unavailable
+from bot.process.counters import discord_error
 
 
 class ClosedCode(IntEnum):

@@ -21,15 +21,15 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import DefaultResolver
 
-from bot.addresses import FAKE_REMEDY, is_fake
 from bot.config import CALLBACK_PATH, REMEDIES, Settings, is_loopback
 from bot.discord_permissions import INVITED
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
-from bot.logs import SecretRedactor
-from bot.outbound import discord_proxy, open_session
-from bot.references import HOSTS
+from bot.net.attachments import HOSTS
+from bot.net.public_addresses import FAKE_REMEDY, is_fake
+from bot.net.sessions import discord_proxy, open_session
+from bot.process.logs import SecretRedactor
 from storage.catalogue import DEFAULT
 from storage.database import Database, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending

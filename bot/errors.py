@@ -1,7 +1,7 @@
 """
 Define the exceptions of the bot, and who receives which message for each:
 
-* AtelierError               carries a reason and parameters, from which `bot.replies` makes a message
+* AtelierError               carries a reason and parameters, from which `bot.error_replies` makes a message
   * UserError                the person can fix the problem and gets instructions; costs nothing
     * LimitReached           too many open tasks, or too many pictures per day
     * NotYours               the task belongs to another person
@@ -44,8 +44,8 @@ from typing import ClassVar
 
 
 class Reason(StrEnum):
-    """Why a task has no picture, or why a request is refused. Rows store the reason; `bot.replies` makes the message.
-    Comments name a reason's parameters or cause."""
+    """Why a task has no picture, or why a request is refused. Rows store the reason; `bot.error_replies` makes the
+    message. Comments name a reason's parameters or cause."""
 
     # problems of the person's request
     TOO_MANY_OPEN = "too_many_open"  # allowed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
-from bot.engine.thumbnails import Thumbnails
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.thumbnails import Thumbnails
 from storage.pictures import PictureStore
 from storage.stores import Stores
 

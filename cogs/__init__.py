@@ -1,7 +1,7 @@
 """
 Commands, menus and events: one module for each subject. A handler reads its input, calls the engine, and answers.
 
-generation.py  `/imagine`
+imagine.py     `/imagine`
 create.py      `/create`: the same with a form
 blend.py       `/blend`: combine pictures without words
 mentions.py    messages that mention the bot

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.client import Atelier
-from bot.ui.actions import AgainButton, EditButton, VaryButton, VarySelect
-from bot.ui.edits import EDIT_FORM, edited
-from bot.ui.family import FamilyButton
-from bot.ui.forms import add_form
-from bot.ui.originals import FullSizeButton
+from bot.ui.kit.forms import add_form
+from bot.ui.results.actions import AgainButton, EditButton, VaryButton, VarySelect
+from bot.ui.results.edits import EDIT_FORM, edited
+from bot.ui.results.lineage import FamilyButton
+from bot.ui.results.originals import FullSizeButton
 
 
 async def setup(bot: Atelier) -> None:

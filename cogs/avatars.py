@@ -10,10 +10,20 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.errors import Gone, Reason
+from bot.intake.requests import Wish
 from bot.texts import texts_in
-from bot.translation import localized
-from bot.ui.asking import Wish, ask
-from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
+from bot.texts.command_texts import localized
+from bot.ui.asking.ask import ask
+from bot.ui.kit.forms import (
+    FormValues,
+    add_form,
+    open_form,
+    size_field,
+    size_in,
+    variants_field,
+    variants_in,
+    words_field,
+)
 from storage.community import Draft
 from storage.models import NewReference, PictureRequest, ReferenceKind, new_task_id
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.client import Atelier
-from bot.ui.batch_messages import CancelWaitingButton, OpenSelect
-from bot.ui.batches import ConfirmBatchButton, DiscardBatchButton
+from bot.ui.asking.batches import ConfirmBatchButton, DiscardBatchButton
+from bot.ui.results.batch_messages import CancelWaitingButton, OpenSelect
 
 
 async def setup(bot: Atelier) -> None:

@@ -7,9 +7,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.translation import localized
-from bot.ui.asking import Wish, ask, references_of
-from bot.ui.choices import SIZES, VARIANTS
+from bot.intake.requests import Wish, references_of
+from bot.texts.command_texts import localized
+from bot.ui.asking.ask import ask
+from bot.ui.kit.choices import SIZES, VARIANTS
 from storage.models import PictureRequest
 
 

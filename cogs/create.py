@@ -7,10 +7,11 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
+from bot.intake.requests import Wish, references_of
 from bot.texts import texts_in
-from bot.translation import localized
-from bot.ui.asking import Wish, ask, references_of
-from bot.ui.forms import (
+from bot.texts.command_texts import localized
+from bot.ui.asking.ask import ask
+from bot.ui.kit.forms import (
     FormValues,
     add_form,
     files_field,

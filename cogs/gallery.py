@@ -12,10 +12,11 @@ import structlog
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.curation import Role
+from bot.engine.outbox.curation import Role
 from bot.errors import UserError
+from bot.intake.roles import moderates
 from bot.services import Services
-from bot.ui.curation import (
+from bot.ui.curation.buttons import (
     REPORT_FORM,
     GalleryButton,
     PostHereButton,
@@ -27,9 +28,8 @@ from bot.ui.curation import (
     gallery_repost,
     reported,
 )
-from bot.ui.forms import add_form
-from bot.ui.reports import DismissButton, HideReportedButton, RemoveReportedButton
-from bot.ui.standing import moderates
+from bot.ui.curation.reports import DismissButton, HideReportedButton, RemoveReportedButton
+from bot.ui.kit.forms import add_form
 from storage.community import RepostKind
 
 STAR: Final = "\N{WHITE MEDIUM STAR}"

@@ -11,13 +11,13 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Card
+from bot.error_replies import explain
 from bot.errors import AtelierError, Reason, ServiceError
-from bot.markup import is_blank
-from bot.replies import explain
+from bot.intake.mentions import language_of, may_speak, origin_of_message, wish_in, words_for
+from bot.intake.requests import new_task
 from bot.texts import texts_in
-from bot.ui.asking import new_task
-from bot.ui.cards import card_view
-from bot.ui.mentions import language_of, may_speak, origin_of_message, wish_in, words_for
+from bot.texts.discord_text import is_blank
+from bot.ui.waiting.cards import card_view
 from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)

@@ -11,11 +11,13 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.discord_limits import OPTION_CHARACTERS, OPTIONS_PER_SELECT
 from bot.errors import Gone, Reason, UserError
-from bot.markup import shortened
+from bot.intake.message_pictures import pictures_in
+from bot.intake.requests import Wish, references_of
 from bot.texts import Texts, texts_in
-from bot.translation import localized
-from bot.ui.asking import Wish, ask, references_of
-from bot.ui.forms import (
+from bot.texts.command_texts import localized
+from bot.texts.discord_text import shortened
+from bot.ui.asking.ask import ask
+from bot.ui.kit.forms import (
     FormValues,
     Label,
     add_form,
@@ -27,7 +29,6 @@ from bot.ui.forms import (
     variants_in,
     words_field,
 )
-from bot.ui.message_pictures import pictures_in
 from storage.bounds import MOST_REFERENCES
 from storage.community import Draft
 from storage.models import NewReference, PictureRequest, new_task_id

@@ -11,12 +11,12 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.discord_limits import BYTES_PER_MESSAGE, FOLLOWUPS_UNINSTALLED
+from bot.intake.origin import upload_limit
 from bot.texts import Texts, texts_in
-from bot.translation import localized
-from bot.ui.arrival import upload_limit
-from bot.ui.erasure import CancelEraseButton, EraseButton, question_view, receipt_view, under_way
-from bot.ui.export import archives
-from storage.people import PersonalDataSummary
+from bot.texts.command_texts import localized
+from bot.ui.privacy.erasure import CancelEraseButton, EraseButton, question_view, receipt_view, under_way
+from bot.ui.privacy.export import archives
+from storage.personal_data import PersonalDataSummary
 
 MOST_PARTS: Final = 20
 """Most files of an export: as many as can be sent while the interaction can be answered."""

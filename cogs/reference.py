@@ -11,21 +11,31 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.picture_work import Requester, WorkPriority
-from bot.engine.requests import refusal
-from bot.engine.thumbnails import StoredCopy
+from bot.engine.limit_errors import limit_error
+from bot.engine.work.picture_work import Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy
 from bot.errors import BadChoice, Gone, NotHere, Reason
-from bot.markup import cleaned, is_blank
+from bot.intake.requests import Wish, references_of
+from bot.intake.stored_pictures import drop_copy, keep_copy
 from bot.services import Services
 from bot.texts import texts_in
-from bot.translation import localized
-from bot.ui.asking import Wish, ask, references_of
-from bot.ui.choices import SIZES, VARIANTS
-from bot.ui.copies import drop_copy, keep_copy
-from bot.ui.dynamic_items import services_of
-from bot.ui.forms import FormValues, add_form, open_form, size_field, size_in, variants_field, variants_in, words_field
-from bot.ui.paging import PageButton, PagePosition
-from bot.ui.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
+from bot.texts.command_texts import localized
+from bot.texts.discord_text import cleaned, is_blank
+from bot.ui.asking.ask import ask
+from bot.ui.kit.choices import SIZES, VARIANTS
+from bot.ui.kit.dynamic_items import services_of
+from bot.ui.kit.forms import (
+    FormValues,
+    add_form,
+    open_form,
+    size_field,
+    size_in,
+    variants_field,
+    variants_in,
+    words_field,
+)
+from bot.ui.kit.paging import PageButton, PagePosition
+from bot.ui.library.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded
 from storage.models import Limits, PictureRequest, new_task_id
@@ -202,7 +212,7 @@ async def _explained(saving: Coroutine[Any, Any, None], name: str) -> None:
     except TooManySets:
         raise BadChoice(Reason.SETS_FULL, allowed=MOST_SETS) from None
     except LimitExceeded as reached:
-        raise refusal(reached) from None
+        raise limit_error(reached) from None
 
 
 def _name(typed: str) -> str:

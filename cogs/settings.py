@@ -7,9 +7,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.translation import localized
-from bot.ui.settings import ResetButton, SettingSelect, panel
-from bot.ui.standing import managed_by
+from bot.intake.roles import managed_by
+from bot.texts.command_texts import localized
+from bot.ui.settings.panel import ResetButton, SettingSelect, panel
 
 
 class ServerSettings(commands.Cog):

@@ -11,11 +11,11 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.discord_limits import CHOICE_CHARACTERS, CHOICES
-from bot.markup import cleaned, is_blank, shortened
 from bot.services import Services
 from bot.texts import Texts, texts_in
-from bot.translation import localized
-from bot.ui.lookup import look_up
+from bot.texts.command_texts import localized
+from bot.texts.discord_text import cleaned, is_blank, shortened
+from bot.ui.results.lookup import look_up
 from storage.models import Task
 
 TASK: Final = re.compile("[0-9a-f]{16}")

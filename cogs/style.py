@@ -13,14 +13,14 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.errors import BadChoice, NotHere, Reason
-from bot.markup import cleaned, escaped, is_blank, storable
+from bot.intake.roles import moderated_by
+from bot.intake.stored_pictures import drop_copy, keep_copy
 from bot.services import Services
 from bot.texts import texts_in
-from bot.translation import localized
-from bot.ui.choices import SIZES, VARIANTS
-from bot.ui.copies import drop_copy, keep_copy
-from bot.ui.standing import moderated_by
-from bot.ui.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from bot.texts.command_texts import localized
+from bot.texts.discord_text import cleaned, escaped, is_blank, storable
+from bot.ui.kit.choices import SIZES, VARIANTS
+from bot.ui.library.styles import NAME_UNITS, StylesButton, offer_names, styles_view
 from storage.bounds import LONGEST_TEMPLATE
 from storage.community import PROMPT, StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles

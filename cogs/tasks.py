@@ -11,15 +11,15 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.engine.picture_work import Requester, WorkPriority
-from bot.engine.thumbnails import StoredCopy
-from bot.markup import storable
+from bot.engine.work.picture_work import Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy
 from bot.texts import Texts, texts_in
-from bot.translation import localized
-from bot.ui.dynamic_items import MessageButton, MessageSelect, Select, engine_of, services_of
-from bot.ui.lookup import look_up
-from bot.ui.own_tasks import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
-from bot.ui.selected import single, task_in
+from bot.texts.command_texts import localized
+from bot.texts.discord_text import storable
+from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, engine_of, services_of
+from bot.ui.kit.selected import single, task_in
+from bot.ui.results.lookup import look_up
+from bot.ui.waiting.task_list import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
 from storage.models import Task
 from storage.search import TaskFilter
 

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from bot.app import Running, open_atelier
 from bot.config import Settings
-from bot.logs import configure_logs
+from bot.process.logs import configure_logs
 from sandbox import magic
 from sandbox.kie import Emulator
 from sandbox.magic import Magic

@@ -19,9 +19,9 @@ from simcord import Env, HttpLogEntry, SetupError
 from simcord.preview import Preview
 
 from bot.client import Atelier
+from bot.error_replies import answer_error
 from bot.errors import BadReference, Reason, Unavailable
 from bot.imaging.decoding import MAX_BYTES
-from bot.replies import answer_error
 from storage.models import Reference
 
 LOOK_SECONDS: Final = 0.5

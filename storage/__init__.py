@@ -20,8 +20,8 @@ undelivered.py    outcomes that could not be delivered and wait for their asker
 retention.py      stored copies that are old enough to be deleted
 key_values.py     small named values of the program itself
 rows.py           turn rows into values
-moves.py          change the state of a task by compare-and-set, and write the audit trail
-turns.py          whose task is next, fairly between people
+transitions.py    change the state of a task by compare-and-set, and write the audit trail
+fair_queue.py     whose task is next, fairly between people
 limits.py         limits that a new task must keep: open tasks, pictures a day, stored bytes
 search.py         find tasks by words, state or message
 late_pictures.py  pictures that were delivered as links and are still to be downloaded
@@ -31,17 +31,17 @@ curation.py       what is to happen to all messages of a result: they stay, beco
 outbox.py         rows that wait for work: due, claim, finish, postpone, retry
 reports.py        reports and decisions on them
 erasures.py       erase a person's data in small steps
-people.py         read and count a person's data
+personal_data.py  read and count a person's data
 attempts.py       count attempts of outbox work, to notice work that kills the process
 guilds.py         a server's settings and styles
 sets.py           a person's sets of pictures
 drafts.py         what an open form started with
-figures.py        statistics over all tasks, for `/metrics`
-named_copies.py   which stored files are still named by a row
+statistics.py     statistics over all tasks, for `/metrics`
+referenced_pictures.py which stored files are still named by a row
 
 database.py       open SQLite or PostgreSQL; read and write transactions
 sqlite.py         SQLite: the file, its lock, its connections
-writes.py         SQLite: one writer, and one commit for writes that wait together
+group_commit.py   SQLite: one writer, and one commit for writes that wait together
 transactions.py   the connection that statements are executed on
 clock.py          read and correct the stored times
 

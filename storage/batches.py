@@ -2,8 +2,8 @@
 Store batches: proposals, the creation of all tasks of a batch in one transaction, and the messages that deliver its
 outcomes.
 
-Every state change of a task sets the `due_at` of its batch (`storage.moves`). A worker claims a batch with `owner` and
-a lease; a new `due_at` leaves the lease unchanged, so that no other worker claims the batch.
+Every state change of a task sets the `due_at` of its batch (`storage.transitions`). A worker claims a batch with
+`owner` and a lease; a new `due_at` leaves the lease unchanged, so that no other worker claims the batch.
 """
 
 from __future__ import annotations

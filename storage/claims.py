@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import turns
+from storage import fair_queue
 from storage.database import Database
 from storage.models import Task, TaskState
 from storage.rows import values
@@ -36,7 +36,7 @@ class ClaimStore:
         first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
         are not counted is claimed.
         """
-        due = turns.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
+        due = fair_queue.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
         if except_ids:
             due = due.where(tasks.c.id.not_in(except_ids))
         async with self._database.write() as connection:
@@ -49,7 +49,7 @@ class ClaimStore:
         """Return the ids of tasks that a worker held when its process died, and how often that happened, fewest deaths
         first."""
         order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
-        found = sa.select(tasks.c.id, tasks.c.attempts).where(turns.suspects(now)).order_by(*order)
+        found = sa.select(tasks.c.id, tasks.c.attempts).where(fair_queue.suspects(now)).order_by(*order)
         async with self._database.read() as connection:
             return tuple((row.id, row.attempts) for row in await connection.execute(found))
 
@@ -57,7 +57,7 @@ class ClaimStore:
         self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
     ) -> tuple[Task, ...]:
         """Claim those of these tasks that are still `suspects`, and count the attempt."""
-        these = sa.and_(tasks.c.id.in_(task_ids), turns.suspects(now))
+        these = sa.and_(tasks.c.id.in_(task_ids), fair_queue.suspects(now))
         taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
         async with self._database.write() as connection:
             return values(Task, await connection.execute(taken.returning(tasks)))
@@ -94,13 +94,13 @@ class ClaimStore:
         """Return the earliest due time (ms; may be past) of unowned open tasks, or None. Queued and prepared tasks
         count too, whether or not `begin_create` may begin now."""
         async with self._database.read() as connection:
-            due: int | None = (await connection.execute(turns.next_due(now))).scalar_one()
+            due: int | None = (await connection.execute(fair_queue.next_due(now))).scalar_one()
         return due
 
 
 def _taken(owner: str, lease_until: int) -> dict[str, Any]:
     """Return the columns of a claim. Another claim by the same owner, which could not release the task, is not another
     attempt."""
-    counted = sa.and_(turns.RISKY, tasks.c.owner.is_distinct_from(owner))
+    counted = sa.and_(fair_queue.RISKY, tasks.c.owner.is_distinct_from(owner))
     attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
     return {"owner": owner, "lease_until": lease_until, "attempts": attempts}

@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import turns
+from storage import fair_queue
 from storage.database import Database
 from storage.models import Create, CreateLimits, Task, TaskState
-from storage.moves import move
 from storage.rows import values
 from storage.schema import creates, tasks
 from storage.transactions import Transaction
+from storage.transitions import move
 
 
 class CreateStore:
@@ -32,13 +32,13 @@ class CreateStore:
         `creates` and move the task. Return None if there is no such task or a limit is reached.
         """
         async with self._database.read() as connection:
-            if (await connection.execute(turns.any_waiting(now))).first() is None:
+            if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
                 return None  # without a write, for which other writes would wait
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
             if not await _may_create(connection, limits, now):
                 return None
-            found = values(Task, await connection.execute(turns.next_create(now)))
+            found = values(Task, await connection.execute(fair_queue.next_create(now)))
             if not found:
                 return None
             written = {"task_id": found[0].id, "at": now, "token_digest": digest(token) if token else None}
@@ -106,7 +106,7 @@ class CreateStore:
 
 async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:
     recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
-    in_flight = sa.select(sa.func.count()).select_from(tasks).where(turns.IN_FLIGHT)
+    in_flight = sa.select(sa.func.count()).select_from(tasks).where(fair_queue.IN_FLIGHT)
     begun: int = (await connection.execute(recent)).scalar_one()
     if begun >= limits.per_window:
         return False

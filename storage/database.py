@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from storage.group_commit import GroupCommit
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
 from storage.transactions import InlineConnection, Transaction
-from storage.writes import GroupCommit
 
 __all__ = ["PRAGMAS", "Database", "DatabaseInUse"]
 

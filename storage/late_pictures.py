@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
-from storage.moves import write_event
 from storage.rows import values
 from storage.schema import batches, outcome_parts, pictures, tasks
 from storage.transactions import Transaction
+from storage.transitions import write_event
 
 NONCE_BYTES: Final = 9
 FREE: Final = sa.and_(tasks.c.owner.is_(None), tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]))

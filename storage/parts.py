@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from storage.community import batch_message_number
 from storage.database import Database
 from storage.models import NewPart, OutcomePart, Picture, Route, Task, TaskState, first_route
-from storage.moves import WITHDRAWN, StaleTask, compare_and_set
 from storage.result_pictures import save_pictures
 from storage.rows import values
 from storage.schema import batch_messages, batches, outcome_parts, tasks
 from storage.transactions import Transaction
+from storage.transitions import WITHDRAWN, StaleTask, compare_and_set
 
 OF_OUTCOME: Final = sa.and_(outcome_parts.c.task_id == sa.bindparam("of"), outcome_parts.c.number >= 0)
 PARTS: Final = sa.select(outcome_parts).where(OF_OUTCOME).order_by(outcome_parts.c.number)

@@ -31,8 +31,8 @@ THUMBNAIL: Final = ".small.jpg"
 """Suffix of a copy's key that gives the key of its thumbnail."""
 CHECKED: Final = "check"
 FOLDERS: Final = ("references", "pictures", "styles", "sets", CHECKED)
-"""All folders. A key in another folder cannot be put, so that no file escapes the sweep. `storage.named_copies` says
-which rows name the files of each folder."""
+"""All folders. A key in another folder cannot be put, so that no file escapes the sweep. `storage.referenced_pictures`
+says which rows name the files of each folder."""
 _UNFINISHED: Final = re.compile(r".+#\d+")
 """Names of files that obstore was writing when the process died; obstore does not list them."""
 LISTED: Final = 500

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import turns
+from storage import fair_queue
 from storage.database import Database
 from storage.models import Task, TaskState
 from storage.rows import values
@@ -20,18 +20,18 @@ class QueueStore:
     async def waiting(self, *, limit: int = 1000) -> tuple[Task, ...]:
         """Return the prepared tasks that wait for a create, in the order in which `begin_create` takes them while
         nothing else happens. Postponed tasks are included."""
-        return await self._tasks(turns.queue().limit(limit))
+        return await self._tasks(fair_queue.queue().limit(limit))
 
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks of `queue` that were created no later than `before` (ms), oldest first."""
-        old = sa.and_(turns.QUEUED, turns.PREPARED, tasks.c.created_at <= before)
-        return await self._tasks(sa.select(tasks).where(old).order_by(*turns.AGE).limit(limit))
+        old = sa.and_(fair_queue.QUEUED, fair_queue.PREPARED, tasks.c.created_at <= before)
+        return await self._tasks(sa.select(tasks).where(old).order_by(*fair_queue.AGE).limit(limit))
 
     async def with_cards(self, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
         states = [TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING]
         carded = sa.and_(tasks.c.state.in_(states), tasks.c.card_message_id.is_not(None))
-        return await self._tasks(sa.select(tasks).where(carded).order_by(*turns.AGE).limit(limit))
+        return await self._tasks(sa.select(tasks).where(carded).order_by(*fair_queue.AGE).limit(limit))
 
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks that are `generating` and not overdue, oldest first."""
@@ -42,7 +42,7 @@ class QueueStore:
         """Return the place of the task in `queue`, from 1, as if the task were prepared; 0 if it is no longer
         queued."""
         async with self._database.read() as connection:
-            return (await connection.execute(turns.PLACE, {"of": task.id})).scalar_one_or_none() or 0
+            return (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none() or 0
 
     async def recent_seconds(self, model: str, *, limit: int = 200) -> tuple[float, ...]:
         """Return how long (s) the last successful tasks of a model took from create to outcome (settled_at -

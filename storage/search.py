@@ -8,10 +8,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.fair_queue import AGE
 from storage.models import OPEN_STATES, Task, TaskState
 from storage.rows import values
 from storage.schema import outcome_parts, reposts, tasks
-from storage.turns import AGE
 
 ESCAPE: Final = "\\"
 

@@ -16,10 +16,10 @@ from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
 from storage.key_values import KeyValueStore
 from storage.late_pictures import LatePictureStore
-from storage.named_copies import ReferencedPictures
 from storage.parts import PartStore
-from storage.people import PersonalDataStore
+from storage.personal_data import PersonalDataStore
 from storage.queue import QueueStore
+from storage.referenced_pictures import ReferencedPictures
 from storage.references import ReferenceStore
 from storage.reports import ReportStore
 from storage.reposts import RepostStore

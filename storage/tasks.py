@@ -29,10 +29,10 @@ from storage.models import (
     TaskState,
     new_task_id,
 )
-from storage.moves import compare_and_set, move, write_event
 from storage.rows import values
 from storage.schema import pictures, references, task_events, tasks
 from storage.transactions import Transaction
+from storage.transitions import compare_and_set, move, write_event
 
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)

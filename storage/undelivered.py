@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import Task, TaskState
-from storage.moves import compare_and_set
 from storage.schema import tasks
+from storage.transitions import compare_and_set
 
 KEPT: Final = (
     sa.select(tasks.c.asker_id, tasks.c.id)

@@ -12,7 +12,7 @@ import structlog
 
 from bot.config import Settings
 from bot.endpoints import point_discord_at
-from bot.logs import QUIET
+from bot.process.logs import QUIET
 
 
 def _short_tracebacks() -> None:

@@ -15,11 +15,11 @@ from typing import Any
 from PIL import Image
 
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import CreateRequest, Record, RecordStatus
+from bot.engine.work.picture_work import PictureWork
 from bot.errors import Unconfirmed
-from bot.imaging.children import WorkerThreads
+from bot.imaging.processes import WorkerThreads
 from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.outbox import Outbox

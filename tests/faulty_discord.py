@@ -23,14 +23,14 @@ from bot.client import Atelier
 from bot.delivery import DiscordDelivery
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
-from bot.engine.thumbnails import Thumbnails
-from bot.imaging.children import WorkerThreads
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.thumbnails import Thumbnails
+from bot.imaging.processes import WorkerThreads
 from bot.services import Services
 from bot.traffic import Pacer, Refusals, Traffic
-from bot.ui.cards import card_id
-from bot.ui.outcomes import part_id
+from bot.ui.results.outcomes import part_id
+from bot.ui.waiting.cards import card_id
 from storage.database import Database
 from storage.models import Reference, Task, TaskState
 from storage.pictures import PictureStore
@@ -221,7 +221,7 @@ def _built(
     stores = Stores.on(database)
     clock, seconds = loopback.clock.now, Seconds(loopback.clock.now, loopback.clock.turn)
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
-    client = Atelier(extensions=("cogs.generation",), shard_count=1, traffic=traffic)
+    client = Atelier(extensions=("cogs.imagine",), shard_count=1, traffic=traffic)
     work = PictureWork(WorkerThreads())
     thumbnails = Thumbnails(copies, work)
     delivery = DiscordDelivery(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from simcord.results import InteractionResult
 
-from bot.engine.retention import Retention
+from bot.engine.housekeeping.retention import Retention
 from bot.errors import Reason, Refused, Unavailable
 from storage.models import Derivation, Task, TaskState
 from tests.world import PHOTO, World, button_ids, components, open_world, texts

@@ -11,7 +11,7 @@ import discord
 import pytest
 import sqlalchemy as sa
 
-from bot.ui.arrival import upload_limit
+from bot.intake.origin import upload_limit
 from storage.models import Reach
 from storage.schema import guild_settings
 from tests.world import World, open_world, texts

@@ -9,7 +9,7 @@ import pytest
 from simcord.results import InteractionResult
 from yarl import URL
 
-from bot.references import HOSTS
+from bot.net.attachments import HOSTS
 from storage.models import TaskState
 from tests.world import World, open_world, png
 

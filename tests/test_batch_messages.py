@@ -15,13 +15,13 @@ from simcord.components import walk_components
 from bot.delivery.batches import SHARE
 from bot.discord_limits import BYTES_PER_MESSAGE
 from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
-from bot.engine.batches import Proposal
+from bot.engine.intake.batches import Proposal
+from bot.error_replies import explain
 from bot.errors import Reason
-from bot.markup import units
-from bot.replies import explain
 from bot.texts import LANGUAGES, texts_in
-from bot.ui.batch_messages import batch_view, ended_view
-from bot.ui.batches import proposal_view
+from bot.texts.discord_text import units
+from bot.ui.asking.batches import proposal_view
+from bot.ui.results.batch_messages import batch_view, ended_view
 from storage.community import Batch, BatchMessage
 from storage.models import Reach, Route, TaskState
 from tests.new_tasks import new_task

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.engine.batch_delivery import EVERY_MS
 from bot.engine.batch_view import BatchEntryState
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
+from bot.engine.outbox.batches import EVERY_MS
+from bot.engine.work.picture_work import PictureWork
 from bot.errors import NotFound, NotYours, Reason, Refused, TooLate
-from bot.imaging.children import WorkerThreads
+from bot.imaging.processes import WorkerThreads
 from storage.batches import BatchStore
 from storage.models import Reach, Route, TaskState
 from storage.schema import batch_messages, batches

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from bot.engine.curation import Role
+from bot.engine.outbox.curation import Role
 from storage.community import NewRepost, RepostKind
 from storage.models import TaskState
 from storage.stores import Stores

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from bot.engine.clock import system_clock
 from bot.engine.engine import Engine
 from bot.kie.callbacks import is_signed, task_id
-from bot.logs import configure_logs
+from bot.process.logs import configure_logs
 from bot.web.callbacks import LARGEST_BODY, callback_routes
 from sandbox.kie import Emulator
 from storage.models import Task, TaskState

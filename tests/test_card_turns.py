@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.delivery.card_turns import CardSchedule
+from bot.delivery.card_schedule import CardSchedule
 from bot.engine.ports import Card, CardPhase
 from tests.world import a_task
 

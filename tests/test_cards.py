@@ -12,8 +12,8 @@ import pytest
 
 from bot.engine.ports import Card, CardPhase
 from bot.errors import Reason
-from bot.markup import units
-from bot.ui.cards import card_key, card_view
+from bot.texts.discord_text import units
+from bot.ui.waiting.cards import card_key, card_view
 from storage.models import Reference, ReferenceKind, TaskState
 from tests.world import PHOTO, World, a_task, alt_texts, button_ids, components, open_world, png, texts
 

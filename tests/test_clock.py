@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.clock import PROVEN_AFTER_MS, SteadyClock, earliest, is_doubtful
-from bot.engine.timekeeping import FACT, Timekeeping
+from bot.engine.timing.timekeeping import FACT, Timekeeping
 from bot.errors import LimitReached, Reason, Unavailable
 from storage.clock import TIMES, ClockStore
 from storage.models import Limits, Task, TaskState

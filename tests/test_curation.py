@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
-from bot.engine.curation import Role
+from bot.engine.outbox.curation import Role
 from bot.errors import NotFound
 from cogs.gallery import STAR
 from storage.community import Setting

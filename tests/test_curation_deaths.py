@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.curation import Role
+from bot.engine.outbox.curation import Role
 from bot.engine.ports import Outcome, Posted
 from bot.errors import NotAllowed
 from storage.community import NewRepost, ReportState, Repost, RepostKind, Setting

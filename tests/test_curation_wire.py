@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.curation import Role
+from bot.engine.outbox.curation import Role
 from bot.errors import RouteClosed
 from storage.community import NewRepost, ReportState, RepostKind, Setting
 from storage.models import Task

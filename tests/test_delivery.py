@@ -13,7 +13,7 @@ import pytest
 
 from bot.engine.ports import Card, CardPhase, Outcome
 from bot.errors import Reason, RouteClosed, Unavailable
-from bot.ui.outcomes import part_id
+from bot.ui.results.outcomes import part_id
 from storage.models import OutcomePart, Route, Task, TaskState
 from tests.world import (
     PHOTO,

@@ -18,8 +18,8 @@ from bot.delivery.packing import pack
 from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.ports import Outcome
 from bot.errors import Reason
-from bot.markup import units
-from bot.ui.outcomes import AGAIN_REASONS, AttachedPicture, failure_view, pictures_view
+from bot.texts.discord_text import units
+from bot.ui.results.outcomes import AGAIN_REASONS, AttachedPicture, failure_view, pictures_view
 from storage.models import Route
 from storage.pictures import MissingCopy
 from tests.world import (

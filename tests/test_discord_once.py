@@ -16,7 +16,7 @@ from bot.app import EXTENSIONS
 from bot.discord_errors import ClosedCode, PassingCode, TooLargeCode
 from bot.discord_limits import BYTES_PER_FILE, CHOICES, FILES_PER_MESSAGE, OPTIONS_PER_SELECT
 from bot.discord_permissions import IN_CHANNEL, IN_THREAD, INVITED
-from bot.ui.dynamic_items import MessageItem
+from bot.ui.kit.dynamic_items import MessageItem
 from storage.community import PICTURES_PER_MESSAGE
 from storage.sets import MOST_SETS
 from tests.wire.refusals import REFUSALS
@@ -36,7 +36,7 @@ IN_OLD_MESSAGES: Final = (
 """The `custom_id`s in messages of earlier releases."""
 ROOT: Final = Path(__file__).parent.parent
 CODES: Final = "bot/discord_errors.py"
-BASE: Final = "bot/ui/dynamic_items.py"
+BASE: Final = "bot/ui/kit/dynamic_items.py"
 LIMITS: Final = "bot/discord_limits.py"
 
 

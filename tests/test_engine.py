@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from bot.engine.housekeeping.retention import Retention
 from bot.engine.ports import Record, RecordStatus
-from bot.engine.retention import Retention
 from bot.errors import (
     Reason,
     Refused,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.quarantine import ALONE_MS, HELD_MS, MOST_ATTEMPTS
+from bot.engine.work.quarantine import ALONE_MS, HELD_MS, MOST_ATTEMPTS
 from bot.errors import Reason, Unavailable
 from storage.community import NewRepost, ReportState, RepostKind, Setting
 from storage.models import Task, TaskState

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.engine.ports import Record
-from bot.engine.reliance import RELIED_POLL_COST_SECONDS, CallbackReliability
-from bot.engine.schedule import POLL_COST_SECONDS
+from bot.engine.timing.callback_reliability import RELIED_POLL_COST_SECONDS, CallbackReliability
+from bot.engine.timing.schedule import POLL_COST_SECONDS
 from storage.models import TaskState
 from tests.callbacks_world import PREFIX, token, told
 from tests.engine_world import NO_LIMITS, World, open_world

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine import creation
+from bot.engine.lifecycle import submission
 from bot.errors import (
     AccountRefused,
     Reason,
@@ -179,7 +179,7 @@ async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
         return await move(task, to, **changes)
 
     monkeypatch.setattr(world.tasks, "move", moved)
-    monkeypatch.setattr(creation, "WRITE_TRIES", 1)
+    monkeypatch.setattr(submission, "WRITE_TRIES", 1)
     task = await world.ask()
     await world.work(10)
     assert len(world.api.taken) == 1

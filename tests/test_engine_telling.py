@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine import telling
+from bot.engine.lifecycle import outcome_delivery
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import (
     Refused,
@@ -251,7 +251,7 @@ async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: Wor
 async def test_however_many_wait_the_bytes_being_posted_are_bounded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "POSTED_BYTES", 2 * len(png()))
+    monkeypatch.setattr(outcome_delivery, "POSTED_BYTES", 2 * len(png()))
     await world.restart()
     world.discord.down = True
     for number in range(6):

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine import picture_work, places, reference_fetching
-from bot.engine.picture_work import PictureWork
-from bot.engine.places import FairSlots
+from bot.engine.lifecycle import reference_fetching
+from bot.engine.lifecycle.reference_fetching import ReferenceFetching
 from bot.engine.ports import FetchReference
-from bot.engine.reference_fetching import ReferenceFetching
+from bot.engine.work import fair_slots, picture_work
+from bot.engine.work.fair_slots import FairSlots
+from bot.engine.work.picture_work import PictureWork
 from bot.errors import LimitReached, Reason
-from bot.imaging.children import WorkerThreads
 from bot.imaging.decoding import MAX_BYTES
+from bot.imaging.processes import WorkerThreads
 from storage.models import NewReference, Reference, ReferenceKind, Task, TaskState
 from tests.batches_engine_world import begun
 from tests.engine_world import World, open_world, png
@@ -256,4 +257,4 @@ async def test_free_places_are_one_for_each_person_and_few_in_all_and_nobody_wai
 
 
 def test_the_places_are_those_that_the_docs_name() -> None:
-    assert (places.LOOKS_AT_ONCE, places.LOOKS_ASKED, places.EXPORTS_AT_ONCE) == (4, 5, 2)
+    assert (fair_slots.LOOKS_AT_ONCE, fair_slots.LOOKS_ASKED, fair_slots.EXPORTS_AT_ONCE) == (4, 5, 2)

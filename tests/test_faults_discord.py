@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bot.error_replies import explain_to_operator
 from bot.errors import AccountRefused, Reason, Refused
-from bot.replies import explain_to_operator
 from bot.texts import texts_in
 from storage.models import Task, TaskState
 from tests.faulty_api import breaks_off

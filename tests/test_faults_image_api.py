@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bot.error_replies import explain
 from bot.errors import Reason
 from bot.kie import codes
 from bot.kie.codes import Call
-from bot.replies import explain
 from bot.texts import texts_in
 from storage.models import NewReference, Task, TaskState
 from tests.engine_world import png

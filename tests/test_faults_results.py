@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.engine.telling import FETCH_TRIES, LINK_FROM_TRY
+from bot.engine.lifecycle.outcome_delivery import FETCH_TRIES, LINK_FROM_TRY
 from bot.errors import Reason
-from bot.kie.results import LARGEST_RESULT
+from bot.net.results import LARGEST_RESULT
 from storage.models import Task, TaskState
 from tests.faulty_api import API_HOST, RECORD, ImageWorld, open_image_world, pours
 from tests.hostile.result_hosts import ANSWERS, NOT_ALLOWED, Case

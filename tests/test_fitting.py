@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.inspection import look_at_result
-from bot.imaging.looks import Unreadable
+from bot.imaging.picture_info import Unreadable
 from tests.picture_files import file_of, noise, opened, oriented, soft
 
 KIB = 1024

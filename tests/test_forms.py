@@ -10,7 +10,7 @@ import discord
 import pytest
 from simcord.results import InteractionResult
 
-from bot.ui.message_pictures import pictures_in
+from bot.intake.message_pictures import pictures_in
 from storage.models import Task, TaskState
 from tests.world import PHOTO, World, open_world, png, texts
 

@@ -16,13 +16,15 @@ from discord import app_commands, ui
 
 from bot.app import EXTENSIONS
 from bot.discord_limits import BYTES_PER_MESSAGE, CHOICES, OPTIONS_PER_SELECT
-from bot.engine import picture_work, places, preparation, reference_fetching, telling
-from bot.engine.batch_delivery import MESSAGES_AT_ONCE, MESSAGES_PER_PERSON
+from bot.engine.lifecycle import preparation, reference_fetching
+from bot.engine.lifecycle.outcome_delivery import FETCHES_AT_ONCE, FETCHES_PER_PERSON
+from bot.engine.outbox.batches import MESSAGES_AT_ONCE, MESSAGES_PER_PERSON
+from bot.engine.work import fair_slots, picture_work
 from bot.imaging.decoding import MAX_BYTES
-from bot.ui.copies import FETCH_SECONDS
-from bot.ui.family import LOOKED_AT
-from bot.ui.own_tasks import A_PAGE
-from bot.ui.sets import SETS_A_PAGE
+from bot.intake.stored_pictures import FETCH_SECONDS
+from bot.ui.library.sets import SETS_A_PAGE
+from bot.ui.results.lineage import LOOKED_AT
+from bot.ui.waiting.task_list import A_PAGE
 from cogs.privacy import MOST_PARTS
 from storage.bounds import MOST_REFERENCES
 from storage.guilds import MOST_STYLES
@@ -85,20 +87,20 @@ def test_the_numbers_in_it_are_those_of_the_code() -> None:
         f"{reference_fetching.FETCHES_PER_HOST} from each of Discord's proxies",
         f"{picture_work.FILE_BYTES // mib} MiB of them are in memory, {MAX_BYTES // mib} MiB for each person",
         f"{preparation.UPLOADS_AT_ONCE} are uploaded at once, {preparation.UPLOADS_PER_PERSON} for each person",
-        f"{places.LOOKS_AT_ONCE} at once in total, one of them for each person",
+        f"{fair_slots.LOOKS_AT_ONCE} at once in total, one of them for each person",
         f"waits {FETCH_SECONDS:g} s for each file",
         f"at most {CHOICES} choices",
         f"{MOST_SETS} sets for each person",
         f"{MOST_STYLES} styles for each server",
-        f"{places.EXPORTS_AT_ONCE} at once in total; {MOST_PARTS} files of {BYTES_PER_MESSAGE // mib} MiB",
+        f"{fair_slots.EXPORTS_AT_ONCE} at once in total; {MOST_PARTS} files of {BYTES_PER_MESSAGE // mib} MiB",
         f"at most {OPTIONS_PER_SELECT} pictures of a message",
         f"at most {BYTES_PER_MESSAGE // mib} MiB of files",
         f"the newest {LOOKED_AT} rows of a family",
-        f"results are downloaded by {telling.FETCHES_AT_ONCE} at once, {telling.FETCHES_PER_PERSON} for each person",
+        f"results are downloaded by {FETCHES_AT_ONCE} at once, {FETCHES_PER_PERSON} for each person",
         f"messages of batches are {MESSAGES_AT_ONCE} at once, {MESSAGES_PER_PERSON} for each person",
     ):
         assert said in text, said
-    assert places.LOOKS_ASKED == 5, "the sixth"
+    assert fair_slots.LOOKS_ASKED == 5, "the sixth"
     assert (A_PAGE, SETS_A_PAGE, SETS_A_PAGE * MOST_REFERENCES) == (5, 5, 25)
     assert picture_work.FILE_BYTES >= 2 * MAX_BYTES
 
@@ -112,7 +114,7 @@ async def looking(world: World, person_id: int) -> AsyncIterator[None]:
         async with world.engine.lookup_slots.taken(person_id):
             await leave.wait()
 
-    looks = [asyncio.create_task(look()) for _ in range(places.LOOKS_ASKED)]
+    looks = [asyncio.create_task(look()) for _ in range(fair_slots.LOOKS_ASKED)]
     await asyncio.sleep(0)
     try:
         yield

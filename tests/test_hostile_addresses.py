@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from yarl import URL
 
-from bot.addresses import PublicAddresses, is_name, is_public
 from bot.config import Settings
 from bot.errors import BadReference, Refused, Unreachable
 from bot.kie.client import KieClient
-from bot.kie.results import ResultHosts
-from bot.outbound import open_session
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
+from bot.net.public_addresses import PublicAddresses, is_name, is_public
+from bot.net.results import ResultHosts
+from bot.net.sessions import open_session
 from storage.models import Reference, ReferenceKind
 from tests.hostile.addresses import PORTS, PRIVATE
 from tests.kie_server import PATIENT, error_of, raw_server, read_request

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import BadReference, Reason, Refused, ServiceError, Unavailable, Unconfirmed
-from bot.kie.results import LARGEST_RESULT
 from bot.kie.wire import Created, Envelope, RecordInfo, Uploaded
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
+from bot.net.results import LARGEST_RESULT
 from storage.models import Reference, ReferenceKind
 from tests.kie_server import LAKE, KieServer, Talk, error_of, kie_client, kie_server, raw_server, read_request
 

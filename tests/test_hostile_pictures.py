@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.errors import BadReference
 from bot.imaging import cost
-from bot.imaging.children import WorkerProcesses
 from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MOST_MEMORY
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.header import read_header
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.looks import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.processes import WorkerProcesses
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import CASES, MIB, ORDINARY, Case, chunk, made, with_chunks
 from tests.picture_files import file_of, oriented, painted

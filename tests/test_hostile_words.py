@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.engine.ports import Card, CardPhase, Outcome
+from bot.error_replies import explain
 from bot.errors import BadReference, Reason
-from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, escaped, units
-from bot.replies import explain
 from bot.texts import texts_in
-from bot.ui.cards import card_view
-from bot.ui.outcomes import AttachedPicture, failure_view, pictures_view, prompt_quote
-from bot.ui.text import quote
+from bot.texts.discord_text import FIRST_STRONG_ISOLATE, POP_ISOLATE, escaped, units
+from bot.ui.kit.text import quote
+from bot.ui.results.outcomes import AttachedPicture, failure_view, pictures_view, prompt_quote
+from bot.ui.waiting.cards import card_view
 from storage.models import Reference, ReferenceKind, Task
 from storage.pictures import THUMBNAIL
 from tests.world import PHOTO, World, a_part, a_picture, a_task, alt_texts, open_world, texts

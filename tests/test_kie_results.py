@@ -16,7 +16,7 @@ from yarl import URL
 
 from bot.errors import Refused, Throttled, Unavailable, Unconfirmed, Unreachable
 from bot.kie.client import KieClient
-from bot.kie.results import ResultHosts
+from bot.net.results import ResultHosts
 from tests.kie_server import (
     KEY,
     LAKE,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.engine.curation import Role
-from bot.engine.late_pictures import FIRST_AFTER, LONGEST, RESULTS_LIVE, distance_ms
+from bot.engine.outbox.curation import Role
+from bot.engine.outbox.late_pictures import RESULTS_LIVE
+from bot.engine.timing.schedule import FIRST_LATE_RETRY, LONGEST_LATE_RETRY, late_retry_ms
 from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
 from storage.community import NewRepost, RepostKind
 from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
@@ -154,10 +155,10 @@ async def test_what_happened_to_a_late_picture_is_in_the_audit_trail(world: Worl
 
 
 def test_tries_are_further_and_further_apart() -> None:
-    distances = [distance_ms(tries) for tries in range(100)]
-    assert distances[0] == FIRST_AFTER.total_seconds() * 1000
+    distances = [late_retry_ms(tries) for tries in range(100)]
+    assert distances[0] == FIRST_LATE_RETRY.total_seconds() * 1000
     assert distances == sorted(distances)
-    assert distances[-1] == LONGEST.total_seconds() * 1000
+    assert distances[-1] == LONGEST_LATE_RETRY.total_seconds() * 1000
 
 
 @pytest.mark.sweep

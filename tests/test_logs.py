@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.logs import configure_logs
+from bot.process.logs import configure_logs
 from storage.database import Database
 from storage.migrations import migrate
 from storage.stores import Stores

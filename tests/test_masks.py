@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from bot.errors import BadReference, Reason
 from bot.imaging.conversion import mask_as_png
 from bot.imaging.inspection import inspect_mask
-from bot.imaging.looks import PictureInfo
+from bot.imaging.picture_info import PictureInfo
 from tests.picture_files import file_of, opened, oriented, painted
 
 Colour = str | int | tuple[int, ...]

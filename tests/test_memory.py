@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 MIB = 2**20
 SCRIPT = f"""
 from benchmarks.results import resident_mib
-from bot.memory import give_back_what_is_freed
+from bot.process.malloc import give_back_what_is_freed
 {{call}}
 del [bytes(16 * {MIB})][:]  # from here on glibc would cut blocks of this size from its heap
 held = [bytearray(b"x") * (8 * {MIB}) for _ in range(12)]

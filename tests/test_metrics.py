@@ -21,16 +21,16 @@ from aiohttp.test_utils import TestServer
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from bot import counters
 from bot.app import Running, image_api
 from bot.config import Settings
 from bot.discord_errors import map_discord_errors
 from bot.errors import AccountRefused, Reason, Unavailable
+from bot.process import counters
 from bot.web.balance import Balance
 from sandbox.kie import Emulator
 from storage.community import NewRepost, Report, RepostKind
-from storage.figures import StatisticsStore, TaskResult
 from storage.models import Origin, TaskState, released
+from storage.statistics import StatisticsStore, TaskResult
 from tests.engine_world import png
 from tests.storage_rows import NOW, begun, opened_stores, prepared, request, stored
 from tests.visiting import Visitor, address_of, opened, visiting
@@ -398,8 +398,8 @@ async def test_the_page_explains_every_metric_and_no_other(tmp_path: Path, balan
 
 
 async def test_many_rows_are_not_counted_at_every_scrape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.figures.MANY", 1)
-    monkeypatch.setattr("storage.figures.ROWS_PER_SECOND", 0.1)
+    monkeypatch.setattr("storage.statistics.MANY", 1)
+    monkeypatch.setattr("storage.statistics.ROWS_PER_SECOND", 0.1)
     times = iter([0.0, 9.9, 10.0])
     async with opened_stores("sqlite", tmp_path) as store:
         figures = StatisticsStore(store.tasks._database, clock=lambda: next(times))

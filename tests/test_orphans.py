@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine import orphans
-from bot.engine.orphans import Orphans
+from bot.engine.housekeeping import orphans
+from bot.engine.housekeeping.orphans import Orphans
 from storage.community import ReferenceSet, StoredPicture, Style
 from storage.models import NewReference, ReferenceKind
 from storage.pictures import FOLDERS, MissingCopy

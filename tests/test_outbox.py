@@ -16,10 +16,10 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
-from bot.engine.attempts import Attempts, WorkKind
-from bot.engine.operator import OperatorAlerts
-from bot.engine.outbox import AT_ONCE, CLAIM_MS, OutboxWorker, again_at
-from bot.engine.quarantine import MOST_ATTEMPTS, Quarantine
+from bot.engine.availability.alerts import OperatorAlerts
+from bot.engine.outbox.attempts import Attempts, WorkKind
+from bot.engine.outbox.worker import AT_ONCE, CLAIM_MS, OutboxWorker, again_at
+from bot.engine.work.quarantine import MOST_ATTEMPTS, Quarantine
 from bot.errors import Reason, RouteClosed, Unavailable
 from storage.attempts import AttemptStore
 from storage.database import Database

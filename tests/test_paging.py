@@ -8,8 +8,8 @@ import pytest
 from discord import ui
 
 from bot.texts import texts_in
-from bot.ui.paging import PagePosition
-from bot.ui.styles import StylesButton
+from bot.ui.kit.paging import PagePosition
+from bot.ui.library.styles import StylesButton
 
 
 @pytest.mark.parametrize("total", [0, 1, 8, 9, 16, 17])

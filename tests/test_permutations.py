@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bot.errors import BadChoice, Reason
-from bot.permutations import MOST, expand, literal
+from bot.texts.prompt_expansion import MOST, expand, literal
 
 typed = some.text(some.sampled_from('ab {},\\\n":'), max_size=40) | some.text(max_size=40)
 alternative = some.text(

@@ -15,13 +15,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.errors import BadReference, Reason
-from bot.imaging import child
-from bot.imaging import children as module
-from bot.imaging.children import WorkerProcesses
+from bot.imaging import process
+from bot.imaging import processes as module
 from bot.imaging.cost import MIB, Cost
 from bot.imaging.fitting import Fitted
 from bot.imaging.jobs import Job, ProtocolError, answer_of, made_of
-from bot.imaging.looks import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.processes import WorkerProcesses
 from tests.picture_files import file_of, noise, painted
 from tests.waiting import eventually
 
@@ -115,7 +115,7 @@ async def test_after_so_many_jobs_a_new_process_takes_its_place(
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
-@pytest.mark.skipif(child.resource is None, reason="no limits there")
+@pytest.mark.skipif(process.resource is None, reason="no limits there")
 async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     large = Job("as_png", [file_of(painted(5000, 4800), "JPEG")])
     with pytest.raises(Unreadable) as refused:
@@ -125,10 +125,10 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerPr
     assert isinstance(await children.do(large, Cost(160 * MIB, 5)), bytes)
 
 
-@pytest.mark.skipif(child.resource is None, reason="no limits there")
+@pytest.mark.skipif(process.resource is None, reason="no limits there")
 async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
-        await children.do(LONG, Cost(100 * MIB, -child.SPARE_SECONDS / child.HURRY))
+        await children.do(LONG, Cost(100 * MIB, -process.SPARE_SECONDS / process.HURRY))
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
     assert [entry["status"] for entry in logs] == [-signal.SIGXCPU]
     assert await children.do(INSPECT, CHEAP) == LOOK
@@ -197,7 +197,7 @@ async def test_none_is_left_when_the_bot_has_stopped() -> None:
 
 ORPHAN = """
 import asyncio, os, signal
-from bot.imaging.children import WorkerProcesses
+from bot.imaging.processes import WorkerProcesses
 from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job
 async def main():

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from bot.engine import picture_work
-from bot.engine.picture_work import DELIVERY, PictureWork, Requester, WorkPriority
+from bot.engine.work import picture_work
+from bot.engine.work.picture_work import DELIVERY, PictureWork, Requester, WorkPriority
 from bot.errors import BadReference, Reason
-from bot.imaging.children import WorkerThreads
 from bot.imaging.cost import MIB, Cost
 from bot.imaging.jobs import Job, Made
-from bot.imaging.looks import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.processes import WorkerThreads
 from tests.hostile.pictures import one_colour, riff
 from tests.picture_files import file_of, painted
 

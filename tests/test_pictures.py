@@ -14,7 +14,7 @@ from bot.errors import BadReference, Reason
 from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.inspection import inspect, look_at_result
-from bot.imaging.looks import PictureInfo
+from bot.imaging.picture_info import PictureInfo
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import promising
 from tests.picture_files import file_of, opened, oriented, painted

@@ -14,16 +14,16 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from bot.addresses import PublicAddresses
 from bot.app import image_api
 from bot.client import Atelier
 from bot.config import Settings
 from bot.doctor import examine
 from bot.engine.ports import CreateRequest
 from bot.errors import Unreachable
-from bot.logs import SecretRedactor
-from bot.outbound import discord_proxy, open_session
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
+from bot.net.public_addresses import PublicAddresses
+from bot.net.sessions import discord_proxy, open_session
+from bot.process.logs import SecretRedactor
 from storage.models import PictureRequest, Reference, ReferenceKind
 from tests.hostile.addresses import FAKE
 from tests.kie_server import error_of, raw_server

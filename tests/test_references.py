@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from bot.errors import BadReference, Reason, ServiceError, Unavailable, Unreachable
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
 from storage.models import Reference, ReferenceKind
 
 SIGNED = "?ex=6543&is=1234&hm=5ec4e7"

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
-from bot.markup import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_blank, shortened, units
-from bot.replies import explain, explain_to_operator
 from bot.texts import texts_in
-from bot.ui.text import ALT_UNITS, alt_text, quote, rough_time
+from bot.texts.discord_text import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_blank, shortened, units
+from bot.ui.kit.text import ALT_UNITS, alt_text, quote, rough_time
 from storage.community import PROMPT
 
 VERBS = "ask attach choose write try type wait save make use paint rename tell open remove look"

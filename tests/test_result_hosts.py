@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.operator import SUBJECTS_A_DAY
-from bot.engine.result_hosts import REFUSED_IN_A_ROW, host_of
+from bot.engine.availability.alerts import SUBJECTS_A_DAY
+from bot.engine.availability.result_hosts import REFUSED_IN_A_ROW, host_of
+from bot.error_replies import explain_to_operator
 from bot.errors import HostNotAllowed, Reason, Refused
-from bot.replies import explain_to_operator
 from bot.texts import texts_in
 from storage.models import Task
 from tests.engine_world import World, open_world

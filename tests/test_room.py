@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.engine.room import ByteBudget
+from bot.engine.work.byte_budget import ByteBudget
 
 
 class Guests:

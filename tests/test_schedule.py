@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.engine.schedule import (
+from bot.engine.timing.schedule import (
     LATEST_POLL_SECONDS,
     OVERDUE_POLL_SECONDS,
     OVERDUE_SECONDS,

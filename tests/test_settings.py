@@ -15,7 +15,7 @@ from simcord.builders import ChannelHandle
 from simcord.enums import OverwriteType
 
 from bot.texts import LANGUAGES, texts_in
-from bot.ui.settings import settings_view
+from bot.ui.settings.panel import settings_view
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 from storage.guilds import GuildStore
 from tests.world import World, button_ids, components, open_world, texts

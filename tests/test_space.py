@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.engine.disk_space import FULL_MS, DiskSpace
-from bot.engine.operator import OperatorAlerts
+from bot.engine.availability.alerts import OperatorAlerts
+from bot.engine.availability.disk_space import FULL_MS, DiskSpace
 from bot.errors import NoRoom, Reason
 from storage.disks import Disks, says_full
 from storage.models import TaskState

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from storage.community import Erasure
 from storage.database import Database
 from storage.models import TaskState
-from storage.people import THEIRS
+from storage.personal_data import THEIRS
 from storage.schema import Positions, metadata
 from storage.stores import Stores
 from tests.storage_rows import BACKENDS, NOW, opened_stores, stored

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from storage.models import NewPart, NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
-from storage.moves import StaleTask
 from storage.stores import Stores
+from storage.transitions import StaleTask
 from tests.storage_rows import BACKENDS, NOW, opened_stores, stored
 
 URLS = ("https://results.test/1", "https://results.test/2")

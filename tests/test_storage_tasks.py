@@ -11,8 +11,8 @@ import pytest
 
 from storage.limits import DAY_MS, LimitExceeded
 from storage.models import MOVES, Limits, NewReference, ReferenceKind, Task, TaskState
-from storage.moves import StaleTask
 from storage.stores import Stores
+from storage.transitions import StaleTask
 from tests.storage_rows import BACKENDS, LEASE, NOW, UNLIMITED, begun, opened_stores, prepared, request, stored
 
 WAY: dict[TaskState, tuple[TaskState, ...]] = {

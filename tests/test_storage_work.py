@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.models import CreateLimits, TaskState, released
-from storage.moves import StaleTask
 from storage.stores import Stores
+from storage.transitions import StaleTask
 from tests.storage_rows import BACKENDS, LEASE, NOW, PLENTY, begun, opened_stores, prepared, stored
 
 

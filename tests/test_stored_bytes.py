@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from bot.engine.retention import Retention
+from bot.engine.housekeeping.retention import Retention
 from bot.errors import BadReference, LimitReached, Reason, Refused
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded

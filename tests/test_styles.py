@@ -11,11 +11,11 @@ import discord
 import pytest
 from simcord.actors import MemberActor
 
-from bot.engine.reference_fetching import ReferenceFetching
+from bot.engine.lifecycle.reference_fetching import ReferenceFetching
 from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
+from bot.intake.requests import Wish
 from bot.texts import LANGUAGES, texts_in
-from bot.ui.asking import Wish
-from bot.ui.styles import in_style, style_choices, styles_view
+from bot.ui.library.styles import in_style, style_choices, styles_view
 from storage.community import StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
 from storage.models import NewReference, PictureRequest, ReferenceKind, TaskState

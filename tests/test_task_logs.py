@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.logs import configure_logs
+from bot.process.logs import configure_logs
 from tests.engine_world import StandInAPI, World, open_world
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")

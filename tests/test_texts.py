@@ -14,13 +14,20 @@ from babel import Locale
 from fluent.syntax import ast as ftl
 from structlog.testing import capture_logs
 
+from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
-from bot.replies import explain, explain_to_operator
 from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, texts_in
 from tests.written_texts import entries, messages, plurals, variables
 
 ROOT: Final = Path(__file__).parent.parent
-TELLING: Final = ("bot/ui", "bot/delivery", "bot/discord_errors.py", "bot/replies.py", "bot/translation.py", "cogs")
+TELLING: Final = (
+    "bot/ui",
+    "bot/delivery",
+    "bot/discord_errors.py",
+    "bot/error_replies.py",
+    "bot/texts/command_texts.py",
+    "cogs",
+)
 """Files and folders with code that shows texts to people."""
 FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|.+-name")
 """Message names that code builds from a reason, an operator message, a permission, an option or a command."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.picture_work import PictureWork, Requester, WorkPriority
-from bot.engine.thumbnails import StoredCopy, Thumbnails
-from bot.imaging.children import WorkerThreads
+from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job, Made
+from bot.imaging.processes import WorkerThreads
 from storage.pictures import MissingCopy, PictureStore
 from tests.picture_files import file_of, opened, painted
 

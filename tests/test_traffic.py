@@ -16,13 +16,13 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from bot import counters
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_by
+from bot.delivery.interaction_reply import ORIGINAL, answer_by
 from bot.endpoints import point_discord_at
 from bot.engine.ports import Card, CardPhase
+from bot.error_replies import explain_to_operator
 from bot.errors import Reason
-from bot.replies import explain_to_operator
+from bot.process import counters
 from bot.texts import texts_in
 from bot.traffic import Claim, Pacer, Priority, Refusals, Sent, Traffic, requests_as
 from bot.traffic.pacer import PER_SECOND

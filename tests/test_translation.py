@@ -16,7 +16,7 @@ from bot import texts as catalogue
 from bot.app import EXTENSIONS
 from bot.errors import Reason, Refused
 from bot.texts import DEFAULT, FOLDER, LANGUAGES, texts_in
-from bot.translation import CatalogueTranslator, localized
+from bot.texts.command_texts import CatalogueTranslator, localized
 from tests.world import World, components, open_world, texts
 from tests.written_texts import messages
 

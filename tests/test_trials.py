@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.engine.quarantine import ALONE_MS, HELD_MS, Quarantine, Subject
+from bot.engine.work.quarantine import ALONE_MS, HELD_MS, Quarantine, Subject
 from tests.engine_world import Clock
 
 A, B, C = ("task", "a"), ("task", "b"), ("task", "c")

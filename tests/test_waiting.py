@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
-from bot.engine.schedule import usual
+from bot.engine.timing.schedule import usual
 from bot.errors import Reason, Throttled
-from bot.ui.cards import card_view
+from bot.ui.waiting.cards import card_view
 from storage.models import Task, TaskState
 from storage.schema import tasks as rows
 from tests.storage_rows import NOW, stored

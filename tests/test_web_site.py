@@ -18,8 +18,8 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from bot import counters
 from bot.errors import ConfigurationError
+from bot.process import counters
 from bot.web.readiness import Readiness
 from sandbox.kie import Emulator
 from tests.engine_world import START, Clock, png

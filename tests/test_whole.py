@@ -23,7 +23,7 @@ from simcord.env import Env
 
 from bot.app import Running, open_atelier
 from bot.config import Settings
-from bot.engine import schedule
+from bot.engine.timing import schedule
 from sandbox.world import Attachments
 from storage.models import Task, TaskState
 from tests.waiting import LONGEST_SECONDS, eventually

@@ -19,12 +19,12 @@ from bot.app import EXTENSIONS
 from bot.client import Atelier
 from bot.delivery import DiscordDelivery
 from bot.engine.engine import Engine
-from bot.engine.picture_work import PictureWork
 from bot.engine.policy import Policy
 from bot.engine.ports import Outcome, Posted
-from bot.engine.thumbnails import Thumbnails
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import Reason
-from bot.imaging.children import WorkerThreads
+from bot.imaging.processes import WorkerThreads
 from bot.services import Services
 from storage.community import Setting
 from storage.database import Database

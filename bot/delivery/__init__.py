@@ -3,16 +3,16 @@ Deliver cards and outcomes to Discord: implement the engine's `Delivery` port. O
 from one route to the next, and how files are made to fit.
 
 cards.py       edit, post and remove the waiting cards in the background
-card_turns.py  decide which card is edited next
+card_schedule.py decide which card is edited next
 outcomes.py    plan and post the parts of an outcome, each once
 packing.py     distribute pictures over messages: a pure function
 message_editor.py redraw or delete messages that were posted before
 receipts.py    send the receipt of an erasure
 reports.py     the moderators' message about a report
 batches.py     post and edit the messages of batches
-finding.py     search a channel for a part or a card that may have been posted
+message_search.py search a channel for a part or a card that may have been posted
 sending.py     what all posters share: mentions, archived threads, files that are too large
-answers.py     the interaction's first answer, edited by its token
+interaction_reply.py the interaction's first answer, edited by its token
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import discord
 import structlog
 
 from bot.client import Atelier
-from bot.delivery.answers import token_lives
 from bot.delivery.batches import BatchPoster
 from bot.delivery.cards import CardUpdater
+from bot.delivery.interaction_reply import token_lives
 from bot.delivery.message_editor import MessageEditor
 from bot.delivery.outcomes import OutcomePoster, as_posted, part_of_repost
 from bot.delivery.receipts import ReceiptPoster
@@ -35,14 +35,14 @@ from bot.delivery.sending import direct_messages
 from bot.discord_errors import map_discord_errors
 from bot.engine.batch_view import BatchView
 from bot.engine.clock import system_clock
-from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
-from bot.engine.thumbnails import Thumbnails
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.thumbnails import Thumbnails
+from bot.error_replies import explain_to_operator
 from bot.errors import Reason, RouteClosed
-from bot.replies import explain_to_operator
 from bot.texts import Texts, texts_in
 from bot.traffic import Priority, requests_as
-from bot.ui.cards import DEFAULT_STEPS
+from bot.ui.waiting.cards import DEFAULT_STEPS
 from storage.attempts import AttemptStore
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task

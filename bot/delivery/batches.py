@@ -13,16 +13,16 @@ import discord
 import structlog
 
 from bot.client import Atelier
-from bot.delivery.finding import find_by_id
+from bot.delivery.message_search import find_by_id
 from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
 from bot.discord_errors import map_discord_errors
 from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.batch_view import BatchView
-from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
-from bot.ui.batch_messages import batch_view, ended_view
-from bot.ui.component_ids import component_id
-from bot.ui.pictures import closing, picture_stem, shown_in
+from bot.engine.work.picture_work import PictureWork
+from bot.ui.kit.component_ids import component_id
+from bot.ui.kit.pictures import closing, picture_stem, shown_in
+from bot.ui.results.batch_messages import batch_view, ended_view
 from storage.community import BatchMessage
 from storage.models import Picture, Route
 from storage.pictures import MissingCopy, PictureStore

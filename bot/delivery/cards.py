@@ -23,17 +23,17 @@ import discord
 import structlog
 
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_by, token_lives
-from bot.delivery.card_turns import CardSchedule, ShownCard
-from bot.delivery.finding import find_card
+from bot.delivery.card_schedule import CardSchedule, ShownCard
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
+from bot.delivery.message_search import find_card
 from bot.delivery.sending import NO_USER
 from bot.discord_errors import map_discord_errors
-from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Card, CardPhase
-from bot.engine.thumbnails import StoredCopy, Thumbnails
+from bot.engine.work.picture_work import Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
-from bot.ui.cards import card_view, strip_name
+from bot.ui.waiting.cards import card_view, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
 from storage.stores import Stores

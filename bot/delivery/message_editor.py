@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import discord
 
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_by
+from bot.delivery.interaction_reply import ORIGINAL, answer_by
 from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limit_for
 from bot.delivery.sending import NO_USER, with_smaller_files
 from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Outcome, Posted
 from bot.errors import MessageGone, RouteClosed
-from bot.ui.outcomes import AttachedPicture, pictures_view
-from bot.ui.pictures import closing, picture_stem
+from bot.ui.kit.pictures import closing, picture_stem
+from bot.ui.results.outcomes import AttachedPicture, pictures_view
 from storage.models import OutcomePart, Picture, Reach, Route
 
 

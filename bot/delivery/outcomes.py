@@ -13,20 +13,27 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_by
-from bot.delivery.finding import find_part
+from bot.delivery.interaction_reply import ORIGINAL, answer_by
+from bot.delivery.message_search import find_part
 from bot.delivery.packing import pack
 from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
 from bot.discord_errors import map_discord_errors
 from bot.discord_limits import BYTES_PER_FILE, BYTES_PER_MESSAGE, FILES_PER_MESSAGE
-from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Outcome, Posted
+from bot.engine.work.picture_work import PictureWork
 from bot.errors import RouteClosed
 from bot.imaging.fitting import Fitted
-from bot.ui.kept import told_elsewhere_view
-from bot.ui.outcomes import AttachedPicture, failure_view, picture_name, pictures_view, prompt_quote, taken_back_view
-from bot.ui.pictures import closing
-from bot.ui.text import PROMPT_FILENAME
+from bot.ui.kit.pictures import closing
+from bot.ui.kit.text import PROMPT_FILENAME
+from bot.ui.results.outcomes import (
+    AttachedPicture,
+    failure_view,
+    picture_name,
+    pictures_view,
+    prompt_quote,
+    taken_back_view,
+)
+from bot.ui.waiting.undelivered import told_elsewhere_view
 from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore

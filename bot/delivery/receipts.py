@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.client import Atelier
-from bot.delivery.answers import ORIGINAL, answer_by
+from bot.delivery.interaction_reply import ORIGINAL, answer_by
 from bot.delivery.sending import direct_messages
 from bot.discord_errors import map_discord_errors
 from bot.errors import RouteClosed
 from bot.texts import texts_in
-from bot.ui.erasure import receipt_view
+from bot.ui.privacy.erasure import receipt_view
 from storage.community import Erasure
 
 

@@ -9,15 +9,15 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
-from bot.delivery.finding import find_by_id
+from bot.delivery.message_search import find_by_id
 from bot.delivery.sending import NO_USER, posted
 from bot.discord_errors import map_discord_errors
-from bot.engine.picture_work import Requester, WorkPriority
 from bot.engine.ports import Outcome, Posted
-from bot.engine.thumbnails import StoredCopy, Thumbnails
+from bot.engine.work.picture_work import Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import RouteClosed
-from bot.ui.component_ids import component_id
-from bot.ui.reports import report_view
+from bot.ui.curation.reports import report_view
+from bot.ui.kit.component_ids import component_id
 from storage.community import Report, ReportCase, ReportState
 
 _OVER: Final = frozenset({ReportState.REMOVED, ReportState.DISMISSED})

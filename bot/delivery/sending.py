@@ -10,11 +10,11 @@ import structlog
 
 from bot.client import Atelier
 from bot.discord_errors import TooLarge, is_archived, map_discord_errors
-from bot.engine.picture_work import PictureWork
 from bot.engine.ports import Posted
+from bot.engine.work.picture_work import PictureWork
 from bot.errors import RouteClosed
 from bot.imaging.fitting import Fitted, unchanged
-from bot.imaging.looks import Unreadable
+from bot.imaging.picture_info import Unreadable
 from storage.models import Picture
 from storage.pictures import PictureStore
 

@@ -20,42 +20,42 @@ from typing import Any, Final
 
 import structlog
 
-from bot.engine.attempts import Attempts
-from bot.engine.batches import Batches
-from bot.engine.board import ProgressCards
+from bot.engine.availability.admission import Admission
+from bot.engine.availability.alerts import OperatorAlerts
+from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.availability.result_hosts import ResultHostWatch
+from bot.engine.cards.lookup import Lookup
+from bot.engine.cards.progress import ProgressCards
 from bot.engine.clock import system_clock
-from bot.engine.curation import Curation
-from bot.engine.disk_space import DiskSpace
-from bot.engine.erasures import Erasures
-from bot.engine.gate import Admission
-from bot.engine.keeping import Undelivered
-from bot.engine.late_pictures import LatePictures
-from bot.engine.lifecycle import Lifecycle
-from bot.engine.lookup import Lookup
-from bot.engine.message_sync import MessageSync
-from bot.engine.operator import OperatorAlerts
-from bot.engine.orphans import Orphans
-from bot.engine.outbox import OutboxWorker
-from bot.engine.picture_work import PictureWork
-from bot.engine.places import places_to_export, places_to_look
+from bot.engine.housekeeping.orphans import Orphans
+from bot.engine.housekeeping.retention import Retention
+from bot.engine.intake.batches import Batches
+from bot.engine.intake.requests import Requests
+from bot.engine.lifecycle.lifecycle import Lifecycle
+from bot.engine.lifecycle.preparation import Preparation
+from bot.engine.lifecycle.reference_fetching import ReferenceFetching
+from bot.engine.lifecycle.undelivered import Undelivered
+from bot.engine.outbox.attempts import Attempts
+from bot.engine.outbox.curation import Curation
+from bot.engine.outbox.erasures import Erasures
+from bot.engine.outbox.late_pictures import LatePictures
+from bot.engine.outbox.message_sync import MessageSync
+from bot.engine.outbox.reports import Reports
+from bot.engine.outbox.reposts import Reposts
+from bot.engine.outbox.worker import OutboxWorker
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI
-from bot.engine.preparation import Preparation
-from bot.engine.quarantine import TASK, Quarantine
-from bot.engine.reference_fetching import ReferenceFetching
-from bot.engine.reports import Reports
-from bot.engine.reposts import Reposts
-from bot.engine.requests import Requests
-from bot.engine.result_fetching import ResultFetching
-from bot.engine.result_hosts import ResultHostWatch
-from bot.engine.retention import Retention
-from bot.engine.suspects import Suspects
+from bot.engine.work.fair_slots import places_to_export, places_to_look
+from bot.engine.work.picture_work import PictureWork
+from bot.engine.work.quarantine import TASK, Quarantine
+from bot.engine.work.result_fetching import ResultFetching
+from bot.engine.work.suspects import Suspects
 from bot.errors import AccountRefused, Refused
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
-from storage.moves import StaleTask
 from storage.pictures import PictureStore
 from storage.stores import Stores
+from storage.transitions import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""

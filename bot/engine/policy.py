@@ -12,6 +12,8 @@ CREATES_PER_WINDOW: Final = 20
 CREATE_WINDOW_MS: Final = 11_000
 """API: 20 creates per 10 s and account, further creates are rejected. One second is added for network delays."""
 
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+"""A task whose create could not be sent for this long is settled as failed."""
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
 

@@ -1,6 +1,6 @@
 """
-Read, check and convert pictures (Pillow). The rest of the bot calls this package through `bot.engine.picture_work`,
-which queues the work fairly.
+Read, check and convert pictures (Pillow). The rest of the bot calls this package through
+`bot.engine.work.picture_work`, which queues the work fairly.
 
 The cost of decoding a file is estimated before it is decoded:
 
@@ -24,12 +24,12 @@ fitting.py     re-encode a picture to fit a limit of bytes
 decoding.py    decode a file whose estimated cost is acceptable
 pixels.py      rotate, flatten and scale, band by band
 encoding.py    encode a picture
-looks.py       the result of a check: format and size, or why a file was refused
+picture_info.py the result of a check: format and size, or why a file was refused
 
 Where the work runs:
 
-children.py    start child processes and give them work; threads in tests
-child.py       the program of a child process, with limits of memory and time
+processes.py   start child processes and give them work; threads in tests
+process.py     the program of a child process, with limits of memory and time
 jobs.py        the messages between the bot and a child process
 
 All functions except `inspect` and `inspect_mask` raise `Unreadable` (a ValueError) for bytes that are not an accepted

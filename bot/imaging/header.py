@@ -9,7 +9,7 @@ from bot.errors import Reason
 from bot.imaging import gif, jpeg, png, webp
 from bot.imaging.formats import format_of
 from bot.imaging.headers import Header
-from bot.imaging.looks import Unreadable
+from bot.imaging.picture_info import Unreadable
 
 MAX_PIXELS: Final = 2**26
 """67 megapixels; the 8192 x 6144 pixels of a 50-megapixel phone are within the limit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import Reason
-from bot.imaging.looks import Unreadable
+from bot.imaging.picture_info import Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from bot.imaging.decoding import MAX_BYTES, bearable, checked, decoded
 from bot.imaging.formats import format_named
 from bot.imaging.header import known_format
 from bot.imaging.headers import Header
-from bot.imaging.looks import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.pixels import LYING, bands, on_white
 
 BLACK_UP_TO: Final = 63

@@ -19,8 +19,8 @@ from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.looks import PictureInfo, Unreadable
 from bot.imaging.metadata import without_metadata
+from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.thumbnails import strip, thumbnail
 
 LONGEST_LINE: Final = 16 * 1024

@@ -6,7 +6,5 @@ Nothing here retries (the engine does, by its policy), and nothing here logs.
 client.py     `KieClient`: one method for each endpoint; maps HTTP errors and API codes to exceptions
 codes.py      what each API code means for each kind of call, and why a task failed
 wire.py       build requests and parse responses, tolerantly
-results.py    download a result: allowed hosts, redirects, size limit; sends no key
 callbacks.py  verify the signature of a callback and read its task id
-transport.py  user agent, timeouts and size limits that all requests share
 """

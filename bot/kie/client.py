@@ -14,13 +14,12 @@ import aiohttp
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
-from bot import counters
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Unreachable
 from bot.kie import codes
 from bot.kie.codes import Call
-from bot.kie.results import ResultHosts, fetch_result
-from bot.kie.transport import (
+from bot.kie.wire import Created, Credits, Envelope, Link, RecordInfo, Uploaded, create_body, tidy
+from bot.net.http import (
     ANSWER_TIMEOUT,
     NEVER_SENT,
     TRANSFER_TIMEOUT,
@@ -29,7 +28,8 @@ from bot.kie.transport import (
     read_at_most,
     retry_after,
 )
-from bot.kie.wire import Created, Credits, Envelope, Link, RecordInfo, Uploaded, create_body, tidy
+from bot.net.results import ResultHosts, fetch_result
+from bot.process import counters
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of JSON; a record has a few hundred."""

@@ -2,6 +2,10 @@
 Load the texts that people read, in their language: a folder of Fluent files (https://projectfluent.org) for each
 language, one file for each subject. All folders have the same messages; the name of a folder is Discord's code for
 the language.
+
+discord_text.py      clean, escape and shorten text that people wrote
+prompt_expansion.py  expand `{red, green} door` into several prompts
+command_texts.py     names and descriptions of commands in every language
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from bot import counters
 from bot.endpoints import API
+from bot.process import counters
 from bot.traffic.pacer import Pacer, Sent, claim
 from bot.traffic.refusals import REFUSED, Refusals
 

@@ -19,15 +19,15 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from bot import counters
 from bot.client import Atelier
 from bot.engine.clock import system_clock
 from bot.errors import Reason
-from bot.release import RELEASE
+from bot.process import counters
+from bot.process.version import RELEASE
 from bot.web.balance import Balance
 from bot.web.readiness import connected_shards, wanted_shards
-from storage.figures import Statistics, StatisticsStore, TaskResult
 from storage.models import OPEN_STATES, TaskState
+from storage.statistics import Statistics, StatisticsStore, TaskResult
 
 READ_SECONDS: Final = 5.0
 LAG_EVERY_SECONDS: Final = 1.0

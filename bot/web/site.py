@@ -18,8 +18,8 @@ import structlog
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from bot import counters
 from bot.errors import ConfigurationError
+from bot.process import counters
 from bot.web.callbacks import LARGEST_BODY, PATH
 from bot.web.connections import LIMITS, Connection, ConnectionLimits, Connections, timed
 from bot.web.metrics import Metrics, watch_lag

@@ -22,8 +22,8 @@ from bot.app import Running, open_atelier, open_site
 from bot.client import Atelier
 from bot.config import Settings, load_settings
 from bot.engine.ports import FetchReference
-from bot.logs import configure_logs
-from bot.references import AttachmentFetcher
+from bot.net.attachments import AttachmentFetcher
+from bot.process.logs import configure_logs
 from storage.models import Reference
 
 DEADLY: Final = "deadly.png"

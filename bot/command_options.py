@@ -1,0 +1,77 @@
+"""
+Check the options of a command against their declaration.
+
+Discord checks an option before sending it, but discord.py passes on whatever it receives. Types, choices and lengths
+are therefore checked here, once for all commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import discord
+from discord import AppCommandOptionType, app_commands
+
+from bot.discord_limits import LARGEST_INTEGER, TEXT_OPTION_CHARACTERS
+from bot.errors import TooLong, UnknownChoice
+from bot.texts.discord_text import storable
+
+_COMMANDS: Final = frozenset({AppCommandOptionType.subcommand.value, AppCommandOptionType.subcommand_group.value})
+_RESOLVED: Final = {AppCommandOptionType.attachment: "attachments"}
+
+
+def check_options(interaction: discord.Interaction[Any]) -> None:
+    """Check all options. Raises UnknownChoice or TooLong. Characters that no database stores are removed from the
+    texts of the interaction."""
+    data: Mapping[str, Any] = interaction.data or {}
+    given = list(_given(data.get("options") or ()))
+    for option in given:
+        if isinstance(option.get("value"), str):
+            option["value"] = storable(option["value"])
+    command = interaction.command
+    if interaction.type is discord.InteractionType.autocomplete or not isinstance(command, app_commands.Command):
+        return  # a value that is still being typed need not be valid
+    declared = {one.display_name: one for one in command.parameters}
+    for option in given:
+        if option["name"] in declared:
+            _check(declared[option["name"]], option.get("value"), data.get("resolved") or {})
+
+
+def _given(options: Any) -> Iterator[dict[str, Any]]:
+    """Yield the options of the command itself, which may be a subcommand."""
+    for option in options:
+        if option.get("type") in _COMMANDS:
+            yield from _given(option.get("options") or ())
+        else:
+            yield option
+
+
+def _check(declared: app_commands.Parameter, value: Any, resolved: Mapping[str, Any]) -> None:
+    match declared.type:
+        case AppCommandOptionType.string:
+            _check_text(declared, value)
+        case AppCommandOptionType.integer:
+            fits = type(value) is int and abs(value) <= LARGEST_INTEGER
+            _require(fits and _is_offered(declared, value))
+        case AppCommandOptionType.boolean:
+            _require(isinstance(value, bool))
+        case kind if kind in _RESOLVED:
+            _require(isinstance(value, str) and value in (resolved.get(_RESOLVED[kind]) or {}))
+
+
+def _check_text(declared: app_commands.Parameter, value: Any) -> None:
+    """Check a text. An empty text passes: the code that needs a text rejects an empty text with a better message."""
+    _require(isinstance(value, str) and _is_offered(declared, value))
+    longest = int(declared.max_value or TEXT_OPTION_CHARACTERS)
+    if len(value) > longest:
+        raise TooLong(longest)
+
+
+def _is_offered(declared: app_commands.Parameter, value: int | str) -> bool:
+    return not declared.choices or any(one.value == value for one in declared.choices)
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise UnknownChoice

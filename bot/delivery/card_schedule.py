@@ -1,0 +1,147 @@
+"""
+Decide which waiting card is edited next. This module does not use Discord; `clock` returns milliseconds.
+
+A new phase is shown `every` ms after the last edit. Small changes (place in the queue, progress, time left) wait up to
+`PATIENCE` times as long, or less if the picture would be finished before that. The phase "delivering" is shown only
+when the result is late, because usually the result arrives first. The card with the oldest edit is next, so that all
+cards share Discord's rate limit fairly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import discord
+
+from bot.engine.ports import Card, CardPhase
+from bot.ui.waiting.cards import CardKey, card_key
+
+PATIENCE: Final = 5
+"""Longest wait of a small change, as a multiple of `every`. With `every` = 3 s, the card of a picture that takes a
+minute is edited about five times."""
+SHARES: Final = 4
+"""Number of edits over which the progress of a short task is spread."""
+SOON: Final = 2
+"""After this multiple of `every`, a result counts as late and its card shows that the result is being delivered."""
+REMEMBERED: Final = 5000
+"""Number of cards whose content is remembered. A forgotten card costs one unnecessary edit."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ShownCard:
+    """What a card shows, as far as this process knows."""
+
+    key: CardKey | None = None
+    prepared: bool = False
+    """Whether the thumbnails, if any, are attached. Later edits keep the attachments."""
+    attachments: list[discord.Attachment] = field(default_factory=list)
+    news_at: int = 0
+    """When (ms) the card first showed its present `news`, that is, everything except small changes."""
+    shown_at: int = 0
+    """When (ms) the card was last edited."""
+    not_before: int = 0
+    """The earliest time (ms) of the next edit."""
+    posted_anew: bool = False
+    """Whether the card was posted again after its message was deleted; that happens at most once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingEdit:
+    card: Card
+    key: CardKey
+    since: int
+    """When (ms) this phase was first requested."""
+    patience_ms: int
+    """How long (ms) a small change waits after the last edit."""
+
+
+class CardSchedule:
+    def __init__(self, *, every_ms: int, steps: int, clock: Callable[[], int]) -> None:
+        self._every_ms = every_ms
+        self._steps = steps
+        self._clock = clock
+        self._wanted: dict[str, PendingEdit] = {}
+        self._showing: dict[str, ShownCard] = {}
+
+    def key(self, card: Card) -> CardKey:
+        return card_key(card, steps=self._steps)
+
+    def want(self, card: Card) -> None:
+        """Request an edit to `card`, replacing an earlier request for the same task."""
+        before = self._wanted.get(card.task.id)
+        since = before.since if before is not None and before.card.phase is card.phase else self._clock()
+        patience = self._patience_ms(card)
+        self._wanted[card.task.id] = PendingEdit(card=card, key=self.key(card), since=since, patience_ms=patience)
+
+    def forget_wanted(self, task_id: str) -> None:
+        self._wanted.pop(task_id, None)
+
+    def forget(self, task_id: str) -> None:
+        """Forget what the card shows, once it is deleted or in its last state."""
+        self._showing.pop(task_id, None)
+
+    def remember(self, task_id: str, showing: ShownCard) -> None:
+        self._showing[task_id] = showing
+        if len(self._showing) > REMEMBERED:
+            del self._showing[next(iter(self._showing))]
+
+    def known(self, task_id: str) -> ShownCard:
+        """Return what the card shows. For a card posted by an earlier process this is unknown, so the card will be
+        edited."""
+        showing = self._showing.pop(task_id, None) or ShownCard()
+        self.remember(task_id, showing)
+        return showing
+
+    def later(self, card: Card, delay_ms: int) -> None:
+        """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`."""
+        if card.task.id not in self._wanted:
+            self.want(card)
+        if showing := self._showing.get(card.task.id):
+            showing.not_before = self._clock() + delay_ms
+
+    def edited(self, showing: ShownCard, key: CardKey) -> None:
+        """Record that the card was edited to `key`, or that the edit was attempted."""
+        showing.shown_at = self._clock()
+        if showing.key is None or showing.key.news != key.news:
+            showing.news_at = showing.shown_at
+        showing.not_before = showing.shown_at + self._every_ms
+
+    def due(self) -> list[Card]:
+        """Return the cards that may be edited now, in order: those whose interaction token is about to expire, then
+        those with news, then the rest."""
+        now = self._clock()
+        waiting = [one for one in self._wanted.values() if self._due_at(one) <= now]
+        return [one.card for one in sorted(waiting, key=self._turn)]
+
+    def next_due(self, waits: Callable[[Card], bool]) -> int | None:
+        """Return the earliest due time (ms) among the cards for which `waits` is true; None if there are none."""
+        return min((self._due_at(one) for one in self._wanted.values() if waits(one.card)), default=None)
+
+    def _due_at(self, wanted: PendingEdit) -> int:
+        showing = self._showing.get(wanted.card.task.id)
+        soonest = showing.not_before if showing else 0
+        if wanted.card.leaving:
+            return soonest
+        if wanted.card.phase is CardPhase.DELIVERING:
+            return max(soonest, wanted.since + SOON * self._every_ms)
+        if showing is None or self._is_news(wanted):
+            return soonest
+        return max(soonest, showing.shown_at + wanted.patience_ms)
+
+    def _patience_ms(self, card: Card) -> int:
+        longest = PATIENCE * self._every_ms
+        showing = self._showing.get(card.task.id)
+        if showing is None or card.progress <= 0:
+            return longest
+        estimated = (self._clock() - showing.news_at) / card.progress
+        return min(max(self._every_ms, int(estimated / SHARES)), longest)
+
+    def _is_news(self, wanted: PendingEdit) -> bool:
+        showing = self._showing.get(wanted.card.task.id)
+        return showing is None or showing.key is None or showing.key.news != wanted.key.news
+
+    def _turn(self, wanted: PendingEdit) -> tuple[bool, bool, int]:
+        showing = self._showing.get(wanted.card.task.id)
+        return not wanted.card.leaving, not self._is_news(wanted), showing.shown_at if showing else 0

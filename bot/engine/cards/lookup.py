@@ -1,0 +1,39 @@
+"""Show a task to a person who looks it up: its card while the task is open, else the whole outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.engine.cards.progress import ProgressCards
+from bot.engine.outcomes import outcome_of
+from bot.engine.ports import Card, Delivery
+from bot.errors import Gone, Reason
+from storage.models import Task, TaskState
+from storage.pictures import MissingCopy
+from storage.stores import Stores
+
+
+class Lookup:
+    def __init__(self, *, stores: Stores, delivery: Delivery, board: ProgressCards) -> None:
+        self._stores = stores
+        self._delivery = delivery
+        self._board = board
+
+    async def card(self, task: Task) -> Card | None:
+        """Return the card of an open or cancelled task; None if the task has an outcome to show."""
+        if task.state is TaskState.CLOSED or task.undelivered_at is not None:
+            return None
+        return await self._board.card(task)
+
+    async def outcome(self, task: Task, *, locale: str, token: str) -> None:
+        """
+        Show the outcome in the response to an acknowledged interaction (`token`), in the language `locale`: stored
+        copies, and links for pictures without a copy.
+
+        Raises Gone if a stored copy is gone, and ServiceError.
+        """
+        outcome = replace(await outcome_of(self._stores, replace(task, locale=locale)), looked_up=True)
+        try:
+            await self._delivery.show_to(outcome, token=token)
+        except MissingCopy:
+            raise Gone(Reason.PICTURE_GONE) from None

@@ -1,0 +1,125 @@
+"""Show the progress of waiting tasks on their cards. A card is computed from the rows each time and passed to delivery,
+which decides when to edit the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from datetime import timedelta
+from typing import Final
+
+from bot.discord_limits import INTERACTION_LIFE
+from bot.engine.ports import Card, CardPhase, Delivery
+from bot.engine.timing import schedule
+from bot.errors import Reason
+from storage.catalogue import MODELS
+from storage.models import Reach, Reference, Task, TaskState
+from storage.stores import Stores
+
+SHOWN: Final = 100
+"""Number of tasks per state, longest waiting first, whose cards are updated periodically. The cards of the other tasks
+follow as those tasks move up."""
+BACK: Final = 1000
+"""Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
+LEAVES_AFTER_MS: Final = 13 * 60 * 1000
+"""ms. From this age on, the card of a task that can only be answered through its interaction says how the result will
+come."""
+LAST_EDIT_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
+"""ms. After this age, a card that answers an interaction cannot be edited."""
+
+
+class ProgressCards:
+    def __init__(
+        self, *, stores: Stores, delivery: Delivery, paused: Callable[[], Reason | None], clock: Callable[[], int]
+    ) -> None:
+        self._stores = stores
+        self._delivery = delivery
+        self._paused = paused
+        self._clock = clock
+        self._recent: dict[str, tuple[float, ...]] = {}
+        """How long (s) the last successful tasks of each model took from create to outcome."""
+        self._back: dict[str, CardPhase] = {}
+        """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
+        that the work continues."""
+
+    async def learn(self, *models: str) -> None:
+        """Read again how long pictures of these models take; without models, of all."""
+        for model in models or MODELS:
+            self._recent[model] = await self._stores.queue.recent_seconds(model)
+
+    def recent(self, model: str) -> tuple[float, ...]:
+        """Return how long (s) the last successful tasks of the model took from create to outcome, newest first."""
+        return self._recent.get(model, ())
+
+    async def come_back(self) -> None:
+        """Update the cards of tasks that were waiting before this process started: say that the work continues after
+        the interruption."""
+        for task in await self._stores.queue.with_cards(limit=BACK):
+            self._back[task.id] = _phase(task)
+            await self.show(task)
+
+    async def show(self, task: Task) -> None:
+        if task.batch_id is not None:  # no card: the batch's message shows the progress
+            return
+        await self._delivery.show(await self.card(task))
+
+    async def card(self, task: Task) -> Card:
+        place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
+        kept = await self._stores.undelivered.of_askers([task.asker_id])
+        return self._made(task, await self._stores.references.of_task(task.id), place, kept.get(task.asker_id, ()))
+
+    async def show_waiting(self) -> None:
+        """Update the cards of queued tasks, which move up as other creates begin, and of generating tasks, which make
+        progress between polls."""
+        queued, generating = (
+            await self._stores.queue.waiting(limit=SHOWN),
+            await self._stores.queue.generating(limit=SHOWN),
+        )
+        references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
+        places = {task.id: place for place, task in enumerate(queued, start=1)}
+        kept = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
+        for task in (one for one in (*queued, *generating) if one.batch_id is None):
+            theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
+            await self._delivery.show(self._made(task, *theirs))
+        await self._show_leaving({task.id for task in (*queued, *generating)})
+
+    async def _show_leaving(self, shown: Set[str]) -> None:
+        """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
+        last chance to say how the result will come."""
+        now = self._clock()
+        leaving = await self._stores.tasks.expiring_answers(
+            since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN
+        )
+        for task in leaving:
+            if task.id not in shown:
+                await self.show(task)
+
+    def _made(self, task: Task, references: tuple[Reference, ...], place: int | None, kept: tuple[str, ...]) -> Card:
+        elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
+        recent = self.recent(task.model)
+        return Card(
+            task=task,
+            phase=_phase(task),
+            references=references,
+            place=place,
+            progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
+            remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
+            paused=self._paused(),
+            kept=tuple(one for one in kept if one != task.id),
+            usual=schedule.usual(recent),
+            back=self._back.get(task.id) is _phase(task),
+            leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,
+        )
+
+
+def _phase(task: Task) -> CardPhase:
+    match task.state:
+        case TaskState.QUEUED:
+            return CardPhase.PREPARING if task.prepared_at is None else CardPhase.QUEUED
+        case TaskState.SUBMITTING:
+            return CardPhase.CREATING if task.unconfirmed_at is None else CardPhase.UNCONFIRMED
+        case TaskState.GENERATING:
+            return CardPhase.GENERATING if task.overdue_notified_at is None else CardPhase.OVERDUE
+        case TaskState.SETTLED | TaskState.CLOSED:
+            return CardPhase.DELIVERING
+        case TaskState.CANCELLED:
+            return CardPhase.CANCELLED

@@ -1,0 +1,195 @@
+"""Propose, begin, drop and cancel batches (several tasks from one request)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.discord_limits import INTERACTION_LIFE
+from bot.engine.availability.alerts import OperatorAlerts
+from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.intake.checks import checked
+from bot.engine.intake.requests import CANCEL_TRIES, check_there, visible_to
+from bot.engine.limit_errors import limit_error
+from bot.engine.outbox.attempts import Attempts
+from bot.engine.outbox.batches import BatchDelivery
+from bot.engine.policy import Policy
+from bot.engine.ports import Delivery
+from bot.errors import BadChoice, Gone, NotFound, NotYours, Reason, TooLate
+from storage.batches import BatchStore
+from storage.community import Batch
+from storage.limits import LimitExceeded
+from storage.models import NewTask, Origin, Task, TaskState, released
+from storage.stores import Stores
+from storage.transitions import StaleTask
+
+ANSWERED_WITHIN_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
+"""ms. How long the buttons of a proposal work: as long as the response that shows them can be edited."""
+_REFUSED: Final[Mapping[str, Reason]] = {
+    "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
+    "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,
+    "pictures_per_day": Reason.BATCH_SERVICE_FULL,
+}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A batch that waits for its asker's confirmation, and the asker's budget of pictures."""
+
+    batch: Batch
+    allowed: int
+    """Limit of pictures per person in 24 hours; 0 means no limit."""
+    left: int
+    """Pictures that the asker may still request within the limit, not counting this batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelledTasks:
+    cancelled: int
+    going_on: int
+    """Number of tasks that continue, because they are being made already."""
+
+
+class Batches:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        operator: OperatorAlerts,
+        attempts: Attempts,
+        policy: Policy,
+        space: DiskSpace,
+        wake: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._batches: BatchStore = stores.batches
+        self._stores = stores
+        self._policy = policy
+        self._space = space
+        self._wake = wake
+        self._clock = clock
+        self.delivery = BatchDelivery(
+            batches=stores.batches,
+            stores=stores,
+            delivery=delivery,
+            operator=operator,
+            attempts=attempts,
+            clock=clock,
+        )
+
+    async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
+        """Store a proposal; no task is created before `begin`. Raises what `checked` raises, NoRoom, NotFound if the
+        parent task is not visible to the asker, and BadReference if an input picture was erased."""
+        check_there(asked)
+        await self._check_parent(asked)
+        now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
+        if sound.request.references:
+            await self._space.require()
+        async with self._space.writing():
+            batch = await self._batches.propose(sound, each, now=now)
+        allowed = self._policy.limits_for(asked.asker_id, asked.guild_id).pictures_per_user_per_day
+        used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
+        return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
+
+    async def sweep_proposals(self) -> None:
+        """Delete proposals that were not answered in time."""
+        gone = await self._batches.forget_proposals(self._clock() - ANSWERED_WITHIN_MS)
+        if gone:
+            log.info("unanswered batches deleted", batches=gone)
+
+    async def proposed(self, batch_id: str, user_id: int) -> Batch:
+        """Return a batch of this person. Raises Gone if the batch is unknown, belongs to another person, or was not
+        answered in time."""
+        batch = await self._batches.get(batch_id)
+        if batch is None or batch.asked.asker_id != user_id:
+            raise Gone(Reason.BATCH_GONE)
+        if batch.begun_at is None and self._clock() - batch.created_at > ANSWERED_WITHIN_MS:
+            raise Gone(Reason.BATCH_GONE)
+        return batch
+
+    async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
+        """
+        Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal.
+
+        Raises what `checked` raises, LimitReached, NoRoom, BadChoice if the server now allows only smaller batches,
+        NotFound, Gone, and BadReference if an input picture was erased since the proposal.
+        """
+        check_there(batch.asked)
+        if len(batch.words) > most:
+            raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
+        await self._check_parent(batch.asked)
+        _checked_words(batch.asked, batch.words)  # the proposal may be older than some checks
+        if batch.asked.request.references:
+            await self._space.require()
+        limits = self._policy.limits_for(batch.asked.asker_id, batch.asked.guild_id)
+        try:
+            async with self._space.writing():
+                begun = await self._batches.begin(batch, origin, limits, now=self._clock())
+        except LimitExceeded as reached:
+            raise limit_error(reached, _REFUSED) from None
+        if begun is None:
+            raise Gone(Reason.BATCH_GONE)
+        self._wake()
+        return begun
+
+    async def drop(self, batch: Batch) -> None:
+        """Delete a proposal. Raises Gone if its tasks were created already."""
+        if not await self._batches.drop(batch.id):
+            raise Gone(Reason.BATCH_GONE)
+
+    async def cancel(self, batch_id: str, user_id: int) -> CancelledTasks:
+        """Cancel the queued tasks of the batch. Raises NotYours, NotFound if the batch is unknown or private, and
+        TooLate if no task of it is queued."""
+        batch = await self._batches.get(batch_id)
+        if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
+            raise NotFound(Reason.TASK_UNKNOWN)
+        if batch.asked.asker_id != user_id:
+            raise NotYours
+        tasks = await self._batches.tasks(batch_id)
+        cancelled = [await self._taken_back(task) for task in tasks if task.state is TaskState.QUEUED]
+        if not any(cancelled):
+            raise TooLate(Reason.BATCH_NOTHING_WAITS)
+        return CancelledTasks(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
+
+    async def told_in(self, message_id: int) -> Task | None:
+        """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
+        None if the message belongs to no batch."""
+        found = await self._batches.in_message(message_id)
+        if found is None:
+            return None
+        batch, message = found
+        entries = (await self.delivery.read(batch)).on(message.number)
+        told = [one.task for one in entries if one.shown] or [one.task for one in entries]
+        return told[0] if told else None
+
+    async def _taken_back(self, task: Task) -> bool:
+        for _ in range(CANCEL_TRIES):
+            now, current = self._clock(), await self._stores.tasks.get(task.id)
+            if current is None or current.state is not TaskState.QUEUED:
+                return False
+            try:
+                await self._stores.tasks.move(
+                    current, TaskState.CANCELLED, now=now, why="with its batch", **released(now)
+                )
+            except StaleTask:
+                continue
+            return True
+        return False
+
+    async def _check_parent(self, asked: NewTask) -> None:
+        if asked.parent_id is not None:
+            parent = await self._stores.tasks.get(asked.parent_id)
+            if parent is None or not visible_to(parent, asked.asker_id):
+                raise NotFound(Reason.TASK_UNKNOWN)
+
+
+def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
+    """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
+    return [checked(replace(asked, request=replace(asked.request, prompt=one))).request.prompt for one in words]

@@ -1,0 +1,80 @@
+"""
+Validate every request, whichever way it came, before it is counted against the limits.
+
+Discord limits what its forms accept, but it passes on whatever a client sent. A value that was never offered must not
+be stored, charged, or counted: a negative number of pictures would lower the count of pictures a person has used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import BadReference, BlankPrompt, Reason, TooLong, UnknownChoice
+from bot.texts.discord_text import is_blank, storable
+from storage.bounds import LARGEST_REFERENCE_BYTES, LONGEST_TEMPLATE, LONGEST_WORDS
+from storage.catalogue import MODELS, Model
+from storage.models import NewReference, NewTask, PictureRequest, ReferenceKind
+
+
+def checked(new: NewTask) -> NewTask:
+    """Return the task as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
+    if not isinstance(new.private, bool):
+        raise UnknownChoice
+    if new.parent_picture is not None and not (_is_whole(new.parent_picture) and new.parent_picture >= 0):
+        raise UnknownChoice
+    return replace(new, request=_checked_request(new.request))
+
+
+def _checked_request(request: PictureRequest) -> PictureRequest:
+    model = MODELS.get(request.model)
+    if model is None or request.size not in model.sizes:
+        raise UnknownChoice
+    if not _is_whole(request.variants) or request.variants not in model.variants:
+        raise UnknownChoice
+    for option, chosen in (("enhance", request.enhance), ("fallback", request.fallback)):
+        if not isinstance(chosen, bool) or (chosen and option not in model.options):
+            raise UnknownChoice
+    references = _checked_references(request.references, model)
+    return replace(request, prompt=_checked_words(request), references=references)
+
+
+def _checked_words(request: PictureRequest) -> str:
+    """Return the prompt as typed, without characters that no database stores; an empty string if no character of the
+    prompt is visible. Raises UnknownChoice, TooLong, or BlankPrompt."""
+    if not isinstance(request.prompt, str):
+        raise UnknownChoice
+    longest = LONGEST_WORDS if request.style is None else LONGEST_WORDS + LONGEST_TEMPLATE
+    if len(request.prompt) > longest:
+        raise TooLong(longest)
+    if not is_blank(request.prompt):
+        return storable(request.prompt)
+    if not request.references:
+        raise BlankPrompt
+    return ""
+
+
+def _checked_references(references: tuple[NewReference, ...], model: Model) -> tuple[NewReference, ...]:
+    masks = sum(one.kind is ReferenceKind.MASK for one in references)
+    if len(references) - masks > model.most_references or masks > (1 if model.takes_mask else 0):
+        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=model.most_references)
+    return tuple(_checked_reference(one) for one in references)
+
+
+def _checked_reference(one: NewReference) -> NewReference:
+    """Check what is known without reading the file. The size is only declared, so the limit is not applied to a stored
+    copy. Raises BadReference."""
+    if not all(isinstance(text, str) for text in (one.url, one.filename, one.declared_type or "")):
+        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE)
+    if not _is_whole(one.declared_bytes) or one.declared_bytes < 0:
+        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=storable(one.filename))
+    if one.declared_bytes > LARGEST_REFERENCE_BYTES and one.stored_key is None:
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(one.filename), megabytes=25)
+    declared = storable(one.declared_type) if one.declared_type is not None else None
+    return replace(
+        one, url=storable(one.url.replace("\0", "%00")), filename=storable(one.filename), declared_type=declared
+    )
+
+
+def _is_whole(value: object) -> bool:
+    """Return whether the value is an int. JSON may also contain true and 2.0, which are equal to ints."""
+    return type(value) is int

@@ -1,0 +1,225 @@
+"""Accept, repeat, cancel and withhold tasks for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Final
+
+import structlog
+
+from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.cards.progress import ProgressCards
+from bot.engine.intake.checks import checked
+from bot.engine.limit_errors import limit_error
+from bot.engine.policy import Policy
+from bot.engine.ports import Card, CardPhase, Delivery
+from bot.errors import BadReference, Conflict, NotFound, NotYours, Reason, TooLate
+from storage.limits import LimitExceeded
+from storage.models import (
+    UNNAMED,
+    Derivation,
+    Limits,
+    NewReference,
+    NewTask,
+    Origin,
+    Reference,
+    Task,
+    TaskState,
+    released,
+)
+from storage.stores import Stores
+from storage.transitions import StaleTask
+
+CANCEL_TRIES: Final = 3
+UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
+"""States in which the asker of an unconfirmed task has got, or is about to get, the "unconfirmed" message."""
+
+log = structlog.get_logger(__name__)
+
+
+class Requests:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        cards: ProgressCards,
+        policy: Policy,
+        space: DiskSpace,
+        wake: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._clock = clock
+        self._stores = stores
+        self._delivery = delivery
+        self._cards = cards
+        self._policy = policy
+        self._space = space
+        self._wake = wake
+
+    def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
+        return self._policy.limits_for(asker_id, guild_id)
+
+    async def accept(self, new: NewTask) -> Card:
+        """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
+        BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if a
+        second click varies the same picture. Nothing is stored then."""
+        if new.parent_id is not None:
+            await self.visible(new.parent_id, new.asker_id)
+        task, is_new = await self._stored(new)
+        if not is_new and task.interaction_id != new.interaction_id:
+            raise Conflict(Reason.ASKED_AGAIN_ALREADY)
+        return await self._first_card(task)
+
+    async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
+        """
+        Repeat a request as a new task of the person who asks, with the stored copies of its references. `message_id` is
+        the message with the button.
+
+        Raises LimitReached; NotYours for another person's failed task; NotFound if the task is not visible to the
+        person; Conflict if the person is repeating the task already (a double click is charged once), or if the create
+        was found after it had been reported as unconfirmed, because the old message may still have the button.
+        """
+        task = await self.visible(task_id, origin.asker_id)
+        if task.reason is not None and task.asker_id != origin.asker_id:
+            raise NotYours
+        if task.reason is None and await self._got_through(task, message_id):
+            raise Conflict(Reason.GOT_THROUGH)
+        references = await self.references_again(task_id, origin.asker_id)
+        repeated = NewTask(
+            **asdict(origin),
+            request=replace(task.request, references=references),
+            again_of=task.id,
+            derivation=Derivation.AGAIN,
+            parent_id=task.id,
+        )
+        stored, is_new = await self._stored(repeated)
+        if not is_new and stored.interaction_id != origin.interaction_id:
+            raise Conflict(Reason.ASKED_AGAIN_ALREADY)
+        return await self._first_card(stored)
+
+    async def references_again(self, task_id: str, asker_id: int) -> tuple[NewReference, ...]:
+        """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
+        Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
+        BadReference if a picture was erased with the data of its owner."""
+        return tuple(_once_more(one, asker_id) for one in await self._stores.references.of_task(task_id))
+
+    async def visible(self, task_id: str, user_id: int) -> Task:
+        """Return the task. Raises NotFound, also if another person's task is private or removed."""
+        task = await self._known(task_id)
+        if not visible_to(task, user_id):
+            raise NotFound(Reason.TASK_UNKNOWN)
+        return task
+
+    async def _got_through(self, task: Task, message_id: int | None) -> bool:
+        """Return whether the task was adopted after the asker got the "unconfirmed" message, and the button may have
+        been in that old message."""
+        events = await self._stores.tasks.events(task.id)
+        if not any(event.before in UNSURE and event.after is TaskState.GENERATING for event in events):
+            return False
+        return message_id is None or message_id not in {
+            part.message_id for part in await self._stores.parts.of_task(task.id)
+        }
+
+    async def cancel(self, task_id: str, user_id: int) -> Task:
+        """Cancel a queued task. Raises NotFound, NotYours, and TooLate if the task is no longer queued."""
+        for _ in range(CANCEL_TRIES):
+            task = await self.visible(task_id, user_id)
+            if task.asker_id != user_id:
+                raise NotYours
+            if task.state is not TaskState.QUEUED:
+                raise TooLate(Reason.TOO_LATE_TO_CANCEL)
+            now = self._clock()
+            try:
+                cancelled = await self._stores.tasks.move(
+                    task, TaskState.CANCELLED, now=now, why="by the asker", **released(now)
+                )
+            except StaleTask:
+                continue
+            await self._cards.show(cancelled)
+            return cancelled
+        raise TooLate(Reason.TOO_LATE_TO_CANCEL)
+
+    async def withhold(self, task_id: str, user_id: int, *, withheld: bool) -> None:
+        """Set whether the outcome of a task that is being made is only stored, or posted. Raises NotFound, NotYours,
+        TooLate."""
+        task = await self.visible(task_id, user_id)
+        if task.asker_id != user_id:
+            raise NotYours
+        changed = await self._stores.tasks.withhold(task_id, withheld_at=self._clock() if withheld else None)
+        if changed is None:
+            raise TooLate(Reason.TOO_LATE_TO_WITHHOLD)
+        await self._cards.show(changed)
+
+    async def card_posted(self, card: Card, message_id: int) -> None:
+        """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
+        Raises NotFound."""
+        self._delivery.posted(card)
+        task = await self._stores.tasks.set_card(card.task.id, message_id)
+        if task is None:
+            raise NotFound(Reason.TASK_UNKNOWN)
+        if task.state is TaskState.CLOSED:
+            await self._delivery.remove_card(task)
+        elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
+            await self._cards.show(task)
+
+    async def _first_card(self, task: Task) -> Card:
+        """Return the first card of a stored task. If the card cannot be loaded, return a plain one: an error now would
+        wrongly say that the request was not stored."""
+        try:
+            return await self._cards.card(task)
+        except Exception:
+            log.exception("loading the first card failed", task=task.id)
+            return Card(task=task, phase=CardPhase.PREPARING)
+
+    async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
+        new = checked(asked)
+        check_there(new)
+        only_words = not new.request.references
+        if not only_words:
+            await self._space.require()
+        limits = self._policy.limits_for(new.asker_id, new.guild_id)
+        try:
+            async with self._space.writing():
+                stored = await self._stores.tasks.add(new, limits, now=self._clock(), prepared=only_words)
+        except LimitExceeded as reached:
+            raise limit_error(reached) from None
+        self._wake()
+        return stored
+
+    async def _known(self, task_id: str) -> Task:
+        task = await self._stores.tasks.get(task_id)
+        if task is None:
+            raise NotFound(Reason.TASK_UNKNOWN)
+        return task
+
+
+def check_there(new: NewTask) -> None:
+    """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
+    for one in new.request.references:
+        if one.is_gone:
+            raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
+
+
+def _once_more(reference: Reference, asker_id: int) -> NewReference:
+    """Return a reference as input for another task. Another person's picture is used without its filename and, while a
+    stored copy exists, without its URL: Discord's URL contains the filename, and its file contains everything that was
+    in the original. Raises BadReference."""
+    if reference.is_gone:
+        raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
+    of_another = reference.is_of_another(asker_id)
+    return NewReference(
+        kind=reference.kind,
+        url="" if of_another and reference.key is not None else reference.url,
+        filename=UNNAMED if of_another else reference.filename,
+        declared_type=reference.declared_type,
+        declared_bytes=reference.declared_bytes,
+        stored_key=reference.key or reference.stored_key,
+        owner_id=reference.owner_id,
+    )
+
+
+def visible_to(task: Task, user_id: int) -> bool:
+    """Return whether the person may see the task and work with it."""
+    return task.asker_id == user_id or not (task.private or task.removed_at is not None)

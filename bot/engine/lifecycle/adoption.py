@@ -1,0 +1,140 @@
+"""
+Handle callbacks: take an outcome sooner than a poll would, and recover creates whose answer was lost.
+
+A task whose lost create turns out to have been accepted is adopted, even if its asker has already got the message that
+the create is unconfirmed: the task becomes `generating`, and its outcome is delivered like any other. Only the id in a
+callback is used, and only if the record under that id matches the bot's request. Until the record was checked, the id
+is stored in the task's row (`claimed_job_id`), so that a crash loses no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.engine.clock import Clock, is_doubtful
+from bot.engine.lifecycle.polling import Polling
+from bot.engine.lifecycle.submission import request_of
+from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
+from bot.engine.timing import schedule
+from bot.errors import Reason, ServiceError
+from storage.models import Create, Task, TaskState, released
+from storage.stores import Stores
+
+ADOPTED_WITHIN: Final = timedelta(hours=24)
+"""Age of a create up to which a callback may still lead to an adoption."""
+
+REPEATED_WITHIN_MS: Final = 1000
+"""ms. A callback repeated this soon is ignored. API: a task may be polled three times a second."""
+
+log = structlog.get_logger(__name__)
+
+
+class Adoption:
+    def __init__(self, *, stores: Stores, api: ImageAPI, watching: Polling, clock: Callable[[], int]) -> None:
+        self._stores = stores
+        self._api = api
+        self._watching = watching
+        self._clock = clock
+        self._heard: dict[str, int] = {}
+        """Time (ms) of the last callback that was not ignored, by job_id. Only the entries of the last second are
+        kept."""
+
+    async def called_back(self, token: str, job_id: str) -> bool:
+        """Store what a callback says, for the worker that owns the task. Return False if no create has the token."""
+        create = await self._stores.creates.of_token(token)
+        if create is None:
+            return False
+        await self._stores.creates.called_back(create, now=self._clock())
+        if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
+            log.warning("callback ignored: its create is not in doubt", task=create.task_id, job_id=job_id)
+        return True
+
+    async def adopted(self, task: Task) -> Task | None:
+        """
+        Adopt the task if the record under its claimed id matches its request, and return the task after applying the
+        record. Return None if no id is claimed, or the record cannot be read or belongs to another request.
+
+        An adopted task has no `generating_at`, because it is unknown how long its pictures took.
+        """
+        if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id)) is None:
+            return None
+        request = request_of(task, await self._stores.references.of_task(task.id))
+        if not is_of(request, record):
+            log.error("callback rejected: its record is of another request", task=task.id, job_id=task.claimed_job_id)
+            await self._stores.tasks.change(task, claimed_job_id=None)
+            return None
+        adopted = await self._stores.tasks.move(
+            task,
+            TaskState.GENERATING,
+            now=self._clock(),
+            why=f"adopted: called back as {task.claimed_job_id}",
+            job_id=task.claimed_job_id,
+            failures=0,
+        )
+        return await self._watching.observe(adopted, record)
+
+    async def look_later(self, task: Task) -> Task:
+        """Retry later for a closed task whose claimed record cannot be read yet. Once the create is older than
+        `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
+        create, now = await self._stores.creates.last_of(task.id), self._clock()
+        if create is None or _is_too_late(create, self._clock):
+            log.error("adoption given up: record never found", task=task.id, job_id=task.claimed_job_id)
+            return await self._stores.tasks.change(task, claimed_job_id=None, **released(now))
+        failures = task.failures + 1
+        due = now + int(schedule.backoff(failures) * 1000)
+        return await self._stores.tasks.change(task, failures=failures, **released(due))
+
+    async def _is_doubtful(self, create: Create, job_id: str) -> bool:
+        """Store the claimed id if the create is in doubt. Return whether the id was stored."""
+        now = self._clock()
+        if create.job_id is not None or _is_too_late(create, self._clock):
+            return False
+        return await self._stores.creates.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
+
+    async def _is_known(self, token: str, job_id: str) -> bool:
+        """Return whether the create is known as `job_id`; if so, make its task due. The create is read again, because
+        its answer may have been stored just now."""
+        create = await self._stores.creates.of_token(token)
+        if create is None or create.job_id != job_id:
+            return False
+        now = self._clock()
+        if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
+            await self._stores.creates.news(job_id, now=now)
+            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {job_id: now}
+        return True
+
+    async def _record(self, job_id: str) -> Record | None:
+        """Return the record; None if it cannot be read, does not exist, or has no prompt."""
+        try:
+            record = await self._api.record(job_id)
+        except ServiceError as error:
+            log.debug("reading a callback's record failed", job_id=job_id, error=str(error))
+            return None
+        return None if record.status is RecordStatus.MISSING or record.prompt is None else record
+
+
+def is_of(request: CreateRequest, record: Record) -> bool:
+    """Return whether a record belongs to the request: the prompt is the same or, if there is no prompt, the pictures
+    are."""
+    words = _words(request.request.prompt)
+    if words != _words(record.prompt or ""):
+        return False
+    return bool(words) or {_place(url) for url in request.files} == {_place(url) for url in record.files}
+
+
+def _words(text: str) -> str:
+    """Return the text without spaces and unprintable characters, which may get lost on the way through the API."""
+    return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
+
+
+def _place(url: str) -> str:
+    """Return the URL without its query, which holds the signature."""
+    return url.partition("?")[0]
+
+
+def _is_too_late(create: Create, clock: Clock) -> bool:
+    return clock() - create.at >= int(ADOPTED_WITHIN.total_seconds() * 1000) and not is_doubtful(clock)

@@ -1,0 +1,154 @@
+"""Poll the image API for generating tasks until there is an outcome. An overdue task is polled on. Records from polls
+and from callbacks are handled in the same way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, assert_never
+
+import structlog
+
+from bot.engine.cards.progress import ProgressCards
+from bot.engine.clock import is_doubtful
+from bot.engine.ports import ImageAPI, Record, RecordStatus
+from bot.engine.timing import schedule
+from bot.engine.timing.callback_reliability import CallbackReliability
+from bot.errors import Reason
+from storage.models import Task, TaskState, released
+from storage.stores import Stores
+
+LOST_AFTER: Final = timedelta(hours=24)
+EMPTY_TRIES: Final = 6
+"""Number of polls, over a minute, that may report a success without a picture: the API's record may lag."""
+
+log = structlog.get_logger(__name__)
+
+
+class Polling:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        api: ImageAPI,
+        board: ProgressCards,
+        reliance: CallbackReliability,
+        clock: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._api = api
+        self._board = board
+        self._reliance = reliance
+        self._clock = clock
+        self._empty: Counter[str] = Counter()
+        """Number of polls that reported a success without a picture, by task."""
+
+    async def ask(self, task: Task) -> Task:
+        """Poll a task. Raises ServiceError if the poll failed; the task is then polled again."""
+        if task.job_id is None:
+            raise AssertionError("a generating task has its job_id")
+        return await self.observe(task, await self._api.record(task.job_id))
+
+    async def observe(self, task: Task, record: Record) -> Task:
+        """Apply a record of the image API to a task, whether it came from a poll or a callback."""
+        match record.status:
+            case RecordStatus.RUNNING:
+                return await self._running(task, record)
+            case RecordStatus.SUCCEEDED:
+                return await self._succeeded(task, record)
+            case RecordStatus.FAILED:
+                return await self._failed(task, record)
+            case RecordStatus.MISSING:
+                return await self.ask_later(task)
+            case unknown:
+                assert_never(unknown)
+
+    async def ask_later(self, task: Task) -> Task:
+        """Poll again later, with a back-off, because there was no usable record. Polls cost nothing, so the task
+        counts as lost only after `LOST_AFTER`.
+
+        This includes a task that the image API does not know (yet), because a paid task may still appear.
+        """
+        elapsed = await self._elapsed(task)
+        if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
+            return await self._lost(task, "no outcome in 24 hours")
+        failures, now = task.failures + 1, self._clock()
+        due = now + int(schedule.backoff(failures) * 1000)
+        overdue = self._overdue(task, elapsed)
+        return await self._stores.tasks.change(task, failures=failures, overdue_notified_at=overdue, **released(due))
+
+    async def _running(self, task: Task, record: Record) -> Task:
+        elapsed = await self._elapsed(task)
+        if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
+            return await self._lost(task, "no outcome in 24 hours")
+        seconds, now = elapsed.total_seconds(), self._clock()
+        recent = self._board.recent(task.model)
+        shown = max(task.progress, record.progress, schedule.progress(seconds, recent))
+        wait = schedule.next_poll(seconds, recent, poll_cost=await self._reliance.poll_cost())
+        due = now + int(wait * 1000)
+        return await self._stores.tasks.change(
+            task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
+        )
+
+    async def _succeeded(self, task: Task, record: Record) -> Task:
+        now = self._clock()
+        if record.urls:
+            self._empty.pop(task.id, None)
+            settled = await self._stores.tasks.settle(
+                task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
+            )
+            await self._board.learn(task.model)
+            return settled
+        self._empty[task.id] += 1
+        if self._empty[task.id] < EMPTY_TRIES:
+            return await self.ask_later(task)
+        del self._empty[task.id]
+        return await self._stores.tasks.settle(
+            task, now=now, why="done, without a picture", reason=Reason.NO_PICTURES, failures=0, **released(now)
+        )
+
+    async def _failed(self, task: Task, record: Record) -> Task:
+        now = self._clock()
+        reason = record.reason or Reason.GENERATION_FAILED
+        why = f"failed: {record.message}"[:500]
+        if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload and await self._has_references(task):
+            return await self._stores.tasks.move(
+                task,
+                TaskState.QUEUED,
+                now=now,
+                why=f"{why}; once more by upload (was {task.job_id})",
+                by_upload=True,
+                prepared_at=None,
+                job_id=None,
+                generating_at=None,
+                overdue_notified_at=None,
+                progress=0.0,
+                failures=0,
+                **released(now),
+            )
+        return await self._stores.tasks.settle(
+            task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
+        )
+
+    async def _has_references(self, task: Task) -> bool:
+        return bool(await self._stores.references.of_task(task.id))
+
+    async def _lost(self, task: Task, why: str) -> Task:
+        now = self._clock()
+        return await self._stores.tasks.settle(task, now=now, why=why, reason=Reason.LOST, failures=0, **released(now))
+
+    def _overdue(self, task: Task, elapsed: timedelta) -> int | None:
+        """Return the time (ms) at which the task was first seen to be overdue, or None."""
+        late = elapsed.total_seconds() >= schedule.OVERDUE_SECONDS and not is_doubtful(self._clock)
+        return self._clock() if late and task.overdue_notified_at is None else task.overdue_notified_at
+
+    async def _elapsed(self, task: Task) -> timedelta:
+        """Return the time since the image API accepted the create. If that time is unknown, count from the adoption of
+        the task, however old the request is."""
+        since = task.generating_at if task.generating_at is not None else await self._adopted_at(task)
+        return timedelta(milliseconds=self._clock() - since)
+
+    async def _adopted_at(self, task: Task) -> int:
+        times = [event.at for event in await self._stores.tasks.events(task.id) if event.after is TaskState.GENERATING]
+        return max(times, default=task.created_at)

@@ -1,0 +1,288 @@
+"""
+Submit tasks: send the create, once. This is the only call that cannot be repeated, because the image API has no
+idempotency key.
+
+The row in `creates` and the move to `submitting` are committed before anything is sent. Once the first byte was sent,
+only an explicit refusal may lead to a retry; after any other result, the create may have been accepted and charged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final, TypedDict, Unpack
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+
+from bot.engine.availability.account import AccountMonitor
+from bot.engine.clock import is_doubtful
+from bot.engine.lifecycle.preparation import upload_is_fresh
+from bot.engine.policy import GIVE_UP_AFTER
+from bot.engine.ports import CreateRequest, ImageAPI
+from bot.engine.timing import schedule
+from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
+from storage.models import Reference, ReferenceKind, Task, TaskState, released
+from storage.stores import Stores
+from storage.transitions import StaleTask
+
+FAULTS_ALLOWED: Final = 3
+LINK_MARGIN: Final = timedelta(minutes=15)
+"""Required remaining lifetime of a link at the create. The image API downloads the link some time later."""
+LINK_LIVES: Final = timedelta(hours=12)
+"""Assumed lifetime, from the arrival of the request, of URLs that do not contain their expiry."""
+WRITE_TRIES: Final = 5
+WORD_WITHIN: Final = timedelta(minutes=10)
+"""How long to wait for the callback of an unconfirmed create before the asker gets the "unconfirmed" message."""
+LOOK_AGAIN_MS: Final = 60_000
+"""ms. Interval of checks after `WORD_WITHIN` while the clock is doubtful, so that less time may have passed."""
+
+log = structlog.get_logger(__name__)
+
+
+class Counted(TypedDict, total=False):
+    """Counters of a task whose create was not accepted."""
+
+    failures: int
+    faults: int
+
+
+class Submission:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        api: ImageAPI,
+        account: AccountMonitor,
+        callbacks: bool,
+        hold: Callable[[Task], Awaitable[None]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._api = api
+        self._account = account
+        self._callbacks = callbacks
+        self._clock = clock
+        self._hold = hold
+        self._unsent: dict[str, str | None] = {}
+        """Callback URL of each create that has begun here and was not sent yet, by id of the task."""
+        self._taken_as: dict[str, str] = {}
+        """The job_id of each accepted (charged) create that is not stored yet, by id of the task."""
+
+    def begun(self, task: Task, callback_url: str | None) -> None:
+        """Register a task that has just become `submitting` and whose create was not sent yet."""
+        self._unsent[task.id] = callback_url
+        self._account.begun(task.id)
+
+    async def create(self, task: Task) -> Task:
+        """Send the create of a task that has `begun`, and return the task after applying the answer.
+
+        A `submitting` task that did not begin in this process is unconfirmed: it waits for its callback, or a process
+        that died may have sent its create.
+        """
+        if task.id in self._taken_as:
+            return await self._taken(task, self._taken_as[task.id])
+        if task.id not in self._unsent:
+            ended = "the process ended while the create was under way"
+            return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
+        references = await self._stores.references.of_task(task.id)
+        request = request_of(task, references, callback_url=self._unsent[task.id])
+        fetchable = self._can_be_fetched(task, references)
+        await self._hold(task)
+        accepted = False
+        try:
+            answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
+            accepted = answered.state is TaskState.GENERATING
+        finally:
+            self._unsent.pop(task.id, None)
+            self._account.ended(task.id, accepted=accepted)
+        return answered
+
+    async def not_sent(self, task: Task) -> Task | None:
+        """Requeue a task that has `begun`, after an error before its create was sent. Return None if the create may
+        have been sent. Raises StaleTask if another worker owns the task now."""
+        if task.id not in self._unsent:
+            return None
+        failures = task.failures + 1
+        wait = schedule.backoff(failures)
+        return await self._back(task, "something failed before it was sent", wait, failures=failures)
+
+    def left(self, task_id: str) -> None:
+        """Forget what this process remembers of a task it no longer owns. A create that was not sent yet must not be
+        sent from here: the new owner may have sent it. Other creates no longer wait for the answer to this one."""
+        self._unsent.pop(task_id, None)
+        self._account.ended(task_id, accepted=False)
+
+    async def _sent(self, task: Task, request: CreateRequest) -> Task:
+        try:
+            job_id = await self._api.create(request)
+        except (Throttled, Unreachable) as error:
+            return await self._later(task, error)
+        except ServerFault as error:
+            return await self._after_fault(task, error)
+        except Refused as refused:
+            return await self._refused(task, refused)
+        except Unconfirmed as error:
+            return await self._unconfirmed(task, str(error))
+        except Exception as error:
+            log.exception("create failed: unexpected error", task=task.id)
+            return await self._unconfirmed(task, type(error).__name__)
+        return await self._taken(task, job_id)
+
+    async def _unconfirmed(self, task: Task, why: str) -> Task:
+        """Settle the task as unconfirmed. Its create may have been accepted and charged, so it is never sent again
+        automatically. With callbacks, wait first, because a callback may still show that the create was accepted."""
+        now = self._clock()
+        since = task.unconfirmed_at if task.unconfirmed_at is not None else now
+        until = since + _ms(WORD_WITHIN) if self._callbacks else since
+        if self._callbacks and is_doubtful(self._clock):
+            until = max(until, now + LOOK_AGAIN_MS)
+        if now < until:
+            return await self._wait_for_word(task, why, since, until)
+        return await self._stores.tasks.settle(
+            task, now=now, why=f"unconfirmed: {why}", reason=Reason.UNCONFIRMED, failures=0, **released(now)
+        )
+
+    async def _wait_for_word(self, task: Task, why: str, since: int, until: int) -> Task:
+        """Make the task due at `until`, or after a back-off if a callback has claimed a record that cannot be read
+        yet."""
+        if task.claimed_job_id is None:
+            log.warning("create unconfirmed, waiting for its callback", task=task.id, why=why)
+            return await self._stores.tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
+        failures = task.failures + 1
+        due = min(until, self._clock() + int(schedule.backoff(failures) * 1000))
+        return await self._stores.tasks.change(task, unconfirmed_at=since, failures=failures, **released(due))
+
+    def _can_be_fetched(self, task: Task, references: Sequence[Reference]) -> bool:
+        now = self._clock()
+        if task.by_upload:
+            return all(upload_is_fresh(reference, now) for reference in references)
+        return all(link_is_good(reference.url, task.arrived_at, now) for reference in references)
+
+    async def _prepare_again(self, task: Task) -> Task:
+        now = self._clock()
+        return await self._stores.tasks.move(
+            task,
+            TaskState.QUEUED,
+            now=now,
+            why="nothing sent: the links may have expired",
+            by_upload=True,
+            prepared_at=None,
+            **released(now),
+        )
+
+    async def _taken(self, task: Task, job_id: str) -> Task:
+        """Store that the create was accepted (and charged). The job_id is remembered until it is stored, so that a busy
+        database is retried here and at the next claim."""
+        self._taken_as[task.id] = job_id
+        written = await self._written(task, job_id)
+        del self._taken_as[task.id]
+        return written
+
+    async def _written(self, task: Task, job_id: str) -> Task:
+        now = self._clock()
+        later = now + int(schedule.next_poll(0, ()) * 1000)
+        for attempt in range(1, WRITE_TRIES + 1):
+            try:
+                return await self._stores.tasks.move(
+                    task,
+                    TaskState.GENERATING,
+                    now=now,
+                    why=f"taken as {job_id}",
+                    job_id=job_id,
+                    generating_at=now,
+                    failures=0,
+                    **released(later),
+                )
+            except StaleTask:
+                log.exception(
+                    "storing accepted create failed: another worker moved the task", task=task.id, job_id=job_id
+                )
+                await self._put_in_question(task, job_id)
+                del self._taken_as[task.id]
+                raise
+            except Exception:
+                log.exception(
+                    "storing accepted create failed, will retry", task=task.id, job_id=job_id, attempt=attempt
+                )
+                if attempt == WRITE_TRIES:
+                    raise
+                await asyncio.sleep(schedule.backoff(attempt, first=0.2))
+        raise AssertionError("unreachable")
+
+    async def _put_in_question(self, task: Task, job_id: str) -> None:
+        """Record the job_id as claimed, so that the worker that now owns the task can adopt it."""
+        create = await self._stores.creates.last_of(task.id)
+        if create is not None:
+            await self._stores.creates.put_in_question(
+                create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock()
+            )
+
+    async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
+        now = self._clock()
+        if now - task.created_at >= _ms(GIVE_UP_AFTER) and not is_doubtful(self._clock):
+            reason = Reason.SERVICE_UNREACHABLE if isinstance(error, Unreachable) else Reason.SERVICE_FAULT
+            return await self._end(task, reason, str(error))
+        wait = schedule.backoff(task.failures + 1)
+        if isinstance(error, Throttled) and error.retry_after is not None:
+            wait = max(wait, error.retry_after.total_seconds())
+        return await self._back(task, error, wait, failures=task.failures + 1)
+
+    async def _after_fault(self, task: Task, error: ServerFault) -> Task:
+        faults = task.faults + 1
+        if faults >= FAULTS_ALLOWED:
+            return await self._end(task, Reason.SERVICE_FAULT, str(error))
+        return await self._back(task, error, schedule.backoff(faults, first=5), faults=faults)
+
+    async def _back(self, task: Task, error: Exception | str, wait: float, **counted: Unpack[Counted]) -> Task:
+        """Requeue a task whose create was not accepted. The create may be sent again after `wait` seconds."""
+        now = self._clock()
+        due = now + int(wait * 1000)
+        return await self._stores.tasks.move(
+            task, TaskState.QUEUED, now=now, why=f"not taken: {error}", **counted, **released(due)
+        )
+
+    async def _refused(self, task: Task, refused: Refused) -> Task:
+        ended = await self._end(task, refused.reason, str(refused))
+        await self._account.refused(refused)
+        return ended
+
+    async def _end(self, task: Task, reason: Reason, why: str) -> Task:
+        now = self._clock()
+        return await self._stores.tasks.settle(
+            task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
+        )
+
+
+def link_is_good(url: str, arrived_at: int, now: int) -> bool:
+    """Return whether the image API will still be able to download an attachment from its original URL.
+
+    Discord: signed URLs carry their expiry as `ex`, in hexadecimal seconds. A reference that exists only as a stored
+    copy has no URL.
+    """
+    if not url:
+        return False
+    expiry = parse_qs(urlsplit(url).query).get("ex")
+    try:
+        expires_at = int(expiry[0], 16) * 1000 if expiry else arrived_at + _ms(LINK_LIVES)
+    except ValueError:
+        return False
+    return now + _ms(LINK_MARGIN) < expires_at
+
+
+def request_of(task: Task, references: Sequence[Reference], *, callback_url: str | None = None) -> CreateRequest:
+    def address(reference: Reference) -> str:
+        return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
+
+    masks = [address(one) for one in references if one.kind is ReferenceKind.MASK]
+    return CreateRequest(
+        request=task.request,
+        files=tuple(address(one) for one in references if one.kind is ReferenceKind.IMAGE),
+        mask=masks[0] if masks else None,
+        callback_url=callback_url,
+    )
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -1,0 +1,31 @@
+"""Make errors for people of the limits that the store reports as exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.errors import LimitReached, Reason
+from storage.limits import LimitExceeded
+
+REFUSED: Final[Mapping[str, Reason]] = {
+    "open_tasks_per_user": Reason.TOO_MANY_OPEN,
+    "pictures_per_user_per_day": Reason.TOO_MANY_TODAY,
+    "pictures_per_day": Reason.SERVICE_FULL_TODAY,
+}
+STORED: Final[Mapping[str, Reason]] = {
+    "stored_bytes_per_user": Reason.STORED_TOO_MUCH,
+    "stored_bytes_per_user_per_day": Reason.STORED_TOO_MUCH_TODAY,
+}
+MIB: Final = 2**20
+
+
+def limit_error(reached: LimitExceeded, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
+    """Return the store's error as one that can be shown to people."""
+    parameters = {"allowed": reached.allowed}
+    if reached.free_at is not None:
+        parameters["free_at"] = reached.free_at
+    if reached.limit in STORED:
+        parameters |= {"allowed": reached.allowed // MIB, "used": reached.used // MIB}
+        return LimitReached(STORED[reached.limit], **parameters)
+    return LimitReached(reasons[reached.limit], **parameters)

@@ -1,0 +1,140 @@
+"""
+Handle results after delivery: repost them, copy them to a gallery, report, hide and remove them.
+
+Requests are stored first, and the outbox carries them out. Removing and hiding set marks in rows, and `MessageSync`
+updates the messages to match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.engine.outbox.reports import Reports
+from bot.engine.outbox.reposts import Reposts
+from bot.errors import Gone, NotAllowed, NotFound, NotYours, Reason
+from storage.community import NewRepost, Repost, RepostKind
+from storage.models import Task, TaskState
+from storage.stores import Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """The person who asks, and whether they moderate the server in which they ask. `guild_id` is None in direct
+    messages."""
+
+    person_id: int
+    guild_id: int | None
+    moderates: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removable:
+    """What a person may remove: the message with the button, if it is a repost (`repost`), or all messages of the
+    result (`everywhere`)."""
+
+    task: Task
+    repost: Repost | None
+    everywhere: bool
+
+
+class Curation:
+    def __init__(self, *, stores: Stores, reposts: Reposts, reports: Reports, clock: Callable[[], int]) -> None:
+        self._stores = stores
+        self._search = stores.search
+        self._stored_reposts = stores.reposts
+        self._store = stores.curation
+        self._reposts = reposts
+        self._reports = reports
+        self._clock = clock
+
+    async def post_again(self, new: NewRepost, who: Role) -> Repost:
+        """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
+        of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post
+        there."""
+        self._check_posts(await self.postable(new.task_id, who), new, who)
+        return await self._reposts.post_now(new)
+
+    async def copy_starred(self, new: NewRepost, who: Role) -> None:
+        """Copy a result to a gallery because of a reaction. The copy is posted by the outbox, since no person waits for
+        a response. Raises what `post_again` raises, but not RouteClosed."""
+        self._check_posts(await self.postable(new.task_id, who), new, who)
+        await self._reposts.ask(new)
+
+    async def postable(self, task_id: str, who: Role) -> Task:
+        """Return a result with pictures that is visible to others or belongs to the person. Raises NotFound, and Gone
+        if the result is removed or hidden or has no pictures."""
+        task = await self._known(task_id, who)
+        if task.state is not TaskState.CLOSED or task.reason is not None:
+            raise Gone(Reason.PICTURE_GONE)
+        if task.removed_at is not None or task.hidden_at is not None:
+            raise Gone(Reason.TAKEN_OUT)
+        return task
+
+    async def removable(self, task_id: str, who: Role, message_id: int | None) -> Removable:
+        """Return what the person may remove. `message_id` is the message with the button. Raises NotFound, and
+        NotAllowed if the person may remove nothing."""
+        task = await self._known(task_id, who)
+        found = await self._stored_reposts.in_message(message_id) if message_id is not None else None
+        repost = found if found is not None and _may_remove(task, found, who) else None
+        everywhere = _may_curate(task, who)
+        if repost is None and not everywhere:
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        return Removable(task=task, repost=repost, everywhere=everywhere)
+
+    async def remove(self, task_id: str, who: Role) -> None:
+        """Remove all messages of a result, and close its reports. Raises NotFound, NotAllowed."""
+        task = await self._known(task_id, who)
+        if not _may_curate(task, who):
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        await self._store.remove(task.id, by=who.person_id, now=self._clock())
+        await self._reports.over(task.id, by=who.person_id)
+
+    async def remove_repost(self, repost_id: str, who: Role) -> None:
+        """Remove a single repost. Raises NotFound, NotAllowed."""
+        repost = await self._stored_reposts.get(repost_id)
+        if repost is None:
+            raise NotFound(Reason.TASK_UNKNOWN)
+        if not _may_remove(await self._known(repost.task_id, who), repost, who):
+            raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
+        await self._store.remove_repost(repost, now=self._clock())
+
+    async def message_gone(self, message_id: int) -> None:
+        """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
+        galleries are removed too."""
+        now = self._clock()
+        repost = await self._stored_reposts.in_message(message_id)
+        if repost is not None and repost.kind is RepostKind.GALLERY:
+            await self._store.remove_repost(repost, now=now)
+        elif repost is not None and repost.kind is RepostKind.PUBLISHED:
+            await self._store.remove_gallery_reposts(repost.task_id, now=now)
+        elif repost is None and (task := await self._search.told_in(message_id)):
+            await self._store.remove_gallery_reposts(task.id, now=now)
+
+    async def _known(self, task_id: str, who: Role) -> Task:
+        task = await self._stores.tasks.get(task_id)
+        if task is None or (task.private and task.asker_id != who.person_id):
+            raise NotFound(Reason.TASK_UNKNOWN)
+        return task
+
+    def _check_posts(self, task: Task, new: NewRepost, who: Role) -> None:
+        """Check that the person may repost the result: its asker always, and for a gallery also a moderator of the
+        gallery's server. Raises NotYours, NotAllowed."""
+        if task.asker_id == who.person_id:
+            return
+        if new.kind is not RepostKind.GALLERY:
+            raise NotYours
+        if not who.moderates or who.guild_id != new.guild_id:
+            raise NotAllowed(Reason.NOT_YOURS_TO_SHOW)
+
+
+def _may_curate(task: Task, who: Role) -> bool:
+    """Return whether the result is the person's own, or was made in the server that the person moderates."""
+    at_home = task.guild_id is not None and who.guild_id == task.guild_id
+    return task.asker_id == who.person_id or (who.moderates and at_home)
+
+
+def _may_remove(task: Task, repost: Repost, who: Role) -> bool:
+    """Return whether the repost shows the person's own result, or is in the server that the person moderates."""
+    here = repost.guild_id is not None and who.guild_id == repost.guild_id
+    return repost.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))

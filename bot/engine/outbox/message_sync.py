@@ -1,0 +1,159 @@
+"""
+Update the messages of a result after the result was hidden, shown again or removed, and after a picture that was
+delivered as a link was downloaded.
+
+A late picture is put into the message that shows its link. If that message cannot be edited (an ephemeral message whose
+token has expired, a channel that is closed to the bot), the picture is sent to the asker once as a direct message; if
+direct messages are closed too, the asker can find the picture with the commands. A message that somebody deleted is not
+replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from bot.engine.outbox.attempts import Attempts, WorkKind
+from bot.engine.outbox.worker import OutboxWorker, is_hopeless
+from bot.engine.outcomes import outcome_of, outcome_of_repost
+from bot.engine.ports import Delivery, Outcome, Posted
+from bot.errors import MessageGone, RouteClosed, ServiceError
+from storage.community import Repost
+from storage.models import LATE_PARTS, OutcomePart, Reach, Route, Task
+from storage.pictures import MissingCopy
+from storage.stores import Stores
+
+RETRY_MS: Final = 60_000
+
+log = structlog.get_logger(__name__)
+
+
+class MessageSync:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        attempts: Attempts,
+        clock: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._reposts = stores.reposts
+        self._late = stores.late_pictures
+        self._delivery = delivery
+        self._clock = clock
+        self.outbox = OutboxWorker(
+            WorkKind.MESSAGE_SYNC,
+            stores.curation.outbox,
+            subject=lambda task: task.id,
+            work=self._sync,
+            retry_at=lambda _task, _error: clock() + RETRY_MS,
+            give_up=stores.curation.outbox.finish,
+            attempts=attempts,
+            clock=clock,
+        )
+
+    async def _sync(self, task: Task) -> int | None:
+        """Update each message on its own, so that a message that cannot be reached does not block the others."""
+        outcome = await outcome_of(self._stores, task)
+        reposts = await self._reposts.of_task(task.id)
+        late = [picture for picture in outcome.pictures if picture.late_at is not None]
+        parts = _standing(await self._parts(task))
+        try:
+            kept = [await _tried(task, self._part(outcome, part)) for part in parts]
+            kept += [await _tried(task, self._posting(outcome, one)) for one in reposts if one.message_id is not None]
+            if late and task.removed_at is None:
+                kept.append(await _tried(task, self._send_apart(outcome)))
+        except MissingCopy as missing:
+            log.warning("late result copy lost before delivery, downloading again", task=task.id, key=str(missing))
+            for picture in late:
+                await self._late.lost(picture, now=self._clock())
+            kept = [False]
+        if task.removed_at is not None and task.card_message_id is not None:
+            kept.append(await _tried(task, self._delivery.remove_card(task)))
+        changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in reposts]]
+        since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
+        if all(kept) or (since and is_hopeless(self._clock, since)):
+            await self._late.told(late)
+            return None
+        return self._clock() + RETRY_MS
+
+    async def _parts(self, task: Task) -> list[OutcomePart]:
+        """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was
+        withdrawn."""
+        parts = [*await self._stores.parts.of_task(task.id)]
+        if task.removed_at is not None and (before := await self._stores.parts.withdrawn(task.id)):
+            parts.append(before)
+        return parts
+
+    async def _part(self, outcome: Outcome, part: OutcomePart) -> None:
+        """Remove or edit one part. Messages that only the asker sees are removed only if the asker removed the result,
+        and are never hidden."""
+        task, late = outcome.task, _late_of(outcome, part)
+        theirs = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
+        if task.removed_at is not None:
+            if not theirs or task.removed_by == task.asker_id:
+                await self._delivery.remove(outcome, part)
+        elif task.reason is None and (late or not theirs):
+            shown = replace(outcome, task=replace(task, hidden_at=None)) if theirs else outcome
+            try:
+                await self._delivery.redraw(shown, part)
+            except MessageGone:
+                raise
+            except RouteClosed as closed:
+                if not late:
+                    raise
+                log.info("late result sent directly: message closed", task=task.id, error=str(closed))
+                await self._late.send_apart(task.id, late)
+
+    async def _send_apart(self, outcome: Outcome) -> None:
+        """Send late pictures that have a separate part. After an attempt without a response, the message is searched
+        for first."""
+        own = replace(outcome, task=replace(outcome.task, hidden_at=None))
+        for part in await self._stores.parts.of_task(outcome.task.id):
+            if part.number >= LATE_PARTS and part.message_id is None and _late_of(outcome, part):
+                await self._late.attempt(part, now=self._clock())
+                posted = await self._delivery.post(own, part, uncertain=part.attempted_at is not None)
+                await self._stores.parts.posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
+
+    async def _posting(self, outcome: Outcome, repost: Repost) -> None:
+        if repost.message_id is None:
+            return
+        if outcome.task.removed_at is not None or repost.removed_at is not None:
+            place = Posted(channel_id=repost.channel_id, message_id=repost.message_id)
+            await self._delivery.remove_repost(place)
+        else:
+            told = await outcome_of_repost(self._stores, outcome.task, repost)
+            await self._delivery.redraw_repost(told, repost)
+
+
+def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
+    """Return the parts that exist as messages. All collected parts are merged into one, because one message has
+    them."""
+    standing = [part for part in parts if part.message_id is not None and part.route is not Route.COLLECTED]
+    collected = [part for part in parts if part.message_id is not None and part.route is Route.COLLECTED]
+    if collected:
+        positions = sorted(position for part in collected for position in part.pictures)
+        standing.append(replace(collected[0], pictures=tuple(positions)))
+    return standing
+
+
+def _late_of(outcome: Outcome, part: OutcomePart) -> tuple[int, ...]:
+    """Return the positions of the late pictures of a part."""
+    late = [picture.position for picture in outcome.pictures if picture.late_at is not None]
+    return tuple(position for position in late if position in part.pictures)
+
+
+async def _tried(task: Task, doing: Awaitable[None]) -> bool:
+    """Run one update. Return False if it must be retried; a closed route counts as done."""
+    try:
+        await doing
+    except RouteClosed as closed:
+        log.info("message update impossible: route closed", task=task.id, error=str(closed))
+    except ServiceError as error:
+        log.info("message update failed, will retry", task=task.id, error=str(error))
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""Repost results: publish them, show them again, copy them to a gallery. Each repost is posted once, even after a
+crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.engine.outbox.attempts import Attempts, WorkKind
+from bot.engine.outbox.worker import OutboxWorker, again_at, is_hopeless
+from bot.engine.outcomes import outcome_of_repost
+from bot.engine.ports import Delivery
+from bot.errors import Gone, Reason, RouteClosed, ServiceError
+from storage.community import NewRepost, Repost
+from storage.pictures import MissingCopy
+from storage.stores import Stores
+
+
+class Reposts:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        attempts: Attempts,
+        clock: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._reposts = reposts = stores.reposts
+        self._delivery = delivery
+        self._clock = clock
+        self.outbox = OutboxWorker(
+            WorkKind.REPOST,
+            reposts.outbox,
+            subject=lambda repost: repost.id,
+            work=self._post,
+            retry_at=lambda repost, _: again_at(clock(), repost.failures),
+            give_up=reposts.drop,
+            attempts=attempts,
+            clock=clock,
+            final=(RouteClosed, Gone),
+        )
+
+    async def ask(self, new: NewRepost) -> tuple[Repost, bool]:
+        """Store a repost, which the outbox posts. Return the stored repost, and False if it was already stored."""
+        return await self._reposts.add(new, now=self._clock())
+
+    async def post_now(self, new: NewRepost) -> Repost:
+        """Store a repost and post it at once. The returned repost has no `message_id` if Discord failed and the outbox
+        will retry. Raises RouteClosed, and Gone if the result was removed or has no stored copy; the repost is then
+        dropped and can be requested again."""
+        repost, _ = await self.ask(new)
+        if repost.removed_at is not None:
+            raise Gone(Reason.TAKEN_OUT)
+        if repost.message_id is None:
+            await self.outbox.do(repost)
+        return await self._reposts.get(repost.id) or repost
+
+    async def _post(self, repost: Repost) -> None:
+        """Post a claimed repost. Drop it if it cannot be posted: always after RouteClosed and Gone, which are raised,
+        and after any other error once the repost is a day old."""
+        try:
+            message_id = await self._message_of(repost)
+        except (RouteClosed, Gone):
+            await self._reposts.drop(repost)
+            raise
+        except ServiceError:
+            if not is_hopeless(self._clock, repost.asked_at):
+                raise
+            await self._reposts.drop(repost)
+        else:
+            await self._reposts.posted(repost, message_id=message_id, now=self._clock())
+
+    async def _message_of(self, repost: Repost) -> int:
+        task = await self._stores.tasks.get(repost.task_id)
+        if task is None or task.removed_at is not None:
+            raise Gone(Reason.TAKEN_OUT)
+        outcome = await outcome_of_repost(self._stores, task, repost)
+        try:
+            posted = await self._delivery.repost(outcome, repost, uncertain=repost.attempted_at is not None)
+        except MissingCopy:
+            raise Gone(Reason.PICTURE_GONE) from None
+        return posted.message_id

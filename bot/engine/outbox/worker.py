@@ -1,0 +1,128 @@
+"""
+Work through outbox rows of one kind (reposts, reports, …), one row at a time or a few.
+
+The way of a row: it is due; its attempt is counted, in case the work ends the process (`Attempts`); the row is claimed;
+the work is done; the row is finished, postponed, or retried with a growing delay. The claim ends by itself if the
+process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
+from functools import partial
+from typing import Final, Generic, TypeVar
+
+import structlog
+
+from bot.engine.clock import Clock, is_doubtful
+from bot.engine.outbox.attempts import Attempts, WorkKind
+from bot.engine.timing.schedule import backoff
+from bot.errors import ServiceError
+from storage.outbox import Outbox
+
+CLAIM_MS: Final = 120_000
+"""ms. Longer than Discord takes to respond in its worst minutes."""
+AT_ONCE: Final = 20
+"""Rows of one kind that are processed in one step."""
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+
+log = structlog.get_logger(__name__)
+
+Row = TypeVar("Row")
+
+
+def again_at(now: int, failures: int) -> int:
+    """Return when (ms) to retry after a failure that follows `failures` earlier ones."""
+    return now + int(backoff(failures + 1) * 1000)
+
+
+def is_hopeless(clock: Clock, since: int) -> bool:
+    return clock() - since >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(clock)
+
+
+class OutboxWorker(Generic[Row]):
+    """
+    `work` does the work for a claimed row. It returns None when the row is done, or when (ms) the row is due again. If
+    it raises a ServiceError or an unexpected exception, the row is retried at the time (ms) that `retry_at` returns;
+    None gives up. Errors in `final` end the row at once: `work` has settled it.
+
+    `give_up` settles a row during which the process died too often. `subject` names the row among its kind. `turn`
+    bounds the rows that are in work at the same time; without it, one row follows the other.
+    """
+
+    def __init__(
+        self,
+        kind: WorkKind,
+        rows: Outbox[Row],
+        *,
+        subject: Callable[[Row], str],
+        work: Callable[[Row], Awaitable[int | None]],
+        retry_at: Callable[[Row, Exception], int | None],
+        give_up: Callable[[Row], Awaitable[None]],
+        attempts: Attempts,
+        clock: Callable[[], int],
+        final: tuple[type[Exception], ...] = (),
+        turn: Callable[[Row], AbstractAsyncContextManager[None]] | None = None,
+    ) -> None:
+        self._kind = kind
+        self._rows = rows
+        self._subject = subject
+        self._work = work
+        self._retry_at = retry_at
+        self._give_up = give_up
+        self._attempts = attempts
+        self._clock = clock
+        self._final = final
+        self._turn = turn
+
+    async def resume(self) -> None:
+        """Make due what an earlier process left claimed or postponed."""
+        await self._rows.resume(now=self._clock())
+
+    async def step(self) -> None:
+        """Do the work for the rows that are due, once. A row that fails does not stop the others."""
+        try:
+            due = await self._rows.due(now=self._clock(), limit=AT_ONCE)
+        except Exception:
+            log.exception("reading due outbox rows failed, will retry", kind=self._kind)
+            return
+        if self._turn is not None:
+            await asyncio.gather(*[self._step(row, self._turn(row)) for row in due])
+        else:
+            for row in due:
+                await self._step(row, nullcontext())
+
+    async def do(self, row: Row) -> None:
+        """Claim the row, do its work and settle it. Do nothing if another worker has claimed it. Raises what `work`
+        raises, except ServiceErrors that are not final."""
+        now = self._clock()
+        claimed = await self._rows.claim(row, now=now, until=now + CLAIM_MS)
+        if claimed is None:
+            return
+        try:
+            due = await self._work(claimed)
+        except self._final:
+            raise
+        except Exception as error:
+            await self._rows.retry(claimed, due=self._retry_at(claimed, error))
+            if not isinstance(error, ServiceError):
+                raise
+            log.info("outbox work failed, will retry", kind=self._kind, subject=self._subject(row), error=str(error))
+            return
+        if due is None:
+            await self._rows.finish(claimed)
+        else:
+            await self._rows.postpone(claimed, due=due)
+
+    async def _step(self, row: Row, turn: AbstractAsyncContextManager[None]) -> None:
+        subject = self._subject(row)
+        try:
+            async with turn:
+                await self._attempts.attempt(self._kind, subject, partial(self.do, row), partial(self._give_up, row))
+        except self._final as error:
+            log.warning("outbox work ended without effect", kind=self._kind, subject=subject, error=str(error))
+        except Exception:
+            log.exception("outbox work failed: unexpected error", kind=self._kind, subject=subject)

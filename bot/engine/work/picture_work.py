@@ -1,0 +1,170 @@
+"""
+Schedule the decoding of pictures in child processes, within budgets of memory and time that people share fairly.
+
+* The header gives the memory and time that a job needs before anything is decoded. A job that needs too much is refused
+  at once.
+* One large picture and one small picture are decoded at a time, so a phone's photo never waits for a large picture. The
+  budget of decoded bytes is the sum of both: `MOST_MEMORY` and `SMALL_BYTES`.
+* Files that wait in memory for their turn have a separate budget of bytes.
+* The most urgent job is next; among equally urgent jobs, the job of the person with the fewest running jobs. A person
+  never has two running jobs, except for the person's results, which are paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
+
+from bot.engine.work.byte_budget import ByteBudget
+from bot.errors import BadReference
+from bot.imaging import cost
+from bot.imaging.cost import MIB, Cost
+from bot.imaging.decoding import MAX_BYTES, Estimate, bearable
+from bot.imaging.fitting import Fitted
+from bot.imaging.inspection import check_file
+from bot.imaging.jobs import Job, Made
+from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.processes import AT_ONCE, Decoders
+
+SMALL_BYTES: Final = 24 * MIB
+SMALL_SECONDS: Final = 0.25
+"""A picture that costs at most `SMALL_BYTES` and `SMALL_SECONDS` is small: a phone's photo of 12 megapixels, and every
+result of the image API as of today."""
+FILE_BYTES: Final = 60 * MIB
+"""Limit in bytes of all large files that wait in memory to be inspected, uploaded or made into thumbnails."""
+SMALL_FILE: Final = 1 * MIB
+"""Files of at most this many bytes have their own budget, so they never wait for large files."""
+SMALL_FILE_BYTES: Final = 8 * MIB
+READ_AT_ONCE: Final = 256 * 1024
+"""Bytes. The header of a file up to this size is read on the event loop, within a millisecond; larger files go to a
+thread."""
+STRIP_COST: Final = Cost(8 * MIB, 0.05)
+"""Cost of a strip of five thumbnails."""
+
+M = TypeVar("M", bound=Made)
+
+
+class WorkPriority(IntEnum):
+    """Priority of picture work; the lowest number is the most urgent."""
+
+    DELIVERY = 0  # a paid result
+    REQUEST = 1  # an attachment of a request
+    BROWSING = 2  # thumbnails for lists and cards
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The person for whom picture work is done, and its priority."""
+
+    person: int | None
+    rank: WorkPriority
+
+
+DELIVERY: Final = Requester(None, WorkPriority.DELIVERY)
+"""For every result, without a person: results are paid, so several results of one person do not wait for each other."""
+
+
+class PictureWork:
+    """Run the functions of `bot.imaging` for the rest of the bot. The methods raise what the functions of the same
+    names raise, and Unavailable if no child process can be started."""
+
+    def __init__(self, decoders: Decoders) -> None:
+        self._decoders = decoders
+        self._places = ByteBudget(AT_ONCE, caps=(1,))
+        self._large = ByteBudget(1, caps=(1,))
+        self._files = ByteBudget(FILE_BYTES, caps=(MAX_BYTES, MAX_BYTES))
+        self._small_files = ByteBudget(SMALL_FILE_BYTES, caps=(SMALL_FILE_BYTES // 2, SMALL_FILE_BYTES // 2))
+        self._asking: WeakValueDictionary[Requester, asyncio.Lock] = WeakValueDictionary()
+        self._headers = ThreadPoolExecutor(1, thread_name_prefix="picture-headers")
+
+    @asynccontextmanager
+    async def holding(self, size: int | None, requester: Requester, *, host: str | None = None) -> AsyncIterator[None]:
+        """Reserve memory for a file of `size` bytes (None: the largest size allowed) until the block ends. `host` is
+        the host from which the file is downloaded, if that host may be slow."""
+        wanted = MAX_BYTES if size is None else size
+        room = self._small_files if wanted <= SMALL_FILE else self._files
+        async with room.taken(wanted, holders=(requester.person, host), rank=requester.rank):
+            yield
+
+    async def inspect(self, data: bytes, filename: str, requester: Requester) -> PictureInfo:
+        """Inspect an attachment."""
+        expected = await self._expected_of_reference(data, filename, cost.of_look)
+        return await self._do(PictureInfo, Job("inspect", [data], {"filename": filename}), expected, requester)
+
+    async def inspect_mask(self, data: bytes, filename: str, image: PictureInfo, requester: Requester) -> PictureInfo:
+        """Inspect an attached mask for `image`."""
+        expected = await self._expected_of_reference(data, filename, cost.of_mask)
+        given = {"filename": filename, "image": asdict(image)}
+        return await self._do(PictureInfo, Job("inspect_mask", [data], given), expected, requester)
+
+    async def as_png(self, data: bytes, requester: Requester) -> bytes:
+        """Convert a picture to PNG."""
+        expected = await self._expected(data, cost.of_conversion)
+        return await self._do(bytes, Job("as_png", [data]), expected, requester)
+
+    async def mask_as_png(self, data: bytes, requester: Requester) -> bytes:
+        """Convert a mask to PNG."""
+        expected = await self._expected(data, cost.of_conversion)
+        return await self._do(bytes, Job("mask_as_png", [data]), expected, requester)
+
+    async def thumbnail(self, data: bytes, requester: Requester) -> bytes:
+        """Make a small JPEG of a picture."""
+        expected = await self._expected(data, cost.of_thumbnail)
+        return await self._do(bytes, Job("thumbnail", [data]), expected, requester)
+
+    async def without_metadata(self, data: bytes, filename: str, requester: Requester) -> bytes:
+        """Return an attachment without its metadata. Raises BadReference."""
+        expected = await self._expected_of_reference(data, filename, cost.of_copying)
+        try:
+            return await self._do(bytes, Job("without_metadata", [data]), expected, requester)
+        except Unreadable as error:
+            raise BadReference(error.reason, filename=filename, **error.parameters) from error
+
+    async def strip(self, tiles: Sequence[bytes], requester: Requester) -> bytes:
+        """Put thumbnails side by side into one picture."""
+        return await self._do(bytes, Job("strip", tiles), STRIP_COST, requester)
+
+    async def look_at_result(self, data: bytes) -> PictureInfo:
+        """Inspect a result of the image API."""
+        expected = await self._expected(data, cost.of_look)
+        return await self._do(PictureInfo, Job("look_at_result", [data]), expected, DELIVERY)
+
+    async def fit(self, data: bytes, limit: int) -> Fitted:
+        """Reduce a result to at most `limit` bytes."""
+        expected = await self._expected(data, cost.of_fitting)
+        return await self._do(Fitted, Job("fit", [data], {"limit": limit}), expected, DELIVERY)
+
+    async def _expected_of_reference(self, data: bytes, filename: str, estimate: Estimate) -> Cost:
+        try:
+            check_file(data, filename)
+            return await self._expected(data, estimate)
+        except Unreadable as error:
+            raise BadReference(error.reason, filename=filename, **error.parameters) from error
+
+    async def _expected(self, data: bytes, estimate: Estimate) -> Cost:
+        """Return the expected cost of a job. Raises Unreadable if `data` is not a picture or would cost too much."""
+        if len(data) <= READ_AT_ONCE:
+            header = bearable(data, estimate)
+        else:
+            loop = asyncio.get_running_loop()
+            header = await loop.run_in_executor(self._headers, bearable, data, estimate)
+        return estimate(header, len(data))
+
+    async def _do(self, kind: type[M], job: Job, expected: Cost, requester: Requester) -> M:
+        turn: dict[str, Any] = {"holders": (requester.person,), "rank": requester.rank}
+        async with AsyncExitStack() as held:
+            if requester.person is not None:  # one job per person and rank in the queue, however many they ask for
+                await held.enter_async_context(self._asking.setdefault(requester, asyncio.Lock()))
+            if expected.bytes > SMALL_BYTES or expected.seconds > SMALL_SECONDS:
+                await held.enter_async_context(self._large.taken(1, **turn))
+            await held.enter_async_context(self._places.taken(1, **turn))
+            made = await self._decoders.do(job, expected)
+        if not isinstance(made, kind):
+            raise TypeError(f"{job.work} made {type(made).__name__}")
+        return made

@@ -1,0 +1,97 @@
+"""Retry tasks that were running when a process died: apart from other work (`quarantine`), and at most until
+`MOST_ATTEMPTS` deaths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bot.engine.availability.alerts import OperatorAlerts
+from bot.engine.policy import LEASE_MS
+from bot.engine.timing.schedule import late_retry_ms
+from bot.engine.work.quarantine import MOST_ATTEMPTS, TASK, Quarantine
+from bot.errors import BadReference, Reason
+from storage.models import Task, TaskState, released
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+
+class Suspects:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        quarantine: Quarantine,
+        operator: OperatorAlerts,
+        owner: str,
+        clock: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._trials = quarantine
+        self._operator = operator
+        self._owner = owner
+        self._clock = clock
+
+    async def find(self) -> None:
+        """Find suspect tasks: at the start, and from time to time because another process may have died."""
+        for task_id, deaths in await self._stores.claims.suspects(now=self._clock()):
+            self._trials.suspect((TASK, task_id), deaths)
+
+    async def claim(self, *, limit: int) -> Sequence[Task]:
+        """Claim suspect tasks that may be tried now, at most `limit`."""
+        while task_ids := self._trials.next(TASK)[:limit]:
+            claimed = await self._stores.claims.claim_suspects(
+                self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS
+            )
+            for gone in set(task_ids) - {task.id for task in claimed}:
+                self._trials.cleared((TASK, gone))
+            if claimed:
+                return claimed
+        return ()
+
+    async def keep_counted(self, task: Task) -> Task:
+        """Release a task that ran out of memory without ending the process. As after a death, the attempt stays counted
+        and the task is retried alone."""
+        log.error(
+            "task ran out of memory, will retry alone", task=task.id, state=task.state.value, attempts=task.attempts
+        )
+        let_go = await self._stores.tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
+        self._trials.end((TASK, task.id))
+        self._trials.suspect((TASK, task.id), max(2, task.attempts))
+        return let_go
+
+    async def check(self, task: Task) -> Task | None:
+        """
+        Give up a task that was running at too many deaths of a process. Return None if the task may be tried now.
+
+        Raises BadReference for a queued task, whose attachments are the cause. A settled task is delivered as links,
+        without decoding its pictures; if the process keeps dying, the task is closed without a message. The rows stay,
+        so the asker can find the task with the commands.
+        """
+        if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
+            return None
+        log.error("task work given up: process died on every attempt", task=task.id, state=task.state.value)
+        await self._tell_operator()
+        if task.state is TaskState.QUEUED:
+            raise BadReference(Reason.ATTACHED_UNUSABLE)
+        if task.attempts > 2 * MOST_ATTEMPTS:
+            now = self._clock()
+            why = "the process died of telling it"
+            return await self._stores.tasks.move(
+                task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now)
+            )
+        await self._stores.pictures.deliver_as_links([task.id], due=self._clock() + late_retry_ms(0))
+        return None
+
+    async def _tell_operator(self) -> None:
+        """Alert the operator. Errors are only logged, because they must not cause a retry of the task."""
+        try:
+            await self._operator.tell(Reason.WORK_GIVEN_UP)
+        except Exception:
+            log.exception("operator alert about given-up work failed")
+
+    async def let_go(self) -> None:
+        """Uncount the attempts of running tasks: an orderly stop of the process interrupts them, not a crash."""
+        await self._stores.claims.uncount_attempts(self._owner)

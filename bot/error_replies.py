@@ -1,0 +1,165 @@
+"""
+Make messages for errors, and handle the exceptions of interactions.
+
+`explain` turns a reason into a message that says what happened and what to do next. `answer_error` is the last
+handler for exceptions of commands; `errors_answered` is the same for buttons, selects and forms.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import aiohttp
+import discord
+import structlog
+from discord import app_commands
+
+from bot.discord_errors import ClosedCode
+from bot.errors import AtelierError, Reason
+from bot.texts import Texts, texts_in
+from bot.texts.discord_text import escaped
+from storage.disks import says_full
+
+HARMLESS_CODES: Final = frozenset(
+    {ClosedCode.UNKNOWN_INTERACTION, ClosedCode.ALREADY_ACKNOWLEDGED, ClosedCode.UNKNOWN_WEBHOOK}
+)
+"""The answer came too late or twice. The request is already stored, and a new card is posted."""
+FILENAME_UNITS: Final = 80
+
+log = structlog.get_logger(__name__)
+
+_UNSAID: Final = {
+    "allowed": "unsaid-allowed",
+    "channels": "unsaid-channels",
+    "channel": "unsaid-channel",
+    "name": "unsaid-name",
+    "permissions": "unsaid-permissions",
+    "filename": "unsaid-filename",
+    "format": "unsaid-format",
+    "named": "unsaid-named",
+    "number": "unsaid-number",
+}
+"""Messages that replace a parameter which a row or an error lacks."""
+_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used"), "?")
+
+
+def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
+    """Return a message that says what happened and what to do next. File names are escaped and shortened here."""
+    said: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
+    said.update(_UNMEASURED)
+    said.update({name: _said(name, value, say) for name, value in (parameters or {}).items()})
+    message = f"reason-{_in_a_name(reason)}"
+    if "free_at" not in said and f"{message}-at-once" in say:
+        message = f"{message}-at-once"
+    return say(message, **said)
+
+
+def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
+    """Return the message for the operator instead of the person."""
+    message = f"operator-{_in_a_name(reason)}"
+    if message not in say:
+        return say("operator-other", reason=reason.value.replace("_", " "))
+    return say(message, **{"host": "?", "results": "?", **parameters})
+
+
+@asynccontextmanager
+async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
+    """Handle any exception within the block, as discord.py would only log it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
+        await answer_error(interaction, error)
+
+
+async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """
+    Handle an error of an interaction: send the person an ephemeral message, and log a defect. Never raises.
+
+    A defect after the answer is only logged: the request is stored, and "try again" would make the person pay twice.
+    """
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
+    if sentence is None:
+        return
+    try:
+        await _whisper(interaction, sentence)
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as failure:
+        log.info("error message not delivered: Discord or network error", code=getattr(failure, "code", None))
+    except Exception:
+        log.exception("error message not delivered: unexpected exception")
+
+
+def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
+    """Return the message for an error; None if no message is needed, because the request is stored and continues
+    without this answer. This holds for every refusal by Discord, as nothing is requested from Discord before the
+    request is stored."""
+    match cause:
+        case AtelierError():
+            return explain(cause.reason, cause.parameters, say)
+        case app_commands.CommandSignatureMismatch() | app_commands.CommandNotFound():
+            return say("answer-outdated")
+        case _ if says_full(cause):
+            log.error("interaction failed: disk full", error=str(cause).partition("\n")[0])
+            return explain(Reason.DISK_FULL, None, say)
+        case discord.HTTPException(code=code) if code in HARMLESS_CODES:
+            log.info("interaction answer dropped: too late or sent twice", code=code)
+            return None
+        case discord.HTTPException(status=status) if status >= 500:
+            log.warning("interaction answer not delivered: Discord server error", status=status)
+            return None
+        case discord.HTTPException():
+            log.error("interaction answer refused by Discord", exc_info=cause)
+            return None
+        case aiohttp.ClientError() | TimeoutError():
+            log.warning("interaction answer not delivered: network error", error=type(cause).__name__)
+            return None
+        case _:
+            number = secrets.token_hex(3)
+            log.error("interaction failed: unexpected exception", number=number, exc_info=cause)
+            return None if answered else explain(Reason.DEFECT, {"number": number}, say)
+
+
+def _is_answered(interaction: discord.Interaction[Any]) -> bool:
+    """Return whether the interaction has an answer other than "thinking". A "thinking" message still needs an answer,
+    or it would stay for 15 minutes. No command that makes pictures answers with "thinking"."""
+    thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
+    return interaction.response.is_done() and not thinking
+
+
+async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:
+    if interaction.response.is_done():
+        await interaction.followup.send(sentence, ephemeral=True)
+    else:
+        await interaction.response.send_message(sentence, ephemeral=True)
+
+
+def _in_a_name(reason: Reason) -> str:
+    return reason.value.replace("_", "-")
+
+
+def _said(name: str, value: str | int, say: Texts) -> str | int:
+    match name:
+        case "filename":
+            return f"**{escaped(str(value), FILENAME_UNITS)}**"
+        case "free_at":
+            return f"<t:{int(value) // 1000}:R>"
+        case "permissions":
+            return _listed([_permission(one.strip(), say) for one in str(value).split(",")], say)
+        case "named" | "format" | "name":
+            return escaped(str(value), FILENAME_UNITS)
+        case _:
+            return value
+
+
+def _permission(name: str, say: Texts) -> str:
+    message = f"permission-{name.replace('_', '-')}"
+    return say(message) if message in say else name
+
+
+def _listed(words: list[str], say: Texts) -> str:
+    if len(words) == 1:
+        return words[0]
+    return say("text-and", before=say("text-between").join(words[:-1]), last=words[-1])

@@ -1,0 +1,144 @@
+"""Read a message that mentions the bot as a request: its prompt, its pictures, and where it came from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+import discord
+
+from bot.client import Atelier
+from bot.discord_limits import BYTES_PER_FILE
+from bot.discord_permissions import may_write, require
+from bot.engine.intake.requests import visible_to
+from bot.errors import BadChoice, BadReference, NotHere, Reason
+from bot.intake.message_pictures import pictures_in
+from bot.intake.origin import check_channel
+from bot.intake.requests import Wish
+from bot.services import Services
+from bot.texts.prompt_expansion import expand
+from storage.bounds import MOST_REFERENCES
+from storage.community import GuildSettings
+from storage.models import Derivation, NewReference, Origin, PictureRequest
+
+_RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\.")
+"""Matches the file names that begin with `bot.ui.kit.pictures.picture_stem`."""
+
+
+def words_for(message: discord.Message, bot_id: int) -> str | None:
+    """
+    Return the text without the mentions of the bot, and with the names of other mentioned people. Return None if the
+    message is not addressed to the bot: only a message that begins or ends with a mention is, so that talk about the
+    bot costs no picture. Mentions by a reply, a role or `@everyone` do not count.
+    """
+    mention = f"<@!?{bot_id}>"
+    found = re.fullmatch(rf"\s*(?:{mention}(?P<after>.*)|(?P<before>.*?){mention}\s*)", message.content, re.DOTALL)
+    if found is None:
+        return None
+    words = re.sub(mention, "", found["after"] if found["after"] is not None else found["before"])
+    for person in message.mentions:
+        words = re.sub(f"<@!?{person.id}>", person.display_name.replace("\\", r"\\"), words)
+    return words.strip()
+
+
+async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Wish:
+    """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
+    BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
+    to several tasks: these need a confirmation, which only an interaction can ask for."""
+    replied = await _replied(message)
+    begun = _of_ours(replied, bot_id) if replied is not None else ()
+    pictures = (*begun, *pictures_in(message))
+    if len(pictures) > MOST_REFERENCES:
+        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
+    if replied is not None and not pictures and _is_hidden(replied):
+        raise BadReference(Reason.REPLIED_UNSEEN)
+    prompts = expand(words)
+    if len(prompts) > 1:
+        raise BadChoice(Reason.BATCH_BY_COMMAND)
+    wish = Wish(
+        request=PictureRequest(prompt=prompts[0], references=pictures),
+    )
+    if replied is None or replied.author.id != bot_id:
+        return wish
+    if not pictures:
+        raise BadReference(Reason.NO_PICTURE_THERE)
+    return await _with_lineage(services, wish, begun, message.author.id)
+
+
+def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:
+    """
+    Return the origin of a request by message. There is no interaction and no token: the message's id replaces the
+    interaction's, and the bot answers in the channel. Raises NotHere or MissingPermissions.
+    """
+    guild = message.guild
+    if client.allowed_guilds and (guild is None or guild.id not in client.allowed_guilds):
+        raise NotHere(Reason.NOT_THIS_SERVER)
+    check_channel(settings, message.channel.id, message.channel)
+    require(_allowed(message), message.channel)
+    return Origin(
+        interaction_id=message.id,
+        interaction_token="",
+        arrived_at=client.services.engine.clock(),
+        asker_id=message.author.id,
+        channel_id=message.channel.id,
+        guild_id=guild.id if guild is not None else None,
+        locale=language_of(message, settings),
+        guild_locale=str(guild.preferred_locale) if guild is not None else None,
+        upload_limit=guild.filesize_limit if guild is not None else BYTES_PER_FILE,
+    )
+
+
+def language_of(message: discord.Message, settings: GuildSettings) -> str:
+    """Return the server's language: a message does not carry the language of its author."""
+    if settings.language is not None:
+        return settings.language
+    return str(message.guild.preferred_locale) if message.guild is not None else "en-US"
+
+
+def may_speak(message: discord.Message) -> bool:
+    return may_write(_allowed(message), message.channel)
+
+
+def _allowed(message: discord.Message) -> discord.Permissions:
+    """Return the bot's permissions in the channel. In direct messages, the bot may do everything."""
+    if message.guild is None or isinstance(message.channel, (discord.PartialMessageable, discord.DMChannel)):
+        return discord.Permissions.all()
+    return message.channel.permissions_for(message.guild.me)
+
+
+async def _replied(message: discord.Message) -> discord.Message | None:
+    """Return the replied-to message, which mostly arrives with the message; None if it is gone or not readable."""
+    reference = message.reference
+    if reference is None or reference.type is not discord.MessageReferenceType.reply or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    try:
+        return await message.channel.fetch_message(reference.message_id)
+    except discord.HTTPException:
+        return None
+
+
+def _is_hidden(replied: discord.Message) -> bool:
+    """Return whether the contents are hidden: without the message content intent, Discord empties others' messages."""
+    return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
+
+
+def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
+    """Return the pictures of the replied-to message; of the bot's own messages only finished pictures, as cards contain
+    thumbnails of references."""
+    found = pictures_in(replied)
+    return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
+
+
+async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReference, ...], asker_id: int) -> Wish:
+    """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
+    results = [found for one in begun if (found := _RESULT.match(one.filename))]
+    if not results:
+        return wish
+    parent = await services.stores.tasks.get(results[0]["task"])
+    if parent is None or not visible_to(parent, asker_id):
+        return wish
+    position = int(results[0]["number"]) - 1 if len(results) == 1 else None
+    return replace(wish, size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)

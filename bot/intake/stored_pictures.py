@@ -1,0 +1,74 @@
+"""Store a copy of an attached picture for later requests, as the address of a Discord attachment expires."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+
+from bot.engine.work.picture_work import Requester, WorkPriority
+from bot.errors import BadReference, Reason, ServiceError
+from bot.intake.requests import Attached, references_of
+from bot.services import Services
+from storage.community import StoredPicture
+from storage.models import UNNAMED, NewReference, Reference
+
+FETCH_SECONDS: Final = 30.0
+"""A person waits for the answer."""
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_copy(
+    services: Services, attached: Attached, folder: str, *, by: int, for_others: bool = False
+) -> StoredPicture:
+    """Store what a person (`by`) attached under a new key in `folder`, so that no other copy is replaced. Takes
+    seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
+    `for_others`: store the picture without its file name and without metadata."""
+    (reference,) = references_of([attached])
+    await services.engine.disk_space.require()
+    key = f"{folder}/{secrets.token_hex(8)}"
+    async with AsyncExitStack() as held:
+        data = await _fetched(services, reference, by, held)
+        requester = Requester(by, WorkPriority.REQUEST)
+        look = await services.picture_work.inspect(data, reference.filename, requester)
+        if for_others:
+            data = await services.picture_work.without_metadata(data, reference.filename, requester)
+        await held.enter_async_context(services.engine.disk_space.writing())
+        await services.copies.put(key, data)
+    return StoredPicture(
+        key=key,
+        filename=UNNAMED if for_others else reference.filename,
+        content_type=look.content_type,
+        bytes=len(data),
+        width=look.width,
+        height=look.height,
+    )
+
+
+async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
+    """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done."""
+    if picture is None:
+        return
+    try:
+        await services.copies.delete(picture.key)
+    except Exception:
+        log.exception("copy not deleted: unexpected exception", key=picture.key)
+
+
+async def _fetched(services: Services, reference: NewReference, by: int, held: AsyncExitStack) -> bytes:
+    asked = Reference(
+        task_id="",
+        position=0,
+        kind=reference.kind,
+        url=reference.url,
+        filename=reference.filename,
+        declared_type=reference.declared_type,
+        declared_bytes=reference.declared_bytes,
+    )
+    try:
+        return await services.engine.attachments.fetched(asked, by=by, held=held, seconds=FETCH_SECONDS)
+    except (ServiceError, TimeoutError):
+        raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None

@@ -1,0 +1,6 @@
+"""
+From what a person asks for to a stored task and its card, or to the question before a batch.
+
+ask.py      store a request and answer with its card
+batches.py  the question before a batch, and its buttons
+"""

@@ -1,0 +1,87 @@
+"""Ask for a confirmation before one request becomes a batch of several, and handle the two buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.client import Atelier
+from bot.engine.intake.batches import Proposal
+from bot.intake.origin import origin_of
+from bot.texts import Texts, texts_in
+from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
+from bot.ui.kit.text import in_line
+from storage.community import Batch
+from storage.models import NewTask, Reach
+
+LISTED: Final = 10
+WORDS_UNITS: Final = 200
+
+
+async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
+    """Ask for a confirmation before anything is made or charged. Raises what `propose` raises."""
+    proposal = await interaction.client.services.engine.batches.propose(asked, words)
+    view = proposal_view(texts_in(str(interaction.locale)), proposal)
+    await interaction.response.send_message(view=view, ephemeral=True)
+
+
+def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
+    batch = proposal.batch
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(f"### {say('batches-question', count=len(batch.words))}"))
+    container.add_item(ui.TextDisplay(_listed(say, batch.words)))
+    container.add_item(ui.TextDisplay("\n".join(_terms(say, proposal))))
+    container.add_item(ui.ActionRow(ConfirmBatchButton(batch.id, say), DiscardBatchButton(batch.id, say)))
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
+    """`task_id` is the id of the batch, as in `DiscardBatchButton`."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Check the place and the settings again, as both may have changed since the question."""
+        services = services_of(interaction)
+        batch = await services.engine.batches.proposed(self.task_id, interaction.user.id)
+        if batch.begun_at is None:
+            settings = await services.stores.guilds.settings(interaction.guild_id)
+            origin = origin_of(interaction, settings, private=batch.asked.private)
+            batch = await services.engine.batches.begin(batch, origin, most=settings.greatest_batch)
+        await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))
+
+
+class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        batches = engine_of(interaction).batches
+        await batches.drop(await batches.proposed(self.task_id, interaction.user.id))
+        await interaction.response.edit_message(view=_said(texts_in(str(interaction.locale))("batches-dropped")))
+
+
+def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
+    sentences = [say("batches-begun", count=len(batch.words))]
+    if batch.asked.reach is Reach.ANSWER:
+        sentences.append(say("batches-by-message"))
+    return _said(" ".join(sentences))
+
+
+def _said(text: str) -> ui.LayoutView:
+    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text))
+
+
+def _listed(say: Texts, words: Sequence[str]) -> str:
+    lines = [f"{number}. {in_line(say, one, WORDS_UNITS)}" for number, one in enumerate(words[:LISTED], start=1)]
+    if more := len(words) - LISTED:
+        lines += [f"-# {say('batches-more', count=more)}"] if more > 0 else []
+    return "\n".join(lines)
+
+
+def _terms(say: Texts, proposal: Proposal) -> list[str]:
+    batch = proposal.batch
+    terms = [say("batches-cost", count=len(batch.words) * batch.asked.request.variants)]
+    if proposal.allowed:
+        terms.append(say("batches-left", count=proposal.left, allowed=proposal.allowed))
+    if batch.asked.reach is Reach.ANSWER:
+        terms.append(say("batches-by-message"))
+    return terms

@@ -1,0 +1,105 @@
+"""
+Share `custom_id` and error handling among all buttons and selects. A `custom_id` carries a version, an action and a
+key (a task's id, say), never state: the state is read from the row, so messages work after a restart, and the engine
+checks who may use the task.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
+
+import discord
+import structlog
+from discord import ui
+
+from bot.client import Atelier
+from bot.engine.engine import Engine
+from bot.error_replies import errors_answered
+from bot.services import Services
+from bot.texts import Texts, texts_in
+
+TASK_ID: Final = "[0-9a-f]{16}"
+"""Pattern of the id of a task or a batch."""
+
+Button: TypeAlias = ui.Button[ui.LayoutView]
+Select: TypeAlias = ui.Select[ui.LayoutView] | ui.ChannelSelect[ui.LayoutView]
+T = TypeVar("T", bound=Button | Select)
+
+
+class MessageItem(ui.DynamicItem[T], template=""):
+    """A button or select of a message. Its `custom_id` is `a1:<action>`, or `a1:<action>:<key>` if its class has a
+    pattern `key`. Subclasses implement `press`."""
+
+    _prefix: ClassVar[str]
+    _has_task: ClassVar[bool]
+
+    def __init_subclass__(cls, *, action: str, key: str = "") -> None:
+        cls._prefix = f"a1:{action}:" if key else f"a1:{action}"
+        cls._has_task = key == TASK_ID
+        super().__init_subclass__(template=f"{cls._prefix}(?P<key>{key})")
+
+    def __init__(self, item: T, key: str) -> None:
+        item.custom_id = self._prefix + key
+        super().__init__(item)
+        self.key = key
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        about = {"task": self.key} if self._has_task else {}
+        with structlog.contextvars.bound_contextvars(**about):
+            async with errors_answered(interaction):
+                await self.press(interaction)
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Handle a press of the button, or a selection. Errors are sent to the person."""
+        raise NotImplementedError
+
+
+class MessageButton(MessageItem[Button], action=""):
+    def __init__(
+        self, key: str = "", label: str = "", *, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+    ) -> None:
+        super().__init__(ui.Button(label=label, style=style), key)
+
+    @classmethod
+    async def from_custom_id(cls, _: discord.Interaction[Any], __: ui.Item[Any], match: re.Match[str], /) -> Self:
+        return cls(match["key"])
+
+
+class MessageSelect(MessageItem[Select], action=""):
+    def __init__(self, select: Select, key: str = "") -> None:
+        super().__init__(select, key)
+
+    @classmethod
+    async def from_custom_id(cls, _: discord.Interaction[Any], item: Any, match: re.Match[str], /) -> Self:
+        return cls(item, match["key"])
+
+
+class TaskButton(MessageButton, action="", key=TASK_ID):
+    """A button about one task; `label` is the name of its text."""
+
+    _label: ClassVar[str]
+
+    def __init_subclass__(cls, *, action: str, label: str) -> None:
+        super().__init_subclass__(action=action, key=TASK_ID)
+        cls._label = label
+
+    def __init__(self, task_id: str, say: Texts, *, label: str | None = None) -> None:
+        super().__init__(task_id, say(label or self._label))
+        self.task_id = task_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], _: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["key"], texts_in(str(interaction.locale)))
+
+
+def services_of(interaction: discord.Interaction[Any]) -> Services:
+    """Return the services with their type: discord.py leaves the client of a dynamic item's interaction untyped."""
+    client: Atelier = interaction.client
+    return client.services
+
+
+def engine_of(interaction: discord.Interaction[Any]) -> Engine:
+    return services_of(interaction).engine

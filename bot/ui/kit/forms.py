@@ -1,0 +1,194 @@
+"""
+Open modals and handle their submissions, also after a restart of the process.
+
+discord.py keeps an open modal only in memory: it would drop a modal that is submitted after a restart, and would keep
+a modal that is never submitted forever. So modals are not registered with discord.py. As with buttons, the `custom_id`
+says what a form is about, and the listener of `add_form` reads the submission in the process that receives it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, TypeVar
+
+import discord
+import structlog
+from discord import ui
+
+from bot.client import Atelier
+from bot.error_replies import errors_answered
+from bot.errors import TooLong, UnknownChoice
+from bot.texts import Texts
+from bot.texts.discord_text import shortened, storable
+from bot.ui.kit.selected import several, single
+from bot.ui.kit.text import shape
+from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
+from storage.catalogue import all_sizes, all_variants
+
+KEY: Final = "(?P<key>[0-9a-f]{16})?"
+
+Label: TypeAlias = ui.Label[ui.Modal]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file uploaded with a form."""
+
+    url: str = field(repr=False)
+    filename: str
+    size: int
+    content_type: str | None
+
+
+class FormValues:
+    """
+    The submitted values of a form, by the names of the fields. A missing field is empty.
+
+    Submitted values are untrusted, as Discord passes them on unchecked: each method raises UnknownChoice, or TooLong,
+    for a value that the form does not allow.
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._fields = {one["custom_id"]: one for one in _fields(data.get("components"))}
+        resolved = data.get("resolved")
+        files = resolved.get("attachments") if isinstance(resolved, Mapping) else None
+        self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
+
+    def words(self, name: str, *, most: int = LONGEST_WORDS) -> str:
+        """Return the text of a field, without characters that no database stores."""
+        value = self._field(name).get("value")
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise UnknownChoice
+        if len(value) > most:
+            raise TooLong(most)
+        return storable(value)
+
+    def one(self, name: str, offered: Mapping[str, T]) -> T | None:
+        return single(self._values(name), offered)
+
+    def several(self, name: str, offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
+        return several(self._values(name), offered, most=most)
+
+    def ticked(self, name: str) -> bool:
+        value = self._field(name).get("value")
+        if not isinstance(value, bool | None):
+            raise UnknownChoice
+        return value is True
+
+    def files(self, name: str) -> tuple[Upload, ...]:
+        """Return the uploaded files in the order chosen."""
+        sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
+        return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
+
+    def _values(self, name: str) -> Sequence[Any]:
+        values = self._field(name).get("values")
+        if not isinstance(values, list | None):
+            raise UnknownChoice
+        return values or ()
+
+    def _field(self, name: str) -> Mapping[str, Any]:
+        return self._fields.get(name, {})
+
+
+Submitted: TypeAlias = Callable[[discord.Interaction[Atelier], str, FormValues], Awaitable[None]]
+
+
+async def open_form(
+    interaction: discord.Interaction[Any], name: str, key: str, *, title: str, fields: Sequence[Label]
+) -> None:
+    """Open a form as the first answer, which Discord requires within 3 s. `key`: 16 hex digits that identify the
+    subject of the form, or empty. At most five fields."""
+    modal = ui.Modal(title=title, custom_id=f"a1:{name}:{key}")
+    for one in fields:
+        modal.add_item(one)
+    modal.stop()  # discord.py stores only modals that are not stopped
+    await interaction.response.send_modal(modal)
+
+
+def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
+    """Register the handler of a form; call this in a cog's `setup`. `submitted` receives the form's key and values; its
+    errors are sent to the person."""
+    pattern = re.compile(f"a1:{name}:{KEY}")
+
+    async def listen(interaction: discord.Interaction[Atelier]) -> None:
+        data: Mapping[str, Any] = interaction.data or {}
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        if match := pattern.fullmatch(data["custom_id"]):
+            await _submit(submitted, interaction, match["key"] or "", data)
+
+    bot.add_listener(listen, "on_interaction")
+
+
+def words_field(say: Texts, words: str = "", *, changes: bool = False) -> Label:
+    """Return the prompt field. It is optional, as pictures alone are enough."""
+    entry: ui.TextInput[ui.Modal] = ui.TextInput(
+        custom_id="words",
+        style=discord.TextStyle.paragraph,
+        default=shortened(words, LONGEST_WORDS) or None,
+        required=False,
+        max_length=LONGEST_WORDS,
+    )
+    label = say("forms-words-change") if changes else say("forms-words")
+    return ui.Label(text=label, description=say("forms-words-hint"), component=entry)
+
+
+def files_field(say: Texts, *, most: int, label: str) -> Label:
+    upload: ui.FileUpload[ui.Modal] = ui.FileUpload(custom_id="files", required=False, min_values=0, max_values=most)
+    hint = say("forms-files-hint", most=MOST_REFERENCES)
+    return ui.Label(text=label, description=hint, component=upload)
+
+
+def size_field(say: Texts, size: str) -> Label:
+    options = [discord.SelectOption(label=shape(say, one), value=one, default=one == size) for one in all_sizes()]
+    return ui.Label(text=say("forms-size"), component=ui.Select(custom_id="size", options=options, required=False))
+
+
+def variants_field(say: Texts, variants: int) -> Label:
+    options = [
+        discord.SelectOption(label=say("forms-variants-count", count=one), value=str(one), default=one == variants)
+        for one in all_variants()
+    ]
+    select: ui.Select[ui.Modal] = ui.Select(custom_id="variants", options=options, required=False)
+    return ui.Label(text=say("forms-variants"), component=select)
+
+
+def size_in(filled: FormValues) -> str | None:
+    return filled.one("size", {one: one for one in all_sizes()})
+
+
+def variants_in(filled: FormValues) -> int | None:
+    return filled.one("variants", {str(one): one for one in all_variants()})
+
+
+async def _submit(
+    submitted: Submitted, interaction: discord.Interaction[Atelier], key: str, data: Mapping[str, Any]
+) -> None:
+    with structlog.contextvars.bound_contextvars(form=data["custom_id"]):
+        async with errors_answered(interaction):
+            await submitted(interaction, key, FormValues(data))
+
+
+def _fields(components: Any) -> Iterator[Mapping[str, Any]]:
+    for one in components if isinstance(components, list | tuple) else ():
+        if not isinstance(one, Mapping):
+            raise UnknownChoice
+        yield from _fields(one.get("components"))
+        inner = one.get("component", one)
+        if isinstance(inner, Mapping) and isinstance(inner.get("custom_id"), str):
+            yield inner
+
+
+def _upload(file: Mapping[str, Any]) -> Upload:
+    url, filename, size = file.get("url"), file.get("filename"), file.get("size")
+    content_type = file.get("content_type")
+    if not (isinstance(url, str) and isinstance(filename, str) and isinstance(content_type, str | None)):
+        raise UnknownChoice
+    if type(size) is not int:
+        raise UnknownChoice
+    return Upload(url=url, filename=filename, size=size, content_type=content_type)

@@ -1,0 +1,52 @@
+"""
+Check what a person selected against what was offered, as Discord passes on submitted values unchecked.
+
+All code that reads the values of a select uses this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from bot.errors import UnknownChoice
+from bot.ui.kit.dynamic_items import TASK_ID
+
+T = TypeVar("T")
+
+_TASK: Final = re.compile(TASK_ID)
+_SNOWFLAKE: Final = re.compile("[1-9][0-9]{0,18}", re.ASCII)
+_LARGEST_ID: Final = 2**63 - 1
+
+
+def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
+    """Return the selected values in order. Raises UnknownChoice for a value that was not offered, a duplicate, or more
+    than `most`."""
+    if len(values) > most or not all(isinstance(one, str) and one in offered for one in values):
+        raise UnknownChoice
+    if len(set(values)) < len(values):
+        raise UnknownChoice
+    return tuple(offered[one] for one in values)
+
+
+def single(values: Sequence[Any], offered: Mapping[str, T]) -> T | None:
+    """Return the selected value; None if nothing is selected. Raises UnknownChoice."""
+    return next(iter(several(values, offered, most=1)), None)
+
+
+def task_in(values: Sequence[Any]) -> str:
+    """Return a well-formed task id, without checking that the task exists. Raises UnknownChoice."""
+    if len(values) != 1 or not isinstance(values[0], str) or not _TASK.fullmatch(values[0]):
+        raise UnknownChoice
+    return values[0]
+
+
+def ids_in(values: Sequence[Any], *, most: int) -> tuple[int, ...]:
+    """Return the selected Discord ids, for example of channels. Raises UnknownChoice."""
+    if len(values) > most or not all(isinstance(one, str) and _SNOWFLAKE.fullmatch(one) for one in values):
+        raise UnknownChoice
+    ids = tuple(int(one) for one in values)
+    if len(set(ids)) < len(ids) or any(one > _LARGEST_ID for one in ids):
+        raise UnknownChoice
+    return ids

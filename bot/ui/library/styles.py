@@ -1,0 +1,135 @@
+"""Handle a server's styles: list them, offer them as autocomplete, and apply a style to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import discord
+from discord import app_commands, ui
+
+from bot.client import Atelier
+from bot.discord_limits import CHOICE_CHARACTERS
+from bot.errors import BadChoice, BlankPrompt, Reason
+from bot.intake.requests import Wish
+from bot.services import Services
+from bot.texts import Texts, texts_in
+from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
+from bot.ui.kit.choices import offered
+from bot.ui.kit.dynamic_items import services_of
+from bot.ui.kit.paging import PageButton, PagePosition
+from bot.ui.kit.text import shape
+from storage.community import PROMPT, Style
+from storage.models import ReferenceKind
+
+LEAST_WORDS: Final = 12
+"""Smallest number of characters of the typed prompt in a preview, so that people recognise their prompt."""
+STYLES_A_PAGE: Final = 8
+NAME_UNITS: Final = 110
+TEMPLATE_UNITS: Final = 240
+"""With this limit, a page of escaped templates fits into a message."""
+
+
+async def in_style(services: Services, guild_id: int | None, name: str | None, wish: Wish) -> Wish:
+    """
+    Return the wish with its prompt in the style's template, and the style's picture after the asker's own pictures.
+    A size or a number that the asker has chosen takes precedence over the style's. Unchanged if `name` is None.
+
+    Raises BadChoice for an unknown style or a style that cannot be used with a mask, and BlankPrompt.
+    """
+    if name is None:
+        return wish
+    style = await services.stores.guilds.style(guild_id, name)
+    if style is None:
+        raise BadChoice(Reason.STYLE_UNKNOWN, name=name)
+    request = wish.request
+    if is_blank(request.prompt) and not request.references:
+        raise BlankPrompt
+    if style.picture is not None and any(one.kind is ReferenceKind.MASK for one in request.references):
+        raise BadChoice(Reason.STYLE_WITH_MASK, name=style.name)
+    return replace(
+        wish,
+        request=replace(
+            request,
+            prompt=style.words(request.prompt),
+            references=(*request.references, *style.references()),
+            style=style.name,
+        ),
+        size=wish.size if wish.size is not None else style.size,
+        variants=wish.variants if wish.variants is not None else style.variants,
+    )
+
+
+async def offer_styles(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
+    """Offer styles for a command with a `prompt`, each with a preview of the prompt that the style would make."""
+    prompt = getattr(interaction.namespace, "prompt", None) or ""
+    say = texts_in(str(interaction.locale))
+    return await style_choices(interaction.client.services, interaction.guild_id, typed, prompt, say)
+
+
+async def offer_names(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
+    """Offer styles to people who change styles, each with its template."""
+    say = texts_in(str(interaction.locale))
+    return await style_choices(interaction.client.services, interaction.guild_id, typed, PROMPT, say)
+
+
+async def style_choices(
+    services: Services, guild_id: int | None, typed_style: str, typed_prompt: str, say: Texts
+) -> list[app_commands.Choice[str]]:
+    """Return the styles whose names contain the typed text; names that begin with it come first."""
+    styles = offered(await services.stores.guilds.styles(guild_id), typed_style)
+    prompt = typed_prompt if typed_prompt.strip() else PROMPT
+    return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles]
+
+
+def _preview(say: Texts, style: Style, prompt: str) -> str:
+    """Return the preview. The template must be visible too, so a long prompt is shortened to leave room for it."""
+
+    def whole(words: str) -> str:
+        return say("style-preview", name=style.name, words=cleaned(style.words(words)))
+
+    room = CHOICE_CHARACTERS - (units(whole("x")) - 1)
+    return shortened(whole(shortened(cleaned(prompt), max(room, LEAST_WORDS))), CHOICE_CHARACTERS)
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
+class StylesButton(PageButton, action="styles", earlier="style-earlier", later="style-later"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        styles = await services_of(interaction).stores.guilds.styles(interaction.guild_id)
+        view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
+        await interaction.response.edit_message(view=view)
+
+
+def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.LayoutView:
+    """Build a page of the list. Pages count from 0; a page beyond the last becomes the last."""
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    view = ui.LayoutView(timeout=None).add_item(container)
+    if not styles:
+        container.add_item(ui.TextDisplay(say("style-none")))
+        return view
+    place = PagePosition.of(page, len(styles), STYLES_A_PAGE)
+    container.add_item(ui.TextDisplay(f"### {say('style-heading')}"))
+    for style in place.cut(styles):
+        container.add_item(ui.TextDisplay(_entry(say, style)))
+    facts = [say("style-how")]
+    if place.pages > 1:
+        facts.append(say("style-page", page=place.number + 1, pages=place.pages))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join(facts)}"))
+    for row in StylesButton.rows(say, place):
+        container.add_item(row)
+    return view
+
+
+def _entry(say: Texts, style: Style) -> str:
+    facts = [shape(say, style.size)] if style.size is not None else []
+    if style.variants is not None:
+        facts.append(say("style-variants", count=style.variants))
+    if style.picture is not None:
+        facts.append(say("style-with-picture"))
+    lines = [f"**{escaped(style.name, NAME_UNITS)}**", f"> {escaped(style.template, TEMPLATE_UNITS)}"]
+    if facts:
+        lines.append(f"-# {' · '.join(facts)}")
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""Build the messages of a batch, the notice at its end, and its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import discord
+import structlog
+from discord import ui
+
+from bot.discord_limits import OPTION_CHARACTERS
+from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
+from bot.error_replies import explain
+from bot.errors import Reason
+from bot.texts import Texts, texts_in
+from bot.texts.discord_text import cleaned, is_blank, shortened
+from bot.ui.kit.component_ids import component_id
+from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, engine_of, services_of
+from bot.ui.kit.selected import task_in
+from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, shape
+from bot.ui.results.lookup import look_up
+from storage.community import BatchMessage
+from storage.models import Reach, Route, Task
+
+TYPED_UNITS: Final = 400
+WORDS_UNITS: Final = 110
+WHY_UNITS: Final = 160
+"""For each of ten tasks: with the text around them, the message stays below Discord's limit of 4000."""
+
+_STATES: Final = {
+    BatchEntryState.WAITING: "batches-waiting",
+    BatchEntryState.MAKING: "batches-making",
+    BatchEntryState.CANCELLED: "batches-taken-back",
+    BatchEntryState.WITHHELD: "batches-withheld",
+    BatchEntryState.REMOVED: "batches-removed",
+}
+_WORKING: Final = discord.Colour(0x3BA5A0)
+_OVER: Final = discord.Colour(0x3BA55D)
+
+Files = Mapping[tuple[str, int], str]
+"""File names of a message's pictures, by task id and position of the picture."""
+
+
+def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.LayoutView:
+    """Build one message of a batch. The pictures follow the order of the lines, and each line names its pictures."""
+    say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
+    colour = _OVER if shared.is_over else _WORKING
+    container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
+    container.add_item(ui.TextDisplay(f"### {_progress(say, shared)}"))
+    if message.number == 0:
+        container.add_item(ui.TextDisplay(quote(say, shared.batch.asked.request.prompt, most=TYPED_UNITS).text))
+    if entries:
+        container.add_item(ui.TextDisplay("\n".join(_lines(say, entries, files))))
+    if items := list(_items(say, entries, files)):
+        container.add_item(ui.MediaGallery(*items))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join(_facts(say, shared, message))}"))
+    for row in _controls(say, shared, message):
+        container.add_item(row)
+    return ui.LayoutView(timeout=None).add_item(container)
+
+
+def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
+    """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
+    asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
+    made = sum(
+        len(one.pictures) for one in shared.entries if one.standing in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
+    )
+    guild_id = asked.guild_id if first.route is Route.CHANNEL else None
+    address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
+    said = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
+    if not made:
+        text = say("batches-ended-none", **said)
+    else:
+        name = "batches-ended-some" if shared.count(BatchEntryState.FAILED) else "batches-ended"
+        text = say(name, count=made, **said)
+    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
+
+
+class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
+    """Show a task of a batch, with all its buttons, to the person who selects the task."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        task_id = task_in(self.item.values)
+        structlog.contextvars.bind_contextvars(task=task_id)
+        await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
+
+
+class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
+    """`task_id` is the id of the batch."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)
+        say = texts_in(str(interaction.locale))
+        sentences = [say("batches-cancel-done", count=taken_back.cancelled)]
+        if taken_back.going_on:
+            sentences.append(say("batches-cancel-rest", count=taken_back.going_on))
+        await interaction.response.send_message(" ".join(sentences), ephemeral=True)
+
+
+def _progress(say: Texts, shared: BatchView) -> str:
+    done = shared.count(BatchEntryState.DONE, BatchEntryState.WITHHELD, BatchEntryState.REMOVED)
+    facts = [say("batches-progress", done=done, total=len(shared.batch.words))]
+    if failed := shared.count(BatchEntryState.FAILED):
+        facts.append(say("batches-failed", count=failed))
+    if cancelled := shared.count(BatchEntryState.CANCELLED):
+        facts.append(say("batches-cancelled", count=cancelled))
+    return " · ".join(facts)
+
+
+def _lines(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[str]:
+    shown = 0
+    for entry in entries:
+        here = sum((entry.task.id, one.position) in files for one in entry.shown)
+        removed = entry.standing is BatchEntryState.REMOVED
+        words = f"*{say('batches-removed')}*" if removed else in_line(say, entry.task.prompt, WORDS_UNITS)
+        if removed:
+            yield f"**{entry.number}.** {words}"
+        else:
+            state = _state(say, entry, first=shown + 1, last=shown + here)
+            yield say("batches-line", number=entry.number, words=words, state=state)
+        shown += here
+
+
+def _state(say: Texts, entry: BatchEntry, *, first: int, last: int) -> str:
+    """`first` and `last`: numbers of the task's pictures in the message; `last` is before `first` if there are none."""
+    standing, task = entry.standing, entry.task
+    if standing is BatchEntryState.FAILED:
+        why = explain(Reason(task.reason or Reason.DEFECT), task.reason_parameters, say)
+        return say("batches-none", why=shortened(why, WHY_UNITS))
+    if standing is not BatchEntryState.DONE:
+        return say(_STATES[standing])
+    if last < first:
+        return say("batches-unshown")
+    where = say("batches-picture", number=first)
+    if last > first:
+        where = say("batches-pictures", first=first, last=last)
+    return where if task.hidden_at is None else f"{where} · {say('batches-spoiler')}"
+
+
+def _items(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[discord.MediaGalleryItem]:
+    for entry in entries:
+        for picture in entry.shown:
+            name = files.get((entry.task.id, picture.position))
+            if name is not None:
+                what = _what(say, entry, picture.position)
+                yield discord.MediaGalleryItem(
+                    f"attachment://{name}",
+                    description=alt_text(say, what, entry.task.prompt),
+                    spoiler=entry.task.hidden_at is not None,
+                )
+
+
+def _what(say: Texts, entry: BatchEntry, position: int) -> str:
+    if len(entry.pictures) == 1:
+        return say("batches-alt", number=entry.number)
+    return say("batches-alt-of", number=entry.number, variant=position + 1)
+
+
+def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
+    asked = shared.batch.asked
+    facts = [asked_by(say, asked.asker_id), shape(say, asked.request.size)]
+    if shared.messages > 1:
+        facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
+    if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:
+        facts.append(say("outcome-elsewhere", channel=f"<#{asked.channel_id}>"))
+    return facts
+
+
+def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
+    told = [one for one in shared.on(message.number) if one.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}]
+    if told:
+        options = [_option(say, one.number, one.task) for one in told]
+        select: Select = ui.Select(placeholder=say("batches-open"), options=options)
+        yield ui.ActionRow(OpenSelect(select, shared.batch.id))
+    if message.number == 0 and shared.count(BatchEntryState.WAITING):
+        yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
+
+
+def _option(say: Texts, number: int, task: Task) -> discord.SelectOption:
+    words = say("text-wordless") if is_blank(task.prompt) else cleaned(task.prompt)
+    label = shortened(say("batches-option", number=number, words=words), OPTION_CHARACTERS)
+    return discord.SelectOption(label=label, value=task.id)

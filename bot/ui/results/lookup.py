@@ -1,0 +1,28 @@
+"""Show a task to the person who looks it up: its card while the task is open, else the whole outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+
+from bot.errors import NotFound, Reason
+from bot.ui.kit.dynamic_items import engine_of
+from bot.ui.results.lineage import may_see
+from bot.ui.waiting.cards import card_view
+from storage.models import Task
+
+
+async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> None:
+    """Show the task as an ephemeral first answer. Raises NotFound if `task` is None, if the person may not see the
+    task, or if a moderator removed its result."""
+    if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
+        raise NotFound(Reason.NOT_FOUND)
+    engine = engine_of(interaction)
+    showing = engine.lookup
+    if card := await showing.card(task):
+        await interaction.response.send_message(view=card_view(card), ephemeral=True)
+        return
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    async with engine.lookup_slots.taken(interaction.user.id):
+        await showing.outcome(task, locale=str(interaction.locale), token=interaction.token)

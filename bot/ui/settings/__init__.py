@@ -1,0 +1,5 @@
+"""
+A server's settings.
+
+panel.py  the panel of a server's settings
+"""

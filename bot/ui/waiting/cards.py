@@ -1,0 +1,250 @@
+"""Build the waiting card: the prompt, the state, the estimated time, and the buttons to cancel, withhold or post."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.engine.ports import Card, CardPhase
+from bot.errors import Reason
+from bot.texts import Texts, texts_in
+from bot.ui.kit.component_ids import component_id
+from bot.ui.kit.dynamic_items import TaskButton, engine_of
+from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
+from bot.ui.waiting.undelivered import add_kept
+from storage.models import Reach, Reference, ReferenceKind, Task
+
+CARD_PROMPT_UNITS: Final = 300
+DEFAULT_STEPS: Final = 5
+EXACT_PLACES: Final = 5
+"""Up to this place in the queue, every place is an edit; beyond, an edit follows when the place drops by a fifth."""
+BAR_LENGTH: Final = 12
+FULL: Final = "▰"
+EMPTY: Final = "▱"
+
+_CANCELLABLE: Final = frozenset({CardPhase.PREPARING, CardPhase.QUEUED})
+_UNDER_WAY: Final = frozenset({CardPhase.CREATING, CardPhase.UNCONFIRMED, CardPhase.GENERATING, CardPhase.OVERDUE})
+"""Charged, or perhaps charged: the outcome can be stored instead of posted."""
+_OPEN: Final = _CANCELLABLE | _UNDER_WAY
+_WAITING: Final = discord.Colour(0x5865F2)
+_WORKING: Final = discord.Colour(0x3BA5A0)
+_DELAYED: Final = discord.Colour(0xC9A227)
+_OVER: Final = discord.Colour(0x6D6F78)
+_COLOURS: Final = {
+    CardPhase.PREPARING: _WAITING,
+    CardPhase.QUEUED: _WAITING,
+    CardPhase.CREATING: _WORKING,
+    CardPhase.UNCONFIRMED: _DELAYED,
+    CardPhase.GENERATING: _WORKING,
+    CardPhase.OVERDUE: _DELAYED,
+    CardPhase.DELIVERING: _WORKING,
+    CardPhase.CANCELLED: _OVER,
+    CardPhase.WITHHELD: _OVER,
+}
+"""Decoration only: the heading says the same as text."""
+
+_PAUSED: Final = {
+    Reason.ACCOUNT_CREDIT: "card-credit",
+    Reason.ACCOUNT_KEY: "card-key",
+    Reason.SERVICE_UNREACHABLE: "card-unreachable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKey:
+    """Compare cards: a card is edited only if its key has changed."""
+
+    news: tuple[CardPhase, Reason | None, tuple[str, ...], tuple[bool, ...]]
+    """A change is worth an edit soon."""
+    drift: tuple[int | None, int, str]
+    """A change is worth an edit now and then: the place, the progress, and the remaining time as text."""
+
+
+def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
+    return CardKey(
+        news=(
+            card.phase,
+            card.paused,
+            card.kept,
+            (card.leaving, card.back, card.task.withheld_at is not None),
+        ),
+        drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
+    )
+
+
+def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
+    """Build the card. `strip`: name of the attached file with the references' thumbnails, once these are prepared."""
+    say = texts_in(card.task.locale)
+    heading, footer = f"### {_heading(card, say)}\n{_body(card, say, steps)}", f"-# {' · '.join(_facts(card, say))}"
+    words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
+    container: ui.Container[ui.LayoutView] = ui.Container(id=card_id(card.task), accent_colour=_COLOURS[card.phase])
+    container.add_item(ui.TextDisplay(heading))
+    for item in _words_and_strip(say, words, card.references, strip):
+        container.add_item(item)
+    container.add_item(ui.TextDisplay(footer))
+    if card.phase in _CANCELLABLE:
+        container.add_item(ui.ActionRow(CancelButton(card.task.id, say)))
+    elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
+        button = WithholdButton if card.task.withheld_at is None else PostButton
+        container.add_item(ui.ActionRow(button(card.task.id, say)))
+    return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept, say)
+
+
+def card_id(task: Task) -> int:
+    """Return the component id of a card's container, by which a search finds the card."""
+    return component_id(f"card {task.id}")
+
+
+def strip_name(task: Task) -> str:
+    """Return a file name with the task's id that cannot be mistaken for the name of a finished picture."""
+    return f"card-{task.id}.png"
+
+
+class CancelButton(TaskButton, action="cancel", label="card-cancel"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        task = await engine_of(interaction).requests.cancel(self.task_id, interaction.user.id)
+        cancelled = Card(task=task, phase=CardPhase.CANCELLED)
+        await interaction.response.edit_message(view=card_view(cancelled), attachments=[])
+
+
+class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Only acknowledge the interaction: the engine updates the card."""
+        await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=True)
+        await interaction.response.defer()
+
+
+class PostButton(TaskButton, action="post", label="card-post"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=False)
+        await interaction.response.defer()
+
+
+def _words_and_strip(
+    say: Texts, words: str, references: Sequence[Reference], strip: str | None
+) -> list[ui.Item[ui.LayoutView]]:
+    """Show a single thumbnail next to the prompt, and a longer strip below the prompt."""
+    if strip is None:
+        return [ui.TextDisplay(words)]
+    address, description = f"attachment://{strip}", alt_text(say, say("card-attached"), _names(say, references))
+    if len(references) == 1:
+        return [ui.Section(words, accessory=ui.Thumbnail(address, description=description))]
+    return [ui.TextDisplay(words), ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
+
+
+def _names(say: Texts, references: Iterable[Reference]) -> str:
+    return say("text-between").join(
+        say("card-mask", filename=one.filename) if one.kind is ReferenceKind.MASK else one.filename
+        for one in references
+    )
+
+
+def _heading(card: Card, say: Texts) -> str:
+    match card.phase:
+        case CardPhase.PREPARING:
+            return say("card-looking") if card.references else say("card-preparing")
+        case CardPhase.QUEUED:
+            return say("card-queued")
+        case CardPhase.CREATING:
+            return say("card-creating")
+        case CardPhase.UNCONFIRMED:
+            return say("card-unconfirmed")
+        case CardPhase.GENERATING:
+            return say("card-generating", count=card.task.variants)
+        case CardPhase.OVERDUE:
+            return say("card-overdue")
+        case CardPhase.DELIVERING:
+            return say("card-delivering")
+        case CardPhase.CANCELLED:
+            return say("card-cancelled")
+        case CardPhase.WITHHELD:
+            return say("card-withheld")
+
+
+def _body(card: Card, say: Texts, steps: int) -> str:
+    """Return the text of the phase, and below it the notes on withholding and on a restart."""
+    lines = [_state(card, say, steps)]
+    if card.task.withheld_at is not None and card.phase in _UNDER_WAY:
+        lines.append(say("card-unwanted"))
+    if card.back and card.phase in _OPEN:
+        lines.append(say("card-back"))
+    return "\n".join(lines)
+
+
+def _state(card: Card, say: Texts, steps: int) -> str:
+    if card.leaving and card.phase is not CardPhase.CANCELLED:
+        return say("private-leaving")
+    match card.phase:
+        case CardPhase.PREPARING:
+            return say("card-joining")
+        case CardPhase.QUEUED:
+            return _queue(card, say)
+        case CardPhase.CREATING:
+            return say("card-handing")
+        case CardPhase.UNCONFIRMED:
+            return say("card-unsure")
+        case CardPhase.GENERATING:
+            return _progress(card, say, steps)
+        case CardPhase.OVERDUE:
+            return say("card-asking")
+        case CardPhase.DELIVERING:
+            return say("card-bringing" if card.task.reach is Reach.CHANNEL else "private-bringing")
+        case CardPhase.CANCELLED:
+            return say("card-nothing-spent")
+        case CardPhase.WITHHELD:
+            return say("card-kept")
+
+
+def _queue(card: Card, say: Texts) -> str:
+    if card.paused:
+        return say("card-paused", why=say(_PAUSED.get(card.paused, "card-stopped")))
+    if card.place is None:
+        return say("card-soon")
+    lines = [say("card-next") if card.place == 1 else say("card-before", count=card.place - 1)]
+    if card.place > 1:
+        lines.append(f"-# {say('card-fair')}")
+    if card.usual is not None:
+        half, most = (rough_time(say, seconds) for seconds in card.usual)
+        usual = say("card-usual", half=half, most=most) if half != most else say("card-usual-both", most=most)
+        lines.append(f"-# {usual}")
+    return "\n".join(lines)
+
+
+def _progress(card: Card, say: Texts, steps: int) -> str:
+    step = _step(card, steps)
+    filled = step * BAR_LENGTH // steps
+    if card.paused is Reason.SERVICE_UNREACHABLE:
+        return say("card-silent")
+    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card, say)}"
+
+
+def _left(card: Card, say: Texts) -> str:
+    """Return the remaining time in rough words: it is only an estimate, and each change of the text causes an edit."""
+    if card.phase is not CardPhase.GENERATING:
+        return ""
+    if card.remaining_seconds is None:
+        return say("card-begun")
+    return say("card-left", time=rough_time(say, card.remaining_seconds))
+
+
+def _step(card: Card, steps: int) -> int:
+    return min(steps, int(card.progress * steps + 1e-9)) if card.phase is CardPhase.GENERATING else 0
+
+
+def _place_step(place: int | None) -> int | None:
+    if place is None or place <= EXACT_PLACES:
+        return place
+    return EXACT_PLACES + 1 + int(math.log(place / (EXACT_PLACES + 1), 1.25))
+
+
+def _facts(card: Card, say: Texts) -> list[str]:
+    task = card.task
+    facts = [asked_by(say, task.asker_id), shape(say, task.size)]
+    if task.variants > 1:
+        facts.append(say("card-variants", count=task.variants))
+    return facts + attached(say, card.references)
