@@ -355,8 +355,9 @@ class Create:
     id: int
     task_id: str
     at: int
+    provider: str
     job_id: str | None
-    """The image API's id of the create, once known."""
+    """The provider's id of the job, once known."""
     called_back_at: int | None
     """When the first callback with the token of this create came."""
 
