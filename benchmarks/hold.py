@@ -117,7 +117,7 @@ class Blank(StandInDiscord):
     def posted(self, card: Card) -> None:
         pass
 
-    async def show(self, card: Card) -> None:
+    def show(self, card: Card) -> None:
         """Do nothing: cards are not measured here."""
 
 

@@ -97,7 +97,7 @@ class Running:
         """Process tasks and update cards until `engine.stop()` is called."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self.delivery.run()), group.create_task(self.timekeeping.run())]
+            beside = [group.create_task(self.delivery.cards.run()), group.create_task(self.timekeeping.run())]
             await self.engine.run()
             for task in beside:
                 task.cancel()

@@ -31,4 +31,4 @@ async def lost(world: World, prompt: str = "a red door", **changes: Any) -> Task
 
 def told(world: World, task: Task) -> list[str | None]:
     """Return the reason in each message about the task; None for pictures."""
-    return [message.reason for message in world.discord.messages if message.task_id == task.id]
+    return [message.reason for message in world.discord.sent if message.task_id == task.id]

@@ -28,7 +28,7 @@ from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.new_tasks import new_task
 from tests.ready_database import ready_database
-from tests.stand_in_discord import StandInDiscord
+from tests.stand_in_discord import Port, StandInDiscord
 
 DEADLY = (
     *(
@@ -98,7 +98,7 @@ class _Mortal:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._part, name)
-        if isinstance(value, Outbox):
+        if isinstance(value, Outbox | Port):
             return _Mortal(value, self._deaths)
         if not inspect.iscoroutinefunction(value):
             return value

@@ -103,7 +103,7 @@ class ImageWorld:
         return sum(1 for one in self.door.arrived if one.endswith(ending))
 
     def told(self, task: Task) -> list[Message]:
-        return [message for message in self.world.discord.messages if message.task_id == task.id]
+        return [message for message in self.world.discord.sent if message.task_id == task.id]
 
     async def ended(self, task: Task, *, within_hours: float = 26.0) -> Task:
         """

@@ -164,7 +164,7 @@ class DiscordWorld:
         end = clock.now() + within // timedelta(milliseconds=1)
         while not until(now := await self.now(task)) and clock.now() < end:
             await self.engine.step()
-            await self.delivery.step()
+            await self.delivery.cards.step()
             due = await self.stores.claims.next_due(now=clock.now())
             wait = timedelta(milliseconds=(due or end) - clock.now())
             clock.turn(min(max(wait, timedelta(seconds=2)), every))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bot.engine.batch_view import BatchEntryState, BatchView
 from bot.engine.ports import Card, Outcome, Posted
@@ -30,11 +31,22 @@ class BatchShown:
     standings: tuple[BatchEntryState, ...]
 
 
+class Port:
+    """One subject of the stand-in, under the names that the engine uses."""
+
+    def __init__(self, discord: StandInDiscord, **names: str) -> None:
+        self._discord = discord
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._discord, self._names.get(name, name))
+
+
 @dataclass
 class StandInDiscord:
     """Records every message it receives, so that a message posted twice is visible."""
 
-    messages: list[Message] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
     shown: list[Card] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     told_operator: list[Reason] = field(default_factory=list)
@@ -68,9 +80,9 @@ class StandInDiscord:
     redrawn: list[tuple[int | None, bool]] = field(default_factory=list)
     """Ids of messages that were redrawn, and whether they are now spoilers."""
     deleted: list[int | None] = field(default_factory=list)
-    receipts: list[Erasure] = field(default_factory=list)
+    receipts_sent: list[Erasure] = field(default_factory=list)
     receipts_closed: bool = False
-    reports: list[str] = field(default_factory=list)
+    report_nonces: list[str] = field(default_factory=list)
     """Nonces of the moderators' messages."""
     batch_messages: dict[int, BatchShown] = field(default_factory=dict)
     """Current messages of batches, by message id, in the order posted."""
@@ -80,10 +92,38 @@ class StandInDiscord:
     said_elsewhere: list[str] = field(default_factory=list)
     """Tokens of askers who came for an outcome that had already been delivered another way."""
 
+    @property
+    def cards(self) -> Any:
+        return Port(self, remove="remove_card")
+
+    @property
+    def outcomes(self) -> Any:
+        return Port(self, withdraw="take_back")
+
+    @property
+    def messages(self) -> Any:
+        return Port(self, delete="remove_repost")
+
+    @property
+    def batches(self) -> Any:
+        return Port(self, show="show_batch", end="end_batch", remove="remove_of_batch")
+
+    @property
+    def reports(self) -> Any:
+        return Port(self, post="tell_moderators")
+
+    @property
+    def receipts(self) -> Any:
+        return Port(self, send="tell_erased")
+
+    @property
+    def operator(self) -> Any:
+        return Port(self, send="tell_operator")
+
     def posted(self, card: Card) -> None:
         pass
 
-    async def show(self, card: Card) -> None:
+    def show(self, card: Card) -> None:
         self.shown.append(card)
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
@@ -104,16 +144,16 @@ class StandInDiscord:
         for picture in outcome.pictures:
             if self.copies and picture.key:
                 await self.copies.get(picture.key)
-        self.messages.append(message)
-        self.files[len(self.messages)] = self._files(outcome, part)
+        self.sent.append(message)
+        self.files[len(self.sent)] = self._files(outcome, part)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
-        return Posted(channel_id=1, message_id=len(self.messages))
+        return Posted(channel_id=1, message_id=len(self.sent))
 
     def _find(self, wanted: Message) -> int | None:
         """Find the message, on whatever route it was posted."""
-        for number, message in enumerate(self.messages, start=1):
+        for number, message in enumerate(self.sent, start=1):
             if replace(message, route=wanted.route, pictures=wanted.pictures) == wanted:
                 return number
         return None
@@ -121,7 +161,7 @@ class StandInDiscord:
     @property
     def told(self) -> list[Message]:
         """All messages that reached people."""
-        return [*self.messages, *(message for shown in self.handed.values() for message in shown)]
+        return [*self.sent, *(message for shown in self.handed.values() for message in shown)]
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         if self.down:
@@ -166,10 +206,10 @@ class StandInDiscord:
             case Route.DIRECT | Route.COLLECTED:
                 return None
 
-    async def withhold(self, outcome: Outcome) -> None:
+    async def withhold(self, task: Task) -> None:
         if self.down:
             raise Unavailable("Discord is down")
-        self.withheld.append(outcome.task.id)
+        self.withheld.append(task.id)
 
     async def remove_card(self, task: Task) -> None:
         if self.down:
@@ -244,7 +284,7 @@ class StandInDiscord:
             raise Unavailable("Discord is down")
         if self.receipts_closed:
             raise RouteClosed("no direct messages")
-        self.receipts.append(erasure)
+        self.receipts_sent.append(erasure)
 
     async def tell_moderators(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
@@ -253,12 +293,14 @@ class StandInDiscord:
             raise Unavailable("Discord is down")
         if report_case.channel_id in self.closed_channels:
             raise RouteClosed("not there")
-        if report_case.message_id is None and not (uncertain and report_case.nonce in self.reports):
-            self.reports.append(report_case.nonce)
+        if report_case.message_id is None and not (uncertain and report_case.nonce in self.report_nonces):
+            self.report_nonces.append(report_case.nonce)
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("no answer")
-        return Posted(channel_id=report_case.channel_id or 0, message_id=2000 + self.reports.index(report_case.nonce))
+        return Posted(
+            channel_id=report_case.channel_id or 0, message_id=2000 + self.report_nonces.index(report_case.nonce)
+        )
 
     async def show_batch(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         if self.down:

@@ -184,7 +184,7 @@ async def test_callbacks_that_come_again_are_answered_the_same(house: House) -> 
     await house.world.work(SOON)
     assert await house.signed(token, "kie1") == 200
     await house.world.work(SOON)
-    assert [message.task_id for message in house.world.discord.messages] == [task.id]
+    assert [message.task_id for message in house.world.discord.sent] == [task.id]
 
 
 async def test_who_cannot_prove_it_is_refused(house: House) -> None:
@@ -206,7 +206,7 @@ async def test_a_callback_that_was_seen_and_sent_to_another_create_changes_nothi
     assert await house.signed(other, "kie1") == 200
     assert (await house.world.now(task)).job_id == "kie2"
     await house.world.work(SOON)
-    assert len(house.world.discord.messages) == 2
+    assert len(house.world.discord.sent) == 2
 
 
 async def test_the_first_that_is_not_signed_is_said_with_what_to_check_and_no_other(
@@ -298,7 +298,7 @@ async def pictures_of(house: House, task: Task) -> list[str]:
         return (await house.world.now(task)).state is TaskState.CLOSED
 
     await eventually(closed)
-    assert [message.reason for message in house.world.discord.messages if message.task_id == task.id][-1] is None
+    assert [message.reason for message in house.world.discord.sent if message.task_id == task.id][-1] is None
     return [picture.url for picture in await house.world.stores.pictures.of_task(task.id)]
 
 
@@ -309,7 +309,7 @@ async def test_a_create_whose_answer_was_dropped_is_adopted_by_its_callback(hous
         assert [called.status for called in emulator.called] == [200]
         assert len(await pictures_of(house, task)) == 1
         assert len(emulator.creates) == 1
-        assert len(house.world.discord.messages) == 1
+        assert len(house.world.discord.sent) == 1
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ async def test_however_a_callback_misbehaves_the_picture_comes_once(house: House
             await until_called(emulator, 2 if word == "[callback twice]" else 1)
         urls = await pictures_of(house, task)
         assert [url.startswith(emulator.url) for url in urls] == [True]
-        assert len(house.world.discord.messages) == 1
+        assert len(house.world.discord.sent) == 1
         assert {called.status for called in emulator.called} <= {200}
 
 

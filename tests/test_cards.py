@@ -185,8 +185,8 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
         await world.copies.put("references/photo/0", PHOTO[1])
         world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
         reference = a_reference(task_id=task.id, key="references/photo/0")
-        await world.delivery.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
-        await world.delivery.step()
+        world.delivery.cards.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
+        await world.delivery.cards.step()
     assert texts(world.channel.history()[0]).startswith("### Cancelled")
 
 
@@ -282,8 +282,8 @@ async def edits_each_second(world: World, cards: Sequence[Card]) -> int:
     before = len(world.requests("PATCH", address))
     with world.env.time_context():
         for card in cards:
-            await world.delivery.show(card)
-            await world.delivery.step()
+            world.delivery.cards.show(card)
+            await world.delivery.cards.step()
             world.clock.turn(1)
     return len(world.requests("PATCH", address)) - before
 
@@ -300,8 +300,8 @@ async def test_a_card_that_was_deleted_is_posted_anew_once(world: World) -> None
                 .get_partial_message((await world.only_task()).card_message_id or 0)
                 .delete()
             )
-            await world.delivery.show(Card(task=task, phase=CardPhase.GENERATING, progress=progress))
-            await world.delivery.step()
+            world.delivery.cards.show(Card(task=task, phase=CardPhase.GENERATING, progress=progress))
+            await world.delivery.cards.step()
             assert len(world.channel.history()) == left
 
 
@@ -361,7 +361,7 @@ async def test_a_fresh_card_that_was_never_written_down_goes_with_the_outcome(wo
     task = await world.only_task()
     await world.stores.tasks.set_card(task.id, None)
     with world.env.time_context():
-        await world.delivery.remove_card(task)
+        await world.delivery.cards.remove(task)
     assert world.channel.history() == []
 
 
@@ -372,10 +372,10 @@ async def test_cards_are_kept_up_to_date_beside_everything_else(world: World) ->
     edited = asyncio.Event()
     world.env.backend.subscribers.append(lambda event, _: edited.set() if event == "MESSAGE_UPDATE" else None)
     with world.env.time_context():
-        pump = asyncio.create_task(world.delivery.run())
+        pump = asyncio.create_task(world.delivery.cards.run())
         for progress, said in ((0.2, "20 %"), (0.8, "80 %")):
             edited.clear()
-            await world.delivery.show(Card(task=task, phase=CardPhase.GENERATING, progress=progress))
+            world.delivery.cards.show(Card(task=task, phase=CardPhase.GENERATING, progress=progress))
             async with asyncio.timeout(5):
                 await edited.wait()
             assert said in texts(world.channel.history()[0])
@@ -412,10 +412,10 @@ async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_whe
     assert "1 request is before yours." in texts(second.response)
     with world.env.time_context():
         await world.engine._cards.show_waiting()
-        await world.delivery.step()
+        await world.delivery.cards.step()
     assert [one for one in world.env.http_requests if one.method == "PATCH"] == []
     await world.engine.requests.cancel((await world.only_task()).id, world.alice.id)
     with world.env.time_context():
         await world.engine._cards.show_waiting()
-        await world.delivery.step()
+        await world.delivery.cards.step()
     assert "You are next." in texts(world.channel.history()[1])

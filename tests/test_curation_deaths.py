@@ -36,7 +36,7 @@ async def _story(world: World, deaths: Deaths, at: int) -> bool:
     """Deliver, copy, report, hide and remove a result. Return whether the process died."""
     task = await _told(world)
     discord = world.discord
-    for kept in (discord.messages, discord.reposted, discord.reports, discord.deleted, discord.redrawn):
+    for kept in (discord.sent, discord.reposted, discord.report_nonces, discord.deleted, discord.redrawn):
         kept.clear()
     deaths.arm(at, after=True)
     died = False
@@ -51,9 +51,9 @@ async def _story(world: World, deaths: Deaths, at: int) -> bool:
 
 async def _check(world: World, task: Task) -> None:
     discord = world.discord
-    assert discord.messages == [], "it was told before, and is not told again"
+    assert discord.sent == [], "it was told before, and is not told again"
     assert len(discord.reposted) == 1
-    assert len(discord.reports) == 1
+    assert len(discord.report_nonces) == 1
     ended = await world.now(task)
     assert ended.removed_at is not None
     assert ended.sync_at is None
@@ -203,7 +203,7 @@ async def test_what_is_removed_while_it_is_being_made_is_kept_and_not_posted(wor
     await _remove(world, task)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert world.discord.messages == []
+    assert world.discord.sent == []
 
 
 async def test_a_report_that_nobody_can_be_told_is_carried_out_all_the_same(world: World) -> None:

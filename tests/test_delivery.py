@@ -103,7 +103,7 @@ async def as_answer(world: World, outcome: Outcome) -> OutcomePart:
 async def show(world: World, phase: CardPhase) -> None:
     task = await world.only_task()
     references = await world.stores.references.of_task(task.id)
-    await world.delivery.show(Card(task=task, phase=phase, references=references, progress=0.8))
+    world.delivery.cards.show(Card(task=task, phase=phase, references=references, progress=0.8))
 
 
 @pytest.mark.parametrize("code", [50001, 50013, 10003])
@@ -168,7 +168,7 @@ async def test_closed_direct_messages_are_the_end_of_the_routes(world: World) ->
     part = replace((await world.stores.parts.of_task(outcome.task.id))[0], route=Route.DIRECT)
     with pytest.raises(RouteClosed):
         await world.post(outcome, part)
-    assert world.delivery.next_route(outcome, part, now=world.clock()) is None
+    assert world.delivery.outcomes.next_route(outcome, part, now=world.clock()) is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ async def test_the_routes_come_in_their_order(
 ) -> None:
     outcome = Outcome(task=a_task(), references=(), pictures=tuple(a_picture(n, key="k") for n in range(pictures)))
     part = a_part(route=route, pictures=(0,), attempted_at=5)
-    following = world.delivery.next_route(outcome, part, now=int(minutes * 60_000))
+    following = world.delivery.outcomes.next_route(outcome, part, now=int(minutes * 60_000))
     assert following is expected
 
 
@@ -237,7 +237,7 @@ async def test_a_card_that_has_become_the_outcome_is_not_made_a_card_again(world
     await world.post(outcome, await as_answer(world, outcome))
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
-        await world.delivery.step()
+        await world.delivery.cards.step()
     (message,) = world.channel.history()
     assert texts(message).startswith("### Your picture is ready")
 
@@ -270,7 +270,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(
     monkeypatch.setattr(discord.PartialMessage, "edit", held_up)
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
-        editing = asyncio.create_task(world.delivery.step())
+        editing = asyncio.create_task(world.delivery.cards.step())
         async with asyncio.timeout(5):
             await on_its_way.wait()
         leaving = asyncio.create_task(world.post(*in_its_cards_place(task)))
@@ -299,7 +299,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Wor
     world.copies.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
-        editing = asyncio.create_task(world.delivery.step())
+        editing = asyncio.create_task(world.delivery.cards.step())
         async with asyncio.timeout(5):
             await making.wait()
             await world.post(*in_its_cards_place(await world.only_task()))
@@ -325,7 +325,7 @@ async def test_a_card_whose_deletion_was_not_answered_does_not_come_back(world: 
         assert (await world.only_task()).state is TaskState.SETTLED
         channel = world.client.get_partial_messageable(world.channel.id)
         await channel.get_partial_message(card.card_message_id or 0).delete()  # as the request without an answer did
-        await world.delivery.step()
+        await world.delivery.cards.step()
     (message,) = world.channel.history()
     assert texts(message).startswith("### Your picture is ready")
 
@@ -336,8 +336,8 @@ async def test_a_result_goes_before_a_card_in_the_same_channel(world: World) -> 
     cards_edited: list[int] = []
 
     async def get(key: str) -> bytes:
-        await world.delivery.show(Card(task=task, phase=CardPhase.GENERATING, progress=0.5))
-        await world.delivery.step()
+        world.delivery.cards.show(Card(task=task, phase=CardPhase.GENERATING, progress=0.5))
+        await world.delivery.cards.step()
         cards_edited.append(len(world.requests("PATCH", str(task.card_message_id))))
         return png()
 
@@ -346,7 +346,7 @@ async def test_a_result_goes_before_a_card_in_the_same_channel(world: World) -> 
     await world.post(outcome, a_part(task_id=task.id, pictures=(0,)))
     assert cards_edited == [0]
     with world.env.time_context():
-        await world.delivery.step()
+        await world.delivery.cards.step()
     assert len(world.requests("PATCH", str(task.card_message_id))) == 1
 
 
@@ -354,9 +354,9 @@ async def test_removing_a_card_that_is_gone_is_fine(world: World) -> None:
     await world.ask("a red door")
     task = await world.only_task()
     with world.env.time_context():
-        await world.delivery.remove_card(task)
+        await world.delivery.cards.remove(task)
         await world.stores.tasks.set_card(task.id, task.card_message_id)
-        await world.delivery.remove_card(task)
+        await world.delivery.cards.remove(task)
     assert world.channel.history() == []
 
 
@@ -364,7 +364,7 @@ async def test_a_card_that_cannot_be_removed_now_is_tried_again(world: World) ->
     await world.ask("a red door")
     world.env.inject_error("DELETE", "/channels/*/messages/*", status=503)
     with world.env.time_context(), pytest.raises(Unavailable):
-        await world.delivery.remove_card(await world.only_task())
+        await world.delivery.cards.remove(await world.only_task())
 
 
 # Messages to the operator
@@ -376,13 +376,13 @@ async def test_the_operator_is_told_in_their_channel(tmp_path: Path) -> None:
         world.options["operator_channel_id"] = office.id
         world.wire(world.client)
         with world.env.time_context():
-            await world.delivery.tell_operator(Reason.ACCOUNT_CREDIT, {})
+            await world.delivery.operator.send(Reason.ACCOUNT_CREDIT, {})
         assert "Top it up" in office.history()[-1].content
 
 
 async def test_without_a_channel_the_owner_is_told(world: World) -> None:
     with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
-        await world.delivery.tell_operator(Reason.ACCOUNT_KEY, {})
+        await world.delivery.operator.send(Reason.ACCOUNT_KEY, {})
     told = world.requests("POST", "/messages")[-1]
     assert "KIE_API_KEY" in told.json["content"]
 
@@ -390,7 +390,7 @@ async def test_without_a_channel_the_owner_is_told(world: World) -> None:
 async def test_where_the_operators_channel_is_closed_the_owner_is_told(tmp_path: Path) -> None:
     async with open_world(tmp_path, operator_channel_id=404) as world:
         with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
-            await world.delivery.tell_operator(Reason.NOBODY_TOLD, {})
+            await world.delivery.operator.send(Reason.NOBODY_TOLD, {})
         assert "neither in its channel" in world.requests("POST", "/messages")[-1].json["content"]
 
 

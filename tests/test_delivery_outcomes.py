@@ -136,7 +136,7 @@ async def test_a_copy_that_is_gone_is_for_the_engine_to_fetch_anew(world: World)
     with pytest.raises(MissingCopy):
         await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
     with pytest.raises(MissingCopy):
-        await world.delivery.plan(replace(outcome, pictures=(replace(picture, bytes=None),)))
+        await world.delivery.outcomes.plan(replace(outcome, pictures=(replace(picture, bytes=None),)))
     await world.work(120)
     (message,) = world.channel.history()
     assert [one.filename for one in message.attachments] == [f"atelier-{outcome.task.id}-1.png"]
@@ -181,7 +181,7 @@ def test_every_picture_is_in_exactly_one_message_that_is_not_too_heavy(sizes: li
 
 async def test_an_outcome_of_many_heavy_pictures_is_planned_as_several_messages(world: World) -> None:
     pictures = tuple(a_picture(n, key=f"pictures/{n}", bytes=10 * 1024 * 1024) for n in range(4))
-    plan = await world.delivery.plan(Outcome(task=a_task(), references=(), pictures=pictures))
+    plan = await world.delivery.outcomes.plan(Outcome(task=a_task(), references=(), pictures=pictures))
     assert [part.pictures for part in plan] == [(0, 1), (2, 3)]
     assert len({part.nonce for part in plan}) == 2
     assert all(len(part.nonce) <= 25 for part in plan)
@@ -189,13 +189,15 @@ async def test_an_outcome_of_many_heavy_pictures_is_planned_as_several_messages(
 
 async def test_the_prompt_file_takes_a_place_in_the_first_message(world: World) -> None:
     pictures = tuple(a_picture(n, key=f"pictures/{n}", bytes=10) for n in range(12))
-    plan = await world.delivery.plan(Outcome(task=a_task(prompt="long " * 300), references=(), pictures=pictures))
+    plan = await world.delivery.outcomes.plan(
+        Outcome(task=a_task(prompt="long " * 300), references=(), pictures=pictures)
+    )
     assert [len(part.pictures) for part in plan] == [9, 3]
 
 
 async def test_a_failure_is_one_part_and_a_later_success_of_the_same_task_another(world: World) -> None:
-    (told,) = await world.delivery.plan(failed(Reason.UNCONFIRMED))
-    (adopted,) = await world.delivery.plan(Outcome(task=a_task(), references=(), pictures=(a_picture(),)))
+    (told,) = await world.delivery.outcomes.plan(failed(Reason.UNCONFIRMED))
+    (adopted,) = await world.delivery.outcomes.plan(Outcome(task=a_task(), references=(), pictures=(a_picture(),)))
     assert told.pictures == ()
     assert told.nonce != adopted.nonce
 
@@ -236,7 +238,7 @@ async def test_what_was_told_in_doubt_says_later_that_it_got_through_and_has_no_
     before = len(world.channel.history())
     with world.env.time_context():
         for _ in range(2):
-            await world.delivery.take_back(replace(doubtful, task=task), told)
+            await world.delivery.outcomes.withdraw(replace(doubtful, task=task), told)
     (message,) = [one for one in world.channel.history() if one.id == posted.message_id]
     assert len(world.channel.history()) == before
     assert "did get through after all" in texts(message)

@@ -35,7 +35,7 @@ async def test_words_become_pictures_that_are_told_once(world: World) -> None:
     task = await world.ask("a red door", variants=4)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [(one.task_id, one.pictures) for one in world.discord.messages] == [(task.id, (0, 1, 2, 3))]
+    assert [(one.task_id, one.pictures) for one in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
     assert world.discord.removed == [task.id]
     assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [True] * 4
 
@@ -68,7 +68,7 @@ async def test_a_link_that_the_api_cannot_fetch_is_tried_once_more_by_upload(wor
     await world.work(90)
     assert [request.files[0].split("/")[2] for request in world.api.taken] == ["cdn.discordapp.com", "uploads.test"]
     assert (await world.now(task)).reason is None
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_words_alone_are_never_created_again_for_a_picture_that_cannot_be_fetched(world: World) -> None:
@@ -144,7 +144,7 @@ async def test_a_bad_reference_is_told_and_nothing_is_paid(world: World) -> None
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.REFERENCE_NOT_A_PICTURE, False)
     assert ended.reason_parameters["filename"] == "notes.png"
     assert world.api.taken == []
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_a_reference_that_discord_does_not_give_for_a_while_is_asked_for_again(world: World) -> None:
@@ -166,17 +166,17 @@ async def test_a_reference_that_discord_never_gives_is_told(world: World) -> Non
 async def test_a_post_that_arrived_before_its_channel_closed_is_not_told_by_another_route(world: World) -> None:
     world.discord.lose_answers = 1
     await world.ask()
-    while not world.discord.messages:
+    while not world.discord.sent:
         await world.work(2)
     world.discord.closed_routes = {Route.CHANNEL}
     await world.work(60)
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
 
 
 async def test_a_post_that_arrived_stays_in_doubt_whatever_way_is_tried_meanwhile(world: World) -> None:
     world.discord.lose_answers = 1
     task = await world.ask()
-    while not world.discord.messages:
+    while not world.discord.sent:
         await world.work(2)
     world.discord.closed_routes, world.discord.blind = set(Route), True
     await world.work(60)
@@ -184,7 +184,7 @@ async def test_a_post_that_arrived_stays_in_doubt_whatever_way_is_tried_meanwhil
     world.discord.closed_routes, world.discord.blind = set(), False
     await world.work(4 * 3600)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
 
 
 async def test_nobody_waits_behind_somebody_elses_pile(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ async def test_run_does_the_same_by_itself_and_stops_when_told(world: World) -> 
         world.clock.turn(0.1)
     world.engine.stop()
     await running
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: World) -> None:

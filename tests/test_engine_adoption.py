@@ -292,7 +292,7 @@ async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its
     world.discord.lose_answers = 0 if answered else 1
     world.discord.post, world.discord.remove_card = repost, removing  # type: ignore[method-assign,assignment]  # deletion fails
     world.discord.find = finding  # type: ignore[method-assign]  # identified by the part alone, as by the real delivery
-    while not world.discord.messages:
+    while not world.discord.sent:
         await world.engine.step()
         world.clock.turn(5)
     assert (await world.now(task)).state is TaskState.SETTLED

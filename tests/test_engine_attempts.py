@@ -93,7 +93,7 @@ async def test_a_file_that_ends_the_process_is_refused_after_three_deaths_and_co
     ended = await world.now(task)
     assert lives.deaths == MOST_ATTEMPTS
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.ATTACHED_UNUSABLE, False)
-    assert [message.reason for message in world.discord.messages] == [Reason.ATTACHED_UNUSABLE]
+    assert [message.reason for message in world.discord.sent] == [Reason.ATTACHED_UNUSABLE]
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
 
 
@@ -110,7 +110,7 @@ async def test_what_was_under_way_beside_it_is_done_and_only_the_cause_is_refuse
     ends = [await world.now(task) for task in innocent]
     assert [(one.state, one.reason) for one in ends] == [(TaskState.CLOSED, None)] * 16
     assert (await world.now(deadly)).reason == Reason.ATTACHED_UNUSABLE
-    assert len(world.discord.messages) == 17
+    assert len(world.discord.sent) == 17
     assert len(world.api.taken) == 16
 
 
@@ -132,7 +132,7 @@ async def test_several_that_end_the_process_are_each_found_out(world: World) -> 
     assert lives.deaths <= 3 * MOST_ATTEMPTS
     assert [(await world.now(task)).reason for task in deadly] == [Reason.ATTACHED_UNUSABLE] * 3
     assert (await world.now(good)).reason is None
-    assert len(world.discord.messages) == 4
+    assert len(world.discord.sent) == 4
 
 
 async def test_one_that_hangs_while_it_is_tried_alone_keeps_the_others_waiting_for_seconds_only(world: World) -> None:
@@ -194,7 +194,7 @@ async def test_a_paid_result_that_ends_the_process_is_told_by_its_link(world: Wo
     ended = await world.now(task)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, None, True)
     assert [picture.unfetchable for picture in await world.stores.pictures.of_task(task.id)] == [True]
-    assert [message.reason for message in world.discord.messages] == [None]
+    assert [message.reason for message in world.discord.sent] == [None]
 
 
 async def test_a_paid_result_whose_telling_ends_the_process_in_any_form_is_left_to_the_commands(world: World) -> None:
@@ -215,7 +215,7 @@ async def test_a_copy_that_ends_the_process_when_it_is_made_to_fit_stays_and_is_
     task, lives = await world.ask(), Lives(world)
     await lives.steps(25, seconds=5)
     assert lives.deaths == MOST_ATTEMPTS
-    assert [message.reason for message in world.discord.messages] == [None]
+    assert [message.reason for message in world.discord.sent] == [None]
     (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
     assert await world.copies.get(picture.key)
@@ -361,7 +361,7 @@ async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World
         world.clock.turn(24 * 3600)
     await lives.steps(5)
     assert await world.stores.tasks.get(task.id) is None
-    assert len(world.discord.receipts) == 1
+    assert len(world.discord.receipts_sent) == 1
 
 
 async def test_other_work_waits_while_something_of_another_kind_is_tried_alone(world: World) -> None:

@@ -63,7 +63,7 @@ async def test_an_outage_is_logged_once_keeps_the_queue_and_is_over_by_itself(wo
         outage.lasts = False
         await world.work(300, every=2)
     assert {await state(world, task) for task in tasks} == {TaskState.CLOSED}
-    assert len(world.discord.messages) == len(world.api.taken) == 5
+    assert len(world.discord.sent) == len(world.api.taken) == 5
     said = [entry for entry in logs if re.match("image API (unreachable|back)", entry["event"])]
     assert [entry["event"].split(";")[0] for entry in said] == ["image API unreachable", "image API back"]
     assert 540 <= said[1]["away_seconds"] <= 700
@@ -143,7 +143,7 @@ async def test_who_has_waited_for_a_day_while_creates_were_stopped_gets_an_answe
     await world.work(25 * 3600, every=600)
     ended = await world.now(task)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_UNREACHABLE, False)
-    assert [message.reason for message in world.discord.messages] == [Reason.SERVICE_UNREACHABLE]
+    assert [message.reason for message in world.discord.sent] == [Reason.SERVICE_UNREACHABLE]
 
 
 async def test_all_who_have_waited_for_a_day_get_an_answer_however_many_newer_ones_are_before_them(

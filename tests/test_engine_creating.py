@@ -78,7 +78,7 @@ async def test_an_explicit_refusal_is_told_with_its_reason(world: World) -> None
     task = await world.ask()
     await world.work(3)
     assert (await world.now(task)).reason == Reason.INVALID_REQUEST
-    assert world.discord.messages[0].reason == Reason.INVALID_REQUEST
+    assert world.discord.sent[0].reason == Reason.INVALID_REQUEST
 
 
 @pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])
@@ -91,7 +91,7 @@ async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: World, 
     ended = await world.now(task)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.UNCONFIRMED, True)
     assert world.api.taken == []
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
@@ -186,7 +186,7 @@ async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
     busy = False
     await world.work(300)
     assert (await world.now(task)).reason is None
-    assert [message.reason for message in world.discord.messages] == [None]
+    assert [message.reason for message in world.discord.sent] == [None]
     assert len(world.api.taken) == 1
 
 
@@ -219,7 +219,7 @@ async def test_nothing_is_sent_once_the_lease_has_run_out(world: World, monkeypa
     goes_on.set()
     await pushing
     assert world.api.taken == []
-    assert [message.reason for message in world.discord.messages] == [Reason.UNCONFIRMED]
+    assert [message.reason for message in world.discord.sent] == [Reason.UNCONFIRMED]
 
 
 async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(

@@ -66,7 +66,7 @@ async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: World) -
     assert (cancelled.state, cancelled.charged) == (TaskState.CANCELLED, False)
     await world.work(120)
     assert world.api.taken == []
-    assert world.discord.messages == []
+    assert world.discord.sent == []
 
 
 async def test_what_is_paid_cannot_be_cancelled(world: World) -> None:

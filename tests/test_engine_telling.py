@@ -35,7 +35,7 @@ async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(worl
     task = await world.ask()
     await world.work(120)
     assert (await world.stores.pictures.of_task(task.id))[0].key is not None
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_a_result_that_stays_unfetchable_is_told_as_a_link(world: World) -> None:
@@ -101,7 +101,7 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world: Wor
     task = await world.ask()
     await world.work(120)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_an_outcome_of_several_parts_goes_on_where_it_stopped(world: World) -> None:
@@ -109,14 +109,14 @@ async def test_an_outcome_of_several_parts_goes_on_where_it_stopped(world: World
     world.discord.lose_answers = 2
     await world.ask(variants=4)
     await world.work(180)
-    assert sorted(message.pictures for message in world.discord.messages) == [(0,), (1,), (2,), (3,)]
+    assert sorted(message.pictures for message in world.discord.sent) == [(0,), (1,), (2,), (3,)]
 
 
 async def test_a_closed_channel_is_told_by_the_next_route(world: World) -> None:
     world.discord.closed_routes = {Route.CHANNEL, Route.ORIGINAL}
     await world.ask()
     await world.work(60)
-    assert [message.route for message in world.discord.messages] == [Route.DIRECT]
+    assert [message.route for message in world.discord.sent] == [Route.DIRECT]
 
 
 async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) -> None:
@@ -126,7 +126,7 @@ async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: World) 
     assert (await world.now(task)).state is TaskState.SETTLED
     world.discord.closed_routes = set()
     await world.work(4 * 3600, every=10)
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
     assert (await world.now(task)).state is TaskState.CLOSED
 
 
@@ -151,7 +151,7 @@ async def test_a_kept_picture_that_is_gone_is_fetched_again(world: World) -> Non
     await world.copies.delete(picture.key)
     world.discord.down = False
     await world.work(400)
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
     assert await world.copies.get(picture.key) == png()
 
 
@@ -159,11 +159,11 @@ async def test_discord_down_delays_and_loses_nothing(world: World) -> None:
     world.discord.down = True
     task = await world.ask()
     await world.work(600)
-    assert world.discord.messages == []
+    assert world.discord.sent == []
     world.discord.down = False
     await world.work(400)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_a_picture_store_that_takes_nothing_leads_to_a_link(
@@ -177,7 +177,7 @@ async def test_a_picture_store_that_takes_nothing_leads_to_a_link(
     await world.work(600)
     assert (await world.stores.pictures.of_task(task.id))[0].unfetchable
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_a_card_that_arrives_while_it_is_looked_for_goes_too(
@@ -221,15 +221,15 @@ async def test_nothing_is_posted_before_its_copy_is_kept(world: World, monkeypat
     put, posted = world.copies.put, list[bool]()
 
     async def slow(key: str, data: bytes) -> None:
-        await eventually(patience(lambda: bool(world.discord.messages)))
-        posted.append(bool(world.discord.messages))
+        await eventually(patience(lambda: bool(world.discord.sent)))
+        posted.append(bool(world.discord.sent))
         await put(key, data)
 
     monkeypatch.setattr(world.copies, "put", slow)
     task = await world.ask()
     await world.work(60)
     assert posted == [False]
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
     assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 
@@ -244,7 +244,7 @@ async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: Wor
     world.api.fetch = counted  # type: ignore[method-assign]  # counts the downloads
     await world.ask(variants=2)
     await world.work(120)
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
     assert len(asked) == 3
 
 
@@ -270,7 +270,7 @@ async def test_however_many_wait_the_bytes_being_posted_are_bounded(
     world.discord.down = False
     world.discord.post = posted  # type: ignore[method-assign]  # counts concurrent posts
     await world.work(120, every=60)
-    assert len(world.discord.messages) == 6
+    assert len(world.discord.sent) == 6
     assert most == 2
 
 
@@ -297,4 +297,4 @@ async def test_one_write_lies_between_a_fetched_picture_and_its_message(
     world.discord.post = posted  # type: ignore[method-assign]  # checks the count
     await world.ask()
     await world.work(60)
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1

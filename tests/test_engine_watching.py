@@ -103,7 +103,7 @@ async def test_a_task_without_an_outcome_for_a_day_is_lost(world: World) -> None
     task = await world.ask()
     await world.work(DAY + 4 * 3600, every=3600)
     assert (await world.now(task)).reason == Reason.LOST
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
 
 
 async def test_one_task_is_never_asked_about_three_times_in_a_second(world: World) -> None:

@@ -53,17 +53,17 @@ async def test_whatever_it_dies_at_all_of_it_goes_and_is_told(world: World) -> N
     await world.restart()
     while died:
         tasks = await begun(world)
-        for kept in (world.discord.messages, world.discord.receipts, world.discord.deleted):
+        for kept in (world.discord.sent, world.discord.receipts_sent, world.discord.deleted):
             kept.clear()
         await asked(world)
         died = await _with_a_death(world, deaths, at)
         await rest(world)
         assert [await world.stores.tasks.get(one.id) for one in tasks] == [None] * 3, f"died at {at}"
         assert await files(world) == []
-        assert world.discord.messages == []
+        assert world.discord.sent == []
         assert len(world.discord.deleted) >= 1
-        assert world.discord.receipts
-        counts = world.discord.receipts[0].counts
+        assert world.discord.receipts_sent
+        counts = world.discord.receipts_sent[0].counts
         assert (counts["tasks"], counts["copies"]) == (3, 2), f"died at {at}"
         at += 1
     assert at > 10, "the calls of a whole erasure"
@@ -97,7 +97,7 @@ async def test_a_receipt_waits_for_discord(world: World) -> None:
         world.discord.down = True
     world.discord.down = False
     await rest(world)
-    assert len(world.discord.receipts) == 1
+    assert len(world.discord.receipts_sent) == 1
 
 
 async def test_what_is_kept_for_them_is_not_brought_any_more(world: World) -> None:
@@ -109,4 +109,4 @@ async def test_what_is_kept_for_them_is_not_brought_any_more(world: World) -> No
     await asked(world)
     await rest(world)
     assert await world.stores.tasks.get(task.id) is None
-    assert world.discord.messages == []
+    assert world.discord.sent == []

@@ -109,7 +109,7 @@ async def test_a_result_that_comes_slowly_keeps_nobody_elses_waiting(world: Worl
         await eventually(lambda: settled(world, slow))
         good = await world.ask(asker_id=2)
         await eventually(lambda: told(world, good))
-        assert not world.discord.messages[1:]
+        assert not world.discord.sent[1:]
         answer.set()
         await eventually(lambda: told(world, slow[1]))
 

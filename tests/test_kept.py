@@ -111,7 +111,7 @@ async def test_who_comes_for_it_is_shown_all_of_it_in_one_message(world: World) 
     await world.engine.step()
     assert [message.pictures for message in world.discord.handed["press"]] == [(0,), (1,), (2,), (3,)]
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert world.discord.messages == []
+    assert world.discord.sent == []
     assert {part.route for part in await world.stores.parts.of_task(task.id)} == {Route.COLLECTED}
 
 
@@ -141,7 +141,7 @@ async def test_only_what_was_not_told_yet_is_shown(world: World) -> None:
     await world.work(60, every=4)
     await press(world, task)
     await world.engine.step()
-    assert [message.pictures for message in world.discord.messages] == [(0,)]
+    assert [message.pictures for message in world.discord.sent] == [(0,)]
     assert [message.pictures for message in world.discord.handed["press"]] == [(1,)]
 
 
@@ -203,7 +203,7 @@ async def test_what_the_channel_takes_again_is_told_there_and_once(world: World)
     task = await kept(world)
     world.discord.closed_routes = set()
     await world.work(4 * HOUR, every=60)
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL]
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
     with pytest.raises(Gone):
         await press(world, task)
 
@@ -245,7 +245,7 @@ async def test_who_comes_while_the_channel_refuses_once_more_is_shown_it_at_once
 async def test_what_had_arrived_after_all_is_not_shown_again(world: World) -> None:
     world.discord.lose_answers = 1
     task = await world.ask()
-    while not world.discord.messages:
+    while not world.discord.sent:
         await world.work(2)
     world.discord.closed_routes, world.discord.blind = set(Route) - {Route.COLLECTED}, True
     await world.work(60, every=4)
@@ -330,7 +330,7 @@ async def test_a_busy_channel_does_not_keep_others_waiting(world: World) -> None
     world.discord.post = posted  # type: ignore[method-assign]  # counts concurrent posts
     asked = [await world.ask(asker_id=number) for number in range(6)]
     await world.work(60, every=4)
-    assert len(world.discord.messages) == 6
+    assert len(world.discord.sent) == 6
     assert most == 2
 
 

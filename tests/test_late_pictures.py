@@ -90,7 +90,7 @@ async def every_death(world: World, *, after: bool, expected: dict[int, list[int
     world.wrap = deaths.wrap
     await world.restart()
     while died:
-        for kept in (world.discord.messages, world.discord.files, world.discord.redrawn):
+        for kept in (world.discord.sent, world.discord.files, world.discord.redrawn):
             kept.clear()
         task = await told_as_a_link(world, error=HostNotAllowed("elsewhere.test"), **changes)
         world.api.broken.clear()
@@ -344,7 +344,7 @@ async def test_a_message_in_a_channel_that_is_closed_by_then_is_made_up_for_dire
     for _ in range(3):
         await later(world, HOUR)
     assert world.discord.files == {1: [0], 2: [1]}
-    assert [message.route for message in world.discord.messages] == [Route.CHANNEL, Route.DIRECT]
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL, Route.DIRECT]
     first, apart = await world.stores.parts.of_task(task.id)
     assert (first.pictures, apart.number, apart.pictures) == ((0,), LATE_PARTS + 1, (1,))
     await world.engine.curation.remove(task.id, the_asker(task))
@@ -362,7 +362,7 @@ async def test_where_direct_messages_are_closed_as_well_the_picture_is_kept_for_
     world.discord.closed_routes = set()
     await world.stores.curation.hide(task.id, hidden=True, now=world.clock())
     await later(world, HOUR)
-    assert len(world.discord.messages) == 1, "it is not sent days later for another reason"
+    assert len(world.discord.sent) == 1, "it is not sent days later for another reason"
 
 
 async def test_a_message_that_somebody_deleted_is_not_made_up_for(world: World) -> None:
@@ -370,7 +370,7 @@ async def test_a_message_that_somebody_deleted_is_not_made_up_for(world: World) 
     world.api.broken.clear()
     world.discord.gone = {1}
     await later(world, HOUR)
-    assert len(world.discord.messages) == 1
+    assert len(world.discord.sent) == 1
     await assert_brought(world, task)
 
 
@@ -393,7 +393,7 @@ async def test_what_is_not_to_be_posted_is_fetched_and_kept(world: World) -> Non
     world.api.broken.clear()
     await later(world, HOUR)
     await assert_brought(world, task)
-    assert world.discord.messages == []
+    assert world.discord.sent == []
 
 
 async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: World) -> None:
@@ -412,7 +412,7 @@ async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: World)
     ((message,),) = world.discord.handed.values()
     assert message.pictures == (0, 1)
     await assert_brought(world, await world.now(task))
-    assert world.discord.messages == []
+    assert world.discord.sent == []
 
 
 async def test_what_was_collected_with_a_link_is_edited(world: World) -> None:

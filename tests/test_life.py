@@ -93,7 +93,7 @@ async def _until_closed(world: World, task: Task) -> None:
 
 async def _assert_told_once(world: World, task: Task) -> None:
     ended = await world.now(task)
-    told = Counter((one.number, one.pictures) for one in world.discord.messages if one.task_id == task.id)
+    told = Counter((one.number, one.pictures) for one in world.discord.sent if one.task_id == task.id)
     assert ended.state is TaskState.CLOSED, ended
     assert set(told.values()) == {1}, told
     creates = [request for request in world.api.taken if request.request.prompt == task.request.prompt]

@@ -86,7 +86,7 @@ async def test_one_that_is_put_off_says_in_time_how_it_comes(world: World) -> No
     world.clock.turn(13.5 * 60)
     await world.engine._cards.show_waiting()  # `run` calls this every few seconds
     with world.env.time_context():
-        await world.delivery.step()
+        await world.delivery.cards.step()
     assert asked.response is not None
     assert "I send you the outcome as a direct message" in texts(asked.response)
 

@@ -120,7 +120,7 @@ async def test_a_host_that_is_not_allowed_is_told_once_and_the_picture_comes_whe
 async def test_an_untold_operator_is_told_when_there_is_cause_again(world: World) -> None:
     world.api.broken[HOST] = HostNotAllowed("pictures.example")
     await asked(world)
-    (task,) = [message.task_id for message in world.discord.messages]
+    (task,) = [message.task_id for message in world.discord.sent]
     assert task
     await world.stores.key_values.set("operator_told", None)
     world.discord.told_operator.clear()

@@ -149,7 +149,7 @@ async def test_paid_results_are_delivered_with_little_room(world: World) -> None
     world.engine.disk_space.found_full(FULL)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.messages] == [None]
+    assert [one.reason for one in world.discord.sent] == [None]
     assert all(one.key for one in await world.stores.pictures.of_task(task.id))
 
 
@@ -195,7 +195,7 @@ async def test_a_result_that_finds_no_room_is_told_and_so_is_the_operator(world:
     store.full = True
     await world.work(600)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.messages] == [None]
+    assert [one.reason for one in world.discord.sent] == [None]
     assert world.discord.told_operator == [Reason.DISK_LOW]
 
 

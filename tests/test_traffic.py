@@ -234,8 +234,8 @@ async def shown(world: DiscordWorld, card: Card) -> int:
     """Show the card a minute later. Return how many edits this caused."""
     before = edits(world)
     world.discord.clock.turn(timedelta(minutes=1))
-    await world.delivery.show(card)
-    await world.delivery.step()
+    world.delivery.cards.show(card)
+    await world.delivery.cards.step()
     return edits(world) - before
 
 
@@ -286,11 +286,11 @@ async def test_an_edit_that_something_waits_for_becomes_as_urgent_as_that(
     world.client.traffic.pacer = slow = Slow()
     task, _ = await world.ask()
     world.discord.clock.turn(timedelta(minutes=1))
-    await world.delivery.show(Card(task=task, phase=CardPhase.CREATING))
-    editing = asyncio.create_task(world.delivery.step())
+    world.delivery.cards.show(Card(task=task, phase=CardPhase.CREATING))
+    editing = asyncio.create_task(world.delivery.cards.step())
     async with asyncio.timeout(10):
         await slow.edits.wait()
-        await world.delivery.remove_card(task)
+        await world.delivery.cards.remove(task)
         await editing
     assert edits(world) == 1
     assert not world.cards(task)

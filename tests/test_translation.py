@@ -204,5 +204,5 @@ async def test_the_operator_is_told_in_the_language_of_their_server(tmp_path: Pa
         world.options["operator_channel_id"] = office.id
         world.wire(world.client)
         with world.env.time_context():
-            await world.delivery.tell_operator(Reason.ACCOUNT_KEY, {})
+            await world.delivery.operator.send(Reason.ACCOUNT_KEY, {})
         assert words in office.history()[-1].content

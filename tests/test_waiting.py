@@ -39,7 +39,7 @@ async def being_made(world: World, **options: Any) -> Any:
 async def redrawn(world: World) -> None:
     """Edit the cards to their current state, without a step of the engine."""
     with world.env.time_context():
-        await world.delivery.step()
+        await world.delivery.cards.step()
 
 
 def said(card: Card) -> str:

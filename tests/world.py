@@ -128,12 +128,12 @@ class World:
         with self.env.time_context():
             for _ in range(int(seconds / every)):
                 await self.engine.step()
-                await self.delivery.step()
+                await self.delivery.cards.step()
                 self.clock.turn(every)
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool = False) -> Posted:
         with self.env.time_context():
-            return await self.delivery.post(outcome, part, uncertain=uncertain)
+            return await self.delivery.outcomes.post(outcome, part, uncertain=uncertain)
 
     def refusal(self, asked: InteractionResult) -> str:
         """Return the ephemeral answer to the asker; the bot's error behind it is expected."""

@@ -13,6 +13,7 @@ import discord
 import structlog
 
 from bot.client import Atelier
+from bot.delivery.message_editor import MessageEditor
 from bot.delivery.message_search import find_by_id
 from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
 from bot.discord_errors import map_discord_errors
@@ -20,6 +21,7 @@ from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.batch_view import BatchView
 from bot.engine.ports import Posted
 from bot.engine.work.picture_work import PictureWork
+from bot.traffic import Priority, requests_as
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.pictures import closing, picture_stem, shown_in
 from bot.ui.results.batch_messages import batch_view, ended_view
@@ -37,24 +39,26 @@ File = discord.Attachment | discord.File
 
 
 class BatchPoster:
-    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork) -> None:
+    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
         self._client = client
+        self._editor = editor
         self._copies = copies
         self._work = work
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         """Post or edit one message. If `uncertain`, search the channel for the message before posting. Raises
         MessageGone, RouteClosed, Unavailable."""
-        channel = await self._place(shared, message.route)
-        standing = await self._standing(channel, message, uncertain=uncertain)
+        with requests_as(Priority.RESULT):
+            channel = await self._place(shared, message.route)
+            standing = await self._standing(channel, message, uncertain=uncertain)
 
-        async def sent(limit: int) -> Posted:
-            once = partial(self._once, channel, shared, message, standing, limit)
-            return await in_open_thread(self._client, channel.id, once)
+            async def sent(limit: int) -> Posted:
+                once = partial(self._once, channel, shared, message, standing, limit)
+                return await in_open_thread(self._client, channel.id, once)
 
-        return await with_smaller_files(min(SHARE, shared.batch.asked.upload_limit), sent)
+            return await with_smaller_files(min(SHARE, shared.batch.asked.upload_limit), sent)
 
-    async def find(self, shared: BatchView, route: Route, nonce: str) -> Posted | None:
+    async def _find(self, shared: BatchView, route: Route, nonce: str) -> Posted | None:
         """Return where a message of the batch was posted, by its nonce. Raises RouteClosed, Unavailable."""
         channel = await self._place(shared, route)
         found = await find_by_id(self._client, channel, component_id(nonce))
@@ -62,8 +66,18 @@ class BatchPoster:
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Post the closing message, which mentions the asker. Raises RouteClosed, Unavailable."""
+        with requests_as(Priority.RESULT):
+            return await self._end(shared, first, uncertain=uncertain)
+
+    async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
+        """Delete a message of the batch; without `place`, search for it. Raises RouteClosed, Unavailable."""
+        found = place or await self._find(shared, route, nonce)
+        if found is not None:
+            await self._editor.delete(found)
+
+    async def _end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         channel, batch = await self._place(shared, first.route), shared.batch
-        if uncertain and (found := await self.find(shared, first.route, batch.ending_nonce)):
+        if uncertain and (found := await self._find(shared, first.route, batch.ending_nonce)):
             return found
         with map_discord_errors():
             view, mentions = ended_view(shared, first), only(batch.asked.asker_id)

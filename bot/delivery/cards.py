@@ -133,6 +133,10 @@ class CardUpdater:
 
     async def remove(self, task: Task) -> None:
         """Delete the card, unless it was edited into the outcome, and forget its id. Raises Unavailable."""
+        with requests_as(Priority.CARD):
+            await self._remove(task)
+
+    async def _remove(self, task: Task) -> None:
         await self.leave(task)
         self._turns.forget(task.id)
         row = await self._stores.tasks.get(task.id) or task
@@ -146,8 +150,12 @@ class CardUpdater:
             log.debug("card not removed: route closed", task=task.id, error=str(closed))
         await self._stores.tasks.set_card(task.id, None)
 
-    async def end_as(self, card: Card) -> None:
-        """Edit the card to its last state; the message is kept. Raises Unavailable."""
+    async def withhold(self, task: Task) -> None:
+        """Edit the card to say that the outcome is stored and not posted; the message is kept. Raises Unavailable."""
+        with requests_as(Priority.RESULT):
+            await self._end_as(Card(task=task, phase=CardPhase.WITHHELD))
+
+    async def _end_as(self, card: Card) -> None:
         await self.leave(card.task)
         row = await self._stores.tasks.get(card.task.id) or card.task
         try:

@@ -10,6 +10,7 @@ import discord
 from bot.client import Atelier
 from bot.discord_limits import INTERACTION_LIFE
 from bot.errors import Unavailable
+from storage.models import Route, Task
 
 
 class _Original(int):
@@ -29,6 +30,21 @@ def token_lives(arrived_at: int, now: int) -> bool:
     """Return whether an interaction's token is still usable. `arrived_at`: when (ms) the interaction arrived, by the
     bot's own clock, as Discord's clock may differ."""
     return now - arrived_at < TOKEN_LIFE.total_seconds() * 1000
+
+
+def can_answer(task: Task, now: int) -> bool:
+    """Return whether the task's interaction can still be answered. Requests by message have no interaction."""
+    return bool(task.interaction_token) and token_lives(task.arrived_at, now)
+
+
+def living_token(task: Task, route: Route, now: int) -> str | None:
+    """Return the interaction token that can edit an outcome sent as an answer. None if the token has expired, and for
+    other routes."""
+    if route is Route.ORIGINAL and can_answer(task, now):
+        return task.interaction_token
+    if route is Route.COLLECTED and task.collect_at is not None and token_lives(task.collect_at, now):
+        return task.collect_token
+    return None
 
 
 def answer_by(client: Atelier, token: str) -> discord.Webhook:

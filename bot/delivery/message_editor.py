@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import discord
 
 from bot.client import Atelier
-from bot.delivery.interaction_reply import ORIGINAL, answer_by
-from bot.delivery.outcomes import OutcomePoster, Payload, file_of, is_out_of_reach, limit_for
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, can_answer, living_token
+from bot.delivery.outcomes import (
+    OutcomePoster,
+    Payload,
+    as_posted,
+    file_of,
+    is_out_of_reach,
+    limit_for,
+    part_of_repost,
+)
 from bot.delivery.sending import NO_USER, with_smaller_files
 from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Outcome, Posted
 from bot.errors import MessageGone, RouteClosed
+from bot.traffic import Priority, requests_as
 from bot.ui.kit.pictures import closing, picture_stem
 from bot.ui.results.outcomes import AttachedPicture, pictures_view
+from storage.community import Repost
 from storage.models import OutcomePart, Picture, Reach, Route
 
 
 class MessageEditor:
-    def __init__(self, client: Atelier, outcomes: OutcomePoster) -> None:
+    def __init__(self, client: Atelier, outcomes: OutcomePoster, *, clock: Callable[[], int]) -> None:
         self._client = client
         self._outcomes = outcomes
+        self._clock = clock
 
-    async def redraw(self, outcome: Outcome, part: OutcomePart, *, token: str | None) -> None:
-        """Edit the part's message: keep its files and add late pictures. `token`: the token of the interaction that the
-        message answers, while the token lives. Raises RouteClosed, Unavailable, MissingCopy."""
+    async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
+        """Edit the part's message: keep its files and add late pictures. Raises RouteClosed, Unavailable,
+        MissingCopy."""
+        late = any(picture.late_at is not None for picture in outcome.pictures)
+        token = living_token(outcome.task, part.route, self._clock())
+        with requests_as(Priority.RESULT if late else Priority.PERSON):
+            await self._redraw(outcome, part, token=token)
+
+    async def redraw_repost(self, outcome: Outcome, repost: Repost) -> None:
+        """Edit the message of a repost, as `redraw` does."""
+        shown = as_posted(outcome, repost)
+        await self._redraw(shown, part_of_repost(shown, repost), token=None)
+
+    async def _redraw(self, outcome: Outcome, part: OutcomePart, *, token: str | None) -> None:
+        """`token`: the token of the interaction that the message answers, while the token lives."""
         if part.message_id is None or part.message_channel_id is None:
             return
         message = await self._standing(outcome, part, token)
@@ -50,7 +73,7 @@ class MessageEditor:
         with map_discord_errors():
             return await channel.fetch_message(part.message_id)
 
-    async def remove(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> None:
+    async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         """Delete the part's message. An answer to an interaction can be deleted only while the token lives; after that,
         do nothing. Raises RouteClosed, Unavailable."""
         task = outcome.task
@@ -58,7 +81,7 @@ class MessageEditor:
             return
         if task.reach is Reach.CHANNEL or part.route is Route.DIRECT:
             await self.delete(Posted(channel_id=part.message_channel_id, message_id=part.message_id))
-        elif token_lives:
+        elif can_answer(task, self._clock()):
             with map_discord_errors(by_token=True):
                 await answer_by(self._client, task.interaction_token).delete_message(ORIGINAL)
 

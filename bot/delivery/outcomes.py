@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
 
 from bot.client import Atelier
-from bot.delivery.interaction_reply import ORIGINAL, answer_by
+from bot.delivery.cards import CardUpdater
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, can_answer, token_lives
 from bot.delivery.message_search import find_part
 from bot.delivery.packing import pack
+from bot.delivery.results_first import ResultsFirst
 from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
 from bot.discord_errors import map_discord_errors
 from bot.discord_limits import BYTES_PER_FILE, BYTES_PER_MESSAGE, FILES_PER_MESSAGE
@@ -23,6 +24,7 @@ from bot.engine.ports import Outcome, Posted
 from bot.engine.work.picture_work import PictureWork
 from bot.errors import RouteClosed
 from bot.imaging.fitting import Fitted
+from bot.traffic import Priority, requests_as
 from bot.ui.kit.pictures import closing
 from bot.ui.kit.text import PROMPT_FILENAME
 from bot.ui.results.outcomes import (
@@ -53,15 +55,22 @@ Send = Callable[[discord.ui.LayoutView, list[discord.File]], Awaitable[Posted]]
 
 
 class OutcomePoster:
-    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork) -> None:
+    def __init__(
+        self,
+        client: Atelier,
+        copies: PictureStore,
+        work: PictureWork,
+        *,
+        cards: CardUpdater,
+        results_first: ResultsFirst,
+        clock: Callable[[], int],
+    ) -> None:
         self._client = client
         self._copies = copies
         self._work = work
-        self._posting: Counter[int] = Counter()
-
-    def channel_of_repost(self, channel_id: int) -> bool:
-        """Return whether a result is being sent to the channel; its cards wait until then."""
-        return self._posting[channel_id] > 0
+        self._cards = cards
+        self._results_first = results_first
+        self._clock = clock
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Distribute the pictures over messages. Raises MissingCopy."""
@@ -78,7 +87,18 @@ class OutcomePoster:
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Post the part by its route. If `uncertain`, search for the part first. Raises RouteClosed, Unavailable,
         MissingCopy."""
-        with self._first_in(outcome.task.channel_id):
+        with requests_as(Priority.RESULT):
+            if part.route is Route.ORIGINAL:
+                if not can_answer(outcome.task, self._clock()):
+                    raise RouteClosed("its interaction can no longer be answered")
+                await self._cards.leave(outcome.task)
+            try:
+                return await self._post(outcome, part, uncertain=uncertain)
+            finally:
+                self._cards.wake()
+
+    async def _post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        with self._results_first.sending_to(outcome.task.channel_id):
             if uncertain and (found := await self._arrived(outcome, part)):
                 return found
             match part.route:
@@ -97,14 +117,21 @@ class OutcomePoster:
         shown = as_posted(outcome, repost)
         part = part_of_repost(shown, repost)
         channel = self._channel(shown.task)
-        with self._first_in(repost.channel_id):
-            if uncertain and (found := await find_part(self._client, channel, shown, part)):
-                return found
-            return await self._post_in(channel, shown, part)
+        try:
+            with self._results_first.sending_to(repost.channel_id):
+                if uncertain and (found := await find_part(self._client, channel, shown, part)):
+                    return found
+                return await self._post_in(channel, shown, part)
+        finally:
+            self._cards.wake()
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """Search for the part in the channel and in the asker's direct messages, where the bot may read them. Raises
         Unavailable."""
+        with requests_as(Priority.RESULT):
+            return await self._find(outcome, part)
+
+    async def _find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         in_channel = outcome.task.reach is Reach.CHANNEL
         with suppress(RouteClosed):
             if in_channel and (found := await find_part(self._client, self._channel(outcome.task), outcome, part)):
@@ -113,7 +140,7 @@ class OutcomePoster:
             return await find_part(self._client, await self._direct(outcome.task), outcome, part)
         return None
 
-    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+    async def withdraw(self, outcome: Outcome, part: OutcomePart) -> None:
         if part.message_channel_id is None or part.message_id is None or is_out_of_reach(outcome, part):
             raise RouteClosed("nothing that could be edited")
         channel = self._client.get_partial_messageable(part.message_channel_id)
@@ -121,9 +148,12 @@ class OutcomePoster:
             message = channel.get_partial_message(part.message_id)
             await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NO_USER)
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart], *, token: str) -> Posted:
-        """Edit the first answer of `token` to show all parts in one message; with no parts, say that the outcome was
-        delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
+    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+        """Edit the answer to the interaction with which the asker came, to show all parts in one message; with no
+        parts, say that the outcome was delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
+        token, came_at = outcome.task.collect_token, outcome.task.collect_at
+        if token is None or came_at is None or not token_lives(came_at, self._clock()):
+            raise RouteClosed("the interaction by which the asker came has expired")
         send = self._as_answer(token)
         if not parts:
             with map_discord_errors(by_token=True):
@@ -154,7 +184,7 @@ class OutcomePoster:
 
         return send
 
-    def next_route(self, outcome: Outcome, part: OutcomePart, *, token_lives: bool) -> Route | None:
+    def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
         """Return the route to try after `part.route`; None if there is none. The first answer is one message and can
         carry only an outcome of one part; an outcome of several parts is sent as direct messages, to keep the parts
         together."""
@@ -162,22 +192,12 @@ class OutcomePoster:
             return Route.DIRECT if part.route is Route.ORIGINAL else None
         alone = part.number == 0 and list(part.pictures) == _with_copies(outcome)
         match part.route:
-            case Route.CHANNEL if alone and token_lives:
+            case Route.CHANNEL if alone and can_answer(outcome.task, now):
                 return Route.ORIGINAL
             case Route.CHANNEL | Route.ORIGINAL:
                 return Route.DIRECT
             case Route.DIRECT | Route.COLLECTED:
                 return None
-
-    @contextmanager
-    def _first_in(self, channel_id: int) -> Iterator[None]:
-        self._posting[channel_id] += 1
-        try:
-            yield
-        finally:
-            self._posting[channel_id] -= 1
-            if not self._posting[channel_id]:
-                del self._posting[channel_id]
 
     def _channel(self, task: Task) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(task.channel_id, guild_id=task.guild_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bot.client import Atelier
-from bot.delivery.interaction_reply import ORIGINAL, answer_by
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
 from bot.delivery.sending import direct_messages
 from bot.discord_errors import map_discord_errors
 from bot.errors import RouteClosed
@@ -13,14 +15,15 @@ from storage.community import Erasure
 
 
 class ReceiptPoster:
-    def __init__(self, client: Atelier) -> None:
+    def __init__(self, client: Atelier, *, clock: Callable[[], int]) -> None:
         self._client = client
+        self._clock = clock
 
-    async def tell(self, erasure: Erasure, *, token_lives: bool) -> None:
+    async def send(self, erasure: Erasure) -> None:
         """Send the receipt: as the answer to the interaction while its token lives, else as a direct message. Raises
         RouteClosed, Unavailable."""
         say = texts_in(erasure.locale)
-        if erasure.interaction_token is not None and token_lives:
+        if erasure.interaction_token is not None and token_lives(erasure.asked_at, self._clock()):
             try:
                 with map_discord_errors(by_token=True):
                     answer = answer_by(self._client, erasure.interaction_token)

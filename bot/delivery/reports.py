@@ -28,7 +28,7 @@ class ReportPoster:
         self._client = client
         self._thumbnails = thumbnails
 
-    async def tell(
+    async def post(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
         """Post or edit the message. If `uncertain`, search the channel for the message first. Raises MessageGone,

@@ -160,16 +160,27 @@ class Outcome:
     """The message in which others can see the result; a copy in a gallery links to this message."""
 
 
-class Delivery(Protocol):
-    """Deliver messages to people. Implementations handle fall-backs, file limits and everything specific to Discord."""
+class CardPort(Protocol):
+    """The waiting cards."""
 
     def posted(self, card: Card) -> None:
         """Record that the initial response shows this card, so that `show` does not edit while the card would look the
         same."""
 
-    async def show(self, card: Card) -> None:
+    def show(self, card: Card) -> None:
         """Schedule an update of the card and return at once; never raises. The newest contents win. A card is edited at
         most every 3 s, and never before a result in the same channel. Posts a new card if the task has none."""
+
+    async def withhold(self, task: Task) -> None:
+        """Edit the card to say that the outcome is stored and not posted. A card that is already gone is no error.
+        Raises Unavailable."""
+
+    async def remove(self, task: Task) -> None:
+        """Delete the task's card. A card that is already gone is no error. Raises ServiceError."""
+
+
+class OutcomePort(Protocol):
+    """The messages of outcomes, and reposts of them. Implementations handle fall-backs and file limits."""
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Decide how many messages an outcome takes and which pictures each message carries. Posts nothing.
@@ -195,7 +206,7 @@ class Delivery(Protocol):
         """Show the whole outcome as the initial response of an acknowledged interaction. Raises RouteClosed,
         Unavailable, MissingCopy."""
 
-    async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
+    async def withdraw(self, outcome: Outcome, part: OutcomePart) -> None:
         """Edit the message of an earlier outcome: say that the outcome was not final, and remove the button. Posts
         nothing; idempotent. Raises RouteClosed, Unavailable."""
 
@@ -205,6 +216,10 @@ class Delivery(Protocol):
     async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         """Post the whole outcome in one message in the channel of `repost`, without mentions. If `uncertain`, search
         for an earlier message there first. Raises RouteClosed, Unavailable, MissingCopy."""
+
+
+class MessagePort(Protocol):
+    """Messages that were posted before."""
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
         """Edit a posted part to match the rows: with or without a spoiler, and with late pictures. Idempotent. Raises
@@ -216,40 +231,68 @@ class Delivery(Protocol):
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         """Delete a posted part. A part that is already gone is no error. Raises RouteClosed, Unavailable."""
 
-    async def remove_repost(self, place: Posted) -> None:
-        """Delete a repost, as `remove` does."""
+    async def delete(self, place: Posted) -> None:
+        """Delete any other message, as `remove` does."""
 
-    async def tell_moderators(
+
+class BatchPort(Protocol):
+    """The messages of batches."""
+
+    async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
+        """Post a message of a batch by its route, or edit the message. If `uncertain`, search for an earlier message
+        there first. Raises MessageGone, RouteClosed, Unavailable."""
+
+    async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
+        """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
+        search for an earlier notice first. Raises RouteClosed, Unavailable."""
+
+    async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
+        """Delete a message of a batch; without `place`, search for the message first. A message that is already gone is
+        no error. Raises RouteClosed, Unavailable."""
+
+
+class ReportPort(Protocol):
+    """The moderators' messages about reports."""
+
+    async def post(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
         """Post or edit the message about a report, in the channel of `report_case`. If `uncertain`, search for an
         earlier message there first. Raises MessageGone, RouteClosed, Unavailable."""
 
-    async def show_batch(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post a message of a batch by its route, or edit the message. If `uncertain`, search for an earlier message
-        there first. Raises MessageGone, RouteClosed, Unavailable."""
 
-    async def end_batch(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
-        """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
-        search for an earlier notice first. Raises RouteClosed, Unavailable."""
+class ReceiptPort(Protocol):
+    """Receipts of erasures."""
 
-    async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
-        """Delete a message of a batch; without `place`, search for the message first. A message that is already gone is
-        no error. Raises RouteClosed, Unavailable."""
-
-    async def tell_erased(self, erasure: Erasure) -> None:
+    async def send(self, erasure: Erasure) -> None:
         """Send the receipt of an erasure: as the initial response while the interaction token lives, else as a direct
         message. Only the initial response is idempotent. Raises RouteClosed, Unavailable."""
 
-    async def withhold(self, outcome: Outcome) -> None:
-        """Edit the card to say that the outcome is stored and not posted. A card that is already gone is no error.
-        Raises Unavailable."""
 
-    async def remove_card(self, task: Task) -> None:
-        """Delete the task's card. A card that is already gone is no error. Raises ServiceError."""
+class OperatorPort(Protocol):
+    """Messages to the operator."""
 
     def trouble(self) -> Reason | None:
         """Return the delivery problem that the operator should know about now, or None."""
 
-    async def tell_operator(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
+    async def send(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
         """Alert the operator's channel, or the application's owner. Raises ServiceError."""
+
+
+class Delivery(Protocol):
+    """Everything that people receive, by subject."""
+
+    @property
+    def cards(self) -> CardPort: ...
+    @property
+    def outcomes(self) -> OutcomePort: ...
+    @property
+    def messages(self) -> MessagePort: ...
+    @property
+    def batches(self) -> BatchPort: ...
+    @property
+    def reports(self) -> ReportPort: ...
+    @property
+    def receipts(self) -> ReceiptPort: ...
+    @property
+    def operator(self) -> OperatorPort: ...

@@ -42,7 +42,7 @@ class OperatorAlerts:
 
     async def check(self) -> None:
         """Alert the operator about the current delivery problem, if any, and send the noted alerts."""
-        if reason := self._delivery.trouble():
+        if reason := self._delivery.operator.trouble():
             await self.tell(reason)
         for name, (noted, parameters) in list(self._noted.items()):
             await self._tell_once(noted, parameters, name)
@@ -83,7 +83,7 @@ class OperatorAlerts:
 
     async def _tell(self, reason: Reason, parameters: dict[str, str | int], name: str, told: dict[str, int]) -> None:
         try:
-            await self._delivery.tell_operator(reason, parameters)
+            await self._delivery.operator.send(reason, parameters)
         except ServiceError as error:
             log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
             return

@@ -34,6 +34,6 @@ class Lookup:
         """
         outcome = replace(await outcome_of(self._stores, replace(task, locale=locale)), looked_up=True)
         try:
-            await self._delivery.show_to(outcome, token=token)
+            await self._delivery.outcomes.show_to(outcome, token=token)
         except MissingCopy:
             raise Gone(Reason.PICTURE_GONE) from None

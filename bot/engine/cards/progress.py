@@ -60,7 +60,7 @@ class ProgressCards:
     async def show(self, task: Task) -> None:
         if task.batch_id is not None:  # no card: the batch's message shows the progress
             return
-        await self._delivery.show(await self.card(task))
+        self._delivery.cards.show(await self.card(task))
 
     async def card(self, task: Task) -> Card:
         place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
@@ -79,7 +79,7 @@ class ProgressCards:
         kept = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
         for task in (one for one in (*queued, *generating) if one.batch_id is None):
             theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
-            await self._delivery.show(self._made(task, *theirs))
+            self._delivery.cards.show(self._made(task, *theirs))
         await self._show_leaving({task.id for task in (*queued, *generating)})
 
     async def _show_leaving(self, shown: Set[str]) -> None:

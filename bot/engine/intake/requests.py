@@ -155,12 +155,12 @@ class Requests:
     async def card_posted(self, card: Card, message_id: int) -> None:
         """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
         Raises NotFound."""
-        self._delivery.posted(card)
+        self._delivery.cards.posted(card)
         task = await self._stores.tasks.set_card(card.task.id, message_id)
         if task is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
-            await self._delivery.remove_card(task)
+            await self._delivery.cards.remove(task)
         elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
             await self._cards.show(task)
 

@@ -30,7 +30,7 @@ class Corrections:
         button. A failure is only logged, because the button has no effect now."""
         try:
             if told := await self._told(outcome):
-                await self._delivery.take_back(outcome, told)
+                await self._delivery.outcomes.withdraw(outcome, told)
         except ServiceError as error:
             log.info("correcting the unconfirmed message failed", task=outcome.task.id, error=str(error))
 
@@ -39,7 +39,7 @@ class Corrections:
         part = await self._stores.parts.withdrawn(outcome.task.id)
         if part is None or part.message_id is not None:
             return part
-        found = await self._delivery.find(outcome, part)
+        found = await self._delivery.outcomes.find(outcome, part)
         if found is None:
             return None
         return replace(part, message_channel_id=found.channel_id, message_id=found.message_id)

@@ -118,7 +118,7 @@ class OutcomeDelivery:
     async def _withheld(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
         """Close a task whose outcome the asker wants stored and not posted."""
         await self._stores.pictures.save(fetched)
-        await self._delivery.withhold(outcome)
+        await self._delivery.cards.withhold(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
             outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
@@ -127,7 +127,7 @@ class OutcomeDelivery:
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
         """Close a task that was removed before its outcome was delivered."""
         await self._stores.pictures.save(fetched)
-        await self._delivery.remove_card(outcome.task)
+        await self._delivery.cards.remove(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
             outcome.task, TaskState.CLOSED, now=now, why="removed before it was told", closed_at=now, **released(now)
@@ -223,7 +223,7 @@ class OutcomeDelivery:
         """Plan the parts and store them together with the downloaded pictures. The first part is also posted, unless
         the asker came for the outcome or the first route is closed."""
         task = outcome.task
-        planned = await self._delivery.plan(outcome)
+        planned = await self._delivery.outcomes.plan(outcome)
         if task.collect_token is not None:
             return await self._stores.parts.plan(task, planned, fetched=fetched)
         if self._is_busy(task):
@@ -234,7 +234,7 @@ class OutcomeDelivery:
                 first, *others = await self._stores.parts.begin_delivery(
                     task, planned, fetched=fetched, now=now, until=now + LEASE_MS
                 )
-                posted = await self._delivery.post(outcome, first, uncertain=False)
+                posted = await self._delivery.outcomes.post(outcome, first, uncertain=False)
         except RouteClosed as closed:
             return await self._by_another_route(outcome, first, closed), *others
         first = await self._stores.parts.posted(first, channel_id=posted.channel_id, message_id=posted.message_id)
@@ -253,7 +253,7 @@ class OutcomeDelivery:
         try:
             async with self._posts:
                 await self._hold(outcome.task)
-                posted = await self._delivery.hand_over(outcome, rest)
+                posted = await self._delivery.outcomes.hand_over(outcome, rest)
         except RouteClosed as closed:
             log.info("outcome hand-over failed: interaction closed", task=outcome.task.id, error=str(closed))
             return False
@@ -262,7 +262,7 @@ class OutcomeDelivery:
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> bool:
         """Return whether an earlier attempt posted the part without a confirmation; if so, store its message."""
-        found = await self._delivery.find(outcome, part) if part.attempted_at is not None else None
+        found = await self._delivery.outcomes.find(outcome, part) if part.attempted_at is not None else None
         if found is not None:
             await self._stores.parts.posted(part, channel_id=found.channel_id, message_id=found.message_id)
         return found is not None
@@ -274,7 +274,7 @@ class OutcomeDelivery:
                 async with self._turn(outcome, part.pictures):
                     now = self._clock()
                     part = await self._stores.parts.attempt(part, outcome.task, now=now, until=now + LEASE_MS)
-                    posted = await self._delivery.post(outcome, part, uncertain=uncertain)
+                    posted = await self._delivery.outcomes.post(outcome, part, uncertain=uncertain)
             except RouteClosed as closed:
                 part = await self._by_another_route(outcome, part, closed)
                 continue
@@ -298,7 +298,7 @@ class OutcomeDelivery:
     async def _by_another_route(self, outcome: Outcome, part: OutcomePart, closed: RouteClosed) -> OutcomePart:
         """Switch a part to the next route. Raises `closed` if no route is left; the next attempt then starts with the
         first route."""
-        following = self._delivery.next_route(outcome, part, now=self._clock())
+        following = self._delivery.outcomes.next_route(outcome, part, now=self._clock())
         if following is None:
             await self._stores.parts.reroute(part, first_route(outcome.task.reach))
             raise closed
@@ -308,7 +308,7 @@ class OutcomeDelivery:
         task = outcome.task
         current = await self._stores.tasks.get(task.id)
         try:
-            await self._delivery.remove_card(current or task)
+            await self._delivery.cards.remove(current or task)
         except ServiceError as error:
             if task.failures + 1 < CARD_TRIES:
                 raise
@@ -329,7 +329,7 @@ class OutcomeDelivery:
     async def _remove_late_card(self, closed: Task) -> None:
         """Delete a card whose message became known only while the task was being closed."""
         try:
-            await self._delivery.remove_card(closed)
+            await self._delivery.cards.remove(closed)
         except ServiceError as error:
             log.warning("late card removal failed, card stays", task=closed.id, error=str(error))
 
@@ -337,7 +337,7 @@ class OutcomeDelivery:
         """Answer an asker who came for the outcome while it was delivered by another route. The asker has the outcome
         already, so a failure is only logged."""
         try:
-            await self._delivery.hand_over(outcome, ())
+            await self._delivery.outcomes.hand_over(outcome, ())
         except ServiceError as error:
             log.info("returning asker not answered: outcome already delivered", task=outcome.task.id, error=str(error))
 

@@ -140,7 +140,7 @@ class BatchDelivery:
     async def _show(self, shared: BatchView, number: int, look: str) -> None:
         now = self._clock()
         message, uncertain = await self._batches.attempt(shared.batch, number, now=now, until=now + CLAIM_MS)
-        posted = await self._delivery.show_batch(shared, message, uncertain=uncertain)
+        posted = await self._delivery.batches.show(shared, message, uncertain=uncertain)
         await self._batches.shown(
             message, channel_id=posted.channel_id, message_id=posted.message_id, shows=look, now=self._clock()
         )
@@ -159,7 +159,7 @@ class BatchDelivery:
             await self._batches.attempt_ending(batch, now=now, until=now + CLAIM_MS)
             first = next(iter(await self._batches.messages(batch)))
             uncertain = batch.ending_attempted_at is not None
-            posted = await self._delivery.end_batch(shared, first, uncertain=uncertain)
+            posted = await self._delivery.batches.end(shared, first, uncertain=uncertain)
             await self._batches.ended(batch, (posted.channel_id, posted.message_id))
         await self._batches.close(batch, now=now)
 
@@ -168,11 +168,11 @@ class BatchDelivery:
         batch = shared.batch
         for message in await self._batches.all_messages(batch):
             place = _place(message.message_channel_id, message.message_id)
-            await self._delivery.remove_of_batch(shared, message.route, message.nonce, place)
+            await self._delivery.batches.remove(shared, message.route, message.nonce, place)
             await self._batches.forget(message)
         if batch.ending_attempted_at is not None:
             place = _place(batch.ending_channel_id, batch.ending_message_id)
-            await self._delivery.remove_of_batch(shared, batch.route, batch.ending_nonce, place)
+            await self._delivery.batches.remove(shared, batch.route, batch.ending_nonce, place)
             await self._batches.ended(batch, None)
         await self._batches.close(batch, now=self._clock())
 

@@ -118,7 +118,7 @@ class Erasures:
             try:
                 if told.channel_id is not None and told.message_id is not None:
                     place = Posted(channel_id=told.channel_id, message_id=told.message_id)
-                    await self._delivery.remove_repost(place)
+                    await self._delivery.messages.delete(place)
             except RouteClosed as closed:
                 log.info("deleting moderators' message failed: route closed", erasure=erasure.id, error=str(closed))
             except ServiceError as error:
@@ -140,7 +140,7 @@ class Erasures:
 
     async def _tell(self, erasure: Erasure) -> int | None:
         try:
-            await self._delivery.tell_erased(erasure)
+            await self._delivery.receipts.send(erasure)
         except RouteClosed:
             return None  # the receipt is shown by /privacy show
         except ServiceError as error:

@@ -73,7 +73,7 @@ class MessageSync:
                 await self._late.lost(picture, now=self._clock())
             kept = [False]
         if task.removed_at is not None and task.card_message_id is not None:
-            kept.append(await _tried(task, self._delivery.remove_card(task)))
+            kept.append(await _tried(task, self._delivery.cards.remove(task)))
         changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in reposts]]
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
         if all(kept) or (since and is_hopeless(self._clock, since)):
@@ -96,11 +96,11 @@ class MessageSync:
         theirs = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
         if task.removed_at is not None:
             if not theirs or task.removed_by == task.asker_id:
-                await self._delivery.remove(outcome, part)
+                await self._delivery.messages.remove(outcome, part)
         elif task.reason is None and (late or not theirs):
             shown = replace(outcome, task=replace(task, hidden_at=None)) if theirs else outcome
             try:
-                await self._delivery.redraw(shown, part)
+                await self._delivery.messages.redraw(shown, part)
             except MessageGone:
                 raise
             except RouteClosed as closed:
@@ -116,7 +116,7 @@ class MessageSync:
         for part in await self._stores.parts.of_task(outcome.task.id):
             if part.number >= LATE_PARTS and part.message_id is None and _late_of(outcome, part):
                 await self._late.attempt(part, now=self._clock())
-                posted = await self._delivery.post(own, part, uncertain=part.attempted_at is not None)
+                posted = await self._delivery.outcomes.post(own, part, uncertain=part.attempted_at is not None)
                 await self._stores.parts.posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
 
     async def _posting(self, outcome: Outcome, repost: Repost) -> None:
@@ -124,10 +124,10 @@ class MessageSync:
             return
         if outcome.task.removed_at is not None or repost.removed_at is not None:
             place = Posted(channel_id=repost.channel_id, message_id=repost.message_id)
-            await self._delivery.remove_repost(place)
+            await self._delivery.messages.delete(place)
         else:
             told = await outcome_of_repost(self._stores, outcome.task, repost)
-            await self._delivery.redraw_repost(told, repost)
+            await self._delivery.messages.redraw_repost(told, repost)
 
 
 def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:

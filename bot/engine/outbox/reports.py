@@ -109,7 +109,7 @@ class Reports:
         words = await self._reports.words(report_case)
         outcome = await outcome_of(self._stores, task)
         asked = replace(report_case, channel_id=channel_id)
-        posted = await self._delivery.tell_moderators(
+        posted = await self._delivery.reports.post(
             outcome, asked, words, uncertain=report_case.attempted_at is not None and report_case.message_id is None
         )
         await self._reports.posted(report_case, channel_id=posted.channel_id, message_id=posted.message_id)

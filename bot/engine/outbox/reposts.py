@@ -76,7 +76,7 @@ class Reposts:
             raise Gone(Reason.TAKEN_OUT)
         outcome = await outcome_of_repost(self._stores, task, repost)
         try:
-            posted = await self._delivery.repost(outcome, repost, uncertain=repost.attempted_at is not None)
+            posted = await self._delivery.outcomes.repost(outcome, repost, uncertain=repost.attempted_at is not None)
         except MissingCopy:
             raise Gone(Reason.PICTURE_GONE) from None
         return posted.message_id
