@@ -36,10 +36,10 @@ class Port:
 
     def __init__(self, discord: StandInDiscord, **names: str) -> None:
         self._discord = discord
-        self._names = names
+        self.names = names
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._discord, self._names.get(name, name))
+        return getattr(self._discord, self.names.get(name, name))
 
 
 @dataclass

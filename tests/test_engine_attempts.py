@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from storage.community import NewRepost, ReportState, RepostKind, Setting
 from storage.models import Task, TaskState
 from tests.batches_engine_world import begun, tasks_of
 from tests.engine_world import Crash, World, open_world, png
+from tests.stand_in_discord import Port, StandInDiscord
 from tests.waiting import eventually
 
 GUILD = 77
@@ -65,6 +66,8 @@ class _Dies:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._part, name)
+        if isinstance(value, Port):
+            return Port(cast("StandInDiscord", self), **value.names)
         if name != self._name:
             return value
 

@@ -363,7 +363,7 @@ async def test_a_scrape_waits_for_no_writer_and_keeps_none_waiting(tmp_path: Pat
 def test_what_may_go_wrong_stands_at_nothing_from_the_start() -> None:
     """Run in a new process, in which no counter was increased yet. Prometheus sees the first event of a label as an
     increase only if the label was exported as 0 before."""
-    script = "from bot import counters; import sys; from prometheus_client import generate_latest; "
+    script = "from bot.process import counters; import sys; from prometheus_client import generate_latest; "
     script += "sys.stdout.buffer.write(generate_latest(counters.REGISTRY))"
     command = [sys.executable, "-c", script]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # own code

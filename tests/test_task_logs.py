@@ -24,7 +24,7 @@ class TalkativeAPI(StandInAPI):
     """An API that logs like a library during its calls, in the event loop and in a thread."""
 
     async def create(self, request: Any) -> str:
-        library.debug("a create of %s", request.prompt)
+        library.debug("a create of %s", request.request.prompt)
         return await super().create(request)
 
     async def record(self, job_id: str) -> Any:
