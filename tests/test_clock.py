@@ -94,6 +94,7 @@ async def hosted(tmp_path: Path) -> AsyncIterator[Hosted]:
 
 
 @pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.sampled(every=4)
 async def test_a_jump_while_it_runs_neither_stops_work_nor_gives_up_what_is_paid(hosted: Hosted, jump: str) -> None:
     hosted.world.api.seconds = 40
     paid = await hosted.ask()
@@ -106,6 +107,7 @@ async def test_a_jump_while_it_runs_neither_stops_work_nor_gives_up_what_is_paid
 
 
 @pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.sampled(every=4)
 async def test_a_jump_for_half_a_minute_while_it_runs_changes_nothing(hosted: Hosted, jump: str) -> None:
     hosted.world.api.seconds = 120
     paid = await hosted.ask()
@@ -163,6 +165,7 @@ async def test_a_jump_for_half_a_minute_over_a_restart_gives_nothing_up(hosted: 
 
 
 @pytest.mark.parametrize("jump", [name for name, by in JUMPS.items() if isinstance(by, int)])
+@pytest.mark.sampled(every=4)
 async def test_a_jump_that_lasts_is_taken_over_at_the_next_start_and_no_age_changes(hosted: Hosted, jump: str) -> None:
     hosted.world.api.seconds = 10_000
     paid = await hosted.ask()

@@ -72,7 +72,7 @@ def items(of: type[Any]) -> Iterator[type[Any]]:
 
 
 def known_items() -> list[type[Any]]:
-    """Return the items as the modules have them now: discord.py loads an extension anew for each bot of a test."""
+    """Return the items as the modules have them now: discord.py loads each extension again for each bot of a test."""
     for extension in EXTENSIONS:
         importlib.import_module(extension)
     return [

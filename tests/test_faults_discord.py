@@ -204,6 +204,7 @@ async def test_an_archived_thread_is_opened_or_the_first_answer_becomes_the_outc
 
 
 @pytest.mark.parametrize("name", [*UNAUTHORIZED, *PASSING])
+@pytest.mark.sampled(every=5)
 async def test_after_an_uncertain_post_the_history_is_asked_until_it_answers(tmp_path: Path, name: str) -> None:
     async with open_discord_world(tmp_path) as world:
         trouble = ALL[name]
@@ -217,6 +218,7 @@ async def test_after_an_uncertain_post_the_history_is_asked_until_it_answers(tmp
 
 
 @pytest.mark.parametrize("name", [*REFUSED, *LARGE])
+@pytest.mark.sampled(every=5)
 async def test_where_nobody_may_look_an_outcome_is_rather_told_twice_than_not_at_all(tmp_path: Path, name: str) -> None:
     async with open_discord_world(tmp_path) as world:
         task, _ = await world.ask()

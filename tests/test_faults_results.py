@@ -132,6 +132,7 @@ async def test_where_nobody_listens_for_a_while_the_picture_is_brought_when_some
         "https://[/a.png",
     ],
 )
+@pytest.mark.sampled(every=3)
 async def test_an_address_that_may_not_be_asked_is_not_asked_and_told_as_it_is(tmp_path: Path, address: str) -> None:
     done = {"successFlag": 1, "response": {"resultUrls": [address]}}
     async with open_image_world(tmp_path) as world:

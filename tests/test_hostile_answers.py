@@ -86,6 +86,7 @@ BOTH = pytest.mark.parametrize("fetch", [result, attachment])
     ],
     ids=["known length", "no length", "chunks", "headers", "first line", "only hints"],
 )
+@pytest.mark.sampled(every=4)
 async def test_a_server_that_drips_runs_out_of_time(fetch: Way, start: bytes, drop: bytes) -> None:
     """Each drop arrives well before the stall timeout."""
     assert isinstance(await trouble(saying(start, for_ever=drop, every=0.02), fetch, seconds=0.4), ServiceError)

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.sweep
+
 ROOT = Path(__file__).parent.parent
 LOCKS = ("run", "sandbox", "dev")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
@@ -40,7 +42,6 @@ def test_the_environment_has_all_that_its_packages_require() -> None:
 
 
 @pytest.mark.parametrize("pip", ["bundled", OLDEST_PIP, "newest"])
-@pytest.mark.sweep
 def test_all_environments_install_though_the_index_has_newer_releases(
     pip: str, project: Path, index: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -52,7 +53,6 @@ def test_all_environments_install_though_the_index_has_newer_releases(
     assert NEWER not in installed(python).values()
 
 
-@pytest.mark.sweep
 def test_the_index_is_one_that_resolving_stumbles_over(project: Path, index: Path) -> None:
     """If resolving succeeded with this index, the test above could not fail."""
     script = project / "requirements" / "install.py"

@@ -183,6 +183,7 @@ async def test_an_hour_of_refusals_costs_few_tries_and_two_weeks_not_many(world:
      Unreachable("no connection"), ValueError("no picture")],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.sampled(every=4)
 async def test_a_picture_that_never_comes_is_given_up_when_the_image_api_keeps_it_no_longer(
     world: World, error: Exception
 ) -> None:

@@ -208,6 +208,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     assert "from a picture that is gone" in "".join(in_messages(world, "with a knocker"))
 
 
+@pytest.mark.sweep
 async def test_without_messages_no_table_and_no_file_has_anything_either(
     world: World, tmp_path: Path, anna: MemberActor, room: ChannelHandle
 ) -> None:

@@ -121,6 +121,7 @@ async def broken(running: Bot, discord: LoopbackDiscord, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "migrate", "sync"])
+@pytest.mark.sweep
 def test_no_secret_is_in_what_the_commands_print(tmp_path: Path, command: str) -> None:
     nowhere = f"http://127.0.0.1:{unused_port()}"
     names = {"DISCORD_TOKEN": TOKEN, "KIE_API_KEY": KEY, "KIE_WEBHOOK_KEY": WEBHOOK_KEY, "LOG_LEVEL": "DEBUG"}

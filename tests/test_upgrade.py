@@ -83,6 +83,7 @@ def insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(("days", "tried_on"), [(1, True), (13, True), (15, False)])
+@pytest.mark.sampled(every=3)
 async def test_a_picture_that_was_told_as_a_link_is_tried_again_while_it_is_kept(
     tmp_path: Path, days: int, tried_on: bool
 ) -> None:

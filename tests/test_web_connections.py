@@ -90,6 +90,7 @@ async def connected(address: tuple[str, int]) -> AsyncIterator[Peer]:
 
 
 @pytest.mark.parametrize("name", HALF)
+@pytest.mark.sampled(every=4)
 async def test_a_half_request_is_closed_without_an_answer(tmp_path: Path, name: str) -> None:
     async with listening(tmp_path) as address, connected(address) as peer:
         peer.send(HALF[name])
@@ -189,6 +190,7 @@ async def test_refused_connections_are_one_warning(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.sampled(every=6)
 async def test_what_cannot_be_read_is_400_and_one_line_without_a_traceback(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,6 +208,7 @@ async def test_what_cannot_be_read_is_400_and_one_line_without_a_traceback(
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 405, 413, 500])
+@pytest.mark.sampled(every=3)
 async def test_no_answer_names_what_runs(tmp_path: Path, status: int) -> None:
     async def broken(_: web.Request) -> web.Response:
         if status == 500:

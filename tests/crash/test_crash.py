@@ -50,6 +50,7 @@ def verdicts() -> dict[Case, Verdict]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.point.name}: {case.blow}")
+@pytest.mark.sweep
 def test_nothing_is_lost_or_doubled(case: Case, verdicts: dict[Case, Verdict]) -> None:
     verdict = verdicts[case]
     assert verdict.clean, "\n".join(verdict.says)

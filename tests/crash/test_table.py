@@ -74,6 +74,7 @@ async def test_what_broke_is_played_once_more_and_nothing_else_is(
 
 
 @pytest.mark.parametrize("blow", list(Blow))
+@pytest.mark.sweep
 async def test_a_blow_at_what_never_happens_is_told_as_not_struck(blow: Blow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "STRUCK_SECONDS", 0.5)
     never = replace(CASE, blow=blow, point=replace(CASE.point, route="GET /nothing"))
