@@ -17,7 +17,7 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Unpack
@@ -38,7 +38,7 @@ from storage.models import Changes, Reference, Task, TaskState, new_task_id
 from storage.pictures import PictureStore
 from storage.schema import tasks as table
 from storage.stores import Stores
-from storage.tasks import TaskStore
+from storage.tasks import ORIGIN, REQUEST, TaskStore
 from tests.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
@@ -137,10 +137,10 @@ async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bo
 def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
     begun = now - index * CREATE_EVERY_MS
     wait = next_poll((now - begun) / 1000, ()) * 1000
-    asked = asdict(new_task(index + 1))
-    del asked["references"]
+    new = new_task(index + 1)
     return {
-        **asked,
+        **{name: getattr(new, name) for name in ORIGIN},
+        **{name: getattr(new.request, name) for name in REQUEST},
         "id": new_task_id(),
         "state": TaskState.GENERATING,
         "created_at": begun,
