@@ -32,7 +32,7 @@ class ReceiptPoster:
             except RouteClosed:
                 pass  # the person has dismissed the answer
         if erasure.person_id is None:
-            raise RouteClosed("nobody to tell")
+            raise RouteClosed("the erased person is no longer known")
         direct = await direct_messages(self._client, erasure.person_id)
         with map_discord_errors():
             await direct.send(view=receipt_view(say, erasure), nonce=erasure.id)
