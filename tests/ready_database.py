@@ -18,13 +18,18 @@ from typing import Any, Final
 
 import aiosqlite
 import pytest
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage import database
 from storage.database import Database
 from storage.migrations import migrate
+from storage.sqlite import open_file
 
 _MIGRATED: Final[list[bytes]] = []
 """The file as the migrations leave it, once they have run."""
+_FIRST_ENGINES: Final[list[Engine]] = []
+"""The engine of the first database, and the synchronous one behind its asynchronous engine."""
 
 
 class _SameThread(aiosqlite.Connection):
@@ -56,12 +61,23 @@ def _connect(path: str, *, iter_chunk_size: int = 64, **options: Any) -> aiosqli
     return _SameThread(lambda: sqlite3.connect(path, **options), iter_chunk_size)
 
 
+def _open_file(url: URL) -> tuple[Engine, AsyncEngine]:
+    """Open the file with the statements that earlier databases have compiled. The cache's keys contain the dialect."""
+    quick, engine = open_file(url)
+    if not _FIRST_ENGINES:
+        _FIRST_ENGINES.extend((quick, engine.sync_engine))
+    for opened, first in zip((quick, engine.sync_engine), _FIRST_ENGINES, strict=True):
+        opened.dialect, opened._compiled_cache = first.dialect, first._compiled_cache
+    return quick, engine
+
+
 @asynccontextmanager
 async def ready_database(path: Path) -> AsyncIterator[Database]:
     """Open the database, migrated if the file is new; an existing file is left as it is."""
     await lay_migrated(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "PRAGMA synchronous=OFF"))
+        patch.setattr(database, "open_file", _open_file)
         patch.setattr(aiosqlite, "connect", _connect)
         async with Database.open(f"sqlite+aiosqlite:///{path}") as opened:
             yield opened

@@ -10,7 +10,7 @@ command_texts.py     names and descriptions of commands in every language
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,7 @@ def texts_in(locale: str | None) -> Texts:
     return _texts(_nearest(locale or DEFAULT))
 
 
+@lru_cache(maxsize=64)  # Discord has about 35 languages
 def _nearest(locale: str) -> str:
     if locale in LANGUAGES:
         return locale

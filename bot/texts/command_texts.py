@@ -29,10 +29,10 @@ class CatalogueTranslator(app_commands.Translator):
         self, string: app_commands.locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
         say = texts_in(str(locale))
-        name = string.extras.get("message") or _by_convention(string.message, context)
-        if name is None or name not in say or say.language == DEFAULT:
+        if say.language == DEFAULT:
             return None
-        return say(name)
+        name = string.extras.get("message") or _by_convention(string.message, context)
+        return say(name) if name is not None and name in say else None
 
 
 def _by_convention(text: str, context: app_commands.TranslationContext[Any, Any]) -> str | None:
