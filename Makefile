@@ -15,7 +15,7 @@ help:  ## Show what there is
 	@echo
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo
-	@echo "ARGS are passed on: make sandbox ARGS=--open, make test ARGS=tests/test_config.py"
+	@echo "ARGS are passed on: make sandbox ARGS=--open, make test ARGS=tests/process/test_config.py"
 
 sandbox: environment-sandbox  ## Try the bot in your browser, with no accounts
 	@$(IN)/python -m sandbox $(ARGS)

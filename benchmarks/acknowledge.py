@@ -13,9 +13,9 @@ from typing import Final
 
 from benchmarks.results import Row, Table, percentile
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import KEY, ROOT, TOKEN, bot
+from tests.worlds.waiting import eventually
 
 PER_SECOND: Final = 50
 ROUNDS: Final = 3

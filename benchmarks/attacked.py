@@ -20,7 +20,7 @@ from bot.errors import BadReference
 from bot.imaging.processes import WorkerProcesses
 from bot.process.malloc import give_back_what_is_freed
 from storage.pictures import PictureStore
-from tests.picture_files import file_of, painted
+from tests.imaging.picture_files import file_of, painted
 
 FILES: Final = 2
 PHOTO_EVERY: Final = 0.1

@@ -39,7 +39,7 @@ from storage.pictures import PictureStore
 from storage.schema import tasks as table
 from storage.stores import Stores
 from storage.tasks import ORIGIN, REQUEST, TaskStore
-from tests.stand_in_discord import StandInDiscord
+from tests.worlds.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
 CREATE_EVERY_MS: Final = 550

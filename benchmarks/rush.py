@@ -23,13 +23,13 @@ from aiohttp import web
 
 from benchmarks.results import Row, Table, percentile
 from sandbox.kie import Emulator
-from tests.engine_world import png
-from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.interactions import Interaction
 from tests.wire.limits import most_in_a_second
 from tests.wire.messages import Act, Doing, Way
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, Bot, bot, called_back
+from tests.worlds.engine_world import png
+from tests.worlds.waiting import eventually
 
 DISCORDS_LIMIT: Final = (50, 1.0)
 PICTURE_SECONDS: Final = 40.0

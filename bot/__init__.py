@@ -1,6 +1,6 @@
 """
 The bot: everything between a command and a stored row. A module imports only modules below it in this list
-(`tests/test_architecture.py` checks that); `cogs` belong below `app.py`, `storage` below everything.
+(`tests/project/test_architecture.py` checks that); `cogs` belong below `app.py`, `storage` below everything.
 
 __main__.py             run the command line
 cli.py                  the commands `run`, `sync`, `doctor` and `migrate` of `python -m bot`

@@ -1,10 +1,11 @@
-"""Fixtures that restore process-wide state after the test that changes it, and the choice of tests for `make sweep`."""
+"""The world of most tests, fixtures that restore process-wide state, and the choice of tests for `make sweep`."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -13,6 +14,7 @@ import structlog
 from bot.config import Settings
 from bot.endpoints import point_discord_at
 from bot.process.logs import QUIET
+from tests.worlds.bot_world import BotWorld, open_bot_world
 
 
 def _short_tracebacks() -> None:
@@ -40,6 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[function] % marker.kwargs["every"]:
                 item.add_marker(pytest.mark.sweep)
             seen[function] += 1
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[BotWorld]:
+    """The whole bot in the simulator. The tests of the engine have a smaller world, those over real sockets their
+    own."""
+    async with open_bot_world(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

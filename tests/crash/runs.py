@@ -14,9 +14,9 @@ from pathlib import Path
 from tests.crash.points import Blow, Case
 from tests.crash.stage import Stage, stage
 from tests.crash.verdict import Verdict, judge
-from tests.waiting import eventually
 from tests.wire.process import LOG
 from tests.wire.traps import Trap
+from tests.worlds.waiting import eventually
 
 TERMINATED_SECONDS = 10.0
 """The process must end within this time after a SIGTERM."""

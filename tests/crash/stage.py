@@ -22,12 +22,12 @@ from sandbox.kie import CREATES_PER_WINDOW, Emulator
 from sandbox.paint.painter import Order
 from tests.crash.points import FETCHED, Blow, Case, Server
 from tests.crash.verdict import Evidence, Post, Row
-from tests.engine_world import png
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.messages import Act, Doing, Way
 from tests.wire.places import May
 from tests.wire.process import KEY, TOKEN, Bot, bot
 from tests.wire.traps import Action, Moment, Trap, Traps, reset, says
+from tests.worlds.engine_world import png
 
 LONGEST_SECONDS = 150.0
 """Longest duration of a run; fifty tasks take three of the image API's windows."""

@@ -11,7 +11,7 @@ from functools import partial
 from PIL import Image
 
 from bot.errors import Reason
-from tests.picture_files import file_of, painted
+from tests.imaging.picture_files import file_of, painted
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MIB = 2**20

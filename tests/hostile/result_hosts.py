@@ -9,9 +9,9 @@ from typing import Final
 
 from aiohttp import web
 
-from tests.engine_world import png
-from tests.faulty_api import breaks_off, breaks_off_after, gives, stalls
+from tests.faults.image_api_world import breaks_off, breaks_off_after, gives, stalls
 from tests.wire.traps import Action, page
+from tests.worlds.engine_world import png
 
 PICTURE: Final = png("navy", (64, 64))
 INTERSTITIAL: Final = (

@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 
 from sandbox.kie import Emulator
-from tests.engine_world import png
 from tests.wire.caller import Caller
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY
+from tests.worlds.engine_world import png
 
 
 @pytest.fixture

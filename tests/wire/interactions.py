@@ -14,13 +14,13 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.waiting import LONGEST_SECONDS
 from tests.wire.clock import Clock
 from tests.wire.components import EPHEMERAL, LOADING
 from tests.wire.messages import Kept, Messages, Way
 from tests.wire.places import APPLICATION_ID, Channel, FairSlots, Kind, Person
 from tests.wire.refusals import Refused, answer, invalid
 from tests.wire.uploads import Sent, sent_with
+from tests.worlds.waiting import LONGEST_SECONDS
 
 FIRST_ANSWER = timedelta(seconds=3)
 TOKEN_LIFE = timedelta(minutes=15)

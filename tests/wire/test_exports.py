@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.interactions import Interaction
 from tests.wire.places import Person
 from tests.wire.process import Bot, bot
+from tests.worlds.waiting import eventually
 
 pytestmark = [pytest.mark.sweep, pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")]
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.components import walked
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.messages import Doing, Way
 from tests.wire.process import Bot, bot, outcomes
 from tests.wire.refusals import throttled
 from tests.wire.traps import Moment
+from tests.worlds.waiting import eventually
 
 pytestmark = pytest.mark.sweep
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.limited import DEADLY
 from tests.wire.process import bot, called_back, outcomes
+from tests.worlds.waiting import eventually
 
 pytestmark = [pytest.mark.sweep, pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")]
 

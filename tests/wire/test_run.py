@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.discord import ALICE_ID, LoopbackDiscord
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, bot, called_back, outcomes
+from tests.worlds.waiting import eventually
 
 
 async def published(discord: LoopbackDiscord) -> int:

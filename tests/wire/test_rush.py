@@ -12,11 +12,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.kie import Emulator
-from tests.waiting import eventually
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.limits import most_in_a_second
 from tests.wire.places import Channel
 from tests.wire.process import bot, called_back, outcomes
+from tests.worlds.waiting import eventually
 
 pytestmark = pytest.mark.sweep
 

@@ -1,0 +1,332 @@
+"""A batch is delivered together and once, in spite of crashes, failures and removals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.engine.batch_view import BatchEntryState
+from bot.engine.engine import Engine
+from bot.engine.outbox.batches import EVERY_MS
+from bot.engine.work.picture_work import PictureWork
+from bot.errors import NotFound, NotYours, Reason, Refused, TooLate
+from bot.imaging.processes import WorkerThreads
+from storage.batches import BatchStore
+from storage.models import Reach, Route, TaskState
+from storage.schema import batch_messages, batches
+from tests.worlds.engine_batches import DONE, WORDS, begun, current, shown, tasks_of, work
+from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[EngineWorld]:
+    async with open_engine_world(tmp_path) as opened:
+        opened.discord.clock = opened.clock
+        yield opened
+
+
+async def test_it_is_told_in_one_message_and_its_asker_once(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await work(world, 8)
+    assert shown(world) == [(BatchEntryState.MAKING,) * 3]
+    await work(world, 60)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+    assert world.discord.told == []
+    assert world.discord.shown == []
+    assert {one.state for one in await tasks_of(world, batch)} == {TaskState.CLOSED}
+    ended = await current(world, batch)
+    assert (ended.due_at, ended.closed_at is None) == (None, False)
+
+
+async def test_nobody_waits_for_a_card_of_one_of_a_batch(world: EngineWorld) -> None:
+    await begun(world)
+    await world.engine._cards.show_waiting()
+    assert world.discord.shown == []
+
+
+async def test_originals_are_kept_as_ever(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await work(world, 60)
+    for one in await tasks_of(world, batch):
+        (picture,) = await world.stores.pictures.of_task(one.id)
+        assert picture.key is not None
+        await world.copies.get(picture.key)
+
+
+async def test_a_message_is_edited_no_oftener_than_every_three_seconds(world: EngineWorld) -> None:
+    await begun(world)
+    await work(world, 90, every=0.5)
+    for message in world.discord.batch_messages:
+        times = [at for edited, at in world.discord.batch_edits if edited == message]
+        assert all(later - earlier >= EVERY_MS for earlier, later in pairwise(times))
+    assert shown(world) == [DONE]
+
+
+async def test_ten_pictures_fill_a_message(world: EngineWorld) -> None:
+    await begun(world, tuple(f"door {n}" for n in range(5)), variants=4)
+    await work(world, 5)
+    assert len(shown(world)) == 1
+    await work(world, 90)
+    assert shown(world) == [(BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,)]
+    assert [one.number for one in world.discord.batch_messages.values()] == [0, 1, 2]
+
+
+async def test_all_that_failed_is_said_once(world: EngineWorld) -> None:
+    world.api.next_create = [Refused(400, "no", Reason.POLICY) for _ in WORDS]
+    await begun(world)
+    await work(world, 60)
+    assert shown(world) == [(BatchEntryState.FAILED,) * 3]
+    assert len(world.discord.endings) == 1
+
+
+async def test_what_waits_is_cancelled_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, max_in_flight=1) as world:
+        batch = await begun(world)
+        await work(world, 5)
+        taken_back = await world.engine.batches.cancel(batch.id, 7)
+        assert (taken_back.cancelled, taken_back.going_on) == (2, 1)
+        await work(world, 60)
+        assert shown(world) == [(BatchEntryState.DONE, BatchEntryState.CANCELLED, BatchEntryState.CANCELLED)]
+        assert len(world.discord.endings) == 1
+        assert [one.charged for one in await tasks_of(world, batch)] == [True, False, False]
+
+
+async def test_nobody_else_cancels_and_nothing_is_cancelled_twice(world: EngineWorld) -> None:
+    batch, private = await begun(world), await begun(world, private=True, reach=Reach.ANSWER)
+    with pytest.raises(NotYours):
+        await world.engine.batches.cancel(batch.id, 8)
+    with pytest.raises(NotFound):
+        await world.engine.batches.cancel(private.id, 8)
+    await world.engine.batches.cancel(batch.id, 7)
+    with pytest.raises(TooLate) as refused:
+        await world.engine.batches.cancel(batch.id, 7)
+    assert refused.value.reason is Reason.BATCH_NOTHING_WAITS
+
+
+async def test_who_takes_all_of_it_back_hears_nothing_more(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await world.engine.batches.cancel(batch.id, 7)
+    await work(world, 10)
+    assert shown(world) == [(BatchEntryState.CANCELLED,) * 3]
+    assert world.discord.endings == []
+    assert (await current(world, batch)).due_at is None
+
+
+async def test_a_message_that_somebody_deletes_is_posted_afresh_while_more_is_to_come(world: EngineWorld) -> None:
+    await begun(world)
+    await work(world, 5)
+    (first,) = world.discord.batch_messages
+    world.discord.batch_messages.clear()
+    await work(world, 60)
+    (second,) = world.discord.batch_messages
+    assert second != first
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+
+
+async def test_what_is_deleted_after_the_end_stays_away(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await work(world, 60)
+    world.discord.batch_messages.clear()
+    await world.stores.curation.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
+    await work(world, 60)
+    assert shown(world) == []
+    assert (await current(world, batch)).due_at is None
+
+
+async def test_what_is_hidden_or_removed_later_changes_the_message(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await work(world, 60)
+    made = await tasks_of(world, batch)
+    edits = len(world.discord.batch_edits)
+    await world.stores.curation.hide(made[0].id, hidden=True, now=world.clock())
+    await work(world, 10)
+    assert len(world.discord.batch_edits) == edits + 1
+    await world.stores.curation.remove(made[0].id, by=7, now=world.clock())
+    await work(world, 10)
+    assert shown(world) == [(BatchEntryState.REMOVED, BatchEntryState.DONE, BatchEntryState.DONE)]
+    assert len(world.discord.endings) == 1
+    for one in made[1:]:
+        await world.stores.curation.remove(one.id, by=7, now=world.clock())
+    (message,) = world.discord.batch_messages
+    await work(world, 10)
+    assert world.discord.deleted == [message, 4000], "and what was said at its end"
+    assert (await current(world, batch)).due_at is None
+
+
+async def test_where_the_channel_is_closed_all_of_it_comes_by_direct_message(world: EngineWorld) -> None:
+    await begun(world)
+    await work(world, 5)
+    world.discord.closed_routes = {Route.CHANNEL}
+    await work(world, 60)
+    channel, direct = world.discord.batch_messages.values()
+    assert (channel.route, direct.route) == (Route.CHANNEL, Route.DIRECT)
+    assert direct.standings == DONE
+    assert len(world.discord.endings) == 1
+
+
+async def test_what_only_its_asker_is_to_see_never_goes_to_the_channel(world: EngineWorld) -> None:
+    await begun(world, private=True, reach=Reach.ANSWER)
+    await work(world, 60)
+    assert {one.route for one in world.discord.batch_messages.values()} == {Route.DIRECT}
+
+
+async def test_where_nobody_can_be_told_it_is_kept_and_told_as_soon_as_a_way_opens(world: EngineWorld) -> None:
+    batch = await begun(world)
+    world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
+    await work(world, 90)
+    assert {one.state for one in await tasks_of(world, batch)} == {TaskState.CLOSED}
+    assert world.discord.told_operator == [Reason.NOBODY_TOLD]
+    world.discord.closed_routes = set()
+    await work(world, 2 * 60 * 60, every=60)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+
+
+async def test_after_a_day_nobody_is_looked_for_any_more(world: EngineWorld) -> None:
+    batch = await begun(world)
+    world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
+    await work(world, timedelta(hours=26).total_seconds(), every=600)
+    assert (await current(world, batch)).due_at is None
+    assert world.discord.batch_edits == []
+
+
+async def test_a_picture_that_is_found_after_all_is_shown_without_another_mention(world: EngineWorld) -> None:
+    batch = await begun(world)
+    world.api.lose_answer = 1
+    await work(world, 60)
+    assert shown(world) == [(BatchEntryState.FAILED, BatchEntryState.DONE, BatchEntryState.DONE)]
+    assert len(world.discord.endings) == 1
+    (failed,) = [one for one in await tasks_of(world, batch) if one.reason is not None]
+    await world.stores.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", job_id="kie1")
+    await work(world, 60)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+
+
+async def test_rows_that_are_gone_keep_nothing_up(world: EngineWorld) -> None:
+    batch = await begun(world)
+    await work(world, 5)
+    async with world.stores.batches._database.write() as connection:
+        await connection.execute(sa.delete(batches).where(batches.c.id == batch.id))
+    await work(world, 90)
+    assert {one.state for one in await world.stores.tasks.of_user(7)} == {TaskState.CLOSED}
+
+
+# -- crashes -----------------------------------------------------------------------------------------------------------
+
+
+class Writing:
+    """Wrap a store so that the process can die in its writes. A death in a read would lose nothing."""
+
+    QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume"})
+
+    def __init__(self, store: BatchStore, deaths: Deaths) -> None:
+        self._store, self._mortal = store, deaths.wrap(store)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store if name in self.QUESTIONS else self._mortal, name)
+
+
+@pytest.mark.sweep
+async def test_whatever_it_dies_at_all_is_shown_and_told_once(world: EngineWorld) -> None:
+    """The process dies after each write and each call to Discord. A death before a call is the same as one after the
+    previous call."""
+    deaths, died, at = Deaths(), True, 0
+    plain, world.api.seconds = world.stores, 5.0
+    world.wrap = lambda part: deaths.wrap(part) if part is world.discord else part
+    while died:
+        mortal: Any = Writing(plain.batches, deaths)
+        world.stores = replace(plain, batches=mortal)
+        await world.restart()
+        died = await _lived_through(world, plain.batches, deaths, at)
+        at += 1
+    assert at > 20, f"the {at} calls of a whole batch"
+
+
+async def _lived_through(world: EngineWorld, store: BatchStore, deaths: Deaths, at: int) -> bool:
+    deaths.disarm()
+    batch = await begun(world, WORDS[:2])
+    world.discord.batch_messages.clear()
+    world.discord.endings.clear()
+    deaths.arm(at, after=True)
+    died = False
+    for _ in range(30):
+        try:
+            await work(world, 5, every=5)
+        except Crash:
+            died = True
+            deaths.disarm()
+            await world.restart()
+        row = await store.get(batch.id)
+        if row is not None and row.closed_at is not None and row.due_at is None:
+            break
+    deaths.disarm()
+    (message,) = world.discord.batch_messages.values()
+    assert message.standings == DONE[:2]
+    assert len(world.discord.endings) == 1
+    assert world.discord.told == []
+    return died
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_an_answer_that_is_lost_posts_nothing_twice(world: EngineWorld, lost: int) -> None:
+    await begun(world)
+    world.discord.lose_answers = lost
+    await work(world, 20 * 60, every=15)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+
+
+async def test_an_ending_whose_answer_is_lost_is_not_said_again(world: EngineWorld) -> None:
+    await begun(world)
+    while not world.discord.endings:
+        await world.engine.step()
+        done = shown(world) == [DONE]
+        world.discord.lose_answers = int(done)
+        world.clock.turn(1)
+    await work(world, 10 * 60, every=10)
+    assert len(world.discord.endings) == 1
+
+
+# -- two processes -----------------------------------------------------------------------------------------------------
+
+
+async def test_two_engines_tell_it_once(world: EngineWorld) -> None:
+    other = Engine(
+        stores=world.stores,
+        copies=world.copies,
+        api=world.api,
+        delivery=world.discord,
+        fetch_reference=world._fetch,
+        picture_work=PictureWork(WorkerThreads()),
+        policy=world.policy,
+        clock=world.clock,
+    )
+    await begun(world)
+    for _ in range(90):
+        await asyncio.gather(world.engine.step(), other.step())
+        world.clock.turn(1)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
+
+
+async def test_a_start_takes_up_at_once_what_the_last_process_had_in_hand(world: EngineWorld) -> None:
+    store, batch = world.stores.batches, await begun(world)
+    (due,) = await store.outbox.due(now=world.clock(), limit=9)
+    assert await store.outbox.claim(due, now=world.clock(), until=world.clock() + 120_000)
+    await world.restart()
+    await world.engine.step()
+    assert len(shown(world)) == 1
+    async with store._database.read() as connection:
+        rows = (await connection.execute(sa.select(batch_messages.c.batch_id))).scalars().all()
+    assert rows == [batch.id]

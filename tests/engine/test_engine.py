@@ -1,0 +1,320 @@
+"""Submit requests to the engine and follow a task to its end. The test controls the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from bot.engine.housekeeping.retention import Retention
+from bot.engine.ports import Record, RecordStatus
+from bot.errors import (
+    Reason,
+    Refused,
+    Unavailable,
+)
+from storage.models import Reference, ReferenceKind, Route, Task, TaskState
+from tests.worlds.engine_world import Deaths, EngineWorld, open_engine_world, png
+from tests.worlds.waiting import eventually
+
+DAY = 24 * 3600.0
+
+
+async def test_words_become_pictures_that_are_told_once(world: EngineWorld) -> None:
+    task = await world.ask("a red door", variants=4)
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert [(one.task_id, one.pictures) for one in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
+    assert world.discord.removed == [task.id]
+    assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [True] * 4
+
+
+async def test_the_audit_trail_tells_the_whole_life(world: EngineWorld) -> None:
+    task = await world.ask()
+    await world.work(60)
+    states = [event.after for event in await world.stores.tasks.events(task.id)]
+    assert states == ["queued", "submitting", "generating", "settled", "closed"]
+
+
+async def test_references_go_as_links_in_their_order(world: EngineWorld) -> None:
+    await world.ask(references=(world.attach("a.png", png()), world.attach("b.png", png())))
+    await world.work(3)
+    assert [url.rsplit("/")[-1] for url in world.api.taken[0].files] == ["a.png", "b.png"]
+    assert world.api.uploads == []
+
+
+async def test_references_that_may_have_expired_go_by_upload(world: EngineWorld) -> None:
+    attached = replace(world.attach("a.png", png()), url="https://cdn.discordapp.com/a/a.png?ex=5")
+    await world.ask(references=(attached,))
+    await world.work(5)
+    assert [request.files[0].split("/")[2] for request in world.api.taken] == ["uploads.test"]
+
+
+async def test_a_link_that_the_api_cannot_fetch_is_tried_once_more_by_upload(world: EngineWorld) -> None:
+    failed = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE, message="451")
+    world.api.next_record = [failed]
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(90)
+    assert [request.files[0].split("/")[2] for request in world.api.taken] == ["cdn.discordapp.com", "uploads.test"]
+    assert (await world.now(task)).reason is None
+    assert len(world.discord.sent) == 1
+
+
+async def test_words_alone_are_never_created_again_for_a_picture_that_cannot_be_fetched(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)] * 3
+    task = await world.ask("words only")
+    await world.work(120)
+    assert (await world.now(task)).reason == Reason.API_REFERENCE_UNFETCHABLE
+    assert len(world.api.taken) == 1
+
+
+async def test_an_upload_that_is_refused_for_good_is_told_at_once(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, always_upload=True) as world:
+        world.api.next_upload = [Refused(433, "quota", Reason.ACCOUNT_QUOTA)]
+        task = await world.ask(references=(world.attach("a.png", png()),))
+        await world.work(3)
+        assert (await world.now(task)).reason == Reason.ACCOUNT_QUOTA
+
+
+async def test_words_do_not_wait_behind_slow_attachments(world: EngineWorld) -> None:
+    never = asyncio.Event()
+    for number in range(10):
+        await world.ask(f"slow {number}", references=(world.attach("a.png", never),))
+    words = await world.ask("words")
+    running = asyncio.create_task(world.engine.run())
+    await eventually(lambda: _is_prepared(world, words))
+    never.set()
+    world.engine.stop()
+    await running
+
+
+async def test_an_upload_that_cannot_be_fetched_either_is_told(world: EngineWorld) -> None:
+    failed = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)
+    world.api.next_record = [failed, failed]
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(90)
+    assert (await world.now(task)).reason == Reason.API_REFERENCE_UNFETCHABLE
+    assert len(world.api.taken) == 2
+
+
+async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: EngineWorld) -> None:
+    photo, mask = _photo_and_mask()
+    await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
+    await world.work(5)
+    assert [line.split()[1] for line in world.api.uploads] == ["image/png", "image/png"]
+    request = world.api.taken[0]
+    assert request.mask is not None
+    assert len(request.files) == 1
+
+
+async def test_a_mask_like_its_picture_goes_as_it_is(world: EngineWorld) -> None:
+    _, mask = _photo_and_mask()
+    both = (world.attach("a.png", png(size=(64, 64))), world.attach("m.png", mask, ReferenceKind.MASK))
+    await world.ask(references=both)
+    await world.work(5)
+    assert world.api.uploads == []
+    assert (world.api.taken[0].mask or "").endswith("m.png")
+
+
+async def test_a_kept_reference_that_is_gone_is_fetched_again(world: EngineWorld) -> None:
+    world.api.next_upload = [Unavailable("503")]
+    attached = replace(world.attach("a.png", png()), url="https://cdn.discordapp.com/a/a.png?ex=5")
+    task = await world.ask(references=(attached,))
+    await world.work(3)
+    await world.copies.delete(f"references/{task.id}/0")
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_bad_reference_is_told_and_nothing_is_paid(world: EngineWorld) -> None:
+    task = await world.ask(references=(world.attach("notes.png", b"not a picture"),))
+    await world.work(3)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.REFERENCE_NOT_A_PICTURE, False)
+    assert ended.reason_parameters["filename"] == "notes.png"
+    assert world.api.taken == []
+    assert len(world.discord.sent) == 1
+
+
+async def test_a_reference_that_discord_does_not_give_for_a_while_is_asked_for_again(world: EngineWorld) -> None:
+    attached = world.attach("a.png", Unavailable("503"))
+    task = await world.ask(references=(attached,))
+    await world.work(3)
+    assert (await world.now(task)).state is TaskState.QUEUED
+    world.attachments["a.png"] = png()
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def test_a_reference_that_discord_never_gives_is_told(world: EngineWorld) -> None:
+    task = await world.ask(references=(world.attach("a.png", Unavailable("503")),))
+    await world.work(120)
+    assert (await world.now(task)).reason == Reason.REFERENCE_UNFETCHABLE
+
+
+async def test_a_post_that_arrived_before_its_channel_closed_is_not_told_by_another_route(world: EngineWorld) -> None:
+    world.discord.lose_answers = 1
+    await world.ask()
+    while not world.discord.sent:
+        await world.work(2)
+    world.discord.closed_routes = {Route.CHANNEL}
+    await world.work(60)
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
+
+
+async def test_a_post_that_arrived_stays_in_doubt_whatever_way_is_tried_meanwhile(world: EngineWorld) -> None:
+    world.discord.lose_answers = 1
+    task = await world.ask()
+    while not world.discord.sent:
+        await world.work(2)
+    world.discord.closed_routes, world.discord.blind = set(Route), True
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.SETTLED
+    world.discord.closed_routes, world.discord.blind = set(), False
+    await world.work(4 * 3600)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert [message.route for message in world.discord.sent] == [Route.CHANNEL]
+
+
+async def test_nobody_waits_behind_somebody_elses_pile(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, max_in_flight=2) as world:
+        for number in range(6):
+            await world.ask(f"pile {number}", asker_id=1)
+            world.clock.turn(0.01)
+        await world.ask("single", asker_id=2)
+        await world.work(5)
+        assert {request.request.prompt for request in world.api.taken} == {"pile 0", "single"}
+
+
+async def test_at_most_twenty_creates_in_eleven_seconds(world: EngineWorld) -> None:
+    for number in range(50):
+        await world.ask(str(number), asker_id=number)
+    sent: list[int] = []
+    for _ in range(35):
+        before = len(world.api.taken)
+        await world.engine.step()
+        sent += [world.clock()] * (len(world.api.taken) - before)
+        world.clock.turn(1)
+    assert len(sent) == 50
+    assert all(later - earlier >= 11_000 for earlier, later in zip(sent, sent[20:], strict=False))
+
+
+async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: EngineWorld) -> None:
+    deaths = Deaths()
+    world.wrap = deaths.wrap
+    await world.restart()
+    task = await world.ask()
+    references, failures = world.stores.references.of_task, [OSError("the disk is busy")]
+
+    async def read(task_id: str) -> tuple[Reference, ...]:
+        if failures and (await world.now(task)).state is TaskState.SUBMITTING:
+            raise failures.pop()
+        return await references(task_id)
+
+    world.stores.references.of_task = read  # type: ignore[method-assign]  # a database that fails once
+    await world.work(90)
+    assert failures == []
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_error_of_the_database_holds_no_prompt_and_no_token(world: EngineWorld) -> None:
+    with pytest.raises(IntegrityError) as failed:
+        await world.ask("a quiet wish", interaction_token="secret", upload_limit=None)
+    assert "secret" not in str(failed.value)
+    assert "quiet" not in str(failed.value)
+
+
+async def test_a_create_that_was_under_way_when_the_process_died_is_unconfirmed(world: EngineWorld) -> None:
+    task = await world.ask()
+    prepared = await world.stores.creates.begin("dead", world.policy.creates, now=world.clock(), lease_ms=30_000)
+    assert prepared is not None
+    await world.restart()
+    await world.work(30)
+    assert (await world.now(task)).reason == Reason.UNCONFIRMED
+    assert world.api.taken == []
+
+
+async def test_run_does_the_same_by_itself_and_stops_when_told(world: EngineWorld) -> None:
+    world.api.seconds = 0
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask()
+    while world.discord.removed != [task.id]:
+        await asyncio.sleep(0)
+        world.clock.turn(0.1)
+    world.engine.stop()
+    await running
+    assert len(world.discord.sent) == 1
+
+
+async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: EngineWorld) -> None:
+    begun, answer = asyncio.Event(), asyncio.Event()
+    create = world.api.create
+
+    async def slow(request: object) -> str:
+        begun.set()
+        await answer.wait()
+        return await create(request)  # type: ignore[arg-type]  # the argument is passed on unchanged
+
+    world.api.create = slow  # type: ignore[method-assign]  # a slow create
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask()
+    await begun.wait()
+    world.engine.stop()
+    await asyncio.sleep(0)
+    assert not running.done()
+    answer.set()
+    await running
+    assert (await world.now(task)).state is TaskState.GENERATING
+
+
+async def test_a_copy_that_cannot_be_removed_keeps_no_other(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    delete = world.copies.delete
+
+    async def deleted(key: str) -> None:
+        if key.startswith("references/"):
+            raise PermissionError(key)
+        await delete(key)
+
+    monkeypatch.setattr(world.copies, "delete", deleted)
+    sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=1), clock=world.clock)
+    world.clock.turn(2 * DAY)
+    assert await sweep.sweep() == 1
+    assert (await world.stores.references.of_task(first.id))[0].key is not None
+
+
+async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path) as world:
+        task = await world.ask(references=(world.attach("a.png", png()),))
+        await world.work(60)
+        sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=90), clock=world.clock)
+        assert await sweep.sweep() == 0
+        assert await world.copies.used_bytes() > 0
+        world.clock.turn(91 * DAY)
+        assert await sweep.sweep() == 2
+        assert await world.copies.used_bytes() == 0
+        assert (await world.now(task)).state is TaskState.CLOSED
+
+
+async def _is_prepared(world: EngineWorld, task: Task) -> bool:
+    return (await world.now(task)).prepared_at is not None
+
+
+def _photo_and_mask() -> tuple[bytes, bytes]:
+    import io
+
+    from PIL import Image, ImageDraw
+
+    photo, mask = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (64, 64), "navy").save(photo, "JPEG")
+    drawn = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(drawn).rectangle((16, 16, 48, 48), fill=0)
+    drawn.save(mask, "PNG")
+    return photo.getvalue(), mask.getvalue()

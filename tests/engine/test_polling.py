@@ -1,0 +1,105 @@
+"""Poll the image API until a task has an outcome."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from bot.engine.ports import CardPhase, Record, RecordStatus
+from bot.errors import (
+    Reason,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
+from storage.models import TaskState
+from tests.worlds.engine_world import EngineWorld, open_engine_world
+
+DAY = 24 * 3600.0
+
+
+async def test_polls_that_fail_cost_nothing(world: EngineWorld) -> None:
+    world.api.next_record = [Unavailable("502"), Throttled("429"), Unreachable("no route")]
+    task = await world.ask()
+    await world.work(120)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_record_that_is_not_there_yet_is_waited_for(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 2
+    task = await world.ask()
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_paid_task_that_the_api_does_not_know_for_a_while_is_not_given_up(world: EngineWorld) -> None:
+    world.api.seconds = 20 * 60
+    task = await world.ask()
+    await world.work(12 * 60, every=30)
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 3
+    await world.work(15 * 60, every=30)
+    assert (await world.now(task)).reason is None
+
+
+async def test_a_task_that_the_api_never_knew_is_overdue_and_after_a_day_lost(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.MISSING)] * 1000
+    task = await world.ask()
+    await world.work(1800, every=60)
+    assert (await world.now(task)).overdue_notified_at is not None
+    await world.work(DAY + 7200, every=3600)
+    assert (await world.now(task)).reason == Reason.LOST
+
+
+async def test_a_success_without_pictures_is_asked_again_and_then_told(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.SUCCEEDED)] * 50
+    task = await world.ask()
+    await world.work(3600, every=60)
+    assert (await world.now(task)).reason == Reason.NO_PICTURES
+
+
+async def test_a_failed_task_is_told_and_not_charged(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.POLICY)]
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert (ended.reason, ended.charged) == (Reason.POLICY, False)
+
+
+async def test_an_overdue_task_says_so_goes_on_and_still_gets_its_pictures(world: EngineWorld) -> None:
+    world.api.seconds = 40 * 60
+    task = await world.ask()
+    await world.work(20 * 60, every=60)
+    overdue = await world.now(task)
+    assert overdue.state is TaskState.GENERATING
+    assert overdue.overdue_notified_at is not None
+    assert world.discord.shown[-1].phase is CardPhase.OVERDUE
+    await world.work(30 * 60, every=60)
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_overdue_task_leaves_its_place_in_flight_to_others(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, max_in_flight=1) as world:
+        world.api.seconds = 3600
+        await world.ask("slow")
+        await world.work(5)
+        await world.ask("next")
+        await world.work(60, every=5)
+        assert len(world.api.taken) == 1
+        await world.work(16 * 60, every=60)
+        assert len(world.api.taken) == 2
+
+
+async def test_a_task_without_an_outcome_for_a_day_is_lost(world: EngineWorld) -> None:
+    world.api.seconds = 2 * DAY
+    task = await world.ask()
+    await world.work(DAY + 4 * 3600, every=3600)
+    assert (await world.now(task)).reason == Reason.LOST
+    assert len(world.discord.sent) == 1
+
+
+async def test_one_task_is_never_asked_about_three_times_in_a_second(world: EngineWorld) -> None:
+    task = await world.ask()
+    await world.work(120, every=0.1)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    times = [at for at, _ in world.api.asked]
+    assert all(later - earlier >= 1000 for earlier, later in pairwise(times))

@@ -1,0 +1,300 @@
+"""Test how the engine handles the answers to creates."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.engine.lifecycle import submission
+from bot.errors import (
+    AccountRefused,
+    Reason,
+    Refused,
+    ServerFault,
+    Throttled,
+    Unconfirmed,
+    Unreachable,
+)
+from storage.models import Reference, Task, TaskState
+from tests.worlds.engine_world import EngineWorld, open_engine_world, png
+from tests.worlds.waiting import eventually
+
+DAY = 24 * 3600.0
+
+
+@pytest.mark.parametrize("error", [Throttled("429"), Throttled("455"), Unreachable("refused")])
+async def test_what_was_not_taken_goes_back_to_the_queue_and_is_created_later(
+    world: EngineWorld, error: Exception
+) -> None:
+    world.api.next_create = [error, error]
+    task = await world.ask()
+    await world.work(1)
+    assert (await world.now(task)).state is TaskState.QUEUED
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+    assert len(world.api.taken) == 1
+
+
+async def test_the_distance_grows_with_each_refusal_that_may_pass(world: EngineWorld) -> None:
+    world.api.next_create = [Throttled("429")] * 4
+    task = await world.ask()
+    waits = []
+    for _ in range(4):
+        before = len(world.api.next_create)
+        while len(world.api.next_create) == before:
+            await world.engine.step()
+            world.clock.turn(0.5)
+        waits.append((await world.now(task)).due_at - world.clock())
+    assert waits == sorted(waits)
+    assert waits[-1] > 4 * waits[0]
+
+
+async def test_three_faults_end_it_and_it_is_not_charged(world: EngineWorld) -> None:
+    world.api.next_create = [ServerFault("500")] * 3
+    task = await world.ask()
+    await world.work(60)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.SERVICE_FAULT, False)
+
+
+async def test_two_faults_do_not(world: EngineWorld) -> None:
+    world.api.next_create = [ServerFault("500")] * 2
+    task = await world.ask()
+    await world.work(90)
+    assert (await world.now(task)).reason is None
+
+
+async def test_an_explicit_refusal_is_told_with_its_reason(world: EngineWorld) -> None:
+    world.api.next_create = [Refused(422, "size error")]
+    task = await world.ask()
+    await world.work(3)
+    assert (await world.now(task)).reason == Reason.INVALID_REQUEST
+    assert world.discord.sent[0].reason == Reason.INVALID_REQUEST
+
+
+@pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])
+async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: EngineWorld, error: Exception) -> None:
+    world.api.next_create = [error]
+    task = await world.ask()
+    await world.work(120)
+    await world.restart()
+    await world.work(120)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.UNCONFIRMED, True)
+    assert world.api.taken == []
+    assert len(world.discord.sent) == 1
+
+
+async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
+    world: EngineWorld,
+) -> None:
+    world.api.balance = 2.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    first = await world.ask("first")
+    await world.work(3)
+    second = await world.ask("second")
+    await world.work(180)
+    await world.engine._cards.show_waiting()
+    assert (await world.now(first)).reason == Reason.ACCOUNT_CREDIT
+    assert (await world.now(second)).state is TaskState.QUEUED
+    assert world.discord.told_operator == [Reason.ACCOUNT_CREDIT]
+    assert any(card.paused for card in world.discord.shown if card.task.id == second.id)
+    await world.restart()
+    await world.work(30)
+    assert world.api.taken == []
+    world.api.balance = 500.0
+    await world.work(180)
+    assert (await world.now(second)).reason is None
+
+
+async def test_a_probe_costs_one_task_and_not_the_whole_queue(world: EngineWorld) -> None:
+    world.api.balance = 0.0
+    refused = AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)
+    world.api.next_create = [refused]
+    await world.ask("first")
+    await world.work(10)
+    waiting = [await world.ask(f"{number}", asker_id=10 + number) for number in range(5)]
+    world.api.next_create = [refused] * 5
+    await world.work(11 * 60, every=20)
+    assert [(await world.now(task)).reason for task in waiting].count(Reason.ACCOUNT_CREDIT) == 1
+    world.api.next_create = []
+    await world.work(15 * 60, every=20)
+    assert {(await world.now(task)).state for task in waiting} == {TaskState.CLOSED}
+    assert len(world.api.taken) == 4
+
+
+async def test_the_account_is_looked_after_beside_the_work(world: EngineWorld) -> None:
+    world.api.balance = 1.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    await world.ask("first")
+    await world.work(3)
+    hanging = asyncio.Event()
+
+    async def balance() -> float:
+        await hanging.wait()
+        return 1.0
+
+    world.api.credits = balance  # type: ignore[method-assign]  # the image API does not answer
+    world.clock.turn(120)
+    running = asyncio.create_task(world.engine.run())
+    task = await world.ask("second")
+    await eventually(lambda: _is_prepared(world, task))
+    world.engine.stop()
+    await running
+
+
+async def test_a_pause_is_probed_after_a_while_even_if_the_balance_cannot_tell(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, probe_account_after=timedelta(minutes=5)) as world:
+        world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+        await world.ask("first")
+        await world.work(3)
+        second = await world.ask("second")
+        await world.work(7 * 60, every=20)
+        assert (await world.now(second)).state is TaskState.CLOSED
+
+
+async def _is_prepared(world: EngineWorld, task: Task) -> bool:
+    return (await world.now(task)).prepared_at is not None
+
+
+async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id is known, so the create is not reported as unconfirmed."""
+    busy = True
+    move = world.tasks.move
+
+    async def moved(task: Task, to: TaskState, **changes: Any) -> Task:
+        if busy and to is TaskState.GENERATING:
+            raise OSError("database is locked")
+        return await move(task, to, **changes)
+
+    monkeypatch.setattr(world.tasks, "move", moved)
+    monkeypatch.setattr(submission, "WRITE_TRIES", 1)
+    task = await world.ask()
+    await world.work(10)
+    assert len(world.api.taken) == 1
+    busy = False
+    await world.work(300)
+    assert (await world.now(task)).reason is None
+    assert [message.reason for message in world.discord.sent] == [None]
+    assert len(world.api.taken) == 1
+
+
+async def test_nothing_is_sent_once_the_lease_has_run_out(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may already have informed the asker."""
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+    references = world.stores.references.of_task
+    await world.ask()
+
+    async def slowly(task_id: str) -> tuple[Reference, ...]:
+        if asyncio.current_task() in stalled:
+            reached.set()
+            await goes_on.wait()
+        return await references(task_id)
+
+    stalled: set[asyncio.Task[Any] | None] = set()
+    monkeypatch.setattr(world.stores.references, "of_task", slowly)
+    create = world.engine._lifecycle.submission.create
+
+    async def stalling(task: Task) -> Task:
+        stalled.add(asyncio.current_task())
+        return await create(task)
+
+    monkeypatch.setattr(world.engine._lifecycle.submission, "create", stalling)
+    pushing = asyncio.create_task(world.engine.step())
+    await reached.wait()
+    world.clock.turn(31)
+    await world.restart()
+    await world.work(30)
+    goes_on.set()
+    await pushing
+    assert world.api.taken == []
+    assert [message.reason for message in world.discord.sent] == [Reason.UNCONFIRMED]
+
+
+async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is queued again at once: in `submitting`, another process could not know that nothing was sent."""
+    task = await world.ask()
+    _fail_once_while_submitting(world, monkeypatch)
+    await world.engine.step()
+    assert (await world.now(task)).state is TaskState.QUEUED
+    await world._new_engine().step()
+    await world.work(120)
+    assert (await world.now(task)).reason is None
+    assert len(world.api.taken) == 1
+
+
+async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.engine._admission.account.probe()
+    first, other = await world.ask("first"), world._new_engine()
+    _fail_once_while_submitting(world, monkeypatch)
+    back = world.tasks.move
+
+    async def moving(task: Task, to: TaskState, **given: Any) -> Task:
+        if to is TaskState.QUEUED:
+            raise OSError("the database is away")
+        return await back(task, to, **given)
+
+    monkeypatch.setattr(world.tasks, "move", moving)
+    await world.engine.step()
+    assert (await world.now(first)).state is TaskState.SUBMITTING
+    world.clock.turn(31)
+    await other.step()
+    assert (await world.now(first)).reason == Reason.UNCONFIRMED
+    second = await world.ask("second", asker_id=8)
+    await world.work(120)
+    assert (await world.now(second)).reason is None
+    assert len(world.api.taken) == 1
+
+
+def _fail_once_while_submitting(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    show = world.engine._cards.show
+
+    async def failing(task: Task) -> None:
+        if task.state is TaskState.SUBMITTING:
+            monkeypatch.setattr(world.engine._cards, "show", show)
+            raise OSError("the database is away")
+        await show(task)
+
+    monkeypatch.setattr(world.engine._cards, "show", failing)
+
+
+async def test_a_pause_that_began_while_another_was_looked_at_stays(world: EngineWorld) -> None:
+    world.api.balance = 1.0
+    account = world.engine._admission.account
+    await account.refused(AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT))
+    world.clock.turn(61)
+
+    async def credits_are_read() -> float:
+        world.api.credits = lambda: _soon(9.0)  # type: ignore[method-assign]  # after the first reading
+        await account.refused(AccountRefused(401, "key", Reason.ACCOUNT_KEY))
+        return 500.0
+
+    world.api.credits = credits_are_read  # type: ignore[method-assign]  # another refusal arrives during the reading
+    await account.check()
+    assert account.paused is Reason.ACCOUNT_KEY
+    await world.restart()
+    assert world.engine._admission.account.paused is Reason.ACCOUNT_KEY
+
+
+async def _soon(value: float) -> float:
+    return value
+
+
+async def test_a_quota_used_up_by_an_upload_is_told_to_the_operator_once(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, always_upload=True) as world:
+        world.api.next_upload = [Refused(433, "limit", Reason.ACCOUNT_QUOTA)] * 2
+        tasks = [await world.ask(references=(world.attach("a.png", png()),)) for _ in range(2)]
+        await world.work(30)
+        assert {(await world.now(task)).reason for task in tasks} == {Reason.ACCOUNT_QUOTA}
+        assert world.discord.told_operator == [Reason.ACCOUNT_QUOTA]
+        assert world.engine._admission.takes_creates

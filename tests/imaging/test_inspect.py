@@ -1,0 +1,279 @@
+"""Tests for pictures: inputs are decoded and checked, a bad one raises only BadReference, and copies look the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bot.errors import BadReference, Reason
+from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.decoding import MAX_BYTES
+from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.picture_info import PictureInfo
+from bot.imaging.thumbnails import thumbnail
+from tests.hostile.pictures import promising
+from tests.imaging.picture_files import file_of, opened, oriented, painted
+
+COMMENT = "where I live"
+
+
+def animation(form: str) -> bytes:
+    return file_of(painted(), form, save_all=True, append_images=[painted(mode="L").convert("RGB")], duration=100)
+
+
+def reason_of(data: bytes, filename: str = "picture") -> tuple[Reason, dict[str, str | int]]:
+    with pytest.raises(BadReference) as refused:
+        inspect(data, filename)
+    parameters = dict(refused.value.parameters)
+    assert parameters.pop("filename") == filename
+    return refused.value.reason, parameters
+
+
+FILES = {
+    "JPEG": file_of(painted(), "JPEG"),
+    "progressive JPEG": file_of(painted(), "JPEG", progressive=True),
+    "PNG": file_of(painted()),
+    "WebP": file_of(painted(), "WEBP"),
+    "lossless WebP": file_of(painted(), "WEBP", lossless=True),
+}
+OF = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
+
+
+# -- accepted pictures -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", FILES)
+def test_a_whole_picture_is_described(name: str) -> None:
+    look = inspect(FILES[name], "x")
+    assert (look.content_type, look.width, look.height, look.as_shown) == (OF[name.split()[-1]], 60, 40, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        file_of(painted(mode="CMYK"), "JPEG"),
+        file_of(painted(mode="L"), "JPEG"),
+        file_of(painted(mode="1")),
+        file_of(painted(mode="LA")),
+        file_of(painted(mode="L").convert("I;16")),
+        file_of(painted(mode="P"), transparency=bytes(range(256))),
+        file_of(painted(mode="RGBA"), "WEBP"),
+        FILES["PNG"] + b"trailing bytes",
+        FILES["JPEG"] + b"PK\x03\x04 an archive behind it <svg>",
+    ],
+    ids=["cmyk", "grey-jpeg", "1-bit", "grey-alpha", "16-bit", "palette-alpha", "webp-alpha", "trailing", "polyglot"],
+)
+def test_every_kind_of_pixel_works_all_the_way(data: bytes) -> None:
+    assert (inspect(data, "x").width, inspect(data, "x").height) == (60, 40)
+    assert opened(thumbnail(data)).size == opened(as_png(data)).size == (60, 40)
+
+
+def test_a_phones_double_jpeg_is_a_jpeg() -> None:
+    data = file_of(painted(), "MPO", save_all=True, append_images=[painted()])
+    assert opened(data).format == "MPO"
+    assert inspect(data, "IMG_1.JPG").content_type == "image/jpeg"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_sizes_are_those_one_sees(form: str) -> None:
+    look = inspect(file_of(painted(), form, exif=oriented()), "x")
+    assert (look.width, look.height, look.as_shown) == (40, 60, False)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns about such a tag and continues
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"nonsense", b"II*\0\x08\0\0\0\xff\xff", bytes(40)], ids=["words", "cut", "zeros"])
+def test_unreadable_metadata_spoils_no_picture(form: str, exif: bytes) -> None:
+    data = file_of(painted(), form, exif=b"Exif\0\0" + exif if form == "JPEG" else exif)
+    assert inspect(data, "x").as_shown
+    assert opened(thumbnail(data)).size == (60, 40)
+
+
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "photo.JPEG", "a.b.jfif", "a.pjpeg", "a.pjp", "photo", "photo.final", ".png"]
+)
+def test_names_that_fit_or_say_nothing_are_fine(name: str) -> None:
+    assert inspect(FILES["JPEG"], name).extension == "jpg"
+
+
+# -- refused pictures --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "named"), [("a.png", "PNG"), ("a.WEBP", "WebP"), ("a.gif", "GIF"), ("a.heic", "HEIC"), ("a.svg", "SVG")]
+)
+def test_a_name_that_claims_another_format_is_refused(name: str, named: str) -> None:
+    assert reason_of(FILES["JPEG"], name) == (Reason.REFERENCE_MISNAMED, {"named": named, "format": "JPEG"})
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (file_of(painted(), "GIF"), "GIF"),
+        (b"GIF89a", "GIF"),
+        (file_of(painted(), "BMP"), "BMP"),
+        (file_of(painted(), "TIFF"), "TIFF"),
+        (file_of(painted(), "AVIF"), "AVIF"),
+        (file_of(painted(), "ICO"), "ICO"),
+        (file_of(painted(), "JPEG2000"), "JPEG 2000"),
+        (file_of(painted(), "PDF"), "PDF"),
+        (b"8BPS\0\x01" + bytes(40), "PSD"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(40), "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(40), "AVIF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\xef\xbb\xbf  <?xml version='1.0'?>\n<!-- drawn --><!DOCTYPE svg [<!ENTITY a 'b'>]>\n<SVG/>", "SVG"),
+        ("\ufeff<?xml version='1.0' encoding='utf-16'?><svg/>".encode("utf-16-le"), "SVG"),
+        (b"<ns0:svg xmlns:ns0='http://www.w3.org/2000/svg'/>", "SVG"),
+    ],
+)
+def test_other_formats_are_refused_by_name(data: bytes, form: str) -> None:
+    assert reason_of(data, "photo.jpg") == (Reason.REFERENCE_FORMAT, {"format": form})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0",
+        b"hello",
+        b"BMW is a car, no bitmap",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(40),
+        b"<!doctype html><html><body><svg/></body></html>",
+        b"<?xml version='1.0'?><html><svg/></html>",
+        b"<!---->" * 500 + b"<p>",
+        bytes(20) + FILES["PNG"],
+    ],
+)
+def test_what_is_no_picture_is_said_to_be_none(data: bytes) -> None:
+    assert reason_of(data, "photo.png") == (Reason.REFERENCE_NOT_A_PICTURE, {})
+
+
+@pytest.mark.parametrize(("form", "named"), [("GIF", "GIF"), ("PNG", "PNG"), ("WEBP", "WebP")])
+def test_moving_pictures_are_refused(form: str, named: str) -> None:
+    assert reason_of(animation(form)) == (Reason.REFERENCE_ANIMATED, {"format": named})
+
+
+def test_an_empty_file_is_refused() -> None:
+    assert reason_of(b"") == (Reason.REFERENCE_EMPTY, {})
+
+
+def test_25_mebibytes_are_taken_and_not_a_byte_more() -> None:
+    whole = FILES["PNG"] + bytes(MAX_BYTES - len(FILES["PNG"]))
+    assert inspect(whole, "x").width == 60
+    assert reason_of(whole + b"\0") == (Reason.REFERENCE_TOO_LARGE, {"megabytes": 25})
+
+
+@pytest.mark.parametrize(("width", "height"), [(9000, 8000), (12_000, 9_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+def test_a_small_file_with_very_many_pixels_is_refused_undecoded(width: int, height: int) -> None:
+    assert reason_of(promising(width, height)) == (Reason.REFERENCE_TOO_MANY_PIXELS, {"megapixels": 67})
+
+
+def test_too_many_pixels_are_seen_in_every_format() -> None:
+    jpeg = re.sub(
+        rb"(\xff\xc0\0\x11\x08)....", lambda found: found[1] + b"\xff" * 4, FILES["JPEG"], count=1, flags=re.DOTALL
+    )
+    webp = bytearray(file_of(painted(), "WEBP", exif=oriented(1)))
+    webp[24:30] = b"\xff\x3f\0\xff\x3f\0"  # canvas: 16,384 by 16,384 pixels
+    assert reason_of(jpeg)[0] is reason_of(bytes(webp))[0] is Reason.REFERENCE_TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9, 0.98])
+def test_a_truncated_picture_is_refused(name: str, part: float) -> None:
+    data = FILES[name]
+    assert reason_of(data[: int(len(data) * part)]) == (Reason.REFERENCE_BROKEN, {})
+
+
+def test_a_png_whose_checksum_is_wrong_is_refused() -> None:
+    data = bytearray(FILES["PNG"])
+    end_of_pixels = data.index(b"IEND") - 5
+    data[end_of_pixels] ^= 1
+    assert reason_of(bytes(data)) == (Reason.REFERENCE_BROKEN, {})
+
+
+HEADS = [data[:60] for data in FILES.values()] + [
+    b"GIF89a",
+    b"<svg",
+    b"\0\0\0\x20ftyp",
+    b"BM",
+    b"RIFF\0\0\0\0WEBPVP8X",
+    b"",
+]
+
+
+def judgement(data: bytes) -> str:
+    try:
+        look = inspect(data, "x")
+    except BadReference as refused:
+        return refused.reason
+    return look.content_type
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # as in production, where warnings are no errors
+@settings(deadline=None, max_examples=200)
+@given(head=st.sampled_from(HEADS), tail=st.binary(max_size=300))
+def test_whatever_the_bytes_it_is_a_look_or_a_bad_reference(head: bytes, tail: bytes) -> None:
+    assert judgement(head + tail).startswith(("reference_", "image/"))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@settings(deadline=None, max_examples=200)
+@given(data=st.sampled_from(list(FILES.values())), changes=st.dictionaries(st.integers(0, 400), st.integers(0, 255)))
+def test_whatever_is_damaged_it_is_a_look_or_a_bad_reference(data: bytes, changes: dict[int, int]) -> None:
+    damaged = bytearray(data)
+    for place, value in changes.items():
+        damaged[place % len(damaged)] = value
+    assert judgement(bytes(damaged)).startswith(("reference_", "image/"))
+
+
+# -- copies ------------------------------------------------------------------------------------------------------------
+def test_an_upright_png_is_its_own_png() -> None:
+    assert as_png(FILES["PNG"]) is FILES["PNG"]
+    assert mask_as_png(FILES["PNG"]) is FILES["PNG"]
+
+
+@pytest.mark.parametrize("copy", [as_png, mask_as_png])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_png_copy_is_upright_and_loses_nothing(copy: Callable[[bytes], bytes], form: str) -> None:
+    data = file_of(painted(), form, exif=oriented())
+    made = opened(copy(data))
+    assert made.format == "PNG"
+    assert not made.getexif()
+    assert made.tobytes() == opened(data).convert("RGB").transpose(Image.Transpose.ROTATE_270).tobytes()
+
+
+@pytest.mark.parametrize("size", [(1000, 500), (500, 1000), (7, 5), (3000, 1)])
+def test_a_thumbnail_keeps_its_shape_within_its_edge(size: tuple[int, int]) -> None:
+    small = opened(thumbnail(file_of(painted(*size)), edge=100))
+    assert small.format == "JPEG"
+    assert max(small.size) == min(100, max(size))
+    assert abs(small.width / small.height - size[0] / size[1]) < 0.1 or min(size) == 1
+
+
+def test_a_thumbnail_is_upright_and_says_nothing_but_the_picture() -> None:
+    data = file_of(painted(800, 400), "JPEG", exif=oriented(), comment=COMMENT)
+    small = thumbnail(data)
+    assert opened(small).size == (160, 320)
+    assert COMMENT.encode() in data
+    assert COMMENT.encode() not in small
+    assert "exif" not in opened(small).info
+
+
+@pytest.mark.parametrize("clear", [Image.new("RGBA", (60, 40)), Image.new("LA", (60, 40))], ids=["colour", "grey"])
+def test_a_thumbnail_lies_on_white(clear: Image.Image) -> None:
+    small = opened(thumbnail(file_of(clear)))
+    assert small.getpixel((30, 20)) == (255, 255, 255)
+
+
+def test_a_16_bit_grey_keeps_its_shades() -> None:
+    grey = Image.new("I;16", (60, 40), 0x8000)
+    assert opened(thumbnail(file_of(grey))).convert("L").getpixel((5, 5)) == pytest.approx(0x80, abs=2)
+
+
+def test_a_result_is_described_and_nonsense_is_a_value_error() -> None:
+    assert look_at_result(FILES["PNG"]) == PictureInfo(content_type="image/png", width=60, height=40)
+    for nonsense in (b"", b"<html>", FILES["PNG"][:-40], promising(60_000, 60_000)):
+        with pytest.raises(ValueError, match="reference_"):
+            look_at_result(nonsense)

@@ -1,0 +1,269 @@
+"""Tests for the child processes that decode attached pictures: a child that fails costs one picture only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.errors import BadReference, Reason
+from bot.imaging import process
+from bot.imaging import processes as module
+from bot.imaging.cost import MIB, Cost
+from bot.imaging.fitting import Fitted
+from bot.imaging.jobs import Job, ProtocolError, answer_of, made_of
+from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.processes import WorkerProcesses
+from tests.imaging.picture_files import file_of, noise, painted
+from tests.worlds.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+PHOTO = file_of(painted())
+LOOK = PictureInfo(content_type="image/png", width=60, height=40)
+CHEAP = Cost(MIB, 0.01)
+
+INSPECT = Job("inspect", [PHOTO], {"filename": "x"})
+LONG = Job("fit", [file_of(noise(1800, 1200), compress_level=0)], {"limit": 6_000_000})
+"""A job that takes some seconds of processor time."""
+
+
+@pytest.fixture
+async def children() -> AsyncIterator[WorkerProcesses]:
+    async with WorkerProcesses.open() as opened:
+        yield opened
+
+
+def processes(children: WorkerProcesses) -> list[int]:
+    return [one.process.pid for one in children.all if one.process is not None and one.process.poll() is None]
+
+
+def hundredths_at_work(number: int) -> int:
+    """Return the processor time of a process (1/100 s). To start takes less than 30."""
+    status = of_process(number, "stat").decode()
+    return int(status.rsplit(")", 1)[1].split()[11])
+
+
+def of_process(number: int, name: str) -> bytes:
+    """Read `/proc/<number>/<name>`. Return b"" if the process has ended."""
+    try:
+        return Path(f"/proc/{number}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+async def until_begun(children: WorkerProcesses) -> int:
+    """Wait until a child process is working on a job. Return its process id."""
+
+    async def busy() -> int | None:
+        return next((number for number in processes(children) if hundredths_at_work(number) > 30), None)
+
+    number = await eventually(busy)
+    assert number is not None
+    return number
+
+
+# -- same results as the functions -------------------------------------------------------------------------------------
+async def test_a_child_makes_what_the_functions_make(children: WorkerProcesses) -> None:
+    assert await children.do(INSPECT, CHEAP) == LOOK
+    jpeg = file_of(painted(400, 300), "JPEG")
+    for job in (
+        Job("thumbnail", [jpeg]),
+        Job("strip", [jpeg, jpeg]),
+        Job("as_png", [jpeg]),
+        Job("fit", [file_of(noise(300, 300))], {"limit": 100_000}),
+    ):
+        assert await children.do(job, Cost(32 * MIB, 1)) == job.do()
+
+
+async def test_a_refusal_comes_with_its_reason(children: WorkerProcesses) -> None:
+    with pytest.raises(BadReference) as refused:
+        await children.do(Job("inspect", [PHOTO], {"filename": "a.jpg"}), CHEAP)
+    assert refused.value.reason is Reason.REFERENCE_MISNAMED
+    assert refused.value.parameters == {"filename": "a.jpg", "named": "JPEG", "format": "PNG"}
+    with pytest.raises(Unreadable) as unreadable:
+        await children.do(Job("thumbnail", [PHOTO[:-40]]), CHEAP)
+    assert unreadable.value.reason is Reason.REFERENCE_BROKEN
+
+
+async def test_a_process_is_begun_when_it_is_needed_and_used_again(children: WorkerProcesses) -> None:
+    assert processes(children) == []
+    await children.do(INSPECT, CHEAP)
+    first = processes(children)
+    for _ in range(5):
+        await children.do(INSPECT, CHEAP)
+    assert processes(children) == first
+    assert len(first) == 1
+
+
+async def test_after_so_many_jobs_a_new_process_takes_its_place(
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "JOBS_EACH", 2)
+    seen = set()
+    for _ in range(4):
+        assert await children.do(INSPECT, CHEAP) == LOOK
+        seen.update(processes(children))
+    assert len(seen) == 2
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+@pytest.mark.skipif(process.resource is None, reason="no limits there")
+async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
+    large = Job("as_png", [file_of(painted(5000, 4800), "JPEG")])
+    with pytest.raises(Unreadable) as refused:
+        await children.do(large, Cost(0, 5))
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert isinstance(await children.do(large, Cost(160 * MIB, 5)), bytes)
+
+
+@pytest.mark.skipif(process.resource is None, reason="no limits there")
+async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
+    with capture_logs() as logs, pytest.raises(Unreadable) as refused:
+        await children.do(LONG, Cost(100 * MIB, -process.SPARE_SECONDS / process.HURRY))
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+    assert [entry["status"] for entry in logs] == [-signal.SIGXCPU]
+    assert await children.do(INSPECT, CHEAP) == LOOK
+
+
+async def test_the_bot_waits_for_no_picture_for_ever(
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.5)
+    with pytest.raises(Unreadable):
+        await children.do(LONG, Cost(100 * MIB, 0))
+    monkeypatch.undo()
+    assert await children.do(INSPECT, CHEAP) == LOOK
+
+
+# -- processes that end ------------------------------------------------------------------------------------------------
+async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(children: WorkerProcesses) -> None:
+    long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
+    victim = await until_begun(children)
+    other = asyncio.create_task(children.do(INSPECT, CHEAP))
+    os.kill(victim, signal.SIGKILL)
+    with pytest.raises(Unreadable) as refused:
+        await long
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+    assert await other == LOOK
+    assert await children.do(INSPECT, CHEAP) == LOOK
+
+
+async def test_a_process_that_died_between_two_jobs_costs_nothing(children: WorkerProcesses) -> None:
+    await children.do(INSPECT, CHEAP)
+    (number,) = processes(children)
+    os.kill(number, signal.SIGKILL)
+
+    async def ended() -> bool:
+        return not processes(children)
+
+    await eventually(ended)
+    assert await children.do(INSPECT, CHEAP) == LOOK
+
+
+async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: WorkerProcesses) -> None:
+    long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
+    await until_begun(children)
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+    assert processes(children) == []
+    assert await children.do(INSPECT, CHEAP) == LOOK
+
+
+async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: WorkerProcesses) -> None:
+    long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
+    number = await until_begun(children)
+    os.kill(number, signal.SIGTERM)
+    os.kill(number, signal.SIGINT)
+    assert isinstance(await long, Fitted)
+
+
+async def test_none_is_left_when_the_bot_has_stopped() -> None:
+    async with WorkerProcesses.open() as children:
+        await asyncio.gather(children.do(INSPECT, CHEAP), children.do(INSPECT, CHEAP))
+        numbers = processes(children)
+    assert len(numbers) == 2
+    assert not any(of_process(number, "cmdline") for number in numbers)
+
+
+ORPHAN = """
+import asyncio, os, signal
+from bot.imaging.processes import WorkerProcesses
+from bot.imaging.cost import Cost
+from bot.imaging.jobs import Job
+async def main():
+    children = WorkerProcesses()
+    await children.do(Job("inspect", [bytes.fromhex("{photo}")], {{"filename": "x"}}), Cost(2**20, 0.01))
+    print(children.all[-1].process.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
+
+def test_it_ends_when_the_bot_is_killed() -> None:
+    script = ORPHAN.format(photo=PHOTO.hex())
+    done = subprocess.run(  # noqa: S603  # own code
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    number, until = int(done.stdout), time.monotonic() + 30
+    while of_process(number, "cmdline"):
+        assert time.monotonic() < until
+
+
+# -- environment and output --------------------------------------------------------------------------------------------
+async def test_it_knows_no_secret(children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "a secret")
+    await children.do(INSPECT, CHEAP)
+    (number,) = processes(children)
+    assert b"a secret" not in of_process(number, "environ")
+
+
+def test_what_it_writes_to_its_standard_error_is_logged() -> None:
+    process = subprocess.Popen(  # own code
+        [sys.executable, "-c", "import sys; print('a word', file=sys.stderr)"], stderr=subprocess.PIPE
+    )
+    with capture_logs() as logs:
+        module._to_the_log(process)
+    process.wait()
+    assert [entry["line"] for entry in logs] == ["a word"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"made": "look"},
+        {"made": "look", "content_type": "text/html", "width": 1, "height": 1, "as_shown": True},
+        {"made": "look", "content_type": "image/png", "width": "1", "height": 1, "as_shown": True},
+        {"made": "bytes"},
+        {"made": "fitted", "content_type": "text/html", "changed": True},
+        {"made": "something"},
+        {"refused": "reference", "reason": "because", "parameters": {}},
+        {"refused": "reference", "reason": "reference_broken", "parameters": None},
+        {"refused": "reference", "reason": "reference_broken", "parameters": {"reason": "twice"}},
+    ],
+)
+def test_nonsense_of_a_child_is_not_believed(words: dict[str, object]) -> None:
+    with pytest.raises(ProtocolError):
+        made_of(words, [])
+
+
+def test_running_out_of_memory_is_told_as_a_picture_that_is_too_much() -> None:
+    class Hungry(Job):
+        def do(self) -> PictureInfo:
+            raise MemoryError
+
+    words, _ = answer_of(Hungry("inspect", []))
+    with pytest.raises(Unreadable) as refused:
+        made_of(words, [])
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX

@@ -1,0 +1,1 @@
+"""Tests of downloads: from which addresses, how much, through which proxy."""

@@ -1,0 +1,1 @@
+"""Tests of the program around the bot: settings, command line, logs, metrics, start and end."""

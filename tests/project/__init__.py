@@ -1,0 +1,1 @@
+"""Tests of the project itself: its structure, names, words, documents, locks and tools."""

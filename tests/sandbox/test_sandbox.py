@@ -1,0 +1,45 @@
+"""Tests that the sandbox starts and stops as its documentation says, and that this page agrees with the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.magic import EFFECTS
+from tests.sandbox.sandbox_process import ROOT, sandbox
+
+PAGE = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # own code
+
+
+def test_it_prints_an_address_and_stops_at_ctrl_c_with_nothing_left(tmp_path: Path) -> None:
+    with sandbox(tmp_path) as address:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#\S+", address)
+
+
+def test_it_keeps_the_database_where_it_is_told_to_and_takes_only_a_new_folder(tmp_path: Path) -> None:
+    with sandbox(tmp_path, "--data", str(tmp_path / "kept")):
+        pass
+    assert (tmp_path / "kept" / "atelier.db").exists()
+    again = run("sandbox", "--data", str(tmp_path / "kept"))
+    assert again.returncode != 0
+    assert "is not empty" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_the_documentation_has_every_magic_word_and_what_it_does() -> None:
+    rows = dict(re.findall(r"^\| `(\[[^`]+\])` \| (.*) \|$", PAGE, re.MULTILINE))
+    assert rows == {word.value: effect for word, effect in EFFECTS.items()}
+
+
+def test_the_help_lists_the_magic_words_and_the_documentation_lists_the_options() -> None:
+    told = run("sandbox", "--help").stdout
+    assert all(f"{word.value} " in told for word in EFFECTS)
+    options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE))
+    assert options == set(re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE))

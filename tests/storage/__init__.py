@@ -1,0 +1,5 @@
+"""
+Tests of the database and its stores.
+
+rows.py  rows for tests of the stores, on a real database file
+"""

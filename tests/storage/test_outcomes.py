@@ -1,0 +1,250 @@
+"""Tests for the rows of a task: outcomes, parts, references, result pictures, and the sweep of old copies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from storage.models import NewPart, NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
+from storage.stores import Stores
+from storage.transitions import StaleTask
+from tests.storage.rows import BACKENDS, NOW, opened_stores, stored
+
+URLS = ("https://results.test/1", "https://results.test/2")
+PARTS = (NewPart(pictures=(0, 1), nonce="first"), NewPart(pictures=(2,), nonce="second"))
+
+
+@pytest.fixture(params=BACKENDS)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
+    async with opened_stores(request.param, tmp_path) as stores:
+        yield stores
+
+
+async def generating(stores: Stores, *, now: int = NOW) -> Task:
+    reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
+    task = await stored(stores, now=now, references=(reference,))
+    task = await stores.tasks.move(task, TaskState.SUBMITTING, now=now, why="create")
+    return await stores.tasks.move(task, TaskState.GENERATING, now=now, why="taken", job_id="k1", generating_at=now)
+
+
+async def settled(stores: Stores, *, now: int = NOW) -> Task:
+    return await stores.tasks.settle(await generating(stores, now=now), now=now, why="done", reason=None, urls=URLS)
+
+
+async def closed(stores: Stores, *, at: int) -> Task:
+    """Store a closed task with a copy of its reference and of its first picture."""
+    task = await settled(stores)
+    (reference,) = await stores.references.of_task(task.id)
+    await stores.references.save(replace(reference, key=f"references/{task.id}/0"))
+    await stores.pictures.save([replace((await stores.pictures.of_task(task.id))[0], key=f"pictures/{task.id}/0")])
+    return await stores.tasks.move(task, TaskState.CLOSED, now=at, why="told", closed_at=at)
+
+
+# -- settle ------------------------------------------------------------------------------------------------------
+async def test_an_outcome_keeps_its_pictures_in_order(stores: Stores) -> None:
+    task = await settled(stores)
+    assert (task.state, task.settled_at, task.reason) == (TaskState.SETTLED, NOW, None)
+    assert await stores.pictures.of_task(task.id) == tuple(
+        Picture(task_id=task.id, position=position, url=url) for position, url in enumerate(URLS)
+    )
+    assert (await stores.tasks.events(task.id))[-1].why == "done"
+
+
+async def test_a_failure_keeps_its_reason_and_parameters(stores: Stores) -> None:
+    task = await stored(stores)
+    told: dict[str, str | int] = {"filename": "a 🚪.png", "megabytes": 25}
+    task = await stores.tasks.settle(
+        task, now=NOW, why="bad", reason="reference_too_large", parameters=told, charged=False, failures=0
+    )
+    assert (task.reason, task.reason_parameters, task.charged) == ("reference_too_large", told, False)
+    assert await stores.tasks.get(task.id) == task
+    assert await stores.pictures.of_task(task.id) == ()
+
+
+@pytest.mark.parametrize(("reason", "urls"), [(None, ()), ("policy", URLS)])
+async def test_an_outcome_is_pictures_or_a_reason(stores: Stores, reason: str | None, urls: tuple[str, ...]) -> None:
+    task = await generating(stores)
+    with pytest.raises(ValueError, match="either pictures or a reason"):
+        await stores.tasks.settle(task, now=NOW, why="?", reason=reason, urls=urls)
+    assert await stores.tasks.get(task.id) == task
+
+
+async def test_an_adopted_task_forgets_the_outcome_that_was_told(stores: Stores) -> None:
+    task = await generating(stores)
+    task = await stores.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed", parameters={"n": 1})
+    (part,) = await stores.parts.plan(task, [NewPart(nonce="sorry")])
+    await stores.parts.posted(part, channel_id=1, message_id=2)
+    task = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    adopted = await stores.tasks.move(
+        task, TaskState.GENERATING, now=NOW, why="a callback", job_id="k1", generating_at=NOW
+    )
+    outcome = (adopted.settled_at, adopted.reason, adopted.reason_parameters, adopted.closed_at)
+    assert (outcome, adopted.job_id) == ((None, None, {}, None), "k1")
+    assert await stores.parts.of_task(task.id) == ()
+    with pytest.raises(StaleTask):
+        await stores.parts.attempt(part, adopted, now=NOW, until=NOW)
+    adopted = await stores.tasks.settle(adopted, now=NOW, why="done", reason=None, urls=URLS)
+    assert [one.nonce for one in await stores.parts.plan(adopted, PARTS)] == ["first", "second"]
+    assert len(await stores.pictures.of_task(task.id)) == 2
+
+
+async def test_successes_say_how_long_they_took_newest_first(stores: Stores) -> None:
+    for seconds in (20, 30, 40):
+        task = await generating(stores)
+        await stores.tasks.settle(task, now=NOW + seconds * 1000 + 500, why="done", reason=None, urls=URLS)
+    await stores.tasks.settle(await generating(stores), now=NOW + 99_000, why="failed", reason="policy")
+    await stores.tasks.settle(await stored(stores), now=NOW + 99_000, why="bad", reason="reference_empty")
+    await generating(stores)
+    assert await stores.queue.recent_seconds("4o") == (40.5, 30.5, 20.5)
+    assert await stores.queue.recent_seconds("4o", limit=1) == (40.5,)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------
+async def test_an_outcome_is_planned_once(stores: Stores) -> None:
+    task = await settled(stores)
+    other = [NewPart(nonce="other")]
+    first, again = await stores.parts.plan(task, PARTS), await stores.parts.plan(task, other)
+    assert first == again == await stores.parts.of_task(task.id)
+    assert [
+        (part.number, part.pictures, part.nonce, part.route, part.attempted_at, part.message_id) for part in first
+    ] == [
+        (0, (0, 1), "first", Route.CHANNEL, None, None),
+        (1, (2,), "second", Route.CHANNEL, None, None),
+    ]
+
+
+async def test_of_many_plans_at_once_all_get_the_same(stores: Stores) -> None:
+    task = await settled(stores)
+    plans = await asyncio.gather(*[stores.parts.plan(task, [NewPart(nonce=str(n))]) for n in range(5)])
+    assert len(set(plans)) == 1
+
+
+async def test_a_part_keeps_when_it_was_first_attempted_whatever_way_it_goes(stores: Stores) -> None:
+    task = await settled(stores)
+    part, other = await stores.parts.plan(task, PARTS)
+    part = await stores.parts.attempt(part, task, now=NOW + 1, until=NOW)
+    part = await stores.parts.attempt(part, task, now=NOW + 2, until=NOW)
+    assert part.attempted_at == NOW + 1
+    rerouted = await stores.parts.reroute(part, Route.DIRECT)
+    assert (rerouted.route, rerouted.attempted_at) == (Route.DIRECT, NOW + 1)
+    with pytest.raises(StaleTask):
+        await stores.parts.posted(part, channel_id=1, message_id=2)
+    rerouted = await stores.parts.attempt(rerouted, task, now=NOW + 3, until=NOW)
+    posted = await stores.parts.posted(rerouted, channel_id=11, message_id=22)
+    assert (posted.attempted_at, posted.message_channel_id, posted.message_id) == (NOW + 1, 11, 22)
+    assert await stores.parts.of_task(part.task_id) == (posted, other)
+
+
+async def test_a_telling_begins_with_all_that_belongs_to_it_or_with_nothing(stores: Stores) -> None:
+    task = await settled(stores)
+    fetched = [replace(one, key=f"pictures/x/{one.position}") for one in await stores.pictures.of_task(task.id)]
+    first, second = await stores.parts.begin_delivery(task, PARTS, fetched=fetched, now=NOW + 1, until=NOW + 9)
+    assert [(part.number, part.attempted_at, part.message_id) for part in (first, second)] == [
+        (0, NOW + 1, None),
+        (1, None, None),
+    ]
+    assert await stores.parts.of_task(task.id) == (first, second)
+    assert await stores.pictures.of_task(task.id) == tuple(fetched)
+    assert (found := await stores.tasks.get(task.id)) is not None
+    assert found.lease_until == NOW + 9
+    with pytest.raises(StaleTask):
+        await stores.parts.begin_delivery(task, PARTS, fetched=[replace(fetched[0], key=None)], now=NOW, until=NOW + 99)
+    assert await stores.pictures.of_task(task.id) == tuple(fetched)
+    assert await stores.parts.of_task(task.id) == (first, second)
+
+
+async def test_who_no_longer_has_a_task_in_hand_begins_no_post_of_it(stores: Stores) -> None:
+    task = await settled(stores)
+    (taken,) = await stores.claims.claim("another", now=NOW, lease_ms=1000, limit=1)
+    with pytest.raises(StaleTask):
+        await stores.parts.begin_delivery(task, PARTS, fetched=(), now=NOW, until=NOW + 9)
+    assert await stores.parts.of_task(task.id) == ()
+    part, _ = await stores.parts.plan(taken, PARTS)
+    with pytest.raises(StaleTask):
+        await stores.parts.attempt(part, task, now=NOW, until=NOW + 9)
+    assert (await stores.parts.attempt(part, taken, now=NOW, until=NOW + 9)).attempted_at == NOW
+
+
+# -- references and pictures -------------------------------------------------------------------------------------
+async def test_what_became_of_a_reference_is_written_back(stores: Stores) -> None:
+    task = await generating(stores)
+    (reference,) = await stores.references.of_task(task.id)
+    changed = replace(
+        reference,
+        filename="b.png",
+        key="references/x/0",
+        content_type="image/png",
+        bytes=12,
+        width=3,
+        height=4,
+        uploaded_url="https://uploads.test/1",
+        uploaded_at=NOW,
+    )
+    await stores.references.save(changed)
+    assert await stores.references.of_task(task.id) == (changed,)
+
+
+async def test_what_became_of_a_picture_is_written_back(stores: Stores) -> None:
+    task = await settled(stores)
+    first, second = await stores.pictures.of_task(task.id)
+    kept = replace(first, key="pictures/x/0", content_type="image/png", bytes=12, width=3, height=4)
+    await stores.pictures.save([kept, replace(second, unfetchable=True)])
+    assert await stores.pictures.of_task(task.id) == (kept, replace(second, unfetchable=True))
+
+
+# -- sweep of old copies -----------------------------------------------------------------------------------------
+async def test_only_old_copies_of_finished_tasks_are_swept_oldest_first(stores: Stores) -> None:
+    older, old = await closed(stores, at=NOW - 9), await closed(stores, at=NOW - 5)
+    await closed(stores, at=NOW)
+    waiting = await settled(stores, now=NOW - 99)
+    await stores.pictures.save([replace((await stores.pictures.of_task(waiting.id))[0], key="pictures/x/0")])
+    swept = await stores.retention.stored_before(NOW)
+    assert [(type(copy), copy.task_id) for copy in swept] == [
+        (Reference, older.id),
+        (Reference, old.id),
+        (Picture, older.id),
+        (Picture, old.id),
+    ]
+    for copy in swept:
+        await stores.retention.forget_copy(copy)
+    assert await stores.retention.stored_before(NOW) == ()
+    assert (await stores.references.of_task(old.id))[0].key is None
+    assert (await stores.pictures.of_task(old.id))[0].key is None
+
+
+async def test_a_cancelled_task_s_copies_are_swept_by_when_it_was_asked(stores: Stores) -> None:
+    reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
+    task = await stored(stores, references=(reference,))
+    await stores.references.save(replace((await stores.references.of_task(task.id))[0], key="references/x/0"))
+    await stores.tasks.move(task, TaskState.CANCELLED, now=NOW + 5, why="by the asker")
+    assert await stores.retention.stored_before(NOW) == ()
+    assert [copy.key for copy in await stores.retention.stored_before(NOW + 1)] == ["references/x/0"]
+
+
+async def test_the_sweep_comes_in_batches(stores: Stores) -> None:
+    for _ in range(3):
+        await closed(stores, at=NOW - 5)
+    sizes = []
+    while copies := await stores.retention.stored_before(NOW, limit=4):
+        sizes.append(len(copies))
+        for copy in copies:
+            await stores.retention.forget_copy(copy)
+    assert sizes == [4, 2]
+
+
+async def test_pictures_told_as_links_keep_their_copies_and_those_without_one_are_tried_again(
+    stores: Stores,
+) -> None:
+    task = await settled(stores)
+    copied, _ = await stores.pictures.of_task(task.id)
+    await stores.pictures.save([replace(copied, key=f"pictures/{task.id}/0")])
+    assert await stores.pictures.deliver_as_links([task.id], due=NOW + 5) == 2
+    assert [(one.key is not None, one.unfetchable, one.due_at) for one in await stores.pictures.of_task(task.id)] == [
+        (True, True, None),
+        (False, True, NOW + 5),
+    ]
+    assert await stores.pictures.deliver_as_links([task.id], due=NOW + 9) == 0

@@ -1,0 +1,171 @@
+"""Batches (one prompt, several tasks): the confirmation question, the shared message, and one mention at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.errors import Reason, Refused
+from storage.community import Setting
+from storage.models import Limits, TaskState
+from tests.worlds.bot_batches import DOORS, MADE, answer, begun, choose, posted, proposed, stored, tasks_of
+from tests.worlds.bot_world import PHOTO, BotWorld, alt_texts, open_bot_world, texts
+
+
+async def test_it_is_asked_first_what_that_makes_and_costs(world: BotWorld) -> None:
+    question = await proposed(world, variants=2)
+    told = texts(question)
+    assert "Make 4 requests out of this?" in told
+    assert "8 pictures in all." in told
+    for words in MADE:
+        assert words in told
+    await world.work(10)
+    assert await tasks_of(world) == []
+    assert posted(world) == []
+
+
+async def test_what_is_left_of_the_day_is_said(tmp_path: Path) -> None:
+    limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=50, pictures_per_day=0)
+    async with open_bot_world(tmp_path, limits=limits) as world:
+        await world.ask(variants=2)
+        assert "You have 48 pictures left of your 50 in 24 hours." in texts(await proposed(world))
+
+
+async def test_one_task_is_made_of_each_and_all_are_shown_in_one_message(world: BotWorld) -> None:
+    await begun(world)
+    assert [(one.prompt, one.batch_position) for one in await tasks_of(world)] == list(zip(MADE, range(4), strict=True))
+    await world.work(10)
+    (message,) = posted(world)
+    assert "0 of 4 done" in texts(message)
+    assert "being made" in texts(message)
+    await world.work(60)
+    message, ending = posted(world)
+    assert "4 of 4 done" in texts(message)
+    assert len(message.attachments) == 4
+    assert alt_texts(message) == [f"Picture {n}: {words}" for n, words in enumerate(MADE, start=1)]
+    assert "picture 4 below" in texts(message)
+    assert f"<@{world.alice.id}> Your 4 pictures are there" in texts(ending)
+    assert [world.pinged(one) for one in (message, ending)] == [[], [world.alice.id]]
+    assert {one.state for one in await tasks_of(world)} == {TaskState.CLOSED}
+    await world.work(60)
+    assert len(posted(world)) == 2
+
+
+async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which_it_is(world: BotWorld) -> None:
+    world.api.next_create = [Refused(400, "no", Reason.POLICY)]
+    await begun(world)
+    await world.work(60)
+    message, ending = posted(world)
+    assert "3 of 4 done · 1 did not work" in texts(message)
+    lines = [line for line in texts(message).splitlines() if line.startswith("**")]
+    assert "no picture: The image service does not allow this request." in lines[0]
+    assert lines[1].endswith("picture 1 below")
+    assert alt_texts(message)[0] == "Picture 2: red door in ink"
+    assert "3 pictures are there, and the rest did not work" in texts(ending)
+
+
+async def test_two_quick_clicks_make_it_once(world: BotWorld) -> None:
+    question = await proposed(world)
+    world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    await world.alice.click(question, label="Make them")  # the answer is lost, so the buttons are still shown
+    await world.alice.click(question, label="Make them")
+    world.acknowledged = world.env.error_cursor
+    assert len(await tasks_of(world)) == 4
+    await world.work(60)
+    assert len(posted(world)) == 2
+
+
+async def test_after_a_restart_between_question_and_answer_it_is_made(world: BotWorld) -> None:
+    question = await proposed(world, image=PHOTO)
+    await world.restart()
+    await world.alice.click(question, label="Make them")
+    await world.work(60)
+    assert "4 of 4 done" in texts(posted(world)[0])
+    assert [len(one.files) for one in world.api.taken] == [1] * 4
+
+
+async def test_after_a_restart_in_the_middle_it_goes_on_in_the_same_message(world: BotWorld) -> None:
+    await begun(world)
+    await world.work(10)
+    (before,) = posted(world)
+    await world.restart()
+    await world.engine.start()
+    await world.work(60)
+    message, ending = posted(world)
+    assert message.id == before.id
+    assert len(message.attachments) == 4
+    assert world.pinged(ending) == [world.alice.id]
+
+
+async def test_who_says_no_spends_nothing(world: BotWorld) -> None:
+    question = await proposed(world)
+    pressed = await world.alice.click(question, label="Cancel")
+    assert "Nothing was made" in texts(pressed.response)
+    await world.work(10)
+    assert await tasks_of(world) == []
+    assert posted(world) == []
+
+
+async def test_an_answer_after_a_quarter_of_an_hour_is_refused(world: BotWorld) -> None:
+    question = await proposed(world)
+    world.clock.turn(15 * 60 + 1)
+    refused = await world.alice.click(question, label="Make them")
+    assert "stood here for more than 15 minutes" in answer(world, refused)
+    assert await tasks_of(world) == []
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+async def test_more_than_the_server_allows_is_refused_at_once(world: BotWorld) -> None:
+    await choose(world, Setting.GREATEST_BATCH, 3)
+    assert "more requests than the 3 that are allowed" in world.refusal(await world.ask(DOORS))
+    assert await stored(world) == 0
+
+
+async def test_a_group_within_a_group_is_refused(world: BotWorld) -> None:
+    assert "inside another one" in world.refusal(await world.ask("{red, {green, blue}} door"))
+    assert await stored(world) == 0
+
+
+async def test_a_limit_stands_in_the_way_of_all_of_it(tmp_path: Path) -> None:
+    limits = Limits(open_tasks_per_user=4, pictures_per_user_per_day=0, pictures_per_day=0)
+    async with open_bot_world(tmp_path, limits=limits) as world:
+        await world.ask("a cat")
+        question = await proposed(world)
+        refused = await world.alice.click(question, label="Make them")
+        assert "You may have 4 requests waiting or running at a time" in answer(world, refused)
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
+        await world.work(60)
+        await world.alice.click(question, label="Make them")
+        assert len(await world.stores.tasks.of_user(world.alice.id)) == 5
+
+
+async def test_where_pictures_are_no_longer_made_the_answer_is_refused(world: BotWorld) -> None:
+    question = await proposed(world)
+    elsewhere = world.guild.create_text_channel("elsewhere")
+    await choose(world, Setting.CHANNELS, (elsewhere.id,))
+    refused = await world.alice.click(question, label="Make them")
+    assert "Pictures are made in other channels" in answer(world, refused)
+    assert await tasks_of(world) == []
+
+
+async def test_a_mention_points_to_the_command(world: BotWorld) -> None:
+    me = world.client.user
+    assert me is not None
+    await world.alice.send(world.channel, f"<@{me.id}> {DOORS}")
+    said = world.channel.history()[-1]
+    assert "I have to ask you first" in said.content
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
+
+
+@pytest.mark.parametrize("words", ["{prompt} in oil", '{"subject": "door", "colour": "red"}', "{red} door", "{,}"])
+async def test_what_is_no_group_is_one_request_as_typed(world: BotWorld, words: str) -> None:
+    await world.ask(words)
+    assert (await world.only_task()).prompt == words
+
+
+async def test_a_backslash_makes_one_request_with_braces(world: BotWorld) -> None:
+    await world.ask(r"\{red, green} door")
+    assert (await world.only_task()).prompt == "{red, green} door"
