@@ -94,13 +94,13 @@ class DiscordWorld:
     api: StandInAPI
     operator: Channel
     database: Database
-    copies: PictureStore
+    picture_store: PictureStore
 
     async def restart(self) -> None:
         """Start another process on the same rows."""
         await self.stores.claims.void_leases()
         await self.client.close()
-        fresh = _built(self.discord, self.database, self.copies, self.operator, self.api)
+        fresh = _built(self.discord, self.database, self.picture_store, self.operator, self.api)
         self.client, self.engine, self.delivery = fresh.client, fresh.engine, fresh.delivery
         await self.start()
 
@@ -206,16 +206,16 @@ async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
         point_discord_at(loopback.url, loopback.gateway.url)
         stack.callback(point_discord_at, None, None)
         opened = await stack.enter_async_context(ready_database(folder / "atelier.db"))
-        copies = PictureStore.open(str(folder / "pictures"))
+        picture_store = PictureStore.open(str(folder / "pictures"))
         api = StandInAPI(cast("Clock", loopback.clock.now), seconds=40.0)
-        world = _built(loopback, opened, copies, loopback.places.add_channel(name="operators"), api)
+        world = _built(loopback, opened, picture_store, loopback.places.add_channel(name="operators"), api)
         stack.push_async_callback(world.close)
         await world.start()
         yield world
 
 
 def _built(
-    loopback: LoopbackDiscord, database: Database, copies: PictureStore, operator: Channel, api: StandInAPI
+    loopback: LoopbackDiscord, database: Database, picture_store: PictureStore, operator: Channel, api: StandInAPI
 ) -> DiscordWorld:
     """Build all parts as the composition root does."""
     stores = Stores.on(database)
@@ -223,10 +223,10 @@ def _built(
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
     client = Atelier(extensions=("cogs.imagine",), shard_count=1, traffic=traffic)
     work = PictureWork(WorkerThreads())
-    thumbnails = Thumbnails(copies, work)
+    thumbnails = Thumbnails(picture_store, work)
     delivery = DiscordDelivery(
         client,
-        copies,
+        picture_store,
         stores,
         stores.attempts,
         picture_work=work,
@@ -236,7 +236,7 @@ def _built(
     )
     engine = Engine(
         stores=stores,
-        copies=copies,
+        picture_store=picture_store,
         api=api,
         delivery=delivery,
         fetch_reference=_no_reference,
@@ -244,7 +244,9 @@ def _built(
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services(engine=engine, stores=stores, copies=copies, picture_work=work, thumbnails=thumbnails)
+    client.services = Services(
+        engine=engine, stores=stores, picture_store=picture_store, picture_work=work, thumbnails=thumbnails
+    )
     return DiscordWorld(
         discord=loopback,
         client=client,
@@ -254,7 +256,7 @@ def _built(
         api=api,
         operator=operator,
         database=database,
-        copies=copies,
+        picture_store=picture_store,
     )
 
 

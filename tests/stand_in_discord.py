@@ -60,7 +60,7 @@ class StandInDiscord:
     out_of_reach: set[Route] = field(default_factory=set)
     """Routes whose messages can no longer be edited."""
     pictures_per_message: int = 10
-    copies: PictureStore | None = None
+    picture_store: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
     closed_routes: set[Route] = field(default_factory=set)
     blind: bool = False
@@ -142,8 +142,8 @@ class StandInDiscord:
         if part.route in self.closed_routes:
             raise RouteClosed(part.route.value)
         for picture in outcome.pictures:
-            if self.copies and picture.key:
-                await self.copies.get(picture.key)
+            if self.picture_store and picture.key:
+                await self.picture_store.get(picture.key)
         self.sent.append(message)
         self.files[len(self.sent)] = self._files(outcome, part)
         if self.lose_answers:

@@ -39,7 +39,7 @@ async def latest(world: World, asker: Any) -> Task:
 async def sweep(world: World) -> None:
     world.clock.turn(MONTHS.total_seconds())
     keep = timedelta(days=90)
-    assert await Retention(stores=world.stores, pictures=world.copies, keep=keep, clock=world.clock).sweep()
+    assert await Retention(stores=world.stores, picture_store=world.picture_store, keep=keep, clock=world.clock).sweep()
 
 
 def fields(opened: Any) -> dict[str, dict[str, Any]]:
@@ -273,7 +273,7 @@ async def test_a_picture_that_is_nowhere_any_more_is_told_and_costs_nothing(worl
 async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message(world: World) -> None:
     task, result = await made(world)
     await world.bob.click(result, label="Vary")
-    await world.copies.delete(f"pictures/{task.id}/0")
+    await world.picture_store.delete(f"pictures/{task.id}/0")
     await world.work(60)
     varied = await world.only_task(world.bob)
     assert (varied.state, varied.reason) == (TaskState.CLOSED, None)
@@ -331,7 +331,7 @@ async def test_what_is_too_large_comes_as_a_fresh_link(world: World) -> None:
 async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> None:
     task, result = await made(world)
     (picture,) = await world.stores.pictures.of_task(task.id)
-    await world.copies.delete(picture.key or "")
+    await world.picture_store.delete(picture.key or "")
     shown = await world.bob.click(result, label="Full size")
     assert not seen(shown).attachments
     assert f"{picture.url}?link-of={task.job_id}" in texts(seen(shown))
@@ -340,7 +340,7 @@ async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: World) -> 
 async def test_while_the_image_api_is_silent_the_first_address_may_still_do(world: World) -> None:
     task, result = await made(world)
     (picture,) = await world.stores.pictures.of_task(task.id)
-    await world.copies.delete(picture.key or "")
+    await world.picture_store.delete(picture.key or "")
     world.api.next_link.append(Unavailable("down"))
     shown = await world.bob.click(result, label="Full size")
     assert picture.url in texts(seen(shown))

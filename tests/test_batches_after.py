@@ -125,7 +125,7 @@ async def test_pictures_that_stand_there_are_kept_when_our_copies_are_gone(world
     await world.work(60)
     first, *others = await tasks_of(world)
     for one in others:
-        await world.copies.delete(f"pictures/{one.id}/0")
+        await world.picture_store.delete(f"pictures/{one.id}/0")
     await world.stores.curation.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     assert len(posted(world)[0].attachments) == 4

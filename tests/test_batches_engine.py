@@ -59,7 +59,7 @@ async def test_originals_are_kept_as_ever(world: World) -> None:
     for one in await tasks_of(world, batch):
         (picture,) = await world.stores.pictures.of_task(one.id)
         assert picture.key is not None
-        await world.copies.get(picture.key)
+        await world.picture_store.get(picture.key)
 
 
 async def test_a_message_is_edited_no_oftener_than_every_three_seconds(world: World) -> None:
@@ -304,7 +304,7 @@ async def test_an_ending_whose_answer_is_lost_is_not_said_again(world: World) ->
 async def test_two_engines_tell_it_once(world: World) -> None:
     other = Engine(
         stores=world.stores,
-        copies=world.copies,
+        picture_store=world.picture_store,
         api=world.api,
         delivery=world.discord,
         fetch_reference=world._fetch,

@@ -174,7 +174,7 @@ async def test_a_cancelled_card_has_no_button_and_nothing_is_made(world: World) 
 async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world: World) -> None:
     await world.ask("a red door", image=PHOTO)
     task = await world.only_task()
-    keep = world.copies.get
+    keep = world.picture_store.get
 
     async def get(key: str) -> bytes:
         await world.engine.requests.cancel(task.id, world.alice.id)
@@ -182,8 +182,8 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
 
     with world.env.time_context():
         await world.engine.step()
-        await world.copies.put("references/photo/0", PHOTO[1])
-        world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
+        await world.picture_store.put("references/photo/0", PHOTO[1])
+        world.picture_store.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
         reference = a_reference(task_id=task.id, key="references/photo/0")
         world.delivery.cards.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
         await world.delivery.cards.step()

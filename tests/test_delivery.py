@@ -257,7 +257,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.ask("a red door")
-    await world.copies.put("pictures/k", png())
+    await world.picture_store.put("pictures/k", png())
     task = await world.only_task()
     on_its_way, arrives = asyncio.Event(), asyncio.Event()
     edit = discord.PartialMessage.edit
@@ -287,7 +287,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Wor
     await world.ask("a red door", image=PHOTO)
     with world.env.time_context():
         await world.engine.step()  # inspects the attachment
-    making, get = asyncio.Event(), world.copies.get
+    making, get = asyncio.Event(), world.picture_store.get
 
     async def never(key: str) -> bytes:
         if not key.startswith("references/"):
@@ -296,7 +296,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Wor
         await asyncio.Event().wait()
         return await get(key)
 
-    world.copies.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
+    world.picture_store.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
         editing = asyncio.create_task(world.delivery.cards.step())
@@ -342,7 +342,7 @@ async def test_a_result_goes_before_a_card_in_the_same_channel(world: World) -> 
         return png()
 
     outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="k", task_id=task.id),))
-    world.copies.get = get  # type: ignore[method-assign]  # counts card edits while a result is being posted
+    world.picture_store.get = get  # type: ignore[method-assign]  # counts card edits while a result is being posted
     await world.post(outcome, a_part(task_id=task.id, pictures=(0,)))
     assert cards_edited == [0]
     with world.env.time_context():

@@ -87,7 +87,7 @@ async def test_what_is_too_large_for_the_channel_is_saved_anew_and_told_so(world
     data = noise()
     assert len(data) > 200_000
     assert outcome.pictures[0].key is not None
-    await world.copies.put(outcome.pictures[0].key, data)
+    await world.picture_store.put(outcome.pictures[0].key, data)
     picture = replace(outcome.pictures[0], bytes=len(data))
     posted = await world.post(replace(small, pictures=(picture,)), a_part(task_id=outcome.task.id, pictures=(0,)))
     message = next(one for one in world.channel.history() if one.id == posted.message_id)
@@ -116,7 +116,7 @@ async def test_a_picture_that_could_not_be_kept_is_told_as_a_link() -> None:
 async def test_a_copy_that_was_spoilt_is_told_as_a_link_and_once(world: World) -> None:
     outcome = await settled(world)
     assert outcome.pictures[0].key is not None
-    await world.copies.put(outcome.pictures[0].key, b"spoilt")
+    await world.picture_store.put(outcome.pictures[0].key, b"spoilt")
     await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
     assert texts(world.channel.history()[-1]).count("[Picture 1](<https://results.test/") == 1
 
@@ -132,7 +132,7 @@ async def test_a_copy_that_is_gone_is_for_the_engine_to_fetch_anew(world: World)
     outcome = await settled(world)
     (picture,) = outcome.pictures
     assert picture.key is not None
-    await world.copies.delete(picture.key)
+    await world.picture_store.delete(picture.key)
     with pytest.raises(MissingCopy):
         await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
     with pytest.raises(MissingCopy):

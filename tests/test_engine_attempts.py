@@ -221,7 +221,7 @@ async def test_a_copy_that_ends_the_process_when_it_is_made_to_fit_stays_and_is_
     assert [message.reason for message in world.discord.sent] == [None]
     (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
-    assert await world.copies.get(picture.key)
+    assert await world.picture_store.get(picture.key)
 
 
 async def test_running_out_of_memory_counts_as_a_death_also_where_the_process_survives_it(world: World) -> None:
@@ -348,7 +348,7 @@ async def test_a_removal_that_ends_the_process_is_given_up(world: World) -> None
 @pytest.mark.parametrize("again", ["asked", "a day later"])
 async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: World, again: str) -> None:
     task, deadly = await told(world), [True]
-    await dying(world, world.copies, "delete", lambda *_, **__: deadly[0])
+    await dying(world, world.picture_store, "delete", lambda *_, **__: deadly[0])
     await world.engine.erasures.ask(1, removes=False, locale="en-US", token="t")
     lives = Lives(world)
     await lives.steps(20, seconds=5)

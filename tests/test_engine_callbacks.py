@@ -137,26 +137,26 @@ async def _ended(world: World, *called: bool, late: float = 0) -> None:
 
 
 async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(world: World) -> None:
-    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
+    reliability = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 19)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
     await _ended(world, True)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, False, True, False)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, True, False, True)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
     unexpected = CallbackReliability(stores=world.stores, expected=False, clock=world.clock)
     assert await unexpected.poll_cost() == POLL_COST_SECONDS
 
 
 @pytest.mark.parametrize("late", [None, 61])
 async def test_callbacks_that_stop_or_come_late_are_relied_on_no_more(world: World, late: float | None) -> None:
-    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
+    reliability = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 20, late=59)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, *[late is not None] * 2, late=late or 0)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
 
 
 async def test_polls_are_further_apart_while_callbacks_are_relied_on(

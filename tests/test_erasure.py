@@ -47,7 +47,7 @@ async def erased(world: World, how: str = "keep", who: MemberActor | None = None
 
 
 async def files(world: World) -> list[str]:
-    return [key async for keys in world.copies.older("", 2**62) for key in keys]
+    return [key async for keys in world.picture_store.older("", 2**62) for key in keys]
 
 
 # -- the question ------------------------------------------------------------------------------------------------------

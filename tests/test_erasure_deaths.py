@@ -43,7 +43,7 @@ async def rest(world: World, steps: int = 25) -> None:
 
 
 async def files(world: World) -> list[str]:
-    return [key async for keys in world.copies.older("", 2**62) for key in keys]
+    return [key async for keys in world.picture_store.older("", 2**62) for key in keys]
 
 
 @pytest.mark.sweep

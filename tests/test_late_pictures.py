@@ -61,7 +61,7 @@ async def assert_brought(world: World, task: Task) -> None:
     """Assert that the second picture is stored, and that no work on it is due."""
     second, now = await second_of(world, task), await world.now(task)
     assert second.key is not None
-    assert await world.copies.get(second.key) == png()
+    assert await world.picture_store.get(second.key) == png()
     assert (second.unfetchable, second.due_at, second.late_at, now.sync_at) == (False, None, None, None)
 
 
@@ -477,8 +477,8 @@ async def test_a_copy_that_is_lost_before_its_message_has_it_is_fetched_again(wo
     async def redrawn(outcome: Any, part: Any) -> None:
         if lost:
             lost.pop()
-            await world.copies.delete(f"pictures/{task.id}/1")
-            await world.copies.get(f"pictures/{task.id}/1")
+            await world.picture_store.delete(f"pictures/{task.id}/1")
+            await world.picture_store.get(f"pictures/{task.id}/1")
         await redraw(outcome, part)
 
     world.discord.redraw = redrawn  # type: ignore[method-assign]  # the file is lost, as when a backup is restored
@@ -502,7 +502,7 @@ async def test_what_is_erased_while_it_is_fetched_leaves_no_file(world: World) -
     world.api.fetch = fetched  # type: ignore[method-assign]  # the asker erases their data during the download
     await later(world, HOUR)
     assert await world.stores.tasks.get(task.id) is None
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 def the_asker(task: Task) -> Role:

@@ -88,7 +88,7 @@ async def test_pictures_that_find_no_room_come_in_further_files(world: World, mo
     for one in opened:
         for name in one.namelist():
             if name.startswith("pictures/"):
-                assert one.read(name) == await world.copies.get(name)
+                assert one.read(name) == await world.picture_store.get(name)
     assert f"pictures/{task.id}/3" in names
 
 

@@ -82,8 +82,8 @@ def in_rows(folder: Path, *sought: str) -> set[str]:
 
 async def in_files(world: World) -> list[str]:
     """Return the keys of all files that show the photo, whatever their metadata."""
-    keys = sorted([key async for listed in world.copies.older("", 2**62) for key in listed])
-    return [key for key in keys if _is_the_photo(await world.copies.get(key))]
+    keys = sorted([key async for listed in world.picture_store.older("", 2**62) for key in listed])
+    return [key for key in keys if _is_the_photo(await world.picture_store.get(key))]
 
 
 def _is_the_photo(data: bytes) -> bool:
@@ -243,7 +243,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     (reference,) = await world.stores.references.of_task(task.id)
     assert (reference.owner_id, reference.filename, reference.url) == (anna.id, "picture", "")
     assert reference.key is not None
-    copy = await world.copies.get(reference.key)
+    copy = await world.picture_store.get(reference.key)
     assert _is_the_photo(copy)
     with Image.open(io.BytesIO(copy)) as image:
         assert not image.getexif()
@@ -316,7 +316,7 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Wor
     await erased(world, anna)
     (reference,) = await world.stores.references.of_task(task.id)
     assert reference.key is not None
-    assert await world.copies.get(reference.key)
+    assert await world.picture_store.get(reference.key)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
@@ -336,7 +336,7 @@ async def test_a_servers_style_is_used_without_its_picture_being_handed_out(worl
     task = await world.only_task(world.bob)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
     (reference,) = await world.stores.references.of_task(task.id)
-    with Image.open(io.BytesIO(await world.copies.get(reference.key or ""))) as image:
+    with Image.open(io.BytesIO(await world.picture_store.get(reference.key or ""))) as image:
         assert not image.getexif()
 
 

@@ -152,7 +152,7 @@ async def test_what_is_removed_is_gone_with_its_copies(world: World) -> None:
     assert "is gone" in said(removed)
     assert not await world.client.services.stores.sets.of(world.alice.id)
     with pytest.raises(MissingCopy):
-        await world.copies.get(kept.pictures[0].key)
+        await world.picture_store.get(kept.pictures[0].key)
 
 
 async def test_a_form_whose_set_was_removed_says_so(world: World) -> None:
@@ -193,7 +193,7 @@ async def test_what_is_no_picture_is_refused_and_nothing_is_kept(world: World) -
     world.acknowledged = world.env.error_cursor
     assert "notes.png\u2069** is not a picture I can open" in said(asked)
     assert not await world.client.services.stores.sets.of(world.alice.id)
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_set_with_a_mask_is_refused(world: World) -> None:

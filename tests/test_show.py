@@ -153,7 +153,7 @@ async def test_what_could_not_be_told_is_shown_whole(world: World) -> None:
 
 async def test_when_our_copy_is_gone_that_is_said(world: World) -> None:
     task_id = await made(world)
-    await world.copies.delete(f"pictures/{task_id}/0")
+    await world.picture_store.delete(f"pictures/{task_id}/0")
     asked = await world.alice.slash(world.channel, "show", what=task_id)
     assert "no longer keep this picture" in world.refusal(asked)
 
@@ -184,4 +184,4 @@ async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_i
     assert shown.response.attachments == []
     assert picture.url in texts(shown.response)
     assert picture.key is not None
-    assert await world.copies.get(picture.key)
+    assert await world.picture_store.get(picture.key)

@@ -62,8 +62,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def on_small_store(world: World) -> SmallStore:
-    store = SmallStore(world.copies._store)
-    world.copies = store
+    store = SmallStore(world.picture_store._store)
+    world.picture_store = store
     await world.restart()
     return store
 
@@ -139,7 +139,7 @@ async def test_what_waits_with_a_file_ends_without_cost_when_room_becomes_short(
     await world.work(10)
     task = await world.now(task)
     assert (task.state, task.reason, task.charged) == (TaskState.CLOSED, Reason.DISK_LOW, False)
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
     assert world.api.taken == []
 
 
@@ -303,4 +303,4 @@ async def test_with_little_room_a_person_is_told_at_each_door_that_takes_files(t
         assert "take no new pictures" in world.refusal(batch)
         assert await world.stores.tasks.of_user(world.alice.id) == ()
         assert await world.stores.sets.of(world.alice.id) == ()
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0

@@ -33,7 +33,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def retention(world: World) -> Retention:
-    return Retention(stores=world.stores, pictures=world.copies, keep=world.engine.keep_pictures, clock=world.clock)
+    return Retention(
+        stores=world.stores, picture_store=world.picture_store, keep=world.engine.keep_pictures, clock=world.clock
+    )
 
 
 def photo(megabytes: int, **changes: Any) -> NewReference:
@@ -58,12 +60,12 @@ async def refused(world: World) -> Task:
 async def test_copies_of_what_was_refused_go_within_the_hour(world: World) -> None:
     for _ in range(6):
         await refused(world)
-    assert await world.copies.used_bytes() == 6 * len(png())
+    assert await world.picture_store.used_bytes() == 6 * len(png())
     world.clock.turn(30 * 60)
     assert await retention(world).sweep_uncharged() == 0
     world.clock.turn(10 * 60)
     assert await retention(world).sweep_uncharged() == 6
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
     assert await retention(world).sweep_uncharged() == 0
 
 
@@ -71,10 +73,10 @@ async def test_copies_of_what_was_cancelled_go_within_the_hour(world: World) -> 
     task = await world.ask(references=(world.attach("cat.png", png()),))
     await world.engine._lifecycle._preparation.prepare(task)
     await world.engine.requests.cancel(task.id, 7)
-    assert await world.copies.used_bytes()
+    assert await world.picture_store.used_bytes()
     world.clock.turn(50 * 60)
     assert await retention(world).sweep_uncharged() == 1
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_copies_of_what_was_paid_stay(world: World) -> None:
@@ -127,7 +129,7 @@ async def test_ask_again_says_to_attach_it_anew_once_discord_no_longer_has_it(wo
 
 
 async def test_ask_again_begins_with_the_set_it_began_with(world: World) -> None:
-    await world.copies.put("sets/a/1", png())
+    await world.picture_store.put("sets/a/1", png())
     world.api.next_create.append(Refused(400, "no"))
     task = await world.ask(references=(photo(0, stored_key="sets/a/1", filename="set.png"),))
     await world.work(60)
@@ -241,7 +243,7 @@ async def test_a_picture_larger_than_it_was_declared_is_refused_before_it_is_kep
         await world.work(10)
         task = await world.now(task)
         assert (task.reason, task.charged) == (Reason.STORED_TOO_MUCH, False)
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0
 
 
 async def test_people_read_how_much_there_is_and_what_to_do(tmp_path: Path) -> None:
@@ -253,6 +255,6 @@ async def test_people_read_how_much_there_is_and_what_to_do(tmp_path: Path) -> N
         assert "`/privacy erase`" in told
         saved = await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
         assert "/reference remove" in world.refusal(saved)
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0
         with pytest.raises(MissingCopy):
-            await world.copies.get("sets/x/1")
+            await world.picture_store.get("sets/x/1")

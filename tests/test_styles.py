@@ -78,7 +78,7 @@ async def test_a_moderator_adds_a_style_with_all_that_belongs_to_it(
     assert style.picture is not None
     assert (style.picture.width, style.picture.height) == (64, 48)
     assert style.picture.key.startswith(f"styles/{style.id}/")
-    assert await world.copies.get(style.picture.key) == PHOTO[1]
+    assert await world.picture_store.get(style.picture.key) == PHOTO[1]
 
 
 async def test_an_edit_changes_what_was_given_and_nothing_else(
@@ -102,9 +102,9 @@ async def test_a_new_picture_replaces_the_old_copy(world: World, carol: MemberAc
     other = png("blue", (32, 32))
     await carol.slash(world.channel, "style edit", name="Ink", picture=("sea.png", other))
     after = await picture_of(guilds, world)
-    assert await world.copies.get(after.key) == other
+    assert await world.picture_store.get(after.key) == other
     with pytest.raises(MissingCopy):
-        await world.copies.get(before.key)
+        await world.picture_store.get(before.key)
 
 
 @pytest.mark.parametrize("command", ["style edit", "style remove"])
@@ -118,7 +118,7 @@ async def test_a_picture_that_is_taken_away_leaves_no_copy(
     style = await guilds.style(world.guild.id, "Ink")
     assert style is None if command == "style remove" else style is not None and style.picture is None
     with pytest.raises(MissingCopy):
-        await world.copies.get(before.key)
+        await world.picture_store.get(before.key)
 
 
 async def picture_of(guilds: GuildStore, world: World) -> StoredPicture:
@@ -183,7 +183,7 @@ async def test_a_name_is_there_once_whatever_its_capitals(world: World, carol: M
     renamed = await carol.slash(world.channel, "style edit", name="Oil", new_name="INK")
     assert "already has a style called" in world.refusal(renamed)
     assert [one.name for one in await guilds.styles(world.guild.id)] == ["Ink", "Oil"]
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_name_may_change_its_capitals(world: World, carol: MemberActor, guilds: GuildStore) -> None:
@@ -215,7 +215,7 @@ async def test_a_bad_picture_is_refused_and_nothing_is_stored(
     assert "damaged" in world.refusal(await add(world, carol, picture=("cat.png", broken)))
     assert "in the format" in world.refusal(await add(world, carol, picture=("cat.gif", b"GIF89a" + b"\0" * 40)))
     assert await guilds.styles(world.guild.id) == ()
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_picture_that_cannot_be_fetched_is_refused(
@@ -385,7 +385,7 @@ async def test_words_go_into_the_style_with_all_it_brings(world: World, carol: M
     )
     (reference,) = styled.request.references
     assert reference.stored_key is not None
-    assert await world.copies.get(reference.stored_key) == PHOTO[1]
+    assert await world.picture_store.get(reference.stored_key) == PHOTO[1]
     own = await in_style(
         world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a"), size="1:1", variants=1)
     )
@@ -403,7 +403,7 @@ async def test_a_picture_is_made_in_a_style(world: World, carol: MemberActor) ->
     assert (task.prompt, task.size, task.variants, task.style) == ("a red door, in ink", "3:2", 2, "Ink")
     assert task.state is TaskState.CLOSED
     (reference,) = await world.stores.references.of_task(task.id)
-    assert await world.copies.get(reference.key or "") == PHOTO[1]
+    assert await world.picture_store.get(reference.key or "") == PHOTO[1]
 
 
 async def test_a_style_removed_meanwhile_is_told_and_makes_nothing(world: World, carol: MemberActor) -> None:

@@ -52,9 +52,9 @@ async def old_database(folder: Path) -> None:
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database, versions=(versions,))
     await asyncio.to_thread(fill, path)
-    copies = PictureStore.open(str(folder / "pictures"))
+    picture_store = PictureStore.open(str(folder / "pictures"))
     for position in range(2):
-        await copies.put(f"pictures/{MADE}/{position}", png())
+        await picture_store.put(f"pictures/{MADE}/{position}", png())
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database)
 

@@ -51,7 +51,7 @@ class World:
     client: Atelier
     database: Database
     stores: Stores
-    copies: PictureStore
+    picture_store: PictureStore
     clock: Clock
     api: StandInAPI
     options: dict[str, Any]
@@ -81,10 +81,10 @@ class World:
         """Build the project's own parts as the composition root does."""
         self.client = client
         work = PictureWork(WorkerThreads())
-        thumbnails = Thumbnails(self.copies, work)
+        thumbnails = Thumbnails(self.picture_store, work)
         self.delivery = DiscordDelivery(
             client,
-            self.copies,
+            self.picture_store,
             self.stores,
             self.stores.attempts,
             picture_work=work,
@@ -93,7 +93,7 @@ class World:
         )
         self.engine = Engine(
             stores=self.stores,
-            copies=self.copies,
+            picture_store=self.picture_store,
             api=self.api,
             delivery=self.delivery,
             fetch_reference=self._fetch,
@@ -102,7 +102,11 @@ class World:
             clock=self.clock,
         )
         client.services = Services(
-            engine=self.engine, stores=self.stores, copies=self.copies, picture_work=work, thumbnails=thumbnails
+            engine=self.engine,
+            stores=self.stores,
+            picture_store=self.picture_store,
+            picture_work=work,
+            thumbnails=thumbnails,
         )
         self._tell_locales(client)
 
@@ -185,13 +189,13 @@ async def open_world(
     clock = Clock()
     client = client or new_client()
     async with ready_database(folder / "atelier.db") as database:
-        copies = PictureStore.open(str(folder / "pictures"))
+        picture_store = PictureStore.open(str(folder / "pictures"))
         world = World(
             env=Env(client, settle_timeout=LONGEST_SECONDS),
             client=client,
             database=database,
             stores=Stores.on(database),
-            copies=copies,
+            picture_store=picture_store,
             clock=clock,
             api=StandInAPI(clock),
             options=options,

@@ -47,7 +47,7 @@ class DiscordDelivery:
     def __init__(
         self,
         client: Atelier,
-        pictures: PictureStore,
+        picture_store: PictureStore,
         stores: Stores,
         attempts: AttemptStore,
         *,
@@ -70,10 +70,10 @@ class DiscordDelivery:
             results_first=results_first.is_sending_to,
         )
         self.outcomes = OutcomePoster(
-            client, pictures, picture_work, cards=self.cards, results_first=results_first, clock=clock
+            client, picture_store, picture_work, cards=self.cards, results_first=results_first, clock=clock
         )
         self.messages = MessageEditor(client, self.outcomes, clock=clock)
-        self.batches = BatchPoster(client, pictures, picture_work, self.messages)
+        self.batches = BatchPoster(client, picture_store, picture_work, self.messages)
         self.reports = ReportPoster(client, thumbnails)
         self.receipts = ReceiptPoster(client, clock=clock)
         self.operator = OperatorMessages(client, operator_channel_id)

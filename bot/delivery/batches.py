@@ -39,10 +39,10 @@ File = discord.Attachment | discord.File
 
 
 class BatchPoster:
-    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
+    def __init__(self, client: Atelier, picture_store: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
         self._client = client
         self._editor = editor
-        self._copies = copies
+        self._picture_store = picture_store
         self._work = work
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
@@ -136,7 +136,7 @@ class BatchPoster:
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
         """Return the picture as a file; None if the bot has no stored copy or the copy cannot be sent."""
         try:
-            copy = await fitted(self._copies, self._work, picture, limit)
+            copy = await fitted(self._picture_store, self._work, picture, limit)
         except MissingCopy:
             log.warning("batch picture left out: copy missing", task=picture.task_id)
             return None

@@ -33,9 +33,9 @@ from bot.ui.results.outcomes import (
     picture_name,
     pictures_view,
     prompt_quote,
-    taken_back_view,
+    withdrawn_view,
 )
-from bot.ui.waiting.undelivered import told_elsewhere_view
+from bot.ui.waiting.undelivered import delivered_elsewhere_view
 from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
@@ -58,7 +58,7 @@ class OutcomePoster:
     def __init__(
         self,
         client: Atelier,
-        copies: PictureStore,
+        picture_store: PictureStore,
         work: PictureWork,
         *,
         cards: CardUpdater,
@@ -66,7 +66,7 @@ class OutcomePoster:
         clock: Callable[[], int],
     ) -> None:
         self._client = client
-        self._copies = copies
+        self._picture_store = picture_store
         self._work = work
         self._cards = cards
         self._results_first = results_first
@@ -146,7 +146,7 @@ class OutcomePoster:
         channel = self._client.get_partial_messageable(part.message_channel_id)
         with map_discord_errors():
             message = channel.get_partial_message(part.message_id)
-            await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NO_USER)
+            await message.edit(view=withdrawn_view(outcome, part), allowed_mentions=NO_USER)
 
     async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         """Edit the answer to the interaction with which the asker came, to show all parts in one message; with no
@@ -157,7 +157,7 @@ class OutcomePoster:
         send = self._as_answer(token)
         if not parts:
             with map_discord_errors(by_token=True):
-                return await send(told_elsewhere_view(outcome.task), [])
+                return await send(delivered_elsewhere_view(outcome.task), [])
         whole = replace(
             parts[0],
             pictures=tuple(position for part in parts for position in part.pictures),
@@ -257,12 +257,12 @@ class OutcomePoster:
     async def _size(self, picture: Picture, limit: int) -> int:
         if picture.bytes is not None and picture.bytes <= limit:
             return picture.bytes
-        copy = await fitted(self._copies, self._work, picture, limit)
+        copy = await fitted(self._picture_store, self._work, picture, limit)
         return len(copy.data) if copy else 0
 
     async def load(self, told: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
-        copies = [(picture, await fitted(self._copies, self._work, picture, limit)) for picture in told]
+        copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in told]
         return Payload(
             fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
             links=tuple(picture for picture, copy in copies if copy is None),

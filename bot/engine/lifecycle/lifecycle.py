@@ -59,13 +59,13 @@ class Lifecycle:
             stores=stores, api=api, account=account, callbacks=callbacks, hold=self._hold, clock=clock
         )
         reliability = CallbackReliability(stores=stores, expected=callbacks, clock=clock)
-        self._polling = Polling(stores=stores, api=api, board=cards, reliance=reliability, clock=clock)
-        self.adoption = Adoption(stores=stores, api=api, watching=self._polling, clock=clock)
+        self._polling = Polling(stores=stores, api=api, cards=cards, reliability=reliability, clock=clock)
+        self.adoption = Adoption(stores=stores, api=api, polling=self._polling, clock=clock)
         self._outcome_delivery = OutcomeDelivery(
             stores=stores,
             fetching=results,
             delivery=delivery,
-            kept=undelivered,
+            undelivered=undelivered,
             hold=self._hold,
             give_up_after=policy.keep_pictures,
             clock=clock,

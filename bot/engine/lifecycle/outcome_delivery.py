@@ -65,7 +65,7 @@ class OutcomeDelivery:
         stores: Stores,
         fetching: ResultFetching,
         delivery: Delivery,
-        kept: Undelivered,
+        undelivered: Undelivered,
         hold: Callable[[Task], Awaitable[None]],
         give_up_after: timedelta,
         clock: Callable[[], int],
@@ -73,7 +73,7 @@ class OutcomeDelivery:
         self._stores = stores
         self._fetching = fetching
         self._delivery = delivery
-        self._kept = kept
+        self._undelivered = undelivered
         self._correcting = Corrections(stores=stores, delivery=delivery)
         self._hold = hold
         self._give_up_after = give_up_after
@@ -107,7 +107,7 @@ class OutcomeDelivery:
             posted = await self._brought(outcome, parts, fetched)
         except RouteClosed as closed:
             log.info("outcome not delivered: every route to the asker is closed", task=task.id, error=str(closed))
-            return await self._give_up(task) if self._is_hopeless(task) else await self._kept.keep(task)
+            return await self._give_up(task) if self._is_hopeless(task) else await self._undelivered.keep(task)
         except MissingCopy as missing:
             await self._forget_copies(outcome)
             raise Unavailable(f"a kept picture is gone: {missing}") from missing

@@ -37,7 +37,7 @@ class Preparation:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         api: ImageAPI,
         fetching: ReferenceFetching,
         picture_work: PictureWork,
@@ -47,7 +47,7 @@ class Preparation:
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
-        self._copies = copies
+        self._picture_store = picture_store
         self._api = api
         self._fetching = fetching
         self._picture_work = picture_work
@@ -91,7 +91,7 @@ class Preparation:
             height=look.height,
         )
         if not await self._stores.references.save(kept):
-            await self._copies.delete(key)
+            await self._picture_store.delete(key)
             raise Unavailable("a reference was erased while it was fetched")
         return kept
 
@@ -107,7 +107,7 @@ class Preparation:
             except LimitExceeded as reached:
                 raise limit_error(reached) from None
         async with self._space.writing():
-            await self._copies.put(key, data)
+            await self._picture_store.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
         """Return the bytes of a reference, from an earlier stored copy if there is one, else from Discord. They count
@@ -119,7 +119,7 @@ class Preparation:
                 held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))
                 await kept.enter_async_context(held_here)
                 with suppress(MissingCopy):
-                    data = await self._copies.get(reference.stored_key)
+                    data = await self._picture_store.get(reference.stored_key)
                     held.push_async_exit(kept.pop_all())
                     return data
         try:
@@ -150,7 +150,7 @@ class Preparation:
         """Return the stored copy. Raises Unavailable if the copy is gone (a power cut, an old backup); its key is then
         cleared, so that the next attempt downloads the reference again."""
         try:
-            return await self._copies.get(reference.key or "")
+            return await self._picture_store.get(reference.key or "")
         except MissingCopy as missing:
             await self._stores.references.save(replace(reference, key=None))
             raise Unavailable(f"a kept reference is gone: {missing}") from missing

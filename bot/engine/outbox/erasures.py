@@ -39,14 +39,14 @@ class Erasures:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         delivery: Delivery,
         cancel: Callable[[str, int], Awaitable[object]],
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._erasures = erasures = stores.erasures
-        self._copies = copies
+        self._picture_store = picture_store
         self._delivery = delivery
         self._cancel = cancel
         self._clock = clock
@@ -135,7 +135,7 @@ class Erasures:
 
     async def _without_files(self, keys: tuple[str, ...]) -> int:
         for key in keys:
-            await self._copies.delete(key)
+            await self._picture_store.delete(key)
         return len(keys)
 
     async def _tell(self, erasure: Erasure) -> int | None:

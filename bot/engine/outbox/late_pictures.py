@@ -54,14 +54,14 @@ class LatePictures:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         fetching: ResultFetching,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
         self._late = stores.late_pictures
-        self._copies = copies
+        self._picture_store = picture_store
         self._fetching = fetching
         self._attempts = attempts
         self._clock = clock
@@ -113,7 +113,7 @@ class LatePictures:
         if await self._late.bring(copied, now=self._clock()):
             log.info("late result downloaded", tries=picture.tries + 1)
         elif copied.key is not None and not await self._stores.pictures.of_task(task.id):
-            await self._copies.delete(copied.key)  # the task was erased during the download
+            await self._picture_store.delete(copied.key)  # the task was erased during the download
 
 
 def _ms(duration: timedelta) -> int:

@@ -129,7 +129,7 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
-def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
+def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     """Build the message that replaces a failure message after the task succeeded. An attached prompt file stays, and is
     referenced by its name."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)

@@ -27,7 +27,7 @@ def add_kept(view: ui.LayoutView, kept: Sequence[str], say: Texts, *, more: bool
     return view.add_item(container)
 
 
-def told_elsewhere_view(task: Task) -> ui.LayoutView:
+def delivered_elsewhere_view(task: Task) -> ui.LayoutView:
     """Build the answer to an asker who wants to see a kept outcome that has since been delivered elsewhere."""
     text = texts_in(task.locale)("kept-told-elsewhere", channel=f"<#{task.channel_id}>")
     container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=_KEPT)
