@@ -147,7 +147,7 @@ def _said(name: str, value: str | int, say: Texts) -> str | int:
         case "free_at":
             return f"<t:{int(value) // 1000}:R>"
         case "permissions":
-            return _listed([_permission(one.strip(), say) for one in str(value).split(",")], say)
+            return _listed([_permission(name.strip(), say) for name in str(value).split(",")], say)
         case "named" | "format" | "name":
             return escaped(str(value), FILENAME_UNITS)
         case _:

@@ -38,7 +38,7 @@ class Show(commands.Cog):
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.stores.search
         own = await search.own(interaction.user.id, words=typed.strip(), limit=CHOICES)
-        return [app_commands.Choice(name=_choice(say, one), value=one.id) for one in own]
+        return [app_commands.Choice(name=_choice(say, task), value=task.id) for task in own]
 
 
 async def _found(services: Services, what: str, person_id: int) -> Task | None:

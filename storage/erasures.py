@@ -179,7 +179,7 @@ class ErasureStore:
             for table in (references, pictures):
                 these = sa.and_(table.c.task_id.in_(task_ids), table.c.key.is_not(None), table.c.key.not_in(copies))
                 kept |= {*(await connection.execute(sa.select(table.c.task_id).where(these))).scalars()}
-            these = tasks.c.id.in_([one for one in task_ids if one not in kept])
+            these = tasks.c.id.in_([task_id for task_id in task_ids if task_id not in kept])
             counting = sa.and_(these, tasks.c.charged, tasks.c.created_at > now - DAY_MS)
             spent = sa.select(tasks.c.asker_id, tasks.c.created_at, tasks.c.variants).where(counting)
             await connection.execute(sa.insert(spendings).from_select(["person_id", "at", "pictures"], spent))
@@ -339,7 +339,7 @@ def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:
 def _without(said: Any, person_id: int | None) -> Any:
     """Return the stored form or batch without this person's pictures; their positions are kept."""
     if isinstance(said, list):
-        return [_emptied(one) if _is_of(one, person_id) else one for one in said]
+        return [_emptied(item) if _is_of(item, person_id) else item for item in said]
     request = said["request"]
     return said | {"request": request | {"references": _without(request["references"], person_id)}}
 

@@ -45,7 +45,7 @@ async def check_limits(
         connection, _today(now, new.asker_id), "pictures_per_user_per_day", limits.pictures_per_user_per_day, pictures
     )
     await _check_day(connection, _today(now), "pictures_per_day", limits.pictures_per_day, pictures)
-    brought = sum(one.declared_bytes for one in new.request.references) * count
+    brought = sum(reference.declared_bytes for reference in new.request.references) * count
     await check_stored(connection, new.asker_id, brought, limits, now=now, kept=kept)
 
 

@@ -77,7 +77,7 @@ class ReportStore:
             reports.c.guild_id == of.guild_id,
             reports.c.reporter_id.not_in(_leaving()),
         )
-        said = sa.select(*[reports.c[one.name] for one in fields(Report)]).where(these).order_by(reports.c.at)
+        said = sa.select(*[reports.c[field.name] for field in fields(Report)]).where(these).order_by(reports.c.at)
         async with self._database.read() as connection:
             return values(Report, await connection.execute(said))
 
@@ -147,5 +147,5 @@ async def _said(connection: Transaction, of: ReportCase, person_id: int) -> bool
     return (await connection.execute(sa.select(reports.c.at).where(this))).first() is not None
 
 
-def _of(one: ReportCase) -> sa.ColumnElement[bool]:
-    return sa.and_(report_cases.c.task_id == one.task_id, report_cases.c.guild_id == one.guild_id)
+def _of(report_case: ReportCase) -> sa.ColumnElement[bool]:
+    return sa.and_(report_cases.c.task_id == report_case.task_id, report_cases.c.guild_id == report_case.guild_id)

@@ -62,7 +62,7 @@ class RepostStore:
             if repost.kind is RepostKind.PUBLISHED:
                 public = sa.update(tasks).where(tasks.c.id == repost.task_id).values(private=False)
                 await connection.execute(public)
-            touched = any(one.hidden_at is not None or one.removed_at is not None for one in row)
+            touched = any(repost.hidden_at is not None or repost.removed_at is not None for repost in row)
             await sync_messages(connection, repost.task_id, now=now, only_touched=not touched)
 
     async def drop(self, repost: Repost) -> None:

@@ -56,4 +56,4 @@ async def current(world: World, batch: Batch) -> Batch:
 
 
 def shown(world: World) -> list[tuple[BatchEntryState, ...]]:
-    return [one.standings for one in world.discord.batch_messages.values()]
+    return [message.standings for message in world.discord.batch_messages.values()]

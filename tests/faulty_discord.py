@@ -116,7 +116,7 @@ class DiscordWorld:
     ) -> tuple[Task, Interaction]:
         """Alice types the command; return its task and interaction once the client has handled it."""
         interaction = await self.try_to_ask(channel=channel, variants=variants, private=private)
-        (task,) = [one for one in await self._of_alice() if one.interaction_id == interaction.id]
+        (task,) = [task for task in await self._of_alice() if task.interaction_id == interaction.id]
         return task, interaction
 
     async def try_to_ask(
@@ -140,7 +140,7 @@ class DiscordWorld:
 
     async def quiet(self) -> None:
         """Wait until the client has handled every command it received."""
-        while invoked := [one for one in asyncio.all_tasks() if one.get_name() == "CommandTree-invoker"]:
+        while invoked := [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]:
             await asyncio.wait(invoked)
 
     async def _of_alice(self) -> tuple[Task, ...]:
@@ -185,10 +185,16 @@ class DiscordWorld:
         """Return the ids of messages that are still the task's card."""
         sought = card_id(task)
         found = self.discord.messages.items()
-        return [number for number, one in found if sought in {part.get("id") for _, part in walked(one["components"])}]
+        return [
+            number
+            for number, message in found
+            if sought in {part.get("id") for _, part in walked(message["components"])}
+        ]
 
     def said_in(self, channel: Channel) -> list[str]:
-        return [one["content"] for one in self.discord.messages.values() if one["channel_id"] == str(channel.id)]
+        return [
+            message["content"] for message in self.discord.messages.values() if message["channel_id"] == str(channel.id)
+        ]
 
 
 def _ids(act: Act) -> set[Any]:

@@ -64,14 +64,14 @@ def chosen(field: dict[str, Any]) -> list[str]:
 async def test_a_result_has_its_buttons(world: World) -> None:
     task, result = await made(world)
     wanted = [f"a1:{action}:{task.id}" for action in ("again", "edit", "vary", "full", "family")]
-    assert [one for one in wanted if one in button_ids(result)] == wanted
+    assert [button_id for button_id in wanted if button_id in button_ids(result)] == wanted
 
 
 async def test_a_failure_has_none_of_them_but_again(world: World) -> None:
     world.api.next_create.append(Refused(400, "no"))
     _, told = await made(world)
     assert "No picture this time" in texts(told)
-    assert not [one for one in button_ids(told) if not one.startswith("a1:again:")]
+    assert not [button_id for button_id in button_ids(told) if not button_id.startswith("a1:again:")]
 
 
 # -- Again -------------------------------------------------------------------------------------------------------------
@@ -315,7 +315,9 @@ async def test_full_size_shows_the_originals_to_who_asks_alone(world: World) -> 
     _, result = await made(world, variants=2)
     shown = await world.bob.click(result, label="Full size")
     assert shown.ephemeral
-    assert [one.filename for one in seen(shown).attachments] == [one.filename for one in result.attachments]
+    assert [attachment.filename for attachment in seen(shown).attachments] == [
+        attachment.filename for attachment in result.attachments
+    ]
     assert "The 2 pictures as they were made" in texts(seen(shown))
 
 
@@ -324,7 +326,7 @@ async def test_what_is_too_large_comes_as_a_fresh_link(world: World) -> None:
     _, second = await world.stores.pictures.of_task(task.id)
     await world.stores.pictures.save([replace(second, bytes=25 * 1024 * 1024)])
     shown = await world.bob.click(result, label="Full size")
-    assert [one.filename for one in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
+    assert [attachment.filename for attachment in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
     assert f"[Picture 2](<{second.url}?link-of={task.job_id}>)" in texts(seen(shown))
 
 

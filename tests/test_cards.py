@@ -118,7 +118,7 @@ async def test_thumbnails_are_attached_once_and_stay(world: World) -> None:
     assert strip.filename == f"card-{(await world.only_task()).id}.png"
     assert alt_texts(card) == ["Attached: cat.png, dog.png"]
     await world.work(40)
-    assert [one.id for one in world.channel.history()[0].attachments] == [strip.id]
+    assert [attachment.id for attachment in world.channel.history()[0].attachments] == [strip.id]
 
 
 async def test_after_a_restart_the_card_goes_on_and_its_button_still_works(world: World) -> None:
@@ -352,7 +352,7 @@ async def test_discord_is_told_which_fresh_card_is_the_same(world: World) -> Non
     await lose_first_answer(world)
     task = await world.only_task()
     posts = [f"/channels/{world.channel.id}/messages"]
-    (sent,) = [one.json for one in world.requests("POST", posts[0])]
+    (sent,) = [request.json for request in world.requests("POST", posts[0])]
     assert (sent["nonce"], sent["enforce_nonce"]) == (f"card-{task.id}", True)
 
 
@@ -413,7 +413,7 @@ async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_whe
     with world.env.time_context():
         await world.engine._cards.show_waiting()
         await world.delivery.cards.step()
-    assert [one for one in world.env.http_requests if one.method == "PATCH"] == []
+    assert [request for request in world.env.http_requests if request.method == "PATCH"] == []
     await world.engine.requests.cancel((await world.only_task()).id, world.alice.id)
     with world.env.time_context():
         await world.engine._cards.show_waiting()

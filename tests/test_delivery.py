@@ -45,7 +45,7 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_doubled(world: Worl
     first = await world.post(outcome, part)
     again = await world.post(outcome, part, uncertain=True)
     assert again == first
-    assert len([one for one in world.channel.history() if one.attachments]) == 1
+    assert len([message for message in world.channel.history() if message.attachments]) == 1
 
 
 async def test_an_uncertain_failure_is_found_by_its_component(world: World) -> None:
@@ -60,7 +60,7 @@ async def test_what_others_posted_is_not_taken_for_ours(world: World) -> None:
     (part,) = await world.stores.parts.of_task(outcome.task.id)
     await world.bob.send(world.channel, "look", attachments=[(f"atelier-{outcome.task.id}-1.png", png())])
     posted = await world.post(outcome, part, uncertain=True)
-    message = next(one for one in world.channel.history() if one.id == posted.message_id)
+    message = next(message for message in world.channel.history() if message.id == posted.message_id)
     assert message.author.id != world.bob.id
 
 
@@ -86,7 +86,7 @@ async def test_a_restart_between_post_and_record_tells_once(world: World) -> Non
     await world.post(outcome, part)
     await world.restart()
     await world.work(120)
-    assert len([one for one in world.channel.history() if one.attachments]) == 1
+    assert len([message for message in world.channel.history() if message.attachments]) == 1
     assert (await world.only_task()).state is TaskState.CLOSED
 
 
@@ -249,7 +249,7 @@ async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_th
     (message,) = world.channel.history()
     with world.env.time_context():
         await world.engine.requests.card_posted(Card(task=await world.only_task(), phase=CardPhase.QUEUED), message.id)
-    assert [one.id for one in world.channel.history()] == [message.id]
+    assert [message.id for message in world.channel.history()] == [message.id]
     assert (await world.only_task()).card_message_id is None
 
 

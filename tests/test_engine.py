@@ -35,7 +35,7 @@ async def test_words_become_pictures_that_are_told_once(world: World) -> None:
     task = await world.ask("a red door", variants=4)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [(one.task_id, one.pictures) for one in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
+    assert [(message.task_id, message.pictures) for message in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
     assert world.discord.removed == [task.id]
     assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [True] * 4
 

@@ -116,7 +116,7 @@ async def test_what_is_in_line_is_taken_back_and_what_is_being_made_is_not_poste
     await world.work(300)
     assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert await files(world) == []
-    assert [one for one in world.channel.history() if one.attachments] == []
+    assert [message for message in world.channel.history() if message.attachments] == []
     assert "Requests: 1" in texts(answer)
 
 
@@ -221,7 +221,7 @@ async def test_the_log_has_the_number_of_a_receipt(world: World) -> None:
     world.clock.turn(60)
     with capture_logs() as lines:
         await world.engine.erasures.outbox.step()
-    (line,) = [one for one in lines if one["event"] == "erasure finished"]
+    (line,) = [line for line in lines if line["event"] == "erasure finished"]
     assert line["erasure"] == erasure.id
     assert str(world.alice.id) not in repr(line)
 
@@ -253,7 +253,7 @@ async def test_a_batchs_shared_message_stays_unless_it_is_to_go_too(world: World
     question: Any = await world.alice.slash(world.channel, "imagine", prompt="a {red, blue} door")
     await world.alice.click(question.response, label="Make them")
     await world.work(120)
-    assert [len(one.attachments) for one in world.channel.history() if one.attachments] == [2]
+    assert [len(message.attachments) for message in world.channel.history() if message.attachments] == [2]
     await erased(world, how)
     assert await world.stores.tasks.of_user(world.alice.id) == ()
-    assert [len(one.attachments) for one in world.channel.history() if one.attachments] == left
+    assert [len(message.attachments) for message in world.channel.history() if message.attachments] == left

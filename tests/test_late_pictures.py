@@ -250,7 +250,7 @@ async def test_a_host_that_hangs_keeps_no_picture_of_another_waiting(world: Worl
         return (await second_of(world, task)).key
 
     await eventually(brought)
-    assert [(await second_of(world, one)).key for one in slow] == [None] * len(slow)
+    assert [(await second_of(world, task)).key for task in slow] == [None] * len(slow)
     hang.set()
     await step
 

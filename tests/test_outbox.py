@@ -342,8 +342,8 @@ async def test_a_person_who_waits_gets_the_error_and_others_are_retried(world: W
 
 async def test_two_processes_send_each_letter_once(world: World) -> None:
     await world.write(*"abcdef")
-    one, other = await world.start(), await world.start()
-    await asyncio.gather(one.step(), other.step())
+    first, other = await world.start(), await world.start()
+    await asyncio.gather(first.step(), other.step())
     assert sorted(world.office.sent) == sorted("abcdef")
 
 

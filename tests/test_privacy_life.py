@@ -76,7 +76,7 @@ def in_rows(folder: Path, *sought: str) -> set[str]:
         for (name,) in names:
             for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608  # name from the database
                 said = repr(row)
-                found |= {name} if any(one in said for one in sought) else set()
+                found |= {name} if any(part in said for part in sought) else set()
     return found
 
 
@@ -96,12 +96,19 @@ def in_messages(world: World, *sought: str) -> list[str]:
     them."""
     bot_id = world.client.user.id if world.client.user is not None else 0
     said = [
-        repr((one.content, one.components, one.embeds, [file.get("filename") for file in one.attachments]))
+        repr(
+            (
+                message.content,
+                message.components,
+                message.embeds,
+                [file.get("filename") for file in message.attachments],
+            )
+        )
         for messages in world.env.backend.messages.values()
-        for one in messages.values()
-        if one.author_id == bot_id and not one.flags & 64
+        for message in messages.values()
+        if message.author_id == bot_id and not message.flags & 64
     ]
-    return [one for one in said if any(word in one for word in sought)]
+    return [text for text in said if any(word in text for word in sought)]
 
 
 # -- use of every feature ----------------------------------------------------------------------------------------------
@@ -197,7 +204,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     said = in_messages(world, *sought)
     parts = ("from a picture by", "hurts", "pictures are there:", "A result was reported", "for everybody here")
     for part in parts:
-        assert any(part in one for one in said), part
+        assert any(part in text for text in said), part
     receipt = await erased(world, anna)
     assert "### Erased" in texts(receipt)
     assert in_messages(world, *sought) == []

@@ -56,7 +56,7 @@ def said(answered: InteractionResult) -> str:
 
 async def went_in(world: World) -> list[str]:
     task = await world.only_task()
-    return [one.filename for one in await world.stores.references.of_task(task.id)]
+    return [reference.filename for reference in await world.stores.references.of_task(task.id)]
 
 
 # -- saving and using --------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ async def test_the_image_api_is_given_an_address_for_each_picture_of_a_set(world
     await world.work(60)
     (request,) = world.api.taken
     assert request.files
-    assert all(one.startswith("https://uploads.test/") for one in request.files)
+    assert all(url.startswith("https://uploads.test/") for url in request.files)
 
 
 async def test_imagine_takes_a_set_behind_what_is_attached(world: World) -> None:
@@ -110,7 +110,7 @@ async def test_a_name_is_offered_while_it_is_typed_to_its_owner_alone(world: Wor
     await save(world)
     await save(world, "Castle", image2=DOG)
     offered = await world.alice.autocomplete(world.channel, "imagine", "reference", "ca", prompt="x")
-    assert [one["value"] for one in offered] == ["Castle", "My cat"]
+    assert [choice["value"] for choice in offered] == ["Castle", "My cat"]
     assert offered[0]["name"] == "Castle (2 pictures)"
     assert not await world.bob.autocomplete(world.channel, "reference use", "name", "")
 

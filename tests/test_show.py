@@ -38,9 +38,9 @@ async def test_a_picture_is_found_by_its_words_and_shown_to_them_alone(world: Wo
     assert asked.response is not None
     assert "a red door" in texts(asked.response)
     assert "Only you can see this" in texts(asked.response)
-    assert [one.filename for one in asked.response.attachments] == [f"atelier-{task_id}-1.png"]
+    assert [attachment.filename for attachment in asked.response.attachments] == [f"atelier-{task_id}-1.png"]
     assert f"a1:again:{task_id}" in button_ids(asked.response)
-    assert len([one for one in world.channel.history() if not one.flags.ephemeral]) == before
+    assert len([message for message in world.channel.history() if not message.flags.ephemeral]) == before
 
 
 async def test_by_a_link_to_its_message_also_after_a_restart(world: World) -> None:
@@ -89,7 +89,7 @@ async def test_their_own_words_are_offered_while_they_type_newest_first(world: W
     world.clock.turn(1)
     second = await made(world, "a red house")
     mine = await world.alice.autocomplete(world.channel, "show", "what", "red")
-    assert [one["value"] for one in mine] == [second, first]
+    assert [choice["value"] for choice in mine] == [second, first]
     assert await world.bob.autocomplete(world.channel, "show", "what", "") == []
 
 
@@ -98,7 +98,7 @@ async def test_what_is_offered_has_the_words_so_far_and_fits_discord_s_list(worl
         await stored(world.stores, asker_id=world.alice.id, prompt=f"door {number} {'long ' * 40}")
     offered = await world.alice.autocomplete(world.channel, "show", "what", "")
     assert len(offered) == 25
-    assert all(len(one["name"]) <= 100 for one in offered)
+    assert all(len(choice["name"]) <= 100 for choice in offered)
     (found,) = await world.alice.autocomplete(world.channel, "show", "what", " door 7 ")
     assert found["name"].startswith("door 7 long")
 

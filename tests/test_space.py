@@ -100,7 +100,7 @@ async def test_the_operator_is_told_once_and_the_log_says_when_there_is_room_aga
                 world.clock.turn(10)
                 await space.check()
     assert world.discord.told_operator == [Reason.DISK_LOW]
-    assert [one["event"].partition(":")[0] for one in logged] == [
+    assert [entry["event"].partition(":")[0] for entry in logged] == [
         "disk space is short", "disk space is enough again", "disk space is short",
     ]  # fmt: skip
 
@@ -149,8 +149,8 @@ async def test_paid_results_are_delivered_with_little_room(world: World) -> None
     world.engine.disk_space.found_full(FULL)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.sent] == [None]
-    assert all(one.key for one in await world.stores.pictures.of_task(task.id))
+    assert [message.reason for message in world.discord.sent] == [None]
+    assert all(picture.key for picture in await world.stores.pictures.of_task(task.id))
 
 
 async def test_the_setting_reaches_the_disks_of_the_database_and_the_pictures(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ async def test_a_result_that_finds_no_room_is_told_and_so_is_the_operator(world:
     store.full = True
     await world.work(600)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.sent] == [None]
+    assert [message.reason for message in world.discord.sent] == [None]
     assert world.discord.told_operator == [Reason.DISK_LOW]
 
 
@@ -285,7 +285,7 @@ async def test_on_a_full_disk_people_read_whose_trouble_it_is_and_go_on_when_the
         assert "no room left" in world.refusal(answers[-1])
         assert "no room left" in world.channel.history()[-1].content
         assert mentioned.id != world.channel.history()[-1].id
-        assert not [one for one in logged if one["event"].endswith("unexpected exception")]
+        assert not [entry for entry in logged if entry["event"].endswith("unexpected exception")]
         await asyncio.to_thread(filler.unlink)
         world.clock.turn(120)
         before = len(await world.stores.tasks.of_user(world.alice.id))

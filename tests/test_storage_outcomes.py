@@ -88,7 +88,7 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(stores: Stores)
     with pytest.raises(StaleTask):
         await stores.parts.attempt(part, adopted, now=NOW, until=NOW)
     adopted = await stores.tasks.settle(adopted, now=NOW, why="done", reason=None, urls=URLS)
-    assert [one.nonce for one in await stores.parts.plan(adopted, PARTS)] == ["first", "second"]
+    assert [part.nonce for part in await stores.parts.plan(adopted, PARTS)] == ["first", "second"]
     assert len(await stores.pictures.of_task(task.id)) == 2
 
 
@@ -141,7 +141,9 @@ async def test_a_part_keeps_when_it_was_first_attempted_whatever_way_it_goes(sto
 
 async def test_a_telling_begins_with_all_that_belongs_to_it_or_with_nothing(stores: Stores) -> None:
     task = await settled(stores)
-    fetched = [replace(one, key=f"pictures/x/{one.position}") for one in await stores.pictures.of_task(task.id)]
+    fetched = [
+        replace(picture, key=f"pictures/x/{picture.position}") for picture in await stores.pictures.of_task(task.id)
+    ]
     first, second = await stores.parts.begin_delivery(task, PARTS, fetched=fetched, now=NOW + 1, until=NOW + 9)
     assert [(part.number, part.attempted_at, part.message_id) for part in (first, second)] == [
         (0, NOW + 1, None),
@@ -243,7 +245,10 @@ async def test_pictures_told_as_links_keep_their_copies_and_those_without_one_ar
     copied, _ = await stores.pictures.of_task(task.id)
     await stores.pictures.save([replace(copied, key=f"pictures/{task.id}/0")])
     assert await stores.pictures.deliver_as_links([task.id], due=NOW + 5) == 2
-    assert [(one.key is not None, one.unfetchable, one.due_at) for one in await stores.pictures.of_task(task.id)] == [
+    assert [
+        (picture.key is not None, picture.unfetchable, picture.due_at)
+        for picture in await stores.pictures.of_task(task.id)
+    ] == [
         (True, True, None),
         (False, True, NOW + 5),
     ]

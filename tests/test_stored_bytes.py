@@ -96,7 +96,7 @@ async def test_the_sweep_goes_on_by_itself(world: World) -> None:
 
 def origin(world: World) -> Origin:
     asked = world.request()
-    return Origin(**{one.name: getattr(asked, one.name) for one in fields(Origin)})
+    return Origin(**{field.name: getattr(asked, field.name) for field in fields(Origin)})
 
 
 async def again(world: World, task: Task) -> Task:
@@ -143,7 +143,7 @@ async def test_ask_again_begins_with_the_set_it_began_with(world: World) -> None
 
 
 async def submit(world: World, limits: Limits, *megabytes: int, asker_id: int = 7, count: int = 1) -> Task:
-    references = tuple(photo(one) for one in megabytes)
+    references = tuple(photo(size) for size in megabytes)
     task, _ = await world.stores.tasks.add(
         world.request(asker_id=asker_id, references=references), limits, now=world.clock()
     )
@@ -151,9 +151,11 @@ async def submit(world: World, limits: Limits, *megabytes: int, asker_id: int = 
 
 
 async def prepared(world: World, task: Task, *, kept: bool = True) -> None:
-    for one in await world.stores.references.of_task(task.id):
-        key = f"references/{task.id}/{one.position}"
-        await world.stores.references.save(replace(one, key=key if kept else None, bytes=one.declared_bytes))
+    for reference in await world.stores.references.of_task(task.id):
+        key = f"references/{task.id}/{reference.position}"
+        await world.stores.references.save(
+            replace(reference, key=key if kept else None, bytes=reference.declared_bytes)
+        )
 
 
 @pytest.mark.parametrize("limits", [A_FEW, A_FEW_TODAY])
@@ -170,7 +172,7 @@ async def test_what_is_declared_counts_before_it_is_fetched(world: World, limits
 async def test_forty_requests_at_once_keep_exactly_what_is_allowed(world: World) -> None:
     asked = [submit(world, A_FEW, 1) for _ in range(40)]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
-    assert sum(isinstance(one, Task) for one in outcomes) == 30
+    assert sum(isinstance(outcome, Task) for outcome in outcomes) == 30
 
 
 async def test_what_is_no_longer_kept_counts_for_the_day_alone(world: World) -> None:

@@ -182,14 +182,14 @@ async def test_a_name_is_there_once_whatever_its_capitals(world: World, carol: M
     assert "already has a style called" in world.refusal(await add(world, carol, name=" iNK ", picture=PHOTO))
     renamed = await carol.slash(world.channel, "style edit", name="Oil", new_name="INK")
     assert "already has a style called" in world.refusal(renamed)
-    assert [one.name for one in await guilds.styles(world.guild.id)] == ["Ink", "Oil"]
+    assert [style.name for style in await guilds.styles(world.guild.id)] == ["Ink", "Oil"]
     assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_name_may_change_its_capitals(world: World, carol: MemberActor, guilds: GuildStore) -> None:
     await add(world, carol)
     await carol.slash(world.channel, "style edit", name="Ink", new_name="INK")
-    assert [one.name for one in await guilds.styles(world.guild.id)] == ["INK"]
+    assert [style.name for style in await guilds.styles(world.guild.id)] == ["INK"]
 
 
 async def test_a_name_that_cannot_be_seen_is_refused(world: World, carol: MemberActor) -> None:
@@ -232,7 +232,7 @@ async def test_a_picture_that_cannot_be_fetched_is_refused(
 async def test_a_server_has_at_most_fifty(guilds: GuildStore) -> None:
     adding = [guilds.add_style(a_style(number)) for number in range(MOST_STYLES + 5)]
     ended = await asyncio.gather(*adding, return_exceptions=True)
-    assert sum(isinstance(one, TooManyStyles) for one in ended) == 5
+    assert sum(isinstance(end, TooManyStyles) for end in ended) == 5
     assert len(await guilds.styles(7)) == MOST_STYLES
     await guilds.add_style(a_style(99, guild_id=8))
 
@@ -326,7 +326,7 @@ async def test_a_page_that_cannot_be_turned_is_told(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_fullest_page_stays_within_a_message(language: str) -> None:
     styles = [
-        a_style(one, name="*" * 50, template="{prompt}" + "_" * 1990, size="2:3", variants=4) for one in range(50)
+        a_style(number, name="*" * 50, template="{prompt}" + "_" * 1990, size="2:3", variants=4) for number in range(50)
     ]
     view = styles_view(texts_in(language), styles, 3)
     assert view.content_length() <= 4000
@@ -340,27 +340,27 @@ async def test_those_who_change_a_style_find_it_while_they_type(world: World, ca
     await add(world, carol)
     await add(world, carol, name="Pink oil")
     offered = await carol.autocomplete(world.channel, "style edit", "name", "IN")
-    assert [one["value"] for one in offered] == ["Ink", "Pink oil"]
+    assert [choice["value"] for choice in offered] == ["Ink", "Pink oil"]
     assert offered[0]["name"] == "Ink: {prompt}, in ink"
 
 
 async def test_the_final_words_are_shown_while_they_are_typed(world: World, carol: MemberActor) -> None:
     await add(world, carol)
     services = world.client.services
-    (one,) = await style_choices(services, world.guild.id, "", "a\nred door", ENGLISH)
-    assert (one.name, one.value) == ("Ink: a red door, in ink", "Ink")
-    (one,) = await style_choices(services, world.guild.id, "", "  ", ENGLISH)
-    assert one.name == "Ink: {prompt}, in ink"
+    (choice,) = await style_choices(services, world.guild.id, "", "a\nred door", ENGLISH)
+    assert (choice.name, choice.value) == ("Ink: a red door, in ink", "Ink")
+    (choice,) = await style_choices(services, world.guild.id, "", "  ", ENGLISH)
+    assert choice.name == "Ink: {prompt}, in ink"
     assert await style_choices(services, world.guild.id, "oil", "a door", ENGLISH) == []
     assert await style_choices(services, None, "", "a door", ENGLISH) == []
 
 
 async def test_a_preview_is_short_and_still_shows_both_ends(world: World, carol: MemberActor) -> None:
     await add(world, carol)
-    (one,) = await style_choices(world.client.services, world.guild.id, "", "a red door " * 300, ENGLISH)
-    assert len(one.name) <= 100
-    assert one.name.startswith("Ink: a red door")
-    assert one.name.endswith("…, in ink")
+    (choice,) = await style_choices(world.client.services, world.guild.id, "", "a red door " * 300, ENGLISH)
+    assert len(choice.name) <= 100
+    assert choice.name.startswith("Ink: a red door")
+    assert choice.name.endswith("…, in ink")
 
 
 async def test_no_more_are_offered_than_discord_takes(world: World, guilds: GuildStore) -> None:
@@ -369,7 +369,7 @@ async def test_no_more_are_offered_than_discord_takes(world: World, guilds: Guil
         await guilds.add_style(a_style(number, guild_id=world.guild.id, template=template))
     offered = await style_choices(world.client.services, world.guild.id, "", "a door", ENGLISH)
     assert len(offered) == 25
-    assert all(len(one.name.encode("utf-16-le")) <= 200 for one in offered)
+    assert all(len(choice.name.encode("utf-16-le")) <= 200 for choice in offered)
 
 
 async def test_words_go_into_the_style_with_all_it_brings(world: World, carol: MemberActor) -> None:
@@ -395,7 +395,7 @@ async def test_words_go_into_the_style_with_all_it_brings(world: World, carol: M
 async def test_a_picture_is_made_in_a_style(world: World, carol: MemberActor) -> None:
     await add(world, carol, size="3:2", picture=PHOTO)
     offered = await world.alice.autocomplete(world.channel, "imagine", "style", "i", prompt="a red door")
-    assert [(one["name"], one["value"]) for one in offered] == [("Ink: a red door, in ink", "Ink")]
+    assert [(choice["name"], choice["value"]) for choice in offered] == [("Ink: a red door, in ink", "Ink")]
     await world.restart()
     await world.ask("a red door", style="Ink", variants=2)
     await world.work(60)

@@ -163,7 +163,9 @@ class World:
         return [*stored.ping_user_ids, *stored.ping_role_ids, *([0] if stored.mention_everyone else [])]
 
     def requests(self, method: str, ending: str) -> list[Any]:
-        return [one for one in self.env.http_requests if one.method == method and one.path.endswith(ending)]
+        return [
+            request for request in self.env.http_requests if request.method == method and request.path.endswith(ending)
+        ]
 
     def _tell_locales(self, client: Atelier) -> None:
         """Set people's locales; simcord reports English for everybody."""
@@ -218,7 +220,7 @@ def texts(message: Any) -> str:
 
 def components(message: Any) -> list[dict[str, Any]]:
     raw = message.components
-    listed = raw if raw and isinstance(raw[0], dict) else [one.to_dict() for one in raw]
+    listed = raw if raw and isinstance(raw[0], dict) else [item.to_dict() for item in raw]
     return list(walk_components(listed))
 
 
@@ -243,7 +245,7 @@ def a_task(**changes: Any) -> Task:
         "progress": 0.0, "overdue_notified_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
         "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None,
     }  # fmt: skip
-    empty: dict[str, Any] = dict.fromkeys(one.name for one in fields(Task))
+    empty: dict[str, Any] = dict.fromkeys(field.name for field in fields(Task))
     return Task(**(empty | values | changes))
 
 

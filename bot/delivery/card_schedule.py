@@ -112,12 +112,12 @@ class CardSchedule:
         """Return the cards that may be edited now, in order: those whose interaction token is about to expire, then
         those with news, then the rest."""
         now = self._clock()
-        waiting = [one for one in self._wanted.values() if self._due_at(one) <= now]
-        return [one.card for one in sorted(waiting, key=self._turn)]
+        waiting = [edit for edit in self._wanted.values() if self._due_at(edit) <= now]
+        return [edit.card for edit in sorted(waiting, key=self._turn)]
 
     def next_due(self, waits: Callable[[Card], bool]) -> int | None:
         """Return the earliest due time (ms) among the cards for which `waits` is true; None if there are none."""
-        return min((self._due_at(one) for one in self._wanted.values() if waits(one.card)), default=None)
+        return min((self._due_at(edit) for edit in self._wanted.values() if waits(edit.card)), default=None)
 
     def _due_at(self, wanted: PendingEdit) -> int:
         showing = self._showing.get(wanted.card.task.id)

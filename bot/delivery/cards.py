@@ -305,7 +305,9 @@ class CardUpdater:
         return showing.attachments if showing.prepared else await self._strip(card)
 
     async def _strip(self, card: Card) -> list[discord.File]:
-        copies = [StoredCopy(one.key, one.bytes) for one in card.references if one.key is not None]
+        copies = [
+            StoredCopy(reference.key, reference.bytes) for reference in card.references if reference.key is not None
+        ]
         if not copies or not _is_prepared(card):
             return []
         self._making_strips.add(card.task.id)

@@ -77,7 +77,11 @@ class OutcomePoster:
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
-        sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
+        sizes = [
+            (picture.position, await self._size(picture, limit))
+            for picture in outcome.pictures
+            if picture.key is not None
+        ]
         prompt_file = 0 if prompt_quote(outcome).whole else 1
         return [
             NewPart(pictures=positions, nonce=nonce_of(outcome.task, number))
@@ -322,13 +326,15 @@ def limit_for(outcome: Outcome, part: OutcomePart) -> int:
 
 
 def _with_copies(outcome: Outcome) -> list[int]:
-    return [one.position for one in outcome.pictures if one.key is not None]
+    return [picture.position for picture in outcome.pictures if picture.key is not None]
 
 
 def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
     """Return all pictures that the part shows or links. Part 0 also has the pictures without a stored copy."""
     return tuple(
-        one for one in outcome.pictures if one.position in part.pictures or (part.number == 0 and one.key is None)
+        picture
+        for picture in outcome.pictures
+        if picture.position in part.pictures or (part.number == 0 and picture.key is None)
     )
 
 
@@ -337,9 +343,9 @@ def _message(outcome: Outcome, part: OutcomePart, load: Payload) -> tuple[discor
     files = []
     shown = []
     for picture, copy in load.fitted:
-        one, file = file_of(outcome, picture, copy)
+        item, file = file_of(outcome, picture, copy)
         files.append(file)
-        shown.append(one)
+        shown.append(item)
     if part.number == 0 and not prompt_quote(outcome).whole:
         words = outcome.task.prompt.encode("utf-8", "replace")
         files.append(discord.File(io.BytesIO(words), PROMPT_FILENAME))

@@ -438,6 +438,6 @@ class Engine:
 
 
 async def _end(running: Sequence[asyncio.Task[None]]) -> None:
-    for one in running:
-        one.cancel()
+    for task in running:
+        task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

@@ -129,12 +129,12 @@ def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
     """Return the pictures of the replied-to message; of the bot's own messages only finished pictures, as cards contain
     thumbnails of references."""
     found = pictures_in(replied)
-    return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
+    return tuple(picture for picture in found if replied.author.id != bot_id or _RESULT.match(picture.filename))
 
 
 async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReference, ...], asker_id: int) -> Wish:
     """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
-    results = [found for one in begun if (found := _RESULT.match(one.filename))]
+    results = [found for picture in begun if (found := _RESULT.match(picture.filename))]
     if not results:
         return wish
     parent = await services.stores.tasks.get(results[0]["task"])

@@ -24,8 +24,8 @@ def pictures_in(message: Said) -> tuple[NewReference, ...]:
     here, but when the references are prepared."""
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
-    for one in _all(message):
-        found.setdefault(urlsplit(one.url).path, replace(one, owner_id=owner_id))
+    for picture in _all(message):
+        found.setdefault(urlsplit(picture.url).path, replace(picture, owner_id=owner_id))
     return tuple(found.values())
 
 

@@ -64,7 +64,9 @@ def check_channel(settings: GuildSettings, channel_id: int, channel: object) -> 
     """Raise NotHere if the server's settings allow pictures to be made only in other channels and their threads."""
     parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
     if settings.channels and channel_id not in settings.channels and parent_id not in settings.channels:
-        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{one}>" for one in settings.channels[:5]))
+        raise NotHere(
+            Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{channel_id}>" for channel_id in settings.channels[:5])
+        )
 
 
 def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach:

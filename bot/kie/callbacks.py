@@ -38,7 +38,7 @@ def task_id(body: bytes) -> str | None:
     inner = said.get("data")
     places = (inner, said) if isinstance(inner, dict) else (said,)
     named = (place.get(name) for place in places for name in NAMES)
-    return next((one for one in named if _is_an_id(one)), None)
+    return next((candidate for candidate in named if _is_an_id(candidate)), None)
 
 
 def is_signed(job_id: str, *, timestamp: str | None, signature: str | None, key: SecretStr, now: int) -> bool:

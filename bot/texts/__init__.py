@@ -50,7 +50,7 @@ class Texts:
             raise KeyError(name)
         told, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
         if errors:
-            log.error("text incomplete", message=name, language=self.language, errors=[str(one) for one in errors])
+            log.error("text incomplete", message=name, language=self.language, errors=[str(error) for error in errors])
         return str(told)
 
 

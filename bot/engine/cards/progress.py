@@ -77,7 +77,7 @@ class ProgressCards:
         references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
         kept = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
-        for task in (one for one in (*queued, *generating) if one.batch_id is None):
+        for task in [task for task in (*queued, *generating) if task.batch_id is None]:
             theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
             self._delivery.cards.show(self._made(task, *theirs))
         await self._show_leaving({task.id for task in (*queued, *generating)})
@@ -104,7 +104,7 @@ class ProgressCards:
             progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
             remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
             paused=self._paused(),
-            kept=tuple(one for one in kept if one != task.id),
+            kept=tuple(task_id for task_id in kept if task_id != task.id),
             usual=schedule.usual(recent),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,

@@ -103,7 +103,7 @@ class Requests:
         """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
         Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
         BadReference if a picture was erased with the data of its owner."""
-        return tuple(_once_more(one, asker_id) for one in await self._stores.references.of_task(task_id))
+        return tuple(_once_more(reference, asker_id) for reference in await self._stores.references.of_task(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
         """Return the task. Raises NotFound, also if another person's task is private or removed."""
@@ -197,9 +197,9 @@ class Requests:
 
 def check_there(new: NewTask) -> None:
     """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
-    for one in new.request.references:
-        if one.is_gone:
-            raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
+    for reference in new.request.references:
+        if reference.is_gone:
+            raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
 
 
 def _once_more(reference: Reference, asker_id: int) -> NewReference:

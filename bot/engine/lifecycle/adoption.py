@@ -104,7 +104,9 @@ class Adoption:
         now = self._clock()
         if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
             await self._stores.creates.news(job_id, now=now)
-            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {job_id: now}
+            self._heard = {heard_id: at for heard_id, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {
+                job_id: now
+            }
         return True
 
     async def _record(self, job_id: str) -> Record | None:

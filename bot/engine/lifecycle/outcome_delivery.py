@@ -87,7 +87,7 @@ class OutcomeDelivery:
         """Deliver a settled task and return it: closed once everything is posted, or kept if every route is closed.
         Raises ServiceError; parts that were posted before the error are not posted again."""
         found = await self._stores.pictures.of_task(task.id)
-        fetching = asyncio.gather(*[self._collect(task, one) for one in found])
+        fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
         try:
             tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read rows during downloads
         finally:
@@ -168,7 +168,7 @@ class OutcomeDelivery:
             task=task,
             references=await self._stores.references.of_task(task.id),
             pictures=(),
-            kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
+            kept=tuple(task_id for task_id in kept.get(task.asker_id, ()) if task_id != task.id),
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
         )
         outcome = replace(outcome, corrects=await self._correcting.corrects(outcome))

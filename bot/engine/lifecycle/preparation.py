@@ -61,9 +61,9 @@ class Preparation:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
         LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
         download."""
-        references = [await self._kept(task, one) for one in await self._stores.references.of_task(task.id)]
+        references = [await self._kept(task, reference) for reference in await self._stores.references.of_task(task.id)]
         as_png = await self._mask_needs_png(task, references)
-        unlinked = any(not one.url for one in references)
+        unlinked = any(not reference.url for reference in references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
         if by_upload:
             for reference in references:
@@ -136,7 +136,7 @@ class Preparation:
         API: a mask must have the format and the dimensions of its picture. A picture that is rotated by its metadata
         has the dimensions that people see only after the conversion.
         """
-        masks = [one for one in references if one.kind is ReferenceKind.MASK]
+        masks = [reference for reference in references if reference.kind is ReferenceKind.MASK]
         if not masks:
             return False
         image, mask = references[0], masks[0]

@@ -275,10 +275,10 @@ def request_of(task: Task, references: Sequence[Reference], *, callback_url: str
     def address(reference: Reference) -> str:
         return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
 
-    masks = [address(one) for one in references if one.kind is ReferenceKind.MASK]
+    masks = [address(reference) for reference in references if reference.kind is ReferenceKind.MASK]
     return CreateRequest(
         request=task.request,
-        files=tuple(address(one) for one in references if one.kind is ReferenceKind.IMAGE),
+        files=tuple(address(reference) for reference in references if reference.kind is ReferenceKind.IMAGE),
         mask=masks[0] if masks else None,
         callback_url=callback_url,
     )

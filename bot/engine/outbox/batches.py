@@ -72,7 +72,7 @@ class BatchDelivery:
         pictures = await self._batches.pictures(batch.id)
         tasks = await self._batches.tasks(batch.id)
         return BatchView(
-            batch=batch, entries=tuple(BatchEntry(task=one, pictures=pictures.get(one.id, ())) for one in tasks)
+            batch=batch, entries=tuple(BatchEntry(task=task, pictures=pictures.get(task.id, ())) for task in tasks)
         )
 
     def _turn(self, batch: Batch) -> AbstractAsyncContextManager[None]:
@@ -110,7 +110,7 @@ class BatchDelivery:
         """Update all messages of the batch, and notify the asker once the batch is over. Return the time (ms) of the
         next update if a message was edited too recently; None waits for the next change of a task."""
         shared = await self.read(batch)
-        messages = {one.number: one for one in await self._batches.messages(batch)}
+        messages = {message.number: message for message in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:
             await self._removed(shared)
             return None

@@ -64,7 +64,11 @@ class MessageSync:
         parts = _standing(await self._parts(task))
         try:
             kept = [await _tried(task, self._part(outcome, part)) for part in parts]
-            kept += [await _tried(task, self._posting(outcome, one)) for one in reposts if one.message_id is not None]
+            kept += [
+                await _tried(task, self._posting(outcome, repost))
+                for repost in reposts
+                if repost.message_id is not None
+            ]
             if late and task.removed_at is None:
                 kept.append(await _tried(task, self._send_apart(outcome)))
         except MissingCopy as missing:
@@ -74,7 +78,7 @@ class MessageSync:
             kept = [False]
         if task.removed_at is not None and task.card_message_id is not None:
             kept.append(await _tried(task, self._delivery.cards.remove(task)))
-        changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in reposts]]
+        changed = [task.hidden_at, task.removed_at, *[repost.removed_at for repost in reposts]]
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
         if all(kept) or (since and is_hopeless(self._clock, since)):
             await self._late.told(late)

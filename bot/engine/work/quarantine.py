@@ -48,8 +48,8 @@ class Quarantine:
     def next(self, kind: str) -> tuple[str, ...]:
         """Return the ids of the suspects of a kind that may start now: all that run together, or one that runs
         alone."""
-        waiting = [one for one in self._suspects if one[0] == kind and one not in self._under_way]
-        may = [one for one in waiting if self.may_begin(one)]
+        waiting = [subject for subject in self._suspects if subject[0] == kind and subject not in self._under_way]
+        may = [subject for subject in waiting if self.may_begin(subject)]
         together = [subject for of, subject in may if self._suspects[of, subject] == 1]
         return tuple(together or [subject for _, subject in may[:1]])
 
@@ -65,7 +65,7 @@ class Quarantine:
             case None:
                 return self.open
             case 1:
-                return all(self._suspects.get(one) == 1 for one in self._fresh())
+                return all(self._suspects.get(running) == 1 for running in self._fresh())
             case _:
                 return not self._fresh()
 

@@ -71,7 +71,7 @@ def _said(text: str) -> ui.LayoutView:
 
 
 def _listed(say: Texts, words: Sequence[str]) -> str:
-    lines = [f"{number}. {in_line(say, one, WORDS_UNITS)}" for number, one in enumerate(words[:LISTED], start=1)]
+    lines = [f"{number}. {in_line(say, prompt, WORDS_UNITS)}" for number, prompt in enumerate(words[:LISTED], start=1)]
     if more := len(words) - LISTED:
         lines += [f"-# {say('batches-more', count=more)}"] if more > 0 else []
     return "\n".join(lines)

@@ -64,7 +64,9 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
     made = sum(
-        len(one.pictures) for one in shared.entries if one.standing in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
+        len(entry.pictures)
+        for entry in shared.entries
+        if entry.standing in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
     )
     guild_id = asked.guild_id if first.route is Route.CHANNEL else None
     address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
@@ -111,7 +113,7 @@ def _progress(say: Texts, shared: BatchView) -> str:
 def _lines(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[str]:
     shown = 0
     for entry in entries:
-        here = sum((entry.task.id, one.position) in files for one in entry.shown)
+        here = sum((entry.task.id, picture.position) in files for picture in entry.shown)
         removed = entry.standing is BatchEntryState.REMOVED
         words = f"*{say('batches-removed')}*" if removed else in_line(say, entry.task.prompt, WORDS_UNITS)
         if removed:
@@ -168,9 +170,11 @@ def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
 
 
 def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
-    told = [one for one in shared.on(message.number) if one.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}]
+    told = [
+        entry for entry in shared.on(message.number) if entry.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}
+    ]
     if told:
-        options = [_option(say, one.number, one.task) for one in told]
+        options = [_option(say, entry.number, entry.task) for entry in told]
         select: Select = ui.Select(placeholder=say("batches-open"), options=options)
         yield ui.ActionRow(OpenSelect(select, shared.batch.id))
     if message.number == 0 and shared.count(BatchEntryState.WAITING):

@@ -97,7 +97,7 @@ def pictures_view(
     if part.number == 0 or part.number >= LATE_PARTS:
         container.add_item(ui.TextDisplay(words.text))
     if shown:
-        container.add_item(ui.MediaGallery(*[_item(say, outcome, one) for one in shown]))
+        container.add_item(ui.MediaGallery(*[_item(say, outcome, picture) for picture in shown]))
     if part.number == 0 and not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     for text in _small_print(say, outcome, part, shown, links):
@@ -175,7 +175,7 @@ def _small_print(
     say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture], links: Sequence[Picture]
 ) -> list[str]:
     texts = [_linked(say, links)] if links else []
-    if again := [one for one in shown if one.reencoded]:
+    if again := [picture for picture in shown if picture.reencoded]:
         alone = len(shown) == 1
         what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
         texts.append(f"-# {what}")

@@ -139,8 +139,8 @@ def _words_and_strip(
 
 def _names(say: Texts, references: Iterable[Reference]) -> str:
     return say("text-between").join(
-        say("card-mask", filename=one.filename) if one.kind is ReferenceKind.MASK else one.filename
-        for one in references
+        say("card-mask", filename=reference.filename) if reference.kind is ReferenceKind.MASK else reference.filename
+        for reference in references
     )
 
 
