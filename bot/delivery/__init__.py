@@ -30,6 +30,7 @@ from bot.delivery.outcomes import OutcomePoster
 from bot.delivery.receipts import ReceiptPoster
 from bot.delivery.reports import ReportPoster
 from bot.delivery.results_first import ResultsFirst
+from bot.engine.cards.messages import CardMessages
 from bot.engine.clock import system_clock
 from bot.engine.work.picture_work import PictureWork
 from bot.engine.work.thumbnails import Thumbnails
@@ -62,7 +63,7 @@ class DiscordDelivery:
         self.cards = CardUpdater(
             client,
             thumbnails,
-            stores,
+            CardMessages(stores),
             attempts,
             every=card_every,
             steps=progress_steps,

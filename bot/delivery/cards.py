@@ -28,6 +28,7 @@ from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
 from bot.delivery.message_search import find_card
 from bot.delivery.sending import NO_USER
 from bot.discord_errors import map_discord_errors
+from bot.engine.cards.messages import CardMessages
 from bot.engine.ports import Card, CardPhase
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
@@ -36,7 +37,6 @@ from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.waiting.cards import card_view, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
-from storage.stores import Stores
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
 """While a task is younger, its first answer may not have arrived yet."""
@@ -67,7 +67,7 @@ class CardUpdater:
         self,
         client: Atelier,
         thumbnails: Thumbnails,
-        stores: Stores,
+        messages: CardMessages,
         attempts: AttemptStore,
         *,
         every: float,
@@ -77,7 +77,7 @@ class CardUpdater:
     ) -> None:
         self._client = client
         self._thumbnails = thumbnails
-        self._stores = stores
+        self._messages = messages
         self._attempts = attempts
         self._owner = uuid.uuid4().hex
         self._steps = steps
@@ -139,16 +139,16 @@ class CardUpdater:
     async def _remove(self, task: Task) -> None:
         await self.leave(task)
         self._turns.forget(task.id)
-        row = await self._stores.tasks.get(task.id) or task
+        row = await self._messages.task(task.id) or task
         try:
             message_id = row.card_message_id or await self._standing(row)
             if message_id is None:
                 return
-            if message_id not in await self._outcome_ids(row):
+            if not await self._messages.is_outcome(row, message_id):
                 await self._delete(row, message_id)
         except RouteClosed as closed:
             log.debug("card not removed: route closed", task=task.id, error=str(closed))
-        await self._stores.tasks.set_card(task.id, None)
+        await self._messages.deleted(task.id)
 
     async def withhold(self, task: Task) -> None:
         """Edit the card to say that the outcome is stored and not posted; the message is kept. Raises Unavailable."""
@@ -157,7 +157,7 @@ class CardUpdater:
 
     async def _end_as(self, card: Card) -> None:
         await self.leave(card.task)
-        row = await self._stores.tasks.get(card.task.id) or card.task
+        row = await self._messages.task(card.task.id) or card.task
         try:
             message_id = row.card_message_id or await self._standing(row)
             if message_id is not None:
@@ -211,8 +211,8 @@ class CardUpdater:
             self._wake.set()
 
     async def _bring_up_to_date(self, card: Card) -> None:
-        row = await self._stores.tasks.get(card.task.id)
-        if row is None or await self._is_told(row):
+        row = await self._messages.task(card.task.id)
+        if row is None or await self._messages.may_be_outcome(row):
             self._turns.forget(card.task.id)
             return
         if row.state is TaskState.CANCELLED:
@@ -230,12 +230,6 @@ class CardUpdater:
             log.debug("card edit refused: route closed", task=row.id, error=str(closed))
             if row.state is not TaskState.CANCELLED:
                 self._turns.later(card, _ms(LEFT_ALONE))
-
-    async def _is_told(self, row: Task) -> bool:
-        """Return whether the outcome was delivered to the asker, or may have been."""
-        if row.state is not TaskState.SETTLED:
-            return row.state is TaskState.CLOSED
-        return any(part.attempted_at is not None for part in await self._stores.parts.of_task(row.id))
 
     async def _present(self, card: Card, row: Task, showing: ShownCard) -> None:
         """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
@@ -262,7 +256,7 @@ class CardUpdater:
             if showing.posted_anew or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
                 raise
             showing.posted_anew = True
-            await self._stores.tasks.set_card(row.id, None)
+            await self._messages.deleted(row.id)
             await self._post(card, row, showing)
 
     async def _edit(self, card: Card, row: Task, showing: ShownCard, message_id: int) -> None:
@@ -296,7 +290,7 @@ class CardUpdater:
             message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
         showing.attachments = message.attachments
         showing.prepared = _is_prepared(card)
-        await self._stores.tasks.set_card(row.id, message.id)
+        await self._messages.posted(row.id, message.id)
 
     async def _kept(self, card: Card, showing: ShownCard) -> Sequence[discord.Attachment | discord.File]:
         """Return the attachments of the card after an edit."""
@@ -338,7 +332,7 @@ class CardUpdater:
         """Find a card that was posted but whose message id was not stored, and store the id."""
         message_id = await self._standing(row)
         if message_id is not None:
-            await self._stores.tasks.set_card(row.id, message_id)
+            await self._messages.posted(row.id, message_id)
         return message_id
 
     async def _standing(self, row: Task) -> int | None:
@@ -359,9 +353,6 @@ class CardUpdater:
                 return (await answer_by(self._client, row.interaction_token).fetch_message(ORIGINAL)).id
         except RouteClosed:
             return None
-
-    async def _outcome_ids(self, row: Task) -> frozenset[int]:
-        return frozenset(part.message_id for part in await self._stores.parts.of_task(row.id) if part.message_id)
 
     def _channel(self, row: Task) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.cards.messages import CardMessages
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.intake.checks import checked
 from bot.engine.limit_errors import limit_error
@@ -54,6 +55,7 @@ class Requests:
         self._stores = stores
         self._delivery = delivery
         self._cards = cards
+        self._card_messages = CardMessages(stores)
         self._policy = policy
         self._space = space
         self._wake = wake
@@ -156,7 +158,7 @@ class Requests:
         """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
         Raises NotFound."""
         self._delivery.cards.posted(card)
-        task = await self._stores.tasks.set_card(card.task.id, message_id)
+        task = await self._card_messages.posted(card.task.id, message_id)
         if task is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
