@@ -137,7 +137,7 @@ async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pic
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.work(63 * DAY, every=DAY / 2)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert (await world.stores.tasks.events(task.id))[-1].why == "nobody could be told"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "given up: no route to the asker"
     assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 

@@ -198,7 +198,7 @@ async def test_a_picture_that_never_comes_is_given_up_when_the_image_api_keeps_i
     assert len(world.api.fetched) == asked
     assert world.discord.files == {1: [0]}
     assert (await second_of(world, task)).due_at is None
-    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: the image API keeps it no longer"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: expired at the image API"
 
 
 async def test_a_picture_that_is_too_large_is_fetched_once(world: World) -> None:

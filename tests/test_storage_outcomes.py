@@ -41,7 +41,7 @@ async def closed(stores: Stores, *, at: int) -> Task:
     (reference,) = await stores.references.of_task(task.id)
     await stores.references.save(replace(reference, key=f"references/{task.id}/0"))
     await stores.pictures.save([replace((await stores.pictures.of_task(task.id))[0], key=f"pictures/{task.id}/0")])
-    return await stores.tasks.move(task, TaskState.CLOSED, now=at, why="told", closed_at=at)
+    return await stores.tasks.move(task, TaskState.CLOSED, now=at, why="delivered", closed_at=at)
 
 
 # -- settle ------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(stores: Stores)
     task = await stores.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed", parameters={"n": 1})
     (part,) = await stores.parts.plan(task, [NewPart(nonce="sorry")])
     await stores.parts.posted(part, channel_id=1, message_id=2)
-    task = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    task = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="delivered", closed_at=NOW)
     adopted = await stores.tasks.move(
         task, TaskState.GENERATING, now=NOW, why="a callback", job_id="k1", generating_at=NOW
     )

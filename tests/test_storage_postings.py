@@ -26,7 +26,7 @@ async def over(stores: Stores, **changes: int | bool) -> Task:
     """Store a closed task whose pictures are delivered."""
     task = await stored(stores, guild_id=GUILD, **changes)
     settled = await stores.tasks.settle(task, now=NOW, why="x", reason=None, urls=["https://r.test/1.png"])
-    return await stores.tasks.move(settled, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    return await stores.tasks.move(settled, TaskState.CLOSED, now=NOW, why="delivered", closed_at=NOW)
 
 
 def new(task: Task, once: str = "gallery", kind: RepostKind = RepostKind.GALLERY, guild_id: int = GUILD) -> NewRepost:

@@ -121,7 +121,7 @@ class OutcomeDelivery:
         await self._delivery.cards.withhold(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
-            outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
+            outcome.task, TaskState.CLOSED, now=now, why="withheld by the asker", closed_at=now, **released(now)
         )
 
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
@@ -130,14 +130,14 @@ class OutcomeDelivery:
         await self._delivery.cards.remove(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
-            outcome.task, TaskState.CLOSED, now=now, why="removed before it was told", closed_at=now, **released(now)
+            outcome.task, TaskState.CLOSED, now=now, why="removed before delivery", closed_at=now, **released(now)
         )
 
     async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
         """Store the pictures and close the task. This makes the batch due, whose messages show the outcome."""
         await self._stores.pictures.save(fetched)
         now = self._clock()
-        why = "left to its batch"
+        why = "delivery left to the batch"
         return await self._stores.tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def tell_later(self, task: Task) -> Task:
@@ -158,7 +158,7 @@ class OutcomeDelivery:
         now = self._clock()
         log.error("outcome given up: asker neither reached nor returned", task=task.id)
         return await self._stores.tasks.move(
-            task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
+            task, TaskState.CLOSED, now=now, why="given up: no route to the asker", closed_at=now, **released(now)
         )
 
     async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
@@ -317,7 +317,7 @@ class OutcomeDelivery:
             await self._correcting.take_back(outcome)
         now = self._clock()
         closed = await self._stores.tasks.move(
-            task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now)
+            task, TaskState.CLOSED, now=now, why="delivered", closed_at=now, **released(now)
         )
         counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
         if closed.card_message_id is not None:

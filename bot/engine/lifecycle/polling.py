@@ -117,7 +117,7 @@ class Polling:
                 task,
                 TaskState.QUEUED,
                 now=now,
-                why=f"{why}; once more by upload (was {task.job_id})",
+                why=f"{why}; sent again by upload (was {task.job_id})",
                 by_upload=True,
                 prepared_at=None,
                 job_id=None,

@@ -166,7 +166,7 @@ class Submission:
             task,
             TaskState.QUEUED,
             now=now,
-            why="nothing sent: the links may have expired",
+            why="not sent: the links may have expired",
             by_upload=True,
             prepared_at=None,
             **released(now),
@@ -189,7 +189,7 @@ class Submission:
                     task,
                     TaskState.GENERATING,
                     now=now,
-                    why=f"taken as {job_id}",
+                    why=f"accepted as {job_id}",
                     job_id=job_id,
                     generating_at=now,
                     failures=0,
@@ -240,7 +240,7 @@ class Submission:
         now = self._clock()
         due = now + int(wait * 1000)
         return await self._stores.tasks.move(
-            task, TaskState.QUEUED, now=now, why=f"not taken: {error}", **counted, **released(due)
+            task, TaskState.QUEUED, now=now, why=f"not accepted: {error}", **counted, **released(due)
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:

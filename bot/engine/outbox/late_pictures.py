@@ -91,14 +91,14 @@ class LatePictures:
             await self._late.give_up(picture, now=now, why="not fetched: removed")
         elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE) and not is_doubtful(self._clock):
             log.error("late result given up: image API no longer keeps it", tries=picture.tries)
-            await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
+            await self._late.give_up(picture, now=now, why="given up: expired at the image API")
         elif await self._late.begin(picture, due=now + late_retry_ms(picture.tries + 1)):
             fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
             await self._attempts.attempt(WorkKind.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
 
     async def _stop(self, picture: Picture) -> None:
         """Give up a picture whose download ended the process several times. The link stays in the message."""
-        await self._late.give_up(picture, now=self._clock(), why="given up: the process died of it")
+        await self._late.give_up(picture, now=self._clock(), why="given up: the process died at every download")
 
     async def _fetch(self, task: Task, picture: Picture) -> None:
         try:

@@ -78,7 +78,7 @@ class Suspects:
             raise BadReference(Reason.ATTACHED_UNUSABLE)
         if task.attempts > 2 * MOST_ATTEMPTS:
             now = self._clock()
-            why = "the process died of telling it"
+            why = "given up: the process died at every delivery"
             return await self._stores.tasks.move(
                 task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now)
             )
