@@ -38,7 +38,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
         await interaction.followup.send(text, ephemeral=True)
         if erasure is not None and erasure.done_at is not None:
             await interaction.followup.send(view=receipt_view(say, erasure), ephemeral=True)
-            await services.engine.erasures.told(erasure)
+            await services.engine.erasures.receipt_seen(erasure)
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:

@@ -47,7 +47,9 @@ async def _found(services: Services, what: str, person_id: int) -> Task | None:
         return await services.stores.tasks.get(what)
     if link := LINK.fullmatch(what):
         message_id = int(link["message"])
-        return await services.stores.search.told_in(message_id) or await services.engine.batches.told_in(message_id)
+        return await services.stores.search.task_of_message(
+            message_id
+        ) or await services.engine.batches.task_of_message(message_id)
     own = await services.stores.search.own(person_id, words=what, limit=1)
     return own[0] if own else None
 

@@ -59,7 +59,7 @@ class BatchStore:
             key=lambda batch: batches.c.id == batch.id,
             select=sa.select(*_BATCH, batches.c.request),
             read=_read,
-            wanted=batches.c.begun_at.is_not(None),
+            condition=batches.c.begun_at.is_not(None),
             failures=batches.c.failures,
             owner=batches.c.owner,
             lease=batches.c.lease_until,
@@ -280,8 +280,8 @@ async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tupl
 
 async def _change(connection: Transaction, batch: Batch, changes: dict[str, Any]) -> None:
     """Change the batch if the caller still owns it. Raises StaleBatch."""
-    ours = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
-    if not (await connection.execute(sa.update(batches).where(ours).values(changes))).rowcount:
+    own = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
+    if not (await connection.execute(sa.update(batches).where(own).values(changes))).rowcount:
         raise StaleBatch(f"batch {batch.id} is in other hands")
 
 

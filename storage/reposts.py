@@ -31,7 +31,7 @@ class RepostStore:
             key=lambda repost: reposts.c.id == repost.id,
             select=sa.select(*_REPOST),
             read=Repost,
-            wanted=reposts.c.removed_at.is_(None),
+            condition=reposts.c.removed_at.is_(None),
             failures=reposts.c.failures,
             attempted=reposts.c.attempted_at,
         )

@@ -176,7 +176,7 @@ class StandInDiscord:
         assert part.message_id is not None
         self.taken_back.append(part.message_id)
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+    async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         token = outcome.task.collect_token
         assert token is not None
         if self.down:
@@ -320,7 +320,7 @@ class StandInDiscord:
         if message.message_id is not None and message.message_id not in self.batch_messages:
             raise MessageGone("10008")
         found = found or 3000 + len(self.batch_edits)
-        standings = tuple(entry.standing for entry in shared.on(message.number))
+        standings = tuple(entry.state for entry in shared.on(message.number))
         self.batch_messages[found] = BatchShown(message.nonce, message.number, message.route, standings)
         self.batch_edits.append((found, self.clock()))
         if self.lose_answers:

@@ -165,7 +165,7 @@ def test_what_is_removed_shows_neither_picture_nor_words() -> None:
 
 def test_what_is_kept_for_its_asker_alone_is_not_shown() -> None:
     entry = an_entry(0, withheld_at=1)
-    assert (entry.standing, entry.shown) == (BatchEntryState.WITHHELD, ())
+    assert (entry.state, entry.shown) == (BatchEntryState.WITHHELD, ())
     shared = BatchView(batch=a_batch(("x",)), entries=(entry,))
     assert not [
         component

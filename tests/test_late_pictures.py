@@ -284,7 +284,7 @@ async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: W
     assert await late.due(now=world.clock(), limit=10)
     await world.stores.claims.claim("somebody", now=world.clock(), lease_ms=30_000, limit=10)
     assert await late.due(now=world.clock(), limit=10) == ()
-    assert not await late.bring(replace(second, key="pictures/x/1"), now=world.clock())
+    assert not await late.add(replace(second, key="pictures/x/1"), now=world.clock())
     assert await second_of(world, task) == second
 
 
@@ -408,7 +408,7 @@ async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: World)
     await later(world, HOUR)
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.engine.undelivered.collect(task.id, task.asker_id, "click")
-    await world.engine.undelivered.bring(task.id, "click")
+    await world.engine.undelivered.acknowledged(task.id, "click")
     await later(world, 1)
     ((message,),) = world.discord.handed.values()
     assert message.pictures == (0, 1)
@@ -422,7 +422,7 @@ async def test_what_was_collected_with_a_link_is_edited(world: World) -> None:
     task = await world.ask(variants=2)
     await world.work(240)
     await world.engine.undelivered.collect(task.id, task.asker_id, "click")
-    await world.engine.undelivered.bring(task.id, "click")
+    await world.engine.undelivered.acknowledged(task.id, "click")
     await world.work(10)
     assert (await world.now(task)).state is TaskState.CLOSED
     world.api.broken.clear()

@@ -201,7 +201,7 @@ class Story:
             with contextlib.suppress(Conflict, Gone):
                 await self.world.engine.undelivered.collect(task.id, task.asker_id, f"press {self.presses}")
                 if number % 2:
-                    await self.world.engine.undelivered.bring(task.id, f"press {self.presses}")
+                    await self.world.engine.undelivered.acknowledged(task.id, f"press {self.presses}")
 
     async def call_back(self, number: int) -> None:
         taken = self.world.api.taken

@@ -60,7 +60,7 @@ def outbox(database: Database, *, leased: bool) -> Outbox[Letter]:
         key=lambda letter: letters.c.id == letter.id,
         select=sa.select(letters),
         read=Letter,
-        wanted=~letters.c.cancelled,
+        condition=~letters.c.cancelled,
         failures=letters.c.failures,
         attempted=letters.c.attempted_at,
         owner=letters.c.owner if leased else None,

@@ -119,7 +119,7 @@ async def test_a_link_to_any_message_of_an_outcome_leads_to_it(world: World) -> 
     task = await stored(world.stores)
     _, second = await world.stores.parts.plan(task, [NewPart(nonce="one"), NewPart(nonce="two")])
     await world.stores.parts.posted(second, channel_id=9, message_id=123)
-    found = await world.stores.search.told_in(123)
+    found = await world.stores.search.task_of_message(123)
     assert found is not None
     assert found.id == task.id
 

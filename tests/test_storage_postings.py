@@ -128,7 +128,7 @@ async def test_it_is_found_by_its_message(stores: Stores) -> None:
     assert repost.message_id is not None
     assert await stores.reposts.in_message(repost.message_id) == repost
     assert await stores.reposts.in_message(1) is None
-    found = await stores.search.told_in(repost.message_id)
+    found = await stores.search.task_of_message(repost.message_id)
     assert found is not None
     assert found.id == repost.task_id
 

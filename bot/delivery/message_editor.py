@@ -51,7 +51,7 @@ class MessageEditor:
         """`token`: the token of the interaction that the message answers, while the token lives."""
         if part.message_id is None or part.message_channel_id is None:
             return
-        message = await self._standing(outcome, part, token)
+        message = await self._posted_message(outcome, part, token)
         shown = _shown(outcome, message)
         missing = [
             picture for picture in _late(outcome, part) if picture.position not in {here.position for here in shown}
@@ -63,7 +63,7 @@ class MessageEditor:
 
         await with_smaller_files(limit_for(outcome, part) if missing else 0, edit, task=outcome.task.id)
 
-    async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
+    async def _posted_message(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
         """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
         Raises RouteClosed if the message cannot be reached."""
         if token is not None:
@@ -137,9 +137,9 @@ def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture
     """Return the pictures that the message shows as links. Whether a stored copy still exists does not matter, because
     copies are deleted after some time."""
     here = {attachment.position for attachment in shown}
-    told = [
+    carried = [
         picture
         for picture in outcome.pictures
         if picture.position in part.pictures or (not part.number and picture.unfetchable)
     ]
-    return [picture for picture in told if picture.position not in here]
+    return [picture for picture in carried if picture.position not in here]

@@ -152,7 +152,7 @@ class OutcomePoster:
             message = channel.get_partial_message(part.message_id)
             await message.edit(view=withdrawn_view(outcome, part), allowed_mentions=NO_USER)
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+    async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         """Edit the answer to the interaction with which the asker came, to show all parts in one message; with no
         parts, say that the outcome was delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
         token, came_at = outcome.task.collect_token, outcome.task.collect_at
@@ -245,7 +245,7 @@ class OutcomePoster:
         """Send the part. If Discord rejects the files as too large, retry with smaller files, then with links."""
 
         async def sent(limit: int) -> Posted:
-            load = await self.load(_told(outcome, part), limit)
+            load = await self.load(_carried(outcome, part), limit)
 
             async def once() -> Posted:
                 view, files = _message(outcome, part, load)
@@ -264,9 +264,9 @@ class OutcomePoster:
         copy = await fitted(self._picture_store, self._work, picture, limit)
         return len(copy.data) if copy else 0
 
-    async def load(self, told: Sequence[Picture], limit: int) -> Payload:
+    async def load(self, pictures: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
-        copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in told]
+        copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in pictures]
         return Payload(
             fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
             links=tuple(picture for picture, copy in copies if copy is None),
@@ -329,7 +329,7 @@ def _with_copies(outcome: Outcome) -> list[int]:
     return [picture.position for picture in outcome.pictures if picture.key is not None]
 
 
-def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
+def _carried(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
     """Return all pictures that the part shows or links. Part 0 also has the pictures without a stored copy."""
     return tuple(
         picture

@@ -47,7 +47,7 @@ async def wish_in(services: Services, message: discord.Message, words: str, bot_
     BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
     to several tasks: these need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
-    begun = _of_ours(replied, bot_id) if replied is not None else ()
+    begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
     if len(pictures) > MOST_REFERENCES:
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
@@ -125,7 +125,7 @@ def _is_hidden(replied: discord.Message) -> bool:
     return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
 
 
-def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
+def _usable_pictures(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
     """Return the pictures of the replied-to message; of the bot's own messages only finished pictures, as cards contain
     thumbnails of references."""
     found = pictures_in(replied)

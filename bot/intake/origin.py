@@ -56,8 +56,8 @@ def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     the personal limit, as outcomes are plain messages of the bot. So the limit is the server's (in direct messages
     Discord's default), and never more than the interaction says.
     """
-    ours = interaction.guild.filesize_limit if interaction.guild else BYTES_PER_FILE
-    return min(ours, interaction.filesize_limit)
+    server_limit = interaction.guild.filesize_limit if interaction.guild else BYTES_PER_FILE
+    return min(server_limit, interaction.filesize_limit)
 
 
 def check_channel(settings: GuildSettings, channel_id: int, channel: object) -> None:

@@ -175,5 +175,5 @@ class RecordInfo(_Data):
                 return Record(status=RecordStatus.SUCCEEDED, progress=self.progress, urls=self.urls)
             case _:
                 reason = codes.failure(self.error_code, self.error_message)
-                said = f"{_text(self.error_code)} {self.error_message}"
-                return Record(status=RecordStatus.FAILED, progress=self.progress, reason=reason, message=tidy(said))
+                message = f"{_text(self.error_code)} {self.error_message}"
+                return Record(status=RecordStatus.FAILED, progress=self.progress, reason=reason, message=tidy(message))

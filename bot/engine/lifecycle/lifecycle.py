@@ -110,7 +110,7 @@ class Lifecycle:
             case TaskState.GENERATING:
                 return await self._polling.ask(task)
             case TaskState.SETTLED:
-                return await self._outcome_delivery.tell(task)
+                return await self._outcome_delivery.deliver(task)
             case TaskState.CLOSED:
                 return await self.adoption.look_later(task)
             case TaskState.CANCELLED:
@@ -132,7 +132,7 @@ class Lifecycle:
             case TaskState.GENERATING:
                 return await self._polling.ask_later(task)
             case TaskState.SETTLED:
-                return await self._outcome_delivery.tell_later(task)
+                return await self._outcome_delivery.deliver_later(task)
             case TaskState.QUEUED if self._is_too_old(task):
                 return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
             case _:

@@ -61,7 +61,9 @@ class Preparation:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
         LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
         download."""
-        references = [await self._kept(task, reference) for reference in await self._stores.references.of_task(task.id)]
+        references = [
+            await self._stored(task, reference) for reference in await self._stores.references.of_task(task.id)
+        ]
         as_png = await self._mask_needs_png(task, references)
         unlinked = any(not reference.url for reference in references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
@@ -71,11 +73,11 @@ class Preparation:
         now = self._clock()
         return await self._stores.tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
-    async def _kept(self, task: Task, reference: Reference) -> Reference:
+    async def _stored(self, task: Task, reference: Reference) -> Reference:
         if reference.key is not None:
             return reference
         key = f"references/{task.id}/{reference.position}"
-        requester = _whose(task)
+        requester = _requester(task)
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
             look = await self._picture_work.inspect(data, reference.filename, requester)
@@ -116,7 +118,7 @@ class Preparation:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if reference.stored_key is not None:
             async with AsyncExitStack() as kept:
-                held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))
+                held_here = self._picture_work.holding(reference.declared_bytes or None, _requester(task))
                 await kept.enter_async_context(held_here)
                 with suppress(MissingCopy):
                     data = await self._picture_store.get(reference.stored_key)
@@ -140,7 +142,7 @@ class Preparation:
         if not masks:
             return False
         image, mask = references[0], masks[0]
-        work, requester = self._picture_work, _whose(task)
+        work, requester = self._picture_work, _requester(task)
         async with work.holding(max(image.bytes or 0, mask.bytes or 0), requester):
             seen = await work.inspect(await self._copy(image), image.filename, requester)
             masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, requester)
@@ -159,7 +161,7 @@ class Preparation:
         now = self._clock()
         if upload_is_fresh(reference, now):
             return
-        requester = _whose(task)
+        requester = _requester(task)
         place = self._uploads.taken(1, holders=(task.asker_id,))
         async with place, self._picture_work.holding(None if as_png else reference.bytes, requester):
             data, content_type = await self._copy(reference), reference.content_type or PNG
@@ -181,7 +183,7 @@ class Preparation:
         return converted
 
 
-def _whose(task: Task) -> Requester:
+def _requester(task: Task) -> Requester:
     return Requester(task.asker_id, WorkPriority.REQUEST)
 
 

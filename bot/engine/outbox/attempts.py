@@ -82,7 +82,7 @@ class Attempts:
                 attempts=MOST_ATTEMPTS,
             )
             await give_up()
-            await self._operator.tell(Reason.WORK_GIVEN_UP)
+            await self._operator.alert(Reason.WORK_GIVEN_UP)
 
         return given_up
 

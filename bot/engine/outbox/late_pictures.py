@@ -110,7 +110,7 @@ class LatePictures:
         except (ServiceError, ValueError) as error:
             log.info("late result download failed, will retry", tries=picture.tries + 1, error=str(error))
             return
-        if await self._late.bring(copied, now=self._clock()):
+        if await self._late.add(copied, now=self._clock()):
             log.info("late result downloaded", tries=picture.tries + 1)
         elif copied.key is not None and not await self._stores.pictures.of_task(task.id):
             await self._picture_store.delete(copied.key)  # the task was erased during the download

@@ -73,7 +73,7 @@ class Suspects:
         if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
         log.error("task work given up: process died on every attempt", task=task.id, state=task.state.value)
-        await self._tell_operator()
+        await self._alert_operator()
         if task.state is TaskState.QUEUED:
             raise BadReference(Reason.ATTACHED_UNUSABLE)
         if task.attempts > 2 * MOST_ATTEMPTS:
@@ -85,10 +85,10 @@ class Suspects:
         await self._stores.pictures.deliver_as_links([task.id], due=self._clock() + late_retry_ms(0))
         return None
 
-    async def _tell_operator(self) -> None:
+    async def _alert_operator(self) -> None:
         """Alert the operator. Errors are only logged, because they must not cause a retry of the task."""
         try:
-            await self._operator.tell(Reason.WORK_GIVEN_UP)
+            await self._operator.alert(Reason.WORK_GIVEN_UP)
         except Exception:
             log.exception("operator alert about given-up work failed")
 

@@ -62,7 +62,7 @@ def report_view(
     container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=max(1, len(words)))}"))
     container.add_item(ui.TextDisplay(_about(say, outcome, report_case)))
     container.add_item(ui.TextDisplay(quote(say, outcome.task.prompt, most=PROMPT_UNITS).text))
-    container.add_item(ui.TextDisplay(_said(say, words)))
+    container.add_item(ui.TextDisplay(_report_lines(say, words)))
     if filenames:
         what = alt_text(say, say("outcome-picture"), outcome.task.prompt)
         shown = [
@@ -82,7 +82,7 @@ def _about(say: Texts, outcome: Outcome, report_case: ReportCase) -> str:
     return say("reports-about", asker=f"<@{outcome.task.asker_id}>", link=f"[{say('reports-open-message')}]({link})")
 
 
-def _said(say: Texts, words: Sequence[Report]) -> str:
+def _report_lines(say: Texts, words: Sequence[Report]) -> str:
     if not words:
         return f"- {say('reports-line-erased')}"
     lines = [

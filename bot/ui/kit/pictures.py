@@ -107,8 +107,8 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
 
 async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
     stores = services_of(interaction).stores
-    told = await stores.parts.of_task(picture.task_id)
-    for part in told or (await stores.parts.first_of([picture.task_id])).values():
+    parts = await stores.parts.of_task(picture.task_id)
+    for part in parts or (await stores.parts.first_of([picture.task_id])).values():
         if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:
             continue
         channel = interaction.client.get_partial_messageable(part.message_channel_id)

@@ -29,7 +29,7 @@ from bot.ui.kit.text import (
     shape,
 )
 from bot.ui.results.actions import AgainButton, result_rows
-from bot.ui.waiting.undelivered import add_kept
+from bot.ui.waiting.undelivered import add_undelivered
 from storage.community import RepostKind
 from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Route
 
@@ -147,7 +147,7 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
     """Add the notice about kept outcomes to the first part, as the card with the notice is about to be removed."""
     if part.number and part.route is not Route.COLLECTED:
         return view
-    return add_kept(view, outcome.kept, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
+    return add_undelivered(view, outcome.undelivered, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
 
 
 def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> str:

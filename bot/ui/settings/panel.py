@@ -235,10 +235,10 @@ def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[disco
 def _option(say: Texts, setting: Setting, value: int | str, settings: GuildSettings) -> discord.SelectOption:
     chosen: Chosen = _read(setting, [str(value)])
     holds = getattr(settings, setting.value) == chosen
-    return discord.SelectOption(label=_said(say, setting, chosen), value=str(value), default=holds)
+    return discord.SelectOption(label=_value_text(say, setting, chosen), value=str(value), default=holds)
 
 
-def _said(say: Texts, setting: Setting, chosen: Chosen) -> str:
+def _value_text(say: Texts, setting: Setting, chosen: Chosen) -> str:
     """Return a setting's value as text."""
     match setting, chosen:
         case Setting.LANGUAGE, str():
@@ -266,7 +266,7 @@ def _history(say: Texts, changes: Sequence[SettingChange]) -> str:
         say(
             "settings-change",
             setting=say(_TITLES[change.setting]),
-            chosen=_said(say, change.setting, change.after),
+            chosen=_value_text(say, change.setting, change.after),
             by=mention(say, change.by),
             when=f"<t:{change.at // 1000}:R>",
         )
