@@ -76,8 +76,13 @@ async def _asked(discord: LoopbackDiscord, number: int) -> list[float]:
     for count in range(number):
         await asyncio.sleep(began + count / PER_SECOND - loop.time())
         asked.append(await discord.imagine("a red door in a white wall"))
-    await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=LONGEST_SECONDS)
-    return [LONGEST_SECONDS if one.acknowledged_after is None else one.acknowledged_after for one in asked]
+    await asyncio.wait(
+        [asyncio.ensure_future(interaction.acknowledgement()) for interaction in asked], timeout=LONGEST_SECONDS
+    )
+    return [
+        LONGEST_SECONDS if interaction.acknowledged_after is None else interaction.acknowledged_after
+        for interaction in asked
+    ]
 
 
 @asynccontextmanager

@@ -51,15 +51,15 @@ async def main(file: str) -> None:
     sys.stdin.read()
 
 
-async def _attack(work: PictureWork, thumbnails: Thumbnails, copies: PictureStore, file: str) -> str:
+async def _attack(work: PictureWork, thumbnails: Thumbnails, picture_store: PictureStore, file: str) -> str:
     """Inspect and store the file several times at once, then make thumbnails of the accepted copies."""
-    answers = await asyncio.gather(*[_saved(work, copies, file, f"sets/1/{number}") for number in range(FILES)])
+    answers = await asyncio.gather(*[_saved(work, picture_store, file, f"sets/1/{number}") for number in range(FILES)])
     kept = [StoredCopy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
     await thumbnails.strip(kept, Requester(ATTACKER, WorkPriority.BROWSING))
     return answers[0]
 
 
-async def _saved(work: PictureWork, copies: PictureStore, file: str, key: str) -> str:
+async def _saved(work: PictureWork, picture_store: PictureStore, file: str, key: str) -> str:
     requester = Requester(ATTACKER, WorkPriority.REQUEST)
     async with work.holding(await asyncio.to_thread(os.path.getsize, file), requester):
         data = await asyncio.to_thread(Path(file).read_bytes)
@@ -67,7 +67,7 @@ async def _saved(work: PictureWork, copies: PictureStore, file: str, key: str) -
             await work.inspect(data, "picture", requester)
         except BadReference as refused:
             return refused.reason.value
-        await copies.put(key, data)
+        await picture_store.put(key, data)
         return "taken"
 
 

@@ -168,7 +168,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
         api = Slow(tasks)
         engine = Engine(
             stores=replace(Stores.on(database), tasks=tasks),
-            copies=PictureStore.open(str(folder / "pictures")),
+            picture_store=PictureStore.open(str(folder / "pictures")),
             api=api,
             delivery=Blank(),
             fetch_reference=_no_reference,

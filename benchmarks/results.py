@@ -56,4 +56,4 @@ def resident_mib(line: str = "VmRSS") -> float:
     """Return the MiB that this process has in memory now, or its peak with `VmHWM`. Linux only; 0 elsewhere."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
-    return sum(int(one.split()[1]) / 1024 for one in lines if one.startswith(f"{line}:"))
+    return sum(int(row.split()[1]) / 1024 for row in lines if row.startswith(f"{line}:"))

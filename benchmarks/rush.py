@@ -120,14 +120,14 @@ class _Run:
         """Measure until the last result is posted in its channel."""
         async with self._bot():
             asked = await self._asked()
-            answered = sum(one.acknowledged_after is not None for one in asked)
+            answered = sum(interaction.acknowledged_after is not None for interaction in asked)
             async with asyncio.timeout(LONGEST_SECONDS):
                 while len(self._results()) < answered:  # noqa: ASYNC110  # there is no event to wait for
                     await asyncio.sleep(0.25)
             await asyncio.sleep(QUIET_SECONDS)
             ready = [self._ready_after(act) for act in self._results().values()]
             about = self._counted(since=0, acts=self.discord.acts)
-            answers = [one.acknowledged_after or UNANSWERED_SECONDS for one in asked]
+            answers = [interaction.acknowledged_after or UNANSWERED_SECONDS for interaction in asked]
             return about | {
                 "result s p50": median(ready),
                 "p99": percentile(ready, 99),
@@ -169,7 +169,9 @@ class _Run:
             await asyncio.sleep(began + number * self.case.over_seconds / len(channels) - loop.time())
             person = self.discord.places.add_person(f"person {number}")
             asked.append(await self.discord.imagine(_prompt(number), person=person, channel=channel))
-        await asyncio.wait([asyncio.ensure_future(one.acknowledgement()) for one in asked], timeout=UNANSWERED_SECONDS)
+        await asyncio.wait(
+            [asyncio.ensure_future(interaction.acknowledgement()) for interaction in asked], timeout=UNANSWERED_SECONDS
+        )
         return asked
 
     def _results(self) -> dict[str, Act]:

@@ -143,15 +143,15 @@ async def open_atelier(
         stores = Stores.on(database)
         timekeeping = await Timekeeping.begin(ClockStore(database), stores)
         await stores.claims.void_leases()
-        copies = await _open_copies(settings)
+        picture_store = await _open_picture_store(settings)
         picture_work = PictureWork(await stack.enter_async_context(WorkerProcesses.open()))
-        thumbnails = Thumbnails(copies, picture_work)
+        thumbnails = Thumbnails(picture_store, picture_work)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         client = await stack.enter_async_context(_client(settings))
         delivery = DiscordDelivery(
             client,
-            copies,
+            picture_store,
             stores,
             stores.attempts,
             picture_work=picture_work,
@@ -165,7 +165,7 @@ async def open_atelier(
         api = image_api(session, settings)
         engine = Engine(
             stores=stores,
-            copies=copies,
+            picture_store=picture_store,
             api=api,
             delivery=delivery,
             fetch_reference=fetch,
@@ -175,7 +175,7 @@ async def open_atelier(
             clock=timekeeping.clock,
         )
         client.services = Services(
-            engine=engine, stores=stores, copies=copies, picture_work=picture_work, thumbnails=thumbnails
+            engine=engine, stores=stores, picture_store=picture_store, picture_work=picture_work, thumbnails=thumbnails
         )
         yield Running(
             client=client,
@@ -220,13 +220,13 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-async def _open_copies(settings: Settings) -> PictureStore:
+async def _open_picture_store(settings: Settings) -> PictureStore:
     """Open the picture store and test it at once: paid pictures need a place to be stored."""
     with _usable("PICTURES_URL"):
-        copies = PictureStore.open(settings.pictures_url)
+        picture_store = PictureStore.open(settings.pictures_url)
         async with asyncio.timeout(STORE_SECONDS):
-            await copies.check()
-    return copies
+            await picture_store.check()
+    return picture_store
 
 
 @contextmanager

@@ -139,14 +139,14 @@ def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
     """Wrap an event parser so that an event which discord.py cannot read is skipped. Without the wrapper, the first
     such event would end the connection for all servers, and an event that is sent at every start would end it each
     time. READY is not wrapped: without READY the bot cannot work."""
-    told = False
+    reported = False
 
     def parsed(data: Any) -> None:
-        nonlocal told
+        nonlocal reported
         try:
             parse(data)
         except Exception as error:
-            log.exception("gateway event skipped: parsing failed", name=name, exc_info=None if told else error)
-            told = True
+            log.exception("gateway event skipped: parsing failed", name=name, exc_info=None if reported else error)
+            reported = True
 
     return parsed

@@ -32,7 +32,7 @@ def check_options(interaction: discord.Interaction[Any]) -> None:
     command = interaction.command
     if interaction.type is discord.InteractionType.autocomplete or not isinstance(command, app_commands.Command):
         return  # a value that is still being typed need not be valid
-    declared = {one.display_name: one for one in command.parameters}
+    declared = {parameter.display_name: parameter for parameter in command.parameters}
     for option in given:
         if option["name"] in declared:
             _check(declared[option["name"]], option.get("value"), data.get("resolved") or {})
@@ -69,7 +69,7 @@ def _check_text(declared: app_commands.Parameter, value: Any) -> None:
 
 
 def _is_offered(declared: app_commands.Parameter, value: int | str) -> bool:
-    return not declared.choices or any(one.value == value for one in declared.choices)
+    return not declared.choices or any(choice.value == value for choice in declared.choices)
 
 
 def _require(holds: bool) -> None:

@@ -91,14 +91,14 @@ def map_discord_errors(*, by_token: bool = False) -> Iterator[None]:
         yield
     except discord.HTTPException as refusal:
         discord_error(refusal.status)
-        said = f"Discord answered {refusal.status}, code {refusal.code}"
+        message = f"Discord answered {refusal.status}, code {refusal.code}"
         if is_too_large(refusal):
-            raise TooLarge(said) from refusal
+            raise TooLarge(message) from refusal
         if refusal.code == UNKNOWN_MESSAGE:
-            raise MessageGone(said) from refusal
+            raise MessageGone(message) from refusal
         if _is_closed(refusal, by_token=by_token):
-            raise RouteClosed(said) from refusal
-        raise Unavailable(said) from refusal
+            raise RouteClosed(message) from refusal
+        raise Unavailable(message) from refusal
     except (discord.DiscordException, aiohttp.ClientError, OSError) as failure:
         discord_error(None)
         raise Unavailable(f"Discord could not be reached: {type(failure).__name__}") from failure

@@ -173,7 +173,7 @@ async def fake_answers(resolver: AbstractResolver) -> Sequence[Finding]:
         return []
     finally:
         await resolver.close()
-    if not any(is_fake(one["host"]) for one in found):
+    if not any(is_fake(address["host"]) for address in found):
         return []
     detail = f"{HOSTS[0]} leads to {found[0]['host']}, which is no public address, so no attachment can be fetched"
     return [Finding(name="names", ok=False, detail=detail, remedy=f"set {FAKE_REMEDY}")]

@@ -48,13 +48,13 @@ _UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_heigh
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
     """Return a message that says what happened and what to do next. File names are escaped and shortened here."""
-    said: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
-    said.update(_UNMEASURED)
-    said.update({name: _said(name, value, say) for name, value in (parameters or {}).items()})
+    formatted: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
+    formatted.update(_UNMEASURED)
+    formatted.update({name: _formatted(name, value, say) for name, value in (parameters or {}).items()})
     message = f"reason-{_in_a_name(reason)}"
-    if "free_at" not in said and f"{message}-at-once" in say:
+    if "free_at" not in formatted and f"{message}-at-once" in say:
         message = f"{message}-at-once"
-    return say(message, **said)
+    return say(message, **formatted)
 
 
 def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
@@ -140,14 +140,14 @@ def _in_a_name(reason: Reason) -> str:
     return reason.value.replace("_", "-")
 
 
-def _said(name: str, value: str | int, say: Texts) -> str | int:
+def _formatted(name: str, value: str | int, say: Texts) -> str | int:
     match name:
         case "filename":
             return f"**{escaped(str(value), FILENAME_UNITS)}**"
         case "free_at":
             return f"<t:{int(value) // 1000}:R>"
         case "permissions":
-            return _listed([_permission(one.strip(), say) for one in str(value).split(",")], say)
+            return _listed([_permission(name.strip(), say) for name in str(value).split(",")], say)
         case "named" | "format" | "name":
             return escaped(str(value), FILENAME_UNITS)
         case _:

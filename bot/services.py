@@ -13,11 +13,11 @@ from storage.stores import Stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`stores.tasks`, `stores.reposts`, `stores.reports` and `copies` are for reading: the engine makes all changes to
-    a task."""
+    """`stores.tasks`, `stores.reposts`, `stores.reports` and `picture_store` are for reading: the engine makes all
+    changes to a task."""
 
     engine: Engine
     stores: Stores
-    copies: PictureStore
+    picture_store: PictureStore
     picture_work: PictureWork
     thumbnails: Thumbnails

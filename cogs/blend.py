@@ -42,7 +42,7 @@ class Blend(commands.Cog):
         variants: int | None = None,
         private: bool = False,
     ) -> None:
-        images = [one for one in (image, image2, image3, image4, image5) if one is not None]
+        images = [attached for attached in (image, image2, image3, image4, image5) if attached is not None]
         wish = Wish(
             request=PictureRequest(prompt="", references=references_of(images)),
             size=size,

@@ -54,7 +54,7 @@ class Gallery(commands.Cog):
         if new is None:
             return
         try:
-            await services.engine.curation.copy_starred(new, _standing(guild, payload.channel_id, payload.member))
+            await services.engine.curation.copy_starred(new, _role(guild, payload.channel_id, payload.member))
         except UserError as error:
             log.debug("star ignored: copy to the gallery refused", reason=error.reason)
 
@@ -73,11 +73,11 @@ async def _shown_in(services: Services, message_id: int) -> str | None:
     repost = await services.stores.reposts.in_message(message_id)
     if repost is not None:
         return repost.task_id if repost.kind is not RepostKind.GALLERY else None
-    task = await services.stores.search.told_in(message_id)
+    task = await services.stores.search.task_of_message(message_id)
     return task.id if task is not None else None
 
 
-def _standing(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role:
+def _role(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role:
     channel = guild.get_channel_or_thread(channel_id)
     allowed = channel.permissions_for(member) if channel is not None else member.guild_permissions
     return Role(person_id=member.id, guild_id=guild.id, moderates=moderates(allowed))

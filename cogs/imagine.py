@@ -59,7 +59,7 @@ class Generation(commands.Cog):
         enhance: bool = False,
         fallback: bool = False,
     ) -> None:
-        images = [one for one in (image, image2, image3, image4, image5) if one is not None]
+        images = [attached for attached in (image, image2, image3, image4, image5) if attached is not None]
         wish = Wish(
             request=PictureRequest(
                 prompt=prompt, references=references_of(images, mask), enhance=enhance, fallback=fallback

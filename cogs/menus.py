@@ -61,7 +61,7 @@ async def edited(interaction: discord.Interaction[Atelier], draft_id: str, fille
     draft = await services.stores.drafts.get(draft_id, interaction.user.id, now=services.engine.clock())
     if draft is None:
         raise Gone(Reason.FORM_GONE)
-    offered = {str(at): one for at, one in enumerate(draft.pictures)}
+    offered = {str(at): picture for at, picture in enumerate(draft.pictures)}
     chosen = filled.several("pictures", offered, most=MOST_REFERENCES) or draft.pictures[:MOST_REFERENCES]
     wish = Wish(
         request=PictureRequest(
@@ -81,11 +81,11 @@ def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:
     options = [
         discord.SelectOption(
             label=say("outcome-picture-of", number=at + 1, count=len(pictures)),
-            description=shortened(one.filename, OPTION_CHARACTERS),
+            description=shortened(picture.filename, OPTION_CHARACTERS),
             value=str(at),
             default=str(at) in preset,
         )
-        for at, one in enumerate(pictures)
+        for at, picture in enumerate(pictures)
     ]
     most = min(len(pictures), MOST_REFERENCES)
     select: ui.Select[ui.Modal] = ui.Select(

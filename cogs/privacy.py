@@ -38,7 +38,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
         await interaction.followup.send(text, ephemeral=True)
         if erasure is not None and erasure.done_at is not None:
             await interaction.followup.send(view=receipt_view(say, erasure), ephemeral=True)
-            await services.engine.erasures.told(erasure)
+            await services.engine.erasures.receipt_seen(erasure)
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -64,11 +64,13 @@ async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
     limit = min(upload_limit(interaction), BYTES_PER_MESSAGE)
     most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else FOLLOWUPS_UNINSTALLED
     async with aclosing(archives(services, interaction.user.id, say, limit=limit, most=most)) as made:
-        async for one in made:
-            text = say("privacy-exported") if one.number == 1 else say("privacy-exported-more", number=one.number)
-            file = discord.File(one.file, f"atelier-{one.number}.zip")
+        async for archive in made:
+            text = (
+                say("privacy-exported") if archive.number == 1 else say("privacy-exported-more", number=archive.number)
+            )
+            file = discord.File(archive.file, f"atelier-{archive.number}.zip")
             await interaction.followup.send(text, file=file, ephemeral=True)
-            left = one.left
+            left = archive.left
     return left
 
 

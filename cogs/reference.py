@@ -69,9 +69,9 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         image4: discord.Attachment | None = None,
         image5: discord.Attachment | None = None,
     ) -> None:
-        images = [one for one in (image, image2, image3, image4, image5) if one is not None]
+        images = [attached for attached in (image, image2, image3, image4, image5) if attached is not None]
         services, named = _services_in(interaction), _name(name)
-        size = sum(one.declared_bytes for one in references_of(images))
+        size = sum(reference.declared_bytes for reference in references_of(images))
         limits, now = (
             services.engine.requests.limits_for(interaction.user.id, interaction.guild_id),
             services.engine.clock(),
@@ -132,8 +132,8 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
         await interaction.response.defer(ephemeral=True, thinking=True)
         if not await services.stores.sets.remove(found):
             raise BadChoice(Reason.SET_UNKNOWN, name=name)
-        for one in found.pictures:
-            await drop_copy(services, one)
+        for picture in found.pictures:
+            await drop_copy(services, picture)
         answer = texts_in(str(interaction.locale))("reference-removed", name=bold(found.name))
         await interaction.followup.send(answer, ephemeral=True)
 
@@ -199,8 +199,8 @@ async def _save(
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
         await _explained(services.stores.sets.save(saved, limits), name)
     except BaseException:
-        for one in kept:
-            await drop_copy(services, one)
+        for picture in kept:
+            await drop_copy(services, picture)
         raise
 
 
@@ -226,15 +226,15 @@ async def _listed(
 ) -> tuple[ui.LayoutView, list[discord.File]]:
     sets, say = await services.stores.sets.of(owner_id), texts_in(locale)
     place = PagePosition.of(page, len(sets), SETS_A_PAGE)
-    files = [file for one in place.cut(sets) if (file := await _strip(services, one)) is not None]
+    files = [file for reference_set in place.cut(sets) if (file := await _strip(services, reference_set)) is not None]
     strips = {file.filename.removesuffix(".png"): file.filename for file in files}
     return sets_view(say, sets, strips, place, SetsButton.rows(say, place)), files
 
 
-async def _strip(services: Services, one: ReferenceSet) -> discord.File | None:
-    copies = [StoredCopy(picture.key, picture.bytes) for picture in one.pictures]
-    data = await services.thumbnails.strip(copies, Requester(one.owner_id, WorkPriority.BROWSING))
-    return discord.File(io.BytesIO(data), f"{one.id}.png") if data is not None else None
+async def _strip(services: Services, reference_set: ReferenceSet) -> discord.File | None:
+    copies = [StoredCopy(picture.key, picture.bytes) for picture in reference_set.pictures]
+    data = await services.thumbnails.strip(copies, Requester(reference_set.owner_id, WorkPriority.BROWSING))
+    return discord.File(io.BytesIO(data), f"{reference_set.id}.png") if data is not None else None
 
 
 async def setup(bot: Atelier) -> None:

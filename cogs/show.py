@@ -38,7 +38,7 @@ class Show(commands.Cog):
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.stores.search
         own = await search.own(interaction.user.id, words=typed.strip(), limit=CHOICES)
-        return [app_commands.Choice(name=_choice(say, one), value=one.id) for one in own]
+        return [app_commands.Choice(name=_choice(say, task), value=task.id) for task in own]
 
 
 async def _found(services: Services, what: str, person_id: int) -> Task | None:
@@ -47,7 +47,9 @@ async def _found(services: Services, what: str, person_id: int) -> Task | None:
         return await services.stores.tasks.get(what)
     if link := LINK.fullmatch(what):
         message_id = int(link["message"])
-        return await services.stores.search.told_in(message_id) or await services.engine.batches.told_in(message_id)
+        return await services.stores.search.task_of_message(
+            message_id
+        ) or await services.engine.batches.task_of_message(message_id)
     own = await services.stores.search.own(person_id, words=what, limit=1)
     return own[0] if own else None
 

@@ -75,7 +75,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
             template=words,
             size=size,
             variants=variants,
-            picture=await _kept(interaction, picture, style_id) if picture is not None else None,
+            picture=await _stored(interaction, picture, style_id) if picture is not None else None,
             created_at=now,
             changed_at=now,
             changed_by=interaction.user.id,
@@ -118,7 +118,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
             raise BadChoice(Reason.STYLE_UNCHANGED, name=style.name)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if picture is not None:
-            changes["picture"] = await _kept(interaction, picture, style.id)
+            changes["picture"] = await _stored(interaction, picture, style.id)
         await _change(services, style, changes, by=interaction.user.id)
         called = _bold(changes.get("name", style.name))
         await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)
@@ -146,7 +146,9 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
-async def _kept(interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str) -> StoredPicture:
+async def _stored(
+    interaction: discord.Interaction[Atelier], picture: discord.Attachment, style_id: str
+) -> StoredPicture:
     """Store the style's picture without its name and metadata, as it is used in other people's requests."""
     services, by = interaction.client.services, interaction.user.id
     return await keep_copy(services, picture, f"styles/{style_id}", by=by, for_others=True)

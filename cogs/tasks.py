@@ -52,7 +52,9 @@ class TaskListPageButton(MessageButton, action="tasks", key=PLACE):
 
 class WhichSelect(MessageSelect, action="tasks-which", key=SEARCH):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        which = single(self.item.values, {one.value: one for one in TaskFilter}) or TaskFilter.ALL
+        which = (
+            single(self.item.values, {task_filter.value: task_filter for task_filter in TaskFilter}) or TaskFilter.ALL
+        )
         await interaction.response.defer()
         await _show_page(interaction, which, 0, storable(unquote(self.key)))
 

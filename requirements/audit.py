@@ -82,11 +82,15 @@ def report(pins: Sequence[Mapping[str, Any]]) -> int:
 
 def weaknesses(pin: Mapping[str, Any]) -> list[str]:
     lines = []
-    for one in pin.get("vulns", ()):
-        if ACCEPTED.keys() & {one["id"], *one["aliases"]}:
+    for weakness in pin.get("vulns", ()):
+        if ACCEPTED.keys() & {weakness["id"], *weakness["aliases"]}:
             continue
-        mended = f"mended in {' and '.join(one['fix_versions'])}" if one["fix_versions"] else "no mended version yet"
-        lines.append(f"  {pin['name']} {pin['version']}: {one['id']}, {mended}. {one['description'][:200]}")
+        mended = (
+            f"mended in {' and '.join(weakness['fix_versions'])}"
+            if weakness["fix_versions"]
+            else "no mended version yet"
+        )
+        lines.append(f"  {pin['name']} {pin['version']}: {weakness['id']}, {mended}. {weakness['description'][:200]}")
     return lines
 
 

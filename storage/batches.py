@@ -42,8 +42,8 @@ from storage.transactions import Transaction
 NONCE_BYTES: Final = 9
 BY_CHANCE: Final = 1 << 22
 """Discord ids hold the time above their lowest 22 bits."""
-_BATCH: Final = [batches.c[one.name] for one in fields(Batch) if one.name != "asked"]
-_KNOWN: Final = frozenset(one.name for one in fields(NewTask))
+_BATCH: Final = [batches.c[field.name] for field in fields(Batch) if field.name != "asked"]
+_KNOWN: Final = frozenset(field.name for field in fields(NewTask))
 
 
 class StaleBatch(Exception):
@@ -59,7 +59,7 @@ class BatchStore:
             key=lambda batch: batches.c.id == batch.id,
             select=sa.select(*_BATCH, batches.c.request),
             read=_read,
-            wanted=batches.c.begun_at.is_not(None),
+            condition=batches.c.begun_at.is_not(None),
             failures=batches.c.failures,
             owner=batches.c.owner,
             lease=batches.c.lease_until,
@@ -236,12 +236,12 @@ def _tasks(batch_id: str, asked: NewTask, words: Sequence[str]) -> list[NewTask]
     return [
         replace(
             asked,
-            request=replace(asked.request, prompt=one),
+            request=replace(asked.request, prompt=prompt),
             batch_id=batch_id,
             batch_position=position,
             interaction_id=-(moment + first + position),
         )
-        for position, one in enumerate(words)
+        for position, prompt in enumerate(words)
     ]
 
 
@@ -266,7 +266,9 @@ def _read(*, request: dict[str, Any], words: list[str], **columns: Any) -> Batch
     known = {name: value for name, value in request.items() if name in _KNOWN}
     derivation = Derivation(known["derivation"]) if known["derivation"] is not None else None
     asked: dict[str, Any] = known["request"]
-    references = tuple(NewReference(**{**one, "kind": ReferenceKind(one["kind"])}) for one in asked["references"])
+    references = tuple(
+        NewReference(**{**reference, "kind": ReferenceKind(reference["kind"])}) for reference in asked["references"]
+    )
     pictures = PictureRequest(**{**asked, "references": references})
     known |= {"reach": Reach(known["reach"]), "derivation": derivation, "request": pictures}
     return Batch(asked=NewTask(**known), words=tuple(words), **columns)
@@ -278,8 +280,8 @@ async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tupl
 
 async def _change(connection: Transaction, batch: Batch, changes: dict[str, Any]) -> None:
     """Change the batch if the caller still owns it. Raises StaleBatch."""
-    ours = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
-    if not (await connection.execute(sa.update(batches).where(ours).values(changes))).rowcount:
+    own = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
+    if not (await connection.execute(sa.update(batches).where(own).values(changes))).rowcount:
         raise StaleBatch(f"batch {batch.id} is in other hands")
 
 

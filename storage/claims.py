@@ -64,9 +64,9 @@ class ClaimStore:
 
     async def uncount_attempts(self, owner: str) -> None:
         """Uncount the current attempts of this owner: its work is interrupted in order, not by a crash."""
-        mine = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
+        own = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
         async with self._database.write() as connection:
-            await connection.execute(sa.update(tasks).where(mine).values(attempts=tasks.c.attempts - 1))
+            await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
         """Make the postponed tasks of a state due at once. Return how many."""

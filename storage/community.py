@@ -126,7 +126,7 @@ class ReferenceSet:
     created_at: int
 
     def references(self) -> tuple[NewReference, ...]:
-        return tuple(one.reference for one in self.pictures)
+        return tuple(picture.reference for picture in self.pictures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

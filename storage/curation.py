@@ -31,7 +31,7 @@ class CurationStore:
             key=lambda task: tasks.c.id == task.id,
             select=sa.select(tasks),
             read=Task,
-            wanted=tasks.c.state.in_(_OVER),
+            condition=tasks.c.state.in_(_OVER),
         )
 
     async def remove(self, task_id: str, *, by: int, now: int) -> Task | None:

@@ -57,7 +57,7 @@ class Disks:
 
 def says_full(error: BaseException) -> bool:
     """Return whether a full disk or an exhausted quota caused the error."""
-    return any(_is_full(one) for one in _causes(error))
+    return any(_is_full(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -23,7 +23,7 @@ class DraftStore:
 
     async def begin(self, draft: Draft) -> None:
         """Store a draft, and delete the drafts whose URLs have expired."""
-        row = asdict(draft) | {"pictures": [_written(one) for one in draft.pictures]}
+        row = asdict(draft) | {"pictures": [_written(picture) for picture in draft.pictures]}
         async with self._database.write(priority=True) as connection:
             await connection.execute(sa.delete(drafts).where(drafts.c.at <= draft.at - LIFE_MS))
             await connection.execute(sa.insert(drafts).values(row))
@@ -51,5 +51,5 @@ def _read(*, id: str, person_id: int, at: int, pictures: list[dict[str, str | in
         id=id,
         person_id=person_id,
         at=at,
-        pictures=tuple(NewReference(kind=ReferenceKind.IMAGE, **one) for one in pictures),  # type: ignore[arg-type]  # as _written
+        pictures=tuple(NewReference(kind=ReferenceKind.IMAGE, **picture) for picture in pictures),  # type: ignore[arg-type]  # as _written
     )

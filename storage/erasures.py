@@ -105,7 +105,7 @@ class ErasureStore:
         """Mark the erasure as done. It stays claimed: the same worker sends the receipt."""
         return await self._change(erasure, {"done_at": now})
 
-    async def told(self, erasure: Erasure) -> None:
+    async def receipt_seen(self, erasure: Erasure) -> None:
         """Anonymise the erasure record once its person has seen the receipt."""
         await self._change(erasure, {"person_id": None, "interaction_token": None, "due_at": None})
 
@@ -115,7 +115,7 @@ class ErasureStore:
         not posted. With `removes`, also make the messages of these tasks due for deletion. The first such call
         includes tasks that were removed before, because fewer messages were deleted then, and makes messages about
         other people that name the person due for an update."""
-        fresh = sa.and_(_theirs(erasure), tasks.c.removed_at.is_(None))
+        fresh = sa.and_(_of_asker(erasure), tasks.c.removed_at.is_(None))
         marks: dict[str, Any] = {"removed_at": sa.func.coalesce(tasks.c.removed_at, now)}
         marks["removed_by"] = erasure.person_id
         if erasure.removes:
@@ -123,39 +123,39 @@ class ErasureStore:
         async with self._database.write() as connection:
             unmarked = sa.and_(erasures.c.id == erasure.id, erasures.c.marked_at.is_(None))
             if (await connection.execute(sa.update(erasures).where(unmarked).values(marked_at=now))).rowcount:
-                fresh = _theirs(erasure) if erasure.removes else fresh
+                fresh = _of_asker(erasure) if erasure.removes else fresh
                 await _mark_others(connection, erasure, now=now)
             shared = sa.select(tasks.c.batch_id).where(fresh, tasks.c.batch_id.is_not(None))
             touched = (await connection.execute(shared)).scalars().all()
             await connection.execute(sa.update(tasks).where(fresh).values(marks))
             if touched and erasure.removes:
                 await connection.execute(sa.update(batches).where(batches.c.id.in_(touched)).values(due_at=now))
-            kept = sa.and_(_theirs(erasure), tasks.c.state == TaskState.SETTLED, tasks.c.due_at > now)
+            kept = sa.and_(_of_asker(erasure), tasks.c.state == TaskState.SETTLED, tasks.c.due_at > now)
             await connection.execute(sa.update(tasks).where(kept).values(due_at=now))
 
     async def queued(self, erasure: Erasure) -> tuple[str, ...]:
         """Return the ids of tasks that can still be cancelled."""
         async with self._database.read() as connection:
-            found = sa.select(tasks.c.id).where(_theirs(erasure), tasks.c.state == TaskState.QUEUED)
+            found = sa.select(tasks.c.id).where(_of_asker(erasure), tasks.c.state == TaskState.QUEUED)
             return tuple((await connection.execute(found)).scalars())
 
     async def open(self, erasure: Erasure) -> int:
         """Return how many of the person's tasks exist, unfinished or finished and not deleted yet."""
         async with self._database.read() as connection:
-            count = sa.select(sa.func.count()).select_from(tasks).where(_theirs(erasure))
+            count = sa.select(sa.func.count()).select_from(tasks).where(_of_asker(erasure))
             return int((await connection.execute(count)).scalar_one())
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
         """Return the ids of finished tasks that may be deleted. `patient`: skip tasks whose messages are not deleted
         yet."""
         recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
-        these = [_theirs(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
+        these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
             busy = sa.select(batches.c.id).where(batches.c.due_at.is_not(None))
             these += [
                 tasks.c.sync_at.is_(None),
                 sa.or_(tasks.c.batch_id.is_(None), tasks.c.batch_id.not_in(busy)),
-                tasks.c.id.not_in(_told_of()),
+                tasks.c.id.not_in(_reported()),
                 tasks.c.id.not_in(_named_by_others(erasure)),
             ]
         async with self._database.read() as connection:
@@ -179,7 +179,7 @@ class ErasureStore:
             for table in (references, pictures):
                 these = sa.and_(table.c.task_id.in_(task_ids), table.c.key.is_not(None), table.c.key.not_in(copies))
                 kept |= {*(await connection.execute(sa.select(table.c.task_id).where(these))).scalars()}
-            these = tasks.c.id.in_([one for one in task_ids if one not in kept])
+            these = tasks.c.id.in_([task_id for task_id in task_ids if task_id not in kept])
             counting = sa.and_(these, tasks.c.charged, tasks.c.created_at > now - DAY_MS)
             spent = sa.select(tasks.c.asker_id, tasks.c.created_at, tasks.c.variants).where(counting)
             await connection.execute(sa.insert(spendings).from_select(["person_id", "at", "pictures"], spent))
@@ -206,8 +206,8 @@ class ErasureStore:
         async with self._database.write() as connection:
             for table, column in ((drafts, drafts.c.pictures), (batches, batches.c.request)):
                 these = sa.cast(column, sa.Text).like(id_in_it)
-                for row in (await connection.execute(sa.select(table.c.id, column.label("said")).where(these))).all():
-                    without = _without(row.said, erasure.person_id)
+                for row in (await connection.execute(sa.select(table.c.id, column.label("stored")).where(these))).all():
+                    without = _without(row.stored, erasure.person_id)
                     await connection.execute(
                         sa.update(table).where(table.c.id == row.id).values({column.name: without})
                     )
@@ -216,15 +216,15 @@ class ErasureStore:
     async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[ReportCase, ...]:
         """Return the moderators' messages about the person's results, and stop updating them. A message that may exist
         in Discord with an unknown id stays due, because it has to be found first."""
-        theirs = report_cases.c.task_id.in_(sa.select(tasks.c.id).where(_theirs(erasure)))
+        of_asker = report_cases.c.task_id.in_(sa.select(tasks.c.id).where(_of_asker(erasure)))
         found = sa.or_(report_cases.c.attempted_at.is_(None), report_cases.c.message_id.is_not(None))
-        quiet = sa.update(report_cases).where(theirs, found, report_cases.c.due_at <= now).values(due_at=None)
-        told = sa.select(report_cases).where(
-            theirs, report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_(None)
+        quiet = sa.update(report_cases).where(of_asker, found, report_cases.c.due_at <= now).values(due_at=None)
+        messages = sa.select(report_cases).where(
+            of_asker, report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_(None)
         )
         async with self._database.write() as connection:
             await connection.execute(quiet)
-            return values(ReportCase, await connection.execute(told))
+            return values(ReportCase, await connection.execute(messages))
 
     async def report_removed(self, of: ReportCase) -> None:
         this = sa.and_(report_cases.c.task_id == of.task_id, report_cases.c.guild_id == of.guild_id)
@@ -252,7 +252,7 @@ class ErasureStore:
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
         """Delete the person's sets, drafts, batches and reports, and replace the person's id in other people's rows
         with `NO_USER`."""
-        theirs: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
+        rows_of_person: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
             "batches": (batches, _upto(batches.c.asker_id, batches.c.created_at, erasure)),
@@ -260,7 +260,7 @@ class ErasureStore:
         }
         async with self._database.write() as connection:
             counts = {"copies": copies}
-            for kind, (table, these) in theirs.items():
+            for kind, (table, these) in rows_of_person.items():
                 counts[kind] = (await connection.execute(sa.delete(table).where(these))).rowcount
             counts["changes"] = 0
             for who, at in BLANKED:
@@ -268,14 +268,14 @@ class ErasureStore:
                 counts["changes"] += (await connection.execute(blanked)).rowcount
             await _count(connection, erasure, counts)
 
-    async def sweep(self, *, now: int, untold_for: int) -> None:
+    async def sweep(self, *, now: int, unseen_for: int) -> None:
         """Delete numbers that no longer count, and anonymise erasures whose receipt could not be delivered for
-        `untold_for` ms."""
-        untold = sa.and_(erasures.c.done_at < now - untold_for, erasures.c.person_id.is_not(None))
+        `unseen_for` ms."""
+        unseen = sa.and_(erasures.c.done_at < now - unseen_for, erasures.c.person_id.is_not(None))
         nobody = {"person_id": None, "interaction_token": None, "due_at": None}
         async with self._database.write() as connection:
             await connection.execute(sa.delete(spendings).where(spendings.c.at <= now - DAY_MS))
-            await connection.execute(sa.update(erasures).where(untold).values(nobody))
+            await connection.execute(sa.update(erasures).where(unseen).values(nobody))
 
     async def _change(self, erasure: Erasure, changes: dict[str, Any]) -> Erasure:
         async with self._database.write() as connection:
@@ -304,7 +304,7 @@ def _of_others(erasure: Erasure) -> sa.ColumnElement[bool]:
     return sa.and_(tasks.c.asker_id != erasure.person_id, tasks.c.parent_id.is_not(None))
 
 
-def _told_of() -> sa.Select[tuple[str]]:
+def _reported() -> sa.Select[tuple[str]]:
     """Select the tasks for which a message to moderators exists or may exist."""
     return sa.select(report_cases.c.task_id).where(
         sa.or_(report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_not(None))
@@ -323,25 +323,25 @@ def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
 
 def _by_them(erasure: Erasure) -> sa.ColumnElement[bool]:
     """Match results that the person reported or decided on."""
-    said = sa.exists().where(
+    reported = sa.exists().where(
         reports.c.task_id == report_cases.c.task_id,
         reports.c.guild_id == report_cases.c.guild_id,
         _upto(reports.c.reporter_id, reports.c.at, erasure),
     )
-    return sa.or_(said, _upto(report_cases.c.decided_by, report_cases.c.decided_at, erasure))
+    return sa.or_(reported, _upto(report_cases.c.decided_by, report_cases.c.decided_at, erasure))
 
 
 def _lent(erasure: Erasure) -> sa.ColumnElement[bool]:
-    theirs = sa.select(tasks.c.id).where(tasks.c.asker_id == erasure.person_id)
-    return sa.and_(_of_person(references.c.owner_id, erasure), references.c.task_id.not_in(theirs))
+    of_asker = sa.select(tasks.c.id).where(tasks.c.asker_id == erasure.person_id)
+    return sa.and_(_of_person(references.c.owner_id, erasure), references.c.task_id.not_in(of_asker))
 
 
-def _without(said: Any, person_id: int | None) -> Any:
+def _without(stored: Any, person_id: int | None) -> Any:
     """Return the stored form or batch without this person's pictures; their positions are kept."""
-    if isinstance(said, list):
-        return [_emptied(one) if _is_of(one, person_id) else one for one in said]
-    request = said["request"]
-    return said | {"request": request | {"references": _without(request["references"], person_id)}}
+    if isinstance(stored, list):
+        return [_emptied(item) if _is_of(item, person_id) else item for item in stored]
+    request = stored["request"]
+    return stored | {"request": request | {"references": _without(request["references"], person_id)}}
 
 
 def _is_of(picture: Mapping[str, Any], person_id: int | None) -> bool:
@@ -372,7 +372,7 @@ def _under_way(person_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(erasures.c.person_id == person_id, erasures.c.done_at.is_(None))
 
 
-def _theirs(erasure: Erasure) -> sa.ColumnElement[bool]:
+def _of_asker(erasure: Erasure) -> sa.ColumnElement[bool]:
     return _upto(tasks.c.asker_id, tasks.c.created_at, erasure)
 
 

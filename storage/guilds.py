@@ -22,7 +22,7 @@ MOST_STYLES: Final = 50
 CHOSEN: Final = sa.select(*[column for column in guild_settings.c if column is not guild_settings.c.guild_id]).where(
     guild_settings.c.guild_id == sa.bindparam("of")
 )
-_PICTURE: Final = {f"picture_{one.name}": style_pictures.c[one.name] for one in fields(StoredPicture)}
+_PICTURE: Final = {f"picture_{field.name}": style_pictures.c[field.name] for field in fields(StoredPicture)}
 _STYLES: Final = sa.select(
     *[column for column in styles.c if column is not styles.c.folded],
     *[column.label(name) for name, column in _PICTURE.items()],

@@ -49,7 +49,7 @@ class LatePictureStore:
             changed = await connection.execute(sa.update(pictures).where(as_read).values(changes))
             return bool(changed.rowcount)
 
-    async def bring(self, picture: Picture, *, now: int) -> bool:
+    async def add(self, picture: Picture, *, now: int) -> bool:
         """
         Store a downloaded picture. The first part carries it unless another part does, and all messages of the task
         become due for an update.
@@ -63,7 +63,7 @@ class LatePictureStore:
             if task is None:
                 return False
             missing = sa.and_(_this(picture), pictures.c.key.is_(None))
-            changed = await connection.execute(sa.update(pictures).where(missing).values(_brought(picture, now)))
+            changed = await connection.execute(sa.update(pictures).where(missing).values(_columns(picture, now)))
             if not changed.rowcount:
                 return False
             await _add_to_part(connection, picture)
@@ -113,10 +113,10 @@ class LatePictureStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(outcome_parts).where(this).values(attempted_at=first))
 
-    async def told(self, brought: Sequence[Picture]) -> None:
+    async def delivered(self, late: Sequence[Picture]) -> None:
         """Record that the messages carry these pictures or are to stay as they are."""
         async with self._database.write() as connection:
-            for picture in brought:
+            for picture in late:
                 as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
                 await connection.execute(sa.update(pictures).where(as_read).values(late_at=None))
 
@@ -136,7 +136,7 @@ def _state_of(task_id: str) -> sa.Select[Any]:
     return sa.select(tasks.c.state).where(tasks.c.id == task_id)
 
 
-def _brought(picture: Picture, now: int) -> dict[str, Any]:
+def _columns(picture: Picture, now: int) -> dict[str, Any]:
     return {
         "key": picture.key,
         "content_type": picture.content_type,

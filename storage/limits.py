@@ -45,8 +45,8 @@ async def check_limits(
         connection, _today(now, new.asker_id), "pictures_per_user_per_day", limits.pictures_per_user_per_day, pictures
     )
     await _check_day(connection, _today(now), "pictures_per_day", limits.pictures_per_day, pictures)
-    brought = sum(one.declared_bytes for one in new.request.references) * count
-    await check_stored(connection, new.asker_id, brought, limits, now=now, kept=kept)
+    declared_bytes = sum(reference.declared_bytes for reference in new.request.references) * count
+    await check_stored(connection, new.asker_id, declared_bytes, limits, now=now, kept=kept)
 
 
 async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
@@ -71,7 +71,7 @@ async def check_stored(
     allowed = limits.stored_bytes_per_user
     if allowed and (used := kept + await _used(connection, _kept(person_id, since=now - DAY_MS))) + more > allowed:
         raise LimitExceeded("stored_bytes_per_user", allowed, used=used)
-    today = _brought(person_id, now - DAY_MS)
+    today = _arrived(person_id, now - DAY_MS)
     await _check_day(connection, today, "stored_bytes_per_user_per_day", limits.stored_bytes_per_user_per_day, more)
 
 
@@ -121,7 +121,7 @@ def _kept(person_id: int, *, since: int | None = None, until: int | None = None)
     return sa.union_all(attached, saved).subquery()
 
 
-def _brought(person_id: int, since: int) -> sa.Subquery:
+def _arrived(person_id: int, since: int) -> sa.Subquery:
     """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms), still stored or not."""
     attached = _attached(person_id).where(tasks.c.created_at > since)
     return sa.union_all(attached, _saved(person_id).where(reference_sets.c.created_at > since)).subquery()

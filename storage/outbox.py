@@ -31,8 +31,8 @@ class Outbox(Generic[Row]):
     """Outbox rows of one table, as frozen dataclasses whose fields are named like the columns.
 
     `due` is the column of the due time (ms; None: nothing to do), `key` matches the row of a value, `select` and `read`
-    load rows. Only rows that match `wanted` are worked on. `failures` counts failed attempts in a row, `attempted` is
-    set when a row is claimed for the first time, `owner` and `lease` are the columns of the lease, if there is one.
+    load rows. Only rows that match `condition` are worked on. `failures` counts failed attempts in a row, `attempted`
+    is set when a row is claimed for the first time, `owner` and `lease` are the columns of the lease, if there is one.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Outbox(Generic[Row]):
         key: Callable[[Row], sa.ColumnElement[bool]],
         select: sa.Select[Any],
         read: Callable[..., Row],
-        wanted: sa.ColumnElement[bool] | None = None,
+        condition: sa.ColumnElement[bool] | None = None,
         failures: sa.Column[Any] | None = None,
         attempted: sa.Column[Any] | None = None,
         owner: sa.Column[Any] | None = None,
@@ -55,7 +55,7 @@ class Outbox(Generic[Row]):
         self._key = key
         self._select = select
         self._read = read
-        self._wanted = sa.true() if wanted is None else wanted
+        self._condition = sa.true() if condition is None else condition
         self._failures = failures
         self._attempted = attempted
         self._owner = owner
@@ -63,7 +63,7 @@ class Outbox(Generic[Row]):
 
     async def due(self, *, now: int, limit: int) -> tuple[Row, ...]:
         """Return the rows that are due and not leased, longest due first."""
-        these = sa.and_(self._due <= now, self._wanted)
+        these = sa.and_(self._due <= now, self._condition)
         if self._lease is not None:
             these = sa.and_(these, self._lease <= now)
         async with self._database.read() as connection:
@@ -90,7 +90,7 @@ class Outbox(Generic[Row]):
         changes = dict(claim)
         if self._attempted is not None:
             changes[self._attempted.name] = sa.func.coalesce(self._attempted, now)
-        these = sa.and_(self._key(row), self._wanted, self._due <= now, free)
+        these = sa.and_(self._key(row), self._condition, self._due <= now, free)
         async with self._database.write() as connection:
             changed = await connection.execute(sa.update(self._table).where(these).values(changes))
         return dataclasses.replace(row, **claim) if changed.rowcount else None  # type: ignore[type-var]  # a dataclass

@@ -97,8 +97,8 @@ class PartStore:
     async def first_of(self, task_ids: Sequence[str]) -> Mapping[str, OutcomePart]:
         """Return the first message of each task's outcome, which may be a message of its batch, by task id. Tasks
         whose outcome was not delivered are left out."""
-        told = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
-        statement = sa.select(outcome_parts).where(told, outcome_parts.c.task_id.in_(task_ids))
+        first_posted = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
+        statement = sa.select(outcome_parts).where(first_posted, outcome_parts.c.task_id.in_(task_ids))
         async with self._database.read() as connection:
             parts = [
                 *await _in_batches(connection, task_ids),

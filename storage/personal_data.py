@@ -52,7 +52,7 @@ _TASK: Final = [
     "removed_at",
 ]
 _COPY: Final = ["content_type", "bytes", "width", "height"]
-THEIRS: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
+OF_PERSON: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
     "tasks": (tasks, "asker_id", _TASK),
     "batches": (batches, "asker_id", ["id", "channel_id", "guild_id", "prompt", "tasks", "created_at", "closed_at"]),
     "sets": (reference_sets, "owner_id", ["id", "name", "created_at"]),
@@ -92,7 +92,7 @@ class PersonalDataStore:
     async def holdings(self, person_id: int) -> PersonalDataSummary:
         async with self._database.read() as connection:
             counts = dict[str, int]()
-            for kind, (table, column, _) in THEIRS.items():
+            for kind, (table, column, _) in OF_PERSON.items():
                 count = sa.select(sa.func.count()).select_from(table).where(table.c[column] == person_id)
                 counts[kind] = (await connection.execute(count)).scalar_one()
             copies = sa.select(sa.func.count()).select_from(_keys(person_id).subquery())
@@ -104,7 +104,7 @@ class PersonalDataStore:
         """Return the rows by kind, as they may be handed to the person."""
         async with self._database.read() as connection:
             found = dict[str, list[dict[str, Any]]]()
-            for kind, (table, column, names) in THEIRS.items():
+            for kind, (table, column, names) in OF_PERSON.items():
                 wanted = _columns(table, names).where(table.c[column] == person_id)
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             for kind, (table, names) in _OF_TASKS.items():

@@ -174,7 +174,7 @@ def _drop_unfinished(folder: Path, before: int) -> int:
 
 
 def _unfinished(folder: Path) -> Iterator[Path]:
-    for one in FOLDERS:
-        for path in (folder / one).rglob("*#*"):
+    for name in FOLDERS:
+        for path in (folder / name).rglob("*#*"):
             if _UNFINISHED.fullmatch(path.name) and path.is_file():
                 yield path

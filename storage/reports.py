@@ -58,7 +58,7 @@ class ReportStore:
             found = await _row(connection, task_id, guild_id)
             if found is None:
                 found = await _open(connection, task_id, guild_id, report.at, locale, seen)
-            elif found.state not in UNDECIDED or await _said(connection, found, report.reporter_id):
+            elif found.state not in UNDECIDED or await _has_reported(connection, found, report.reporter_id):
                 return found, False
             word = {"reporter_id": report.reporter_id, "at": report.at, "why": report.why}
             await connection.execute(sa.insert(reports).values(task_id=task_id, guild_id=guild_id, **word))
@@ -77,9 +77,9 @@ class ReportStore:
             reports.c.guild_id == of.guild_id,
             reports.c.reporter_id.not_in(_leaving()),
         )
-        said = sa.select(*[reports.c[one.name] for one in fields(Report)]).where(these).order_by(reports.c.at)
+        statement = sa.select(*[reports.c[field.name] for field in fields(Report)]).where(these).order_by(reports.c.at)
         async with self._database.read() as connection:
-            return values(Report, await connection.execute(said))
+            return values(Report, await connection.execute(statement))
 
     async def decide(self, of: ReportCase, state: ReportState, *, by: int, now: int) -> bool:
         """Store a moderator's decision. Return False if another moderator has decided since the row was read."""
@@ -140,12 +140,12 @@ async def _open(
     ]
 
 
-async def _said(connection: Transaction, of: ReportCase, person_id: int) -> bool:
+async def _has_reported(connection: Transaction, of: ReportCase, person_id: int) -> bool:
     this = sa.and_(
         reports.c.task_id == of.task_id, reports.c.guild_id == of.guild_id, reports.c.reporter_id == person_id
     )
     return (await connection.execute(sa.select(reports.c.at).where(this))).first() is not None
 
 
-def _of(one: ReportCase) -> sa.ColumnElement[bool]:
-    return sa.and_(report_cases.c.task_id == one.task_id, report_cases.c.guild_id == one.guild_id)
+def _of(report_case: ReportCase) -> sa.ColumnElement[bool]:
+    return sa.and_(report_cases.c.task_id == report_case.task_id, report_cases.c.guild_id == report_case.guild_id)

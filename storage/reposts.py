@@ -31,7 +31,7 @@ class RepostStore:
             key=lambda repost: reposts.c.id == repost.id,
             select=sa.select(*_REPOST),
             read=Repost,
-            wanted=reposts.c.removed_at.is_(None),
+            condition=reposts.c.removed_at.is_(None),
             failures=reposts.c.failures,
             attempted=reposts.c.attempted_at,
         )
@@ -62,7 +62,7 @@ class RepostStore:
             if repost.kind is RepostKind.PUBLISHED:
                 public = sa.update(tasks).where(tasks.c.id == repost.task_id).values(private=False)
                 await connection.execute(public)
-            touched = any(one.hidden_at is not None or one.removed_at is not None for one in row)
+            touched = any(repost.hidden_at is not None or repost.removed_at is not None for repost in row)
             await sync_messages(connection, repost.task_id, now=now, only_touched=not touched)
 
     async def drop(self, repost: Repost) -> None:

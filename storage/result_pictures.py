@@ -52,5 +52,5 @@ class ResultPictureStore:
 
 async def save_pictures(connection: Transaction, changed: Sequence[Picture]) -> None:
     if changed:
-        rows = [{**asdict(one), "of": one.task_id, "at": one.position} for one in changed]
+        rows = [{**asdict(picture), "of": picture.task_id, "at": picture.position} for picture in changed]
         await connection.execute(SAVED, rows)

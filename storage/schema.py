@@ -50,7 +50,7 @@ def _word(kind: type[Enum]) -> sa.Enum:
 
 
 def _among(column: str, allowed: Collection[str | int]) -> sa.CheckConstraint:
-    words = ", ".join(f"'{one}'" if isinstance(one, str) else str(one) for one in allowed)
+    words = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
     return sa.CheckConstraint(f"{column} IN ({words})", name=column)
 
 

@@ -51,7 +51,7 @@ class SearchStore:
         async with self._database.read() as connection:
             return int((await connection.execute(statement)).scalar_one())
 
-    async def told_in(self, message_id: int) -> Task | None:
+    async def task_of_message(self, message_id: int) -> Task | None:
         """Return the task whose outcome, or a part of it, this message delivers or reposts."""
         part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
         again = sa.select(reposts.c.task_id).where(reposts.c.message_id == message_id)

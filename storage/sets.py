@@ -22,7 +22,7 @@ from storage.transactions import Transaction
 
 MOST_SETS: Final = 25
 """Sets per person: as many as Discord offers while an option is typed."""
-_PICTURE: Final = tuple(one.name for one in fields(StoredPicture))
+_PICTURE: Final = tuple(field.name for field in fields(StoredPicture))
 _SETS: Final = (
     sa.select(
         *[column for column in reference_sets.c if column is not reference_sets.c.folded],
@@ -71,10 +71,12 @@ class SetStore:
         async with self._sets_of(saved.owner_id) as connection:
             await self._database.serialize(connection, f"submits of {saved.owner_id}")
             await _check(connection, saved.owner_id, saved.name)
-            size = sum(one.bytes for one in saved.pictures)
+            size = sum(picture.bytes for picture in saved.pictures)
             await check_stored(connection, saved.owner_id, size, limits, now=saved.created_at, kept=kept)
             await connection.execute(sa.insert(reference_sets).values(_row(saved)))
-            rows = [{"set_id": saved.id, "position": at, **asdict(one)} for at, one in enumerate(saved.pictures)]
+            rows = [
+                {"set_id": saved.id, "position": at, **asdict(picture)} for at, picture in enumerate(saved.pictures)
+            ]
             await connection.execute(sa.insert(set_pictures), rows)
 
     async def remove(self, removed: ReferenceSet) -> bool:

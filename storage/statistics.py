@@ -53,7 +53,7 @@ class Statistics:
     unconfirmed: int
     """Tasks whose create was never answered, while a callback may still say that it was accepted."""
     overdue: int
-    kept: int
+    undelivered: int
     """Outcomes that are kept until their asker returns."""
     outcomes: Mapping[str | None, int]
     """Known outcomes by reason; None means pictures. An adoption removes one from the count."""
@@ -112,7 +112,7 @@ class StatisticsStore:
             queue=_sum(still_open, "queue"),
             unconfirmed=silent,
             overdue=_sum(still_open, "overdue"),
-            kept=_sum(still_open, "kept"),
+            undelivered=_sum(still_open, "kept"),
             outcomes=outcomes,
             reposts=waiting.reposts,
             message_sync=waiting.message_sync,
@@ -138,14 +138,14 @@ def _sum(by_state: Mapping[TaskState, sa.Row[Any]], column: str) -> int:
 
 
 def _still_open() -> sa.Select[Any]:
-    state, kept = tasks.c.state, tasks.c.undelivered_at.is_not(None)
+    state, undelivered = tasks.c.state, tasks.c.undelivered_at.is_not(None)
     columns = [
         sa.func.count().label("tasks"),
-        sa.func.min(sa.case((kept, None), else_=tasks.c.created_at)).label("oldest"),
+        sa.func.min(sa.case((undelivered, None), else_=tasks.c.created_at)).label("oldest"),
         _number(sa.and_(state == TaskState.QUEUED, tasks.c.prepared_at.is_not(None))).label("queue"),
         _number(sa.and_(state == TaskState.SUBMITTING, tasks.c.unconfirmed_at.is_not(None))).label("unconfirmed"),
         _number(sa.and_(state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_not(None))).label("overdue"),
-        _number(sa.and_(state == TaskState.SETTLED, kept)).label("kept"),
+        _number(sa.and_(state == TaskState.SETTLED, undelivered)).label("kept"),
     ]
     return sa.select(state, *columns).where(state.in_(OPEN_STATES)).group_by(state)
 

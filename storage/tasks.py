@@ -229,8 +229,8 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
     if new.request.references:
         rows = [
-            {"task_id": task.id, "position": at, **asdict(one), "owner_id": _owner(one, new.asker_id)}
-            for at, one in enumerate(new.request.references)
+            {"task_id": task.id, "position": at, **asdict(reference), "owner_id": _owner(reference, new.asker_id)}
+            for at, reference in enumerate(new.request.references)
         ]
         await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")

@@ -84,8 +84,8 @@ async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
     `WITHDRAWN`."""
     of_task = outcome_parts.c.task_id == task_id
     sent = sa.or_(outcome_parts.c.attempted_at.is_not(None), outcome_parts.c.message_id.is_not(None))
-    told = sa.select(outcome_parts.c.number).where(of_task, outcome_parts.c.number == 0, sent)
-    if (await connection.execute(told)).first() is None:
+    first_part = sa.select(outcome_parts.c.number).where(of_task, outcome_parts.c.number == 0, sent)
+    if (await connection.execute(first_part)).first() is None:
         await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number >= 0))
         return
     await connection.execute(sa.delete(outcome_parts).where(of_task, outcome_parts.c.number != 0))

@@ -30,6 +30,7 @@ from bot.delivery.outcomes import OutcomePoster
 from bot.delivery.receipts import ReceiptPoster
 from bot.delivery.reports import ReportPoster
 from bot.delivery.results_first import ResultsFirst
+from bot.engine.cards.messages import CardMessages
 from bot.engine.clock import system_clock
 from bot.engine.work.picture_work import PictureWork
 from bot.engine.work.thumbnails import Thumbnails
@@ -47,7 +48,7 @@ class DiscordDelivery:
     def __init__(
         self,
         client: Atelier,
-        pictures: PictureStore,
+        picture_store: PictureStore,
         stores: Stores,
         attempts: AttemptStore,
         *,
@@ -62,7 +63,7 @@ class DiscordDelivery:
         self.cards = CardUpdater(
             client,
             thumbnails,
-            stores,
+            CardMessages(stores),
             attempts,
             every=card_every,
             steps=progress_steps,
@@ -70,10 +71,10 @@ class DiscordDelivery:
             results_first=results_first.is_sending_to,
         )
         self.outcomes = OutcomePoster(
-            client, pictures, picture_work, cards=self.cards, results_first=results_first, clock=clock
+            client, picture_store, picture_work, cards=self.cards, results_first=results_first, clock=clock
         )
         self.messages = MessageEditor(client, self.outcomes, clock=clock)
-        self.batches = BatchPoster(client, pictures, picture_work, self.messages)
+        self.batches = BatchPoster(client, picture_store, picture_work, self.messages)
         self.reports = ReportPoster(client, thumbnails)
         self.receipts = ReceiptPoster(client, clock=clock)
         self.operator = OperatorMessages(client, operator_channel_id)

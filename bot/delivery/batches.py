@@ -39,10 +39,10 @@ File = discord.Attachment | discord.File
 
 
 class BatchPoster:
-    def __init__(self, client: Atelier, copies: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
+    def __init__(self, client: Atelier, picture_store: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
         self._client = client
         self._editor = editor
-        self._copies = copies
+        self._picture_store = picture_store
         self._work = work
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
@@ -50,10 +50,10 @@ class BatchPoster:
         MessageGone, RouteClosed, Unavailable."""
         with requests_as(Priority.RESULT):
             channel = await self._place(shared, message.route)
-            standing = await self._standing(channel, message, uncertain=uncertain)
+            earlier = await self._earlier_message(channel, message, uncertain=uncertain)
 
             async def sent(limit: int) -> Posted:
-                once = partial(self._once, channel, shared, message, standing, limit)
+                once = partial(self._once, channel, shared, message, earlier, limit)
                 return await in_open_thread(self._client, channel.id, once)
 
             return await with_smaller_files(min(SHARE, shared.batch.asked.upload_limit), sent)
@@ -89,7 +89,7 @@ class BatchPoster:
             return self._client.get_partial_messageable(asked.channel_id, guild_id=asked.guild_id)
         return await direct_messages(self._client, asked.asker_id)
 
-    async def _standing(
+    async def _earlier_message(
         self, channel: discord.abc.MessageableChannel, message: BatchMessage, *, uncertain: bool
     ) -> discord.Message | None:
         """Return the message as fetched from Discord; None if it was never posted."""
@@ -103,19 +103,19 @@ class BatchPoster:
         channel: discord.abc.MessageableChannel,
         shared: BatchView,
         message: BatchMessage,
-        standing: discord.Message | None,
+        earlier: discord.Message | None,
         limit: int,
     ) -> Posted:
         """Make one attempt to post or edit the message. Free the bytes of the new files afterwards."""
-        kept, fresh, names = await self._files(shared, message, standing, limit)
+        kept, fresh, names = await self._files(shared, message, earlier, limit)
         view = batch_view(shared, message, names)
         with closing(fresh), map_discord_errors():
-            if standing is not None:
-                return posted(await standing.edit(view=view, attachments=[*kept, *fresh], allowed_mentions=NO_USER))
+            if earlier is not None:
+                return posted(await earlier.edit(view=view, attachments=[*kept, *fresh], allowed_mentions=NO_USER))
             return posted(await channel.send(view=view, files=fresh, nonce=message.nonce))
 
     async def _files(
-        self, shared: BatchView, message: BatchMessage, standing: discord.Message | None, limit: int
+        self, shared: BatchView, message: BatchMessage, earlier: discord.Message | None, limit: int
     ) -> tuple[list[discord.Attachment], list[discord.File], dict[tuple[str, int], str]]:
         """Return the attachments to keep, the new files, and the file name of each picture by task id and position. At
         most ten files in all."""
@@ -124,10 +124,10 @@ class BatchPoster:
         names: dict[tuple[str, int], str] = {}
         shown = [picture for entry in shared.on(message.number) for picture in entry.shown]
         for picture in shown[:FILES_PER_MESSAGE]:
-            stands = shown_in(standing, picture)
-            if stands is not None:
-                kept.append(stands)
-                names[picture.task_id, picture.position] = stands.filename
+            attached = shown_in(earlier, picture)
+            if attached is not None:
+                kept.append(attached)
+                names[picture.task_id, picture.position] = attached.filename
             elif (file := await self._file(picture, limit)) is not None:
                 fresh.append(file)
                 names[picture.task_id, picture.position] = file.filename
@@ -136,7 +136,7 @@ class BatchPoster:
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
         """Return the picture as a file; None if the bot has no stored copy or the copy cannot be sent."""
         try:
-            copy = await fitted(self._copies, self._work, picture, limit)
+            copy = await fitted(self._picture_store, self._work, picture, limit)
         except MissingCopy:
             log.warning("batch picture left out: copy missing", task=picture.task_id)
             return None

@@ -43,7 +43,7 @@ class ShownCard:
     """When (ms) the card was last edited."""
     not_before: int = 0
     """The earliest time (ms) of the next edit."""
-    posted_anew: bool = False
+    posted_again: bool = False
     """Whether the card was posted again after its message was deleted; that happens at most once."""
 
 
@@ -62,86 +62,86 @@ class CardSchedule:
         self._every_ms = every_ms
         self._steps = steps
         self._clock = clock
-        self._wanted: dict[str, PendingEdit] = {}
-        self._showing: dict[str, ShownCard] = {}
+        self._pending: dict[str, PendingEdit] = {}
+        self._shown: dict[str, ShownCard] = {}
 
     def key(self, card: Card) -> CardKey:
         return card_key(card, steps=self._steps)
 
-    def want(self, card: Card) -> None:
+    def request(self, card: Card) -> None:
         """Request an edit to `card`, replacing an earlier request for the same task."""
-        before = self._wanted.get(card.task.id)
+        before = self._pending.get(card.task.id)
         since = before.since if before is not None and before.card.phase is card.phase else self._clock()
         patience = self._patience_ms(card)
-        self._wanted[card.task.id] = PendingEdit(card=card, key=self.key(card), since=since, patience_ms=patience)
+        self._pending[card.task.id] = PendingEdit(card=card, key=self.key(card), since=since, patience_ms=patience)
 
-    def forget_wanted(self, task_id: str) -> None:
-        self._wanted.pop(task_id, None)
+    def forget_pending(self, task_id: str) -> None:
+        self._pending.pop(task_id, None)
 
     def forget(self, task_id: str) -> None:
         """Forget what the card shows, once it is deleted or in its last state."""
-        self._showing.pop(task_id, None)
+        self._shown.pop(task_id, None)
 
-    def remember(self, task_id: str, showing: ShownCard) -> None:
-        self._showing[task_id] = showing
-        if len(self._showing) > REMEMBERED:
-            del self._showing[next(iter(self._showing))]
+    def remember(self, task_id: str, shown: ShownCard) -> None:
+        self._shown[task_id] = shown
+        if len(self._shown) > REMEMBERED:
+            del self._shown[next(iter(self._shown))]
 
     def known(self, task_id: str) -> ShownCard:
         """Return what the card shows. For a card posted by an earlier process this is unknown, so the card will be
         edited."""
-        showing = self._showing.pop(task_id, None) or ShownCard()
-        self.remember(task_id, showing)
-        return showing
+        shown = self._shown.pop(task_id, None) or ShownCard()
+        self.remember(task_id, shown)
+        return shown
 
     def later(self, card: Card, delay_ms: int) -> None:
         """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`."""
-        if card.task.id not in self._wanted:
-            self.want(card)
-        if showing := self._showing.get(card.task.id):
-            showing.not_before = self._clock() + delay_ms
+        if card.task.id not in self._pending:
+            self.request(card)
+        if shown := self._shown.get(card.task.id):
+            shown.not_before = self._clock() + delay_ms
 
-    def edited(self, showing: ShownCard, key: CardKey) -> None:
+    def edited(self, shown: ShownCard, key: CardKey) -> None:
         """Record that the card was edited to `key`, or that the edit was attempted."""
-        showing.shown_at = self._clock()
-        if showing.key is None or showing.key.news != key.news:
-            showing.news_at = showing.shown_at
-        showing.not_before = showing.shown_at + self._every_ms
+        shown.shown_at = self._clock()
+        if shown.key is None or shown.key.news != key.news:
+            shown.news_at = shown.shown_at
+        shown.not_before = shown.shown_at + self._every_ms
 
     def due(self) -> list[Card]:
         """Return the cards that may be edited now, in order: those whose interaction token is about to expire, then
         those with news, then the rest."""
         now = self._clock()
-        waiting = [one for one in self._wanted.values() if self._due_at(one) <= now]
-        return [one.card for one in sorted(waiting, key=self._turn)]
+        waiting = [edit for edit in self._pending.values() if self._due_at(edit) <= now]
+        return [edit.card for edit in sorted(waiting, key=self._turn)]
 
     def next_due(self, waits: Callable[[Card], bool]) -> int | None:
         """Return the earliest due time (ms) among the cards for which `waits` is true; None if there are none."""
-        return min((self._due_at(one) for one in self._wanted.values() if waits(one.card)), default=None)
+        return min((self._due_at(edit) for edit in self._pending.values() if waits(edit.card)), default=None)
 
-    def _due_at(self, wanted: PendingEdit) -> int:
-        showing = self._showing.get(wanted.card.task.id)
-        soonest = showing.not_before if showing else 0
-        if wanted.card.leaving:
+    def _due_at(self, pending: PendingEdit) -> int:
+        shown = self._shown.get(pending.card.task.id)
+        soonest = shown.not_before if shown else 0
+        if pending.card.leaving:
             return soonest
-        if wanted.card.phase is CardPhase.DELIVERING:
-            return max(soonest, wanted.since + SOON * self._every_ms)
-        if showing is None or self._is_news(wanted):
+        if pending.card.phase is CardPhase.DELIVERING:
+            return max(soonest, pending.since + SOON * self._every_ms)
+        if shown is None or self._is_news(pending):
             return soonest
-        return max(soonest, showing.shown_at + wanted.patience_ms)
+        return max(soonest, shown.shown_at + pending.patience_ms)
 
     def _patience_ms(self, card: Card) -> int:
         longest = PATIENCE * self._every_ms
-        showing = self._showing.get(card.task.id)
-        if showing is None or card.progress <= 0:
+        shown = self._shown.get(card.task.id)
+        if shown is None or card.progress <= 0:
             return longest
-        estimated = (self._clock() - showing.news_at) / card.progress
+        estimated = (self._clock() - shown.news_at) / card.progress
         return min(max(self._every_ms, int(estimated / SHARES)), longest)
 
-    def _is_news(self, wanted: PendingEdit) -> bool:
-        showing = self._showing.get(wanted.card.task.id)
-        return showing is None or showing.key is None or showing.key.news != wanted.key.news
+    def _is_news(self, pending: PendingEdit) -> bool:
+        shown = self._shown.get(pending.card.task.id)
+        return shown is None or shown.key is None or shown.key.news != pending.key.news
 
-    def _turn(self, wanted: PendingEdit) -> tuple[bool, bool, int]:
-        showing = self._showing.get(wanted.card.task.id)
-        return not wanted.card.leaving, not self._is_news(wanted), showing.shown_at if showing else 0
+    def _turn(self, pending: PendingEdit) -> tuple[bool, bool, int]:
+        shown = self._shown.get(pending.card.task.id)
+        return not pending.card.leaving, not self._is_news(pending), shown.shown_at if shown else 0

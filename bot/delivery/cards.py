@@ -28,6 +28,7 @@ from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
 from bot.delivery.message_search import find_card
 from bot.delivery.sending import NO_USER
 from bot.discord_errors import map_discord_errors
+from bot.engine.cards.messages import CardMessages
 from bot.engine.ports import Card, CardPhase
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
@@ -36,7 +37,6 @@ from bot.traffic import Claim, Priority, claim, requests_as
 from bot.ui.waiting.cards import card_view, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
-from storage.stores import Stores
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
 """While a task is younger, its first answer may not have arrived yet."""
@@ -67,7 +67,7 @@ class CardUpdater:
         self,
         client: Atelier,
         thumbnails: Thumbnails,
-        stores: Stores,
+        messages: CardMessages,
         attempts: AttemptStore,
         *,
         every: float,
@@ -77,14 +77,14 @@ class CardUpdater:
     ) -> None:
         self._client = client
         self._thumbnails = thumbnails
-        self._stores = stores
+        self._messages = messages
         self._attempts = attempts
         self._owner = uuid.uuid4().hex
         self._steps = steps
         self._clock = clock
         self._results_first = results_first
-        self._turns = CardSchedule(every_ms=int(every * 1000), steps=steps, clock=clock)
-        self._under_way: dict[int, CardEdit] = {}
+        self._schedule = CardSchedule(every_ms=int(every * 1000), steps=steps, clock=clock)
+        self._running: dict[int, CardEdit] = {}
         """Running edits, by channel id."""
         self._making_strips: set[str] = set()
         """Ids of the tasks whose card edit waits for thumbnails, which have the lowest priority of all picture work."""
@@ -92,12 +92,12 @@ class CardUpdater:
 
     def posted(self, card: Card) -> None:
         now = self._clock()
-        showing = ShownCard(key=self._turns.key(card), news_at=now, shown_at=now)
-        self._turns.remember(card.task.id, showing)
+        shown = ShownCard(key=self._schedule.key(card), news_at=now, shown_at=now)
+        self._schedule.remember(card.task.id, shown)
         self._wake.set()
 
     def show(self, card: Card) -> None:
-        self._turns.want(card)
+        self._schedule.request(card)
         self._wake.set()
 
     def wake(self) -> None:
@@ -110,7 +110,7 @@ class CardUpdater:
                 self._start_due()
                 await self._rest()
         finally:
-            left = [editing.work for editing in self._under_way.values()]
+            left = [editing.work for editing in self._running.values()]
             for work in left:
                 work.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -122,14 +122,14 @@ class CardUpdater:
     async def leave(self, task: Task) -> None:
         """Stop editing this card. An edit that still makes thumbnails is cancelled. Any other running edit gets the
         caller's priority. Wait until the edit ends."""
-        self._turns.forget_wanted(task.id)
-        busy = self._under_way.get(task.channel_id)
+        self._schedule.forget_pending(task.id)
+        busy = self._running.get(task.channel_id)
         if busy is not None and busy.task_id == task.id:
             busy.claim.hurry(claim().priority)
             if task.id in self._making_strips:
                 busy.work.cancel()
             await asyncio.wait({busy.work})
-        self._turns.forget_wanted(task.id)
+        self._schedule.forget_pending(task.id)
 
     async def remove(self, task: Task) -> None:
         """Delete the card, unless it was edited into the outcome, and forget its id. Raises Unavailable."""
@@ -138,17 +138,17 @@ class CardUpdater:
 
     async def _remove(self, task: Task) -> None:
         await self.leave(task)
-        self._turns.forget(task.id)
-        row = await self._stores.tasks.get(task.id) or task
+        self._schedule.forget(task.id)
+        row = await self._messages.task(task.id) or task
         try:
-            message_id = row.card_message_id or await self._standing(row)
+            message_id = row.card_message_id or await self._find_message(row)
             if message_id is None:
                 return
-            if message_id not in await self._outcome_ids(row):
+            if not await self._messages.is_outcome(row, message_id):
                 await self._delete(row, message_id)
         except RouteClosed as closed:
             log.debug("card not removed: route closed", task=task.id, error=str(closed))
-        await self._stores.tasks.set_card(task.id, None)
+        await self._messages.deleted(task.id)
 
     async def withhold(self, task: Task) -> None:
         """Edit the card to say that the outcome is stored and not posted; the message is kept. Raises Unavailable."""
@@ -157,38 +157,38 @@ class CardUpdater:
 
     async def _end_as(self, card: Card) -> None:
         await self.leave(card.task)
-        row = await self._stores.tasks.get(card.task.id) or card.task
+        row = await self._messages.task(card.task.id) or card.task
         try:
-            message_id = row.card_message_id or await self._standing(row)
+            message_id = row.card_message_id or await self._find_message(row)
             if message_id is not None:
                 await self._edit(card, row, ShownCard(), message_id)
         except RouteClosed as closed:
             log.debug("last card edit dropped: route closed", task=row.id, error=str(closed))
-        self._turns.forget(row.id)
+        self._schedule.forget(row.id)
 
     def _start_due(self) -> list[asyncio.Task[None]]:
         started = []
-        for card in self._turns.due():
+        for card in self._schedule.due():
             if self._may_start(card):
-                self._turns.forget_wanted(card.task.id)
+                self._schedule.forget_pending(card.task.id)
                 started.append(self._start(card))
         return started
 
     def _start(self, card: Card) -> asyncio.Task[None]:
         with requests_as(Priority.EDIT) as edits:
             work = asyncio.create_task(self._work(card))
-        self._under_way[card.task.channel_id] = CardEdit(task_id=card.task.id, claim=edits, work=work)
+        self._running[card.task.channel_id] = CardEdit(task_id=card.task.id, claim=edits, work=work)
         return work
 
     def _may_start(self, card: Card) -> bool:
         channel_id = card.task.channel_id
-        if channel_id in self._under_way or self._results_first(channel_id):
+        if channel_id in self._running or self._results_first(channel_id):
             return False
-        return card.leaving or (len(self._under_way) < AT_ONCE and not self._client.traffic.refusals.too_many)
+        return card.leaving or (len(self._running) < AT_ONCE and not self._client.traffic.refusals.too_many)
 
     async def _rest(self) -> None:
         """Sleep until the next card is due, or until `_wake` is set."""
-        due = self._turns.next_due(self._may_start)
+        due = self._schedule.next_due(self._may_start)
         seconds = CALM_SECONDS if due is None else max(0, due - self._clock()) / 1000
         try:
             async with asyncio.timeout(seconds):
@@ -200,83 +200,77 @@ class CardUpdater:
         task = card.task
         structlog.contextvars.bind_contextvars(task=task.id)
         try:
-            await self._bring_up_to_date(card)
+            await self._update(card)
         except Unavailable as error:
             log.debug("card edit failed, will retry", task=task.id, error=str(error))
-            self._turns.later(card, _ms(RETRY_AFTER))
+            self._schedule.later(card, _ms(RETRY_AFTER))
         except Exception:
             log.exception("card edit failed: unexpected exception", task=task.id)
         finally:
-            del self._under_way[task.channel_id]
+            del self._running[task.channel_id]
             self._wake.set()
 
-    async def _bring_up_to_date(self, card: Card) -> None:
-        row = await self._stores.tasks.get(card.task.id)
-        if row is None or await self._is_told(row):
-            self._turns.forget(card.task.id)
+    async def _update(self, card: Card) -> None:
+        row = await self._messages.task(card.task.id)
+        if row is None or await self._messages.may_be_outcome(row):
+            self._schedule.forget(card.task.id)
             return
         if row.state is TaskState.CANCELLED:
             card = Card(task=row, phase=CardPhase.CANCELLED)
-        showing = self._turns.known(row.id)
+        shown = self._schedule.known(row.id)
         age = timedelta(milliseconds=self._clock() - row.arrived_at)
         if row.reach is Reach.ANSWER and not token_lives(row.arrived_at, self._clock()):
             return
         if row.card_message_id is None and age < ANSWER_EXPECTED:
-            self._turns.later(card, _ms(ANSWER_EXPECTED - age))
+            self._schedule.later(card, _ms(ANSWER_EXPECTED - age))
             return
         try:
-            await self._present(card, row, showing)
+            await self._present(card, row, shown)
         except RouteClosed as closed:
             log.debug("card edit refused: route closed", task=row.id, error=str(closed))
             if row.state is not TaskState.CANCELLED:
-                self._turns.later(card, _ms(LEFT_ALONE))
+                self._schedule.later(card, _ms(LEFT_ALONE))
 
-    async def _is_told(self, row: Task) -> bool:
-        """Return whether the outcome was delivered to the asker, or may have been."""
-        if row.state is not TaskState.SETTLED:
-            return row.state is TaskState.CLOSED
-        return any(part.attempted_at is not None for part in await self._stores.parts.of_task(row.id))
-
-    async def _present(self, card: Card, row: Task, showing: ShownCard) -> None:
+    async def _present(self, card: Card, row: Task, shown: ShownCard) -> None:
         """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
-        key = self._turns.key(card)
+        key = self._schedule.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
-        message_id = row.card_message_id or await self._adopted(row)
+        message_id = row.card_message_id or await self._find_and_record(row)
         if message_id is None and (cancelled or row.reach is Reach.ANSWER):
             return
-        if message_id is not None and key == showing.key:
+        if message_id is not None and key == shown.key:
             return
         try:
-            await self._put(card, row, showing, message_id)
+            await self._put(card, row, shown, message_id)
         finally:
-            self._turns.edited(showing, key)
-        showing.key = key
+            self._schedule.edited(shown, key)
+        shown.key = key
 
-    async def _put(self, card: Card, row: Task, showing: ShownCard, message_id: int | None) -> None:
+    async def _put(self, card: Card, row: Task, shown: ShownCard, message_id: int | None) -> None:
         """Edit the card. If its message was deleted, post the card again, at most once."""
         if message_id is None:
-            return await self._post(card, row, showing)
+            return await self._post(card, row, shown)
         try:
-            await self._edit(card, row, showing, message_id)
+            await self._edit(card, row, shown, message_id)
         except MessageGone:
-            if showing.posted_anew or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
+            if shown.posted_again or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
                 raise
-            showing.posted_anew = True
-            await self._stores.tasks.set_card(row.id, None)
-            await self._post(card, row, showing)
+            shown.posted_again = True
+            await self._messages.deleted(row.id)
+            await self._post(card, row, shown)
 
-    async def _edit(self, card: Card, row: Task, showing: ShownCard, message_id: int) -> None:
-        kept = await self._kept(card, showing)
-        view = card_view(card, steps=self._steps, strip=_name(kept))
+    async def _edit(self, card: Card, row: Task, shown: ShownCard, message_id: int) -> None:
+        attachments = await self._attachments(card, shown)
+        view = card_view(card, steps=self._steps, strip=_name(attachments))
         with map_discord_errors(by_token=row.reach is Reach.ANSWER):
             if row.reach is Reach.ANSWER:
                 answer = answer_by(self._client, row.interaction_token)
-                message: discord.Message = await answer.edit_message(ORIGINAL, view=view, attachments=kept)
+                message: discord.Message = await answer.edit_message(ORIGINAL, view=view, attachments=attachments)
             else:
-                standing = self._message(row, message_id)
-                message = await standing.edit(view=view, attachments=kept, allowed_mentions=NO_USER)
-        showing.attachments = message.attachments
-        showing.prepared = _is_prepared(card)
+                partial = self._message(row, message_id)
+                message = await partial.edit(view=view, attachments=attachments, allowed_mentions=NO_USER)
+        shown.attachments = message.attachments
+        shown.prepared = _is_prepared(card)
 
     async def _delete(self, row: Task, message_id: int) -> None:
         """Delete the card. An answer to an interaction can be deleted only while the token lives; after that, do
@@ -288,24 +282,26 @@ class CardUpdater:
             with map_discord_errors(by_token=True):
                 await answer_by(self._client, row.interaction_token).delete_message(ORIGINAL)
 
-    async def _post(self, card: Card, row: Task, showing: ShownCard) -> None:
+    async def _post(self, card: Card, row: Task, shown: ShownCard) -> None:
         claim().hurry(Priority.CARD)
         files = await self._strip(card)
         view = card_view(card, steps=self._steps, strip=_name(files))
         with map_discord_errors():
-            message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, showing))
-        showing.attachments = message.attachments
-        showing.prepared = _is_prepared(card)
-        await self._stores.tasks.set_card(row.id, message.id)
+            message = await self._channel(row).send(view=view, files=files, nonce=_nonce(row, shown))
+        shown.attachments = message.attachments
+        shown.prepared = _is_prepared(card)
+        await self._messages.posted(row.id, message.id)
 
-    async def _kept(self, card: Card, showing: ShownCard) -> Sequence[discord.Attachment | discord.File]:
+    async def _attachments(self, card: Card, shown: ShownCard) -> Sequence[discord.Attachment | discord.File]:
         """Return the attachments of the card after an edit."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
-        return showing.attachments if showing.prepared else await self._strip(card)
+        return shown.attachments if shown.prepared else await self._strip(card)
 
     async def _strip(self, card: Card) -> list[discord.File]:
-        copies = [StoredCopy(one.key, one.bytes) for one in card.references if one.key is not None]
+        copies = [
+            StoredCopy(reference.key, reference.bytes) for reference in card.references if reference.key is not None
+        ]
         if not copies or not _is_prepared(card):
             return []
         self._making_strips.add(card.task.id)
@@ -332,14 +328,14 @@ class CardUpdater:
         await self._attempts.end(THUMBNAILS, task.id)
         return data
 
-    async def _adopted(self, row: Task) -> int | None:
+    async def _find_and_record(self, row: Task) -> int | None:
         """Find a card that was posted but whose message id was not stored, and store the id."""
-        message_id = await self._standing(row)
+        message_id = await self._find_message(row)
         if message_id is not None:
-            await self._stores.tasks.set_card(row.id, message_id)
+            await self._messages.posted(row.id, message_id)
         return message_id
 
-    async def _standing(self, row: Task) -> int | None:
+    async def _find_message(self, row: Task) -> int | None:
         """Return the message id of the interaction's first answer, or of a card that was posted instead and whose
         response from Discord was lost. Raises RouteClosed."""
         original = await self._original_id(row)
@@ -358,9 +354,6 @@ class CardUpdater:
         except RouteClosed:
             return None
 
-    async def _outcome_ids(self, row: Task) -> frozenset[int]:
-        return frozenset(part.message_id for part in await self._stores.parts.of_task(row.id) if part.message_id)
-
     def _channel(self, row: Task) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
 
@@ -376,10 +369,10 @@ def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:
     return files[0].filename if files else None
 
 
-def _nonce(row: Task, showing: ShownCard) -> str:
+def _nonce(row: Task, shown: ShownCard) -> str:
     """Return at most 23 characters (Discord: 25). A card that is posted again needs another nonce, or Discord would
     return the deleted message."""
-    return f"card-{row.id}{'-2' if showing.posted_anew else ''}"
+    return f"card-{row.id}{'-2' if shown.posted_again else ''}"
 
 
 def _ms(duration: timedelta) -> int:

@@ -51,9 +51,11 @@ class MessageEditor:
         """`token`: the token of the interaction that the message answers, while the token lives."""
         if part.message_id is None or part.message_channel_id is None:
             return
-        message = await self._standing(outcome, part, token)
+        message = await self._posted_message(outcome, part, token)
         shown = _shown(outcome, message)
-        missing = [one for one in _late(outcome, part) if one.position not in {here.position for here in shown}]
+        missing = [
+            picture for picture in _late(outcome, part) if picture.position not in {here.position for here in shown}
+        ]
 
         async def edit(limit: int) -> None:
             load = await self._outcomes.load(missing, limit)
@@ -61,7 +63,7 @@ class MessageEditor:
 
         await with_smaller_files(limit_for(outcome, part) if missing else 0, edit, task=outcome.task.id)
 
-    async def _standing(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
+    async def _posted_message(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
         """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
         Raises RouteClosed if the message cannot be reached."""
         if token is not None:
@@ -106,7 +108,7 @@ async def _edit(
 ) -> None:
     """Edit the message once. Free the bytes of the new files afterwards."""
     fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
-    whole = sorted([*shown, *[one for one, _ in fresh]], key=lambda one: one.position)
+    whole = sorted([*shown, *[picture for picture, _ in fresh]], key=lambda picture: picture.position)
     view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
     files = [file for _, file in fresh]
     with closing(files), map_discord_errors(by_token=by_token):
@@ -114,7 +116,9 @@ async def _edit(
 
 
 def _late(outcome: Outcome, part: OutcomePart) -> list[Picture]:
-    return [one for one in outcome.pictures if one.late_at is not None and one.position in part.pictures]
+    return [
+        picture for picture in outcome.pictures if picture.late_at is not None and picture.position in part.pictures
+    ]
 
 
 def _shown(outcome: Outcome, message: discord.Message) -> list[AttachedPicture]:
@@ -132,6 +136,10 @@ def _shown(outcome: Outcome, message: discord.Message) -> list[AttachedPicture]:
 def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> list[Picture]:
     """Return the pictures that the message shows as links. Whether a stored copy still exists does not matter, because
     copies are deleted after some time."""
-    here = {one.position for one in shown}
-    told = [one for one in outcome.pictures if one.position in part.pictures or (not part.number and one.unfetchable)]
-    return [one for one in told if one.position not in here]
+    here = {attachment.position for attachment in shown}
+    carried = [
+        picture
+        for picture in outcome.pictures
+        if picture.position in part.pictures or (not part.number and picture.unfetchable)
+    ]
+    return [picture for picture in carried if picture.position not in here]

@@ -36,22 +36,22 @@ async def find_part(
     history."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
-    found = await _first_of_ours(client, messages, lambda message: _carries(message, outcome, part))
+    found = await _first_own(client, messages, lambda message: _carries(message, outcome, part))
     return posted(found) if found else None
 
 
 async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
     """Return the task's card, unless the message was edited into the outcome."""
     sought = card_id(task)
-    return await _first_of_ours(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
+    return await _first_own(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
 
 
 async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
     """Return the newest message of the bot with a component of this id."""
-    return await _first_of_ours(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
+    return await _first_own(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
 
 
-async def _first_of_ours(
+async def _first_own(
     client: Atelier, messages: AsyncIterator[discord.Message], is_it: Callable[[discord.Message], bool]
 ) -> discord.Message | None:
     """Return the first message of the bot for which `is_it` holds. Raises RouteClosed, Unavailable."""

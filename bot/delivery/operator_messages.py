@@ -55,5 +55,5 @@ class OperatorMessages:
 def _nonce(reason: Reason, parameters: Mapping[str, str | int]) -> str:
     """Return a nonce by which Discord recognises a repeated message. A message whose response was lost is sent again
     within minutes, while Discord still knows the nonce, so that the operator gets the message once."""
-    said = " ".join([reason.value, *[str(value) for value in parameters.values()]])
-    return hashlib.blake2b(said.encode(), digest_size=9).hexdigest()
+    text = " ".join([reason.value, *[str(value) for value in parameters.values()]])
+    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()

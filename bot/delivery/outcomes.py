@@ -33,9 +33,9 @@ from bot.ui.results.outcomes import (
     picture_name,
     pictures_view,
     prompt_quote,
-    taken_back_view,
+    withdrawn_view,
 )
-from bot.ui.waiting.undelivered import told_elsewhere_view
+from bot.ui.waiting.undelivered import delivered_elsewhere_view
 from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
@@ -58,7 +58,7 @@ class OutcomePoster:
     def __init__(
         self,
         client: Atelier,
-        copies: PictureStore,
+        picture_store: PictureStore,
         work: PictureWork,
         *,
         cards: CardUpdater,
@@ -66,7 +66,7 @@ class OutcomePoster:
         clock: Callable[[], int],
     ) -> None:
         self._client = client
-        self._copies = copies
+        self._picture_store = picture_store
         self._work = work
         self._cards = cards
         self._results_first = results_first
@@ -77,7 +77,11 @@ class OutcomePoster:
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
-        sizes = [(one.position, await self._size(one, limit)) for one in outcome.pictures if one.key is not None]
+        sizes = [
+            (picture.position, await self._size(picture, limit))
+            for picture in outcome.pictures
+            if picture.key is not None
+        ]
         prompt_file = 0 if prompt_quote(outcome).whole else 1
         return [
             NewPart(pictures=positions, nonce=nonce_of(outcome.task, number))
@@ -146,9 +150,9 @@ class OutcomePoster:
         channel = self._client.get_partial_messageable(part.message_channel_id)
         with map_discord_errors():
             message = channel.get_partial_message(part.message_id)
-            await message.edit(view=taken_back_view(outcome, part), allowed_mentions=NO_USER)
+            await message.edit(view=withdrawn_view(outcome, part), allowed_mentions=NO_USER)
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+    async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         """Edit the answer to the interaction with which the asker came, to show all parts in one message; with no
         parts, say that the outcome was delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
         token, came_at = outcome.task.collect_token, outcome.task.collect_at
@@ -157,7 +161,7 @@ class OutcomePoster:
         send = self._as_answer(token)
         if not parts:
             with map_discord_errors(by_token=True):
-                return await send(told_elsewhere_view(outcome.task), [])
+                return await send(delivered_elsewhere_view(outcome.task), [])
         whole = replace(
             parts[0],
             pictures=tuple(position for part in parts for position in part.pictures),
@@ -241,7 +245,7 @@ class OutcomePoster:
         """Send the part. If Discord rejects the files as too large, retry with smaller files, then with links."""
 
         async def sent(limit: int) -> Posted:
-            load = await self.load(_told(outcome, part), limit)
+            load = await self.load(_carried(outcome, part), limit)
 
             async def once() -> Posted:
                 view, files = _message(outcome, part, load)
@@ -257,12 +261,12 @@ class OutcomePoster:
     async def _size(self, picture: Picture, limit: int) -> int:
         if picture.bytes is not None and picture.bytes <= limit:
             return picture.bytes
-        copy = await fitted(self._copies, self._work, picture, limit)
+        copy = await fitted(self._picture_store, self._work, picture, limit)
         return len(copy.data) if copy else 0
 
-    async def load(self, told: Sequence[Picture], limit: int) -> Payload:
+    async def load(self, pictures: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
-        copies = [(picture, await fitted(self._copies, self._work, picture, limit)) for picture in told]
+        copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in pictures]
         return Payload(
             fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
             links=tuple(picture for picture, copy in copies if copy is None),
@@ -322,13 +326,15 @@ def limit_for(outcome: Outcome, part: OutcomePart) -> int:
 
 
 def _with_copies(outcome: Outcome) -> list[int]:
-    return [one.position for one in outcome.pictures if one.key is not None]
+    return [picture.position for picture in outcome.pictures if picture.key is not None]
 
 
-def _told(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
+def _carried(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
     """Return all pictures that the part shows or links. Part 0 also has the pictures without a stored copy."""
     return tuple(
-        one for one in outcome.pictures if one.position in part.pictures or (part.number == 0 and one.key is None)
+        picture
+        for picture in outcome.pictures
+        if picture.position in part.pictures or (part.number == 0 and picture.key is None)
     )
 
 
@@ -337,9 +343,9 @@ def _message(outcome: Outcome, part: OutcomePart, load: Payload) -> tuple[discor
     files = []
     shown = []
     for picture, copy in load.fitted:
-        one, file = file_of(outcome, picture, copy)
+        item, file = file_of(outcome, picture, copy)
         files.append(file)
-        shown.append(one)
+        shown.append(item)
     if part.number == 0 and not prompt_quote(outcome).whole:
         words = outcome.task.prompt.encode("utf-8", "replace")
         files.append(discord.File(io.BytesIO(words), PROMPT_FILENAME))

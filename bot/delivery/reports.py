@@ -40,7 +40,7 @@ class ReportPoster:
         found = await find_by_id(self._client, channel, number) if uncertain else None
         message_id = found.id if found is not None else report_case.message_id
         files = [] if report_case.state in _OVER else await self._files(outcome)
-        view = report_view(outcome, report_case, words, [one.filename for one in files], number=number)
+        view = report_view(outcome, report_case, words, [file.filename for file in files], number=number)
         with map_discord_errors():
             if message_id is None:
                 return posted(await channel.send(view=view, files=files, nonce=report_case.nonce))

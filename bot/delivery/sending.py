@@ -70,12 +70,12 @@ async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **
     return await send(0)
 
 
-async def fitted(copies: PictureStore, work: PictureWork, picture: Picture, limit: int) -> Fitted | None:
+async def fitted(picture_store: PictureStore, work: PictureWork, picture: Picture, limit: int) -> Fitted | None:
     """Return the stored copy of the picture, re-encoded to at most `limit` bytes. None if there is no copy, if the copy
     may not be opened or is damaged, or if `limit` is 0. Raises MissingCopy."""
     if picture.key is None or picture.unfetchable or not limit:
         return None
-    data = await copies.get(picture.key)
+    data = await picture_store.get(picture.key)
     try:
         if len(data) <= limit:
             return unchanged(data)  # without waiting for picture work

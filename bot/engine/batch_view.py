@@ -37,7 +37,7 @@ class BatchEntry:
         return (self.task.batch_position or 0) + 1
 
     @property
-    def standing(self) -> BatchEntryState:
+    def state(self) -> BatchEntryState:
         task = self.task
         if task.removed_at is not None:
             return BatchEntryState.REMOVED
@@ -56,7 +56,7 @@ class BatchEntry:
     @property
     def shown(self) -> tuple[Picture, ...]:
         """Pictures of the task that its message carries."""
-        return self.pictures if self.standing is BatchEntryState.DONE else ()
+        return self.pictures if self.state is BatchEntryState.DONE else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +74,24 @@ class BatchView:
 
     def on(self, number: int) -> tuple[BatchEntry, ...]:
         """Return the entries of the message with this number (from 0)."""
-        return tuple(one for one in self.entries if self._number(one.number) == number)
+        return tuple(entry for entry in self.entries if self._number(entry.number) == number)
 
     def begun(self) -> Iterator[int]:
         """Yield, in order, the numbers of the messages that should exist now: the first message, and all messages up to
         the last one with a closed task. A message other than the first is left out if all its tasks were cancelled."""
-        told = {self._number(one.number) for one in self.entries if one.task.state is TaskState.CLOSED}
-        for number in range(max(told, default=0) + 1):
-            cancelled = all(one.standing is BatchEntryState.CANCELLED for one in self.on(number))
+        with_outcome = {self._number(entry.number) for entry in self.entries if entry.task.state is TaskState.CLOSED}
+        for number in range(max(with_outcome, default=0) + 1):
+            cancelled = all(entry.state is BatchEntryState.CANCELLED for entry in self.on(number))
             if number == 0 or not cancelled:
                 yield number
 
-    def count(self, *standings: BatchEntryState) -> int:
-        return sum(one.standing in standings for one in self.entries)
+    def count(self, *states: BatchEntryState) -> int:
+        return sum(entry.state in states for entry in self.entries)
 
     @property
     def is_over(self) -> bool:
         """Whether every task is closed or cancelled."""
-        return all(one.task.state in {TaskState.CLOSED, TaskState.CANCELLED} for one in self.entries)
+        return all(entry.task.state in {TaskState.CLOSED, TaskState.CANCELLED} for entry in self.entries)
 
     @property
     def is_removed(self) -> bool:
@@ -101,9 +101,9 @@ class BatchView:
 
     def look(self, number: int) -> str:
         """Return a digest of what a message shows. While the digest is unchanged, the message needs no edit."""
-        seen = [(one.number, *_seen(one)) for one in self.on(number)]
-        standings = [self.count(one) for one in BatchEntryState]
-        return hashlib.blake2b(repr((seen, standings)).encode(), digest_size=12).hexdigest()
+        seen = [(entry.number, *_seen(entry)) for entry in self.on(number)]
+        counts = [self.count(state) for state in BatchEntryState]
+        return hashlib.blake2b(repr((seen, counts)).encode(), digest_size=12).hexdigest()
 
     def _number(self, number: int) -> int:
         """Return the number (from 0) of the message that shows the task with this number (from 1)."""
@@ -112,5 +112,5 @@ class BatchView:
 
 def _seen(entry: BatchEntry) -> tuple[object, ...]:
     task = entry.task
-    pictures = [(one.position, one.unfetchable) for one in entry.shown]
-    return entry.standing.value, task.reason, sorted(task.reason_parameters.items()), task.hidden_at is None, pictures
+    pictures = [(picture.position, picture.unfetchable) for picture in entry.shown]
+    return entry.state.value, task.reason, sorted(task.reason_parameters.items()), task.hidden_at is None, pictures

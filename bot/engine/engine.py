@@ -94,7 +94,7 @@ class Engine:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         api: ImageAPI,
         delivery: Delivery,
         fetch_reference: FetchReference,
@@ -138,7 +138,7 @@ class Engine:
         self.attachments = ReferenceFetching(fetch_reference, picture_work)
         preparation = Preparation(
             stores=stores,
-            copies=copies,
+            picture_store=picture_store,
             api=self._admission.api,
             fetching=self.attachments,
             picture_work=picture_work,
@@ -149,7 +149,7 @@ class Engine:
         )
         results = ResultFetching(
             api=self._admission.api,
-            copies=copies,
+            picture_store=picture_store,
             hosts=ResultHostWatch(alerts),
             picture_work=picture_work,
             space=space,
@@ -190,12 +190,12 @@ class Engine:
             wake=self._wake.set,
             clock=clock,
         )
-        self.lookup = Lookup(stores=stores, delivery=delivery, board=self._cards)
+        self.lookup = Lookup(stores=stores, delivery=delivery, cards=self._cards)
         self.lookup_slots, self.export_slots = places_to_look(), places_to_export()
 
         # Results after their delivery
         self.late_pictures = LatePictures(
-            stores=stores, copies=copies, fetching=results, attempts=attempts, clock=clock
+            stores=stores, picture_store=picture_store, fetching=results, attempts=attempts, clock=clock
         )
         self.reposts = Reposts(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
         self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
@@ -203,14 +203,14 @@ class Engine:
         message_sync = MessageSync(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
         self.erasures = Erasures(
             stores=stores,
-            copies=copies,
+            picture_store=picture_store,
             delivery=delivery,
             cancel=self.requests.cancel,
             attempts=attempts,
             clock=clock,
         )
-        self._retention = Retention(stores=stores, pictures=copies, keep=policy.keep_pictures, clock=clock)
-        self._orphans = Orphans(named=stores.named_copies, pictures=copies, clock=clock)
+        self._retention = Retention(stores=stores, picture_store=picture_store, keep=policy.keep_pictures, clock=clock)
+        self._orphans = Orphans(named=stores.named_copies, picture_store=picture_store, clock=clock)
 
         curated = (self.reposts.outbox, self.reports.outbox, message_sync.outbox, self.erasures.outbox)
         self._outboxes: Mapping[OutboxWorker[Any], float] = {
@@ -438,6 +438,6 @@ class Engine:
 
 
 async def _end(running: Sequence[asyncio.Task[None]]) -> None:
-    for one in running:
-        one.cancel()
+    for task in running:
+        task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

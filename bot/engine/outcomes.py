@@ -30,9 +30,9 @@ async def outcome_of_repost(stores: Stores, task: Task, repost: Repost) -> Outco
 async def _original(stores: Stores, task: Task) -> Posted | None:
     """Return the message in which others can see the result: the published repost, or else the first message if it is
     in a channel. None if there is none."""
-    for one in await stores.reposts.of_task(task.id):
-        if one.kind is RepostKind.PUBLISHED and one.message_id is not None:
-            return Posted(channel_id=one.channel_id, message_id=one.message_id)
+    for repost in await stores.reposts.of_task(task.id):
+        if repost.kind is RepostKind.PUBLISHED and repost.message_id is not None:
+            return Posted(channel_id=repost.channel_id, message_id=repost.message_id)
     part = (await stores.parts.first_of([task.id])).get(task.id)
     if part is None or part.route not in {Route.CHANNEL, Route.ORIGINAL} or task.reach is not Reach.CHANNEL:
         return None

@@ -123,7 +123,7 @@ class Card:
     """Estimate; None if unknown."""
     paused: Reason | None = None
     """Why creates are paused: the account needs its operator, or the image API is unreachable."""
-    kept: tuple[str, ...] = ()
+    undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     usual: tuple[float, float] | None = None
     """Seconds from the create within which half, and 90 %, of the recent tasks were done; None if few are known."""
@@ -146,7 +146,7 @@ class Outcome:
     task: Task
     references: tuple[Reference, ...]
     pictures: tuple[Picture, ...]
-    kept: tuple[str, ...] = ()
+    undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     corrects: bool = False
     """An earlier message told the asker something else: that the create was unconfirmed, or that the task failed."""
@@ -197,7 +197,7 @@ class OutcomePort(Protocol):
         """Search the channel or the direct messages for a part whose send got no response. Return None if the part is
         not found or the bot may not search there. Raises Unavailable."""
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+    async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         """Show these parts to the asker in one ephemeral message, as the response to the interaction with which the
         asker came for the outcome; without parts, say that the outcome was delivered elsewhere. Idempotent. Raises the
         same errors as `post`."""

@@ -116,9 +116,9 @@ def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:
 
 def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> None:
     """Write a message. Raises OSError if the other process has closed the pipe."""
-    pipe.write(json.dumps({**words, "sizes": [len(one) for one in files]}).encode() + b"\n")
-    for one in files:
-        pipe.write(one)
+    pipe.write(json.dumps({**words, "sizes": [len(file) for file in files]}).encode() + b"\n")
+    for file in files:
+        pipe.write(file)
     pipe.flush()
 
 
@@ -135,6 +135,6 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     if sum(sizes) > MOST_ANSWERED:
         raise ProtocolError
     files = [pipe.read(size) for size in sizes]
-    if [len(one) for one in files] != sizes:
+    if [len(file) for file in files] != sizes:
         raise ProtocolError
     return words, files

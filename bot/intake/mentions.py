@@ -47,7 +47,7 @@ async def wish_in(services: Services, message: discord.Message, words: str, bot_
     BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
     to several tasks: these need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
-    begun = _of_ours(replied, bot_id) if replied is not None else ()
+    begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
     if len(pictures) > MOST_REFERENCES:
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
@@ -125,16 +125,16 @@ def _is_hidden(replied: discord.Message) -> bool:
     return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
 
 
-def _of_ours(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
+def _usable_pictures(replied: discord.Message, bot_id: int) -> tuple[NewReference, ...]:
     """Return the pictures of the replied-to message; of the bot's own messages only finished pictures, as cards contain
     thumbnails of references."""
     found = pictures_in(replied)
-    return tuple(one for one in found if replied.author.id != bot_id or _RESULT.match(one.filename))
+    return tuple(picture for picture in found if replied.author.id != bot_id or _RESULT.match(picture.filename))
 
 
 async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReference, ...], asker_id: int) -> Wish:
     """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
-    results = [found for one in begun if (found := _RESULT.match(one.filename))]
+    results = [found for picture in begun if (found := _RESULT.match(picture.filename))]
     if not results:
         return wish
     parent = await services.stores.tasks.get(results[0]["task"])

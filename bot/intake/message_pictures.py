@@ -16,20 +16,20 @@ from storage.models import NO_USER, NewReference, ReferenceKind
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
 """Host names of Discord. Pictures on other hosts are downloaded through Discord's proxy."""
 
-Said: TypeAlias = discord.Message | discord.MessageSnapshot
+AnyMessage: TypeAlias = discord.Message | discord.MessageSnapshot
 
 
-def pictures_in(message: Said) -> tuple[NewReference, ...]:
+def pictures_in(message: AnyMessage) -> tuple[NewReference, ...]:
     """Return the pictures in the order shown, each once, owned by the message's author. Their contents are not checked
     here, but when the references are prepared."""
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
-    for one in _all(message):
-        found.setdefault(urlsplit(one.url).path, replace(one, owner_id=owner_id))
+    for picture in _all(message):
+        found.setdefault(urlsplit(picture.url).path, replace(picture, owner_id=owner_id))
     return tuple(found.values())
 
 
-def _owner(message: Said) -> int | None:
+def _owner(message: AnyMessage) -> int | None:
     """Return the owner of a message's pictures: the author, or `NO_USER` for a bot's message and for a snapshot, which
     does not name its author. None (the asker) for a bot's message that only the asker can see."""
     if not isinstance(message, discord.Message):
@@ -39,7 +39,7 @@ def _owner(message: Said) -> int | None:
     return None if message.flags.ephemeral or message.guild is None else NO_USER
 
 
-def _all(message: Said) -> Iterator[NewReference]:
+def _all(message: AnyMessage) -> Iterator[NewReference]:
     for attachment in message.attachments:
         if _is_picture(attachment.content_type, attachment.filename):
             yield _reference(

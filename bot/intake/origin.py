@@ -56,15 +56,17 @@ def upload_limit(interaction: discord.Interaction[Atelier]) -> int:
     the personal limit, as outcomes are plain messages of the bot. So the limit is the server's (in direct messages
     Discord's default), and never more than the interaction says.
     """
-    ours = interaction.guild.filesize_limit if interaction.guild else BYTES_PER_FILE
-    return min(ours, interaction.filesize_limit)
+    server_limit = interaction.guild.filesize_limit if interaction.guild else BYTES_PER_FILE
+    return min(server_limit, interaction.filesize_limit)
 
 
 def check_channel(settings: GuildSettings, channel_id: int, channel: object) -> None:
     """Raise NotHere if the server's settings allow pictures to be made only in other channels and their threads."""
     parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
     if settings.channels and channel_id not in settings.channels and parent_id not in settings.channels:
-        raise NotHere(Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{one}>" for one in settings.channels[:5]))
+        raise NotHere(
+            Reason.NOT_THIS_CHANNEL, channels=" ".join(f"<#{channel_id}>" for channel_id in settings.channels[:5])
+        )
 
 
 def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach:

@@ -64,7 +64,7 @@ def references_of(images: Sequence[Attached], mask: Attached | None = None) -> t
         raise BadReference(Reason.MASK_WITHOUT_IMAGE)
     if mask is not None and len(images) > 1:
         raise BadReference(Reason.MASK_WITH_SEVERAL)
-    references = [_reference(one) for one in images]
+    references = [_reference(image) for image in images]
     if mask is not None:
         references.append(replace(_reference(mask), kind=ReferenceKind.MASK))
     return tuple(references)

@@ -37,7 +37,7 @@ async def keep_copy(
         if for_others:
             data = await services.picture_work.without_metadata(data, reference.filename, requester)
         await held.enter_async_context(services.engine.disk_space.writing())
-        await services.copies.put(key, data)
+        await services.picture_store.put(key, data)
     return StoredPicture(
         key=key,
         filename=UNNAMED if for_others else reference.filename,
@@ -53,7 +53,7 @@ async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
     if picture is None:
         return
     try:
-        await services.copies.delete(picture.key)
+        await services.picture_store.delete(picture.key)
     except Exception:
         log.exception("copy not deleted: unexpected exception", key=picture.key)
 

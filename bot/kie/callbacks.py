@@ -30,15 +30,15 @@ NAMES: Final = ("taskId", "task_id")
 def task_id(body: bytes) -> str | None:
     """Return the id of the task that a callback is about; None for a body without a valid id."""
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict):
+    if not isinstance(payload, dict):
         return None
-    inner = said.get("data")
-    places = (inner, said) if isinstance(inner, dict) else (said,)
+    inner = payload.get("data")
+    places = (inner, payload) if isinstance(inner, dict) else (payload,)
     named = (place.get(name) for place in places for name in NAMES)
-    return next((one for one in named if _is_an_id(one)), None)
+    return next((candidate for candidate in named if _is_an_id(candidate)), None)
 
 
 def is_signed(job_id: str, *, timestamp: str | None, signature: str | None, key: SecretStr, now: int) -> bool:

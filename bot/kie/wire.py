@@ -144,7 +144,7 @@ def _asked(parameters: object) -> tuple[str, tuple[str, ...]] | None:
     if prompt is not None and not isinstance(prompt, str):
         return None
     listed = files if isinstance(files, list) else [files]
-    return prompt or "", tuple(one for one in listed if isinstance(one, str))
+    return prompt or "", tuple(address for address in listed if isinstance(address, str))
 
 
 class RecordInfo(_Data):
@@ -175,5 +175,5 @@ class RecordInfo(_Data):
                 return Record(status=RecordStatus.SUCCEEDED, progress=self.progress, urls=self.urls)
             case _:
                 reason = codes.failure(self.error_code, self.error_message)
-                said = f"{_text(self.error_code)} {self.error_message}"
-                return Record(status=RecordStatus.FAILED, progress=self.progress, reason=reason, message=tidy(said))
+                message = f"{_text(self.error_code)} {self.error_message}"
+                return Record(status=RecordStatus.FAILED, progress=self.progress, reason=reason, message=tidy(message))

@@ -101,9 +101,11 @@ class PublicAddresses(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         if (host, port) in self._own:
             return found
-        public = [one for one in found if is_public(one["host"]) or (self._fake and is_fake(one["host"]))]
+        public = [
+            address for address in found if is_public(address["host"]) or (self._fake and is_fake(address["host"]))
+        ]
         if not public:
-            remedy = FAKE_REMEDY if any(is_fake(one["host"]) for one in found) else None
+            remedy = FAKE_REMEDY if any(is_fake(address["host"]) for address in found) else None
             log.warning("fetch refused: host has no public address", host=host, remedy=remedy)
             raise OSError(f"{host} leads to no public address")
         return public

@@ -43,7 +43,7 @@ class ResultHosts:
             return False
         if url.origin() == self.own.origin():
             return True
-        return _can_be_allowed(url) and f".{host}".endswith(tuple(f".{one}" for one in self.suffixes))
+        return _can_be_allowed(url) and f".{host}".endswith(tuple(f".{suffix}" for suffix in self.suffixes))
 
     def refusal(self, url: URL) -> Refused:
         """Return the error for an address that is not allowed."""

@@ -78,7 +78,7 @@ DISCORD_REFUSALS: Final = Counter(
     ["status"],
     registry=REGISTRY,
 )
-TOLD_SECONDS: Final = Histogram(
+DELIVERY_SECONDS: Final = Histogram(
     "atelier_told_seconds",
     "From an outcome being known to its asker having been told.",
     buckets=(1, 2, 3, 5, 10, 20, 30, 60, 300, 1800, 7200, 86400),

@@ -116,11 +116,11 @@ def _error_of(event: EventDict) -> BaseException | None:
 
 def _is_held(error: BaseException) -> bool:
     """Return whether the error, or an error in its chain of causes, is SQLite's timeout for a lock."""
-    one: BaseException | None = error
-    while one is not None:
-        if getattr(one, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return True
-        one = one.__cause__
+        cause = cause.__cause__
     return False
 
 

@@ -48,10 +48,10 @@ class Texts:
         pattern = self._bundle.get_message(name).value
         if pattern is None:
             raise KeyError(name)
-        told, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
+        text, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
         if errors:
-            log.error("text incomplete", message=name, language=self.language, errors=[str(one) for one in errors])
-        return str(told)
+            log.error("text incomplete", message=name, language=self.language, errors=[str(error) for error in errors])
+        return str(text)
 
 
 def texts_in(locale: str | None) -> Texts:

@@ -36,7 +36,7 @@ def expand(words: str, *, most: int = MOST) -> list[str]:
     group, and for more than `most` prompts, which are counted before any prompt is built.
     """
     choices = _choices(words)
-    if prod(len(one) for one in choices) > min(most, MOST):
+    if prod(len(alternatives) for alternatives in choices) > min(most, MOST):
         raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=min(most, MOST))
     return list(dict.fromkeys("".join(chosen) for chosen in product(*choices)))
 

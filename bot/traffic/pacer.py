@@ -188,8 +188,8 @@ class Pacer:
         return now if too_many < 0 else sorted(sent.until for sent in self._sent)[too_many] + 1
 
     def _next(self) -> _Waiting | None:
-        living = [one for one in self._waiting if not one.granted.done()]
-        return min(living, key=lambda one: one.claim.priority, default=None)
+        living = [waiter for waiter in self._waiting if not waiter.granted.done()]
+        return min(living, key=lambda waiter: waiter.claim.priority, default=None)
 
     def _come_back(self, when: float) -> None:
         if self._alarm is not None:

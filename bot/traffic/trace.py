@@ -82,9 +82,9 @@ def _is_of_the_api(url: URL) -> bool:
     return _OF_THE_API.search(url.path) is not None
 
 
-def _seconds(said: str | None) -> float:
+def _seconds(header: str | None) -> float:
     try:
-        seconds = float(said or "")
+        seconds = float(header or "")
     except ValueError:
         return USUAL_PAUSE_SECONDS
     return seconds if seconds > 0 else USUAL_PAUSE_SECONDS

@@ -25,7 +25,7 @@ from bot.errors import Reason
 from bot.process import counters
 from bot.process.version import RELEASE
 from bot.web.balance import Balance
-from bot.web.readiness import connected_shards, wanted_shards
+from bot.web.readiness import connected_shards, expected_shards
 from storage.models import OPEN_STATES, TaskState
 from storage.statistics import Statistics, StatisticsStore, TaskResult
 
@@ -77,7 +77,9 @@ class Metrics:
     def _of_process(self) -> Iterator[Metric]:
         yield from counters.REGISTRY.collect()
         yield _build()
-        yield _gauge("shards", "Shards that this process runs; 0 until Discord was asked.", wanted_shards(self._client))
+        yield _gauge(
+            "shards", "Shards that this process runs; 0 until Discord was asked.", expected_shards(self._client)
+        )
         yield _gauge("shards_connected", "Shards that are connected.", connected_shards(self._client))
         credits_left = self._balance.last_known()
         if credits_left is not None:
@@ -145,7 +147,7 @@ def _tasks(figures: Statistics, now: int) -> Iterator[Metric]:
         "atelier_tasks_overdue", "Tasks without an outcome for longer than expected.", value=figures.overdue
     )
     yield GaugeMetricFamily(
-        "atelier_tasks_kept", "Outcomes that nobody could be told, kept for their asker.", value=figures.kept
+        "atelier_tasks_kept", "Outcomes that nobody could be told, kept for their asker.", value=figures.undelivered
     )
 
 

@@ -36,10 +36,10 @@ class Readiness:
         """Return the problems that keep the bot from working, in words; empty if there are none."""
         if self.stopping:
             return ["the bot is stopping"]
-        connected, wanted = len(connected_shards(self._client)), len(wanted_shards(self._client))
+        connected, expected = len(connected_shards(self._client)), len(expected_shards(self._client))
         words = []
-        if not wanted or connected < wanted:
-            words.append(f"Discord's gateway is not connected ({connected} of {wanted or 'so far unknown'} shards)")
+        if not expected or connected < expected:
+            words.append(f"Discord's gateway is not connected ({connected} of {expected or 'so far unknown'} shards)")
         elif not self._client.is_ready():
             words.append("Discord's gateway is connected but not ready yet")
         if not await self._can_write():
@@ -64,7 +64,7 @@ class Readiness:
         return True
 
 
-def wanted_shards(client: Atelier) -> Sequence[int]:
+def expected_shards(client: Atelier) -> Sequence[int]:
     """Return the shards of this process; none before Discord has reported how many shards there are."""
     return client.shard_ids or range(client.shard_count or 0)
 

@@ -232,10 +232,12 @@ class Stage:
 
     def evidence(self) -> Evidence:
         every = self.discord.interactions.all
-        prompts = dict(zip((one.id for one in every), self.asked, strict=False))
+        prompts = dict(zip((interaction.id for interaction in every), self.asked, strict=False))
         posted = [act for act in self.discord.acts if act.doing is Doing.POSTED and act.way is not Way.PERSON]
         return Evidence(
-            acknowledged=frozenset(prompts[one.id] for one in every if one.acknowledged_after is not None),
+            acknowledged=frozenset(
+                prompts[interaction.id] for interaction in every if interaction.acknowledged_after is not None
+            ),
             rows=self.rows(),
             posts=tuple(post for act in posted if (post := told_by(act))),
             creates={prompt: tuple(times) for prompt, times in self.witness.creates.items()},
@@ -244,7 +246,9 @@ class Stage:
             again=self.again,
             missed=self.missed,
             broken=self.broken,
-            cards_left=sum('"a1:cancel:' in json.dumps(one["components"]) for one in self.discord.messages.values()),
+            cards_left=sum(
+                '"a1:cancel:' in json.dumps(message["components"]) for message in self.discord.messages.values()
+            ),
             faults=tuple(self.faults),
         )
 

@@ -48,15 +48,18 @@ def report(runs: Sequence[Run], seconds: float) -> Iterator[str]:
             yield f"\n{case.point.name}, {case.blow}, {case.tasks} tasks, seed {case.seed}:"
             yield from (f"  {what}" for what in against)
     verdicts = [run.verdict for run in runs]
-    broken, missed = sum(bool(one.broken) for one in verdicts), sum(bool(one.missed) for one in verdicts)
+    broken, missed = (
+        sum(bool(verdict.broken) for verdict in verdicts),
+        sum(bool(verdict.missed) for verdict in verdicts),
+    )
     again = sum(bool(run.broke_before) for run in runs)
-    tasks, unfaithful = sum(run.case.tasks for run in runs), sum(len(one.faults) for one in verdicts)
+    tasks, unfaithful = sum(run.case.tasks for run in runs), sum(len(verdict.faults) for verdict in verdicts)
     points = len({run.case.point.name for run in runs if run.verdict.struck})
-    lost, doubled = sum(len(one.lost) for one in verdicts), sum(len(one.doubled) for one in verdicts)
+    lost, doubled = sum(len(verdict.lost) for verdict in verdicts), sum(len(verdict.doubled) for verdict in verdicts)
     yield f"\n{len(runs)} runs in {seconds / 60:.1f} min; {tasks} tasks; {again} played again"
     yield f"{broken} broken, {missed} not struck, {unfaithful} wrong exit codes"
     if runs:
         slow = max(runs, key=lambda run: run.seconds)
         yield f"slowest: {slow.seconds:.0f} s, {slow.case.point.name}, {slow.case.blow}, seed {slow.case.seed}"
-    blows = sum(one.struck for one in verdicts)
+    blows = sum(verdict.struck for verdict in verdicts)
     yield f"struck at {points} points, {blows} times, {len(runs)} runs: {lost} lost, {doubled} doubled"

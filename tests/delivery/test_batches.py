@@ -58,17 +58,17 @@ def an_entry(position: int, **changes: Any) -> BatchEntry:
 
 
 def files_of(shared: BatchView, number: int) -> dict[tuple[str, int], str]:
-    return {(entry.task.id, one.position): "x.png" for entry in shared.on(number) for one in entry.shown}
+    return {(entry.task.id, picture.position): "x.png" for entry in shared.on(number) for picture in entry.shown}
 
 
 def check(view: Any) -> list[Any]:
     """Assert that the view keeps Discord's limits."""
     parts = list(walk_components(view.to_components()))
-    assert sum(units(one["content"]) for one in parts if one["type"] == 10) <= 4000
+    assert sum(units(component["content"]) for component in parts if component["type"] == 10) <= 4000
     assert len(parts) <= 40
-    for gallery in (one for one in parts if one["type"] == 12):
+    for gallery in (component for component in parts if component["type"] == 12):
         assert len(gallery["items"]) <= 10
-    for select in (one for one in parts if one["type"] == 3):
+    for select in (component for component in parts if component["type"] == 3):
         assert all(len(option["label"]) <= 100 for option in select["options"])
         assert 1 <= len(select["options"]) <= 25
         assert len(select["placeholder"]) <= 150
@@ -78,7 +78,7 @@ def check(view: Any) -> list[Any]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_longest_words_and_reasons_fit(language: str) -> None:
     say = texts_in(language)
-    longest = sorted(Reason, key=lambda one: len(explain(one, PARAMETERS, say)))[-11:]
+    longest = sorted(Reason, key=lambda reason: len(explain(reason, PARAMETERS, say)))[-11:]
     failed = [an_entry(n, reason=reason, reason_parameters=PARAMETERS) for n, reason in enumerate(longest)]
     waits = an_entry(11, state=TaskState.QUEUED)
     shared = BatchView(batch=a_batch((LONG,) * 12, locale=language), entries=(*failed, waits))
@@ -122,9 +122,11 @@ def test_whatever_becomes_of_them_each_is_told_in_one_message(fates: list[tuple[
     shared = BatchView(batch=a_batch(("x",) * len(fates)), entries=entries)
     begun = list(shared.begun())
     assert begun[0] == 0
-    told = [one for number in begun for one in shared.on(number)]
-    assert {one.number for one in entries if one.task.state is TaskState.CLOSED} <= {one.number for one in told}
-    assert len({one.number for one in told}) == len(told)
+    told = [entry for number in begun for entry in shared.on(number)]
+    assert {entry.number for entry in entries if entry.task.state is TaskState.CLOSED} <= {
+        shown.number for shown in told
+    }
+    assert len({entry.number for entry in told}) == len(told)
     for number in begun:
         check(batch_view(shared, a_message(number), files_of(shared, number)))
 
@@ -152,24 +154,28 @@ def test_another_look_is_another_edit_and_the_same_is_none() -> None:
 def test_what_is_removed_shows_neither_picture_nor_words() -> None:
     shared = BatchView(batch=a_batch(("x", "y")), entries=(an_entry(0, removed_at=1), an_entry(1, prompt="y")))
     parts = check(batch_view(shared, a_message(), files_of(shared, 0)))
-    assert "**1.** *removed*" in "".join(one["content"] for one in parts if one["type"] == 10)
-    (gallery,) = [one for one in parts if one["type"] == 12]
+    assert "**1.** *removed*" in "".join(component["content"] for component in parts if component["type"] == 10)
+    (gallery,) = [component for component in parts if component["type"] == 12]
     assert len(gallery["items"]) == 1
-    (select,) = [one for one in parts if one["type"] == 3]
-    assert [one["label"] for one in select["options"]] == ["2. y"]
+    (select,) = [component for component in parts if component["type"] == 3]
+    assert [option["label"] for option in select["options"]] == ["2. y"]
 
 
 def test_what_is_kept_for_its_asker_alone_is_not_shown() -> None:
     entry = an_entry(0, withheld_at=1)
-    assert (entry.standing, entry.shown) == (BatchEntryState.WITHHELD, ())
+    assert (entry.state, entry.shown) == (BatchEntryState.WITHHELD, ())
     shared = BatchView(batch=a_batch(("x",)), entries=(entry,))
-    assert not [one for one in check(batch_view(shared, a_message(), files_of(shared, 0))) if one["type"] in {3, 12}]
+    assert not [
+        component
+        for component in check(batch_view(shared, a_message(), files_of(shared, 0)))
+        if component["type"] in {3, 12}
+    ]
 
 
 def test_a_picture_that_could_not_be_fetched_is_named() -> None:
     shared = BatchView(batch=a_batch(("x", "y")), entries=(an_entry(0), an_entry(1)))
     parts = check(batch_view(shared, a_message(), {(shared.entries[1].task.id, 0): "y.png"}))
-    told = "".join(one["content"] for one in parts if one["type"] == 10)
+    told = "".join(component["content"] for component in parts if component["type"] == 10)
     assert "there, but not shown here: open it below" in told
     assert "picture 1 below" in told
 
@@ -194,7 +200,7 @@ async def test_large_pictures_are_scaled_and_kept_whole_for_whoever_opens_them(w
     await begun(world)
     await world.work(60)
     message = world.channel.history()[-2]
-    assert [one.size <= SHARE for one in message.attachments] == [True, True]
+    assert [attachment.size <= SHARE for attachment in message.attachments] == [True, True]
     (first, _) = await world.stores.tasks.of_user(world.alice.id)
     (picture,) = await world.stores.pictures.of_task(first.id)
     assert picture.bytes == len(large)

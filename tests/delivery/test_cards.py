@@ -122,7 +122,7 @@ async def test_thumbnails_are_attached_once_and_stay(world: BotWorld) -> None:
     assert strip.filename == f"card-{(await world.only_task()).id}.png"
     assert alt_texts(card) == ["Attached: cat.png, dog.png"]
     await world.work(40)
-    assert [one.id for one in world.channel.history()[0].attachments] == [strip.id]
+    assert [attachment.id for attachment in world.channel.history()[0].attachments] == [strip.id]
 
 
 async def test_after_a_restart_the_card_goes_on_and_its_button_still_works(world: BotWorld) -> None:
@@ -178,7 +178,7 @@ async def test_a_cancelled_card_has_no_button_and_nothing_is_made(world: BotWorl
 async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world: BotWorld) -> None:
     await world.ask("a red door", image=PHOTO)
     task = await world.only_task()
-    keep = world.copies.get
+    keep = world.picture_store.get
 
     async def get(key: str) -> bytes:
         await world.engine.requests.cancel(task.id, world.alice.id)
@@ -186,8 +186,8 @@ async def test_an_edit_under_way_does_not_have_the_last_word_over_a_cancel(world
 
     with world.env.time_context():
         await world.engine.step()
-        await world.copies.put("references/photo/0", PHOTO[1])
-        world.copies.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
+        await world.picture_store.put("references/photo/0", PHOTO[1])
+        world.picture_store.get = get  # type: ignore[method-assign]  # the asker cancels while the card is rendered
         reference = a_reference(task_id=task.id, key="references/photo/0")
         world.delivery.cards.show(Card(task=task, phase=CardPhase.QUEUED, references=(reference,), place=1))
         await world.delivery.cards.step()
@@ -356,7 +356,7 @@ async def test_discord_is_told_which_fresh_card_is_the_same(world: BotWorld) -> 
     await lose_first_answer(world)
     task = await world.only_task()
     posts = [f"/channels/{world.channel.id}/messages"]
-    (sent,) = [one.json for one in world.requests("POST", posts[0])]
+    (sent,) = [request.json for request in world.requests("POST", posts[0])]
     assert (sent["nonce"], sent["enforce_nonce"]) == (f"card-{task.id}", True)
 
 
@@ -417,7 +417,7 @@ async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_whe
     with world.env.time_context():
         await world.engine._cards.show_waiting()
         await world.delivery.cards.step()
-    assert [one for one in world.env.http_requests if one.method == "PATCH"] == []
+    assert [request for request in world.env.http_requests if request.method == "PATCH"] == []
     await world.engine.requests.cancel((await world.only_task()).id, world.alice.id)
     with world.env.time_context():
         await world.engine._cards.show_waiting()

@@ -37,7 +37,7 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_doubled(world: BotW
     first = await world.post(outcome, part)
     again = await world.post(outcome, part, uncertain=True)
     assert again == first
-    assert len([one for one in world.channel.history() if one.attachments]) == 1
+    assert len([message for message in world.channel.history() if message.attachments]) == 1
 
 
 async def test_an_uncertain_failure_is_found_by_its_component(world: BotWorld) -> None:
@@ -52,7 +52,7 @@ async def test_what_others_posted_is_not_taken_for_ours(world: BotWorld) -> None
     (part,) = await world.stores.parts.of_task(outcome.task.id)
     await world.bob.send(world.channel, "look", attachments=[(f"atelier-{outcome.task.id}-1.png", png())])
     posted = await world.post(outcome, part, uncertain=True)
-    message = next(one for one in world.channel.history() if one.id == posted.message_id)
+    message = next(message for message in world.channel.history() if message.id == posted.message_id)
     assert message.author.id != world.bob.id
 
 
@@ -78,7 +78,7 @@ async def test_a_restart_between_post_and_record_tells_once(world: BotWorld) -> 
     await world.post(outcome, part)
     await world.restart()
     await world.work(120)
-    assert len([one for one in world.channel.history() if one.attachments]) == 1
+    assert len([message for message in world.channel.history() if message.attachments]) == 1
     assert (await world.only_task()).state is TaskState.CLOSED
 
 
@@ -241,7 +241,7 @@ async def test_a_first_answer_told_late_is_not_taken_away_where_it_has_become_th
     (message,) = world.channel.history()
     with world.env.time_context():
         await world.engine.requests.card_posted(Card(task=await world.only_task(), phase=CardPhase.QUEUED), message.id)
-    assert [one.id for one in world.channel.history()] == [message.id]
+    assert [message.id for message in world.channel.history()] == [message.id]
     assert (await world.only_task()).card_message_id is None
 
 
@@ -249,7 +249,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_an_edit_under_way(
     world: BotWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.ask("a red door")
-    await world.copies.put("pictures/k", png())
+    await world.picture_store.put("pictures/k", png())
     task = await world.only_task()
     on_its_way, arrives = asyncio.Event(), asyncio.Event()
     edit = discord.PartialMessage.edit
@@ -279,7 +279,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Bot
     await world.ask("a red door", image=PHOTO)
     with world.env.time_context():
         await world.engine.step()  # inspects the attachment
-    making, get = asyncio.Event(), world.copies.get
+    making, get = asyncio.Event(), world.picture_store.get
 
     async def never(key: str) -> bytes:
         if not key.startswith("references/"):
@@ -288,7 +288,7 @@ async def test_the_outcome_in_the_cards_place_waits_for_no_thumbnails(world: Bot
         await asyncio.Event().wait()
         return await get(key)
 
-    world.copies.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
+    world.picture_store.get = never  # type: ignore[method-assign]  # waits, as it would behind more urgent pictures
     with world.env.time_context():
         await show(world, CardPhase.GENERATING)
         editing = asyncio.create_task(world.delivery.cards.step())
@@ -334,7 +334,7 @@ async def test_a_result_goes_before_a_card_in_the_same_channel(world: BotWorld) 
         return png()
 
     outcome = Outcome(task=task, references=(), pictures=(a_picture(0, key="k", task_id=task.id),))
-    world.copies.get = get  # type: ignore[method-assign]  # counts card edits while a result is being posted
+    world.picture_store.get = get  # type: ignore[method-assign]  # counts card edits while a result is being posted
     await world.post(outcome, a_part(task_id=task.id, pictures=(0,)))
     assert cards_edited == [0]
     with world.env.time_context():

@@ -67,7 +67,7 @@ async def test_a_long_prompt_goes_along_as_a_file(world: BotWorld) -> None:
     (message,) = world.channel.history()
     assert units(texts(message)) < 4000
     with world.env.time_context():
-        (attached,) = [one for one in message.attachments if one.filename == "prompt.txt"]
+        (attached,) = [attachment for attachment in message.attachments if attachment.filename == "prompt.txt"]
         assert (await world.client.http.get_from_cdn(attached.url)).decode() == prompt
     assert any(part["type"] == 13 for part in components(message))
 
@@ -78,10 +78,10 @@ async def test_what_is_too_large_for_the_channel_is_saved_anew_and_told_so(world
     data = noise()
     assert len(data) > 200_000
     assert outcome.pictures[0].key is not None
-    await world.copies.put(outcome.pictures[0].key, data)
+    await world.picture_store.put(outcome.pictures[0].key, data)
     picture = replace(outcome.pictures[0], bytes=len(data))
     posted = await world.post(replace(small, pictures=(picture,)), a_part(task_id=outcome.task.id, pictures=(0,)))
-    message = next(one for one in world.channel.history() if one.id == posted.message_id)
+    message = next(message for message in world.channel.history() if message.id == posted.message_id)
     assert message.attachments[0].size <= 200_000
     assert "saved anew" in texts(message)
 
@@ -107,7 +107,7 @@ async def test_a_picture_that_could_not_be_kept_is_told_as_a_link() -> None:
 async def test_a_copy_that_was_spoilt_is_told_as_a_link_and_once(world: BotWorld) -> None:
     outcome = await settled(world)
     assert outcome.pictures[0].key is not None
-    await world.copies.put(outcome.pictures[0].key, b"spoilt")
+    await world.picture_store.put(outcome.pictures[0].key, b"spoilt")
     await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
     assert texts(world.channel.history()[-1]).count("[Picture 1](<https://results.test/") == 1
 
@@ -123,14 +123,14 @@ async def test_a_copy_that_is_gone_is_for_the_engine_to_fetch_anew(world: BotWor
     outcome = await settled(world)
     (picture,) = outcome.pictures
     assert picture.key is not None
-    await world.copies.delete(picture.key)
+    await world.picture_store.delete(picture.key)
     with pytest.raises(MissingCopy):
         await world.post(outcome, a_part(task_id=outcome.task.id, pictures=(0,)))
     with pytest.raises(MissingCopy):
         await world.delivery.outcomes.plan(replace(outcome, pictures=(replace(picture, bytes=None),)))
     await world.work(120)
     (message,) = world.channel.history()
-    assert [one.filename for one in message.attachments] == [f"atelier-{outcome.task.id}-1.png"]
+    assert [attachment.filename for attachment in message.attachments] == [f"atelier-{outcome.task.id}-1.png"]
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.MISSING_PERMISSIONS])
@@ -163,10 +163,10 @@ def test_nothing_to_carry_is_one_message() -> None:
 @given(st.lists(st.integers(0, BYTES_PER_MESSAGE), max_size=40), st.sampled_from([9, 10]))
 def test_every_picture_is_in_exactly_one_message_that_is_not_too_heavy(sizes: list[int], first: int) -> None:
     packs = pack(list(enumerate(sizes)), first_takes=first)
-    assert [position for one in packs for position in one] == list(range(len(sizes)))
-    assert all(sum(sizes[position] for position in one) <= BYTES_PER_MESSAGE for one in packs)
+    assert [position for pack in packs for position in pack] == list(range(len(sizes)))
+    assert all(sum(sizes[position] for position in pack) <= BYTES_PER_MESSAGE for pack in packs)
     assert len(packs[0]) <= first
-    assert all(len(one) <= FILES_PER_MESSAGE for one in packs)
+    assert all(len(pack) <= FILES_PER_MESSAGE for pack in packs)
     assert all(packs) or packs == [()]
 
 
@@ -232,7 +232,7 @@ async def test_what_was_told_in_doubt_says_later_that_it_got_through_and_has_no_
     with world.env.time_context():
         for _ in range(2):
             await world.delivery.outcomes.withdraw(replace(doubtful, task=task), told)
-    (message,) = [one for one in world.channel.history() if one.id == posted.message_id]
+    (message,) = [message for message in world.channel.history() if message.id == posted.message_id]
     assert len(world.channel.history()) == before
     assert "did get through after all" in texts(message)
     assert button_ids(message) == []

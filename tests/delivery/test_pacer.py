@@ -209,7 +209,7 @@ async def test_a_result_that_comes_late_waits_for_one_beat_however_many_edits_wa
     await clock.turn(1.05)
     requests.ask("result", Priority.RESULT)
     await clock.turn(0.1)
-    ((_, when),) = [one for one in requests.sent if one[0] == "result"]
+    ((_, when),) = [request for request in requests.sent if request[0] == "result"]
     assert when <= 1.05 + 1 / PER_SECOND
 
 

@@ -95,7 +95,7 @@ async def test_everything_that_discord_counts_is_paced(loopback: LoopbackDiscord
     channel = client.get_partial_messageable(loopback.places.channel.id)
     message = await channel.send("hello")
     await message.edit(content="hello again")
-    assert [one.id async for one in channel.history()] == [message.id]
+    assert [message.id async for message in channel.history()] == [message.id]
     await channel.fetch_message(message.id)
     await client.fetch_channel(channel.id)
     await client.create_dm(discord.Object(loopback.places.alice.id))
@@ -214,7 +214,7 @@ def test_too_many_are_too_many_until_it_is_calm_and_the_log_says_so_once_each() 
         assert refusals.too_many, "600 of them are not ten minutes old"
         now = 900.0
         assert not refusals.too_many
-    assert [one["log_level"] for one in logs] == ["warning", "info"]
+    assert [entry["log_level"] for entry in logs] == ["warning", "info"]
 
 
 # -- cards -------------------------------------------------------------------------------------------------------------

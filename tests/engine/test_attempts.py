@@ -74,7 +74,7 @@ class _Dies:
 
 async def dying(world: EngineWorld, part: Any, name: str, when: Callable[..., bool] = lambda *_, **__: True) -> None:
     """Restart the world with `part` wrapped in `_Dies`."""
-    world.wrap = lambda one: _Dies(one, name, when) if one is part else one
+    world.wrap = lambda wrapped: _Dies(wrapped, name, when) if wrapped is part else wrapped
     await world.restart()
 
 
@@ -104,7 +104,7 @@ async def test_what_was_under_way_beside_it_is_done_and_only_the_cause_is_refuse
     assert lives.deaths == MOST_ATTEMPTS
     assert lives.beside[2:] == [0], "it was tried alone in the end"
     ends = [await world.now(task) for task in innocent]
-    assert [(one.state, one.reason) for one in ends] == [(TaskState.CLOSED, None)] * 16
+    assert [(end.state, end.reason) for end in ends] == [(TaskState.CLOSED, None)] * 16
     assert (await world.now(deadly)).reason == Reason.ATTACHED_UNUSABLE
     assert len(world.discord.sent) == 17
     assert len(world.api.taken) == 16
@@ -220,7 +220,7 @@ async def test_a_copy_that_ends_the_process_when_it_is_made_to_fit_stays_and_is_
     assert [message.reason for message in world.discord.sent] == [None]
     (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
-    assert await world.copies.get(picture.key)
+    assert await world.picture_store.get(picture.key)
 
 
 async def test_running_out_of_memory_counts_as_a_death_also_where_the_process_survives_it(world: EngineWorld) -> None:
@@ -259,7 +259,7 @@ async def test_a_claim_whose_end_could_not_be_written_is_no_death(world: EngineW
     task = await asked(world, "a.png", png())
     for _ in range(2 * MOST_ATTEMPTS):
         claimed = await world.stores.claims.claim("this process", now=world.clock(), lease_ms=10, limit=10)
-        assert [(one.id, one.attempts) for one in claimed] == [(task.id, 1)]
+        assert [(claim.id, claim.attempts) for claim in claimed] == [(task.id, 1)]
         world.clock.turn(1)
     assert await world.stores.claims.claim("another process", now=world.clock(), lease_ms=10, limit=10) == ()
     assert await world.stores.claims.suspects(now=world.clock()) == ((task.id, 1),)
@@ -273,8 +273,8 @@ async def test_a_batch_whose_messages_end_the_process_is_told_with_links_and_the
     shows_pictures = False
 
     def looks(shared: Any, *_: Any, **__: Any) -> bool:
-        shown = [one for entry in shared.entries for one in entry.shown]
-        return any(not one.unfetchable for one in shown) or (shows_pictures and bool(shown))
+        shown = [picture for entry in shared.entries for picture in entry.shown]
+        return any(not picture.unfetchable for picture in shown) or (shows_pictures and bool(shown))
 
     await dying(world, world.discord, "show_batch", looks)
     await begun(world)
@@ -351,7 +351,7 @@ async def test_a_removal_that_ends_the_process_is_given_up(world: EngineWorld) -
 @pytest.mark.parametrize("again", ["asked", "a day later"])
 async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: EngineWorld, again: str) -> None:
     task, deadly = await told(world), [True]
-    await dying(world, world.copies, "delete", lambda *_, **__: deadly[0])
+    await dying(world, world.picture_store, "delete", lambda *_, **__: deadly[0])
     await world.engine.erasures.ask(1, removes=False, locale="en-US", token="t")
     lives = Lives(world)
     await lives.steps(20, seconds=5)

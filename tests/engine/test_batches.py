@@ -42,7 +42,7 @@ async def test_it_is_told_in_one_message_and_its_asker_once(world: EngineWorld) 
     assert len(world.discord.endings) == 1
     assert world.discord.told == []
     assert world.discord.shown == []
-    assert {one.state for one in await tasks_of(world, batch)} == {TaskState.CLOSED}
+    assert {task.state for task in await tasks_of(world, batch)} == {TaskState.CLOSED}
     ended = await current(world, batch)
     assert (ended.due_at, ended.closed_at is None) == (None, False)
 
@@ -56,10 +56,10 @@ async def test_nobody_waits_for_a_card_of_one_of_a_batch(world: EngineWorld) -> 
 async def test_originals_are_kept_as_ever(world: EngineWorld) -> None:
     batch = await begun(world)
     await work(world, 60)
-    for one in await tasks_of(world, batch):
-        (picture,) = await world.stores.pictures.of_task(one.id)
+    for task in await tasks_of(world, batch):
+        (picture,) = await world.stores.pictures.of_task(task.id)
         assert picture.key is not None
-        await world.copies.get(picture.key)
+        await world.picture_store.get(picture.key)
 
 
 async def test_a_message_is_edited_no_oftener_than_every_three_seconds(world: EngineWorld) -> None:
@@ -77,7 +77,7 @@ async def test_ten_pictures_fill_a_message(world: EngineWorld) -> None:
     assert len(shown(world)) == 1
     await work(world, 90)
     assert shown(world) == [(BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,) * 2, (BatchEntryState.DONE,)]
-    assert [one.number for one in world.discord.batch_messages.values()] == [0, 1, 2]
+    assert [message.number for message in world.discord.batch_messages.values()] == [0, 1, 2]
 
 
 async def test_all_that_failed_is_said_once(world: EngineWorld) -> None:
@@ -97,7 +97,7 @@ async def test_what_waits_is_cancelled_and_the_rest_goes_on(tmp_path: Path) -> N
         await work(world, 60)
         assert shown(world) == [(BatchEntryState.DONE, BatchEntryState.CANCELLED, BatchEntryState.CANCELLED)]
         assert len(world.discord.endings) == 1
-        assert [one.charged for one in await tasks_of(world, batch)] == [True, False, False]
+        assert [task.charged for task in await tasks_of(world, batch)] == [True, False, False]
 
 
 async def test_nobody_else_cancels_and_nothing_is_cancelled_twice(world: EngineWorld) -> None:
@@ -155,8 +155,8 @@ async def test_what_is_hidden_or_removed_later_changes_the_message(world: Engine
     await work(world, 10)
     assert shown(world) == [(BatchEntryState.REMOVED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
-    for one in made[1:]:
-        await world.stores.curation.remove(one.id, by=7, now=world.clock())
+    for task in made[1:]:
+        await world.stores.curation.remove(task.id, by=7, now=world.clock())
     (message,) = world.discord.batch_messages
     await work(world, 10)
     assert world.discord.deleted == [message, 4000], "and what was said at its end"
@@ -177,14 +177,14 @@ async def test_where_the_channel_is_closed_all_of_it_comes_by_direct_message(wor
 async def test_what_only_its_asker_is_to_see_never_goes_to_the_channel(world: EngineWorld) -> None:
     await begun(world, private=True, reach=Reach.ANSWER)
     await work(world, 60)
-    assert {one.route for one in world.discord.batch_messages.values()} == {Route.DIRECT}
+    assert {message.route for message in world.discord.batch_messages.values()} == {Route.DIRECT}
 
 
 async def test_where_nobody_can_be_told_it_is_kept_and_told_as_soon_as_a_way_opens(world: EngineWorld) -> None:
     batch = await begun(world)
     world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
     await work(world, 90)
-    assert {one.state for one in await tasks_of(world, batch)} == {TaskState.CLOSED}
+    assert {task.state for task in await tasks_of(world, batch)} == {TaskState.CLOSED}
     assert world.discord.told_operator == [Reason.NOBODY_TOLD]
     world.discord.closed_routes = set()
     await work(world, 2 * 60 * 60, every=60)
@@ -206,7 +206,7 @@ async def test_a_picture_that_is_found_after_all_is_shown_without_another_mentio
     await work(world, 60)
     assert shown(world) == [(BatchEntryState.FAILED, BatchEntryState.DONE, BatchEntryState.DONE)]
     assert len(world.discord.endings) == 1
-    (failed,) = [one for one in await tasks_of(world, batch) if one.reason is not None]
+    (failed,) = [task for task in await tasks_of(world, batch) if task.reason is not None]
     await world.stores.tasks.move(failed, TaskState.GENERATING, now=world.clock(), why="found", job_id="kie1")
     await work(world, 60)
     assert shown(world) == [DONE]
@@ -219,7 +219,7 @@ async def test_rows_that_are_gone_keep_nothing_up(world: EngineWorld) -> None:
     async with world.stores.batches._database.write() as connection:
         await connection.execute(sa.delete(batches).where(batches.c.id == batch.id))
     await work(world, 90)
-    assert {one.state for one in await world.stores.tasks.of_user(7)} == {TaskState.CLOSED}
+    assert {task.state for task in await world.stores.tasks.of_user(7)} == {TaskState.CLOSED}
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ async def test_an_ending_whose_answer_is_lost_is_not_said_again(world: EngineWor
 async def test_two_engines_tell_it_once(world: EngineWorld) -> None:
     other = Engine(
         stores=world.stores,
-        copies=world.copies,
+        picture_store=world.picture_store,
         api=world.api,
         delivery=world.discord,
         fetch_reference=world._fetch,

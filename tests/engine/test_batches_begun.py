@@ -38,26 +38,26 @@ async def test_its_tasks_differ_in_their_words_alone(world: EngineWorld) -> None
     picture = world.attach("cat.png", b"")
     batch = await begun(world, size="3:2", variants=2, enhance=True, style="comic", references=(picture,))
     made = await tasks_of(world, batch)
-    assert tuple(one.prompt for one in made) == WORDS
-    assert [one.batch_position for one in made] == [0, 1, 2]
-    assert {(one.size, one.variants, one.enhance, one.style) for one in made} == {("3:2", 2, True, "comic")}
-    assert {one.interaction_token for one in made} == {""}
-    for one in made:
-        assert [reference.filename for reference in await world.stores.references.of_task(one.id)] == ["cat.png"]
+    assert tuple(task.prompt for task in made) == WORDS
+    assert [task.batch_position for task in made] == [0, 1, 2]
+    assert {(task.size, task.variants, task.enhance, task.style) for task in made} == {("3:2", 2, True, "comic")}
+    assert {task.interaction_token for task in made} == {""}
+    for task in made:
+        assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == ["cat.png"]
 
 
 async def test_each_task_has_an_interaction_of_its_own_that_tells_the_time_of_the_batchs(world: EngineWorld) -> None:
     batch = await proposed(world)
     click = origin(world, batch)
     made = await tasks_of(world, await world.engine.batches.begin(batch, click, most=20))
-    assert len({one.interaction_id for one in made}) == 3
-    assert {-one.interaction_id >> 22 for one in made} == {click.interaction_id >> 22}
+    assert len({task.interaction_id for task in made}) == 3
+    assert {-task.interaction_id >> 22 for task in made} == {click.interaction_id >> 22}
 
 
 async def test_however_often_it_is_begun_it_is_begun_once(world: EngineWorld) -> None:
     batch = await proposed(world)
     clicks = [world.engine.batches.begin(batch, origin(world, batch), most=20) for _ in range(3)]
-    assert len({one.begun_at for one in await asyncio.gather(*clicks)}) == 1
+    assert len({begun.begun_at for begun in await asyncio.gather(*clicks)}) == 1
     assert len(await tasks_of(world, batch)) == 3
 
 
@@ -66,7 +66,7 @@ async def test_it_is_begun_with_what_was_asked_before_the_restart(world: EngineW
     await world.restart()
     assert await world.engine.batches.proposed(batch.id, 7) == batch
     made = await tasks_of(world, await world.engine.batches.begin(batch, origin(world, batch), most=20))
-    assert {(one.private, one.reach, one.size) for one in made} == {(True, Reach.ANSWER, "2:3")}
+    assert {(task.private, task.reach, task.size) for task in made} == {(True, Reach.ANSWER, "2:3")}
 
 
 async def test_a_proposal_is_answered_within_a_quarter_of_an_hour(world: EngineWorld) -> None:

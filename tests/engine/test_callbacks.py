@@ -32,7 +32,7 @@ async def test_each_create_has_its_own_token_of_which_only_a_digest_is_kept(worl
     tokens = {token(world, create) for create in range(3)}
     assert len(tokens) == 3
     stored = _stored(tmp_path)
-    assert all(len(one) >= 43 and one.encode() not in stored for one in tokens)
+    assert all(len(token) >= 43 and token.encode() not in stored for token in tokens)
     assert tokens.isdisjoint(repr(world.api.taken))
 
 
@@ -122,14 +122,16 @@ async def _ended(world: EngineWorld, *called: bool, late: float = 0) -> None:
     for number, back in enumerate(called):
         task, _ = await world.stores.tasks.add(world.request(), NO_LIMITS, now=world.clock())
         await world.stores.tasks.change(task, prepared_at=world.clock())
-        one = f"{task.id} {number}"
-        begun = await world.stores.creates.begin("x", PLENTY, now=world.clock(), lease_ms=1, token=one)
+        token = f"{task.id} {number}"
+        begun = await world.stores.creates.begin("x", PLENTY, now=world.clock(), lease_ms=1, token=token)
         assert begun is not None
-        making = await world.stores.tasks.move(begun, TaskState.GENERATING, now=world.clock(), why="taken", job_id=one)
+        making = await world.stores.tasks.move(
+            begun, TaskState.GENERATING, now=world.clock(), why="taken", job_id=token
+        )
         await world.stores.tasks.settle(
             making, now=world.clock(), why="done", reason=None, urls=["https://results.test/1"]
         )
-        create = await world.stores.creates.of_token(one)
+        create = await world.stores.creates.of_token(token)
         assert create is not None
         if back:
             await world.stores.creates.called_back(create, now=world.clock() + int(late * 1000))
@@ -137,26 +139,26 @@ async def _ended(world: EngineWorld, *called: bool, late: float = 0) -> None:
 
 
 async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(world: EngineWorld) -> None:
-    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
+    reliability = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 19)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
     await _ended(world, True)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, False, True, False)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, True, False, True)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
     unexpected = CallbackReliability(stores=world.stores, expected=False, clock=world.clock)
     assert await unexpected.poll_cost() == POLL_COST_SECONDS
 
 
 @pytest.mark.parametrize("late", [None, 61])
 async def test_callbacks_that_stop_or_come_late_are_relied_on_no_more(world: EngineWorld, late: float | None) -> None:
-    reliance = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
+    reliability = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 20, late=59)
-    assert await reliance.poll_cost() == RELIED_POLL_COST_SECONDS
+    assert await reliability.poll_cost() == RELIED_POLL_COST_SECONDS
     await _ended(world, *[late is not None] * 2, late=late or 0)
-    assert await reliance.poll_cost() == POLL_COST_SECONDS
+    assert await reliability.poll_cost() == POLL_COST_SECONDS
 
 
 async def test_polls_are_further_apart_while_callbacks_are_relied_on(

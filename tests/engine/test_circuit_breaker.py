@@ -141,7 +141,7 @@ async def test_who_has_waited_for_a_day_while_creates_were_stopped_gets_an_answe
 async def test_all_who_have_waited_for_a_day_get_an_answer_however_many_newer_ones_are_before_them(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr(admission, "GIVEN_UP_AT_ONCE", 3)
     Outage(world.api)
     eager = [await world.ask(f"{number}") for number in range(8)]
     await world.work(60)

@@ -297,7 +297,7 @@ async def test_copies_are_not_swept_while_it_is_not_sure_how_old_they_are(hosted
     await hosted.restart()
     await hosted.world.engine._retention.sweep()
     await hosted.world.engine._orphans.sweep_orphans()
-    assert await hosted.world.copies.get(key)
+    assert await hosted.world.picture_store.get(key)
 
 
 # -- the clock itself --------------------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ class SmallStore(PictureStore):
 
 
 async def on_small_store(world: EngineWorld) -> SmallStore:
-    store = SmallStore(world.copies._store)
-    world.copies = store
+    store = SmallStore(world.picture_store._store)
+    world.picture_store = store
     await world.restart()
     return store
 
@@ -93,7 +93,7 @@ async def test_the_operator_is_told_once_and_the_log_says_when_there_is_room_aga
                 world.clock.turn(10)
                 await space.check()
     assert world.discord.told_operator == [Reason.DISK_LOW]
-    assert [one["event"].partition(":")[0] for one in logged] == [
+    assert [entry["event"].partition(":")[0] for entry in logged] == [
         "disk space is short", "disk space is enough again", "disk space is short",
     ]  # fmt: skip
 
@@ -132,7 +132,7 @@ async def test_what_waits_with_a_file_ends_without_cost_when_room_becomes_short(
     await world.work(10)
     task = await world.now(task)
     assert (task.state, task.reason, task.charged) == (TaskState.CLOSED, Reason.DISK_LOW, False)
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
     assert world.api.taken == []
 
 
@@ -142,8 +142,8 @@ async def test_paid_results_are_delivered_with_little_room(world: EngineWorld) -
     world.engine.disk_space.found_full(FULL)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.sent] == [None]
-    assert all(one.key for one in await world.stores.pictures.of_task(task.id))
+    assert [message.reason for message in world.discord.sent] == [None]
+    assert all(picture.key for picture in await world.stores.pictures.of_task(task.id))
 
 
 async def test_the_setting_reaches_the_disks_of_the_database_and_the_pictures(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_result_that_finds_no_room_is_told_and_so_is_the_operator(world:
     store.full = True
     await world.work(600)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [one.reason for one in world.discord.sent] == [None]
+    assert [message.reason for message in world.discord.sent] == [None]
     assert world.discord.told_operator == [Reason.DISK_LOW]
 
 
@@ -278,7 +278,7 @@ async def test_on_a_full_disk_people_read_whose_trouble_it_is_and_go_on_when_the
         assert "no room left" in world.refusal(answers[-1])
         assert "no room left" in world.channel.history()[-1].content
         assert mentioned.id != world.channel.history()[-1].id
-        assert not [one for one in logged if one["event"].endswith("unexpected exception")]
+        assert not [entry for entry in logged if entry["event"].endswith("unexpected exception")]
         await asyncio.to_thread(filler.unlink)
         world.clock.turn(120)
         before = len(await world.stores.tasks.of_user(world.alice.id))
@@ -296,4 +296,4 @@ async def test_with_little_room_a_person_is_told_at_each_door_that_takes_files(t
         assert "take no new pictures" in world.refusal(batch)
         assert await world.stores.tasks.of_user(world.alice.id) == ()
         assert await world.stores.sets.of(world.alice.id) == ()
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0

@@ -28,7 +28,7 @@ async def test_words_become_pictures_that_are_told_once(world: EngineWorld) -> N
     task = await world.ask("a red door", variants=4)
     await world.work(60)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [(one.task_id, one.pictures) for one in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
+    assert [(message.task_id, message.pictures) for message in world.discord.sent] == [(task.id, (0, 1, 2, 3))]
     assert world.discord.removed == [task.id]
     assert [picture.key is not None for picture in await world.stores.pictures.of_task(task.id)] == [True] * 4
 
@@ -125,7 +125,7 @@ async def test_a_kept_reference_that_is_gone_is_fetched_again(world: EngineWorld
     attached = replace(world.attach("a.png", png()), url="https://cdn.discordapp.com/a/a.png?ex=5")
     task = await world.ask(references=(attached,))
     await world.work(3)
-    await world.copies.delete(f"references/{task.id}/0")
+    await world.picture_store.delete(f"references/{task.id}/0")
     await world.work(90)
     assert (await world.now(task)).reason is None
 
@@ -276,15 +276,15 @@ async def test_a_copy_that_cannot_be_removed_keeps_no_other(
 ) -> None:
     first = await world.ask(references=(world.attach("a.png", png()),))
     await world.work(60)
-    delete = world.copies.delete
+    delete = world.picture_store.delete
 
     async def deleted(key: str) -> None:
         if key.startswith("references/"):
             raise PermissionError(key)
         await delete(key)
 
-    monkeypatch.setattr(world.copies, "delete", deleted)
-    sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=1), clock=world.clock)
+    monkeypatch.setattr(world.picture_store, "delete", deleted)
+    sweep = Retention(stores=world.stores, picture_store=world.picture_store, keep=timedelta(days=1), clock=world.clock)
     world.clock.turn(2 * DAY)
     assert await sweep.sweep() == 1
     assert (await world.stores.references.of_task(first.id))[0].key is not None
@@ -294,12 +294,14 @@ async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
     async with open_engine_world(tmp_path) as world:
         task = await world.ask(references=(world.attach("a.png", png()),))
         await world.work(60)
-        sweep = Retention(stores=world.stores, pictures=world.copies, keep=timedelta(days=90), clock=world.clock)
+        sweep = Retention(
+            stores=world.stores, picture_store=world.picture_store, keep=timedelta(days=90), clock=world.clock
+        )
         assert await sweep.sweep() == 0
-        assert await world.copies.used_bytes() > 0
+        assert await world.picture_store.used_bytes() > 0
         world.clock.turn(91 * DAY)
         assert await sweep.sweep() == 2
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0
         assert (await world.now(task)).state is TaskState.CLOSED
 
 

@@ -27,7 +27,7 @@ async def begun(world: EngineWorld) -> list[Task]:
     world.clock.turn(0.01)
     waits = await world.ask(asker_id=PERSON)
     await world.work(5)
-    states = [(await world.now(one)).state for one in (told, made, waits)]
+    states = [(await world.now(task)).state for task in (told, made, waits)]
     assert states == [TaskState.CLOSED, TaskState.GENERATING, TaskState.QUEUED]
     return [told, made, waits]
 
@@ -43,7 +43,7 @@ async def rest(world: EngineWorld, steps: int = 25) -> None:
 
 
 async def files(world: EngineWorld) -> list[str]:
-    return [key async for keys in world.copies.older("", 2**62) for key in keys]
+    return [key async for keys in world.picture_store.older("", 2**62) for key in keys]
 
 
 @pytest.mark.sweep
@@ -58,7 +58,7 @@ async def test_whatever_it_dies_at_all_of_it_goes_and_is_told(world: EngineWorld
         await asked(world)
         died = await _with_a_death(world, deaths, at)
         await rest(world)
-        assert [await world.stores.tasks.get(one.id) for one in tasks] == [None] * 3, f"died at {at}"
+        assert [await world.stores.tasks.get(task.id) for task in tasks] == [None] * 3, f"died at {at}"
         assert await files(world) == []
         assert world.discord.sent == []
         assert len(world.discord.deleted) >= 1

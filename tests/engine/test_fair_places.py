@@ -223,8 +223,8 @@ async def test_time_counts_only_once_it_is_a_files_turn() -> None:
     waits = asyncio.create_task(priority())
     await a_moment()
     assert not waits.done()
-    for one in slow:
-        one.cancel()
+    for work in slow:
+        work.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
     with pytest.raises(TimeoutError):
         await waits

@@ -53,7 +53,7 @@ async def assert_brought(world: EngineWorld, task: Task) -> None:
     """Assert that the second picture is stored, and that no work on it is due."""
     second, now = await second_of(world, task), await world.now(task)
     assert second.key is not None
-    assert await world.copies.get(second.key) == png()
+    assert await world.picture_store.get(second.key) == png()
     assert (second.unfetchable, second.due_at, second.late_at, now.sync_at) == (False, None, None, None)
 
 
@@ -192,7 +192,7 @@ async def test_a_picture_that_never_comes_is_given_up_when_the_image_api_keeps_i
     assert len(world.api.fetched) == asked
     assert world.discord.files == {1: [0]}
     assert (await second_of(world, task)).due_at is None
-    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: the image API keeps it no longer"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: expired at the image API"
 
 
 async def test_a_picture_that_is_too_large_is_fetched_once(world: EngineWorld) -> None:
@@ -244,7 +244,7 @@ async def test_a_host_that_hangs_keeps_no_picture_of_another_waiting(world: Engi
         return (await second_of(world, task)).key
 
     await eventually(brought)
-    assert [(await second_of(world, one)).key for one in slow] == [None] * len(slow)
+    assert [(await second_of(world, task)).key for task in slow] == [None] * len(slow)
     hang.set()
     await step
 
@@ -278,7 +278,7 @@ async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: E
     assert await late.due(now=world.clock(), limit=10)
     await world.stores.claims.claim("somebody", now=world.clock(), lease_ms=30_000, limit=10)
     assert await late.due(now=world.clock(), limit=10) == ()
-    assert not await late.bring(replace(second, key="pictures/x/1"), now=world.clock())
+    assert not await late.add(replace(second, key="pictures/x/1"), now=world.clock())
     assert await second_of(world, task) == second
 
 
@@ -404,7 +404,7 @@ async def test_a_kept_outcome_has_the_picture_when_its_asker_comes(world: Engine
     await later(world, HOUR)
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.engine.undelivered.collect(task.id, task.asker_id, "click")
-    await world.engine.undelivered.bring(task.id, "click")
+    await world.engine.undelivered.acknowledged(task.id, "click")
     await later(world, 1)
     ((message,),) = world.discord.handed.values()
     assert message.pictures == (0, 1)
@@ -418,7 +418,7 @@ async def test_what_was_collected_with_a_link_is_edited(world: EngineWorld) -> N
     task = await world.ask(variants=2)
     await world.work(240)
     await world.engine.undelivered.collect(task.id, task.asker_id, "click")
-    await world.engine.undelivered.bring(task.id, "click")
+    await world.engine.undelivered.acknowledged(task.id, "click")
     await world.work(10)
     assert (await world.now(task)).state is TaskState.CLOSED
     world.api.broken.clear()
@@ -473,8 +473,8 @@ async def test_a_copy_that_is_lost_before_its_message_has_it_is_fetched_again(wo
     async def redrawn(outcome: Any, part: Any) -> None:
         if lost:
             lost.pop()
-            await world.copies.delete(f"pictures/{task.id}/1")
-            await world.copies.get(f"pictures/{task.id}/1")
+            await world.picture_store.delete(f"pictures/{task.id}/1")
+            await world.picture_store.get(f"pictures/{task.id}/1")
         await redraw(outcome, part)
 
     world.discord.redraw = redrawn  # type: ignore[method-assign]  # the file is lost, as when a backup is restored
@@ -498,7 +498,7 @@ async def test_what_is_erased_while_it_is_fetched_leaves_no_file(world: EngineWo
     world.api.fetch = fetched  # type: ignore[method-assign]  # the asker erases their data during the download
     await later(world, HOUR)
     assert await world.stores.tasks.get(task.id) is None
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 def the_asker(task: Task) -> Role:

@@ -93,7 +93,7 @@ async def _until_closed(world: EngineWorld, task: Task) -> None:
 
 async def _assert_told_once(world: EngineWorld, task: Task) -> None:
     ended = await world.now(task)
-    told = Counter((one.number, one.pictures) for one in world.discord.sent if one.task_id == task.id)
+    told = Counter((message.number, message.pictures) for message in world.discord.sent if message.task_id == task.id)
     assert ended.state is TaskState.CLOSED, ended
     assert set(told.values()) == {1}, told
     creates = [request for request in world.api.taken if request.request.prompt == task.request.prompt]
@@ -201,16 +201,16 @@ class Story:
             with contextlib.suppress(Conflict, Gone):
                 await self.world.engine.undelivered.collect(task.id, task.asker_id, f"press {self.presses}")
                 if number % 2:
-                    await self.world.engine.undelivered.bring(task.id, f"press {self.presses}")
+                    await self.world.engine.undelivered.acknowledged(task.id, f"press {self.presses}")
 
     async def call_back(self, number: int) -> None:
         taken = self.world.api.taken
         if not taken:
             return
-        one = number % len(taken)
-        token = (taken[one].callback_url or "").removeprefix(CALLBACKS)
-        assert await self.world.engine.called_back(token, f"kie{one + 1}")
-        self.called_back.add(taken[one].request.prompt)
+        index = number % len(taken)
+        token = (taken[index].callback_url or "").removeprefix(CALLBACKS)
+        assert await self.world.engine.called_back(token, f"kie{index + 1}")
+        self.called_back.add(taken[index].request.prompt)
 
     async def _until_death(self, seconds: float, every: float = 1.0) -> None:
         if await _died(self.world, seconds, every):
@@ -282,7 +282,7 @@ async def _tell_story(steps: list[tuple[str, int]]) -> None:
 
 async def _assert_one_answer(story: Story, task: Task) -> None:
     ended = await story.world.now(task)
-    told = [one for one in story.world.discord.told if one.task_id == task.id]
+    told = [message for message in story.world.discord.told if message.task_id == task.id]
     taken = [request for request in story.world.api.taken if request.request.prompt == task.request.prompt]
     assert len(taken) <= 1
     if ended.state is TaskState.CANCELLED:
@@ -292,8 +292,8 @@ async def _assert_one_answer(story: Story, task: Task) -> None:
     if task.prompt in story.called_back:
         assert ended.job_id is not None, "what was called back was taken, and is to be watched to its end"
         told = _without_the_doubt(told, ended)
-    assert {one.reason for one in told} == {ended.reason}
-    parts = Counter((one.number, one.pictures) for one in told)
+    assert {message.reason for message in told} == {ended.reason}
+    parts = Counter((message.number, message.pictures) for message in told)
     assert set(parts.values()) == {1}, told
     pictures = [position for _, positions in sorted(parts) for position in positions]
     assert pictures == (list(range(task.variants)) if ended.reason is None else [])
@@ -303,7 +303,7 @@ async def _assert_one_answer(story: Story, task: Task) -> None:
 
 def _without_the_doubt(told: list[Message], ended: Task) -> list[Message]:
     """Leave out the message that the create is unconfirmed, which may have been sent once before the callback."""
-    doubts = [one for one in told if one.reason == Reason.UNCONFIRMED]
+    doubts = [message for message in told if message.reason == Reason.UNCONFIRMED]
     assert ended.reason != Reason.UNCONFIRMED
     assert len(doubts) <= 1, doubts
-    return [one for one in told if one not in doubts]
+    return [message for message in told if message not in doubts]

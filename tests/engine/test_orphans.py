@@ -32,18 +32,20 @@ async def world(tmp_path: Path) -> AsyncIterator[EngineWorld]:
 
 
 async def sweep(world: EngineWorld) -> int:
-    return await Orphans(named=world.stores.named_copies, pictures=world.copies, clock=world.clock).sweep_orphans()
+    return await Orphans(
+        named=world.stores.named_copies, picture_store=world.picture_store, clock=world.clock
+    ).sweep_orphans()
 
 
 async def written(world: EngineWorld, key: str) -> StoredPicture:
     """Store a file without a row and return the description that a row could have."""
-    await world.copies.put(key, b"a picture")
+    await world.picture_store.put(key, b"a picture")
     return StoredPicture(key=key, filename="a.png", content_type="image/png", bytes=9, width=1, height=1)
 
 
 async def is_there(world: EngineWorld, key: str) -> bool:
     try:
-        return await world.copies.get(key) == b"a picture"
+        return await world.picture_store.get(key) == b"a picture"
     except MissingCopy:
         return False
 
@@ -119,11 +121,11 @@ async def test_results_that_a_task_names_stay(world: EngineWorld) -> None:
     assert key is not None
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
-    await world.copies.get(key)
+    await world.picture_store.get(key)
 
 
 async def test_what_is_not_the_bots_stays(world: EngineWorld) -> None:
-    await world.copies._store.put_async("holidays/a1/0", b"a picture")
+    await world.picture_store._store.put_async("holidays/a1/0", b"a picture")
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 0
 
@@ -139,14 +141,14 @@ async def test_no_more_go_at_a_time_than_that(world: EngineWorld, monkeypatch: p
 async def test_one_that_cannot_be_removed_keeps_no_other(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("styles/a1/0c", "sets/b2/0c"):
         await written(world, key)
-    delete = world.copies.delete
+    delete = world.picture_store.delete
 
     async def deleted(key: str) -> None:
         if key.startswith("styles/"):
             raise PermissionError(key)
         await delete(key)
 
-    monkeypatch.setattr(world.copies, "delete", deleted)
+    monkeypatch.setattr(world.picture_store, "delete", deleted)
     world.clock.turn(2 * HOUR)
     assert await sweep(world) == 1
     assert await is_there(world, "styles/a1/0c")
@@ -178,7 +180,7 @@ async def erase_while_a_reference_is_fetched(world: EngineWorld, arrives: asynci
 
 async def files(world: EngineWorld) -> list[str]:
     now = world.clock() + 10**9
-    return [key for folder in FOLDERS async for keys in world.copies.older(folder, now) for key in keys]
+    return [key for folder in FOLDERS async for keys in world.picture_store.older(folder, now) for key in keys]
 
 
 async def test_what_arrives_after_its_request_was_erased_is_not_kept(world: EngineWorld) -> None:

@@ -60,7 +60,7 @@ def outbox(database: Database, *, leased: bool) -> Outbox[Letter]:
         key=lambda letter: letters.c.id == letter.id,
         select=sa.select(letters),
         read=Letter,
-        wanted=~letters.c.cancelled,
+        condition=~letters.c.cancelled,
         failures=letters.c.failures,
         attempted=letters.c.attempted_at,
         owner=letters.c.owner if leased else None,
@@ -342,8 +342,8 @@ async def test_a_person_who_waits_gets_the_error_and_others_are_retried(world: O
 
 async def test_two_processes_send_each_letter_once(world: OutboxWorld) -> None:
     await world.write(*"abcdef")
-    one, other = await world.start(), await world.start()
-    await asyncio.gather(one.step(), other.step())
+    first, other = await world.start(), await world.start()
+    await asyncio.gather(first.step(), other.step())
     assert sorted(world.office.sent) == sorted("abcdef")
 
 

@@ -132,7 +132,7 @@ async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pic
     assert (await world.now(task)).state is TaskState.SETTLED
     await world.work(63 * DAY, every=DAY / 2)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert (await world.stores.tasks.events(task.id))[-1].why == "nobody could be told"
+    assert (await world.stores.tasks.events(task.id))[-1].why == "given up: no route to the asker"
     assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 
@@ -143,11 +143,11 @@ async def test_a_kept_picture_that_is_gone_is_fetched_again(world: EngineWorld) 
     assert (await world.now(task)).state is TaskState.SETTLED
     (picture,) = await world.stores.pictures.of_task(task.id)
     assert picture.key is not None
-    await world.copies.delete(picture.key)
+    await world.picture_store.delete(picture.key)
     world.discord.down = False
     await world.work(400)
     assert len(world.discord.sent) == 1
-    assert await world.copies.get(picture.key) == png()
+    assert await world.picture_store.get(picture.key) == png()
 
 
 async def test_discord_down_delays_and_loses_nothing(world: EngineWorld) -> None:
@@ -167,7 +167,7 @@ async def test_a_picture_store_that_takes_nothing_leads_to_a_link(
     async def put(key: str, data: bytes) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(world.copies, "put", put)
+    monkeypatch.setattr(world.picture_store, "put", put)
     task = await world.ask()
     await world.work(600)
     assert (await world.stores.pictures.of_task(task.id))[0].unfetchable
@@ -199,7 +199,7 @@ async def test_what_turns_out_to_be_no_picture_is_not_kept(world: EngineWorld) -
     task = await world.ask()
     await world.work(300)
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 def patience(seen: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
@@ -213,14 +213,14 @@ def patience(seen: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
 
 
 async def test_nothing_is_posted_before_its_copy_is_kept(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    put, posted = world.copies.put, list[bool]()
+    put, posted = world.picture_store.put, list[bool]()
 
     async def slow(key: str, data: bytes) -> None:
         await eventually(patience(lambda: bool(world.discord.sent)))
         posted.append(bool(world.discord.sent))
         await put(key, data)
 
-    monkeypatch.setattr(world.copies, "put", slow)
+    monkeypatch.setattr(world.picture_store, "put", slow)
     task = await world.ask()
     await world.work(60)
     assert posted == [False]

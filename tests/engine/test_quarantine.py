@@ -29,8 +29,8 @@ def test_without_suspects_everything_may_begin(quarantine: Quarantine) -> None:
 
 
 def test_after_one_death_the_suspects_begin_together_and_nothing_else_beside_them(quarantine: Quarantine) -> None:
-    for one in (A, B, OTHER):
-        quarantine.suspect(one, 1)
+    for subject in (A, B, OTHER):
+        quarantine.suspect(subject, 1)
     assert quarantine.next("task") == ("a", "b")
     quarantine.begin(A)
     assert quarantine.next("task") == ("b",)
@@ -39,15 +39,15 @@ def test_after_one_death_the_suspects_begin_together_and_nothing_else_beside_the
     quarantine.begin(OTHER)
     assert not quarantine.open
     assert not quarantine.may_begin(C)
-    for one in (A, B, OTHER):
+    for subject in (A, B, OTHER):
         assert not quarantine.open
-        quarantine.end(one)
+        quarantine.end(subject)
     assert quarantine.may_begin(C)
 
 
 def test_after_two_deaths_each_is_alone_whatever_kind_it_is_of(quarantine: Quarantine) -> None:
-    for one in (A, B, OTHER):
-        quarantine.suspect(one, 2)
+    for subject in (A, B, OTHER):
+        quarantine.suspect(subject, 2)
     assert quarantine.next("task") == ("a",)
     quarantine.begin(A)
     assert quarantine.next("task") == ()

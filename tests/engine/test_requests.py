@@ -156,7 +156,7 @@ async def test_two_quick_clicks_on_ask_again_are_one_task(world: EngineWorld) ->
 async def test_asking_again_when_our_copies_are_gone_is_told(world: EngineWorld) -> None:
     first = await world.ask(references=(world.attach("a.png", png()),))
     await world.work(60)
-    await world.copies.delete(f"references/{first.id}/0")
+    await world.picture_store.delete(f"references/{first.id}/0")
     world.attachments["a.png"] = BadReference(Reason.REFERENCE_UNFETCHABLE, filename="a.png")
     card = await world.engine.requests.again(first.id, _origin(world, 900))
     await world.work(5)
@@ -166,7 +166,7 @@ async def test_asking_again_when_our_copies_are_gone_is_told(world: EngineWorld)
 async def test_asking_again_when_only_our_copies_are_gone_takes_what_discord_still_has(world: EngineWorld) -> None:
     first = await world.ask(references=(world.attach("a.png", png()),))
     await world.work(60)
-    await world.copies.delete(f"references/{first.id}/0")
+    await world.picture_store.delete(f"references/{first.id}/0")
     card = await world.engine.requests.again(first.id, _origin(world, 900))
     await world.work(60)
     assert (await world.now(card.task)).state is TaskState.CLOSED

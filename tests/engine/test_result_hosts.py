@@ -87,7 +87,7 @@ async def test_a_store_of_ours_that_takes_nothing_is_no_fault_of_the_host(
     async def put(key: str, data: bytes) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(world.copies, "put", put)
+    monkeypatch.setattr(world.picture_store, "put", put)
     await asked(world, times=REFUSED_IN_A_ROW)
     assert world.discord.told_operator == []
     assert not [url for url in world.api.fetched if "link-of" in url]

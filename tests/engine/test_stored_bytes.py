@@ -25,7 +25,9 @@ A_FEW_TODAY: Final = replace(NO_LIMITS, stored_bytes_per_user_per_day=30 * MIB)
 
 
 def retention(world: EngineWorld) -> Retention:
-    return Retention(stores=world.stores, pictures=world.copies, keep=world.engine.keep_pictures, clock=world.clock)
+    return Retention(
+        stores=world.stores, picture_store=world.picture_store, keep=world.engine.keep_pictures, clock=world.clock
+    )
 
 
 def photo(megabytes: int, **changes: Any) -> NewReference:
@@ -50,12 +52,12 @@ async def refused(world: EngineWorld) -> Task:
 async def test_copies_of_what_was_refused_go_within_the_hour(world: EngineWorld) -> None:
     for _ in range(6):
         await refused(world)
-    assert await world.copies.used_bytes() == 6 * len(png())
+    assert await world.picture_store.used_bytes() == 6 * len(png())
     world.clock.turn(30 * 60)
     assert await retention(world).sweep_uncharged() == 0
     world.clock.turn(10 * 60)
     assert await retention(world).sweep_uncharged() == 6
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
     assert await retention(world).sweep_uncharged() == 0
 
 
@@ -63,10 +65,10 @@ async def test_copies_of_what_was_cancelled_go_within_the_hour(world: EngineWorl
     task = await world.ask(references=(world.attach("cat.png", png()),))
     await world.engine._lifecycle._preparation.prepare(task)
     await world.engine.requests.cancel(task.id, 7)
-    assert await world.copies.used_bytes()
+    assert await world.picture_store.used_bytes()
     world.clock.turn(50 * 60)
     assert await retention(world).sweep_uncharged() == 1
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_copies_of_what_was_paid_stay(world: EngineWorld) -> None:
@@ -86,7 +88,7 @@ async def test_the_sweep_goes_on_by_itself(world: EngineWorld) -> None:
 
 def origin(world: EngineWorld) -> Origin:
     asked = world.request()
-    return Origin(**{one.name: getattr(asked, one.name) for one in fields(Origin)})
+    return Origin(**{field.name: getattr(asked, field.name) for field in fields(Origin)})
 
 
 async def again(world: EngineWorld, task: Task) -> Task:
@@ -119,7 +121,7 @@ async def test_ask_again_says_to_attach_it_anew_once_discord_no_longer_has_it(wo
 
 
 async def test_ask_again_begins_with_the_set_it_began_with(world: EngineWorld) -> None:
-    await world.copies.put("sets/a/1", png())
+    await world.picture_store.put("sets/a/1", png())
     world.api.next_create.append(Refused(400, "no"))
     task = await world.ask(references=(photo(0, stored_key="sets/a/1", filename="set.png"),))
     await world.work(60)
@@ -133,7 +135,7 @@ async def test_ask_again_begins_with_the_set_it_began_with(world: EngineWorld) -
 
 
 async def submit(world: EngineWorld, limits: Limits, *megabytes: int, asker_id: int = 7, count: int = 1) -> Task:
-    references = tuple(photo(one) for one in megabytes)
+    references = tuple(photo(size) for size in megabytes)
     task, _ = await world.stores.tasks.add(
         world.request(asker_id=asker_id, references=references), limits, now=world.clock()
     )
@@ -141,9 +143,11 @@ async def submit(world: EngineWorld, limits: Limits, *megabytes: int, asker_id: 
 
 
 async def prepared(world: EngineWorld, task: Task, *, kept: bool = True) -> None:
-    for one in await world.stores.references.of_task(task.id):
-        key = f"references/{task.id}/{one.position}"
-        await world.stores.references.save(replace(one, key=key if kept else None, bytes=one.declared_bytes))
+    for reference in await world.stores.references.of_task(task.id):
+        key = f"references/{task.id}/{reference.position}"
+        await world.stores.references.save(
+            replace(reference, key=key if kept else None, bytes=reference.declared_bytes)
+        )
 
 
 @pytest.mark.parametrize("limits", [A_FEW, A_FEW_TODAY])
@@ -160,7 +164,7 @@ async def test_what_is_declared_counts_before_it_is_fetched(world: EngineWorld, 
 async def test_forty_requests_at_once_keep_exactly_what_is_allowed(world: EngineWorld) -> None:
     asked = [submit(world, A_FEW, 1) for _ in range(40)]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
-    assert sum(isinstance(one, Task) for one in outcomes) == 30
+    assert sum(isinstance(outcome, Task) for outcome in outcomes) == 30
 
 
 async def test_what_is_no_longer_kept_counts_for_the_day_alone(world: EngineWorld) -> None:
@@ -233,7 +237,7 @@ async def test_a_picture_larger_than_it_was_declared_is_refused_before_it_is_kep
         await world.work(10)
         task = await world.now(task)
         assert (task.reason, task.charged) == (Reason.STORED_TOO_MUCH, False)
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0
 
 
 async def test_people_read_how_much_there_is_and_what_to_do(tmp_path: Path) -> None:
@@ -245,6 +249,6 @@ async def test_people_read_how_much_there_is_and_what_to_do(tmp_path: Path) -> N
         assert "`/privacy erase`" in told
         saved = await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
         assert "/reference remove" in world.refusal(saved)
-        assert await world.copies.used_bytes() == 0
+        assert await world.picture_store.used_bytes() == 0
         with pytest.raises(MissingCopy):
-            await world.copies.get("sets/x/1")
+            await world.picture_store.get("sets/x/1")

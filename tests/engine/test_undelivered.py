@@ -29,7 +29,7 @@ async def kept(world: EngineWorld, prompt: str = "a red door", **changes: object
 async def press(world: EngineWorld, task: Task, by: str = "press", *, acknowledged: bool = True) -> None:
     await world.engine.undelivered.collect(task.id, task.asker_id, by)
     if acknowledged:
-        await world.engine.undelivered.bring(task.id, by)
+        await world.engine.undelivered.acknowledged(task.id, by)
 
 
 async def test_what_nobody_could_be_told_is_kept_and_the_operator_hears_of_it_once_a_day(world: EngineWorld) -> None:
@@ -256,8 +256,8 @@ async def test_the_next_card_and_the_next_outcome_tell_of_all_that_is_kept_newes
     older = await kept(world)
     newer = await kept(world)
     card = await world.engine.requests.accept(world.request())
-    assert card.kept == (newer.id, older.id)
-    assert (await world.engine.requests.accept(world.request(asker_id=8))).kept == ()
+    assert card.undelivered == (newer.id, older.id)
+    assert (await world.engine.requests.accept(world.request(asker_id=8))).undelivered == ()
     world.discord.closed_routes = set()
     outcomes: list[Outcome] = []
     post = world.discord.post
@@ -268,14 +268,14 @@ async def test_the_next_card_and_the_next_outcome_tell_of_all_that_is_kept_newes
 
     world.discord.post = posted  # type: ignore[method-assign]  # records the outcomes
     await world.work(60, every=4)
-    assert [outcome.kept for outcome in outcomes if outcome.task.asker_id == 7] == [(newer.id, older.id)]
-    assert world.discord.shown[-1].kept in {(newer.id, older.id), ()}
+    assert [outcome.undelivered for outcome in outcomes if outcome.task.asker_id == 7] == [(newer.id, older.id)]
+    assert world.discord.shown[-1].undelivered in {(newer.id, older.id), ()}
 
 
 async def test_what_is_on_its_way_to_its_asker_is_not_offered_again(world: EngineWorld) -> None:
     task = await kept(world)
     await press(world, task)
-    assert (await world.engine.requests.accept(world.request())).kept == ()
+    assert (await world.engine.requests.accept(world.request())).undelivered == ()
 
 
 async def test_an_adoption_takes_a_kept_outcome_back(world: EngineWorld) -> None:

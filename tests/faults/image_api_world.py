@@ -100,7 +100,7 @@ class ImageWorld:
 
     def count(self, ending: str) -> int:
         """Return how many requests with this ending arrived, whatever their response."""
-        return sum(1 for one in self.door.arrived if one.endswith(ending))
+        return sum(1 for path in self.door.arrived if path.endswith(ending))
 
     def told(self, task: Task) -> list[Message]:
         return [message for message in self.world.discord.sent if message.task_id == task.id]

@@ -249,7 +249,7 @@ async def test_one_picture_of_four_that_cannot_be_fetched_is_told_as_a_link(tmp_
         task, _ = await world.ask(variants=4)
         assert (await world.closed(task)).state is TaskState.CLOSED
         [told] = await world.outcomes(task)
-        missing = [one.position for one in await world.stores.pictures.of_task(task.id) if one.unfetchable]
+        missing = [picture.position for picture in await world.stores.pictures.of_task(task.id) if picture.unfetchable]
         [number] = missing
         assert len(told.files) == 3
         assert f"(<https://results.test/kie1/{number}.png>)" in str(told.payload["components"])

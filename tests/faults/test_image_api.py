@@ -336,7 +336,11 @@ async def test_a_task_of_theirs_that_failed_is_told_with_its_reason(
     "trouble",
     [
         *[pytest.param(code(number), id=str(number)) for number in CREDIT_CODES],
-        *[pytest.param(one, id=name) for name, one in {**NOT_TAKEN, **UNKNOWN}.items() if one.action and one.patient],
+        *[
+            pytest.param(fault, id=name)
+            for name, fault in {**NOT_TAKEN, **UNKNOWN}.items()
+            if fault.action and fault.patient
+        ],
     ],
 )
 @pytest.mark.sampled(every=6)
@@ -422,7 +426,7 @@ async def test_while_nobody_listens_all_wait_and_go_on_by_themselves(tmp_path: P
                 ended = await world.ended(task, within_hours=0.5)
                 assert (ended.state, ended.reason, len(world.told(task))) == (TaskState.CLOSED, None, 1)
         said = [entry["event"] for entry in logs]
-        assert [len([one for one in said if words in one]) for words in ("API unreachable", "API back")] == [1, 1]
+        assert [len([line for line in said if words in line]) for words in ("API unreachable", "API back")] == [1, 1]
         assert world.count("/generate") == 4
 
 

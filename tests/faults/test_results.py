@@ -34,7 +34,9 @@ async def test_a_picture_that_is_there_the_third_time_is_brought_with_the_others
         world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=2 * case.asks)
         task = await world.world.ask(variants=4)
         assert [message.pictures for message in await told(world, task)] == [(0, 1, 2, 3)]
-        assert all(one.key and not one.unfetchable for one in await world.world.stores.pictures.of_task(task.id))
+        assert all(
+            picture.key and not picture.unfetchable for picture in await world.world.stores.pictures.of_task(task.id)
+        )
         assert world.count("/download-url") == 0
         assert world.world.discord.redrawn == []
 
@@ -47,10 +49,10 @@ async def test_a_picture_is_brought_with_the_others_by_another_address(tmp_path:
         task = await world.world.ask(variants=4)
         assert [message.pictures for message in await told(world, task)] == [(0, 1, 2, 3)]
         ended, found = await world.world.now(task), await world.world.stores.pictures.of_task(task.id)
-        assert all(one.key and not one.unfetchable for one in found)
+        assert all(picture.key and not picture.unfetchable for picture in found)
         assert refused.met == LINK_FROM_TRY * case.asks
         assert world.count("/download-url") == 1
-        assert not [one for one in found if "until=" in one.url], "it is temporary, and stored nowhere"
+        assert not [picture for picture in found if "until=" in picture.url], "it is temporary, and stored nowhere"
         assert (ended.closed_at or 0) - (ended.settled_at or 0) < 90_000
 
 
@@ -117,7 +119,7 @@ async def test_where_nobody_listens_for_a_while_the_picture_is_brought_when_some
         await world.until(task, lambda now: now.failures > 1)
         world.roads.closed.clear()
         assert [message.pictures for message in await told(world, task)] == [(0,)]
-        assert all(one.key for one in await world.world.stores.pictures.of_task(task.id))
+        assert all(picture.key for picture in await world.world.stores.pictures.of_task(task.id))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ async def test_an_address_that_may_not_be_asked_is_not_asked_and_told_as_it_is(t
         assert len(await told(world, task)) == 1
         [picture] = await world.world.stores.pictures.of_task(task.id)
         assert picture.unfetchable
-        assert not [one for one in world.door.arrived if one.endswith(".png")]
+        assert not [path for path in world.door.arrived if path.endswith(".png")]
 
 
 @pytest.mark.parametrize("address", ["ftp://results.test/a.png", "//results.test/a.png", "a.png"])
@@ -169,13 +171,13 @@ async def later(world: ImageWorld, *, hours: float) -> None:
 async def assert_one_is_a_link(world: ImageWorld, task: Task) -> None:
     assert [message.pictures for message in await told(world, task)] == [(0, 2, 3)]
     found = await world.world.stores.pictures.of_task(task.id)
-    assert [one.position for one in found if one.key is None] == [1]
-    assert [one.position for one in found if one.unfetchable] == [1]
+    assert [picture.position for picture in found if picture.key is None] == [1]
+    assert [picture.position for picture in found if picture.unfetchable] == [1]
 
 
 async def told(world: ImageWorld, task: Task) -> list[Message]:
     """Return the messages with pictures after the task was charged once and delivered within a few minutes."""
     ended = await world.ended(task, within_hours=0.2)
     assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, None, True)
-    assert len([one for one in world.emulator.creates if one["prompt"] == task.prompt]) == 1
+    assert len([create for create in world.emulator.creates if create["prompt"] == task.prompt]) == 1
     return world.told(task)

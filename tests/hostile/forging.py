@@ -36,23 +36,23 @@ class Forger:
             data[name] = value
             self.hits += 1
             return
-        for one in [*_options(data.get("options", ())), *_fields(data.get("components", ()))]:
-            if name == one.get("name"):
-                one["value"] = value
-            elif name == one.get("custom_id"):
-                one["values" if "values" in one else "value"] = value
+        for part in [*_options(data.get("options", ())), *_fields(data.get("components", ()))]:
+            if name == part.get("name"):
+                part["value"] = value
+            elif name == part.get("custom_id"):
+                part["values" if "values" in part else "value"] = value
             else:
                 continue
             self.hits += 1
 
 
 def _options(options: Any) -> Iterator[dict[str, Any]]:
-    for one in options:
-        yield one
-        yield from _options(one.get("options", ()))
+    for option in options:
+        yield option
+        yield from _options(option.get("options", ()))
 
 
 def _fields(components: Any) -> Iterator[dict[str, Any]]:
-    for one in components:
-        yield one.get("component", one)
-        yield from _fields(one.get("components", ()))
+    for component in components:
+        yield component.get("component", component)
+        yield from _fields(component.get("components", ()))

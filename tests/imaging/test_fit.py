@@ -17,9 +17,11 @@ from tests.imaging.picture_files import file_of, noise, opened, oriented, soft
 KIB = 1024
 
 
-def difference(one: bytes, other: bytes) -> float:
+def difference(first: bytes, other: bytes) -> float:
     """Return the mean difference of the pixels, from 0 to 255."""
-    channels = ImageChops.difference(opened(one).convert("RGB"), opened(other).convert("RGB")).convert("L").histogram()
+    channels = (
+        ImageChops.difference(opened(first).convert("RGB"), opened(other).convert("RGB")).convert("L").histogram()
+    )
     return sum(value * count for value, count in enumerate(channels)) / sum(channels)
 
 

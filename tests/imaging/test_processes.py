@@ -42,7 +42,7 @@ async def children() -> AsyncIterator[WorkerProcesses]:
 
 
 def processes(children: WorkerProcesses) -> list[int]:
-    return [one.process.pid for one in children.all if one.process is not None and one.process.poll() is None]
+    return [child.process.pid for child in children.all if child.process is not None and child.process.poll() is None]
 
 
 def hundredths_at_work(number: int) -> int:

@@ -34,10 +34,10 @@ async def result(url: str, seconds: float) -> bytes:
 
 
 async def attachment(url: str, seconds: float) -> bytes:
-    one = Reference(task_id="5f37", position=0, kind=ReferenceKind.IMAGE, url=f"{url}/a.png", filename="a.png")
+    reference = Reference(task_id="5f37", position=0, kind=ReferenceKind.IMAGE, url=f"{url}/a.png", filename="a.png")
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         fetch = AttachmentFetcher(session, origin=url, total_seconds=seconds, stall_seconds=seconds)
-        return await fetch(one)
+        return await fetch(reference)
 
 
 def saying(*parts: bytes, for_ever: bytes = b"", every: float = 0.0) -> Talk:
@@ -166,7 +166,7 @@ async def test_nothing_compressed_is_asked_for() -> None:
     async with raw_server(talk) as url:
         for fetch in (result, attachment):
             assert await fetch(url, 20.0) == b"four"
-    assert [b"Accept-Encoding: identity\r\n" in one for one in asked] == [True, True]
+    assert [b"Accept-Encoding: identity\r\n" in request for request in asked] == [True, True]
 
 
 @BOTH
@@ -224,7 +224,9 @@ async def said(body: str) -> list[Exception]:
     async with kie_server() as server, kie_client(server.url) as client:
         server.say(body)
         asked = client.create(LAKE), client.record("5f37"), client.credits(), client.upload("a", "image/png", b"a")
-        return [one for one in await asyncio.gather(*asked, return_exceptions=True) if isinstance(one, Exception)]
+        return [
+            answer for answer in await asyncio.gather(*asked, return_exceptions=True) if isinstance(answer, Exception)
+        ]
 
 
 @pytest.mark.parametrize("value", ODD)

@@ -55,13 +55,13 @@ class Liar(AbstractResolver):
         return [
             ResolveResult(
                 hostname=host,
-                host=one,
+                host=address,
                 port=port,
-                family=socket.AF_INET6 if ":" in one else socket.AF_INET,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
                 proto=0,
                 flags=0,
             )
-            for one in self.addresses
+            for address in self.addresses
         ]
 
     async def close(self) -> None: ...
@@ -133,7 +133,7 @@ def test_a_public_address_is_public(address: str) -> None:
 def test_an_ipv4_address_is_no_more_public_inside_an_ipv6_one(inner: ipaddress.IPv4Address) -> None:
     number = int(inner)
     wrapped = (0xFFFF << 32 | number, 0x64FF9B << 96 | number, 0x2002 << 112 | number << 80 | 1)
-    assert {is_public(str(ipaddress.IPv6Address(one))) for one in wrapped} == {is_public(str(inner))}
+    assert {is_public(str(ipaddress.IPv6Address(address))) for address in wrapped} == {is_public(str(inner))}
 
 
 @given(st.ip_addresses())
@@ -240,7 +240,7 @@ async def test_a_redirect_from_the_own_host_to_an_allowed_one_that_leads_inside_
 
 async def test_of_several_answers_only_the_public_ones_are_kept() -> None:
     resolver = PublicAddresses(resolver=Liar("10.0.0.1", "8.8.8.8", "fe80::1", "2606:4700::1"))
-    assert [one["host"] for one in await resolver.resolve("a.test", 443)] == ["8.8.8.8", "2606:4700::1"]
+    assert [address["host"] for address in await resolver.resolve("a.test", 443)] == ["8.8.8.8", "2606:4700::1"]
 
 
 async def test_an_answer_that_changes_between_two_questions_is_judged_each_time(listener: Listener) -> None:

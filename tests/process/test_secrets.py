@@ -167,4 +167,4 @@ async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
             session, api_key=SecretStr(KEY), api_url="https://a.test", upload_url="https://a.test", result_hosts=()
         )
         held += [client, vars(client)]
-    assert [one for one in held if found(repr(one), [KEY])] == []
+    assert [holder for holder in held if found(repr(holder), [KEY])] == []

@@ -207,6 +207,21 @@ def test_a_library_is_known_only_where_it_is_needed(library: str) -> None:
             assert any(is_in(name, home) for home in ONLY_IN[library]), f"{name} imports {library}"
 
 
+def test_only_the_engine_writes_the_rows_of_tasks() -> None:
+    store = ast.parse(MODULES["storage.tasks"].read_text("utf-8"))
+    methods = [node for node in ast.walk(store) if isinstance(node, ast.AsyncFunctionDef)]
+    writes = {method.name for method in methods if "self._database.write(" in ast.unparse(method)}
+    assert {"move", "set_card"} <= writes
+    found = [
+        f"{name} calls tasks.{call.attr}"
+        for name, path in MODULES.items()
+        if not is_around(name) and not is_in(name, "bot.engine")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Attribute) and call.attr in writes and ast.unparse(call.value).endswith("stores.tasks")
+    ]
+    assert found == []
+
+
 def test_every_name_says_what_is_inside() -> None:
     assert not [name for name in MODULES if NAMES_THAT_SAY_NOTHING & set(name.split("."))]
 

@@ -93,7 +93,7 @@ def test_each_error_code_has_one_name_and_is_one_of_discords() -> None:
         == sum(len(group.__members__) for group in (ClosedCode, PassingCode, TooLargeCode))
     )
     for code in (ClosedCode, TooLargeCode):
-        assert {int(one) for one in code} <= REFUSALS.keys()
+        assert {int(number) for number in code} <= REFUSALS.keys()
 
 
 @pytest.mark.parametrize("code", ["error.code == 50013", "CODES = frozenset({160005})", "x = {40_005: 1}"])

@@ -36,8 +36,8 @@ def test_no_class_has_too_many_public_methods() -> None:
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
-                methods = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
-                public = [one.name for one in methods if not one.name.startswith("_")]
+                methods = [method for method in node.body if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)]
+                public = [method.name for method in methods if not method.name.startswith("_")]
                 if len(public) > MOST_PUBLIC_METHODS:
                     found[node.name] = len(public)
     assert found == {}

@@ -163,16 +163,16 @@ def sentences() -> list[str]:
 
 def test_every_sentence_has_its_test() -> None:
     known = (*TESTS, *NOT_OURS)
-    assert not [one for one in sentences() if not one.startswith(known)], "a sentence without a test"
+    assert not [sentence for sentence in sentences() if not sentence.startswith(known)], "a sentence without a test"
 
 
 def test_no_test_is_named_for_a_sentence_that_is_not_there() -> None:
     said = sentences()
-    counted = {beginning: sum(one.startswith(beginning) for one in said) for beginning in (*TESTS, *NOT_OURS)}
+    counted = {beginning: sum(sentence.startswith(beginning) for sentence in said) for beginning in (*TESTS, *NOT_OURS)}
     assert {beginning: count for beginning, count in counted.items() if count != 1} == {}
 
 
 def test_every_test_that_is_named_exists() -> None:
-    for named in sorted({one for tests in TESTS.values() for one in tests}):
+    for named in sorted({test for tests in TESTS.values() for test in tests}):
         file, _, name = named.partition("::")
         assert re.search(rf"^(?:async )?def {name}\b", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.M), named

@@ -188,7 +188,7 @@ async def test_the_references_are_fetched_and_show(caller: Caller) -> None:
         pixels(await (await caller.raw("GET", data["response"]["resultUrls"][0])).read())
         for data in (without, with_one)
     ]
-    limes = [sum(green > red + 40 and green > blue + 40 for red, green, blue in _all(one)) for one in pictures]
+    limes = [sum(green > red + 40 and green > blue + 40 for red, green, blue in _all(picture)) for picture in pictures]
     assert limes[0] == 0
     assert limes[1] > 20
 

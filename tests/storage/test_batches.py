@@ -107,21 +107,21 @@ async def test_what_was_asked_is_there_again_and_its_token_is_not(stores: Stores
 async def test_however_many_begin_it_at_a_time_its_tasks_are_stored_once(stores: Stores) -> None:
     batch = await stores.batches.propose(request(), WORDS, now=NOW)
     clicks = [stores.batches.begin(batch, clicked(number), UNLIMITED, now=NOW) for number in range(5)]
-    assert {one.begun_at for one in await asyncio.gather(*clicks) if one is not None} == {NOW}
+    assert {begun.begun_at for begun in await asyncio.gather(*clicks) if begun is not None} == {NOW}
     made = await stores.batches.tasks(batch.id)
-    assert [one.prompt for one in made] == list(WORDS)
-    assert len({one.interaction_id for one in made}) == 3
-    assert all(one.interaction_id < 0 for one in made)
+    assert [task.prompt for task in made] == list(WORDS)
+    assert len({task.interaction_id for task in made}) == 3
+    assert all(task.interaction_id < 0 for task in made)
 
 
 async def test_two_batches_at_a_time_do_not_pass_a_limit_together(stores: Stores) -> None:
     limits = Limits(open_tasks_per_user=4, pictures_per_user_per_day=0, pictures_per_day=0)
     batches = [await stores.batches.propose(request(), WORDS, now=NOW) for _ in range(3)]
     answers = await asyncio.gather(
-        *[stores.batches.begin(one, clicked(number), limits, now=NOW) for number, one in enumerate(batches)],
+        *[stores.batches.begin(batch, clicked(number), limits, now=NOW) for number, batch in enumerate(batches)],
         return_exceptions=True,
     )
-    assert [isinstance(one, LimitExceeded) for one in answers].count(True) == 2
+    assert [isinstance(answer, LimitExceeded) for answer in answers].count(True) == 2
     assert len(await stores.tasks.of_user(7)) == 3
 
 
@@ -140,7 +140,7 @@ async def test_the_pictures_of_all_count_at_once(stores: Stores, day: str) -> No
 
 async def test_its_tasks_wait_in_the_order_of_the_words(stores: Stores) -> None:
     await begun(stores, tuple(f"door {n}" for n in range(10)))
-    assert [one.prompt for one in await stores.queue.waiting()] == [f"door {n}" for n in range(10)]
+    assert [task.prompt for task in await stores.queue.waiting()] == [f"door {n}" for n in range(10)]
 
 
 # -- leases ------------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ async def test_of_many_who_claim_it_one_gets_it_even_if_there_is_news(stores: St
     batch = await begun(stores)
     (due,) = await stores.batches.outbox.due(now=NOW, limit=9)
     claims = await asyncio.gather(*[stores.batches.outbox.claim(due, now=NOW, until=NOW + LEASE) for _ in range(4)])
-    assert sum(one is not None for one in claims) == 1
+    assert sum(claim is not None for claim in claims) == 1
     await told(stores, (await stores.batches.tasks(batch.id))[0])
     assert await stores.batches.outbox.due(now=NOW, limit=9) == ()
     assert len(await stores.batches.outbox.due(now=NOW + LEASE, limit=9)) == 1
@@ -253,12 +253,12 @@ async def test_each_route_has_messages_of_its_own(stores: Stores) -> None:
 
 async def test_each_of_it_is_found_in_the_message_that_shows_it(stores: Stores) -> None:
     batch = await begun(stores, variants=4)
-    first, second, third = [await told(stores, one) for one in await stores.batches.tasks(batch.id)]
+    first, second, third = [await told(stores, task) for task in await stores.batches.tasks(batch.id)]
     claimed = await held(stores)
     await shown(stores, claimed, 0, message_id=50)
     await shown(stores, claimed, 1, message_id=51)
     found = await stores.parts.first_of([first.id, second.id, third.id])
-    assert [found[one.id].message_id for one in (first, second, third)] == [50, 50, 51]
+    assert [found[task.id].message_id for task in (first, second, third)] == [50, 50, 51]
     named = await stores.batches.in_message(51)
     assert named is not None
     assert (named[0].id, named[1].number) == (batch.id, 1)
@@ -267,5 +267,5 @@ async def test_each_of_it_is_found_in_the_message_that_shows_it(stores: Stores) 
 async def test_what_is_not_there_yet_is_found_nowhere(stores: Stores) -> None:
     batch = await begun(stores)
     await shown(stores, await held(stores))
-    assert await stores.parts.first_of([one.id for one in await stores.batches.tasks(batch.id)]) == {}
+    assert await stores.parts.first_of([task.id for task in await stores.batches.tasks(batch.id)]) == {}
     assert await stores.batches.in_message(49) is None

@@ -41,7 +41,10 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 def declared() -> dict[str, set[str]]:
     checks = sa.CheckConstraint
-    found = {name: {str(one.name) for one in table.constraints if isinstance(one, checks)} for name, table in tables()}
+    found = {
+        name: {str(constraint.name) for constraint in table.constraints if isinstance(constraint, checks)}
+        for name, table in tables()
+    }
     return {name: names for name, names in found.items() if names}
 
 
@@ -52,20 +55,22 @@ def tables() -> list[tuple[str, sa.Table]]:
 async def test_migrated_tables_have_the_constraints_that_are_declared(database: Database) -> None:
     def found(connection: sa.Connection) -> dict[str, set[str]]:
         looked = sa.inspect(connection)
-        checks = {name: {str(one["name"]) for one in looked.get_check_constraints(name)} for name, _ in tables()}
+        checks = {
+            name: {str(constraint["name"]) for constraint in looked.get_check_constraints(name)} for name, _ in tables()
+        }
         return {name: names for name, names in checks.items() if names}
 
     async with database.read(long=True) as connection:
         assert await connection.run_sync(found) == declared()
-    assert all(one.startswith(f"ck_{name}_") for name, names in declared().items() for one in names)
+    assert all(constraint.startswith(f"ck_{name}_") for name, names in declared().items() for constraint in names)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"size": one} for one in ("9:9", "")),
-        *({"variants": one} for one in (-1000, 0, 3)),
-        *({one: -1} for one in ("upload_limit", "parent_picture", "batch_position")),
+        *({"size": size} for size in ("9:9", "")),
+        *({"variants": number} for number in (-1000, 0, 3)),
+        *({column: -1} for column in ("upload_limit", "parent_picture", "batch_position")),
     ],
     ids=str,
 )
@@ -87,7 +92,10 @@ async def test_more_references_than_go_in_are_refused_by_their_table(database: D
 @pytest.mark.parametrize(
     ("table", "row"),
     [
-        *[("guild_settings", GUILD | one) for one in ({"greatest_batch": 0}, {"greatest_batch": 21}, {"variants": -1})],
+        *[
+            ("guild_settings", GUILD | values)
+            for values in ({"greatest_batch": 0}, {"greatest_batch": 21}, {"variants": -1})
+        ],
         ("guild_settings", GUILD | {"size": "9:9"}),
         ("styles", STYLE | {"size": "9:9"}),
         ("styles", STYLE | {"variants": 3}),
@@ -114,7 +122,7 @@ async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_p
     async with Database.open(url_of(path)) as database:
         await migrate(database)
         stores = Stores.on(database)
-        found = {one: await stores.tasks.get(one) for one in ("sound", "waits", "made", "many", "words")}
+        found = {task_id: await stores.tasks.get(task_id) for task_id in ("sound", "waits", "made", "many", "words")}
         known = {name: task for name, task in found.items() if task is not None}
         made = {name: (task.state, task.size, task.variants, task.charged) for name, task in known.items()}
         assert made == {
@@ -125,10 +133,10 @@ async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_p
             "words": (TaskState.CLOSED, "3:2", 4, True),
         }
         assert (known["waits"].reason, known["waits"].settled_at is not None) == ("choice_unknown", True)
-        assert [(one.before, one.after) for one in await stores.tasks.events("waits")] == [
+        assert [(event.before, event.after) for event in await stores.tasks.events("waits")] == [
             (TaskState.QUEUED, TaskState.SETTLED)
         ]
-        assert [one.declared_bytes for one in await stores.references.of_task("made")] == [0]
+        assert [reference.declared_bytes for reference in await stores.references.of_task("made")] == [0]
         assert known["many"].parent_id == "made"
         assert await rows(database, "SELECT greatest_batch, size, variants FROM guild_settings") == [(None, None, None)]
         assert await rows(database, "SELECT size, variants FROM styles") == [(None, None)]
@@ -144,8 +152,8 @@ async def test_rows_of_before_are_ended_or_counted_as_the_nearest_there_is(tmp_p
 async def before_bounds(path: Path, versions: Path) -> None:
     def laid() -> None:
         versions.mkdir()
-        for one in sorted(VERSIONS.glob("000[123]_*.py")):
-            (versions / one.name).write_text(one.read_text())
+        for version in sorted(VERSIONS.glob("000[123]_*.py")):
+            (versions / version.name).write_text(version.read_text())
 
     await asyncio.to_thread(laid)
     async with Database.open(url_of(path)) as database:
@@ -163,8 +171,8 @@ def filled(path: Path) -> None:
         {"id": "words", "state": "closed", "variants": "abc", "upload_limit": -5},
     ]
     with closing(sqlite3.connect(path)) as connection, connection:
-        for number, one in enumerate(given):
-            insert(connection, "tasks", TASK | {"interaction_id": number} | one)
+        for number, values in enumerate(given):
+            insert(connection, "tasks", TASK | {"interaction_id": number} | values)
         reference = {"task_id": "made", "position": 0, "kind": "image", "url": "u", "filename": "a.png"}
         insert(connection, "task_references", reference | {"declared_bytes": -5, "bytes": -1, "width": 0, "height": 0})
         insert(connection, "guild_settings", GUILD | bad | {"greatest_batch": 10**6})

@@ -111,7 +111,7 @@ async def test_what_was_under_way_at_a_death_is_claimed_as_a_suspect_only_and_co
     freed = await stores.tasks.change(claimed, **released(NOW))
     assert freed.attempts == 0
     assert await stores.claims.suspects(now=NOW + 9 * LEASE) == ()
-    assert [one.id for one in await stores.claims.claim("the next", now=NOW, lease_ms=LEASE, limit=9)] == [task.id]
+    assert [task.id for task in await stores.claims.claim("the next", now=NOW, lease_ms=LEASE, limit=9)] == [task.id]
 
 
 async def test_suspects_are_tried_fewest_attempts_first(stores: Stores) -> None:

@@ -26,7 +26,7 @@ async def over(stores: Stores, **changes: int | bool) -> Task:
     """Store a closed task whose pictures are delivered."""
     task = await stored(stores, guild_id=GUILD, **changes)
     settled = await stores.tasks.settle(task, now=NOW, why="x", reason=None, urls=["https://r.test/1.png"])
-    return await stores.tasks.move(settled, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    return await stores.tasks.move(settled, TaskState.CLOSED, now=NOW, why="delivered", closed_at=NOW)
 
 
 def new(task: Task, once: str = "gallery", kind: RepostKind = RepostKind.GALLERY, guild_id: int = GUILD) -> NewRepost:
@@ -45,7 +45,7 @@ def new(task: Task, once: str = "gallery", kind: RepostKind = RepostKind.GALLERY
 async def posted(stores: Stores, task: Task, once: str = "gallery", guild_id: int = GUILD) -> Repost:
     repost, _ = await stores.reposts.add(new(task, once, guild_id=guild_id), now=NOW)
     await stores.reposts.posted(repost, message_id=sum(map(ord, once)), now=NOW)
-    return next(one for one in await stores.reposts.of_task(task.id) if one.id == repost.id)
+    return next(found for found in await stores.reposts.of_task(task.id) if found.id == repost.id)
 
 
 # -- reposts -----------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ async def test_this_message_alone_is_removed_and_no_longer_due(stores: Stores) -
     repost, _ = await stores.reposts.add(new(task), now=NOW)
     other, _ = await stores.reposts.add(new(task, "other"), now=NOW)
     await stores.curation.remove_repost(repost, now=NOW)
-    assert [one.id for one in await stores.reposts.outbox.due(now=NOW, limit=10)] == [other.id]
+    assert [repost.id for repost in await stores.reposts.outbox.due(now=NOW, limit=10)] == [other.id]
     assert not await stores.reposts.outbox.claim(repost, now=NOW, until=NOW + 1)
     assert (await _now(stores, task)).sync_at == NOW
 
@@ -109,7 +109,7 @@ async def test_a_deleted_original_takes_the_copies_in_galleries_and_nothing_else
     shown = await posted(stores, task, "shown")
     shown, _ = await stores.reposts.add(new(task, "shown again", RepostKind.SHOWN), now=NOW)
     await stores.curation.remove_gallery_reposts(task.id, now=NOW)
-    removed = {one.id for one in await stores.reposts.of_task(task.id) if one.removed_at is not None}
+    removed = {repost.id for repost in await stores.reposts.of_task(task.id) if repost.removed_at is not None}
     assert copy.id in removed
     assert shown.id not in removed
 
@@ -118,8 +118,8 @@ async def test_a_server_curates_what_it_has_and_no_other(stores: Stores) -> None
     task = await over(stores)
     here, there = await posted(stores, task), await posted(stores, task, "there", guild_id=6)
     await stores.curation.curate_in(task.id, GUILD, now=NOW, hidden_at=NOW)
-    assert [one.hidden_at for one in await stores.reposts.of_task(task.id)] == [
-        NOW if one == here.id else None for one in sorted((here.id, there.id))
+    assert [repost.hidden_at for repost in await stores.reposts.of_task(task.id)] == [
+        NOW if repost_id == here.id else None for repost_id in sorted((here.id, there.id))
     ]
 
 
@@ -128,7 +128,7 @@ async def test_it_is_found_by_its_message(stores: Stores) -> None:
     assert repost.message_id is not None
     assert await stores.reposts.in_message(repost.message_id) == repost
     assert await stores.reposts.in_message(1) is None
-    found = await stores.search.told_in(repost.message_id)
+    found = await stores.search.task_of_message(repost.message_id)
     assert found is not None
     assert found.id == repost.task_id
 
@@ -152,7 +152,7 @@ async def test_upkeep_is_taken_by_one_and_what_changes_meanwhile_keeps_it_due(st
     (held,) = [claimed for claimed in await asyncio.gather(*claims) if claimed is not None]
     await stores.curation.hide(task.id, hidden=False, now=NOW + 5)
     await stores.curation.outbox.finish(held)
-    assert [one.id for one in await stores.curation.outbox.due(now=NOW + 5, limit=10)] == [task.id]
+    assert [task.id for task in await stores.curation.outbox.due(now=NOW + 5, limit=10)] == [task.id]
 
 
 async def test_messages_of_what_is_still_being_made_wait(stores: Stores) -> None:
@@ -176,7 +176,7 @@ async def test_everybody_reports_once_and_the_first_place_stays(stores: Stores) 
     report_case = await stores.reports.get(task.id, GUILD)
     assert report_case is not None
     assert (report_case.seen_channel_id, report_case.seen_message_id, report_case.opened_at) == (10, 11, NOW + 1)
-    assert [one.reporter_id for one in await stores.reports.words(report_case)] == [1, 2]
+    assert [report.reporter_id for report in await stores.reports.words(report_case)] == [1, 2]
 
 
 async def test_of_two_decisions_the_first_stands(stores: Stores) -> None:

@@ -305,7 +305,7 @@ async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_tabl
         assert (await connection.exec_driver_sql("SELECT colour FROM tasks")).all() == [("red",)]
         assert await pragma(connection, "foreign_keys") == 1
     assert await stores.tasks.get(task.id) == task
-    assert [one.filename for one in await stores.references.of_task(task.id)] == ["a.png"]
+    assert [reference.filename for reference in await stores.references.of_task(task.id)] == ["a.png"]
     assert len(await stores.tasks.events(task.id)) == 1
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from storage.community import Erasure
 from storage.database import Database
 from storage.models import TaskState
-from storage.personal_data import THEIRS
+from storage.personal_data import OF_PERSON
 from storage.schema import Positions, metadata
 from storage.stores import Stores
 from tests.storage.rows import BACKENDS, NOW, opened_stores, stored
@@ -83,7 +83,7 @@ def test_every_column_that_may_name_a_person_is_known() -> None:
 
 
 def test_whatever_is_kept_of_a_person_is_shown_and_exported() -> None:
-    exported = {(table.name, column) for table, column, _ in THEIRS.values()}
+    exported = {(table.name, column) for table, column, _ in OF_PERSON.values()}
     about_others = {("tasks", "removed_by"), ("report_cases", "decided_by"), ("task_references", "owner_id")}
     named = {(table, column) for table, columns in PEOPLE.items() for column in columns if table not in KEPT}
     assert named - about_others == exported
@@ -120,7 +120,7 @@ async def test_it_counts_what_went_and_the_pictures_of_the_day_count_on(stores: 
     async with database_of(stores).read() as connection:
         spent = (await connection.execute(sa.text("SELECT count(*), sum(pictures) FROM spendings"))).one()
     assert tuple(spent) == (3, 6)
-    await stores.erasures.sweep(now=NOW + DAY + 1, untold_for=DAY)
+    await stores.erasures.sweep(now=NOW + DAY + 1, unseen_for=DAY)
     async with database_of(stores).read() as connection:
         assert (await connection.execute(sa.text("SELECT count(*) FROM spendings"))).scalar_one() == 0
 
@@ -154,7 +154,7 @@ async def test_one_is_under_way_at_a_time_and_one_process_works_on_it(stores: St
     assert (again.id, is_new) == (erasure.id, False)
     assert await stores.erasures.outbox.claim(erasure, now=NOW, until=NOW + 100)
     assert not await stores.erasures.outbox.claim(erasure, now=NOW, until=NOW + 100)
-    await stores.erasures.told(await stores.erasures.done(erasure, now=NOW))
+    await stores.erasures.receipt_seen(await stores.erasures.done(erasure, now=NOW))
     assert await stores.erasures.of_person(PERSON) is None
     await begun(stores)
 

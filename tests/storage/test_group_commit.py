@@ -97,8 +97,8 @@ async def test_all_of_a_group_that_are_cancelled_leave_the_way_free(database: Da
         writing = [asyncio.create_task(write(database, f"{turns} {number}")) for number in range(TOGETHER)]
         for _ in range(turns):
             await asyncio.sleep(0)
-        for one in writing:
-            one.cancel()
+        for task in writing:
+            task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
         async with asyncio.timeout(5):
             await write(database, f"after {turns}")

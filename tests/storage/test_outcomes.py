@@ -41,7 +41,7 @@ async def closed(stores: Stores, *, at: int) -> Task:
     (reference,) = await stores.references.of_task(task.id)
     await stores.references.save(replace(reference, key=f"references/{task.id}/0"))
     await stores.pictures.save([replace((await stores.pictures.of_task(task.id))[0], key=f"pictures/{task.id}/0")])
-    return await stores.tasks.move(task, TaskState.CLOSED, now=at, why="told", closed_at=at)
+    return await stores.tasks.move(task, TaskState.CLOSED, now=at, why="delivered", closed_at=at)
 
 
 # -- settle ------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(stores: Stores)
     task = await stores.tasks.settle(task, now=NOW, why="no answer", reason="unconfirmed", parameters={"n": 1})
     (part,) = await stores.parts.plan(task, [NewPart(nonce="sorry")])
     await stores.parts.posted(part, channel_id=1, message_id=2)
-    task = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="told", closed_at=NOW)
+    task = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="delivered", closed_at=NOW)
     adopted = await stores.tasks.move(
         task, TaskState.GENERATING, now=NOW, why="a callback", job_id="k1", generating_at=NOW
     )
@@ -88,7 +88,7 @@ async def test_an_adopted_task_forgets_the_outcome_that_was_told(stores: Stores)
     with pytest.raises(StaleTask):
         await stores.parts.attempt(part, adopted, now=NOW, until=NOW)
     adopted = await stores.tasks.settle(adopted, now=NOW, why="done", reason=None, urls=URLS)
-    assert [one.nonce for one in await stores.parts.plan(adopted, PARTS)] == ["first", "second"]
+    assert [part.nonce for part in await stores.parts.plan(adopted, PARTS)] == ["first", "second"]
     assert len(await stores.pictures.of_task(task.id)) == 2
 
 
@@ -141,7 +141,9 @@ async def test_a_part_keeps_when_it_was_first_attempted_whatever_way_it_goes(sto
 
 async def test_a_telling_begins_with_all_that_belongs_to_it_or_with_nothing(stores: Stores) -> None:
     task = await settled(stores)
-    fetched = [replace(one, key=f"pictures/x/{one.position}") for one in await stores.pictures.of_task(task.id)]
+    fetched = [
+        replace(picture, key=f"pictures/x/{picture.position}") for picture in await stores.pictures.of_task(task.id)
+    ]
     first, second = await stores.parts.begin_delivery(task, PARTS, fetched=fetched, now=NOW + 1, until=NOW + 9)
     assert [(part.number, part.attempted_at, part.message_id) for part in (first, second)] == [
         (0, NOW + 1, None),
@@ -243,7 +245,10 @@ async def test_pictures_told_as_links_keep_their_copies_and_those_without_one_ar
     copied, _ = await stores.pictures.of_task(task.id)
     await stores.pictures.save([replace(copied, key=f"pictures/{task.id}/0")])
     assert await stores.pictures.deliver_as_links([task.id], due=NOW + 5) == 2
-    assert [(one.key is not None, one.unfetchable, one.due_at) for one in await stores.pictures.of_task(task.id)] == [
+    assert [
+        (picture.key is not None, picture.unfetchable, picture.due_at)
+        for picture in await stores.pictures.of_task(task.id)
+    ] == [
         (True, True, None),
         (False, True, NOW + 5),
     ]

@@ -139,11 +139,11 @@ async def test_pictures_a_day_are_counted_by_variants_and_free_up_one_day_later(
     for hours, variants in ((0, 1), (1, 2), (2, 4)):
         await stores.tasks.add(request(variants=variants), limits, now=NOW + hours * 3_600_000)
     later = NOW + 3 * 3_600_000
-    with pytest.raises(LimitExceeded) as one:
+    with pytest.raises(LimitExceeded) as raised:
         await stores.tasks.add(request(asker_id=asker), limits, now=later)
     with pytest.raises(LimitExceeded) as two:
         await stores.tasks.add(request(asker_id=asker, variants=2), limits, now=later)
-    assert (one.value.limit, one.value.allowed, one.value.free_at) == (name, 7, NOW + DAY_MS)
+    assert (raised.value.limit, raised.value.allowed, raised.value.free_at) == (name, 7, NOW + DAY_MS)
     assert two.value.free_at == NOW + 3_600_000 + DAY_MS
     with pytest.raises(LimitExceeded):
         await stores.tasks.add(request(asker_id=asker, variants=2), limits, now=two.value.free_at - 1)

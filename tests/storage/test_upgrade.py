@@ -52,9 +52,9 @@ async def old_database(folder: Path) -> None:
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database, versions=(versions,))
     await asyncio.to_thread(fill, path)
-    copies = PictureStore.open(str(folder / "pictures"))
+    picture_store = PictureStore.open(str(folder / "pictures"))
     for position in range(2):
-        await copies.put(f"pictures/{MADE}/{position}", png())
+        await picture_store.put(f"pictures/{MADE}/{position}", png())
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database)
 
@@ -98,7 +98,7 @@ async def test_a_picture_that_was_told_as_a_link_is_tried_again_while_it_is_kept
         due = await LatePictureStore(database).due(now=now + 60_000, limit=10)
         pictures = await Stores.on(database).pictures.of_task(MADE)
     assert [picture.position for _, picture in due] == ([1] if tried_on else [])
-    assert [(one.tries, one.due_at is not None, one.late_at) for one in pictures] == [
+    assert [(picture.tries, picture.due_at is not None, picture.late_at) for picture in pictures] == [
         (0, False, None),
         (0, tried_on, None),
     ]

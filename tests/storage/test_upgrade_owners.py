@@ -86,4 +86,4 @@ async def test_what_was_asked_again_is_of_whoever_attached_it_first(path: Path) 
             found = connection.execute(
                 "SELECT owner_id FROM task_references WHERE task_id = ? ORDER BY position", (task_id,)
             ).fetchall()
-            assert [one for (one,) in found] == owners, task_id
+            assert [owner for (owner,) in found] == owners, task_id

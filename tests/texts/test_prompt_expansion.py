@@ -16,7 +16,7 @@ from bot.texts.prompt_expansion import MOST, expand, literal
 typed = some.text(some.sampled_from('ab {},\\\n":'), max_size=40) | some.text(max_size=40)
 alternative = some.text(
     some.characters(exclude_characters="{},\uff0c\\", exclude_categories=["Cs"]), min_size=1
-).filter(lambda one: bool(one.strip()) and '"' not in one)
+).filter(lambda text: bool(text.strip()) and '"' not in text)
 group = some.lists(alternative, min_size=2, max_size=4, unique_by=str.strip)
 between = some.text(some.characters(exclude_characters="{},\uff0c\\", exclude_categories=["Cs"]), max_size=10)
 
@@ -118,7 +118,7 @@ def test_whatever_is_typed_is_a_few_requests_or_refused(words: str) -> None:
         return
     assert 1 <= len(made) <= 20
     assert len(set(made)) == len(made)
-    assert all(len(one) <= len(words) for one in made)
+    assert all(len(prompt) <= len(words) for prompt in made)
 
 
 @given(typed)
@@ -133,11 +133,11 @@ def test_words_without_a_group_are_offered_as_they_are() -> None:
 
 @given(some.lists(some.tuples(between, group), min_size=1, max_size=3), between)
 def test_there_are_as_many_as_the_alternatives_multiply_to(groups: list[tuple[str, list[str]]], end: str) -> None:
-    words = "".join(f"{before}{{{','.join(one)}}}" for before, one in groups) + end
+    words = "".join(f"{before}{{{','.join(parts)}}}" for before, parts in groups) + end
     made = expand(words)
     expected = [""]
-    for before, one in groups:
-        expected = [f"{begun}{before}{part.strip()}" for begun in expected for part in one]
+    for before, parts in groups:
+        expected = [f"{begun}{before}{part.strip()}" for begun in expected for part in parts]
     assert made == list(dict.fromkeys(f"{begun}{end}" for begun in expected))
 
 

@@ -167,7 +167,7 @@ def sources(*places: str) -> Iterator[tuple[str, ast.Module]]:
 
 
 def literals(node: ast.AST) -> set[str]:
-    return {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return {child.value for child in ast.walk(node) if isinstance(child, ast.Constant) and isinstance(child.value, str)}
 
 
 def actions(tree: ast.Module) -> set[str]:
@@ -184,9 +184,9 @@ def sayings(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
         if isinstance(by, ast.Name) and by.id in ("say", "said", *(["texts_in"] if by is not call.func else [])):
             first = call.args[0]
             either = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
-            for one in either:
-                if isinstance(one, ast.Constant) and isinstance(one.value, str):
-                    yield one.value, call
+            for child in either:
+                if isinstance(child, ast.Constant) and isinstance(child.value, str):
+                    yield child.value, call
 
 
 def labels(tree: ast.Module) -> Iterator[str]:
@@ -213,7 +213,7 @@ def test_each_name_in_a_table_of_code_is_there() -> None:
     kinds = {name.partition("-")[0] for name in messages(DEFAULT)}
     shape = re.compile(rf"(?:{'|'.join(sorted(kinds))})(?:-[a-z0-9]+)+")
     for file, tree in sources(*TELLING):
-        named = {one for one in literals(tree) - actions(tree) if shape.fullmatch(one)}
+        named = {name for name in literals(tree) - actions(tree) if shape.fullmatch(name)}
         assert not named - messages(DEFAULT).keys(), file
 
 

@@ -60,7 +60,7 @@ def plurals(language: str, name: str) -> dict[str, set[str]]:
     """Return the plural forms that exist, by the number that selects them."""
     found = {}
     for select in messages(language)[name].selects:
-        keys = {one.key.name for one in select.variants if isinstance(one.key, ftl.Identifier)}
+        keys = {variant.key.name for variant in select.variants if isinstance(variant.key, ftl.Identifier)}
         if isinstance(select.selector, ftl.VariableReference) and keys <= CATEGORIES:
             found[select.selector.id.name] = keys
     return found

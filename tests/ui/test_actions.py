@@ -31,7 +31,7 @@ async def latest(world: BotWorld, asker: Any) -> Task:
 async def sweep(world: BotWorld) -> None:
     world.clock.turn(MONTHS.total_seconds())
     keep = timedelta(days=90)
-    assert await Retention(stores=world.stores, pictures=world.copies, keep=keep, clock=world.clock).sweep()
+    assert await Retention(stores=world.stores, picture_store=world.picture_store, keep=keep, clock=world.clock).sweep()
 
 
 def fields(opened: Any) -> dict[str, dict[str, Any]]:
@@ -56,14 +56,14 @@ def chosen(field: dict[str, Any]) -> list[str]:
 async def test_a_result_has_its_buttons(world: BotWorld) -> None:
     task, result = await made(world)
     wanted = [f"a1:{action}:{task.id}" for action in ("again", "edit", "vary", "full", "family")]
-    assert [one for one in wanted if one in button_ids(result)] == wanted
+    assert [button_id for button_id in wanted if button_id in button_ids(result)] == wanted
 
 
 async def test_a_failure_has_none_of_them_but_again(world: BotWorld) -> None:
     world.api.next_create.append(Refused(400, "no"))
     _, told = await made(world)
     assert "No picture this time" in texts(told)
-    assert not [one for one in button_ids(told) if not one.startswith("a1:again:")]
+    assert not [button_id for button_id in button_ids(told) if not button_id.startswith("a1:again:")]
 
 
 # -- Again -------------------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ async def test_a_picture_that_is_nowhere_any_more_is_told_and_costs_nothing(worl
 async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message(world: BotWorld) -> None:
     task, result = await made(world)
     await world.bob.click(result, label="Vary")
-    await world.copies.delete(f"pictures/{task.id}/0")
+    await world.picture_store.delete(f"pictures/{task.id}/0")
     await world.work(60)
     varied = await world.only_task(world.bob)
     assert (varied.state, varied.reason) == (TaskState.CLOSED, None)
@@ -307,7 +307,9 @@ async def test_full_size_shows_the_originals_to_who_asks_alone(world: BotWorld) 
     _, result = await made(world, variants=2)
     shown = await world.bob.click(result, label="Full size")
     assert shown.ephemeral
-    assert [one.filename for one in seen(shown).attachments] == [one.filename for one in result.attachments]
+    assert [attachment.filename for attachment in seen(shown).attachments] == [
+        attachment.filename for attachment in result.attachments
+    ]
     assert "The 2 pictures as they were made" in texts(seen(shown))
 
 
@@ -316,14 +318,14 @@ async def test_what_is_too_large_comes_as_a_fresh_link(world: BotWorld) -> None:
     _, second = await world.stores.pictures.of_task(task.id)
     await world.stores.pictures.save([replace(second, bytes=25 * 1024 * 1024)])
     shown = await world.bob.click(result, label="Full size")
-    assert [one.filename for one in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
+    assert [attachment.filename for attachment in seen(shown).attachments] == [f"atelier-{task.id}-1.png"]
     assert f"[Picture 2](<{second.url}?link-of={task.job_id}>)" in texts(seen(shown))
 
 
 async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: BotWorld) -> None:
     task, result = await made(world)
     (picture,) = await world.stores.pictures.of_task(task.id)
-    await world.copies.delete(picture.key or "")
+    await world.picture_store.delete(picture.key or "")
     shown = await world.bob.click(result, label="Full size")
     assert not seen(shown).attachments
     assert f"{picture.url}?link-of={task.job_id}" in texts(seen(shown))
@@ -332,7 +334,7 @@ async def test_where_our_copy_is_gone_it_comes_as_a_fresh_link(world: BotWorld) 
 async def test_while_the_image_api_is_silent_the_first_address_may_still_do(world: BotWorld) -> None:
     task, result = await made(world)
     (picture,) = await world.stores.pictures.of_task(task.id)
-    await world.copies.delete(picture.key or "")
+    await world.picture_store.delete(picture.key or "")
     world.api.next_link.append(Unavailable("down"))
     shown = await world.bob.click(result, label="Full size")
     assert picture.url in texts(seen(shown))

@@ -34,7 +34,9 @@ async def test_what_is_left_of_the_day_is_said(tmp_path: Path) -> None:
 
 async def test_one_task_is_made_of_each_and_all_are_shown_in_one_message(world: BotWorld) -> None:
     await begun(world)
-    assert [(one.prompt, one.batch_position) for one in await tasks_of(world)] == list(zip(MADE, range(4), strict=True))
+    assert [(task.prompt, task.batch_position) for task in await tasks_of(world)] == list(
+        zip(MADE, range(4), strict=True)
+    )
     await world.work(10)
     (message,) = posted(world)
     assert "0 of 4 done" in texts(message)
@@ -46,8 +48,8 @@ async def test_one_task_is_made_of_each_and_all_are_shown_in_one_message(world: 
     assert alt_texts(message) == [f"Picture {n}: {words}" for n, words in enumerate(MADE, start=1)]
     assert "picture 4 below" in texts(message)
     assert f"<@{world.alice.id}> Your 4 pictures are there" in texts(ending)
-    assert [world.pinged(one) for one in (message, ending)] == [[], [world.alice.id]]
-    assert {one.state for one in await tasks_of(world)} == {TaskState.CLOSED}
+    assert [world.pinged(posted) for posted in (message, ending)] == [[], [world.alice.id]]
+    assert {task.state for task in await tasks_of(world)} == {TaskState.CLOSED}
     await world.work(60)
     assert len(posted(world)) == 2
 
@@ -82,7 +84,7 @@ async def test_after_a_restart_between_question_and_answer_it_is_made(world: Bot
     await world.alice.click(question, label="Make them")
     await world.work(60)
     assert "4 of 4 done" in texts(posted(world)[0])
-    assert [len(one.files) for one in world.api.taken] == [1] * 4
+    assert [len(request.files) for request in world.api.taken] == [1] * 4
 
 
 async def test_after_a_restart_in_the_middle_it_goes_on_in_the_same_message(world: BotWorld) -> None:

@@ -20,7 +20,9 @@ async def test_one_is_opened_with_all_its_buttons_and_asked_again_alone(world: B
     opened = await world.bob.select(message, [second.id])
     assert opened.ephemeral
     assert "red door in ink" in texts(opened.response)
-    assert {"a1:again", "a1:edit", "a1:vary"} <= {one.rpartition(":")[0] for one in button_ids(opened.response)}
+    assert {"a1:again", "a1:edit", "a1:vary"} <= {
+        button_id.rpartition(":")[0] for button_id in button_ids(opened.response)
+    }
     await world.bob.click(seen(opened), label="Again")
     again = await world.only_task(world.bob)
     assert (again.prompt, again.parent_id, again.batch_id) == ("red door in ink", second.id, None)
@@ -40,7 +42,11 @@ async def test_an_edit_begins_with_words_that_mean_the_same(world: BotWorld) -> 
     await world.work(60)
     form = await world.bob.click(posted(world)[-1], label="Edit")
     assert form.modal is not None
-    words = next(one["component"] for one in form.modal["components"] if one["component"]["custom_id"] == "words")
+    words = next(
+        component["component"]
+        for component in form.modal["components"]
+        if component["component"]["custom_id"] == "words"
+    )
     await world.bob.submit_modal(form, {"words": words["value"]})
     assert (await world.only_task(world.bob)).prompt == "{red, green} door"
 
@@ -88,8 +94,8 @@ async def test_a_picture_is_hidden_and_removed_in_the_shared_message(world: BotW
     message, _ = posted(world)
     assert "red door in ink" not in "".join(texts(message).splitlines()[2:])
     assert "**2.** *removed*" in texts(message)
-    assert [one.filename.split("-")[1] for one in message.attachments] == [
-        one.id for one in await tasks_of(world) if one.id != second.id
+    assert [attachment.filename.split("-")[1] for attachment in message.attachments] == [
+        task.id for task in await tasks_of(world) if task.id != second.id
     ]
 
 
@@ -113,8 +119,8 @@ async def test_pictures_that_stand_there_are_kept_when_our_copies_are_gone(world
     await begun(world)
     await world.work(60)
     first, *others = await tasks_of(world)
-    for one in others:
-        await world.copies.delete(f"pictures/{one.id}/0")
+    for task in others:
+        await world.picture_store.delete(f"pictures/{task.id}/0")
     await world.stores.curation.hide(first.id, hidden=True, now=world.clock())
     await world.work(10)
     assert len(posted(world)[0].attachments) == 4
@@ -215,7 +221,7 @@ async def test_in_direct_messages_it_works_too(world: BotWorld) -> None:
     asked = await world.alice.user.slash("imagine", prompt=DOORS)
     await world.alice.user.click(asked.response, label="Make them")
     await world.work(60)
-    message, ending = (one for one in world.alice.user.dm_channel.history() if not one.flags.ephemeral)
+    message, ending = (message for message in world.alice.user.dm_channel.history() if not message.flags.ephemeral)
     assert "4 of 4 done" in texts(message)
     assert "Your 4 pictures are there" in texts(ending)
 

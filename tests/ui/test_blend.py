@@ -39,5 +39,5 @@ async def test_five_pictures_go_in_as_they_were_given_and_the_rest_is_as_said(wo
     images = {option: (name, png()) for option, name in zip(options, names, strict=True)}
     await world.alice.slash(world.channel, "blend", size="2:3", variants=2, **images)
     task = await world.only_task()
-    assert [one.filename for one in await world.stores.references.of_task(task.id)] == names
+    assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == names
     assert (task.size, task.variants) == ("2:3", 2)

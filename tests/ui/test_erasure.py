@@ -40,7 +40,7 @@ async def erased(world: BotWorld, how: str = "keep", who: MemberActor | None = N
 
 
 async def files(world: BotWorld) -> list[str]:
-    return [key async for keys in world.copies.older("", 2**62) for key in keys]
+    return [key async for keys in world.picture_store.older("", 2**62) for key in keys]
 
 
 # -- the question ------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ async def test_what_is_in_line_is_taken_back_and_what_is_being_made_is_not_poste
     await world.work(300)
     assert await world.stores.tasks.of_user(world.alice.id) == ()
     assert await files(world) == []
-    assert [one for one in world.channel.history() if one.attachments] == []
+    assert [message for message in world.channel.history() if message.attachments] == []
     assert "Requests: 1" in texts(answer)
 
 
@@ -214,7 +214,7 @@ async def test_the_log_has_the_number_of_a_receipt(world: BotWorld) -> None:
     world.clock.turn(60)
     with capture_logs() as lines:
         await world.engine.erasures.outbox.step()
-    (line,) = [one for one in lines if one["event"] == "erasure finished"]
+    (line,) = [line for line in lines if line["event"] == "erasure finished"]
     assert line["erasure"] == erasure.id
     assert str(world.alice.id) not in repr(line)
 
@@ -246,7 +246,7 @@ async def test_a_batchs_shared_message_stays_unless_it_is_to_go_too(world: BotWo
     question: Any = await world.alice.slash(world.channel, "imagine", prompt="a {red, blue} door")
     await world.alice.click(question.response, label="Make them")
     await world.work(120)
-    assert [len(one.attachments) for one in world.channel.history() if one.attachments] == [2]
+    assert [len(message.attachments) for message in world.channel.history() if message.attachments] == [2]
     await erased(world, how)
     assert await world.stores.tasks.of_user(world.alice.id) == ()
-    assert [len(one.attachments) for one in world.channel.history() if one.attachments] == left
+    assert [len(message.attachments) for message in world.channel.history() if message.attachments] == left

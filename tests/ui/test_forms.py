@@ -51,7 +51,10 @@ async def test_create_makes_what_was_filled_in(world: BotWorld) -> None:
     await world.work(60)
     task = await world.only_task()
     assert (task.prompt, task.size, task.variants, task.private) == ("a green door", "2:3", 4, False)
-    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png", "dog.png"]
+    assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == [
+        "cat.png",
+        "dog.png",
+    ]
     assert "Your 4 pictures are ready" in texts(world.channel.history()[-1])
 
 
@@ -99,7 +102,7 @@ async def test_the_menu_begins_with_the_picture_of_anybodys_message(world: BotWo
     task = await edited(world, opened, words="make it night", size=["3:2"], variants=["2"])
     await world.work(60)
     assert (task.prompt, task.size, task.variants) == ("make it night", "3:2", 2)
-    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png"]
+    assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == ["cat.png"]
     assert (await world.only_task(world.bob)).state is TaskState.CLOSED
 
 
@@ -108,7 +111,11 @@ async def test_of_several_pictures_those_are_taken_that_were_chosen(world: BotWo
     opened = await menu(world, message)
     assert chosen(fields(opened)["pictures"]) == ["0", "1", "2"]
     task = await edited(world, opened, words="together", pictures=["0", "2"], files=[PHOTO])
-    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["0.png", "2.png", "cat.png"]
+    assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == [
+        "0.png",
+        "2.png",
+        "cat.png",
+    ]
 
 
 async def test_of_more_than_five_the_first_five_are_offered(world: BotWorld) -> None:
@@ -130,7 +137,7 @@ async def test_the_menu_counts_when_it_comes_back_after_a_restart(world: BotWorl
     opened = await menu(world, message)
     await world.restart()
     task = await edited(world, opened, words="make it night")
-    assert [one.filename for one in await world.stores.references.of_task(task.id)] == ["cat.png"]
+    assert [reference.filename for reference in await world.stores.references.of_task(task.id)] == ["cat.png"]
 
 
 async def test_it_counts_too_when_the_message_has_gone_meanwhile(world: BotWorld) -> None:
@@ -185,7 +192,10 @@ async def test_embeds_and_galleries_count_and_each_picture_once(world: BotWorld)
         embeds=[{"type": "image", "image": {"url": on_discord.replace("ex=1", "ex=2")}, "thumbnail": elsewhere}],
         components=[{"type": 17, "id": 1, "components": [gallery]}],
     )
-    assert [(one.filename, one.url) for one in pictures_in(message)] == [("a.png", on_discord), ("dog.png", PROXY)]
+    assert [(picture.filename, picture.url) for picture in pictures_in(message)] == [
+        ("a.png", on_discord),
+        ("dog.png", PROXY),
+    ]
 
 
 async def test_a_thumbnail_beside_words_counts_and_a_video_does_not(world: BotWorld) -> None:
@@ -193,4 +203,4 @@ async def test_a_thumbnail_beside_words_counts_and_a_video_does_not(world: BotWo
     section = {"type": 9, "id": 2, "components": [], "accessory": beside}
     video = {"id": "1", "filename": "v.mp4", "size": 5, "content_type": "video/mp4", "url": "u", "proxy_url": "p"}
     found = pictures_in(message_with(world, attachments=[video], components=[section]))
-    assert [one.filename for one in found] == ["b.webp"]
+    assert [picture.filename for picture in found] == ["b.webp"]

@@ -62,7 +62,7 @@ def published() -> set[str]:
         value for module in modules for value in vars(module).values() if isinstance(value, app_commands.ContextMenu)
     ]
     templates = [item.__discord_ui_compiled_template__.pattern for item in _items()]
-    named = [found[0] for one in templates if (found := re.match(r"a1:[a-z-]+", one))]
+    named = [found[0] for template in templates if (found := re.match(r"a1:[a-z-]+", template))]
     return {*(f"/{name}" for name in cog_commands()), *(menu.name for menu in menus), *named}
 
 
@@ -144,7 +144,7 @@ async def test_every_look_takes_a_place_and_the_sixth_is_refused(world: BotWorld
 
 def said(world: BotWorld, asked: Any) -> str:
     world.acknowledged = world.env.error_cursor
-    return " ".join(str(one.content) for one in (asked.response, *asked.followups) if one is not None)
+    return " ".join(str(answer.content) for answer in (asked.response, *asked.followups) if answer is not None)
 
 
 async def test_a_second_export_of_the_same_person_is_refused_and_anothers_is_not(world: BotWorld) -> None:
@@ -153,9 +153,9 @@ async def test_a_second_export_of_the_same_person_is_refused_and_anothers_is_not
         refused: Any = await world.alice.slash(world.channel, "privacy export")
         assert "put together already" in said(world, refused)
         others: Any = await world.bob.slash(world.channel, "privacy export")
-        assert others.response.attachments or any(one.attachments for one in others.followups)
+        assert others.response.attachments or any(answer.attachments for answer in others.followups)
     again: Any = await world.alice.slash(world.channel, "privacy export")
-    assert again.response.attachments or any(one.attachments for one in again.followups)
+    assert again.response.attachments or any(answer.attachments for answer in again.followups)
 
 
 async def test_an_export_lies_on_the_disk_without_a_name_and_is_gone_whatever_happens(
@@ -187,8 +187,8 @@ async def test_an_export_lies_on_the_disk_without_a_name_and_is_gone_whatever_ha
 
 def _open_files(folder: Path) -> list[str]:
     """Return the open files of this process in a folder, including files without a name."""
-    every = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()] if _linux() else []
-    return [str(one) for one in every if str(one).startswith(str(folder))]
+    every = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()] if _linux() else []
+    return [str(path) for path in every if str(path).startswith(str(folder))]
 
 
 def _linux() -> bool:

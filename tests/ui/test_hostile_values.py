@@ -159,7 +159,7 @@ async def batch_select(world: BotWorld) -> Press:
     asked: Any = await world.alice.slash(world.channel, "imagine", prompt="{red, blue} door")
     await world.alice.click(asked.response, label="Make them")
     await world.work(60)
-    message = next(one for one in world.channel.history() if one.attachments)
+    message = next(message for message in world.channel.history() if message.attachments)
     (batch,) = await rows(world, batches)
     task = (await world.stores.tasks.of_user(world.alice.id))[0]
     return lambda: world.bob.select(message, [task.id], custom_id=f"a1:batch-open:{batch['id']}")
@@ -216,7 +216,7 @@ SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "/tasks opens": (tasks_select, ("values",)),
     "/tasks filters": (which_select, ("values",)),
     "a batch opens": (batch_select, ("values",)),
-    **{f"/settings {one.value}": (setting_select(one), ("values",)) for one in Setting},
+    **{f"/settings {setting.value}": (setting_select(setting), ("values",)) for setting in Setting},
 }
 """Interactions and the names of their fields that carry a list of values."""
 
@@ -241,7 +241,7 @@ async def tried(world: BotWorld, door: Door, values_of: dict[str, dict[str, Any]
     press = await door(world)
     forger = Forger(world.client)
     before = await kept(world)
-    for field, name, value in [(field, *one) for field, values in values_of.items() for one in values.items()]:
+    for field, name, value in [(field, *pair) for field, values in values_of.items() for pair in values.items()]:
         with capture_logs() as logged:
             forger.forge(field, value)
             answered = await press()
@@ -249,7 +249,7 @@ async def tried(world: BotWorld, door: Door, values_of: dict[str, dict[str, Any]
         what = f"{field}: {name}"
         assert forger.hits, what
         forger.hits = 0
-        assert [one for one in logged if one["log_level"] in {"error", "critical"}] == [], what
+        assert [entry for entry in logged if entry["log_level"] in {"error", "critical"}] == [], what
         after = await kept(world)
         if not may_be_taken(door, field, value):
             assert after == before, f"{what} is stored"
@@ -260,8 +260,8 @@ async def tried(world: BotWorld, door: Door, values_of: dict[str, dict[str, Any]
 
 def refused(answered: InteractionResult) -> bool:
     """Return whether the answer is an ephemeral sentence, and not the one for a defect."""
-    said = [one for one in (answered.response, *answered.followups) if one is not None and one.content]
-    return bool(said) and all(one.ephemeral and "Something went wrong" not in one.content for one in said)
+    said = [answer for answer in (answered.response, *answered.followups) if answer is not None and answer.content]
+    return bool(said) and all(answer.ephemeral and "Something went wrong" not in answer.content for answer in said)
 
 
 def may_be_taken(door: Door, field: str, value: Any) -> bool:
@@ -303,7 +303,7 @@ async def test_a_negative_number_lowers_no_limit(tmp_path: Path) -> None:
         assert "not one of the choices" in world.refusal(await press())
         await world.ask(variants=2)
         assert "more than the 3" in world.refusal(await world.ask(variants=4))
-        assert [one.variants for one in await world.stores.tasks.of_user(world.alice.id)] == [2]
+        assert [task.variants for task in await world.stores.tasks.of_user(world.alice.id)] == [2]
 
 
 @pytest.mark.parametrize(
@@ -337,8 +337,8 @@ async def test_a_button_that_was_never_offered(
     world.acknowledged = world.env.error_cursor
     assert forger.hits
     assert await kept(world) == before
-    assert [one for one in logged if one["log_level"] == "error"] == []
-    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+    assert [entry for entry in logged if entry["log_level"] == "error"] == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("words", [LONG, "\0", "\u200b\u200b", "\ud800", BIDI, "{a, b} " * 700], ids=range(6))
@@ -349,7 +349,7 @@ async def test_a_mention_with_hostile_words(world: BotWorld, words: str) -> None
         heard.content, heard.mentions = f"<@{world.client.user.id}> {words}", []  # type: ignore[union-attr]
         with world.env.time_context():
             await world.client.get_cog("Mentions").on_message(heard)  # type: ignore[union-attr]
-    assert [one for one in logged if one["log_level"] == "error"] == []
+    assert [entry for entry in logged if entry["log_level"] == "error"] == []
     await assert_sound(world)
     stored = await world.stores.tasks.of_user(world.alice.id)
     assert len(stored) == (words == BIDI)
@@ -361,14 +361,14 @@ async def test_what_is_being_typed_may_be_anything(
 ) -> None:
     for command, option in (("show", "what"), ("reference use", "name"), ("imagine", "style")):
         await world.alice.autocomplete(world.channel, command, option, typed)
-    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("changes", [{"size": "9:9"}, {"variants": -1000}, {"variants": 3}, {"prompt": LONG}])
 async def test_a_batch_proposed_before_all_was_checked_is_not_begun(world: BotWorld, changes: dict[str, Any]) -> None:
     question: Any = await world.alice.slash(world.channel, "imagine", prompt="{red, blue} door")
     (batch,) = await rows(world, batches)
-    words = {"words": [f"{LONG} {one}" for one in batch["words"]]} if "prompt" in changes else {}
+    words = {"words": [f"{LONG} {word}" for word in batch["words"]]} if "prompt" in changes else {}
     async with world.database.write() as connection:
         request = batch["request"] | {"request": batch["request"]["request"] | changes}
         await connection.execute(sa.update(batches).values(request=request, **words))

@@ -63,7 +63,7 @@ def described(view: discord.ui.LayoutView) -> list[str]:
     for item in view.walk_children():
         match item:
             case discord.ui.MediaGallery():
-                found += [one.description or "" for one in item.items]
+                found += [picture.description or "" for picture in item.items]
             case discord.ui.Thumbnail():
                 found.append(item.description or "")
     return found
@@ -87,8 +87,8 @@ def assert_harmless(text: str) -> None:
 
 def assert_same_but_for(texts: Sequence[str], plain: Sequence[str], quoted: str) -> None:
     """Assert that the message equals the message for plain words, except for the quoted words."""
-    ordinary = next(one for one in plain if VISIBLE in one)
-    assert list(texts) == [quoted if one == ordinary else one for one in plain]
+    ordinary = next(text for text in plain if VISIBLE in text)
+    assert list(texts) == [quoted if text == ordinary else text for text in plain]
     assert sum(units(text) for text in texts) <= 4000
 
 
@@ -174,7 +174,9 @@ def test_the_address_of_a_result_changes_nothing_around_it(url: str) -> None:
 
 # -- end to end --------------------------------------------------------------------------------------------------------
 async def test_end_to_end_nobody_but_the_asker_is_called_and_the_words_are_kept(world: BotWorld) -> None:
-    prompts = [f"a door {one}".encode("utf-8", "ignore").decode()[:4000] for one in HOSTILE[::3] if "\0" not in one]
+    prompts = [
+        f"a door {words}".encode("utf-8", "ignore").decode()[:4000] for words in HOSTILE[::3] if "\0" not in words
+    ]
     for prompt in prompts:
         card = (await world.ask(prompt)).response
         assert card is not None
@@ -195,13 +197,13 @@ async def assert_told(world: BotWorld, message: Any, tasks: Sequence[Task]) -> N
     assert len(lines) == 3
     assert lines[0] == "### Your picture is ready"
     assert lines[2].startswith(f"-# for <@{world.alice.id}>")
-    (picture,) = [one for one in message.attachments if one.filename.endswith(".png")]
+    (picture,) = [attachment for attachment in message.attachments if attachment.filename.endswith(".png")]
     (prompt,) = [task.prompt for task in tasks if task.id in picture.filename]
     (alt,) = alt_texts(message)
     assert alt.startswith("Picture: a door")
-    kept = [one for one in message.attachments if one.filename == "prompt.txt"]
+    kept = [attachment for attachment in message.attachments if attachment.filename == "prompt.txt"]
     assert len(kept) == (not quote(ENGLISH, prompt, most=500).whole)
-    assert [await one.read() for one in kept] == [prompt.encode()] * len(kept)
+    assert [await attachment.read() for attachment in kept] == [prompt.encode()] * len(kept)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ async def test_words_become_a_picture_in_the_channel(world: BotWorld) -> None:
     await world.work()
     (message,) = world.channel.history()
     assert "Your picture is ready" in texts(message)
-    assert [one.filename for one in message.attachments] == [f"atelier-{(await world.only_task()).id}-1.png"]
+    assert [attachment.filename for attachment in message.attachments] == [
+        f"atelier-{(await world.only_task()).id}-1.png"
+    ]
     assert (await world.only_task()).state is TaskState.CLOSED
 
 
@@ -43,7 +45,7 @@ async def test_a_mask_goes_with_its_picture(world: BotWorld) -> None:
     (request,) = world.api.taken
     assert request.mask is not None
     references = await world.stores.references.of_task((await world.only_task()).id)
-    assert [one.kind for one in references] == [ReferenceKind.IMAGE, ReferenceKind.MASK]
+    assert [reference.kind for reference in references] == [ReferenceKind.IMAGE, ReferenceKind.MASK]
 
 
 async def test_five_pictures_of_25_mib_are_answered_before_one_of_them_is_fetched(
@@ -268,7 +270,7 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: B
     assert again.response is not None
     await world.work()
     assert "Your picture is ready" in texts(world.channel.history()[-1])
-    assert [one.again_of for one in await world.stores.tasks.of_user(world.alice.id)] == [task.id, None]
+    assert [task.again_of for task in await world.stores.tasks.of_user(world.alice.id)] == [task.id, None]
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -285,7 +287,7 @@ async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: Bot
     pressed = world.channel.history()[0]
     assert (pressed.id, button_ids(pressed)) == (failure.id, [])
     assert texts(pressed) == texts(failure)
-    assert [one.filename for one in pressed.attachments] == ["prompt.txt"]
+    assert [attachment.filename for attachment in pressed.attachments] == ["prompt.txt"]
     edited = world.requests("PATCH", str(failure.id))[-1].json
     assert [part["file"]["url"] for part in walk_components(edited["components"]) if part["type"] == 13] == [
         "attachment://prompt.txt"

@@ -28,7 +28,7 @@ async def reading(tmp_path: Path) -> AsyncIterator[BotWorld]:
 
 def of_ours(world: BotWorld) -> list[Any]:
     assert world.client.user is not None
-    return [one for one in world.channel.history() if one.author.id == world.client.user.id]
+    return [message for message in world.channel.history() if message.author.id == world.client.user.id]
 
 
 def us(world: BotWorld) -> str:
@@ -42,7 +42,7 @@ async def mention(world: BotWorld, words: str = "make it night", **options: Any)
 
 async def went_in(world: BotWorld) -> list[str]:
     task = await world.only_task()
-    return [one.filename for one in await world.stores.references.of_task(task.id)]
+    return [reference.filename for reference in await world.stores.references.of_task(task.id)]
 
 
 async def is_left_alone(world: BotWorld) -> bool:
@@ -67,7 +67,7 @@ async def test_words_behind_a_mention_are_asked_for(world: BotWorld) -> None:
     assert (task.prompt, task.interaction_token, task.state) == ("a red door", "", TaskState.CLOSED)
     assert "Your picture is ready" in texts(last(world))
     assert world.pinged(last(world)) == [world.alice.id]
-    assert card.id not in [one.id for one in world.channel.history()]
+    assert card.id not in [message.id for message in world.channel.history()]
 
 
 async def test_words_before_a_mention_are_too_and_people_go_by_their_names(world: BotWorld) -> None:
@@ -135,7 +135,7 @@ async def test_a_card_that_did_not_get_through_is_posted_later(world: BotWorld) 
 
 async def test_its_card_can_be_cancelled(world: BotWorld) -> None:
     await mention(world)
-    (cancel,) = [one for one in button_ids(last(world)) if "cancel" in one]
+    (cancel,) = [button_id for button_id in button_ids(last(world)) if "cancel" in button_id]
     await world.alice.click(last(world), custom_id=cancel)
     assert (await world.only_task()).state is TaskState.CANCELLED
 

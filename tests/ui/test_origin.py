@@ -77,7 +77,7 @@ async def test_what_only_the_asker_reads_is_in_their_own_language(world: BotWorl
 
 async def test_of_many_chosen_channels_five_are_named(world: BotWorld) -> None:
     studios = [world.guild.create_text_channel(f"studio-{number}") for number in range(7)]
-    await choose(world, channels=tuple(one.id for one in studios))
+    await choose(world, channels=tuple(studio.id for studio in studios))
     assert world.refusal(await world.ask()).count("<#") == 5
 
 

@@ -35,7 +35,7 @@ def test_a_page_that_is_no_longer_there_is_the_last() -> None:
 )
 def test_a_page_leads_to_those_beside_it(number: int, buttons: list[tuple[str, str]]) -> None:
     (row,) = StylesButton.rows(texts_in("en-US"), PagePosition.of(number, 17, 8))
-    assert [(one.label, one.custom_id) for one in _buttons(row)] == buttons
+    assert [(button.label, button.custom_id) for button in _buttons(row)] == buttons
 
 
 def test_where_there_is_only_one_nothing_turns() -> None:

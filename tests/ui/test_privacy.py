@@ -60,8 +60,8 @@ async def test_the_file_is_for_them_alone(world: BotWorld) -> None:
 
 async def exported(world: BotWorld) -> list[zipfile.ZipFile]:
     answered = await world.alice.slash(world.channel, "privacy export")
-    told = {one.id: one for one in [answered.response, *answered.followups] if one is not None}
-    files = [file for one in told.values() for file in one.attachments]
+    told = {answer.id: answer for answer in [answered.response, *answered.followups] if answer is not None}
+    files = [file for answer in told.values() for file in answer.attachments]
     return [zipfile.ZipFile(io.BytesIO(await file.read())) for file in files]
 
 
@@ -75,14 +75,14 @@ async def test_pictures_that_find_no_room_come_in_further_files(
     await world.work()
     opened = await exported(world)
     assert len(opened) > 1
-    names = [name for one in opened for name in one.namelist()]
+    names = [name for archive in opened for name in archive.namelist()]
     assert names[:2] == ["data.json", "README.txt"]
     assert len(names) == len(set(names)) == 6
     task = await world.only_task()
-    for one in opened:
-        for name in one.namelist():
+    for archive in opened:
+        for name in archive.namelist():
             if name.startswith("pictures/"):
-                assert one.read(name) == await world.copies.get(name)
+                assert archive.read(name) == await world.picture_store.get(name)
     assert f"pictures/{task.id}/3" in names
 
 
@@ -118,9 +118,9 @@ async def test_everything_of_theirs_is_in_it(world: BotWorld) -> None:
     await world.alice.click(found.response, label="Publish")
     (opened,) = await exported(world)
     data = json.loads(opened.read("data.json"))
-    assert [one["name"] for one in data["sets"]] == ["me"]
-    assert [one["why"] for one in data["reports"]] == ["it hurts"]
-    assert [one["kind"] for one in data["reposts"]] == ["published"]
+    assert [row["name"] for row in data["sets"]] == ["me"]
+    assert [row["why"] for row in data["reports"]] == ["it hurts"]
+    assert [row["kind"] for row in data["reposts"]] == ["published"]
     assert len(data["setting_changes"]) == 1
     text = json.dumps(data)
     assert str(carol.id) not in text

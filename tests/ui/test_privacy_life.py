@@ -69,14 +69,14 @@ def in_rows(folder: Path, *sought: str) -> set[str]:
         for (name,) in names:
             for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608  # name from the database
                 said = repr(row)
-                found |= {name} if any(one in said for one in sought) else set()
+                found |= {name} if any(part in said for part in sought) else set()
     return found
 
 
 async def in_files(world: BotWorld) -> list[str]:
     """Return the keys of all files that show the photo, whatever their metadata."""
-    keys = sorted([key async for listed in world.copies.older("", 2**62) for key in listed])
-    return [key for key in keys if _is_the_photo(await world.copies.get(key))]
+    keys = sorted([key async for listed in world.picture_store.older("", 2**62) for key in listed])
+    return [key for key in keys if _is_the_photo(await world.picture_store.get(key))]
 
 
 def _is_the_photo(data: bytes) -> bool:
@@ -89,12 +89,19 @@ def in_messages(world: BotWorld, *sought: str) -> list[str]:
     them."""
     bot_id = world.client.user.id if world.client.user is not None else 0
     said = [
-        repr((one.content, one.components, one.embeds, [file.get("filename") for file in one.attachments]))
+        repr(
+            (
+                message.content,
+                message.components,
+                message.embeds,
+                [file.get("filename") for file in message.attachments],
+            )
+        )
         for messages in world.env.backend.messages.values()
-        for one in messages.values()
-        if one.author_id == bot_id and not one.flags & 64
+        for message in messages.values()
+        if message.author_id == bot_id and not message.flags & 64
     ]
-    return [one for one in said if any(word in one for word in sought)]
+    return [text for text in said if any(word in text for word in sought)]
 
 
 # -- use of every feature ----------------------------------------------------------------------------------------------
@@ -190,7 +197,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     said = in_messages(world, *sought)
     parts = ("from a picture by", "hurts", "pictures are there:", "A result was reported", "for everybody here")
     for part in parts:
-        assert any(part in one for one in said), part
+        assert any(part in text for text in said), part
     receipt = await erased(world, anna)
     assert "### Erased" in texts(receipt)
     assert in_messages(world, *sought) == []
@@ -236,7 +243,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     (reference,) = await world.stores.references.of_task(task.id)
     assert (reference.owner_id, reference.filename, reference.url) == (anna.id, "picture", "")
     assert reference.key is not None
-    copy = await world.copies.get(reference.key)
+    copy = await world.picture_store.get(reference.key)
     assert _is_the_photo(copy)
     with Image.open(io.BytesIO(copy)) as image:
         assert not image.getexif()
@@ -311,7 +318,7 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Bot
     await erased(world, anna)
     (reference,) = await world.stores.references.of_task(task.id)
     assert reference.key is not None
-    assert await world.copies.get(reference.key)
+    assert await world.picture_store.get(reference.key)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
@@ -331,7 +338,7 @@ async def test_a_servers_style_is_used_without_its_picture_being_handed_out(worl
     task = await world.only_task(world.bob)
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
     (reference,) = await world.stores.references.of_task(task.id)
-    with Image.open(io.BytesIO(await world.copies.get(reference.key or ""))) as image:
+    with Image.open(io.BytesIO(await world.picture_store.get(reference.key or ""))) as image:
         assert not image.getexif()
 
 

@@ -48,7 +48,7 @@ def said(answered: InteractionResult) -> str:
 
 async def went_in(world: BotWorld) -> list[str]:
     task = await world.only_task()
-    return [one.filename for one in await world.stores.references.of_task(task.id)]
+    return [reference.filename for reference in await world.stores.references.of_task(task.id)]
 
 
 # -- saving and using --------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ async def test_the_image_api_is_given_an_address_for_each_picture_of_a_set(world
     await world.work(60)
     (request,) = world.api.taken
     assert request.files
-    assert all(one.startswith("https://uploads.test/") for one in request.files)
+    assert all(url.startswith("https://uploads.test/") for url in request.files)
 
 
 async def test_imagine_takes_a_set_behind_what_is_attached(world: BotWorld) -> None:
@@ -102,7 +102,7 @@ async def test_a_name_is_offered_while_it_is_typed_to_its_owner_alone(world: Bot
     await save(world)
     await save(world, "Castle", image2=DOG)
     offered = await world.alice.autocomplete(world.channel, "imagine", "reference", "ca", prompt="x")
-    assert [one["value"] for one in offered] == ["Castle", "My cat"]
+    assert [choice["value"] for choice in offered] == ["Castle", "My cat"]
     assert offered[0]["name"] == "Castle (2 pictures)"
     assert not await world.bob.autocomplete(world.channel, "reference use", "name", "")
 
@@ -144,7 +144,7 @@ async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:
     assert "is gone" in said(removed)
     assert not await world.client.services.stores.sets.of(world.alice.id)
     with pytest.raises(MissingCopy):
-        await world.copies.get(kept.pictures[0].key)
+        await world.picture_store.get(kept.pictures[0].key)
 
 
 async def test_a_form_whose_set_was_removed_says_so(world: BotWorld) -> None:
@@ -185,7 +185,7 @@ async def test_what_is_no_picture_is_refused_and_nothing_is_kept(world: BotWorld
     world.acknowledged = world.env.error_cursor
     assert "notes.png\u2069** is not a picture I can open" in said(asked)
     assert not await world.client.services.stores.sets.of(world.alice.id)
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_set_with_a_mask_is_refused(world: BotWorld) -> None:

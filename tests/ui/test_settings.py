@@ -65,7 +65,11 @@ def said(world: BotWorld, answered: Any) -> str:
 
 async def test_those_who_manage_a_server_see_its_settings(world: BotWorld, carol: MemberActor) -> None:
     panel = await opened(world, carol)
-    selects = [one["custom_id"] for one in components(panel) if one["type"] in (CHANNEL_SELECT, STRING_SELECT)]
+    selects = [
+        component["custom_id"]
+        for component in components(panel)
+        if component["type"] in (CHANNEL_SELECT, STRING_SELECT)
+    ]
     assert selects == [f"a1:setting:{setting.value}" for setting in Setting]
     assert "Everywhere" in texts(panel)
     assert "Nothing has been changed yet." in texts(panel)
@@ -101,8 +105,8 @@ async def test_each_choice_is_kept_with_who_and_when(world: BotWorld, carol: Mem
 async def test_the_panel_shows_what_was_chosen_and_by_whom(world: BotWorld, carol: MemberActor) -> None:
     panel = await opened(world, carol)
     changed = (await select(carol, panel, Setting.VARIANTS, "4")).response
-    (field,) = [one for one in components(changed) if one.get("custom_id") == "a1:setting:variants"]
-    assert [one["value"] for one in field["options"] if one.get("default")] == ["4"]
+    (field,) = [component for component in components(changed) if component.get("custom_id") == "a1:setting:variants"]
+    assert [option["value"] for option in field["options"] if option.get("default")] == ["4"]
     assert f"4 pictures, by <@{carol.id}>" in texts(changed)
     assert world.env.backend.get_message(world.channel.id, changed.id).ping_user_ids == []
 
@@ -182,7 +186,7 @@ async def test_first_choices_of_a_server_at_the_same_moment_are_all_kept(guilds:
 
 
 async def test_discord_is_told_to_offer_the_command_to_managers_in_servers_alone(world: BotWorld) -> None:
-    (command,) = [one for one in world.requests("PUT", "/commands")[-1].json if one["name"] == "settings"]
+    (command,) = [command for command in world.requests("PUT", "/commands")[-1].json if command["name"] == "settings"]
     assert int(command["default_member_permissions"]) == discord.Permissions(manage_guild=True).value
     assert (command["contexts"], command["integration_types"]) == ([0], [0])
 
@@ -242,7 +246,7 @@ def demote(world: BotWorld, who: MemberActor) -> None:
 
 
 async def test_the_command_is_for_those_who_manage_the_server_alone(world: BotWorld) -> None:
-    command = next(one for one in await world.client.tree.fetch_commands() if one.name == "settings")
+    command = next(command for command in await world.client.tree.fetch_commands() if command.name == "settings")
     world.guild.set_command_permissions(command.id, {world.guild.default_role: True})
     assert "may manage this server" in world.refusal(await world.alice.slash(world.channel, "settings"))
 
@@ -292,7 +296,7 @@ async def test_when_all_channels_for_making_are_gone_the_panel_says_so(
     delete(world, elsewhere)
     panel = await opened(world, carol)
     assert "press “Everywhere”" in texts(panel)
-    (field,) = [one for one in components(panel) if one.get("custom_id") == "a1:setting:channels"]
+    (field,) = [component for component in components(panel) if component.get("custom_id") == "a1:setting:channels"]
     assert not field.get("default_values")
 
 
@@ -304,19 +308,19 @@ def test_the_fullest_panel_stays_within_what_a_message_holds(language: str) -> N
     ids = tuple(range(2**60, 2**60 + 25))
     settings = GuildSettings(channels=ids, gallery_channel_id=ids[0], moderators_channel_id=ids[1], language="zh-CN")
     lacks = ("view_channel", "send_messages", "attach_files", "read_message_history")
-    sight = {one: (lacks if one % 3 else None) for one in ids}
+    sight = {channel_id: (lacks if channel_id % 3 else None) for channel_id in ids}
     changes = [SettingChange(at=0, by=2**62, setting=Setting.CHANNELS, after=ids)] * 3
     view = settings_view(texts_in(language), settings, changes, sight)
     assert view.content_length() <= 4000
     assert view.total_children_count <= 40
-    for one in view.walk_children():
-        if isinstance(one, discord.ui.Select):
-            assert all(len(option.label) <= 100 for option in one.options)
+    for component in view.walk_children():
+        if isinstance(component, discord.ui.Select):
+            assert all(len(option.label) <= 100 for option in component.options)
 
 
 async def test_a_manager_reads_the_panel_in_their_language(world: BotWorld, carol: MemberActor) -> None:
     world.locales[carol.id] = "zh-CN"
     panel = await opened(world, carol)
     assert "这个服务器的设置" in texts(panel)
-    (field,) = [one for one in components(panel) if one.get("custom_id") == "a1:setting:language"]
-    assert [one["label"] for one in field["options"]] == ["跟随提出请求的人", "English", "简体中文"]
+    (field,) = [component for component in components(panel) if component.get("custom_id") == "a1:setting:language"]
+    assert [option["label"] for option in field["options"]] == ["跟随提出请求的人", "English", "简体中文"]

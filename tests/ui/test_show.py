@@ -30,9 +30,9 @@ async def test_a_picture_is_found_by_its_words_and_shown_to_them_alone(world: Bo
     assert asked.response is not None
     assert "a red door" in texts(asked.response)
     assert "Only you can see this" in texts(asked.response)
-    assert [one.filename for one in asked.response.attachments] == [f"atelier-{task_id}-1.png"]
+    assert [attachment.filename for attachment in asked.response.attachments] == [f"atelier-{task_id}-1.png"]
     assert f"a1:again:{task_id}" in button_ids(asked.response)
-    assert len([one for one in world.channel.history() if not one.flags.ephemeral]) == before
+    assert len([message for message in world.channel.history() if not message.flags.ephemeral]) == before
 
 
 async def test_by_a_link_to_its_message_also_after_a_restart(world: BotWorld) -> None:
@@ -81,7 +81,7 @@ async def test_their_own_words_are_offered_while_they_type_newest_first(world: B
     world.clock.turn(1)
     second = await made(world, "a red house")
     mine = await world.alice.autocomplete(world.channel, "show", "what", "red")
-    assert [one["value"] for one in mine] == [second, first]
+    assert [choice["value"] for choice in mine] == [second, first]
     assert await world.bob.autocomplete(world.channel, "show", "what", "") == []
 
 
@@ -90,7 +90,7 @@ async def test_what_is_offered_has_the_words_so_far_and_fits_discord_s_list(worl
         await stored(world.stores, asker_id=world.alice.id, prompt=f"door {number} {'long ' * 40}")
     offered = await world.alice.autocomplete(world.channel, "show", "what", "")
     assert len(offered) == 25
-    assert all(len(one["name"]) <= 100 for one in offered)
+    assert all(len(choice["name"]) <= 100 for choice in offered)
     (found,) = await world.alice.autocomplete(world.channel, "show", "what", " door 7 ")
     assert found["name"].startswith("door 7 long")
 
@@ -111,7 +111,7 @@ async def test_a_link_to_any_message_of_an_outcome_leads_to_it(world: BotWorld) 
     task = await stored(world.stores)
     _, second = await world.stores.parts.plan(task, [NewPart(nonce="one"), NewPart(nonce="two")])
     await world.stores.parts.posted(second, channel_id=9, message_id=123)
-    found = await world.stores.search.told_in(123)
+    found = await world.stores.search.task_of_message(123)
     assert found is not None
     assert found.id == task.id
 
@@ -145,7 +145,7 @@ async def test_what_could_not_be_told_is_shown_whole(world: BotWorld) -> None:
 
 async def test_when_our_copy_is_gone_that_is_said(world: BotWorld) -> None:
     task_id = await made(world)
-    await world.copies.delete(f"pictures/{task_id}/0")
+    await world.picture_store.delete(f"pictures/{task_id}/0")
     asked = await world.alice.slash(world.channel, "show", what=task_id)
     assert "no longer keep this picture" in world.refusal(asked)
 
@@ -176,4 +176,4 @@ async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_i
     assert shown.response.attachments == []
     assert picture.url in texts(shown.response)
     assert picture.key is not None
-    assert await world.copies.get(picture.key)
+    assert await world.picture_store.get(picture.key)

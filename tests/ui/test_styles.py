@@ -70,7 +70,7 @@ async def test_a_moderator_adds_a_style_with_all_that_belongs_to_it(
     assert style.picture is not None
     assert (style.picture.width, style.picture.height) == (64, 48)
     assert style.picture.key.startswith(f"styles/{style.id}/")
-    assert await world.copies.get(style.picture.key) == PHOTO[1]
+    assert await world.picture_store.get(style.picture.key) == PHOTO[1]
 
 
 async def test_an_edit_changes_what_was_given_and_nothing_else(
@@ -94,9 +94,9 @@ async def test_a_new_picture_replaces_the_old_copy(world: BotWorld, carol: Membe
     other = png("blue", (32, 32))
     await carol.slash(world.channel, "style edit", name="Ink", picture=("sea.png", other))
     after = await picture_of(guilds, world)
-    assert await world.copies.get(after.key) == other
+    assert await world.picture_store.get(after.key) == other
     with pytest.raises(MissingCopy):
-        await world.copies.get(before.key)
+        await world.picture_store.get(before.key)
 
 
 @pytest.mark.parametrize("command", ["style edit", "style remove"])
@@ -110,7 +110,7 @@ async def test_a_picture_that_is_taken_away_leaves_no_copy(
     style = await guilds.style(world.guild.id, "Ink")
     assert style is None if command == "style remove" else style is not None and style.picture is None
     with pytest.raises(MissingCopy):
-        await world.copies.get(before.key)
+        await world.picture_store.get(before.key)
 
 
 async def picture_of(guilds: GuildStore, world: BotWorld) -> StoredPicture:
@@ -176,14 +176,14 @@ async def test_a_name_is_there_once_whatever_its_capitals(
     assert "already has a style called" in world.refusal(await add(world, carol, name=" iNK ", picture=PHOTO))
     renamed = await carol.slash(world.channel, "style edit", name="Oil", new_name="INK")
     assert "already has a style called" in world.refusal(renamed)
-    assert [one.name for one in await guilds.styles(world.guild.id)] == ["Ink", "Oil"]
-    assert await world.copies.used_bytes() == 0
+    assert [style.name for style in await guilds.styles(world.guild.id)] == ["Ink", "Oil"]
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_name_may_change_its_capitals(world: BotWorld, carol: MemberActor, guilds: GuildStore) -> None:
     await add(world, carol)
     await carol.slash(world.channel, "style edit", name="Ink", new_name="INK")
-    assert [one.name for one in await guilds.styles(world.guild.id)] == ["INK"]
+    assert [style.name for style in await guilds.styles(world.guild.id)] == ["INK"]
 
 
 async def test_a_name_that_cannot_be_seen_is_refused(world: BotWorld, carol: MemberActor) -> None:
@@ -209,7 +209,7 @@ async def test_a_bad_picture_is_refused_and_nothing_is_stored(
     assert "damaged" in world.refusal(await add(world, carol, picture=("cat.png", broken)))
     assert "in the format" in world.refusal(await add(world, carol, picture=("cat.gif", b"GIF89a" + b"\0" * 40)))
     assert await guilds.styles(world.guild.id) == ()
-    assert await world.copies.used_bytes() == 0
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_picture_that_cannot_be_fetched_is_refused(
@@ -226,7 +226,7 @@ async def test_a_picture_that_cannot_be_fetched_is_refused(
 async def test_a_server_has_at_most_fifty(guilds: GuildStore) -> None:
     adding = [guilds.add_style(a_style(number)) for number in range(MOST_STYLES + 5)]
     ended = await asyncio.gather(*adding, return_exceptions=True)
-    assert sum(isinstance(one, TooManyStyles) for one in ended) == 5
+    assert sum(isinstance(end, TooManyStyles) for end in ended) == 5
     assert len(await guilds.styles(7)) == MOST_STYLES
     await guilds.add_style(a_style(99, guild_id=8))
 
@@ -320,7 +320,7 @@ async def test_a_page_that_cannot_be_turned_is_told(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_fullest_page_stays_within_a_message(language: str) -> None:
     styles = [
-        a_style(one, name="*" * 50, template="{prompt}" + "_" * 1990, size="2:3", variants=4) for one in range(50)
+        a_style(number, name="*" * 50, template="{prompt}" + "_" * 1990, size="2:3", variants=4) for number in range(50)
     ]
     view = styles_view(texts_in(language), styles, 3)
     assert view.content_length() <= 4000
@@ -334,27 +334,27 @@ async def test_those_who_change_a_style_find_it_while_they_type(world: BotWorld,
     await add(world, carol)
     await add(world, carol, name="Pink oil")
     offered = await carol.autocomplete(world.channel, "style edit", "name", "IN")
-    assert [one["value"] for one in offered] == ["Ink", "Pink oil"]
+    assert [choice["value"] for choice in offered] == ["Ink", "Pink oil"]
     assert offered[0]["name"] == "Ink: {prompt}, in ink"
 
 
 async def test_the_final_words_are_shown_while_they_are_typed(world: BotWorld, carol: MemberActor) -> None:
     await add(world, carol)
     services = world.client.services
-    (one,) = await style_choices(services, world.guild.id, "", "a\nred door", ENGLISH)
-    assert (one.name, one.value) == ("Ink: a red door, in ink", "Ink")
-    (one,) = await style_choices(services, world.guild.id, "", "  ", ENGLISH)
-    assert one.name == "Ink: {prompt}, in ink"
+    (choice,) = await style_choices(services, world.guild.id, "", "a\nred door", ENGLISH)
+    assert (choice.name, choice.value) == ("Ink: a red door, in ink", "Ink")
+    (choice,) = await style_choices(services, world.guild.id, "", "  ", ENGLISH)
+    assert choice.name == "Ink: {prompt}, in ink"
     assert await style_choices(services, world.guild.id, "oil", "a door", ENGLISH) == []
     assert await style_choices(services, None, "", "a door", ENGLISH) == []
 
 
 async def test_a_preview_is_short_and_still_shows_both_ends(world: BotWorld, carol: MemberActor) -> None:
     await add(world, carol)
-    (one,) = await style_choices(world.client.services, world.guild.id, "", "a red door " * 300, ENGLISH)
-    assert len(one.name) <= 100
-    assert one.name.startswith("Ink: a red door")
-    assert one.name.endswith("…, in ink")
+    (choice,) = await style_choices(world.client.services, world.guild.id, "", "a red door " * 300, ENGLISH)
+    assert len(choice.name) <= 100
+    assert choice.name.startswith("Ink: a red door")
+    assert choice.name.endswith("…, in ink")
 
 
 async def test_no_more_are_offered_than_discord_takes(world: BotWorld, guilds: GuildStore) -> None:
@@ -363,7 +363,7 @@ async def test_no_more_are_offered_than_discord_takes(world: BotWorld, guilds: G
         await guilds.add_style(a_style(number, guild_id=world.guild.id, template=template))
     offered = await style_choices(world.client.services, world.guild.id, "", "a door", ENGLISH)
     assert len(offered) == 25
-    assert all(len(one.name.encode("utf-16-le")) <= 200 for one in offered)
+    assert all(len(choice.name.encode("utf-16-le")) <= 200 for choice in offered)
 
 
 async def test_words_go_into_the_style_with_all_it_brings(world: BotWorld, carol: MemberActor) -> None:
@@ -379,7 +379,7 @@ async def test_words_go_into_the_style_with_all_it_brings(world: BotWorld, carol
     )
     (reference,) = styled.request.references
     assert reference.stored_key is not None
-    assert await world.copies.get(reference.stored_key) == PHOTO[1]
+    assert await world.picture_store.get(reference.stored_key) == PHOTO[1]
     own = await in_style(
         world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a"), size="1:1", variants=1)
     )
@@ -389,7 +389,7 @@ async def test_words_go_into_the_style_with_all_it_brings(world: BotWorld, carol
 async def test_a_picture_is_made_in_a_style(world: BotWorld, carol: MemberActor) -> None:
     await add(world, carol, size="3:2", picture=PHOTO)
     offered = await world.alice.autocomplete(world.channel, "imagine", "style", "i", prompt="a red door")
-    assert [(one["name"], one["value"]) for one in offered] == [("Ink: a red door, in ink", "Ink")]
+    assert [(choice["name"], choice["value"]) for choice in offered] == [("Ink: a red door, in ink", "Ink")]
     await world.restart()
     await world.ask("a red door", style="Ink", variants=2)
     await world.work(60)
@@ -397,7 +397,7 @@ async def test_a_picture_is_made_in_a_style(world: BotWorld, carol: MemberActor)
     assert (task.prompt, task.size, task.variants, task.style) == ("a red door, in ink", "3:2", 2, "Ink")
     assert task.state is TaskState.CLOSED
     (reference,) = await world.stores.references.of_task(task.id)
-    assert await world.copies.get(reference.key or "") == PHOTO[1]
+    assert await world.picture_store.get(reference.key or "") == PHOTO[1]
 
 
 async def test_a_style_removed_meanwhile_is_told_and_makes_nothing(world: BotWorld, carol: MemberActor) -> None:

@@ -22,7 +22,9 @@ async def made(world: BotWorld, *prompts: str) -> None:
 
 def select(message: Any, prefix: str) -> str:
     (found,) = [
-        one["custom_id"] for one in components(message) if one["type"] == 3 and one["custom_id"].startswith(prefix)
+        component["custom_id"]
+        for component in components(message)
+        if component["type"] == 3 and component["custom_id"].startswith(prefix)
     ]
     return str(found)
 
@@ -43,11 +45,11 @@ async def waiting(world: BotWorld, *prompts: str, **columns: Any) -> None:
 
 
 def labels(message: Any) -> list[str]:
-    return [one["label"] for one in components(message) if one["type"] == 2]
+    return [component["label"] for component in components(message) if component["type"] == 2]
 
 
 def chosen(message: Any) -> list[str]:
-    options = [option for one in components(message) if one["type"] == 3 for option in one["options"]]
+    options = [option for component in components(message) if component["type"] == 3 for option in component["options"]]
     return [option["value"] for option in options if option.get("default")]
 
 
@@ -63,8 +65,8 @@ async def test_their_own_are_there_newest_first_with_small_pictures(world: BotWo
     assert said.index("a blue house") < said.index("a red door")
     assert "Bob" not in said
     assert len(page.attachments) == 2
-    thumbnails = [one for one in components(page) if one["type"] == 11]
-    assert [one["description"] for one in thumbnails] == ["Picture: a blue house", "Picture: a red door"]
+    thumbnails = [component for component in components(page) if component["type"] == 11]
+    assert [thumbnail["description"] for thumbnail in thumbnails] == ["Picture: a blue house", "Picture: a red door"]
     assert alt_texts(page) == []
 
 

@@ -140,7 +140,7 @@ async def test_after_a_restart_those_who_have_waited_longest_and_have_a_card_com
         await world.stores.tasks.set_card(waited[-1].id, 100 + number)
     await stored(world.stores, now=NOW - 1)
     found = await world.stores.queue.with_cards(limit=2)
-    assert [one.id for one in found] == [one.id for one in waited[:2]]
+    assert [task.id for task in found] == [task.id for task in waited[:2]]
 
 
 async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card(world: BotWorld) -> None:

@@ -373,7 +373,7 @@ async def create(emulator: Emulator, session: aiohttp.ClientSession, url: str, p
 
 async def gave_up() -> bool:
     """Return whether the emulator has no task left that would send another callback."""
-    return not any("_call_when_ended" in repr(one.get_coro()) for one in asyncio.all_tasks())
+    return not any("_call_when_ended" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def test_the_emulator_tries_three_more_times_and_then_leaves_it() -> None:

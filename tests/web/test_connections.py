@@ -169,7 +169,7 @@ async def test_one_address_has_so_many_connections_and_no_more_until_one_is_clos
 async def test_strangers_do_not_take_the_places_of_this_machine() -> None:
     connections = Connections(ConnectionLimits(connections=3, per_address=2))
     assert [connections.admit(f"203.0.113.{n}") for n in range(4)] == [True, True, True, False]
-    assert [connections.admit(one) for one in ("127.0.0.1", "::1", "::ffff:127.0.0.1")] == [True, True, False]
+    assert [connections.admit(address) for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1")] == [True, True, False]
     connections.leave("203.0.113.0")
     assert connections.admit("203.0.113.9")
 

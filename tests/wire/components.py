@@ -36,7 +36,7 @@ def walked(components: list[dict[str, Any]], path: str = "components") -> Iterat
 def media_of(component: dict[str, Any]) -> list[str]:
     """Return the media addresses of this component, without its children."""
     media = [component.get("media"), component.get("file"), *(item["media"] for item in component.get("items", []))]
-    return [one["url"] for one in media if one]
+    return [item["url"] for item in media if item]
 
 
 def check(payload: dict[str, Any], flags: int, *, carries_files: bool) -> None:
@@ -63,7 +63,7 @@ def _check_v2(payload: dict[str, Any], components: list[dict[str, Any]]) -> None
     every = [component for _, component in walked(components)]
     if len(every) > MOST_COMPONENTS:
         raise invalid("components", "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", f"At most {MOST_COMPONENTS} components")
-    if sum(len(one.get("content", "")) for one in every if one["type"] == TEXT) > MOST_TEXT:
+    if sum(len(component.get("content", "")) for component in every if component["type"] == TEXT) > MOST_TEXT:
         message = f"Displayable text may be at most {MOST_TEXT} characters"
         raise invalid("components", "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", message)
 
@@ -105,7 +105,7 @@ def _fault(component: dict[str, Any]) -> str | None:
         case 2:
             return _fault_of_button(component)
     described = [*component.get("items", []), component]
-    return "1024 characters" if any(len(one.get("description") or "") > 1024 for one in described) else None
+    return "1024 characters" if any(len(item.get("description") or "") > 1024 for item in described) else None
 
 
 def _fault_of_button(button: dict[str, Any]) -> str | None:
@@ -135,5 +135,5 @@ def _shown(component: dict[str, Any], media: Callable[[str], dict[str, Any]], fr
     if "accessory" in component:
         made["accessory"] = _shown(component["accessory"], media, free)
     if "components" in component:
-        made["components"] = [_shown(one, media, free) for one in component["components"]]
+        made["components"] = [_shown(inner, media, free) for inner in component["components"]]
     return made

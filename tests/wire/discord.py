@@ -157,7 +157,9 @@ class LoopbackDiscord:
         typed: list[dict[str, Any]] = [
             {"name": name, "type": _OPTION_TYPES[type(value)], "value": value} for name, value in options.items()
         ]
-        typed += [{"name": name, "type": _ATTACHMENT, "value": one["id"]} for name, one in attached.items()]
+        typed += [
+            {"name": name, "type": _ATTACHMENT, "value": attachment["id"]} for name, attachment in attached.items()
+        ]
         if of_group is not None:
             typed, command = [{"name": command, "type": _SUBCOMMAND, "options": typed}], of_group
         names = [known["name"] for known in self.commands]
@@ -166,14 +168,18 @@ class LoopbackDiscord:
             "name": command,
             "type": 1,
             "options": typed,
-            "resolved": {"attachments": {one["id"]: one for one in attached.values()}},
+            "resolved": {"attachments": {attachment["id"]: attachment for attachment in attached.values()}},
         }
         return await self._dispatch(interaction, data)
 
     async def click(self, message_id: str, custom_id: str, *, person: Person | None = None) -> Interaction:
         """Press a button with exactly this `custom_id`."""
         kept = self.messages_kept.kept[message_id]
-        found = [one for _, one in components.walked(kept.payload["components"]) if one.get("custom_id") == custom_id]
+        found = [
+            component
+            for _, component in components.walked(kept.payload["components"])
+            if component.get("custom_id") == custom_id
+        ]
         assert found, f"message {message_id} has no {custom_id}"
         assert not found[0].get("disabled"), f"{custom_id} is disabled"
         data = {"custom_id": custom_id, "component_type": found[0]["type"], "id": found[0]["id"]}
@@ -182,9 +188,11 @@ class LoopbackDiscord:
 
     def buttons(self, message_id: str) -> dict[str, str]:
         """Return the custom_ids of a message's enabled buttons, by label."""
-        every = [one for _, one in components.walked(self.messages_kept.kept[message_id].payload["components"])]
-        live = [one for one in every if "custom_id" in one and not one.get("disabled")]
-        return {one.get("label", ""): one["custom_id"] for one in live}
+        every = [
+            component for _, component in components.walked(self.messages_kept.kept[message_id].payload["components"])
+        ]
+        live = [component for component in every if "custom_id" in component and not component.get("disabled")]
+        return {component.get("label", ""): component["custom_id"] for component in live}
 
     async def say(self, text: str, *, person: Person | None = None, channel: Channel | None = None) -> Kept:
         """Post a message of a person; the bot gets no event."""

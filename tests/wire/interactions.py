@@ -238,8 +238,8 @@ class Interactions:
         """Return the message that the request names, or else the first response's message. Raises Refused."""
         interaction = self._living(request)
         number = request.match_info.get("message_id")
-        own = [one for one in (interaction.original, *interaction.followups) if one is not None]
-        found = next((one for one in own if one.id == number), None) if number else interaction.original
+        own = [message for message in (interaction.original, *interaction.followups) if message is not None]
+        found = next((message for message in own if message.id == number), None) if number else interaction.original
         return self._still_there(found)
 
     def _still_there(self, kept: Kept | None) -> Kept:

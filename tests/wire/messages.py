@@ -162,7 +162,7 @@ class Messages:
 
     def given_out(self, kept: Kept) -> dict[str, Any]:
         """Return the message's payload, with freshly signed addresses."""
-        attachments = [self.cdn.payload(one) for one in kept.attachments]
+        attachments = [self.cdn.payload(attachment) for attachment in kept.attachments]
         mentions, everyone = self._mentions(kept)
         kept.payload = {
             "id": kept.id,
@@ -206,14 +206,16 @@ class Messages:
         listed = sent.payload.get("attachments", ...)
         if listed is ...:
             return kept.attachments
-        ids = {str(one["id"]) for one in listed or []}
-        unknown = ids - {str(one.id) for one in kept.attachments} - {str(file.number) for file in sent.files}
+        ids = {str(attachment["id"]) for attachment in listed or []}
+        unknown = (
+            ids - {str(attachment.id) for attachment in kept.attachments} - {str(file.number) for file in sent.files}
+        )
         if unknown:
             raise invalid("attachments", "ATTACHMENT_NOT_FOUND", "An attachment is neither there nor sent along")
-        return [one for one in kept.attachments if str(one.id) in ids]
+        return [attachment for attachment in kept.attachments if str(attachment.id) in ids]
 
     def _check_media(self, sent: Sent, staying: list[Stored]) -> None:
-        names = {one.name for one in staying} | {_named(sent, file)[0] for file in sent.files}
+        names = {attachment.name for attachment in staying} | {_named(sent, file)[0] for file in sent.files}
         for path, component in components.walked(sent.payload.get("components") or []):
             for url in components.media_of(component):
                 if url.startswith("attachment://") and url.removeprefix("attachment://") not in names:
@@ -242,11 +244,15 @@ class Messages:
 
     def _mentions(self, kept: Kept) -> tuple[list[Person], bool]:
         """Return who is notified (named in the text and allowed), and whether everybody is."""
-        texts = [one.get("content", "") for _, one in components.walked(kept.components)] if kept.flags & V2 else []
+        texts = (
+            [component.get("content", "") for _, component in components.walked(kept.components)]
+            if kept.flags & V2
+            else []
+        )
         text = " ".join([kept.content, *texts])
         allowed = kept.allowed_mentions
         parse = ("users", "roles", "everyone") if allowed is None else allowed.get("parse") or ()
-        users = None if "users" in parse else {str(one) for one in (allowed or {}).get("users") or ()}
+        users = None if "users" in parse else {str(user_id) for user_id in (allowed or {}).get("users") or ()}
         named = dict.fromkeys(re.findall(r"<@!?(\d+)>", text))
         known = [self.places.people.get(int(number)) for number in named if users is None or number in users]
         everyone = "everyone" in parse and re.search("@(everyone|here)", text) is not None
@@ -263,7 +269,7 @@ class Messages:
 
 def _named(sent: Sent, file: Upload) -> tuple[str, str | None]:
     """Return the file's name and description, from the payload or else from the form."""
-    for one in sent.payload.get("attachments") or []:
-        if str(one["id"]) == str(file.number):
-            return one.get("filename") or file.name, one.get("description")
+    for attachment in sent.payload.get("attachments") or []:
+        if str(attachment["id"]) == str(file.number):
+            return attachment.get("filename") or file.name, attachment.get("description")
     return file.name, None

@@ -243,16 +243,16 @@ class Rest:
         if not 1 <= limit <= MOST_IN_HISTORY:
             raise invalid("limit", "NUMBER_TYPE_MAX", f"int value should be 1 to {MOST_IN_HISTORY}.")
         kept = self.messages.history(channel) if channel.may & May.HISTORY else []
-        return answer([self.messages.given_out(one) for one in _asked_for(kept, request, limit)])
+        return answer([self.messages.given_out(message) for message in _asked_for(kept, request, limit)])
 
 
 def _asked_for(kept: list[Kept], request: web.Request, limit: int) -> list[Kept]:
     """Select from a history (newest first) by `after`, `before` or `around`."""
     if "after" in request.query:
-        return [one for one in kept if int(one.id) > int(request.query["after"])][-limit:]
+        return [message for message in kept if int(message.id) > int(request.query["after"])][-limit:]
     if "before" in request.query:
-        return [one for one in kept if int(one.id) < int(request.query["before"])][:limit]
+        return [message for message in kept if int(message.id) < int(request.query["before"])][:limit]
     if "around" in request.query:
-        place = sum(int(one.id) > int(request.query["around"]) for one in kept)
+        place = sum(int(message.id) > int(request.query["around"]) for message in kept)
         return kept[max(0, place - limit // 2) :][:limit]
     return kept[:limit]

@@ -62,8 +62,8 @@ async def worked(world: DiscordWorld, minutes: float = 5) -> None:
 
 def standing_in(world: DiscordWorld, channel: Channel) -> list[dict[str, Any]]:
     """Return the bot's messages in a channel without the ephemeral ones."""
-    found = [one for one in world.discord.messages.values() if one["channel_id"] == str(channel.id)]
-    return [one for one in found if not one["flags"] & 1 << 6]
+    found = [message for message in world.discord.messages.values() if message["channel_id"] == str(channel.id)]
+    return [message for message in found if not message["flags"] & 1 << 6]
 
 
 def words_of(message: dict[str, Any]) -> str:
@@ -76,7 +76,7 @@ def check(world: DiscordWorld, channel: Channel) -> None:
     assert "2 of 2 done" in words_of(shared)
     assert len(shared["attachments"]) == 2
     assert shared["mentions"] == []
-    assert [one["id"] for one in ending["mentions"]] == [str(world.discord.places.alice.id)]
+    assert [mention["id"] for mention in ending["mentions"]] == [str(world.discord.places.alice.id)]
 
 
 async def test_the_shared_message_is_posted_once_and_edited(world: DiscordWorld) -> None:
@@ -130,8 +130,8 @@ async def test_where_nobody_can_be_told_it_is_kept_to_be_found(world: DiscordWor
     await begun(world, private=True)
     await worked(world)
     made = await world.stores.tasks.of_user(world.discord.places.alice.id)
-    assert {one.state for one in made} == {TaskState.CLOSED}
-    assert [len(await world.stores.pictures.of_task(one.id)) for one in made] == [1, 1]
+    assert {task.state for task in made} == {TaskState.CLOSED}
+    assert [len(await world.stores.pictures.of_task(task.id)) for task in made] == [1, 1]
     world.discord.places.alice.direct = True
     await worked(world, 65)
     check(world, world.discord.places.direct(world.discord.places.alice))
@@ -160,23 +160,23 @@ async def test_a_copy_of_one_whose_answer_broke_off_stands_there_once(world: Dis
     """The search for the copy begins at the time of the batch's interaction."""
     await begun(world)
     await worked(world)
-    one, _ = await world.stores.tasks.of_user(world.discord.places.alice.id)
+    task, _ = await world.stores.tasks.of_user(world.discord.places.alice.id)
     gallery = world.discord.places.add_channel(name="gallery")
     copy = NewRepost(
-        task_id=one.id,
+        task_id=task.id,
         kind=RepostKind.GALLERY,
-        once=f"gallery:{one.id}",
+        once=f"gallery:{task.id}",
         channel_id=gallery.id,
-        guild_id=one.guild_id,
+        guild_id=task.guild_id,
         locale="en-US",
-        upload_limit=one.upload_limit,
-        asked_by=one.asker_id,
+        upload_limit=task.upload_limit,
+        asked_by=task.asker_id,
     )
     world.discord.traps.lay(f"POST */channels/{gallery.id}/messages", Moment.DONE, breaks_off)
-    who = Role(person_id=one.asker_id, guild_id=one.guild_id, moderates=False)
+    who = Role(person_id=task.asker_id, guild_id=task.guild_id, moderates=False)
     await world.engine.curation.post_again(copy, who)
     await worked(world)
-    (repost,) = await Stores.on(world.database).reposts.of_task(one.id)
+    (repost,) = await Stores.on(world.database).reposts.of_task(task.id)
     (message,) = standing_in(world, gallery)
     assert repost.message_id == int(message["id"])
     (shared, _) = standing_in(world, world.discord.places.channel)

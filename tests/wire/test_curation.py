@@ -58,7 +58,7 @@ async def worked(world: DiscordWorld, minutes: int = 10) -> None:
 
 
 def standing_in(world: DiscordWorld, channel: Channel) -> list[dict[str, Any]]:
-    return [one for one in world.discord.messages.values() if one["channel_id"] == str(channel.id)]
+    return [message for message in world.discord.messages.values() if message["channel_id"] == str(channel.id)]
 
 
 def spoilers(message: dict[str, Any]) -> list[bool]:
@@ -110,9 +110,11 @@ async def test_hidden_and_shown_again_keeps_the_files_and_the_buttons(world: Dis
         await worked(world, 1)
         (message,) = standing_in(world, world.discord.places.channel)
         assert spoilers(message) == [hidden, hidden]
-        assert [one["filename"] for one in message["attachments"]] == [one["filename"] for one in before["attachments"]]
+        assert [attachment["filename"] for attachment in message["attachments"]] == [
+            attachment["filename"] for attachment in before["attachments"]
+        ]
     assert world.discord.buttons(before["id"])
-    assert [one for one in world.discord.acts if one.doing is Doing.POSTED and one.files][1:] == []
+    assert [act for act in world.discord.acts if act.doing is Doing.POSTED and act.files][1:] == []
 
 
 @pytest.mark.parametrize("code", [10008, 50001, 50013])

@@ -62,14 +62,14 @@ async def test_files_are_counted_and_weighed(discord: LoopbackDiscord, caller: C
 async def test_an_edit_keeps_only_the_attachments_it_lists(discord: LoopbackDiscord, caller: Caller) -> None:
     named = [{"id": 1, "filename": "b.png", "description": "the second"}]
     message = (await caller.post(attachments=named, files=[("x", PNG), ("y", PNG)])).body
-    assert [one["filename"] for one in message["attachments"]] == ["x", "b.png"]
+    assert [attachment["filename"] for attachment in message["attachments"]] == ["x", "b.png"]
     assert message["attachments"][1]["description"] == "the second"
     path = f"{MESSAGES}/{message['id']}"
     kept = message["attachments"][1]
     assert len((await caller.ask("PATCH", path, {"content": "same files"})).body["attachments"]) == 2
     listed = [{"id": kept["id"]}, {"id": 0, "filename": "new.png"}]
     edited = await caller.ask("PATCH", path, {"attachments": listed}, files=[("new.png", PNG)])
-    assert [one["filename"] for one in edited.body["attachments"]] == ["b.png", "new.png"]
+    assert [attachment["filename"] for attachment in edited.body["attachments"]] == ["b.png", "new.png"]
     assert (await caller.ask("PATCH", path, {"attachments": [{"id": "77"}]})).code == 50035
     assert (await caller.ask("PATCH", path, {"attachments": []})).body["attachments"] == []
     assert [act.doing for act in discord.acts] == [Doing.POSTED, Doing.EDITED, Doing.EDITED, Doing.EDITED]
@@ -104,7 +104,7 @@ async def test_components_come_back_with_ids_and_addresses(caller: Caller) -> No
     components = [{"type": 17, "id": 7, "components": [text("a"), gallery, button("one")]}]
     message = (await caller.ask("POST", MESSAGES, {"flags": V2, "components": components}, files=[("a.png", PNG)])).body
     (container,) = message["components"]
-    assert [container["id"], *(one["id"] for one in container["components"])] == [7, 1, 2, 3]
+    assert [container["id"], *(component["id"] for component in container["components"])] == [7, 1, 2, 3]
     url = container["components"][1]["items"][0]["media"]["url"]
     assert (await caller.ask("GET", url)).body == PNG
     assert (await caller.ask("POST", MESSAGES, {})).code == 50006
@@ -122,7 +122,7 @@ async def test_only_who_is_allowed_is_mentioned(caller: Caller) -> None:
     ]:
         named: dict[str, Any] = {"allowed_mentions": allowed} if allowed else {}
         message = (await caller.post(said, **named)).body
-        assert ([one["id"] for one in message["mentions"]], message["mention_everyone"]) == expected
+        assert ([mention["id"] for mention in message["mentions"]], message["mention_everyone"]) == expected
 
 
 async def test_history_is_newest_first_and_after_means_what_follows(discord: LoopbackDiscord, caller: Caller) -> None:

@@ -34,9 +34,9 @@ async def test_what_was_missed_is_replayed_in_order_and_then_resumed(discord: Lo
     async with caller.gateway() as client:
         await client.resume(session, seen)
         told = [await client.told() for _ in range(4)]
-    assert [one["t"] for one in told] == ["INTERACTION_CREATE"] * 3 + ["RESUMED"]
-    assert [one["s"] for one in told] == [seen, seen + 1, seen + 2, seen + 3]
-    prompts = [one["d"]["data"]["options"][0]["value"] for one in told[:3]]
+    assert [event["t"] for event in told] == ["INTERACTION_CREATE"] * 3 + ["RESUMED"]
+    assert [event["s"] for event in told] == [seen, seen + 1, seen + 2, seen + 3]
+    prompts = [event["d"]["data"]["options"][0]["value"] for event in told[:3]]
     assert prompts == ["seen", "missed one", "missed two"]
 
 

@@ -54,7 +54,7 @@ def _memory(running: Bot, what: str) -> int:
 
 def _files(interactions: list[Interaction]) -> int:
     """Return how many files the interactions received."""
-    answers = [one for asked in interactions for one in (asked.original, *asked.followups) if one is not None]
+    answers = [answer for asked in interactions for answer in (asked.original, *asked.followups) if answer is not None]
     return sum(len(answer.payload["attachments"]) for answer in answers)
 
 

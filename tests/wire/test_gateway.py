@@ -93,7 +93,7 @@ async def test_it_waits_for_a_discord_that_is_down_and_serves_each_shard_then(
             await discord.imagine(f"there {REFUSED}", channel=elsewhere),
             await discord.imagine(f"between us {REFUSED}", person=bob, channel=places.direct(bob)),
         ]
-        assert max([await one.acknowledgement() for one in asked]) < IN_TIME
+        assert max([await interaction.acknowledgement() for interaction in asked]) < IN_TIME
         found = await told(discord, 3)
         assert await running.stopped() == 0
     mentioned = {message["channel_id"]: message["mentions"][0]["id"] for message in found}

@@ -62,7 +62,7 @@ async def passed(world: DiscordWorld, *, minutes: int) -> None:
 
 def results(world: DiscordWorld) -> list[dict[str, Any]]:
     """Return the messages with pictures or links to pictures."""
-    return [one for one in world.discord.messages.values() if "### " in str(one["components"])]
+    return [message for message in world.discord.messages.values() if "### " in str(message["components"])]
 
 
 def texts(message: dict[str, Any]) -> str:
@@ -76,7 +76,7 @@ def alt_texts(message: dict[str, Any]) -> list[str]:
 
 
 def names(message: dict[str, Any]) -> list[str]:
-    return [one["filename"].rpartition(".")[0].rpartition("-")[2] for one in message["attachments"]]
+    return [attachment["filename"].rpartition(".")[0].rpartition("-")[2] for attachment in message["attachments"]]
 
 
 async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_message_once(
@@ -99,7 +99,7 @@ async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_mess
     assert "I keep trying" not in texts(after)
     assert world.discord.buttons(after["id"]) == world.discord.buttons(before["id"])
     assert [act.doing for act in await world.outcomes(task)] == [Doing.POSTED, Doing.EDITED]
-    assert len([one for one in door.arrived if one.endswith("/generate")]) == 1
+    assert len([path for path in door.arrived if path.endswith("/generate")]) == 1
     assert not [words for words in ("until=", "X-Amz") if words in capsys.readouterr().out]
 
 
@@ -161,7 +161,7 @@ async def test_an_edit_without_an_answer_is_repeated_and_the_picture_is_there_on
 
 
 async def test_every_address_of_a_result_is_asked_without_the_key(world: DiscordWorld, door: Door) -> None:
-    door.traps.lay(RESULT, Moment.RECEIVED, REFUSED, times=None, when=lambda one: "until" not in one.query)
+    door.traps.lay(RESULT, Moment.RECEIVED, REFUSED, times=None, when=lambda request: "until" not in request.query)
     keys: list[str | None] = []
 
     async def noted(request: Any) -> None:

@@ -33,7 +33,7 @@ def limit_as_discord_does(discord: LoopbackDiscord) -> None:
 
 async def all_ask(discord: LoopbackDiscord, channels: Iterable[Channel]) -> None:
     asked = [await discord.imagine("a red door", channel=channel) for channel in channels]
-    await asyncio.gather(*[one.acknowledgement() for one in asked])
+    await asyncio.gather(*[interaction.acknowledgement() for interaction in asked])
 
 
 async def requests_by_purpose(address: str) -> dict[str, int]:
@@ -41,7 +41,11 @@ async def requests_by_purpose(address: str) -> dict[str, int]:
     async with aiohttp.ClientSession() as session, session.get(f"{address}/metrics") as answer:
         families = text_string_to_metric_families(await answer.text())
     samples = [sample for family in families for sample in family.samples]
-    return {one.labels["purpose"]: int(one.value) for one in samples if one.name == "atelier_discord_requests_total"}
+    return {
+        sample.labels["purpose"]: int(sample.value)
+        for sample in samples
+        if sample.name == "atelier_discord_requests_total"
+    }
 
 
 async def test_thirty_at_once_stay_below_the_limit_and_every_request_is_counted_by_its_purpose(

@@ -140,7 +140,7 @@ async def _queued_again(at: House) -> Task:
     at.work()
 
     async def refused() -> bool:
-        return any(event.why.startswith("not taken") for event in await at.running.stores.tasks.events(task.id))
+        return any(event.why.startswith("not accepted") for event in await at.running.stores.tasks.events(task.id))
 
     await eventually(refused)
     return await at.until(task, TaskState.QUEUED)

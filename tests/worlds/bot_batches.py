@@ -29,7 +29,7 @@ async def begun(world: BotWorld, words: str = DOORS, **options: Any) -> Any:
 
 
 async def tasks_of(world: BotWorld) -> list[Any]:
-    return sorted(await world.stores.tasks.of_user(world.alice.id), key=lambda one: one.batch_position)
+    return sorted(await world.stores.tasks.of_user(world.alice.id), key=lambda task: task.batch_position)
 
 
 async def stored(world: BotWorld) -> int:

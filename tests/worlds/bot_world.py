@@ -51,7 +51,7 @@ class BotWorld:
     client: Atelier
     database: Database
     stores: Stores
-    copies: PictureStore
+    picture_store: PictureStore
     clock: Clock
     api: StandInAPI
     options: dict[str, Any]
@@ -81,10 +81,10 @@ class BotWorld:
         """Build the project's own parts as the composition root does."""
         self.client = client
         work = PictureWork(WorkerThreads())
-        thumbnails = Thumbnails(self.copies, work)
+        thumbnails = Thumbnails(self.picture_store, work)
         self.delivery = DiscordDelivery(
             client,
-            self.copies,
+            self.picture_store,
             self.stores,
             self.stores.attempts,
             picture_work=work,
@@ -93,7 +93,7 @@ class BotWorld:
         )
         self.engine = Engine(
             stores=self.stores,
-            copies=self.copies,
+            picture_store=self.picture_store,
             api=self.api,
             delivery=self.delivery,
             fetch_reference=self._fetch,
@@ -102,7 +102,11 @@ class BotWorld:
             clock=self.clock,
         )
         client.services = Services(
-            engine=self.engine, stores=self.stores, copies=self.copies, picture_work=work, thumbnails=thumbnails
+            engine=self.engine,
+            stores=self.stores,
+            picture_store=self.picture_store,
+            picture_work=work,
+            thumbnails=thumbnails,
         )
         self._tell_locales(client)
 
@@ -159,7 +163,9 @@ class BotWorld:
         return [*stored.ping_user_ids, *stored.ping_role_ids, *([0] if stored.mention_everyone else [])]
 
     def requests(self, method: str, ending: str) -> list[Any]:
-        return [one for one in self.env.http_requests if one.method == method and one.path.endswith(ending)]
+        return [
+            request for request in self.env.http_requests if request.method == method and request.path.endswith(ending)
+        ]
 
     def _tell_locales(self, client: Atelier) -> None:
         """Set people's locales; simcord reports English for everybody."""
@@ -185,13 +191,13 @@ async def open_bot_world(
     clock = Clock()
     client = client or new_client()
     async with ready_database(folder / "atelier.db") as database:
-        copies = PictureStore.open(str(folder / "pictures"))
+        picture_store = PictureStore.open(str(folder / "pictures"))
         world = BotWorld(
             env=Env(client, settle_timeout=LONGEST_SECONDS),
             client=client,
             database=database,
             stores=Stores.on(database),
-            copies=copies,
+            picture_store=picture_store,
             clock=clock,
             api=StandInAPI(clock),
             options=options,
@@ -214,7 +220,7 @@ def texts(message: Any) -> str:
 
 def components(message: Any) -> list[dict[str, Any]]:
     raw = message.components
-    listed = raw if raw and isinstance(raw[0], dict) else [one.to_dict() for one in raw]
+    listed = raw if raw and isinstance(raw[0], dict) else [item.to_dict() for item in raw]
     return list(walk_components(listed))
 
 
@@ -239,7 +245,7 @@ def a_task(**changes: Any) -> Task:
         "progress": 0.0, "overdue_notified_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
         "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None,
     }  # fmt: skip
-    empty: dict[str, Any] = dict.fromkeys(one.name for one in fields(Task))
+    empty: dict[str, Any] = dict.fromkeys(field.name for field in fields(Task))
     return Task(**(empty | values | changes))
 
 

@@ -94,13 +94,13 @@ class DiscordWorld:
     api: StandInAPI
     operator: Channel
     database: Database
-    copies: PictureStore
+    picture_store: PictureStore
 
     async def restart(self) -> None:
         """Start another process on the same rows."""
         await self.stores.claims.void_leases()
         await self.client.close()
-        fresh = _built(self.discord, self.database, self.copies, self.operator, self.api)
+        fresh = _built(self.discord, self.database, self.picture_store, self.operator, self.api)
         self.client, self.engine, self.delivery = fresh.client, fresh.engine, fresh.delivery
         await self.start()
 
@@ -116,7 +116,7 @@ class DiscordWorld:
     ) -> tuple[Task, Interaction]:
         """Alice types the command; return its task and interaction once the client has handled it."""
         interaction = await self.try_to_ask(channel=channel, variants=variants, private=private)
-        (task,) = [one for one in await self._of_alice() if one.interaction_id == interaction.id]
+        (task,) = [task for task in await self._of_alice() if task.interaction_id == interaction.id]
         return task, interaction
 
     async def try_to_ask(
@@ -140,7 +140,7 @@ class DiscordWorld:
 
     async def quiet(self) -> None:
         """Wait until the client has handled every command it received."""
-        while invoked := [one for one in asyncio.all_tasks() if one.get_name() == "CommandTree-invoker"]:
+        while invoked := [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]:
             await asyncio.wait(invoked)
 
     async def _of_alice(self) -> tuple[Task, ...]:
@@ -185,10 +185,16 @@ class DiscordWorld:
         """Return the ids of messages that are still the task's card."""
         sought = card_id(task)
         found = self.discord.messages.items()
-        return [number for number, one in found if sought in {part.get("id") for _, part in walked(one["components"])}]
+        return [
+            number
+            for number, message in found
+            if sought in {part.get("id") for _, part in walked(message["components"])}
+        ]
 
     def said_in(self, channel: Channel) -> list[str]:
-        return [one["content"] for one in self.discord.messages.values() if one["channel_id"] == str(channel.id)]
+        return [
+            message["content"] for message in self.discord.messages.values() if message["channel_id"] == str(channel.id)
+        ]
 
 
 def _ids(act: Act) -> set[Any]:
@@ -206,16 +212,16 @@ async def open_discord_world(folder: Path) -> AsyncIterator[DiscordWorld]:
         point_discord_at(loopback.url, loopback.gateway.url)
         stack.callback(point_discord_at, None, None)
         opened = await stack.enter_async_context(ready_database(folder / "atelier.db"))
-        copies = PictureStore.open(str(folder / "pictures"))
+        picture_store = PictureStore.open(str(folder / "pictures"))
         api = StandInAPI(cast("Clock", loopback.clock.now), seconds=40.0)
-        world = _built(loopback, opened, copies, loopback.places.add_channel(name="operators"), api)
+        world = _built(loopback, opened, picture_store, loopback.places.add_channel(name="operators"), api)
         stack.push_async_callback(world.close)
         await world.start()
         yield world
 
 
 def _built(
-    loopback: LoopbackDiscord, database: Database, copies: PictureStore, operator: Channel, api: StandInAPI
+    loopback: LoopbackDiscord, database: Database, picture_store: PictureStore, operator: Channel, api: StandInAPI
 ) -> DiscordWorld:
     """Build all parts as the composition root does."""
     stores = Stores.on(database)
@@ -223,10 +229,10 @@ def _built(
     traffic = Traffic(Pacer(timer=seconds), Refusals(clock=seconds.time))
     client = Atelier(extensions=("cogs.imagine",), shard_count=1, traffic=traffic)
     work = PictureWork(WorkerThreads())
-    thumbnails = Thumbnails(copies, work)
+    thumbnails = Thumbnails(picture_store, work)
     delivery = DiscordDelivery(
         client,
-        copies,
+        picture_store,
         stores,
         stores.attempts,
         picture_work=work,
@@ -236,7 +242,7 @@ def _built(
     )
     engine = Engine(
         stores=stores,
-        copies=copies,
+        picture_store=picture_store,
         api=api,
         delivery=delivery,
         fetch_reference=_no_reference,
@@ -244,7 +250,9 @@ def _built(
         policy=Policy(limits=NO_LIMITS),
         clock=clock,
     )
-    client.services = Services(engine=engine, stores=stores, copies=copies, picture_work=work, thumbnails=thumbnails)
+    client.services = Services(
+        engine=engine, stores=stores, picture_store=picture_store, picture_work=work, thumbnails=thumbnails
+    )
     return DiscordWorld(
         discord=loopback,
         client=client,
@@ -254,7 +262,7 @@ def _built(
         api=api,
         operator=operator,
         database=database,
-        copies=copies,
+        picture_store=picture_store,
     )
 
 

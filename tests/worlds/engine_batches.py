@@ -56,4 +56,4 @@ async def current(world: EngineWorld, batch: Batch) -> Batch:
 
 
 def shown(world: EngineWorld) -> list[tuple[BatchEntryState, ...]]:
-    return [one.standings for one in world.discord.batch_messages.values()]
+    return [message.standings for message in world.discord.batch_messages.values()]

@@ -208,7 +208,7 @@ class EngineWorld:
     api: StandInAPI
     discord: StandInDiscord
     stores: Stores
-    copies: PictureStore
+    picture_store: PictureStore
     policy: Policy
     attachments: dict[str, bytes | BaseException | asyncio.Event]
     engine: Engine
@@ -233,7 +233,7 @@ class EngineWorld:
     def _new_engine(self) -> Engine:
         return Engine(
             stores=replace(self.stores, **{name: self.wrap(getattr(self.stores, name)) for name in DEADLY}),
-            copies=self.wrap(self.copies),
+            picture_store=self.wrap(self.picture_store),
             api=self.wrap(self.api),
             delivery=self.wrap(self.discord),
             fetch_reference=self._fetch,
@@ -297,12 +297,12 @@ async def open_engine_world(folder: Path, **policy: Any) -> AsyncIterator[Engine
             api=StandInAPI(clock),
             discord=StandInDiscord(),
             stores=Stores.on(database),
-            copies=PictureStore.open(str(folder / "pictures")),
+            picture_store=PictureStore.open(str(folder / "pictures")),
             policy=Policy(**({"limits": NO_LIMITS} | policy)),
             attachments={},
             engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
             database=database,
         )
-        world.discord.copies = world.copies
+        world.discord.picture_store = world.picture_store
         await world.restart()
         yield world

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from storage.models import NewTask, PictureRequest
 
-OF_REQUEST: Final = frozenset(one.name for one in fields(PictureRequest))
+OF_REQUEST: Final = frozenset(field.name for field in fields(PictureRequest))
 
 
 def new_task(**values: Any) -> NewTask:

@@ -60,7 +60,7 @@ class StandInDiscord:
     out_of_reach: set[Route] = field(default_factory=set)
     """Routes whose messages can no longer be edited."""
     pictures_per_message: int = 10
-    copies: PictureStore | None = None
+    picture_store: PictureStore | None = None
     clock: Callable[[], int] = lambda: 0
     closed_routes: set[Route] = field(default_factory=set)
     blind: bool = False
@@ -142,8 +142,8 @@ class StandInDiscord:
         if part.route in self.closed_routes:
             raise RouteClosed(part.route.value)
         for picture in outcome.pictures:
-            if self.copies and picture.key:
-                await self.copies.get(picture.key)
+            if self.picture_store and picture.key:
+                await self.picture_store.get(picture.key)
         self.sent.append(message)
         self.files[len(self.sent)] = self._files(outcome, part)
         if self.lose_answers:
@@ -176,7 +176,7 @@ class StandInDiscord:
         assert part.message_id is not None
         self.taken_back.append(part.message_id)
 
-    async def hand_over(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
+    async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
         token = outcome.task.collect_token
         assert token is not None
         if self.down:
@@ -187,7 +187,8 @@ class StandInDiscord:
             self.said_elsewhere.append(token)
         else:
             self.handed[token] = tuple(
-                Message(one.task_id, one.number, Route.COLLECTED, outcome.task.reason, one.pictures) for one in parts
+                Message(part.task_id, part.number, Route.COLLECTED, outcome.task.reason, part.pictures)
+                for part in parts
             )
         if self.lose_answers:
             self.lose_answers -= 1
@@ -237,7 +238,7 @@ class StandInDiscord:
             self.lose_answers -= 1
             raise Unavailable("no answer")
         number = 1000 + self.reposted.index(repost.nonce)
-        self.files[number] = [one.position for one in outcome.pictures if one.key is not None]
+        self.files[number] = [picture.position for picture in outcome.pictures if picture.key is not None]
         return Posted(channel_id=repost.channel_id, message_id=number)
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
@@ -255,15 +256,23 @@ class StandInDiscord:
             raise Unavailable("Discord is down")
         hidden = outcome.task.hidden_at is not None or repost.hidden_at is not None
         self.redrawn.append((repost.message_id, hidden))
-        self._add_late(repost.message_id or 0, outcome, [one.position for one in outcome.pictures])
+        self._add_late(repost.message_id or 0, outcome, [picture.position for picture in outcome.pictures])
 
     def _files(self, outcome: Outcome, part: OutcomePart) -> list[int]:
-        return [one.position for one in outcome.pictures if one.key is not None and one.position in part.pictures]
+        return [
+            picture.position
+            for picture in outcome.pictures
+            if picture.key is not None and picture.position in part.pictures
+        ]
 
     def _add_late(self, message_id: int, outcome: Outcome, positions: Sequence[int]) -> None:
         """Add late pictures as an edit does: existing files stay."""
         there = self.files.setdefault(message_id, [])
-        late = [one.position for one in outcome.pictures if one.late_at is not None and one.position in positions]
+        late = [
+            picture.position
+            for picture in outcome.pictures
+            if picture.late_at is not None and picture.position in positions
+        ]
         there.extend(position for position in late if position not in there)
         if self.lose_answers:
             self.lose_answers -= 1
@@ -311,7 +320,7 @@ class StandInDiscord:
         if message.message_id is not None and message.message_id not in self.batch_messages:
             raise MessageGone("10008")
         found = found or 3000 + len(self.batch_edits)
-        standings = tuple(one.standing for one in shared.on(message.number))
+        standings = tuple(entry.state for entry in shared.on(message.number))
         self.batch_messages[found] = BatchShown(message.nonce, message.number, message.route, standings)
         self.batch_edits.append((found, self.clock()))
         if self.lose_answers:
@@ -320,7 +329,7 @@ class StandInDiscord:
         return Posted(channel_id=1, message_id=found)
 
     def _batch_message(self, nonce: str) -> int | None:
-        return next((number for number, one in self.batch_messages.items() if one.nonce == nonce), None)
+        return next((number for number, message in self.batch_messages.items() if message.nonce == nonce), None)
 
     async def remove_of_batch(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         if self.down:

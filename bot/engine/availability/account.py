@@ -97,7 +97,7 @@ class AccountMonitor:
         if isinstance(refused, AccountRefused):
             await self._stop(refused.reason)
         elif refused.reason is Reason.ACCOUNT_QUOTA:
-            await self._operator.tell(refused.reason)
+            await self._operator.alert(refused.reason)
 
     async def _stop(self, reason: Reason) -> None:
         if self._pause is not None and self._pause.reason is reason:
@@ -109,7 +109,7 @@ class AccountMonitor:
         if self._pause is begun:
             self._pause = replace(begun, credits=balance)
             await self._stores.key_values.set(FACT, json.dumps(asdict(self._pause)))
-        await self._operator.tell(reason)
+        await self._operator.alert(reason)
 
     async def check(self) -> None:
         """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe."""
@@ -117,7 +117,7 @@ class AccountMonitor:
         if pause is None or now < self._check_at:
             return
         self._check_at = now + self._between_checks
-        await self._operator.tell(pause.reason)
+        await self._operator.alert(pause.reason)
         balance = await self._balance()
         if self._pause is not pause:
             return  # another pause has begun during the request; the balance says nothing about it

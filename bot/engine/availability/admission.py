@@ -18,7 +18,7 @@ from storage.models import TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
-TOLD_AT_ONCE: Final = 100
+GIVEN_UP_AT_ONCE: Final = 100
 """Number of tasks settled in one check because they have waited for a day. The others follow at the next check, within
 seconds."""
 
@@ -69,7 +69,7 @@ class Admission:
     async def _give_up(self, reason: Reason) -> None:
         now = self._clock()
         before = now - int(GIVE_UP_AFTER.total_seconds() * 1000)
-        for task in await self._stores.queue.waiting_since(before, limit=TOLD_AT_ONCE):
+        for task in await self._stores.queue.waiting_since(before, limit=GIVEN_UP_AT_ONCE):
             with suppress(StaleTask):
                 await self._stores.tasks.settle(
                     task,

@@ -14,14 +14,14 @@ from bot.engine.ports import Delivery
 from bot.errors import Reason, ServiceError
 from storage.stores import Stores
 
-TOLD_FACT: Final = "operator_told"
-TELL_AGAIN_AFTER: Final = timedelta(hours=24)
+SENT_FACT: Final = "operator_told"
+ALERT_AGAIN_AFTER: Final = timedelta(hours=24)
 SUBJECTS_A_DAY: Final = 10
 """Most alerts with subjects per reason and day. Other people choose the host names, and must not be able to flood the
 operator's channel."""
 MOST_REMEMBERED: Final = 100
 """Number of alerts that are remembered, newest first; also the limit of alerts waiting to be sent."""
-UNTOLD: Final = (
+NOT_SENT: Final = (
     "the operator could not be told: let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, "
     "or let the application's owner take direct messages from it"
 )
@@ -36,27 +36,27 @@ class OperatorAlerts:
         self._stores = stores
         self._delivery = delivery
         self._clock = clock
-        self._telling = asyncio.Lock()
+        self._sending = asyncio.Lock()
         self._noted: dict[str, tuple[Reason, dict[str, str | int]]] = {}
         """Alerts to send at the next `check`, by name."""
 
     async def check(self) -> None:
         """Alert the operator about the current delivery problem, if any, and send the noted alerts."""
         if reason := self._delivery.operator.trouble():
-            await self.tell(reason)
+            await self.alert(reason)
         for name, (noted, parameters) in list(self._noted.items()):
-            await self._tell_once(noted, parameters, name)
+            await self._alert_once(noted, parameters, name)
             self._noted.pop(name, None)
 
-    async def tell(self, reason: Reason) -> None:
-        """Alert the operator, unless the same alert was sent within `TELL_AGAIN_AFTER`. Never raises ServiceError: an
+    async def alert(self, reason: Reason) -> None:
+        """Alert the operator, unless the same alert was sent within `ALERT_AGAIN_AFTER`. Never raises ServiceError: an
         alert that could not be sent is sent at the next occasion."""
-        async with self._telling:
-            told = await self._told()
+        async with self._sending:
+            sent = await self._sent()
             now = self._clock()
-            if 0 <= now - told.get(reason.value, 0) < TELL_AGAIN_AFTER.total_seconds() * 1000:
+            if 0 <= now - sent.get(reason.value, 0) < ALERT_AGAIN_AFTER.total_seconds() * 1000:
                 return
-            await self._tell(reason, {}, reason.value, told)
+            await self._send(reason, {}, reason.value, sent)
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
         """Schedule an alert about one subject and return at once. The alert is not repeated until `forget`."""
@@ -66,34 +66,34 @@ class OperatorAlerts:
     async def forget(self, reason: Reason, subject: str) -> None:
         """Record that a problem is solved, so that its next occurrence causes an alert again."""
         self._noted.pop(_name(reason, subject), None)
-        if _name(reason, subject) not in await self._told():
+        if _name(reason, subject) not in await self._sent():
             return  # do not wait for an alert that is being sent now
-        async with self._telling:
-            told = await self._told()
-            if told.pop(_name(reason, subject), None) is not None:
-                await self._stores.key_values.set(TOLD_FACT, json.dumps(told))
+        async with self._sending:
+            sent = await self._sent()
+            if sent.pop(_name(reason, subject), None) is not None:
+                await self._stores.key_values.set(SENT_FACT, json.dumps(sent))
 
-    async def _tell_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
-        async with self._telling:
-            told = await self._told()
-            day = self._clock() - TELL_AGAIN_AFTER.total_seconds() * 1000
-            today = [other for other, at in told.items() if other.startswith(_name(reason, "")) and at > day]
-            if name not in told and len(today) < SUBJECTS_A_DAY:
-                await self._tell(reason, parameters, name, told)
+    async def _alert_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
+        async with self._sending:
+            sent = await self._sent()
+            day = self._clock() - ALERT_AGAIN_AFTER.total_seconds() * 1000
+            today = [other for other, at in sent.items() if other.startswith(_name(reason, "")) and at > day]
+            if name not in sent and len(today) < SUBJECTS_A_DAY:
+                await self._send(reason, parameters, name, sent)
 
-    async def _tell(self, reason: Reason, parameters: dict[str, str | int], name: str, told: dict[str, int]) -> None:
+    async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> None:
         try:
             await self._delivery.operator.send(reason, parameters)
         except ServiceError as error:
-            log.error(UNTOLD, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
+            log.error(NOT_SENT, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
             return
-        newest = sorted({**told, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
-        await self._stores.key_values.set(TOLD_FACT, json.dumps(dict(newest)))
+        newest = sorted({**sent, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
+        await self._stores.key_values.set(SENT_FACT, json.dumps(dict(newest)))
 
-    async def _told(self) -> dict[str, int]:
+    async def _sent(self) -> dict[str, int]:
         """Return the time (ms) of each remembered alert, by name."""
-        told: dict[str, int] = json.loads(await self._stores.key_values.get(TOLD_FACT) or "{}")
-        return told
+        sent: dict[str, int] = json.loads(await self._stores.key_values.get(SENT_FACT) or "{}")
+        return sent
 
 
 def _name(reason: Reason, subject: str) -> str:

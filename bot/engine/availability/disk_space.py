@@ -35,7 +35,7 @@ class DiskSpace:
         self._clock = clock
         self._asked_at = 0
         self._short = False
-        self._told = False
+        self._alerted = False
         self._full_until = 0
 
     async def require(self) -> None:
@@ -65,11 +65,11 @@ class DiskSpace:
     async def check(self) -> None:
         """Measure the free space, and alert the operator once each time the space becomes short."""
         await self._look()
-        if not self._short or self._told:
+        if not self._short or self._alerted:
             return
-        self._told = True
+        self._alerted = True
         try:
-            await self._operator.tell(Reason.DISK_LOW)
+            await self._operator.alert(Reason.DISK_LOW)
         except Exception as error:
             if not says_full(error):
                 raise
@@ -89,9 +89,9 @@ class DiskSpace:
     def _become(self, *, short: bool, free: int | None = None) -> None:
         if short is self._short:
             return
-        self._short, self._told = short, False
-        said = {"free_mib": free // MIB if free is not None else None, "least_mib": self._least_bytes // MIB}
+        self._short, self._alerted = short, False
+        figures = {"free_mib": free // MIB if free is not None else None, "least_mib": self._least_bytes // MIB}
         if short:
-            log.error("disk space is short: new files are refused", **said)
+            log.error("disk space is short: new files are refused", **figures)
         else:
-            log.info("disk space is enough again: new files are accepted", **said)
+            log.info("disk space is enough again: new files are accepted", **figures)

@@ -14,16 +14,16 @@ from storage.stores import Stores
 
 
 class Lookup:
-    def __init__(self, *, stores: Stores, delivery: Delivery, board: ProgressCards) -> None:
+    def __init__(self, *, stores: Stores, delivery: Delivery, cards: ProgressCards) -> None:
         self._stores = stores
         self._delivery = delivery
-        self._board = board
+        self._cards = cards
 
     async def card(self, task: Task) -> Card | None:
         """Return the card of an open or cancelled task; None if the task has an outcome to show."""
         if task.state is TaskState.CLOSED or task.undelivered_at is not None:
             return None
-        return await self._board.card(task)
+        return await self._cards.card(task)
 
     async def outcome(self, task: Task, *, locale: str, token: str) -> None:
         """

@@ -64,8 +64,10 @@ class ProgressCards:
 
     async def card(self, task: Task) -> Card:
         place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
-        kept = await self._stores.undelivered.of_askers([task.asker_id])
-        return self._made(task, await self._stores.references.of_task(task.id), place, kept.get(task.asker_id, ()))
+        undelivered = await self._stores.undelivered.of_askers([task.asker_id])
+        return self._made(
+            task, await self._stores.references.of_task(task.id), place, undelivered.get(task.asker_id, ())
+        )
 
     async def show_waiting(self) -> None:
         """Update the cards of queued tasks, which move up as other creates begin, and of generating tasks, which make
@@ -76,10 +78,10 @@ class ProgressCards:
         )
         references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
-        kept = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
-        for task in (one for one in (*queued, *generating) if one.batch_id is None):
-            theirs = references.get(task.id, ()), places.get(task.id), kept.get(task.asker_id, ())
-            self._delivery.cards.show(self._made(task, *theirs))
+        undelivered = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
+        for task in [task for task in (*queued, *generating) if task.batch_id is None]:
+            contents = references.get(task.id, ()), places.get(task.id), undelivered.get(task.asker_id, ())
+            self._delivery.cards.show(self._made(task, *contents))
         await self._show_leaving({task.id for task in (*queued, *generating)})
 
     async def _show_leaving(self, shown: Set[str]) -> None:
@@ -93,7 +95,9 @@ class ProgressCards:
             if task.id not in shown:
                 await self.show(task)
 
-    def _made(self, task: Task, references: tuple[Reference, ...], place: int | None, kept: tuple[str, ...]) -> Card:
+    def _made(
+        self, task: Task, references: tuple[Reference, ...], place: int | None, undelivered: tuple[str, ...]
+    ) -> Card:
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
         recent = self.recent(task.model)
         return Card(
@@ -104,7 +108,7 @@ class ProgressCards:
             progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
             remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
             paused=self._paused(),
-            kept=tuple(one for one in kept if one != task.id),
+            undelivered=tuple(task_id for task_id in undelivered if task_id != task.id),
             usual=schedule.usual(recent),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,

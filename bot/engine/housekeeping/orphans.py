@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 
 
 class Orphans:
-    def __init__(self, *, named: ReferencedPictures, pictures: PictureStore, clock: Callable[[], int]) -> None:
+    def __init__(self, *, named: ReferencedPictures, picture_store: PictureStore, clock: Callable[[], int]) -> None:
         self._named = named
-        self._pictures = pictures
+        self._picture_store = picture_store
         self._clock = clock
 
     async def sweep_orphans(self) -> int:
@@ -45,14 +45,14 @@ class Orphans:
                         break
         except ListingRefused as refused:
             log.warning("orphan search failed: listing refused", error=str(refused))
-        swept += await self._pictures.drop_unfinished(self._before())
+        swept += await self._picture_store.drop_unfinished(self._before())
         if swept:
             log.info("orphaned copies deleted", copies=swept)
         return swept
 
     async def _orphans(self) -> AsyncGenerator[str, None]:
         for folder in FOLDERS:
-            async for keys in self._pictures.older(folder, self._before()):
+            async for keys in self._picture_store.older(folder, self._before()):
                 named = await self._named.among(keys)
                 for key in keys:
                     if key not in named:
@@ -64,7 +64,7 @@ class Orphans:
     async def _remove(self, key: str) -> bool:
         """Delete a file and return whether that succeeded. A failure does not stop the sweep."""
         try:
-            await self._pictures.delete(key)
+            await self._picture_store.delete(key)
         except Exception:
             log.exception("deleting orphaned copy failed", key=key)
             return False

@@ -26,9 +26,11 @@ log = structlog.get_logger(__name__)
 
 
 class Retention:
-    def __init__(self, *, stores: Stores, pictures: PictureStore, keep: timedelta, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, *, stores: Stores, picture_store: PictureStore, keep: timedelta, clock: Callable[[], int]
+    ) -> None:
         self._stores = stores
-        self._pictures = pictures
+        self._picture_store = picture_store
         self._keep = keep
         self._clock = clock
 
@@ -65,7 +67,7 @@ class Retention:
         """Delete one copy. Return False if that failed, so that the sweep can continue with the others."""
         try:
             if copy.key is not None:
-                await self._pictures.delete(copy.key)
+                await self._picture_store.delete(copy.key)
         except Exception:
             log.exception("old copy not deleted, will retry", task=copy.task_id)
             return False

@@ -153,12 +153,12 @@ class Batches:
         if batch.asked.asker_id != user_id:
             raise NotYours
         tasks = await self._batches.tasks(batch_id)
-        cancelled = [await self._taken_back(task) for task in tasks if task.state is TaskState.QUEUED]
+        cancelled = [await self._cancel(task) for task in tasks if task.state is TaskState.QUEUED]
         if not any(cancelled):
             raise TooLate(Reason.BATCH_NOTHING_WAITS)
-        return CancelledTasks(cancelled=sum(cancelled), going_on=sum(one.open for one in tasks) - sum(cancelled))
+        return CancelledTasks(cancelled=sum(cancelled), going_on=sum(task.open for task in tasks) - sum(cancelled))
 
-    async def told_in(self, message_id: int) -> Task | None:
+    async def task_of_message(self, message_id: int) -> Task | None:
         """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
         None if the message belongs to no batch."""
         found = await self._batches.in_message(message_id)
@@ -166,10 +166,10 @@ class Batches:
             return None
         batch, message = found
         entries = (await self.delivery.read(batch)).on(message.number)
-        told = [one.task for one in entries if one.shown] or [one.task for one in entries]
-        return told[0] if told else None
+        shown = [entry.task for entry in entries if entry.shown] or [entry.task for entry in entries]
+        return shown[0] if shown else None
 
-    async def _taken_back(self, task: Task) -> bool:
+    async def _cancel(self, task: Task) -> bool:
         for _ in range(CANCEL_TRIES):
             now, current = self._clock(), await self._stores.tasks.get(task.id)
             if current is None or current.state is not TaskState.QUEUED:
@@ -192,4 +192,4 @@ class Batches:
 
 def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
     """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
-    return [checked(replace(asked, request=replace(asked.request, prompt=one))).request.prompt for one in words]
+    return [checked(replace(asked, request=replace(asked.request, prompt=prompt))).request.prompt for prompt in words]

@@ -54,24 +54,27 @@ def _checked_words(request: PictureRequest) -> str:
 
 
 def _checked_references(references: tuple[NewReference, ...], model: Model) -> tuple[NewReference, ...]:
-    masks = sum(one.kind is ReferenceKind.MASK for one in references)
+    masks = sum(reference.kind is ReferenceKind.MASK for reference in references)
     if len(references) - masks > model.most_references or masks > (1 if model.takes_mask else 0):
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=model.most_references)
-    return tuple(_checked_reference(one) for one in references)
+    return tuple(_checked_reference(reference) for reference in references)
 
 
-def _checked_reference(one: NewReference) -> NewReference:
+def _checked_reference(reference: NewReference) -> NewReference:
     """Check what is known without reading the file. The size is only declared, so the limit is not applied to a stored
     copy. Raises BadReference."""
-    if not all(isinstance(text, str) for text in (one.url, one.filename, one.declared_type or "")):
+    if not all(isinstance(text, str) for text in (reference.url, reference.filename, reference.declared_type or "")):
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE)
-    if not _is_whole(one.declared_bytes) or one.declared_bytes < 0:
-        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=storable(one.filename))
-    if one.declared_bytes > LARGEST_REFERENCE_BYTES and one.stored_key is None:
-        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(one.filename), megabytes=25)
-    declared = storable(one.declared_type) if one.declared_type is not None else None
+    if not _is_whole(reference.declared_bytes) or reference.declared_bytes < 0:
+        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=storable(reference.filename))
+    if reference.declared_bytes > LARGEST_REFERENCE_BYTES and reference.stored_key is None:
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(reference.filename), megabytes=25)
+    declared = storable(reference.declared_type) if reference.declared_type is not None else None
     return replace(
-        one, url=storable(one.url.replace("\0", "%00")), filename=storable(one.filename), declared_type=declared
+        reference,
+        url=storable(reference.url.replace("\0", "%00")),
+        filename=storable(reference.filename),
+        declared_type=declared,
     )
 
 

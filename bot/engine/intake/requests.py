@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.cards.messages import CardMessages
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.intake.checks import checked
 from bot.engine.limit_errors import limit_error
@@ -54,6 +55,7 @@ class Requests:
         self._stores = stores
         self._delivery = delivery
         self._cards = cards
+        self._card_messages = CardMessages(stores)
         self._policy = policy
         self._space = space
         self._wake = wake
@@ -103,7 +105,7 @@ class Requests:
         """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
         Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
         BadReference if a picture was erased with the data of its owner."""
-        return tuple(_once_more(one, asker_id) for one in await self._stores.references.of_task(task_id))
+        return tuple(_once_more(reference, asker_id) for reference in await self._stores.references.of_task(task_id))
 
     async def visible(self, task_id: str, user_id: int) -> Task:
         """Return the task. Raises NotFound, also if another person's task is private or removed."""
@@ -156,7 +158,7 @@ class Requests:
         """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
         Raises NotFound."""
         self._delivery.cards.posted(card)
-        task = await self._stores.tasks.set_card(card.task.id, message_id)
+        task = await self._card_messages.posted(card.task.id, message_id)
         if task is None:
             raise NotFound(Reason.TASK_UNKNOWN)
         if task.state is TaskState.CLOSED:
@@ -197,9 +199,9 @@ class Requests:
 
 def check_there(new: NewTask) -> None:
     """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
-    for one in new.request.references:
-        if one.is_gone:
-            raise BadReference(Reason.REFERENCE_ERASED, filename=one.filename)
+    for reference in new.request.references:
+        if reference.is_gone:
+            raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
 
 
 def _once_more(reference: Reference, asker_id: int) -> NewReference:

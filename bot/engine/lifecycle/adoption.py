@@ -34,10 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 class Adoption:
-    def __init__(self, *, stores: Stores, api: ImageAPI, watching: Polling, clock: Callable[[], int]) -> None:
+    def __init__(self, *, stores: Stores, api: ImageAPI, polling: Polling, clock: Callable[[], int]) -> None:
         self._stores = stores
         self._api = api
-        self._watching = watching
+        self._polling = polling
         self._clock = clock
         self._heard: dict[str, int] = {}
         """Time (ms) of the last callback that was not ignored, by job_id. Only the entries of the last second are
@@ -75,7 +75,7 @@ class Adoption:
             job_id=task.claimed_job_id,
             failures=0,
         )
-        return await self._watching.observe(adopted, record)
+        return await self._polling.observe(adopted, record)
 
     async def look_later(self, task: Task) -> Task:
         """Retry later for a closed task whose claimed record cannot be read yet. Once the create is older than
@@ -104,7 +104,9 @@ class Adoption:
         now = self._clock()
         if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
             await self._stores.creates.news(job_id, now=now)
-            self._heard = {one: at for one, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {job_id: now}
+            self._heard = {heard_id: at for heard_id, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {
+                job_id: now
+            }
         return True
 
     async def _record(self, job_id: str) -> Record | None:

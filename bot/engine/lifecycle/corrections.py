@@ -23,18 +23,18 @@ class Corrections:
     async def corrects(self, outcome: Outcome) -> bool:
         """Return whether the asker got an earlier message that the outcome corrects. Raises Unavailable if Discord
         cannot be searched for that message."""
-        return await self._told(outcome) is not None
+        return await self._earlier_part(outcome) is not None
 
-    async def take_back(self, outcome: Outcome) -> None:
+    async def withdraw(self, outcome: Outcome) -> None:
         """Edit the earlier message after the outcome was delivered: say that the message was not final, and remove its
         button. A failure is only logged, because the button has no effect now."""
         try:
-            if told := await self._told(outcome):
-                await self._delivery.outcomes.withdraw(outcome, told)
+            if earlier := await self._earlier_part(outcome):
+                await self._delivery.outcomes.withdraw(outcome, earlier)
         except ServiceError as error:
             log.info("correcting the unconfirmed message failed", task=outcome.task.id, error=str(error))
 
-    async def _told(self, outcome: Outcome) -> OutcomePart | None:
+    async def _earlier_part(self, outcome: Outcome) -> OutcomePart | None:
         """Return the earlier message, or None. If the send of the message got no response, search Discord for it."""
         part = await self._stores.parts.withdrawn(outcome.task.id)
         if part is None or part.message_id is not None:

@@ -59,13 +59,13 @@ class Lifecycle:
             stores=stores, api=api, account=account, callbacks=callbacks, hold=self._hold, clock=clock
         )
         reliability = CallbackReliability(stores=stores, expected=callbacks, clock=clock)
-        self._polling = Polling(stores=stores, api=api, board=cards, reliance=reliability, clock=clock)
-        self.adoption = Adoption(stores=stores, api=api, watching=self._polling, clock=clock)
+        self._polling = Polling(stores=stores, api=api, cards=cards, reliability=reliability, clock=clock)
+        self.adoption = Adoption(stores=stores, api=api, polling=self._polling, clock=clock)
         self._outcome_delivery = OutcomeDelivery(
             stores=stores,
             fetching=results,
             delivery=delivery,
-            kept=undelivered,
+            undelivered=undelivered,
             hold=self._hold,
             give_up_after=policy.keep_pictures,
             clock=clock,
@@ -110,7 +110,7 @@ class Lifecycle:
             case TaskState.GENERATING:
                 return await self._polling.ask(task)
             case TaskState.SETTLED:
-                return await self._outcome_delivery.tell(task)
+                return await self._outcome_delivery.deliver(task)
             case TaskState.CLOSED:
                 return await self.adoption.look_later(task)
             case TaskState.CANCELLED:
@@ -132,7 +132,7 @@ class Lifecycle:
             case TaskState.GENERATING:
                 return await self._polling.ask_later(task)
             case TaskState.SETTLED:
-                return await self._outcome_delivery.tell_later(task)
+                return await self._outcome_delivery.deliver_later(task)
             case TaskState.QUEUED if self._is_too_old(task):
                 return await self._refuse(task, Reason.SERVICE_FAULT, {}, "could not be prepared in 24 hours")
             case _:

@@ -65,7 +65,7 @@ class OutcomeDelivery:
         stores: Stores,
         fetching: ResultFetching,
         delivery: Delivery,
-        kept: Undelivered,
+        undelivered: Undelivered,
         hold: Callable[[Task], Awaitable[None]],
         give_up_after: timedelta,
         clock: Callable[[], int],
@@ -73,8 +73,8 @@ class OutcomeDelivery:
         self._stores = stores
         self._fetching = fetching
         self._delivery = delivery
-        self._kept = kept
-        self._correcting = Corrections(stores=stores, delivery=delivery)
+        self._undelivered = undelivered
+        self._corrections = Corrections(stores=stores, delivery=delivery)
         self._hold = hold
         self._give_up_after = give_up_after
         self._clock = clock
@@ -83,11 +83,11 @@ class OutcomeDelivery:
         self._room = ByteBudget(POSTED_BYTES)
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def tell(self, task: Task) -> Task:
+    async def deliver(self, task: Task) -> Task:
         """Deliver a settled task and return it: closed once everything is posted, or kept if every route is closed.
         Raises ServiceError; parts that were posted before the error are not posted again."""
         found = await self._stores.pictures.of_task(task.id)
-        fetching = asyncio.gather(*[self._collect(task, one) for one in found])
+        fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
         try:
             tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read rows during downloads
         finally:
@@ -104,10 +104,10 @@ class OutcomeDelivery:
         if task.withheld_at is not None and task.reason is None:
             return await self._withheld(outcome, fetched)
         try:
-            posted = await self._brought(outcome, parts, fetched)
+            posted = await self._post_missing(outcome, parts, fetched)
         except RouteClosed as closed:
             log.info("outcome not delivered: every route to the asker is closed", task=task.id, error=str(closed))
-            return await self._give_up(task) if self._is_hopeless(task) else await self._kept.keep(task)
+            return await self._give_up(task) if self._is_hopeless(task) else await self._undelivered.keep(task)
         except MissingCopy as missing:
             await self._forget_copies(outcome)
             raise Unavailable(f"a kept picture is gone: {missing}") from missing
@@ -121,7 +121,7 @@ class OutcomeDelivery:
         await self._delivery.cards.withhold(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
-            outcome.task, TaskState.CLOSED, now=now, why="not wanted", closed_at=now, **released(now)
+            outcome.task, TaskState.CLOSED, now=now, why="withheld by the asker", closed_at=now, **released(now)
         )
 
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
@@ -130,17 +130,17 @@ class OutcomeDelivery:
         await self._delivery.cards.remove(outcome.task)
         now = self._clock()
         return await self._stores.tasks.move(
-            outcome.task, TaskState.CLOSED, now=now, why="removed before it was told", closed_at=now, **released(now)
+            outcome.task, TaskState.CLOSED, now=now, why="removed before delivery", closed_at=now, **released(now)
         )
 
     async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
         """Store the pictures and close the task. This makes the batch due, whose messages show the outcome."""
         await self._stores.pictures.save(fetched)
         now = self._clock()
-        why = "left to its batch"
+        why = "delivery left to the batch"
         return await self._stores.tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
-    async def tell_later(self, task: Task) -> Task:
+    async def deliver_later(self, task: Task) -> Task:
         """Retry a delivery after a temporary failure, or give the outcome up if it is too old."""
         if self._is_hopeless(task):
             return await self._give_up(task)
@@ -158,20 +158,20 @@ class OutcomeDelivery:
         now = self._clock()
         log.error("outcome given up: asker neither reached nor returned", task=task.id)
         return await self._stores.tasks.move(
-            task, TaskState.CLOSED, now=now, why="nobody could be told", closed_at=now, **released(now)
+            task, TaskState.CLOSED, now=now, why="given up: no route to the asker", closed_at=now, **released(now)
         )
 
     async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
         """Return the outcome without its pictures, and the parts if they were planned already."""
-        kept = await self._stores.undelivered.of_askers([task.asker_id])
+        undelivered = await self._stores.undelivered.of_askers([task.asker_id])
         outcome = Outcome(
             task=task,
             references=await self._stores.references.of_task(task.id),
             pictures=(),
-            kept=tuple(one for one in kept.get(task.asker_id, ()) if one != task.id),
+            undelivered=tuple(task_id for task_id in undelivered.get(task.asker_id, ()) if task_id != task.id),
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
         )
-        outcome = replace(outcome, corrects=await self._correcting.corrects(outcome))
+        outcome = replace(outcome, corrects=await self._corrections.corrects(outcome))
         return outcome, await self._stores.parts.of_task(task.id)
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
@@ -203,23 +203,23 @@ class OutcomeDelivery:
         restored backup), but the image API still has the originals."""
         await self._stores.pictures.save([replace(picture, key=None) for picture in outcome.pictures])
 
-    async def _brought(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
+    async def _post_missing(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
         """Post every part that is not posted yet. Return whether there was any. The parts are stored before the first
         is posted, so that a restart continues with the same parts. Raises RouteClosed if every route is closed."""
         is_new = not parts
         if is_new:
-            parts = await self._begun(outcome, fetched)
+            parts = await self._begin_delivery(outcome, fetched)
         else:
             await self._stores.pictures.save(fetched)
         missing = [part for part in parts if part.message_id is None]
         came = outcome.task.collect_token is not None and not any(part.route is Route.COLLECTED for part in parts)
-        if came and await self._handed_over(outcome, missing):
+        if came and await self._post_collected(outcome, missing):
             return bool(missing)
         for part in missing:
             await self._post(outcome, part)
         return is_new or bool(missing)
 
-    async def _begun(self, outcome: Outcome, fetched: Sequence[Picture]) -> tuple[OutcomePart, ...]:
+    async def _begin_delivery(self, outcome: Outcome, fetched: Sequence[Picture]) -> tuple[OutcomePart, ...]:
         """Plan the parts and store them together with the downloaded pictures. The first part is also posted, unless
         the asker came for the outcome or the first route is closed."""
         task = outcome.task
@@ -240,7 +240,7 @@ class OutcomeDelivery:
         first = await self._stores.parts.posted(first, channel_id=posted.channel_id, message_id=posted.message_id)
         return first, *others
 
-    async def _handed_over(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
+    async def _post_collected(self, outcome: Outcome, missing: Sequence[OutcomePart]) -> bool:
         """Show the parts that have not arrived elsewhere, as the response to the interaction with which the asker came
         for the outcome. Return False if that interaction cannot be answered.
 
@@ -253,7 +253,7 @@ class OutcomeDelivery:
         try:
             async with self._posts:
                 await self._hold(outcome.task)
-                posted = await self._delivery.outcomes.hand_over(outcome, rest)
+                posted = await self._delivery.outcomes.post_collected(outcome, rest)
         except RouteClosed as closed:
             log.info("outcome hand-over failed: interaction closed", task=outcome.task.id, error=str(closed))
             return False
@@ -314,12 +314,12 @@ class OutcomeDelivery:
                 raise
             log.warning("card removal failed, card stays", task=task.id, error=str(error))
         if outcome.corrects:
-            await self._correcting.take_back(outcome)
+            await self._corrections.withdraw(outcome)
         now = self._clock()
         closed = await self._stores.tasks.move(
-            task, TaskState.CLOSED, now=now, why="told", closed_at=now, **released(now)
+            task, TaskState.CLOSED, now=now, why="delivered", closed_at=now, **released(now)
         )
-        counters.TOLD_SECONDS.observe((now - (task.settled_at or now)) / 1000)
+        counters.DELIVERY_SECONDS.observe((now - (task.settled_at or now)) / 1000)
         if closed.card_message_id is not None:
             await self._remove_late_card(closed)
         if closed.collect_token not in {None, task.collect_token}:
@@ -337,7 +337,7 @@ class OutcomeDelivery:
         """Answer an asker who came for the outcome while it was delivered by another route. The asker has the outcome
         already, so a failure is only logged."""
         try:
-            await self._delivery.outcomes.hand_over(outcome, ())
+            await self._delivery.outcomes.post_collected(outcome, ())
         except ServiceError as error:
             log.info("returning asker not answered: outcome already delivered", task=outcome.task.id, error=str(error))
 

@@ -32,14 +32,14 @@ class Polling:
         *,
         stores: Stores,
         api: ImageAPI,
-        board: ProgressCards,
-        reliance: CallbackReliability,
+        cards: ProgressCards,
+        reliability: CallbackReliability,
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
         self._api = api
-        self._board = board
-        self._reliance = reliance
+        self._cards = cards
+        self._reliability = reliability
         self._clock = clock
         self._empty: Counter[str] = Counter()
         """Number of polls that reported a success without a picture, by task."""
@@ -83,9 +83,9 @@ class Polling:
         if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
-        recent = self._board.recent(task.model)
+        recent = self._cards.recent(task.model)
         shown = max(task.progress, record.progress, schedule.progress(seconds, recent))
-        wait = schedule.next_poll(seconds, recent, poll_cost=await self._reliance.poll_cost())
+        wait = schedule.next_poll(seconds, recent, poll_cost=await self._reliability.poll_cost())
         due = now + int(wait * 1000)
         return await self._stores.tasks.change(
             task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
@@ -98,7 +98,7 @@ class Polling:
             settled = await self._stores.tasks.settle(
                 task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
             )
-            await self._board.learn(task.model)
+            await self._cards.learn(task.model)
             return settled
         self._empty[task.id] += 1
         if self._empty[task.id] < EMPTY_TRIES:
@@ -117,7 +117,7 @@ class Polling:
                 task,
                 TaskState.QUEUED,
                 now=now,
-                why=f"{why}; once more by upload (was {task.job_id})",
+                why=f"{why}; sent again by upload (was {task.job_id})",
                 by_upload=True,
                 prepared_at=None,
                 job_id=None,

@@ -37,7 +37,7 @@ class Preparation:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         api: ImageAPI,
         fetching: ReferenceFetching,
         picture_work: PictureWork,
@@ -47,7 +47,7 @@ class Preparation:
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
-        self._copies = copies
+        self._picture_store = picture_store
         self._api = api
         self._fetching = fetching
         self._picture_work = picture_work
@@ -61,9 +61,11 @@ class Preparation:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
         LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
         download."""
-        references = [await self._kept(task, one) for one in await self._stores.references.of_task(task.id)]
+        references = [
+            await self._stored(task, reference) for reference in await self._stores.references.of_task(task.id)
+        ]
         as_png = await self._mask_needs_png(task, references)
-        unlinked = any(not one.url for one in references)
+        unlinked = any(not reference.url for reference in references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
         if by_upload:
             for reference in references:
@@ -71,11 +73,11 @@ class Preparation:
         now = self._clock()
         return await self._stores.tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
-    async def _kept(self, task: Task, reference: Reference) -> Reference:
+    async def _stored(self, task: Task, reference: Reference) -> Reference:
         if reference.key is not None:
             return reference
         key = f"references/{task.id}/{reference.position}"
-        requester = _whose(task)
+        requester = _requester(task)
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
             look = await self._picture_work.inspect(data, reference.filename, requester)
@@ -91,7 +93,7 @@ class Preparation:
             height=look.height,
         )
         if not await self._stores.references.save(kept):
-            await self._copies.delete(key)
+            await self._picture_store.delete(key)
             raise Unavailable("a reference was erased while it was fetched")
         return kept
 
@@ -107,7 +109,7 @@ class Preparation:
             except LimitExceeded as reached:
                 raise limit_error(reached) from None
         async with self._space.writing():
-            await self._copies.put(key, data)
+            await self._picture_store.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
         """Return the bytes of a reference, from an earlier stored copy if there is one, else from Discord. They count
@@ -116,10 +118,10 @@ class Preparation:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if reference.stored_key is not None:
             async with AsyncExitStack() as kept:
-                held_here = self._picture_work.holding(reference.declared_bytes or None, _whose(task))
+                held_here = self._picture_work.holding(reference.declared_bytes or None, _requester(task))
                 await kept.enter_async_context(held_here)
                 with suppress(MissingCopy):
-                    data = await self._copies.get(reference.stored_key)
+                    data = await self._picture_store.get(reference.stored_key)
                     held.push_async_exit(kept.pop_all())
                     return data
         try:
@@ -136,11 +138,11 @@ class Preparation:
         API: a mask must have the format and the dimensions of its picture. A picture that is rotated by its metadata
         has the dimensions that people see only after the conversion.
         """
-        masks = [one for one in references if one.kind is ReferenceKind.MASK]
+        masks = [reference for reference in references if reference.kind is ReferenceKind.MASK]
         if not masks:
             return False
         image, mask = references[0], masks[0]
-        work, requester = self._picture_work, _whose(task)
+        work, requester = self._picture_work, _requester(task)
         async with work.holding(max(image.bytes or 0, mask.bytes or 0), requester):
             seen = await work.inspect(await self._copy(image), image.filename, requester)
             masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, requester)
@@ -150,7 +152,7 @@ class Preparation:
         """Return the stored copy. Raises Unavailable if the copy is gone (a power cut, an old backup); its key is then
         cleared, so that the next attempt downloads the reference again."""
         try:
-            return await self._copies.get(reference.key or "")
+            return await self._picture_store.get(reference.key or "")
         except MissingCopy as missing:
             await self._stores.references.save(replace(reference, key=None))
             raise Unavailable(f"a kept reference is gone: {missing}") from missing
@@ -159,7 +161,7 @@ class Preparation:
         now = self._clock()
         if upload_is_fresh(reference, now):
             return
-        requester = _whose(task)
+        requester = _requester(task)
         place = self._uploads.taken(1, holders=(task.asker_id,))
         async with place, self._picture_work.holding(None if as_png else reference.bytes, requester):
             data, content_type = await self._copy(reference), reference.content_type or PNG
@@ -181,7 +183,7 @@ class Preparation:
         return converted
 
 
-def _whose(task: Task) -> Requester:
+def _requester(task: Task) -> Requester:
     return Requester(task.asker_id, WorkPriority.REQUEST)
 
 

@@ -166,7 +166,7 @@ class Submission:
             task,
             TaskState.QUEUED,
             now=now,
-            why="nothing sent: the links may have expired",
+            why="not sent: the links may have expired",
             by_upload=True,
             prepared_at=None,
             **released(now),
@@ -189,7 +189,7 @@ class Submission:
                     task,
                     TaskState.GENERATING,
                     now=now,
-                    why=f"taken as {job_id}",
+                    why=f"accepted as {job_id}",
                     job_id=job_id,
                     generating_at=now,
                     failures=0,
@@ -240,7 +240,7 @@ class Submission:
         now = self._clock()
         due = now + int(wait * 1000)
         return await self._stores.tasks.move(
-            task, TaskState.QUEUED, now=now, why=f"not taken: {error}", **counted, **released(due)
+            task, TaskState.QUEUED, now=now, why=f"not accepted: {error}", **counted, **released(due)
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
@@ -275,10 +275,10 @@ def request_of(task: Task, references: Sequence[Reference], *, callback_url: str
     def address(reference: Reference) -> str:
         return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
 
-    masks = [address(one) for one in references if one.kind is ReferenceKind.MASK]
+    masks = [address(reference) for reference in references if reference.kind is ReferenceKind.MASK]
     return CreateRequest(
         request=task.request,
-        files=tuple(address(one) for one in references if one.kind is ReferenceKind.IMAGE),
+        files=tuple(address(reference) for reference in references if reference.kind is ReferenceKind.IMAGE),
         mask=masks[0] if masks else None,
         callback_url=callback_url,
     )

@@ -45,12 +45,12 @@ class Undelivered:
         kept = await self._stores.undelivered.keep(task, now=now, due=now + _ms(TRY_EVERY))
         if task.undelivered_at is None:
             log.error("outcome not delivered: kept for the asker", task=task.id)
-            await self._operator.tell(Reason.NOBODY_TOLD)
+            await self._operator.alert(Reason.NOBODY_TOLD)
         return kept
 
     async def collect(self, task_id: str, user_id: int, token: str) -> None:
         """
-        Store that the asker came for a kept outcome, by the interaction with this token. `bring` follows once the
+        Store that the asker came for a kept outcome, by the interaction with this token. Call `acknowledged` once the
         interaction is acknowledged.
 
         Raises NotYours; NotFound, also for a private outcome of another person; Gone if the outcome is no longer kept;
@@ -69,7 +69,7 @@ class Undelivered:
                 raise Conflict(Reason.COLLECTED_ALREADY)
             raise Gone(Reason.NO_LONGER_KEPT)
 
-    async def bring(self, task_id: str, token: str) -> None:
+    async def acknowledged(self, task_id: str, token: str) -> None:
         """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if
         the outcome was delivered already."""
         now = self._clock()

@@ -39,7 +39,7 @@ class Attempts:
         clock: Callable[[], int],
     ) -> None:
         self._store = store
-        self._trials = quarantine
+        self._quarantine = quarantine
         self._operator = operator
         self._owner = owner
         self._clock = clock
@@ -49,7 +49,7 @@ class Attempts:
         kinds = set(WorkKind)
         for kind, subject, deaths in await self._store.left(now=self._clock()):
             if kind in kinds:
-                self._trials.suspect((kind, subject), deaths)
+                self._quarantine.suspect((kind, subject), deaths)
 
     async def attempt(
         self, kind: WorkKind, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
@@ -61,16 +61,16 @@ class Attempts:
         Raises what the called function raises.
         """
         this: Subject = (kind, subject)
-        if not self._trials.may_begin(this):
+        if not self._quarantine.may_begin(this):
             return
-        self._trials.begin(this)
+        self._quarantine.begin(this)
         try:
             counted = await self._store.begin(kind, subject, owner=self._owner, now=self._clock())
             if counted is None:
                 return
             await self._ended(this, do if counted <= MOST_ATTEMPTS else self._giving_up(this, give_up))
         finally:
-            self._trials.end(this)
+            self._quarantine.end(this)
 
     def _giving_up(self, this: Subject, give_up: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def given_up() -> None:
@@ -82,7 +82,7 @@ class Attempts:
                 attempts=MOST_ATTEMPTS,
             )
             await give_up()
-            await self._operator.tell(Reason.WORK_GIVEN_UP)
+            await self._operator.alert(Reason.WORK_GIVEN_UP)
 
         return given_up
 

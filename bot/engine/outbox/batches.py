@@ -72,7 +72,7 @@ class BatchDelivery:
         pictures = await self._batches.pictures(batch.id)
         tasks = await self._batches.tasks(batch.id)
         return BatchView(
-            batch=batch, entries=tuple(BatchEntry(task=one, pictures=pictures.get(one.id, ())) for one in tasks)
+            batch=batch, entries=tuple(BatchEntry(task=task, pictures=pictures.get(task.id, ())) for task in tasks)
         )
 
     def _turn(self, batch: Batch) -> AbstractAsyncContextManager[None]:
@@ -98,8 +98,8 @@ class BatchDelivery:
         were tried already, close the batch without further messages; its pictures can still be found with the
         commands."""
         now = self._clock()
-        told = [task.id for task in await self._batches.tasks(batch.id)]
-        if await self._stores.pictures.deliver_as_links(told, due=now + late_retry_ms(0)):
+        task_ids = [task.id for task in await self._batches.tasks(batch.id)]
+        if await self._stores.pictures.deliver_as_links(task_ids, due=now + late_retry_ms(0)):
             return
         claimed = await self._batches.outbox.claim(batch, now=now, until=now + CLAIM_MS)
         if claimed is not None:
@@ -110,7 +110,7 @@ class BatchDelivery:
         """Update all messages of the batch, and notify the asker once the batch is over. Return the time (ms) of the
         next update if a message was edited too recently; None waits for the next change of a task."""
         shared = await self.read(batch)
-        messages = {one.number: one for one in await self._batches.messages(batch)}
+        messages = {message.number: message for message in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:
             await self._removed(shared)
             return None
@@ -191,7 +191,7 @@ class BatchDelivery:
             log.error("batch given up: every route to the asker is closed")
             await self._batches.close(batch, now=now)
             return None
-        await self._operator.tell(Reason.NOBODY_TOLD)
+        await self._operator.alert(Reason.NOBODY_TOLD)
         await self._batches.reroute(batch, first_of(batch.asked.reach))
         return now + KEPT_RETRY_MS
 

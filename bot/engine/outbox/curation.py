@@ -108,7 +108,7 @@ class Curation:
             await self._store.remove_repost(repost, now=now)
         elif repost is not None and repost.kind is RepostKind.PUBLISHED:
             await self._store.remove_gallery_reposts(repost.task_id, now=now)
-        elif repost is None and (task := await self._search.told_in(message_id)):
+        elif repost is None and (task := await self._search.task_of_message(message_id)):
             await self._store.remove_gallery_reposts(task.id, now=now)
 
     async def _known(self, task_id: str, who: Role) -> Task:

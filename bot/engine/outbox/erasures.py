@@ -28,7 +28,7 @@ from storage.stores import Stores
 TASKS_AT_ONCE: Final = 50
 AGAIN_MS: Final = 15_000
 """ms. Interval at which an unfinished erasure, or a receipt that could not be sent, is retried."""
-UNTOLD_FOR: Final = timedelta(days=30)
+UNSEEN_FOR: Final = timedelta(days=30)
 """How long a person who could not be reached finds the receipt with `/privacy show`."""
 
 log = structlog.get_logger(__name__)
@@ -39,14 +39,14 @@ class Erasures:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         delivery: Delivery,
         cancel: Callable[[str, int], Awaitable[object]],
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._erasures = erasures = stores.erasures
-        self._copies = copies
+        self._picture_store = picture_store
         self._delivery = delivery
         self._cancel = cancel
         self._clock = clock
@@ -66,15 +66,15 @@ class Erasures:
         that one, with its own options, and False."""
         return await self._erasures.ask(person_id, removes=removes, locale=locale, token=token, now=self._clock())
 
-    async def told(self, erasure: Erasure) -> None:
+    async def receipt_seen(self, erasure: Erasure) -> None:
         """Record that the person has seen the receipt."""
-        await self._erasures.told(erasure)
+        await self._erasures.receipt_seen(erasure)
 
     async def sweep(self) -> None:
         if is_doubtful(self._clock):
             return
-        untold_for = int(UNTOLD_FOR.total_seconds() * 1000)
-        await self._erasures.sweep(now=self._clock(), untold_for=untold_for)
+        unseen_for = int(UNSEEN_FOR.total_seconds() * 1000)
+        await self._erasures.sweep(now=self._clock(), unseen_for=unseen_for)
 
     async def _erase(self, erasure: Erasure) -> int | None:
         """Do what can be done now. Return when (ms) to continue, or None when the receipt was sent."""
@@ -89,7 +89,7 @@ class Erasures:
             await self._erasures.forget_rest(erasure, copies=copies)
             erasure = await self._erasures.done(erasure, now=self._clock())
             log.info("erasure finished", erasure=erasure.id, counts=dict(erasure.counts))
-        return await self._tell(erasure)
+        return await self._send_receipt(erasure)
 
     async def _erase_lent(self, erasure: Erasure) -> None:
         """Delete the person's pictures from other people's requests. These requests stay, and say that the picture is
@@ -114,17 +114,17 @@ class Erasures:
 
     async def _remove_report_messages(self, erasure: Erasure) -> None:
         """Delete the messages to moderators about the person's results."""
-        for told in await self._erasures.report_messages(erasure, now=self._clock()):
+        for report_message in await self._erasures.report_messages(erasure, now=self._clock()):
             try:
-                if told.channel_id is not None and told.message_id is not None:
-                    place = Posted(channel_id=told.channel_id, message_id=told.message_id)
+                if report_message.channel_id is not None and report_message.message_id is not None:
+                    place = Posted(channel_id=report_message.channel_id, message_id=report_message.message_id)
                     await self._delivery.messages.delete(place)
             except RouteClosed as closed:
                 log.info("deleting moderators' message failed: route closed", erasure=erasure.id, error=str(closed))
             except ServiceError as error:
                 log.info("deleting moderators' message failed, will retry", erasure=erasure.id, error=str(error))
                 continue
-            await self._erasures.report_removed(told)
+            await self._erasures.report_removed(report_message)
 
     async def _take_back(self, erasure: Erasure, task_id: str) -> None:
         try:
@@ -135,10 +135,10 @@ class Erasures:
 
     async def _without_files(self, keys: tuple[str, ...]) -> int:
         for key in keys:
-            await self._copies.delete(key)
+            await self._picture_store.delete(key)
         return len(keys)
 
-    async def _tell(self, erasure: Erasure) -> int | None:
+    async def _send_receipt(self, erasure: Erasure) -> int | None:
         try:
             await self._delivery.receipts.send(erasure)
         except RouteClosed:
@@ -146,5 +146,5 @@ class Erasures:
         except ServiceError as error:
             log.info("sending erasure receipt failed, will retry", erasure=erasure.id, error=str(error))
             return self._clock() + AGAIN_MS
-        await self._erasures.told(erasure)
+        await self._erasures.receipt_seen(erasure)
         return None

@@ -54,14 +54,14 @@ class LatePictures:
         self,
         *,
         stores: Stores,
-        copies: PictureStore,
+        picture_store: PictureStore,
         fetching: ResultFetching,
         attempts: Attempts,
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
         self._late = stores.late_pictures
-        self._copies = copies
+        self._picture_store = picture_store
         self._fetching = fetching
         self._attempts = attempts
         self._clock = clock
@@ -91,14 +91,14 @@ class LatePictures:
             await self._late.give_up(picture, now=now, why="not fetched: removed")
         elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE) and not is_doubtful(self._clock):
             log.error("late result given up: image API no longer keeps it", tries=picture.tries)
-            await self._late.give_up(picture, now=now, why="given up: the image API keeps it no longer")
+            await self._late.give_up(picture, now=now, why="given up: expired at the image API")
         elif await self._late.begin(picture, due=now + late_retry_ms(picture.tries + 1)):
             fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
             await self._attempts.attempt(WorkKind.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
 
     async def _stop(self, picture: Picture) -> None:
         """Give up a picture whose download ended the process several times. The link stays in the message."""
-        await self._late.give_up(picture, now=self._clock(), why="given up: the process died of it")
+        await self._late.give_up(picture, now=self._clock(), why="given up: the process died at every download")
 
     async def _fetch(self, task: Task, picture: Picture) -> None:
         try:
@@ -110,10 +110,10 @@ class LatePictures:
         except (ServiceError, ValueError) as error:
             log.info("late result download failed, will retry", tries=picture.tries + 1, error=str(error))
             return
-        if await self._late.bring(copied, now=self._clock()):
+        if await self._late.add(copied, now=self._clock()):
             log.info("late result downloaded", tries=picture.tries + 1)
         elif copied.key is not None and not await self._stores.pictures.of_task(task.id):
-            await self._copies.delete(copied.key)  # the task was erased during the download
+            await self._picture_store.delete(copied.key)  # the task was erased during the download
 
 
 def _ms(duration: timedelta) -> int:

@@ -61,23 +61,27 @@ class MessageSync:
         outcome = await outcome_of(self._stores, task)
         reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
-        parts = _standing(await self._parts(task))
+        parts = _posted_parts(await self._parts(task))
         try:
-            kept = [await _tried(task, self._part(outcome, part)) for part in parts]
-            kept += [await _tried(task, self._posting(outcome, one)) for one in reposts if one.message_id is not None]
+            updated = [await _tried(task, self._part(outcome, part)) for part in parts]
+            updated += [
+                await _tried(task, self._posting(outcome, repost))
+                for repost in reposts
+                if repost.message_id is not None
+            ]
             if late and task.removed_at is None:
-                kept.append(await _tried(task, self._send_apart(outcome)))
+                updated.append(await _tried(task, self._send_apart(outcome)))
         except MissingCopy as missing:
             log.warning("late result copy lost before delivery, downloading again", task=task.id, key=str(missing))
             for picture in late:
                 await self._late.lost(picture, now=self._clock())
-            kept = [False]
+            updated = [False]
         if task.removed_at is not None and task.card_message_id is not None:
-            kept.append(await _tried(task, self._delivery.cards.remove(task)))
-        changed = [task.hidden_at, task.removed_at, *[one.removed_at for one in reposts]]
+            updated.append(await _tried(task, self._delivery.cards.remove(task)))
+        changed = [task.hidden_at, task.removed_at, *[repost.removed_at for repost in reposts]]
         since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
-        if all(kept) or (since and is_hopeless(self._clock, since)):
-            await self._late.told(late)
+        if all(updated) or (since and is_hopeless(self._clock, since)):
+            await self._late.delivered(late)
             return None
         return self._clock() + RETRY_MS
 
@@ -93,12 +97,12 @@ class MessageSync:
         """Remove or edit one part. Messages that only the asker sees are removed only if the asker removed the result,
         and are never hidden."""
         task, late = outcome.task, _late_of(outcome, part)
-        theirs = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
+        for_asker = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
         if task.removed_at is not None:
-            if not theirs or task.removed_by == task.asker_id:
+            if not for_asker or task.removed_by == task.asker_id:
                 await self._delivery.messages.remove(outcome, part)
-        elif task.reason is None and (late or not theirs):
-            shown = replace(outcome, task=replace(task, hidden_at=None)) if theirs else outcome
+        elif task.reason is None and (late or not for_asker):
+            shown = replace(outcome, task=replace(task, hidden_at=None)) if for_asker else outcome
             try:
                 await self._delivery.messages.redraw(shown, part)
             except MessageGone:
@@ -126,19 +130,19 @@ class MessageSync:
             place = Posted(channel_id=repost.channel_id, message_id=repost.message_id)
             await self._delivery.messages.delete(place)
         else:
-            told = await outcome_of_repost(self._stores, outcome.task, repost)
-            await self._delivery.messages.redraw_repost(told, repost)
+            shown = await outcome_of_repost(self._stores, outcome.task, repost)
+            await self._delivery.messages.redraw_repost(shown, repost)
 
 
-def _standing(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
+def _posted_parts(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
     """Return the parts that exist as messages. All collected parts are merged into one, because one message has
     them."""
-    standing = [part for part in parts if part.message_id is not None and part.route is not Route.COLLECTED]
+    posted = [part for part in parts if part.message_id is not None and part.route is not Route.COLLECTED]
     collected = [part for part in parts if part.message_id is not None and part.route is Route.COLLECTED]
     if collected:
         positions = sorted(position for part in collected for position in part.pictures)
-        standing.append(replace(collected[0], pictures=tuple(positions)))
-    return standing
+        posted.append(replace(collected[0], pictures=tuple(positions)))
+    return posted
 
 
 def _late_of(outcome: Outcome, part: OutcomePart) -> tuple[int, ...]:

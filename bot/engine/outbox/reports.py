@@ -34,7 +34,7 @@ class Reports:
             WorkKind.REPORT,
             stores.reports.outbox,
             subject=lambda report_case: f"{report_case.task_id} {report_case.guild_id}",
-            work=self._carry_out_and_tell,
+            work=self._carry_out_and_post,
             retry_at=self._retry_at,
             give_up=lambda report_case: stores.reports.outbox.retry(report_case, due=None),
             attempts=attempts,
@@ -65,14 +65,14 @@ class Reports:
         """Close the reports of a task that was removed in another way."""
         await self._reports.over(task_id, by=by, now=self._clock())
 
-    async def _carry_out_and_tell(self, report_case: ReportCase) -> int | None:
+    async def _carry_out_and_post(self, report_case: ReportCase) -> int | None:
         """Carry out the decision, if there is one, and bring the moderators' message up to date."""
         task = await self._stores.tasks.get(report_case.task_id)
         if task is None:
             return None
         await self._carry_out(task, report_case)
         try:
-            await self._tell(task, report_case)
+            await self._post(task, report_case)
         except MessageGone:
             await self._reports.lost(report_case)
             return self._clock()
@@ -101,7 +101,7 @@ class Reports:
         elif (hidden_at is None) is not (task.hidden_at is None):
             await self._curation.hide(task.id, hidden=hidden_at is not None, now=now)
 
-    async def _tell(self, task: Task, report_case: ReportCase) -> None:
+    async def _post(self, task: Task, report_case: ReportCase) -> None:
         """Post or edit the moderators' message. Raises MessageGone, RouteClosed, Unavailable."""
         channel_id = report_case.channel_id or (await self._guilds.settings(report_case.guild_id)).moderators_channel_id
         if channel_id is None:

@@ -120,9 +120,9 @@ class Timekeeping:
                 seconds=begun.gap // 1000,
             )
         clock = SteadyClock(begun.time, gap=begun.gap, wall=wall, steady=steady)
-        keeping = cls(clock, stores, lasted=begun.lasted)
-        await keeping.step()
-        return keeping
+        timekeeping = cls(clock, stores, lasted=begun.lasted)
+        await timekeeping.step()
+        return timekeeping
 
     async def run(self) -> None:
         """Run `step` every `LOOK_SECONDS` until cancelled."""
@@ -139,7 +139,7 @@ class Timekeeping:
         changed = abs(offset - self._offset) > SMALL_MS
         if changed:
             self._offset, self._since = offset if abs(offset) > SMALL_MS else 0, now
-            self._tell()
+            self._log_change()
         elif not self._offset:
             self.clock.follow()
         if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
@@ -150,7 +150,7 @@ class Timekeeping:
         time = self.clock()
         return ClockReading(time=time, wall=time + self._offset, lasted=self.clock.steady() - self._since)
 
-    def _tell(self) -> None:
+    def _log_change(self) -> None:
         if not self._offset:
             log.info("machine clock is right again")
             return

@@ -40,9 +40,9 @@ class ByteBudget:
         self._waiting: list[_Waiter] = []
 
     @asynccontextmanager
-    async def taken(self, wanted: int, *, holders: Holders = (), rank: int = 0) -> AsyncIterator[None]:
-        """Wait for `wanted` units, at most the whole room, and use them until the block ends."""
-        share = min(wanted, self._size)
+    async def taken(self, amount: int, *, holders: Holders = (), rank: int = 0) -> AsyncIterator[None]:
+        """Wait for `amount` units, at most the whole room, and use them until the block ends."""
+        share = min(amount, self._size)
         await self._take(share, holders, rank)
         try:
             yield

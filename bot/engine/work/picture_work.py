@@ -87,9 +87,9 @@ class PictureWork:
     async def holding(self, size: int | None, requester: Requester, *, host: str | None = None) -> AsyncIterator[None]:
         """Reserve memory for a file of `size` bytes (None: the largest size allowed) until the block ends. `host` is
         the host from which the file is downloaded, if that host may be slow."""
-        wanted = MAX_BYTES if size is None else size
-        room = self._small_files if wanted <= SMALL_FILE else self._files
-        async with room.taken(wanted, holders=(requester.person, host), rank=requester.rank):
+        amount = MAX_BYTES if size is None else size
+        room = self._small_files if amount <= SMALL_FILE else self._files
+        async with room.taken(amount, holders=(requester.person, host), rank=requester.rank):
             yield
 
     async def inspect(self, data: bytes, filename: str, requester: Requester) -> PictureInfo:

@@ -32,7 +32,7 @@ class Quarantine:
         self._clock = clock
         self._suspects: dict[Subject, int] = {}
         """Number of deaths at which each suspect was running, in the order in which the suspects are tried."""
-        self._under_way: dict[Subject, int] = {}
+        self._running: dict[Subject, int] = {}
         """Start time (ms) of running work."""
         self._held_until = 0
 
@@ -48,8 +48,8 @@ class Quarantine:
     def next(self, kind: str) -> tuple[str, ...]:
         """Return the ids of the suspects of a kind that may start now: all that run together, or one that runs
         alone."""
-        waiting = [one for one in self._suspects if one[0] == kind and one not in self._under_way]
-        may = [one for one in waiting if self.may_begin(one)]
+        waiting = [subject for subject in self._suspects if subject[0] == kind and subject not in self._running]
+        may = [subject for subject in waiting if self.may_begin(subject)]
         together = [subject for of, subject in may if self._suspects[of, subject] == 1]
         return tuple(together or [subject for _, subject in may[:1]])
 
@@ -58,27 +58,27 @@ class Quarantine:
         """Whether creates, and work that is not suspect, may start."""
         if any(subject in self._suspects for subject in self._fresh()):
             return False
-        return self._clock() >= self._held_until or self._suspects.keys() <= self._under_way.keys()
+        return self._clock() >= self._held_until or self._suspects.keys() <= self._running.keys()
 
     def may_begin(self, subject: Subject) -> bool:
         match self._suspects.get(subject):
             case None:
                 return self.open
             case 1:
-                return all(self._suspects.get(one) == 1 for one in self._fresh())
+                return all(self._suspects.get(running) == 1 for running in self._fresh())
             case _:
                 return not self._fresh()
 
     def begin(self, subject: Subject) -> None:
-        self._under_way[subject] = self._clock()
+        self._running[subject] = self._clock()
 
     def end(self, subject: Subject) -> None:
         """Record that work ended and the process is alive: a suspect is cleared, and the wait for the others
         restarts."""
-        if self._under_way.pop(subject, None) is not None and subject in self._suspects:
+        if self._running.pop(subject, None) is not None and subject in self._suspects:
             del self._suspects[subject]
             self._held_until = self._clock() + HELD_MS
 
     def _fresh(self) -> list[Subject]:
         now = self._clock()
-        return [subject for subject, since in self._under_way.items() if now - since < ALONE_MS]
+        return [subject for subject, since in self._running.items() if now - since < ALONE_MS]

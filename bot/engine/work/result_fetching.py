@@ -36,13 +36,13 @@ class ResultFetching:
         self,
         *,
         api: ImageAPI,
-        copies: PictureStore,
+        picture_store: PictureStore,
         hosts: ResultHostWatch,
         picture_work: PictureWork,
         space: DiskSpace,
     ) -> None:
         self._api = api
-        self._copies = copies
+        self._picture_store = picture_store
         self._hosts = hosts
         self._picture_work = picture_work
         self._space = space
@@ -84,11 +84,11 @@ class ResultFetching:
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(address)
         look, put = await asyncio.gather(
-            self._picture_work.look_at_result(data), self._copies.put(key, data), return_exceptions=True
+            self._picture_work.look_at_result(data), self._picture_store.put(key, data), return_exceptions=True
         )
         if isinstance(look, BaseException):
             with suppress(Exception):  # a copy that stays is overwritten by the next attempt or never used
-                await self._copies.delete(key)
+                await self._picture_store.delete(key)
             if isinstance(look, Unreadable) and look.reason in TOO_MUCH:
                 raise ResultTooLarge("can be looked into") from look
             raise look

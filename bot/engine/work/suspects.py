@@ -29,7 +29,7 @@ class Suspects:
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
-        self._trials = quarantine
+        self._quarantine = quarantine
         self._operator = operator
         self._owner = owner
         self._clock = clock
@@ -37,16 +37,16 @@ class Suspects:
     async def find(self) -> None:
         """Find suspect tasks: at the start, and from time to time because another process may have died."""
         for task_id, deaths in await self._stores.claims.suspects(now=self._clock()):
-            self._trials.suspect((TASK, task_id), deaths)
+            self._quarantine.suspect((TASK, task_id), deaths)
 
     async def claim(self, *, limit: int) -> Sequence[Task]:
         """Claim suspect tasks that may be tried now, at most `limit`."""
-        while task_ids := self._trials.next(TASK)[:limit]:
+        while task_ids := self._quarantine.next(TASK)[:limit]:
             claimed = await self._stores.claims.claim_suspects(
                 self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS
             )
             for gone in set(task_ids) - {task.id for task in claimed}:
-                self._trials.cleared((TASK, gone))
+                self._quarantine.cleared((TASK, gone))
             if claimed:
                 return claimed
         return ()
@@ -58,8 +58,8 @@ class Suspects:
             "task ran out of memory, will retry alone", task=task.id, state=task.state.value, attempts=task.attempts
         )
         let_go = await self._stores.tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
-        self._trials.end((TASK, task.id))
-        self._trials.suspect((TASK, task.id), max(2, task.attempts))
+        self._quarantine.end((TASK, task.id))
+        self._quarantine.suspect((TASK, task.id), max(2, task.attempts))
         return let_go
 
     async def check(self, task: Task) -> Task | None:
@@ -73,22 +73,22 @@ class Suspects:
         if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
         log.error("task work given up: process died on every attempt", task=task.id, state=task.state.value)
-        await self._tell_operator()
+        await self._alert_operator()
         if task.state is TaskState.QUEUED:
             raise BadReference(Reason.ATTACHED_UNUSABLE)
         if task.attempts > 2 * MOST_ATTEMPTS:
             now = self._clock()
-            why = "the process died of telling it"
+            why = "given up: the process died at every delivery"
             return await self._stores.tasks.move(
                 task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now)
             )
         await self._stores.pictures.deliver_as_links([task.id], due=self._clock() + late_retry_ms(0))
         return None
 
-    async def _tell_operator(self) -> None:
+    async def _alert_operator(self) -> None:
         """Alert the operator. Errors are only logged, because they must not cause a retry of the task."""
         try:
-            await self._operator.tell(Reason.WORK_GIVEN_UP)
+            await self._operator.alert(Reason.WORK_GIVEN_UP)
         except Exception:
             log.exception("operator alert about given-up work failed")
 

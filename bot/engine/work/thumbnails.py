@@ -28,8 +28,8 @@ class StoredCopy(NamedTuple):
 
 
 class Thumbnails:
-    def __init__(self, copies: PictureStore, work: PictureWork) -> None:
-        self._copies = copies
+    def __init__(self, picture_store: PictureStore, work: PictureWork) -> None:
+        self._picture_store = picture_store
         self._work = work
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hopeless: dict[str, None] = {}
@@ -39,7 +39,7 @@ class Thumbnails:
         if copy.key in self._hopeless:
             return None
         async with self._making.setdefault(copy.key, asyncio.Lock()):
-            return await self._copies.thumbnail(copy.key) or await self._made(copy, requester)
+            return await self._picture_store.thumbnail(copy.key) or await self._made(copy, requester)
 
     async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
         """Return a PNG of square tiles. Copies that are gone or damaged are left out; None if no copy is left."""
@@ -52,7 +52,7 @@ class Thumbnails:
             return None
         try:
             async with self._work.holding(copy.bytes, requester):
-                made = await self._work.thumbnail(await self._copies.get(copy.key), requester)
+                made = await self._work.thumbnail(await self._picture_store.get(copy.key), requester)
         except (MissingCopy, Unavailable) as error:
             log.debug("thumbnail not made: copy gone or decoder unavailable", key=copy.key, error=type(error).__name__)
             return None
@@ -71,6 +71,6 @@ class Thumbnails:
     async def _keep(self, key: str, made: bytes) -> None:
         """Store a thumbnail. If that fails, the thumbnail is made again the next time it is needed."""
         try:
-            await self._copies.put_thumbnail(key, made)
+            await self._picture_store.put_thumbnail(key, made)
         except Exception as error:  # noqa: BLE001  # any error of a bucket or a full disk
             log.warning("thumbnail not stored: write failed", key=key, error=str(error))

@@ -56,22 +56,22 @@ class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         batches = engine_of(interaction).batches
         await batches.drop(await batches.proposed(self.task_id, interaction.user.id))
-        await interaction.response.edit_message(view=_said(texts_in(str(interaction.locale))("batches-dropped")))
+        await interaction.response.edit_message(view=_text_view(texts_in(str(interaction.locale))("batches-dropped")))
 
 
 def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
     sentences = [say("batches-begun", count=len(batch.words))]
     if batch.asked.reach is Reach.ANSWER:
         sentences.append(say("batches-by-message"))
-    return _said(" ".join(sentences))
+    return _text_view(" ".join(sentences))
 
 
-def _said(text: str) -> ui.LayoutView:
+def _text_view(text: str) -> ui.LayoutView:
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text))
 
 
 def _listed(say: Texts, words: Sequence[str]) -> str:
-    lines = [f"{number}. {in_line(say, one, WORDS_UNITS)}" for number, one in enumerate(words[:LISTED], start=1)]
+    lines = [f"{number}. {in_line(say, prompt, WORDS_UNITS)}" for number, prompt in enumerate(words[:LISTED], start=1)]
     if more := len(words) - LISTED:
         lines += [f"-# {say('batches-more', count=more)}"] if more > 0 else []
     return "\n".join(lines)

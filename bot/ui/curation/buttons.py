@@ -29,7 +29,7 @@ REPORT_FORM: Final = "report"
 LONGEST_WHY: Final = 300
 
 
-def standing_of(interaction: discord.Interaction[Any]) -> Role:
+def role_of(interaction: discord.Interaction[Any]) -> Role:
     in_guild = interaction.guild_id is not None
     return Role(
         person_id=interaction.user.id,
@@ -42,7 +42,7 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
     """Post a private result in the channel where it was requested."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        services, who = services_of(interaction), standing_of(interaction)
+        services, who = services_of(interaction), role_of(interaction)
         task = await services.engine.curation.postable(self.task_id, who)
         await _check_speaks(interaction, task)
         settings = await services.stores.guilds.settings(task.guild_id)
@@ -98,7 +98,7 @@ class GalleryButton(TaskButton, action="gallery", label="curation-to-gallery"):
 class ReportButton(TaskButton, action="report", label="curation-report"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
-        await services.engine.curation.postable(self.task_id, standing_of(interaction))
+        await services.engine.curation.postable(self.task_id, role_of(interaction))
         settings = await services.stores.guilds.settings(interaction.guild_id)
         if settings.moderators_channel_id is None:
             raise BadChoice(Reason.REPORTS_UNCHOSEN)
@@ -115,7 +115,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
 async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted report form."""
     services = interaction.client.services
-    task = await services.engine.curation.postable(task_id, standing_of(interaction))
+    task = await services.engine.curation.postable(task_id, role_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:
         raise NotHere(Reason.NOT_THIS_SERVER)
     settings = await services.stores.guilds.settings(interaction.guild_id)
@@ -147,7 +147,7 @@ class RemoveButton(TaskButton, action="remove", label="curation-remove"):
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         message_id = interaction.message.id if interaction.message is not None else None
-        who = standing_of(interaction)
+        who = role_of(interaction)
         may = await engine_of(interaction).curation.removable(self.task_id, who, message_id)
         view = _remove_view(texts_in(str(interaction.locale)), may, own=may.task.asker_id == who.person_id)
         await interaction.response.send_message(view=view, ephemeral=True)
@@ -155,7 +155,7 @@ class RemoveButton(TaskButton, action="remove", label="curation-remove"):
 
 class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-all"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        await engine_of(interaction).curation.remove(self.task_id, standing_of(interaction))
+        await engine_of(interaction).curation.remove(self.task_id, role_of(interaction))
         await _removed(interaction)
 
 
@@ -163,7 +163,7 @@ class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-
     """Remove a single message: a copy in a gallery, or another posting of the result. `task_id` is the posting's id."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        await engine_of(interaction).curation.remove_repost(self.task_id, standing_of(interaction))
+        await engine_of(interaction).curation.remove_repost(self.task_id, role_of(interaction))
         await _removed(interaction)
 
 
@@ -189,7 +189,7 @@ async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:
         async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
-            repost = await curation.post_again(new, standing_of(interaction))
+            repost = await curation.post_again(new, role_of(interaction))
     except RouteClosed:
         raise BadChoice(Reason.CANNOT_POST_THERE, channel=f"<#{new.channel_id}>") from None
     if repost.message_id is None:

@@ -62,10 +62,13 @@ def report_view(
     container.add_item(ui.TextDisplay(f"### {say('reports-heading', count=max(1, len(words)))}"))
     container.add_item(ui.TextDisplay(_about(say, outcome, report_case)))
     container.add_item(ui.TextDisplay(quote(say, outcome.task.prompt, most=PROMPT_UNITS).text))
-    container.add_item(ui.TextDisplay(_said(say, words)))
+    container.add_item(ui.TextDisplay(_report_lines(say, words)))
     if filenames:
         what = alt_text(say, say("outcome-picture"), outcome.task.prompt)
-        shown = [discord.MediaGalleryItem(f"attachment://{one}", description=what, spoiler=True) for one in filenames]
+        shown = [
+            discord.MediaGalleryItem(f"attachment://{filename}", description=what, spoiler=True)
+            for filename in filenames
+        ]
         container.add_item(ui.MediaGallery(*shown))
     container.add_item(ui.TextDisplay(_state(say, report_case)))
     if buttons := _buttons(say, report_case):
@@ -79,18 +82,18 @@ def _about(say: Texts, outcome: Outcome, report_case: ReportCase) -> str:
     return say("reports-about", asker=f"<@{outcome.task.asker_id}>", link=f"[{say('reports-open-message')}]({link})")
 
 
-def _said(say: Texts, words: Sequence[Report]) -> str:
+def _report_lines(say: Texts, words: Sequence[Report]) -> str:
     if not words:
         return f"- {say('reports-line-erased')}"
     lines = [
-        say("reports-line", reporter=f"<@{one.reporter_id}>", words=escaped(one.why, WHY_UNITS))
-        if not is_blank(one.why)
-        else say("reports-line-wordless", reporter=f"<@{one.reporter_id}>")
-        for one in words[:WORDS_SHOWN]
+        say("reports-line", reporter=f"<@{report.reporter_id}>", words=escaped(report.why, WHY_UNITS))
+        if not is_blank(report.why)
+        else say("reports-line-wordless", reporter=f"<@{report.reporter_id}>")
+        for report in words[:WORDS_SHOWN]
     ]
     if (more := len(words) - WORDS_SHOWN) > 0:
         lines.append(say("reports-more", count=more))
-    return "\n".join(f"- {one}" for one in lines)
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _state(say: Texts, report_case: ReportCase) -> str:

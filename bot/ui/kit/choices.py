@@ -26,5 +26,5 @@ T = TypeVar("T", bound=Named)
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
     """Return up to `CHOICES` items whose names contain the typed text; names that begin with it come first."""
     part = folded(typed)
-    found = [one for one in all_of_them if part in folded(one.name)]
-    return sorted(found, key=lambda one: not folded(one.name).startswith(part))[:CHOICES]
+    found = [item for item in all_of_them if part in folded(item.name)]
+    return sorted(found, key=lambda item: not folded(item.name).startswith(part))[:CHOICES]

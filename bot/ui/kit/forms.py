@@ -52,7 +52,7 @@ class FormValues:
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self._fields = {one["custom_id"]: one for one in _fields(data.get("components"))}
+        self._fields = {component["custom_id"]: component for component in _fields(data.get("components"))}
         resolved = data.get("resolved")
         files = resolved.get("attachments") if isinstance(resolved, Mapping) else None
         self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
@@ -104,8 +104,8 @@ async def open_form(
     """Open a form as the first answer, which Discord requires within 3 s. `key`: 16 hex digits that identify the
     subject of the form, or empty. At most five fields."""
     modal = ui.Modal(title=title, custom_id=f"a1:{name}:{key}")
-    for one in fields:
-        modal.add_item(one)
+    for item in fields:
+        modal.add_item(item)
     modal.stop()  # discord.py stores only modals that are not stopped
     await interaction.response.send_modal(modal)
 
@@ -145,25 +145,30 @@ def files_field(say: Texts, *, most: int, label: str) -> Label:
 
 
 def size_field(say: Texts, size: str) -> Label:
-    options = [discord.SelectOption(label=shape(say, one), value=one, default=one == size) for one in all_sizes()]
+    options = [
+        discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
+        for offered in all_sizes()
+    ]
     return ui.Label(text=say("forms-size"), component=ui.Select(custom_id="size", options=options, required=False))
 
 
 def variants_field(say: Texts, variants: int) -> Label:
     options = [
-        discord.SelectOption(label=say("forms-variants-count", count=one), value=str(one), default=one == variants)
-        for one in all_variants()
+        discord.SelectOption(
+            label=say("forms-variants-count", count=count), value=str(count), default=count == variants
+        )
+        for count in all_variants()
     ]
     select: ui.Select[ui.Modal] = ui.Select(custom_id="variants", options=options, required=False)
     return ui.Label(text=say("forms-variants"), component=select)
 
 
 def size_in(filled: FormValues) -> str | None:
-    return filled.one("size", {one: one for one in all_sizes()})
+    return filled.one("size", {size: size for size in all_sizes()})
 
 
 def variants_in(filled: FormValues) -> int | None:
-    return filled.one("variants", {str(one): one for one in all_variants()})
+    return filled.one("variants", {str(count): count for count in all_variants()})
 
 
 async def _submit(
@@ -175,11 +180,11 @@ async def _submit(
 
 
 def _fields(components: Any) -> Iterator[Mapping[str, Any]]:
-    for one in components if isinstance(components, list | tuple) else ():
-        if not isinstance(one, Mapping):
+    for component in components if isinstance(components, list | tuple) else ():
+        if not isinstance(component, Mapping):
             raise UnknownChoice
-        yield from _fields(one.get("components"))
-        inner = one.get("component", one)
+        yield from _fields(component.get("components"))
+        inner = component.get("component", component)
         if isinstance(inner, Mapping) and isinstance(inner.get("custom_id"), str):
             yield inner
 

@@ -39,7 +39,7 @@ def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attac
     """Return the attachment of the message that shows this picture, with a fresh address; None if there is none."""
     stem = f"{picture_stem(picture.task_id, picture.position)}."
     attachments = message.attachments if message is not None else ()
-    return next((one for one in attachments if one.filename.startswith(stem)), None)
+    return next((attachment for attachment in attachments if attachment.filename.startswith(stem)), None)
 
 
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
@@ -58,17 +58,17 @@ def picture_options(
     """Return options to choose one of a task's pictures. The value is the picture's position."""
     return [
         discord.SelectOption(
-            label=say("outcome-picture-of", number=one.position + 1, count=len(pictures)),
-            value=str(one.position),
-            default=one == chosen,
+            label=say("outcome-picture-of", number=picture.position + 1, count=len(pictures)),
+            value=str(picture.position),
+            default=picture == chosen,
         )
-        for one in pictures
+        for picture in pictures
     ]
 
 
 def by_position(pictures: tuple[Picture, ...]) -> dict[str, Picture]:
     """Map the option values of `picture_options` to the pictures."""
-    return {str(one.position): one for one in pictures}
+    return {str(picture.position): picture for picture in pictures}
 
 
 async def as_reference(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> NewReference:
@@ -107,8 +107,8 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
 
 async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> discord.Attachment | None:
     stores = services_of(interaction).stores
-    told = await stores.parts.of_task(picture.task_id)
-    for part in told or (await stores.parts.first_of([picture.task_id])).values():
+    parts = await stores.parts.of_task(picture.task_id)
+    for part in parts or (await stores.parts.first_of([picture.task_id])).values():
         if picture.position not in part.pictures or part.message_id is None or part.message_channel_id is None:
             continue
         channel = interaction.client.get_partial_messageable(part.message_channel_id)

@@ -23,11 +23,11 @@ _LARGEST_ID: Final = 2**63 - 1
 def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
     """Return the selected values in order. Raises UnknownChoice for a value that was not offered, a duplicate, or more
     than `most`."""
-    if len(values) > most or not all(isinstance(one, str) and one in offered for one in values):
+    if len(values) > most or not all(isinstance(value, str) and value in offered for value in values):
         raise UnknownChoice
     if len(set(values)) < len(values):
         raise UnknownChoice
-    return tuple(offered[one] for one in values)
+    return tuple(offered[value] for value in values)
 
 
 def single(values: Sequence[Any], offered: Mapping[str, T]) -> T | None:
@@ -44,9 +44,9 @@ def task_in(values: Sequence[Any]) -> str:
 
 def ids_in(values: Sequence[Any], *, most: int) -> tuple[int, ...]:
     """Return the selected Discord ids, for example of channels. Raises UnknownChoice."""
-    if len(values) > most or not all(isinstance(one, str) and _SNOWFLAKE.fullmatch(one) for one in values):
+    if len(values) > most or not all(isinstance(value, str) and _SNOWFLAKE.fullmatch(value) for value in values):
         raise UnknownChoice
-    ids = tuple(int(one) for one in values)
-    if len(set(ids)) < len(ids) or any(one > _LARGEST_ID for one in ids):
+    ids = tuple(int(value) for value in values)
+    if len(set(ids)) < len(ids) or any(number > _LARGEST_ID for number in ids):
         raise UnknownChoice
     return ids

@@ -39,7 +39,7 @@ async def with_set(services: Services, owner_id: int, name: str | None, wish: Wi
     if name is None:
         return wish
     found = await known_set(services, owner_id, name)
-    if any(one.kind is ReferenceKind.MASK for one in wish.request.references):
+    if any(reference.kind is ReferenceKind.MASK for reference in wish.request.references):
         raise BadReference(Reason.MASK_WITH_SEVERAL)
     references = (*wish.request.references, *found.references())
     return replace(wish, request=replace(wish.request, references=references))
@@ -48,7 +48,10 @@ async def with_set(services: Services, owner_id: int, name: str | None, wish: Wi
 async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
     """Offer the person's sets whose names contain the typed text; names that begin with it come first."""
     say, sets = texts_in(str(interaction.locale)), await interaction.client.services.stores.sets.of(interaction.user.id)
-    return [app_commands.Choice(name=_choice(say, one), value=one.name) for one in offered(sets, typed)]
+    return [
+        app_commands.Choice(name=_choice(say, reference_set), value=reference_set.name)
+        for reference_set in offered(sets, typed)
+    ]
 
 
 def bold(name: str) -> str:
@@ -70,12 +73,18 @@ def sets_view(
         container.add_item(ui.TextDisplay(say("reference-none")))
         return view
     container.add_item(ui.TextDisplay(f"### {say('reference-heading')}"))
-    for one in place.cut(sets):
-        container.add_item(ui.TextDisplay(f"{bold(one.name)}\n-# {say('reference-count', count=len(one.pictures))}"))
-        if one.id in strips:
+    for reference_set in place.cut(sets):
+        container.add_item(
+            ui.TextDisplay(
+                f"{bold(reference_set.name)}\n-# {say('reference-count', count=len(reference_set.pictures))}"
+            )
+        )
+        if reference_set.id in strips:
             gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
-            described = say("reference-alt", name=shortened(cleaned(one.name), NAME_UNITS))
-            container.add_item(gallery.add_item(media=f"attachment://{strips[one.id]}", description=described))
+            described = say("reference-alt", name=shortened(cleaned(reference_set.name), NAME_UNITS))
+            container.add_item(
+                gallery.add_item(media=f"attachment://{strips[reference_set.id]}", description=described)
+            )
     facts = [say("reference-how")]
     if place.pages > 1:
         facts.append(say("reference-page", page=place.number + 1, pages=place.pages))
@@ -85,6 +94,6 @@ def sets_view(
     return view
 
 
-def _choice(say: Texts, one: ReferenceSet) -> str:
-    name = shortened(cleaned(one.name), CHOICE_CHARACTERS - 20)
-    return shortened(say("reference-choice", name=name, count=len(one.pictures)), CHOICE_CHARACTERS)
+def _choice(say: Texts, reference_set: ReferenceSet) -> str:
+    name = shortened(cleaned(reference_set.name), CHOICE_CHARACTERS - 20)
+    return shortened(say("reference-choice", name=name, count=len(reference_set.pictures)), CHOICE_CHARACTERS)

@@ -46,7 +46,7 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, w
     request = wish.request
     if is_blank(request.prompt) and not request.references:
         raise BlankPrompt
-    if style.picture is not None and any(one.kind is ReferenceKind.MASK for one in request.references):
+    if style.picture is not None and any(reference.kind is ReferenceKind.MASK for reference in request.references):
         raise BadChoice(Reason.STYLE_WITH_MASK, name=style.name)
     return replace(
         wish,
@@ -80,7 +80,7 @@ async def style_choices(
     """Return the styles whose names contain the typed text; names that begin with it come first."""
     styles = offered(await services.stores.guilds.styles(guild_id), typed_style)
     prompt = typed_prompt if typed_prompt.strip() else PROMPT
-    return [app_commands.Choice(name=_preview(say, one, prompt), value=one.name) for one in styles]
+    return [app_commands.Choice(name=_preview(say, style, prompt), value=style.name) for style in styles]
 
 
 def _preview(say: Texts, style: Style, prompt: str) -> str:

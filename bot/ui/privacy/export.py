@@ -70,7 +70,7 @@ async def _filled(
     rest = []
     for key in keys:
         try:
-            picture = await services.copies.get(key)
+            picture = await services.picture_store.get(key)
         except MissingCopy:
             continue
         if file.tell() + len(picture) + SPARE_BYTES > limit:

@@ -64,16 +64,18 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
     made = sum(
-        len(one.pictures) for one in shared.entries if one.standing in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
+        len(entry.pictures)
+        for entry in shared.entries
+        if entry.state in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
     )
     guild_id = asked.guild_id if first.route is Route.CHANNEL else None
     address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
-    said = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
+    parameters = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
     if not made:
-        text = say("batches-ended-none", **said)
+        text = say("batches-ended-none", **parameters)
     else:
         name = "batches-ended-some" if shared.count(BatchEntryState.FAILED) else "batches-ended"
-        text = say(name, count=made, **said)
+        text = say(name, count=made, **parameters)
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
 
 
@@ -111,8 +113,8 @@ def _progress(say: Texts, shared: BatchView) -> str:
 def _lines(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[str]:
     shown = 0
     for entry in entries:
-        here = sum((entry.task.id, one.position) in files for one in entry.shown)
-        removed = entry.standing is BatchEntryState.REMOVED
+        here = sum((entry.task.id, picture.position) in files for picture in entry.shown)
+        removed = entry.state is BatchEntryState.REMOVED
         words = f"*{say('batches-removed')}*" if removed else in_line(say, entry.task.prompt, WORDS_UNITS)
         if removed:
             yield f"**{entry.number}.** {words}"
@@ -124,12 +126,12 @@ def _lines(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[
 
 def _state(say: Texts, entry: BatchEntry, *, first: int, last: int) -> str:
     """`first` and `last`: numbers of the task's pictures in the message; `last` is before `first` if there are none."""
-    standing, task = entry.standing, entry.task
-    if standing is BatchEntryState.FAILED:
+    state, task = entry.state, entry.task
+    if state is BatchEntryState.FAILED:
         why = explain(Reason(task.reason or Reason.DEFECT), task.reason_parameters, say)
         return say("batches-none", why=shortened(why, WHY_UNITS))
-    if standing is not BatchEntryState.DONE:
-        return say(_STATES[standing])
+    if state is not BatchEntryState.DONE:
+        return say(_STATES[state])
     if last < first:
         return say("batches-unshown")
     where = say("batches-picture", number=first)
@@ -168,9 +170,11 @@ def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
 
 
 def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[ui.ActionRow[Any]]:
-    told = [one for one in shared.on(message.number) if one.standing in {BatchEntryState.DONE, BatchEntryState.FAILED}]
-    if told:
-        options = [_option(say, one.number, one.task) for one in told]
+    shown = [
+        entry for entry in shared.on(message.number) if entry.state in {BatchEntryState.DONE, BatchEntryState.FAILED}
+    ]
+    if shown:
+        options = [_option(say, entry.number, entry.task) for entry in shown]
         select: Select = ui.Select(placeholder=say("batches-open"), options=options)
         yield ui.ActionRow(OpenSelect(select, shared.batch.id))
     if message.number == 0 and shared.count(BatchEntryState.WAITING):

@@ -64,4 +64,4 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
 def _first_shown(message: discord.Message | None, pictures: tuple[Picture, ...]) -> Picture:
     """Return the first picture that the message with the button shows, as a result may span several messages; else the
     task's first picture."""
-    return next((one for one in pictures if shown_in(message, one)), pictures[0])
+    return next((picture for picture in pictures if shown_in(message, picture)), pictures[0])

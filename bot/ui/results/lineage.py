@@ -32,8 +32,8 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
         services = services_of(interaction)
         task = await services.engine.requests.visible(self.task_id, interaction.user.id)
         family = await services.stores.tasks.family(task, limit=LOOKED_AT)
-        seen = [one for one in family if one.id == task.id or may_see(interaction, one)]
-        parts = await services.stores.parts.first_of([one.id for one in seen])
+        seen = [relative for relative in family if relative.id == task.id or may_see(interaction, relative)]
+        parts = await services.stores.parts.first_of([relative.id for relative in seen])
         view = family_view(texts_in(str(interaction.locale)), task, seen, parts, viewer_id=interaction.user.id)
         await interaction.response.send_message(view=view, ephemeral=True)
 
@@ -47,9 +47,9 @@ def family_view(
         container.add_item(ui.TextDisplay(say("actions-kin-alone")))
         return ui.LayoutView(timeout=None).add_item(container)
     container.add_item(ui.TextDisplay(f"### {say('actions-kin')}"))
-    for one in family[-MOST_KIN:]:
-        link = _link(parts.get(one.id), one, viewer_id)
-        container.add_item(ui.TextDisplay(_entry(say, one, link, is_this=one.id == task.id)))
+    for relative in family[-MOST_KIN:]:
+        link = _link(parts.get(relative.id), relative, viewer_id)
+        container.add_item(ui.TextDisplay(_entry(say, relative, link, is_this=relative.id == task.id)))
     if (older := len(family) - MOST_KIN) > 0:
         container.add_item(ui.TextDisplay(f"-# {say('actions-kin-older', count=older)}"))
     return ui.LayoutView(timeout=None).add_item(container)

@@ -80,7 +80,7 @@ async def _copy(interaction: discord.Interaction[Any], picture: Picture, limit: 
     if picture.key is None or (picture.bytes or 0) > limit:
         return None
     try:
-        return await services_of(interaction).copies.get(picture.key)
+        return await services_of(interaction).picture_store.get(picture.key)
     except MissingCopy:
         return None
 

@@ -29,7 +29,7 @@ from bot.ui.kit.text import (
     shape,
 )
 from bot.ui.results.actions import AgainButton, result_rows
-from bot.ui.waiting.undelivered import add_kept
+from bot.ui.waiting.undelivered import add_undelivered
 from storage.community import RepostKind
 from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Route
 
@@ -97,7 +97,7 @@ def pictures_view(
     if part.number == 0 or part.number >= LATE_PARTS:
         container.add_item(ui.TextDisplay(words.text))
     if shown:
-        container.add_item(ui.MediaGallery(*[_item(say, outcome, one) for one in shown]))
+        container.add_item(ui.MediaGallery(*[_item(say, outcome, picture) for picture in shown]))
     if part.number == 0 and not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     for text in _small_print(say, outcome, part, shown, links):
@@ -129,7 +129,7 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
-def taken_back_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
+def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     """Build the message that replaces a failure message after the task succeeded. An attached prompt file stays, and is
     referenced by its name."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
@@ -147,7 +147,7 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
     """Add the notice about kept outcomes to the first part, as the card with the notice is about to be removed."""
     if part.number and part.route is not Route.COLLECTED:
         return view
-    return add_kept(view, outcome.kept, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
+    return add_undelivered(view, outcome.undelivered, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
 
 
 def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> str:
@@ -175,7 +175,7 @@ def _small_print(
     say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture], links: Sequence[Picture]
 ) -> list[str]:
     texts = [_linked(say, links)] if links else []
-    if again := [one for one in shown if one.reencoded]:
+    if again := [picture for picture in shown if picture.reencoded]:
         alone = len(shown) == 1
         what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
         texts.append(f"-# {what}")

@@ -87,7 +87,11 @@ async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.Layo
     settings = await guilds.settings(guild_id)
     changes = await guilds.changes(guild_id, most=CHANGES_SHOWN)
     chosen = (*settings.channels, settings.gallery_channel_id, settings.moderators_channel_id)
-    sight = {one: lacking_in(guild, one) if guild is not None else None for one in chosen if one is not None}
+    sight = {
+        channel_id: lacking_in(guild, channel_id) if guild is not None else None
+        for channel_id in chosen
+        if channel_id is not None
+    }
     return settings_view(texts_in(str(interaction.locale)), settings, changes, sight)
 
 
@@ -98,7 +102,10 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
         chosen = _channels(settings, setting)
         container.add_item(_about(say, setting, chosen, sight))
         container.add_item(
-            _row(setting, _channel_select(say, setting, [one for one in chosen if sight[one] is not None]))
+            _row(
+                setting,
+                _channel_select(say, setting, [channel_id for channel_id in chosen if sight[channel_id] is not None]),
+            )
         )
     container.add_item(ui.Separator())
     for setting, options in _options(say, settings).items():
@@ -138,13 +145,13 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
         case Setting.GALLERY | Setting.MODERATORS:
             return next(iter(ids_in(values, most=1)), None)
         case Setting.LANGUAGE:
-            return single(values, {OWN_LANGUAGE: None} | {one: one for one in LANGUAGES})
+            return single(values, {OWN_LANGUAGE: None} | {language: language for language in LANGUAGES})
         case Setting.SIZE:
-            return single(values, {one: one for one in all_sizes()})
+            return single(values, {size: size for size in all_sizes()})
         case Setting.VARIANTS:
-            return single(values, {str(one): one for one in all_variants()})
+            return single(values, {str(count): count for count in all_variants()})
         case Setting.GREATEST_BATCH:
-            return single(values, {str(one): one for one in GREATEST_BATCHES})
+            return single(values, {str(count): count for count in GREATEST_BATCHES})
 
 
 def _channel_ids(setting: Setting, chosen: Chosen) -> tuple[int, ...]:
@@ -170,11 +177,11 @@ def _about(
     if not chosen:
         return ui.TextDisplay(f"{title}\n{say(_UNCHOSEN[setting])}")
     reset = say(_RESETS[setting])
-    lines = [title, *_state(say, setting, [one for one in chosen if sight[one] is not None])]
-    if gone := sum(sight[one] is None for one in chosen):
+    lines = [title, *_state(say, setting, [channel_id for channel_id in chosen if sight[channel_id] is not None])]
+    if gone := sum(sight[channel_id] is None for channel_id in chosen):
         lines.append(say("settings-gone", count=gone, reset=reset))
-    broken = [unusable(one, lacks) for one in chosen if (lacks := sight[one])]
-    lines += [explain(one.reason, one.parameters, say) for one in broken[:PROBLEMS_SHOWN]]
+    broken = [unusable(channel_id, lacks) for channel_id in chosen if (lacks := sight[channel_id])]
+    lines += [explain(problem.reason, problem.parameters, say) for problem in broken[:PROBLEMS_SHOWN]]
     button: ui.Item[Any] = ResetButton(setting.value, reset)
     return ui.Section("\n".join(lines), accessory=button)
 
@@ -193,7 +200,7 @@ def _state(say: Texts, setting: Setting, present: Sequence[int]) -> list[str]:
 
 
 def _mentions(say: Texts, channel_ids: Sequence[int]) -> str:
-    shown = " ".join(f"<#{one}>" for one in channel_ids[:MENTIONS_SHOWN])
+    shown = " ".join(f"<#{channel_id}>" for channel_id in channel_ids[:MENTIONS_SHOWN])
     more = len(channel_ids) - MENTIONS_SHOWN
     return say("settings-some", channels=shown, count=more) if more > 0 else shown
 
@@ -211,7 +218,7 @@ def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.
         channel_types=_MAKING if several else _POSTING,
         min_values=0,
         max_values=OPTIONS_PER_SELECT if several else 1,
-        default_values=[discord.SelectDefaultValue(id=one, type=a_channel) for one in present],
+        default_values=[discord.SelectDefaultValue(id=channel_id, type=a_channel) for channel_id in present],
     )
 
 
@@ -222,16 +229,16 @@ def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[disco
         Setting.VARIANTS: all_variants(),
         Setting.LANGUAGE: (OWN_LANGUAGE, *LANGUAGES),
     }
-    return {setting: [_option(say, setting, one, settings) for one in those] for setting, those in values.items()}
+    return {setting: [_option(say, setting, value, settings) for value in those] for setting, those in values.items()}
 
 
 def _option(say: Texts, setting: Setting, value: int | str, settings: GuildSettings) -> discord.SelectOption:
     chosen: Chosen = _read(setting, [str(value)])
     holds = getattr(settings, setting.value) == chosen
-    return discord.SelectOption(label=_said(say, setting, chosen), value=str(value), default=holds)
+    return discord.SelectOption(label=_value_text(say, setting, chosen), value=str(value), default=holds)
 
 
-def _said(say: Texts, setting: Setting, chosen: Chosen) -> str:
+def _value_text(say: Texts, setting: Setting, chosen: Chosen) -> str:
     """Return a setting's value as text."""
     match setting, chosen:
         case Setting.LANGUAGE, str():
@@ -258,11 +265,11 @@ def _history(say: Texts, changes: Sequence[SettingChange]) -> str:
     lines = [
         say(
             "settings-change",
-            setting=say(_TITLES[one.setting]),
-            chosen=_said(say, one.setting, one.after),
-            by=mention(say, one.by),
-            when=f"<t:{one.at // 1000}:R>",
+            setting=say(_TITLES[change.setting]),
+            chosen=_value_text(say, change.setting, change.after),
+            by=mention(say, change.by),
+            when=f"<t:{change.at // 1000}:R>",
         )
-        for one in changes
+        for change in changes
     ]
     return "\n".join(f"-# {line}" for line in (say("settings-changes"), *lines))

@@ -16,7 +16,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
-from bot.ui.waiting.undelivered import add_kept
+from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -70,7 +70,7 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
         news=(
             card.phase,
             card.paused,
-            card.kept,
+            card.undelivered,
             (card.leaving, card.back, card.task.withheld_at is not None),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
@@ -92,7 +92,7 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
         button = WithholdButton if card.task.withheld_at is None else PostButton
         container.add_item(ui.ActionRow(button(card.task.id, say)))
-    return add_kept(ui.LayoutView(timeout=None).add_item(container), card.kept, say)
+    return add_undelivered(ui.LayoutView(timeout=None).add_item(container), card.undelivered, say)
 
 
 def card_id(task: Task) -> int:
@@ -139,8 +139,8 @@ def _words_and_strip(
 
 def _names(say: Texts, references: Iterable[Reference]) -> str:
     return say("text-between").join(
-        say("card-mask", filename=one.filename) if one.kind is ReferenceKind.MASK else one.filename
-        for one in references
+        say("card-mask", filename=reference.filename) if reference.kind is ReferenceKind.MASK else reference.filename
+        for reference in references
     )
 
 

@@ -68,16 +68,16 @@ def page_view(say: Texts, page: Page, thumbnails: Mapping[str, str], controls: S
 
 def which_options(say: Texts, chosen: TaskFilter) -> list[discord.SelectOption]:
     return [
-        discord.SelectOption(label=say(name), value=one.value, default=one is chosen) for one, name in _WHICH.items()
+        discord.SelectOption(label=say(name), value=kind.value, default=kind is chosen) for kind, name in _WHICH.items()
     ]
 
 
 def task_options(say: Texts, tasks: Sequence[Task]) -> list[discord.SelectOption]:
     return [
         discord.SelectOption(
-            label=shortened(_words(say, one), OPTION_CHARACTERS), description=_state(say, one), value=one.id
+            label=shortened(_words(say, task), OPTION_CHARACTERS), description=_state(say, task), value=task.id
         )
-        for one in tasks
+        for task in tasks
     ]
 
 

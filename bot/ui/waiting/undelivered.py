@@ -15,19 +15,21 @@ from storage.models import Task
 _KEPT: Final = discord.Colour(0x9B59B6)
 
 
-def add_kept(view: ui.LayoutView, kept: Sequence[str], say: Texts, *, more: bool = False) -> ui.LayoutView:
-    """Add the notice about the tasks `kept`, with a button for the first task; add nothing if `kept` is empty. The
-    notice omits the prompts, as other people may read it. `more`: the view already shows a kept outcome."""
-    if not kept:
+def add_undelivered(
+    view: ui.LayoutView, undelivered: Sequence[str], say: Texts, *, more: bool = False
+) -> ui.LayoutView:
+    """Add the notice about the tasks `undelivered`, with a button for the first task; add nothing if there are none.
+    The notice omits the prompts, as other people may read it. `more`: the view already shows a kept outcome."""
+    if not undelivered:
         return view
     container: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_KEPT)
-    container.add_item(ui.TextDisplay(say("kept-more" if more else "kept-waiting", count=len(kept))))
+    container.add_item(ui.TextDisplay(say("kept-more" if more else "kept-waiting", count=len(undelivered))))
     label = "kept-show-next" if more else None
-    container.add_item(ui.ActionRow(ShowButton(kept[0], say, label=label)))
+    container.add_item(ui.ActionRow(ShowButton(undelivered[0], say, label=label)))
     return view.add_item(container)
 
 
-def told_elsewhere_view(task: Task) -> ui.LayoutView:
+def delivered_elsewhere_view(task: Task) -> ui.LayoutView:
     """Build the answer to an asker who wants to see a kept outcome that has since been delivered elsewhere."""
     text = texts_in(task.locale)("kept-told-elsewhere", channel=f"<#{task.channel_id}>")
     container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=_KEPT)
@@ -37,7 +39,7 @@ def told_elsewhere_view(task: Task) -> ui.LayoutView:
 class ShowButton(TaskButton, action="show", label="kept-show"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Store the asker's wish, then acknowledge; the outcome becomes the answer, which only the asker sees."""
-        kept = engine_of(interaction).undelivered
-        await kept.collect(self.task_id, interaction.user.id, interaction.token)
+        undelivered = engine_of(interaction).undelivered
+        await undelivered.collect(self.task_id, interaction.user.id, interaction.token)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await kept.bring(self.task_id, interaction.token)
+        await undelivered.acknowledged(self.task_id, interaction.token)
