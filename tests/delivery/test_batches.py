@@ -114,6 +114,7 @@ states = some.sampled_from([*TaskState])
 
 
 @given(some.lists(some.tuples(states, some.booleans(), some.booleans()), min_size=1, max_size=20))
+@pytest.mark.sweep
 def test_whatever_becomes_of_them_each_is_told_in_one_message(fates: list[tuple[TaskState, bool, bool]]) -> None:
     entries = tuple(
         an_entry(n, state=state, removed_at=1 if removed else None, reason="policy" if failed else None)
@@ -193,6 +194,7 @@ async def begun(world: BotWorld) -> None:
     await world.alice.click(asked.response, label="Make them")
 
 
+@pytest.mark.sweep
 async def test_large_pictures_are_scaled_and_kept_whole_for_whoever_opens_them(world: BotWorld) -> None:
     large = file_of(noise(1200, 1200))
     assert len(large) > SHARE

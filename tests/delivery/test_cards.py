@@ -309,6 +309,7 @@ async def test_a_card_that_was_deleted_is_posted_anew_once(world: BotWorld) -> N
             assert len(world.channel.history()) == left
 
 
+@pytest.mark.sweep
 async def test_a_card_that_was_deleted_while_discord_fails_is_posted_anew_later(world: BotWorld) -> None:
     world.api.seconds = 1000
     await world.ask("a red door")
@@ -322,6 +323,7 @@ async def test_a_card_that_was_deleted_while_discord_fails_is_posted_anew_later(
     assert (await world.only_task()).card_message_id == card.id != deleted
 
 
+@pytest.mark.sweep
 async def test_a_card_that_may_not_be_edited_is_left_alone_for_some_minutes(world: BotWorld) -> None:
     world.api.seconds = 1000
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=403, code=50013)

@@ -158,6 +158,7 @@ async def test_a_limit_for_everything_pauses_the_pacer_and_one_for_a_channel_doe
     assert client.pacer.pauses == [0.02]
 
 
+@pytest.mark.sweep
 async def test_a_process_with_some_of_the_shards_has_its_share_of_the_budget(tmp_path: Path) -> None:
     for given, share in (({}, 1.0), ({"shard_count": 4}, 1.0), ({"shard_count": 4, "shard_ids": (0,)}, 0.25)):
         async with opened(tmp_path, **given) as (atelier, _, _):

@@ -93,6 +93,7 @@ async def test_a_file_that_ends_the_process_is_refused_after_three_deaths_and_co
     assert world.discord.told_operator == [Reason.WORK_GIVEN_UP]
 
 
+@pytest.mark.sweep
 async def test_what_was_under_way_beside_it_is_done_and_only_the_cause_is_refused(world: EngineWorld) -> None:
     innocent = [await asked(world, f"{n}.png", png(), asker_id=n) for n in range(1, 9)]
     world.clock.turn(0.001)
@@ -267,6 +268,7 @@ async def test_a_claim_whose_end_could_not_be_written_is_no_death(world: EngineW
     assert found.attempts == 2
 
 
+@pytest.mark.sweep
 async def test_a_batch_whose_messages_end_the_process_is_told_with_links_and_then_not_at_all(
     world: EngineWorld,
 ) -> None:

@@ -62,6 +62,7 @@ async def test_originals_are_kept_as_ever(world: EngineWorld) -> None:
         await world.picture_store.get(picture.key)
 
 
+@pytest.mark.sweep
 async def test_a_message_is_edited_no_oftener_than_every_three_seconds(world: EngineWorld) -> None:
     await begun(world)
     await work(world, 90, every=0.5)
@@ -180,6 +181,7 @@ async def test_what_only_its_asker_is_to_see_never_goes_to_the_channel(world: En
     assert {message.route for message in world.discord.batch_messages.values()} == {Route.DIRECT}
 
 
+@pytest.mark.sweep
 async def test_where_nobody_can_be_told_it_is_kept_and_told_as_soon_as_a_way_opens(world: EngineWorld) -> None:
     batch = await begun(world)
     world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
@@ -192,6 +194,7 @@ async def test_where_nobody_can_be_told_it_is_kept_and_told_as_soon_as_a_way_ope
     assert len(world.discord.endings) == 1
 
 
+@pytest.mark.sweep
 async def test_after_a_day_nobody_is_looked_for_any_more(world: EngineWorld) -> None:
     batch = await begun(world)
     world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
@@ -301,6 +304,7 @@ async def test_an_ending_whose_answer_is_lost_is_not_said_again(world: EngineWor
 # -- two processes -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_two_engines_tell_it_once(world: EngineWorld) -> None:
     other = Engine(
         stores=world.stores,

@@ -178,6 +178,7 @@ async def test_polls_are_further_apart_while_callbacks_are_relied_on(
     assert await wait() >= 1.5 * usual
 
 
+@pytest.mark.sweep
 async def test_callbacks_repeated_in_a_moment_ask_no_more_often_than_the_api_allows(world: EngineWorld) -> None:
     """The API allows three requests per second for a record."""
     world.api.seconds = 300

@@ -61,6 +61,7 @@ async def test_an_outage_is_logged_once_keeps_the_queue_and_is_over_by_itself(wo
     assert 540 <= said[1]["away_seconds"] <= 700
 
 
+@pytest.mark.sweep
 async def test_while_it_is_away_little_is_asked_of_it(world: EngineWorld) -> None:
     outage = Outage(world.api)
     for number in range(20):
@@ -102,6 +103,7 @@ async def test_a_moments_trouble_stops_nothing(world: EngineWorld) -> None:
     assert not [entry for entry in logs if entry["event"].startswith("image API")]
 
 
+@pytest.mark.sweep
 async def test_creates_that_are_left_without_an_answer_stop_although_questions_are_answered(world: EngineWorld) -> None:
     """Each of these creates may be charged. So after a few, only one at a time probes whether the outage is over."""
     tasks = [await world.ask(f"{number}", asker_id=number + 1) for number in range(20)]
@@ -129,6 +131,7 @@ async def test_a_refusal_is_an_answer(world: EngineWorld) -> None:
     assert not [entry for entry in logs if entry["event"].startswith("image API")]
 
 
+@pytest.mark.sweep
 async def test_who_has_waited_for_a_day_while_creates_were_stopped_gets_an_answer(world: EngineWorld) -> None:
     Outage(world.api)
     task = await world.ask()
@@ -138,6 +141,7 @@ async def test_who_has_waited_for_a_day_while_creates_were_stopped_gets_an_answe
     assert [message.reason for message in world.discord.sent] == [Reason.SERVICE_UNREACHABLE]
 
 
+@pytest.mark.sweep
 async def test_all_who_have_waited_for_a_day_get_an_answer_however_many_newer_ones_are_before_them(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

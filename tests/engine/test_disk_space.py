@@ -146,6 +146,7 @@ async def test_paid_results_are_delivered_with_little_room(world: EngineWorld) -
     assert all(picture.key for picture in await world.stores.pictures.of_task(task.id))
 
 
+@pytest.mark.sweep
 async def test_the_setting_reaches_the_disks_of_the_database_and_the_pictures(tmp_path: Path) -> None:
     async with opened_atelier(tmp_path, min_free_mb=100_000_000) as (atelier, _, _):
         with pytest.raises(NoRoom):

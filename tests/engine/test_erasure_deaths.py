@@ -88,6 +88,7 @@ async def _with_a_death(world: EngineWorld, deaths: Deaths, at: int) -> bool:
     return died
 
 
+@pytest.mark.sweep
 async def test_a_receipt_waits_for_discord(world: EngineWorld) -> None:
     await begun(world)
     await asked(world)

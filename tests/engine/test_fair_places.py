@@ -88,6 +88,7 @@ async def test_a_hanging_upload_of_one_person_keeps_nobody_else_waiting(tmp_path
             answer.set()
 
 
+@pytest.mark.sweep
 async def test_a_result_that_comes_slowly_keeps_nobody_elses_waiting(world: EngineWorld) -> None:
     answer, fetch = asyncio.Event(), world.api.fetch
     world.api.seconds = 0

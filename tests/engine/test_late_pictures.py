@@ -223,6 +223,7 @@ async def test_a_picture_that_turns_out_too_large_later_is_given_up(world: Engin
     assert (await world.stores.tasks.events(task.id))[-1].why == "picture 2 given up: too large"
 
 
+@pytest.mark.sweep
 async def test_a_host_that_hangs_keeps_no_picture_of_another_waiting(world: EngineWorld) -> None:
     slow = [await told_as_a_link(world) for _ in range(4)]
     task = await told_as_a_link(world)

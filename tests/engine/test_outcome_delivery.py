@@ -123,6 +123,7 @@ async def test_when_nobody_can_be_told_it_is_tried_again_for_days(world: EngineW
     assert (await world.now(task)).state is TaskState.CLOSED
 
 
+@pytest.mark.sweep
 async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pictures_are_kept(
     world: EngineWorld,
 ) -> None:
@@ -243,6 +244,7 @@ async def test_what_was_fetched_beside_a_failure_is_not_fetched_again(world: Eng
     assert len(asked) == 3
 
 
+@pytest.mark.sweep
 async def test_however_many_wait_the_bytes_being_posted_are_bounded(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

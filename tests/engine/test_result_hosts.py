@@ -32,6 +32,7 @@ async def test_a_host_that_refuses_three_results_in_a_row_is_told_once(world: En
     assert (world.discord.told_operator, world.discord.told_hosts) == ([Reason.RESULT_HOST_REFUSES], [HOST])
 
 
+@pytest.mark.sweep
 async def test_a_host_that_works_again_may_be_told_again(world: EngineWorld) -> None:
     for _ in range(2):
         world.api.broken[HOST] = NO
@@ -42,6 +43,7 @@ async def test_a_host_that_works_again_may_be_told_again(world: EngineWorld) -> 
     assert world.discord.told_operator == [Reason.RESULT_HOST_REFUSES] * 2
 
 
+@pytest.mark.sweep
 async def test_a_result_between_them_begins_the_count_anew(world: EngineWorld) -> None:
     for _ in range(3):
         world.api.broken[HOST] = NO
@@ -81,6 +83,7 @@ async def told(world: EngineWorld) -> Task:
     return task
 
 
+@pytest.mark.sweep
 async def test_a_store_of_ours_that_takes_nothing_is_no_fault_of_the_host(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +128,7 @@ async def test_an_untold_operator_is_told_when_there_is_cause_again(world: Engin
     assert world.discord.told_operator == [Reason.RESULT_HOST_NOT_ALLOWED]
 
 
+@pytest.mark.sweep
 async def test_whoever_names_many_hosts_does_not_fill_the_operators_channel(world: EngineWorld) -> None:
     for number in range(3 * SUBJECTS_A_DAY):
         world.api.broken[HOST] = HostNotAllowed(f"host{number}.example")

@@ -89,6 +89,7 @@ async def test_an_unconfirmed_create_is_told_and_never_sent_again(world: EngineW
     assert len(world.discord.sent) == 1
 
 
+@pytest.mark.sweep
 async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_on_when_it_is_put_right(
     world: EngineWorld,
 ) -> None:
@@ -111,6 +112,7 @@ async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_
     assert (await world.now(second)).reason is None
 
 
+@pytest.mark.sweep
 async def test_a_probe_costs_one_task_and_not_the_whole_queue(world: EngineWorld) -> None:
     world.api.balance = 0.0
     refused = AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)

@@ -219,6 +219,7 @@ async def test_after_an_uncertain_post_the_history_is_asked_until_it_answers(tmp
 
 @pytest.mark.parametrize("name", [*REFUSED, *LARGE])
 @pytest.mark.sampled(every=5)
+@pytest.mark.sweep
 async def test_where_nobody_may_look_an_outcome_is_rather_told_twice_than_not_at_all(tmp_path: Path, name: str) -> None:
     async with open_discord_world(tmp_path) as world:
         task, _ = await world.ask()

@@ -407,6 +407,7 @@ async def test_what_never_passes_ends_with_an_answer_within_a_day(
         await assert_comes(world, task, comes)
 
 
+@pytest.mark.sweep
 async def test_while_nobody_listens_all_wait_and_go_on_by_themselves(tmp_path: Path) -> None:
     async with open_image_world(tmp_path) as world:
         with capture_logs() as logs:

@@ -77,6 +77,7 @@ async def test_a_picture_that_comes_hours_later_is_put_into_its_message_once(tmp
 
 
 @pytest.mark.parametrize(("host", "case"), [pytest.param(*row, id=name) for name, row in NOT_ALLOWED.items()])
+@pytest.mark.sampled(every=3)
 async def test_the_operator_is_told_once_of_a_host_that_is_not_allowed(tmp_path: Path, host: str, case: Case) -> None:
     async with open_image_world(tmp_path) as world:
         world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=None)
@@ -95,6 +96,7 @@ async def test_the_operator_is_told_once_of_a_host_that_is_not_allowed(tmp_path:
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
+@pytest.mark.sweep
 async def test_200_mib_are_neither_fetched_nor_kept_in_memory(tmp_path: Path, announced: bool) -> None:
     async with open_image_world(tmp_path) as world:
         action, left = pours(bytes(MIB), 200, announced=announced)

@@ -82,6 +82,7 @@ def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
 
 
 @pytest.mark.parametrize("case", ORDINARY, ids=lambda case: case.name)
+@pytest.mark.sampled(every=5)
 async def test_what_it_takes_is_known_beforehand(children: WorkerProcesses, case: Case) -> None:
     """The estimate is also not far too high, because then usable pictures would be refused."""
     work, data = PictureWork(children), made(case)
@@ -143,6 +144,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @pytest.mark.filterwarnings("ignore")  # Pillow warns about damaged files; the bot logs the warnings
 @settings(max_examples=300, deadline=5000)
 @given(data=damaged())
+@pytest.mark.sweep
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
     shape = PictureInfo(content_type="image/png", width=60, height=40)
     for look in (lambda: inspect(data, "x"), lambda: inspect_mask(data, "x", shape)):

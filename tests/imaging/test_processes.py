@@ -116,6 +116,7 @@ async def test_after_so_many_jobs_a_new_process_takes_its_place(
 
 # -- limits ------------------------------------------------------------------------------------------------------------
 @pytest.mark.skipif(process.resource is None, reason="no limits there")
+@pytest.mark.sweep
 async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     large = Job("as_png", [file_of(painted(5000, 4800), "JPEG")])
     with pytest.raises(Unreadable) as refused:
@@ -126,6 +127,7 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerPr
 
 
 @pytest.mark.skipif(process.resource is None, reason="no limits there")
+@pytest.mark.sweep
 async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
         await children.do(LONG, Cost(100 * MIB, -process.SPARE_SECONDS / process.HURRY))
@@ -179,6 +181,7 @@ async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: Worker
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
+@pytest.mark.sweep
 async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: WorkerProcesses) -> None:
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     number = await until_begun(children)

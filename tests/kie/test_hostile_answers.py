@@ -133,6 +133,7 @@ async def test_a_length_that_lies_or_is_none_is_an_error_of_theirs(fetch: Way, l
 
 @BOTH
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.sampled(every=4)
 async def test_a_bomb_that_is_compressed_unasked_does_not_go_off(fetch: Way, coding: str) -> None:
     """128 MiB are compressed to 128 KiB: the limit applies to the decompressed size, not to the sent size."""
     plain = bytes(128 * MIB)
@@ -246,6 +247,7 @@ def test_an_odd_value_in_a_record_is_read_or_refused(field: str, value: str) -> 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
+@pytest.mark.sweep
 def test_whatever_a_record_holds_is_read_or_refused(anything: st.SearchStrategy[object], data: st.DataObject) -> None:
     value = anything | anything.map(json.dumps)
     read_record({"successFlag": data.draw(st.integers(0, 3)), **{name: data.draw(value) for name in FIELDS[1:]}})

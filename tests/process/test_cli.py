@@ -168,6 +168,7 @@ async def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
     assert all(f"\n  {code.value:<4}" in out for code in cli.ExitCode)
 
 
+@pytest.mark.sweep
 async def test_migrate_makes_a_database_and_needs_no_token(tmp_path: Path) -> None:
     code, out, err = await python_bot(tmp_path, "migrate")
     assert (code, err) == (0, "")
@@ -248,6 +249,7 @@ async def test_a_place_that_cannot_be_used_is_one_line_and_78(
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{}", "http://discord.invalid:{}"])
+@pytest.mark.sweep
 async def test_sync_without_a_network_is_one_line_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
 ) -> None:
@@ -264,6 +266,7 @@ async def test_sync_without_a_network_is_one_line_with_the_remedy(
     assert "check this machine's network" in said.err
 
 
+@pytest.mark.sweep
 async def test_the_doctor_without_a_network_has_a_remedy_for_each_and_no_traceback(tmp_path: Path) -> None:
     code, out, err = await python_bot(
         *(tmp_path, "doctor"),
@@ -277,6 +280,7 @@ async def test_the_doctor_without_a_network_has_a_remedy_for_each_and_no_traceba
     assert out.count("not ok") == out.count("what to do:") == 2
 
 
+@pytest.mark.sweep
 async def test_a_named_file_of_settings_must_be_there(tmp_path: Path) -> None:
     code, _, said = await python_bot(tmp_path, "--env-file", "another.env", "migrate")
     assert code == 2
@@ -415,6 +419,7 @@ async def test_too_few_credits_for_a_picture_are_found(settings: Settings, outsi
     assert "5.5 credits" in found.detail
 
 
+@pytest.mark.sweep
 async def test_a_database_in_use_by_a_running_bot_is_well(settings: Settings) -> None:
     async with Database.open(settings.database_url) as database:
         await migrate(database)
@@ -447,6 +452,7 @@ async def test_the_doctor_tells_how_much_the_pictures_take(settings: Settings) -
     assert "3.0 MiB" in (await finding(settings, "pictures")).detail
 
 
+@pytest.mark.sweep
 async def test_a_port_that_another_program_has_is_found(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         found = await finding(changed(settings, http_port=taken.getsockname()[1]), "web endpoint")
@@ -528,6 +534,7 @@ async def test_what_keeps_the_public_address_from_being_reached_is_told_apart(
     assert check in found.remedy
 
 
+@pytest.mark.sweep
 async def test_a_public_address_that_is_silent_is_not_waited_for(settings: Settings, outside: Outside) -> None:
     outside.alive = True
     with socket.create_server(("127.0.0.1", 0)) as silent:

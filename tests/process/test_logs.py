@@ -142,6 +142,7 @@ def test_a_connection_to_discord_that_is_made_again_is_one_warning(capsys: pytes
     assert unknown["level"] == "error"
 
 
+@pytest.mark.sweep
 async def test_a_database_that_another_program_holds_is_one_line_that_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,6 +96,7 @@ async def scraping(folder: Path, balances: Balances) -> AsyncIterator[tuple[Runn
 # -- metrics of the database ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
         stores, hour_ago = atelier.stores, int(time.time() * 1000) - 3_600_000
@@ -126,6 +127,7 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
     assert ("atelier_oldest_task_age_seconds", "closed") not in values
 
 
+@pytest.mark.sweep
 async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
         names = ("reposts_waiting", "message_sync_waiting", "reports_open", "batches_open", "pictures_missing")
@@ -160,6 +162,7 @@ async def test_what_waits_for_discord_and_for_moderators_is_counted(tmp_path: Pa
     assert [values[f"atelier_{name}", ""] for name in names] == [1, 1, 1, 1, 1]
 
 
+@pytest.mark.sweep
 async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(
     tmp_path: Path, balances: Balances
 ) -> None:
@@ -198,6 +201,7 @@ async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> Non
         assert (await figures.figures()).creates == told | {TaskResult.UNDER_WAY: 1}
 
 
+@pytest.mark.sweep
 async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
         await prepared(atelier.stores)
@@ -213,6 +217,7 @@ async def test_an_adoption_makes_no_counter_go_down(tmp_path: Path, balances: Ba
     assert (before["atelier_creates_total", "taken"], after["atelier_creates_total", "taken"]) == (0, 1)
 
 
+@pytest.mark.sweep
 async def test_rows_that_cannot_be_counted_leave_the_rest(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (_, visitor):
         with closing(sqlite3.connect(tmp_path / "atelier.db")) as connection:
@@ -226,6 +231,7 @@ async def test_rows_that_cannot_be_counted_leave_the_rest(tmp_path: Path, balanc
 # -- metrics of the process ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_the_credits_are_never_waited_for_and_asked_for_once_a_minute(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (_, visitor):
         for _ in range(5):
@@ -313,6 +319,7 @@ async def loopback() -> AsyncIterator[LoopbackDiscord]:
         yield running
 
 
+@pytest.mark.sweep
 async def test_a_request_shows_all_the_way_and_nothing_of_it_is_given_away(
     tmp_path: Path, loopback: LoopbackDiscord
 ) -> None:
@@ -343,6 +350,7 @@ async def test_a_request_shows_all_the_way_and_nothing_of_it_is_given_away(
     assert not [secret for secret in (*map(str, row), TOKEN, KEY, "red door") if secret in text]
 
 
+@pytest.mark.sweep
 async def test_a_scrape_waits_for_no_writer_and_keeps_none_waiting(tmp_path: Path, balances: Balances) -> None:
     async with scraping(tmp_path, balances) as (atelier, visitor):
         with closing(sqlite3.connect(tmp_path / "atelier.db", isolation_level=None)) as connection:

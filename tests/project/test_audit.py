@@ -77,6 +77,7 @@ async def audit(source: str, lock: Path) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.sweep
 async def test_every_pin_is_asked_about_and_nothing_known_is_clean(advisories: Advisories, lock: Path) -> None:
     code, out, err = await audit(advisories.address, lock)
     assert (code, err) == (0, "")
@@ -84,6 +85,7 @@ async def test_every_pin_is_asked_about_and_nothing_known_is_clean(advisories: A
     assert out == "Audit: no known weakness in 2 of 2 packages of run.txt.\n"
 
 
+@pytest.mark.sweep
 async def test_a_known_weakness_fails_it_and_says_what_to_do(advisories: Advisories, lock: Path) -> None:
     advisories.known["pillow"] = [ADVISORY]
     code, out, _ = await audit(advisories.address, lock)

@@ -111,6 +111,7 @@ def test_another_dynamic_item_is_found(code: str) -> None:
     assert of_dynamic_items(ast.parse(code))
 
 
+@pytest.mark.sweep
 def test_all_buttons_and_selects_have_the_one_last_handler() -> None:
     ours = known_items()
     assert len(ours) > 30

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox.magic import EFFECTS
 from tests.sandbox.sandbox_process import ROOT, sandbox
 
@@ -18,11 +20,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # own code
 
 
+@pytest.mark.sweep
 def test_it_prints_an_address_and_stops_at_ctrl_c_with_nothing_left(tmp_path: Path) -> None:
     with sandbox(tmp_path) as address:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#\S+", address)
 
 
+@pytest.mark.sweep
 def test_it_keeps_the_database_where_it_is_told_to_and_takes_only_a_new_folder(tmp_path: Path) -> None:
     with sandbox(tmp_path, "--data", str(tmp_path / "kept")):
         pass
@@ -38,6 +42,7 @@ def test_the_documentation_has_every_magic_word_and_what_it_does() -> None:
     assert rows == {word.value: effect for word, effect in EFFECTS.items()}
 
 
+@pytest.mark.sweep
 def test_the_help_lists_the_magic_words_and_the_documentation_lists_the_options() -> None:
     told = run("sandbox", "--help").stdout
     assert all(f"{word.value} " in told for word in EFFECTS)

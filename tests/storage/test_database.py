@@ -55,12 +55,14 @@ async def test_a_second_opening_is_refused_and_told_which_file(database: Databas
             pass
 
 
+@pytest.mark.sweep
 async def test_a_closed_database_can_be_opened_again(path: Path) -> None:
     for _ in range(2):
         async with Database.open(url_of(path)) as database:
             await migrate(database)
 
 
+@pytest.mark.sweep
 async def test_the_lock_dies_with_a_killed_process(path: Path) -> None:
     holder = f"""
 import asyncio
@@ -83,6 +85,7 @@ asyncio.run(hold())
         await migrate(database)
 
 
+@pytest.mark.sweep
 async def test_a_reader_looks_on_beside_the_owner_and_cannot_write(database: Database, path: Path) -> None:
     await Stores.on(database).key_values.set("colour", "red")
     async with Database.open(url_of(path), exclusive=False) as beside:
@@ -130,6 +133,7 @@ async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     assert await Stores.on(database).key_values.get("colour") is None
 
 
+@pytest.mark.sweep
 async def test_a_read_sees_one_moment_while_somebody_writes(database: Database) -> None:
     stores = Stores.on(database)
     async with database.read() as connection:
@@ -178,6 +182,7 @@ async def test_a_write_that_a_person_waits_for_goes_before_those_that_queue(data
 
 
 @pytest.mark.parametrize("cancels", [1, 2])
+@pytest.mark.sweep
 async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_one_works(
     database: Database, cancels: int
 ) -> None:
@@ -255,6 +260,7 @@ async def test_migrations_and_schema_say_the_same(database: Database) -> None:
         assert await connection.run_sync(differences) == []
 
 
+@pytest.mark.sweep
 async def test_migrating_again_changes_nothing(database: Database) -> None:
     before = await everything(database)
     await migrate(database)
@@ -267,6 +273,7 @@ async def test_an_empty_database_has_all_migrations_pending(path: Path) -> None:
         assert await pending(database) == len(list(VERSIONS.glob("[0-9]*.py")))
 
 
+@pytest.mark.sweep
 async def test_a_failing_migration_rolls_back_whole(database: Database, tmp_path: Path) -> None:
     await stored(Stores.on(database))
     before = await everything(database)
@@ -278,6 +285,7 @@ async def test_a_failing_migration_rolls_back_whole(database: Database, tmp_path
     await Stores.on(database).key_values.set("still", "works")
 
 
+@pytest.mark.sweep
 async def test_a_failing_first_migration_leaves_an_empty_file(path: Path, tmp_path: Path) -> None:
     versions = later_migration(tmp_path / "later", "op.execute('no such thing')")
     async with Database.open(url_of(path)) as database:
@@ -288,6 +296,7 @@ async def test_a_failing_first_migration_leaves_an_empty_file(path: Path, tmp_pa
         await migrate(database)
 
 
+@pytest.mark.sweep
 async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_table(
     database: Database, tmp_path: Path
 ) -> None:
@@ -309,6 +318,7 @@ async def test_an_older_file_is_migrated_and_keeps_what_refers_to_a_rebuilt_tabl
     assert len(await stores.tasks.events(task.id)) == 1
 
 
+@pytest.mark.sweep
 async def test_a_migration_that_leaves_rows_without_their_task_rolls_back(database: Database, tmp_path: Path) -> None:
     await stored(Stores.on(database))
     before = await everything(database)

@@ -105,6 +105,7 @@ async def test_all_of_a_group_that_are_cancelled_leave_the_way_free(database: Da
     assert {f"after {turns}" for turns in range(12)} <= on_disk(path)
 
 
+@pytest.mark.sweep
 async def test_while_somebody_else_holds_the_file_a_write_fails_and_the_next_one_works(
     database: Database, path: Path
 ) -> None:
@@ -133,6 +134,7 @@ async def test_while_another_process_writes_the_others_go_on_and_the_write_follo
     assert on_disk(path) == {"late"}
 
 
+@pytest.mark.sweep
 async def test_a_write_that_begins_at_once_leaves_others_the_time_they_may_wait(database: Database) -> None:
     await write(database, "one")
     async with database.read() as connection:

@@ -124,6 +124,7 @@ async def test_an_old_result_is_told_with_its_buttons(world: BotWorld) -> None:
     assert f"a1:edit:{MADE}" in button_ids(await told(world))
 
 
+@pytest.mark.sweep
 async def test_an_old_result_is_asked_for_again(world: BotWorld) -> None:
     await world.bob.click(await told(world), label="Again")
     await world.work(60)
@@ -140,6 +141,7 @@ async def test_an_old_result_is_edited(world: BotWorld) -> None:
     assert (edited.parent_id, edited.parent_picture, edited.reason) == (MADE, 1, None)
 
 
+@pytest.mark.sweep
 async def test_an_old_result_is_varied(world: BotWorld) -> None:
     asked = await world.bob.click(await told(world), label="Vary")
     assert asked.response is not None
@@ -148,6 +150,7 @@ async def test_an_old_result_is_varied(world: BotWorld) -> None:
     assert (await world.only_task(world.bob)).state is TaskState.CLOSED
 
 
+@pytest.mark.sweep
 async def test_an_old_failures_button_still_asks_again(world: BotWorld) -> None:
     """The button is posted as the previous release posted it."""
     view = ui.LayoutView(timeout=None)
@@ -164,6 +167,7 @@ async def test_an_old_failures_button_still_asks_again(world: BotWorld) -> None:
     assert not button_ids(posted)
 
 
+@pytest.mark.sweep
 async def test_an_old_result_is_copied_reported_and_removed(world: BotWorld) -> None:
     result = await told(world)
     gallery, room = (world.guild.create_text_channel(name) for name in ("gallery", "moderators"))
@@ -182,6 +186,7 @@ async def test_an_old_result_is_copied_reported_and_removed(world: BotWorld) -> 
     assert gallery.history() == []
 
 
+@pytest.mark.sweep
 async def test_an_old_result_is_shown_and_posted_again(world: BotWorld) -> None:
     await told(world)
     found: Any = await world.alice.slash(world.channel, "show", what=MADE)

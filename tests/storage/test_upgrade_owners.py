@@ -78,6 +78,7 @@ def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> 
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608  # own names
 
 
+@pytest.mark.sweep
 async def test_what_was_asked_again_is_of_whoever_attached_it_first(path: Path) -> None:
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database)

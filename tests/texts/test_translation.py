@@ -189,6 +189,7 @@ async def test_a_failure_names_the_commands_and_buttons_as_they_are_shown_there(
     assert "你的图片画好了" in texts(world.channel.history()[-1])
 
 
+@pytest.mark.sweep
 async def test_a_cancelled_card_names_the_command_as_it_is_shown_there(world: BotWorld) -> None:
     await world.ask("a red door")
     (card,) = world.channel.history()

@@ -146,6 +146,7 @@ async def test_the_image_api_is_given_the_address_of_the_picture_in_the_message(
     assert world.api.taken[-1].files == (result.attachments[0].url,)
 
 
+@pytest.mark.sweep
 async def test_a_form_that_is_filled_in_after_a_restart_counts(world: BotWorld) -> None:
     task, result = await made(world)
     opened = await world.bob.click(result, label="Edit")

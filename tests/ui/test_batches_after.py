@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import discord
+import pytest
 
 from storage.community import Setting
 from tests.worlds.bot_batches import DOORS, MADE, answer, begun, choose, posted, proposed, seen, spoilers, tasks_of
@@ -51,6 +52,7 @@ async def test_an_edit_begins_with_words_that_mean_the_same(world: BotWorld) -> 
     assert (await world.only_task(world.bob)).prompt == "{red, green} door"
 
 
+@pytest.mark.sweep
 async def test_all_of_them_are_found_again_by_number_and_by_the_message(world: BotWorld) -> None:
     await begun(world)
     await world.work(60)
@@ -139,6 +141,7 @@ async def test_one_goes_on_from_what_the_message_shows_when_our_copy_is_gone(wor
     assert reference.filename == f"atelier-{second.id}-1.png"
 
 
+@pytest.mark.sweep
 async def test_its_family_leads_to_the_shared_message(world: BotWorld) -> None:
     await begun(world)
     await world.work(60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.worlds.bot_world import PHOTO, BotWorld, png, texts
 
 SECOND = ("dog.png", png("blue", (64, 48)))
@@ -17,6 +19,7 @@ async def test_pictures_become_one_without_a_word(world: BotWorld) -> None:
     assert "no words, only pictures" in texts(message)
 
 
+@pytest.mark.sweep
 async def test_it_goes_on_after_a_restart(world: BotWorld) -> None:
     await world.alice.slash(world.channel, "blend", image=PHOTO, image2=SECOND, private=True)
     await world.work(10)

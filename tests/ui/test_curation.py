@@ -354,6 +354,7 @@ async def test_a_removal_is_done_after_a_restart_and_while_discord_has_trouble(w
     assert world.channel.history() == []
 
 
+@pytest.mark.sweep
 async def test_what_is_removed_before_its_copy_was_posted_is_not_posted(
     world: BotWorld, gallery: ChannelHandle
 ) -> None:

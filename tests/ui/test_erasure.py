@@ -78,6 +78,7 @@ async def test_rows_and_files_go_and_a_receipt_says_so(world: BotWorld, how: str
     assert len(world.channel.history()) == (0 if how == "remove" else 1)
 
 
+@pytest.mark.sweep
 async def test_others_keep_theirs_also_what_came_of_it(world: BotWorld) -> None:
     result = await made(world)
     await world.bob.click(result, label="Vary")
@@ -93,6 +94,7 @@ async def test_others_keep_theirs_also_what_came_of_it(world: BotWorld) -> None:
     assert len(await files(world)) == 2
 
 
+@pytest.mark.sweep
 async def test_a_button_of_a_message_that_stays_says_that_it_is_known_no_longer(world: BotWorld) -> None:
     result = await made(world)
     await erased(world)
@@ -101,6 +103,7 @@ async def test_a_button_of_a_message_that_stays_says_that_it_is_known_no_longer(
         assert "I no longer know this request" in world.refusal(refused)
 
 
+@pytest.mark.sweep
 async def test_what_is_in_line_is_taken_back_and_what_is_being_made_is_not_posted(world: BotWorld) -> None:
     await world.ask("first")
     await world.work(10)
@@ -123,6 +126,7 @@ async def test_what_was_asked_for_afterwards_is_made_and_stays(world: BotWorld) 
     assert len(await files(world)) == 1
 
 
+@pytest.mark.sweep
 async def test_two_quick_clicks_are_one_erasure(world: BotWorld) -> None:
     await made(world)
     first = await asked(world)
@@ -142,6 +146,7 @@ async def test_while_it_is_under_way_it_is_said_so(world: BotWorld) -> None:
     assert "That is under way" in shown.response.content
 
 
+@pytest.mark.sweep
 async def test_it_goes_on_after_a_restart(world: BotWorld) -> None:
     await made(world)
     answer = await asked(world, "remove")
@@ -152,6 +157,7 @@ async def test_it_goes_on_after_a_restart(world: BotWorld) -> None:
     assert "### Erased" in texts(answer)
 
 
+@pytest.mark.sweep
 async def test_messages_go_first_as_long_as_discord_may_still_take_it(world: BotWorld) -> None:
     await made(world)
     world.env.inject_error("DELETE", "/channels/*/messages/*", status=503, times=3)
@@ -173,6 +179,7 @@ async def test_a_servers_record_stays_and_names_nobody(world: BotWorld) -> None:
 # -- the receipt -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_after_a_quarter_of_an_hour_it_comes_as_a_direct_message(world: BotWorld) -> None:
     await made(world)
     await asked(world)
@@ -222,6 +229,7 @@ async def test_the_log_has_the_number_of_a_receipt(world: BotWorld) -> None:
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_the_limits_of_the_day_still_count_what_was_erased(tmp_path: Path) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=3, pictures_per_day=0)
     async with open_bot_world(tmp_path, limits=limits) as world:
@@ -242,6 +250,7 @@ async def test_who_has_nothing_stored_is_told_so(world: BotWorld) -> None:
 
 
 @pytest.mark.parametrize(("how", "left"), [("keep", [2]), ("remove", [])])
+@pytest.mark.sweep
 async def test_a_batchs_shared_message_stays_unless_it_is_to_go_too(world: BotWorld, how: str, left: list[int]) -> None:
     question: Any = await world.alice.slash(world.channel, "imagine", prompt="a {red, blue} door")
     await world.alice.click(question.response, label="Make them")

@@ -173,6 +173,7 @@ def test_the_address_of_a_result_changes_nothing_around_it(url: str) -> None:
 
 
 # -- end to end --------------------------------------------------------------------------------------------------------
+@pytest.mark.sweep
 async def test_end_to_end_nobody_but_the_asker_is_called_and_the_words_are_kept(world: BotWorld) -> None:
     prompts = [
         f"a door {words}".encode("utf-8", "ignore").decode()[:4000] for words in HOSTILE[::3] if "\0" not in words

@@ -184,6 +184,7 @@ async def test_a_button_from_before_is_refused_where_servers_are_named(world: Bo
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, 10062), (400, 40060), (502, 0)])
+@pytest.mark.sampled(every=3)
 async def test_an_answer_that_discord_lost_is_made_up_for_by_a_fresh_card(
     world: BotWorld, status: int, code: int
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import discord
+import pytest
 
 from tests.worlds.bot_world import BotWorld, texts
 
@@ -94,6 +95,7 @@ async def test_another_servers_are_left_out(world: BotWorld) -> None:
     assert "Nothing has come of this" in await family(world, world.alice, first)
 
 
+@pytest.mark.sweep
 async def test_of_a_large_family_the_newest_are_shown(world: BotWorld) -> None:
     first = await made(world)
     for _ in range(13):

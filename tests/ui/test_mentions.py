@@ -87,6 +87,7 @@ async def test_pictures_need_no_words(world: BotWorld) -> None:
     assert await went_in(world) == ["cat.png"]
 
 
+@pytest.mark.sweep
 async def test_an_answer_to_a_result_edits_it_after_a_restart(world: BotWorld) -> None:
     await world.ask("a red door", size="2:3")
     await world.work(60)
@@ -172,6 +173,7 @@ async def test_a_mention_alone_gets_help_once(world: BotWorld) -> None:
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 
+@pytest.mark.sweep
 async def test_the_same_message_once_more_is_the_same_request(world: BotWorld) -> None:
     asked = await mention(world)
     count = len(world.channel.history())

@@ -232,6 +232,7 @@ async def asked_again(world: BotWorld, anna: MemberActor, **options: Any) -> Any
 
 
 @pytest.mark.parametrize("way", ["attached", "of a set"])
+@pytest.mark.sweep
 async def test_what_somebody_else_attached_is_used_without_name_and_place_and_never_handed_out(
     world: BotWorld, anna: MemberActor, way: str
 ) -> None:
@@ -262,6 +263,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     assert len(await people.copies(anna.id)) == (2 if way == "attached" else 3)
 
 
+@pytest.mark.sweep
 async def test_what_is_asked_again_and_again_still_belongs_to_its_first_owner(
     world: BotWorld, anna: MemberActor
 ) -> None:
@@ -275,6 +277,7 @@ async def test_what_is_asked_again_and_again_still_belongs_to_its_first_owner(
     assert await in_files(world) == []
 
 
+@pytest.mark.sweep
 async def test_after_its_owner_was_erased_a_request_keeps_its_words_and_says_that_the_picture_is_gone(
     world: BotWorld, anna: MemberActor
 ) -> None:
@@ -311,6 +314,7 @@ async def test_a_request_that_waits_with_an_erased_picture_ends_before_it_is_pai
     assert len(world.api.taken) == 1
 
 
+@pytest.mark.sweep
 async def test_a_published_result_that_others_began_with_stays_theirs(world: BotWorld, anna: MemberActor) -> None:
     await world.bob.click(await made(world, anna, prompt="a red door"), label="Vary")
     await world.work(60)
@@ -322,6 +326,7 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Bot
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
+@pytest.mark.sweep
 async def test_a_private_result_that_a_public_one_began_with_is_its_askers(world: BotWorld, anna: MemberActor) -> None:
     asked: Any = await anna.slash(world.channel, "imagine", prompt="a red door", private=True)
     await world.work(60)
@@ -353,6 +358,7 @@ async def test_a_picture_in_somebodys_message_is_theirs(world: BotWorld, anna: M
     assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
 
 
+@pytest.mark.sweep
 async def test_whoever_has_asked_for_nothing_may_have_copies_of_their_avatar_erased(
     world: BotWorld, anna: MemberActor
 ) -> None:

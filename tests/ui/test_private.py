@@ -58,6 +58,7 @@ async def test_a_failure_is_told_to_them_alone_too(world: BotWorld) -> None:
     assert seen_by_others(world) == []
 
 
+@pytest.mark.sweep
 async def test_after_a_quarter_of_an_hour_it_comes_as_a_direct_message(world: BotWorld) -> None:
     world.api.seconds = 20 * 60
     asked = await world.ask("a secret", private=True)
@@ -83,6 +84,7 @@ async def test_one_that_is_put_off_says_in_time_how_it_comes(world: BotWorld) ->
     assert "I send you the outcome as a direct message" in texts(asked.response)
 
 
+@pytest.mark.sweep
 async def test_where_direct_messages_are_closed_as_well_it_is_kept_and_offered(world: BotWorld) -> None:
     world.api.seconds = 20 * 60
     await world.ask("a secret", private=True)

@@ -121,6 +121,7 @@ async def test_without_a_channel_for_reports_it_is_said_whom_to_tell(world: BotW
     assert "Tell a moderator directly" in world.refusal(refused)
 
 
+@pytest.mark.sweep
 async def test_a_report_reaches_them_after_a_restart_and_trouble_of_discord_once(
     world: BotWorld, room: ChannelHandle
 ) -> None:
@@ -143,6 +144,7 @@ async def test_one_whose_answer_was_lost_is_found_and_not_posted_twice(world: Bo
     await told(world, room)
 
 
+@pytest.mark.sweep
 async def test_a_channel_that_is_closed_to_us_is_tried_again_and_another_one_taken(world: BotWorld) -> None:
     assert world.guild.me is not None
     denied = discord.PermissionOverwrite(send_messages=False)

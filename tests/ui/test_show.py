@@ -72,10 +72,12 @@ async def test_what_stands_in_a_channel_they_cannot_read_is_unknown_to_them(worl
     assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
 
 
+@pytest.mark.sweep
 async def test_nothing_that_fits_is_said_and_what_to_do(world: BotWorld) -> None:
     assert "Choose one of your own" in world.refusal(await world.alice.slash(world.channel, "show", what="a unicorn"))
 
 
+@pytest.mark.sweep
 async def test_their_own_words_are_offered_while_they_type_newest_first(world: BotWorld) -> None:
     first = await made(world, "a red door")
     world.clock.turn(1)

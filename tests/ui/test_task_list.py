@@ -70,6 +70,7 @@ async def test_their_own_are_there_newest_first_with_small_pictures(world: BotWo
     assert alt_texts(page) == []
 
 
+@pytest.mark.sweep
 async def test_pages_are_turned_also_after_a_restart(world: BotWorld) -> None:
     await made(world, *[f"door number {number}" for number in range(7)])
     page = await listed(world)

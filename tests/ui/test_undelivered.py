@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.errors import Reason
 from storage.models import Task, TaskState
 from tests.worlds.bot_world import BotWorld, button_ids, texts
@@ -84,6 +86,7 @@ async def test_a_press_twice_says_that_it_is_on_its_way_and_later_that_it_is_the
     assert "no longer keep" in world.refusal(await world.alice.click(told, label="Show it to me"))
 
 
+@pytest.mark.sweep
 async def test_several_are_shown_one_after_the_other(world: BotWorld) -> None:
     older, newer = await kept(world, "the older"), await kept(world, "the newer")
     card = await next_card(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
@@ -84,6 +85,7 @@ async def test_it_is_posted_after_all_when_they_change_their_mind(world: BotWorl
     assert "Your picture is ready" in texts(world.channel.history()[-1])
 
 
+@pytest.mark.sweep
 async def test_only_their_asker_says_so(world: BotWorld) -> None:
     card = await being_made(world)
     refused = await world.bob.click(card, label="Don't post")

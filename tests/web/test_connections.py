@@ -91,12 +91,14 @@ async def connected(address: tuple[str, int]) -> AsyncIterator[Peer]:
 
 @pytest.mark.parametrize("name", HALF)
 @pytest.mark.sampled(every=4)
+@pytest.mark.sweep
 async def test_a_half_request_is_closed_without_an_answer(tmp_path: Path, name: str) -> None:
     async with listening(tmp_path) as address, connected(address) as peer:
         peer.send(HALF[name])
         assert await peer.answer() == b""
 
 
+@pytest.mark.sweep
 async def test_bytes_that_trickle_in_do_not_extend_the_time_for_the_headers(tmp_path: Path) -> None:
     async with listening(tmp_path) as address, connected(address) as peer:
 
@@ -110,6 +112,7 @@ async def test_bytes_that_trickle_in_do_not_extend_the_time_for_the_headers(tmp_
         trickling.cancel()
 
 
+@pytest.mark.sweep
 async def test_a_second_request_on_the_same_connection_has_no_longer_than_the_first(tmp_path: Path) -> None:
     async with listening(tmp_path, replace(SHORT, head_seconds=0.3)) as address, connected(address) as peer:
         peer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -125,6 +128,7 @@ async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
         assert (await peer.answer()).endswith(b"alive\n")
 
 
+@pytest.mark.sweep
 async def test_a_body_that_never_ends_is_closed_after_the_answer(tmp_path: Path) -> None:
     async with listening(tmp_path, ConnectionLimits(idle_seconds=0.05)) as address, connected(address) as peer:
         peer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nhalf")
@@ -209,6 +213,7 @@ async def test_what_cannot_be_read_is_400_and_one_line_without_a_traceback(
 
 @pytest.mark.parametrize("status", [200, 400, 404, 405, 413, 500])
 @pytest.mark.sampled(every=3)
+@pytest.mark.sweep
 async def test_no_answer_names_what_runs(tmp_path: Path, status: int) -> None:
     async def broken(_: web.Request) -> web.Response:
         if status == 500:

@@ -49,6 +49,7 @@ async def test_it_is_alive_before_anything_is_connected(tmp_path: Path) -> None:
         assert await visitor.get("/healthz") == (200, "alive\n")
 
 
+@pytest.mark.sweep
 async def test_it_is_not_ready_while_the_gateway_is_not_connected(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, _, visitor):
         status, said = await visitor.get("/readyz")
@@ -89,6 +90,7 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
+@pytest.mark.sweep
 async def test_it_is_not_ready_while_the_database_cannot_be_written(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, _, visitor):
         with locked(tmp_path / "atelier.db"):
@@ -114,6 +116,7 @@ async def test_however_often_it_is_asked_rows_are_written_once_a_second(tmp_path
     assert written == [str(START), str(START), str(START + 1000)]
 
 
+@pytest.mark.sweep
 async def test_it_is_not_ready_while_it_stops_and_alive_to_the_end(tmp_path: Path, discord: LoopbackDiscord) -> None:
     """Stopping waits for a create that is not answered yet."""
     traps, answered = Traps(), asyncio.Event()
@@ -153,6 +156,7 @@ def callbacks_counted() -> dict[str, float]:
     return {sample.labels["result"]: sample.value for sample in samples}
 
 
+@pytest.mark.sweep
 async def test_callbacks_are_there_before_the_gateway_is_and_each_is_counted(tmp_path: Path) -> None:
     before = callbacks_counted()
     on: dict[str, Any] = {"kie_webhook_key": SecretStr(WEBHOOK_KEY), "public_url": "https://atelier.example"}
@@ -179,6 +183,7 @@ async def test_where_callbacks_are_off_there_is_nothing(tmp_path: Path) -> None:
 # -- listening -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_port_that_is_taken_is_one_line_that_names_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -187,12 +192,14 @@ async def test_a_port_that_is_taken_is_one_line_that_names_it(tmp_path: Path) ->
                 pass
 
 
+@pytest.mark.sweep
 async def test_a_host_of_another_machine_is_one_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"^HTTP_HOST 192\.0\.2\.1 is no address of this machine; .*$"):
         async with opened(tmp_path, http_host="192.0.2.1"):
             pass
 
 
+@pytest.mark.sweep
 async def test_a_port_that_is_taken_ends_the_bot_with_78(tmp_path: Path, discord: LoopbackDiscord) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -203,6 +210,7 @@ async def test_a_port_that_is_taken_ends_the_bot_with_78(tmp_path: Path, discord
         assert "Traceback" not in running.said()
 
 
+@pytest.mark.sweep
 async def test_the_address_is_logged_once(tmp_path: Path, discord: LoopbackDiscord) -> None:
     async with Emulator(key=KEY) as image_api, bot(tmp_path, discord, image_api) as running:
         async with visiting(await address_of(running)) as visitor:

@@ -82,6 +82,7 @@ async def test_a_copy_stands_in_the_gallery_and_goes_with_the_original(world: Di
     assert standing_in(world, world.discord.places.channel) == []
 
 
+@pytest.mark.sweep
 async def test_a_copy_whose_answer_broke_off_stands_there_once(world: DiscordWorld) -> None:
     task, gallery = await made(world), world.discord.places.add_channel(name="gallery")
     world.discord.traps.lay(f"POST */channels/{gallery.id}/messages", Moment.DONE, breaks_off)

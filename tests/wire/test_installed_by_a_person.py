@@ -63,6 +63,7 @@ async def test_nothing_is_posted_in_a_channel_that_is_closed_to_the_app(
     assert {act.way for act in world.discord.acts} == {Way.CALLBACK, Way.ORIGINAL}
 
 
+@pytest.mark.sweep
 async def test_what_takes_longer_than_a_quarter_of_an_hour_comes_as_a_direct_message(
     world: DiscordWorld, elsewhere: Channel
 ) -> None:
@@ -76,6 +77,7 @@ async def test_what_takes_longer_than_a_quarter_of_an_hour_comes_as_a_direct_mes
     assert "direct message" in str(interaction.message["components"])
 
 
+@pytest.mark.sweep
 async def test_where_direct_messages_are_closed_it_is_kept(world: DiscordWorld, elsewhere: Channel) -> None:
     world.api.seconds = 20 * 60
     world.discord.places.alice.direct = False
@@ -119,6 +121,7 @@ async def test_an_answer_that_was_edited_unheard_is_edited_again(world: DiscordW
     assert {act.message_id for act in await world.outcomes(task)} == {interaction.message["id"]}  # type: ignore[index]  # set by the answer
 
 
+@pytest.mark.sweep
 async def test_a_direct_message_that_was_sent_unheard_is_not_sent_again(
     world: DiscordWorld, elsewhere: Channel
 ) -> None:

@@ -79,6 +79,7 @@ def names(message: dict[str, Any]) -> list[str]:
     return [attachment["filename"].rpartition(".")[0].rpartition("-")[2] for attachment in message["attachments"]]
 
 
+@pytest.mark.sweep
 async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_message_once(
     world: DiscordWorld, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_mess
     assert not [words for words in ("until=", "X-Amz") if words in capsys.readouterr().out]
 
 
+@pytest.mark.sweep
 async def test_a_private_picture_is_put_into_its_answer_while_that_can_be_edited(
     world: DiscordWorld, door: Door
 ) -> None:
@@ -115,6 +117,7 @@ async def test_a_private_picture_is_put_into_its_answer_while_that_can_be_edited
     assert (after["id"], names(after)) == (before["id"], ["1", "2"])
 
 
+@pytest.mark.sweep
 async def test_a_private_picture_whose_answer_has_run_out_comes_directly_once(world: DiscordWorld, door: Door) -> None:
     await told_as_a_link(world, door, private=True)
     (before,) = results(world)
@@ -131,6 +134,7 @@ async def test_a_private_picture_whose_answer_has_run_out_comes_directly_once(wo
     assert world.discord.buttons(apart["id"])
 
 
+@pytest.mark.sweep
 async def test_a_late_picture_that_discord_finds_too_large_is_tried_smaller_and_then_stays_a_link(
     world: DiscordWorld, door: Door
 ) -> None:
@@ -145,6 +149,7 @@ async def test_a_late_picture_that_discord_finds_too_large_is_tried_smaller_and_
     assert "I keep trying" not in texts(after)
 
 
+@pytest.mark.sweep
 async def test_an_edit_without_an_answer_is_repeated_and_the_picture_is_there_once(
     world: DiscordWorld, door: Door
 ) -> None:
@@ -160,6 +165,7 @@ async def test_an_edit_without_an_answer_is_repeated_and_the_picture_is_there_on
     assert names(after) == ["1", "2"]
 
 
+@pytest.mark.sweep
 async def test_every_address_of_a_result_is_asked_without_the_key(world: DiscordWorld, door: Door) -> None:
     door.traps.lay(RESULT, Moment.RECEIVED, REFUSED, times=None, when=lambda request: "until" not in request.query)
     keys: list[str | None] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from sandbox.kie import Emulator
 from tests.wire.discord import ALICE_ID, LoopbackDiscord
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, bot, called_back, outcomes
@@ -39,6 +41,7 @@ async def test_a_command_becomes_a_picture_and_sigterm_ends_it_and_no_secret_is_
     assert not [secret for secret in (TOKEN, KEY, WEBHOOK_KEY, "interaction-token") if secret in running.said()]
 
 
+@pytest.mark.sweep
 async def test_what_was_killed_while_generating_is_told_once_by_the_next_one(
     tmp_path: Path, discord: LoopbackDiscord, image_api: Emulator
 ) -> None:
@@ -56,6 +59,7 @@ async def test_what_was_killed_while_generating_is_told_once_by_the_next_one(
     assert discord.published == 1
 
 
+@pytest.mark.sweep
 async def test_a_token_that_discord_refuses_is_one_line_and_78(
     tmp_path: Path, discord: LoopbackDiscord, image_api: Emulator
 ) -> None:

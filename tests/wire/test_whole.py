@@ -180,6 +180,7 @@ async def test_a_task_survives_its_process(tmp_path: Path, image_api: str, reach
         assert len(message.attachments) == task.variants
 
 
+@pytest.mark.sweep
 async def test_a_create_that_was_under_way_is_told_as_unconfirmed_and_asked_again_only_by_the_asker(
     tmp_path: Path, image_api: str
 ) -> None:
@@ -198,6 +199,7 @@ async def test_a_create_that_was_under_way_is_told_as_unconfirmed_and_asked_agai
         assert button_ids(message) == [f"a1:again:{task.id}"]
 
 
+@pytest.mark.sweep
 async def test_cancel_works_on_a_card_from_before_the_restart(tmp_path: Path, image_api: str) -> None:
     async with house(tmp_path, image_api) as at:
         task = await at.ask("taken back")
@@ -209,6 +211,7 @@ async def test_cancel_works_on_a_card_from_before_the_restart(tmp_path: Path, im
         assert await at.creates("taken back") == 0
 
 
+@pytest.mark.sweep
 async def test_a_refusal_of_the_api_is_told_in_plain_words(tmp_path: Path, image_api: str) -> None:
     async with house(tmp_path, image_api) as at:
         task = await at.ask("something [policy]")
