@@ -130,7 +130,12 @@ def api_errors(call: str) -> Iterator[None]:
 
 def discord_error(status: int | None) -> None:
     """Count a failed request by its HTTP status, or None if Discord could not be reached."""
-    kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
+    if status is None:
+        kind = "none"
+    elif status == TOO_FAST:
+        kind = "429"
+    else:
+        kind = f"{status // 100}xx"
     DISCORD_ERRORS.labels(kind).inc()
 
 

@@ -177,7 +177,12 @@ def _by_reason(figures: Statistics) -> Mapping[str, int]:
     """Return a count for every reason, 0 included, so that the first outcome with a reason is an increase."""
     counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
-        label = PICTURES if reason is None else reason if reason in counted else OTHER
+        if reason is None:
+            label = PICTURES
+        elif reason in counted:
+            label = reason
+        else:
+            label = OTHER
         counted[label] += number
     return counted
 
