@@ -29,9 +29,9 @@ Starts = Callable[[Path, LoopbackDiscord, Emulator], AbstractAsyncContextManager
 
 async def measure(quick: bool) -> list[Table]:
     number, rounds = (4, 1) if quick else (5 * PER_SECOND, ROUNDS)
-    took: dict[str, list[list[float]]] = {"bare": [], "ours": []}
+    took: dict[str, list[list[float]]] = {"bare": [], "atelier": []}
     for _ in range(rounds):
-        for name, starts in (("bare", _bare), ("ours", _ours)):
+        for name, starts in (("bare", _bare), ("atelier", _atelier)):
             took[name].append(await _round(starts, number, quick))
     figures = {name: _figures(each) for name, each in took.items()}
     rows: list[Row] = []
@@ -86,7 +86,7 @@ async def _asked(discord: LoopbackDiscord, number: int) -> list[float]:
 
 
 @asynccontextmanager
-async def _ours(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
+async def _atelier(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
     unlimited = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
     async with bot(folder, discord, image_api, LOG_LEVEL="INFO", **unlimited):
         yield

@@ -54,7 +54,7 @@ async def main(file: str) -> None:
 async def _attack(work: PictureWork, thumbnails: Thumbnails, picture_store: PictureStore, file: str) -> str:
     """Inspect and store the file several times at once, then make thumbnails of the accepted copies."""
     answers = await asyncio.gather(*[_saved(work, picture_store, file, f"sets/1/{number}") for number in range(FILES)])
-    kept = [StoredCopy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "taken"]
+    kept = [StoredCopy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "accepted"]
     await thumbnails.strip(kept, Requester(ATTACKER, WorkPriority.BROWSING))
     return answers[0]
 
@@ -68,7 +68,7 @@ async def _saved(work: PictureWork, picture_store: PictureStore, file: str, key:
         except BadReference as refused:
             return refused.reason.value
         await picture_store.put(key, data)
-        return "taken"
+        return "accepted"
 
 
 if __name__ == "__main__":

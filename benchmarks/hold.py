@@ -62,10 +62,10 @@ async def measure(quick: bool) -> list[Table]:
 async def _apart(case: str, size: int, seconds: float) -> Row:
     arguments = [sys.executable, "-m", "benchmarks.hold", case, str(size), str(seconds)]
     process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, cwd=Path(__file__).parent.parent)
-    told, _ = await process.communicate()
+    output, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments[1:])} ended with {process.returncode}")
-    row: Row = json.loads(told)
+    row: Row = json.loads(output)
     return row
 
 
@@ -213,15 +213,15 @@ async def _resumed(engine: Engine, api: Slow, number: int, folder: Path) -> Row:
     engine.stop()
     await running
     floor = await asyncio.to_thread(bare_commits, folder / "bare.db", min(number, BARE_COMMITS))
-    bare, ours = min(number, BARE_COMMITS) / floor, asked / after_all
+    bare, polled = min(number, BARE_COMMITS) / floor, asked / after_all
     return {
         "rows": number,
         "first asked s": after_first,
         "asked": asked,
         "in s": after_all,
-        "per second": ours,
+        "per second": polled,
         "bare commits per second": bare,
-        "ratio": bare / ours,
+        "ratio": bare / polled,
     }
 
 

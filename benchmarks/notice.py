@@ -1,4 +1,4 @@
-"""Measure the delay from done at the image API to noticed, per polls spent: our schedule, its rivals, the optimum."""
+"""Measure the delay from done at the image API to noticed, per polls spent: Atelier's schedule, rivals, the optimum."""
 
 from __future__ import annotations
 
@@ -32,18 +32,20 @@ async def measure(quick: bool) -> list[Table]:
     learning = [row for times in (LOGNORMAL, BIMODAL) for row in _learning(times, costs, seeds)]
     return [
         Table(name="notice", title="seconds late at equal polls, having learnt 200 times", rows=tuple(rows)),
-        Table(name="notice", title="our schedule while it learns, at its usual cost of a poll", rows=tuple(learning)),
+        Table(
+            name="notice", title="Atelier's schedule while it learns, at its usual cost of a poll", rows=tuple(learning)
+        ),
     ]
 
 
 def _compared(times: Times, costs: Sequence[float], seeds: range) -> list[Row]:
     optimum = [times.spent(best(times, cost)) for cost in costs]
-    learnt = [[_ours(times, recent, cost) for cost in costs] for recent in _recent(times, seeds)]
-    cold = [_ours(times, (), cost) for cost in costs]
+    learnt = [[_atelier(times, recent, cost) for cost in costs] for recent in _recent(times, seeds)]
+    cold = [_atelier(times, (), cost) for cost in costs]
     rows: list[Row] = []
     for name, wait in RIVALS.items():
         polls, late = times.spent(scheduled(wait))
-        ours = sum(at_equal_polls(points, polls) for points in learnt) / len(learnt)
+        atelier = sum(at_equal_polls(points, polls) for points in learnt) / len(learnt)
         least = at_equal_polls(optimum, polls)
         rows.append(
             {
@@ -51,10 +53,10 @@ def _compared(times: Times, costs: Sequence[float], seeds: range) -> list[Row]:
                 "rival": name,
                 "polls": polls,
                 "rival late s": late,
-                "ours late s": ours,
+                "atelier late s": atelier,
                 "optimum late s": least,
-                "ours/rival ratio": ours / late,
-                "ours/optimum ratio": ours / least,
+                "atelier/rival ratio": atelier / late,
+                "atelier/optimum ratio": atelier / least,
                 "unlearnt/rival ratio": at_equal_polls(cold, polls) / late,
             }
         )
@@ -73,7 +75,7 @@ def _learning(times: Times, costs: Sequence[float], seeds: range) -> list[Row]:
 
 def _known(times: Times, costs: Sequence[float], recents: Sequence[tuple[float, ...]], known: str) -> Row:
     optimum = [times.spent(best(times, cost)) for cost in costs]
-    points = [_ours(times, recent, POLL_COST_SECONDS) for recent in recents]
+    points = [_atelier(times, recent, POLL_COST_SECONDS) for recent in recents]
     polls, late = (sum(figures) / len(points) for figures in zip(*points, strict=True))
     least = at_equal_polls(optimum, polls)
     return {
@@ -82,7 +84,7 @@ def _known(times: Times, costs: Sequence[float], recents: Sequence[tuple[float, 
         "polls": polls,
         "late s": late,
         "optimum late s": least,
-        "ours/optimum ratio": late / least,
+        "atelier/optimum ratio": late / least,
         "fixed/optimum ratio": _fixed_late(times, polls) / least,
     }
 
@@ -97,7 +99,7 @@ def _recent(times: Times, seeds: range, number: int = LEARNT) -> list[tuple[floa
     return [times.drawn(number, random.Random(seed)) for seed in seeds]
 
 
-def _ours(times: Times, recent: tuple[float, ...], cost: float) -> Point:
+def _atelier(times: Times, recent: tuple[float, ...], cost: float) -> Point:
     return times.spent(scheduled(lambda elapsed: next_poll(elapsed, recent, cost)))
 
 

@@ -11,7 +11,7 @@ from statistics import quantiles
 from typing import Final
 
 Row = Mapping[str, str | float]
-"""Cells by column. A column whose name ends in "ratio" is ours divided by the floor; 1 equals the floor."""
+"""Cells by column. A column whose name ends in "ratio" is Atelier's figure divided by the floor; 1 equals the floor."""
 
 MIB: Final = 2**20
 

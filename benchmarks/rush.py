@@ -190,7 +190,7 @@ class _Run:
         edits = sum(act.doing is Doing.EDITED for act in acts)
         return {
             "case": self.case.name,
-            "second": "slides" if self.discord.limits.slides else "begins anew",
+            "window": "sliding" if self.discord.limits.slides else "fixed",
             "requests": len(times),
             "worst second": most_in_a_second(times),
             "429": self.discord.limits.throttled,

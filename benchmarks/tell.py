@@ -35,7 +35,7 @@ from tests.wire.process import KEY, ROOT, TOKEN
 SIZES: Final = (0.5, 2.0, 8.0)
 ROUNDS: Final = 9
 ROUNDS_BY_LINE: Final = 3
-"""Fewer rounds, because they are slow and vary little."""
+"""Rounds over the simulated line: fewer, because they are slow and vary little."""
 WAITING: Final = (1, 10, 40)
 CHANNELS: Final = tuple(range(70_000, 70_010))
 ROUND_TRIP_SECONDS: Final = 0.030
@@ -47,7 +47,7 @@ class Times(TypedDict):
     """Start and end of each round, in seconds of `time.perf_counter`, which all processes share."""
 
     bare: list[tuple[float, float]]
-    ours: list[tuple[float, float]]
+    atelier: list[tuple[float, float]]
 
 
 async def measure(quick: bool) -> list[Table]:
@@ -69,9 +69,9 @@ async def _compared(number: int, size: float, rounds: int, line: Line | None) ->
     async with _servers(line) as (discord, settings):
         times: Times = await _apart(settings, "compare", number, size, rounds)
         bare = 1000 * median(_until_posted(discord, *each) for each in times["bare"])
-        ours = 1000 * median(_until_posted(discord, *each) for each in times["ours"])
-    figures = {"bare ms": bare, "ours ms": ours, "more ms": ours - bare, "ratio": ours / bare}
-    done = 1000 * median(ended - began for began, ended in times["ours"])
+        atelier = 1000 * median(_until_posted(discord, *each) for each in times["atelier"])
+    figures = {"bare ms": bare, "atelier ms": atelier, "more ms": atelier - bare, "ratio": atelier / bare}
+    done = 1000 * median(ended - began for began, ended in times["atelier"])
     return {"pictures": number, "MiB each": size, **figures, "card gone, closed ms": done}
 
 
@@ -95,10 +95,10 @@ async def _apart(settings: dict[str, str], *given: object) -> Any:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, cwd=folder, env=environment, stdout=PIPE
         )
-        told, _ = await process.communicate()
+        output, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
-    return json.loads(told.splitlines()[-1])  # the bot's log comes before the result
+    return json.loads(output.splitlines()[-1])  # the bot's log comes before the result
 
 
 def _line() -> Line:

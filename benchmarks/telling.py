@@ -25,26 +25,26 @@ _numbers = count(1)
 
 
 async def _compared(settings: Settings, number: int, size: float, rounds: int) -> Times:
-    times = Times(bare=[], ours=[])
+    times = Times(bare=[], atelier=[])
     async with open_atelier(settings) as atelier:
         await _ready(atelier, settings)
         urls = _urls(settings, number, size)
         for _ in range(rounds + 1):
             times["bare"].append(await _bare(atelier.client, settings, urls))
-            times["ours"].append(await _told(atelier, [urls]))
-    return Times(bare=times["bare"][1:], ours=times["ours"][1:])
+            times["atelier"].append(await _deliver(atelier, [urls]))
+    return Times(bare=times["bare"][1:], atelier=times["atelier"][1:])
 
 
 async def _peak(settings: Settings, waiting: int, size: float) -> Row:
     async with open_atelier(settings) as atelier:
         await _ready(atelier, settings)
         before = resident_mib("VmHWM")
-        began, ended = await _told(atelier, [_urls(settings, 1, size)] * waiting)
+        began, ended = await _deliver(atelier, [_urls(settings, 1, size)] * waiting)
         return {
             "waiting": waiting,
             "before MiB": before,
             "more at peak MiB": resident_mib("VmHWM") - before,
-            "all told s": ended - began,
+            "all delivered s": ended - began,
         }
 
 
@@ -57,15 +57,16 @@ def _urls(settings: Settings, number: int, size: float) -> list[str]:
     return [f"{settings.kie_api_url}/{size}/{position}.png" for position in range(number)]
 
 
-async def _told(atelier: Running, outcomes: list[list[str]]) -> tuple[float, float]:
-    """Return the times from results known and stored until all are posted and stored as delivered."""
+async def _deliver(atelier: Running, outcomes: list[list[str]]) -> tuple[float, float]:
+    """Deliver results that are known and stored. Return when the delivery began, and when all were posted and stored as
+    delivered (s)."""
     for urls in outcomes:
         await _settle(atelier, urls)
     began = time.perf_counter()
     await atelier.engine.step()
     ended = time.perf_counter()
-    told = await atelier.stores.tasks.count_by_state()
-    assert told[TaskState.SETTLED] == 0, "not all were told"
+    tasks = await atelier.stores.tasks.count_by_state()
+    assert tasks[TaskState.SETTLED] == 0, "not all were delivered"
     return began, ended
 
 

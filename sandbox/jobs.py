@@ -110,8 +110,8 @@ class Job:
 
     def record(self, now: float) -> dict[str, object]:
         """Return the `data` of record-info, with its keys in the order recorded from the real API."""
-        told = now - LAG_SECONDS / self.speed if Magic.LAG in self.magic else now
-        outcome = self.outcome(told)
+        visible_until = now - LAG_SECONDS / self.speed if Magic.LAG in self.magic else now
+        outcome = self.outcome(visible_until)
         failure = self.failure if outcome is False else None
         flag, status = self._flag(outcome)
         plain: dict[str, object] = {

@@ -10,8 +10,8 @@ from typing import Final
 
 class Magic(StrEnum):
     """
-    In the order in which the effect shows: at the create, in the task's record, when its pictures are fetched,
-    callbacks.
+    The words, ordered by when their effect shows: at the create, in the task's record, at the download of its pictures,
+    at its callback.
     """
 
     KEY = "[401]"
@@ -59,28 +59,28 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.CREDIT: "the create is refused: not enough credit",
     Magic.INVALID: "the create is refused: something in it is not valid",
     Magic.QUOTA: "the create is refused: the key's quota is used up",
-    Magic.BUSY: "the first create is refused: too many at once; the next one is accepted",
-    Magic.MAINTENANCE: "the first create is refused: maintenance; the next one is accepted",
-    Magic.FULL: "the first create is refused: the job queue is full; the next one is accepted",
-    Magic.FAULT: "the first create is answered with a server error; the next one is accepted",
+    Magic.BUSY: "the first create is refused: too many at once; the next create is accepted",
+    Magic.MAINTENANCE: "the first create is refused: maintenance; the next create is accepted",
+    Magic.FULL: "the first create is refused: the job queue is full; the next create is accepted",
+    Magic.FAULT: "the first create is answered with a server error; the next create is accepted",
     Magic.ALWAYS_FAULT: "every create is answered with a server error",
     Magic.SLOW: "the create is accepted and answered late",
-    Magic.DROPPED: "the create is accepted and paid, and the connection breaks before the answer",
+    Magic.DROPPED: "the create is accepted and charged, and the connection breaks before the answer",
     Magic.HTML: "the create is answered with a web page (a gateway's 502) and not accepted",
     Magic.POLICY: "fails: the content policy",
     Magic.PICTURE_POLICY: "fails: an attached picture violates the policy",
     Magic.FAILED: "fails: could not generate",
     Magic.INTERNAL: "fails: internal error",
-    Magic.UNFETCHED: "the first task fails: an attached picture could not be downloaded; the next one works",
+    Magic.UNFETCHED: "the first task fails: an attached picture could not be downloaded; the next task works",
     Magic.ALWAYS_UNFETCHED: "every task fails: an attached picture could not be downloaded",
     Magic.CREATE_FAILED: "fails with flag 2 (create failed) instead of 3",
-    Magic.STUCK: "the progress stays at 0 until it is done",
+    Magic.STUCK: "the progress stays at 0 until the end",
     Magic.LONG: "takes five times as long",
     Magic.OVERDUE: "never finishes",
-    Magic.LAG: "is done, but its record says so only some seconds later",
+    Magic.LAG: "finishes, but its record says so only some seconds later",
     Magic.MISSING: "its record does not exist for the first seconds",
     Magic.NULL: "its record is empty for the first seconds",
-    Magic.FLAKY: "every second poll of it is answered with a server error",
+    Magic.FLAKY: "every second poll of the task is answered with a server error",
     Magic.ODD: "its record has another form: numbers as text, other names, JSON inside JSON",
     Magic.EMPTY: "succeeds without any picture",
     Magic.LATE_FILE: "each picture is not found at its first download",
@@ -89,9 +89,9 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.REFUSED: "its pictures are refused (403) for the first five minutes, at every address",
     Magic.REFUSED_THERE: "its pictures are refused (403) at their own addresses, and served at later addresses",
     Magic.BIG: "its pictures are too large for Discord (more than 10 MiB)",
-    Magic.NO_CALLBACK: "it sends no callback, whatever the create says",
-    Magic.CALLBACK_TWICE: "it sends its callback twice",
-    Magic.EARLY_CALLBACK: "it is done at once, and sends its callback before the create is answered",
+    Magic.NO_CALLBACK: "sends no callback, even if the create asks for one",
+    Magic.CALLBACK_TWICE: "sends its callback twice",
+    Magic.EARLY_CALLBACK: "finishes at once, and sends its callback before the create is answered",
     Magic.FORGED_CALLBACK: "its callback names a picture on another host instead of its own",
 }
 

@@ -33,7 +33,12 @@ class AttemptStore:
             found = (await connection.execute(sa.select(attempts).where(this))).first()
             if found is not None and found.owner != owner and found.at > self._latest_of_the_dead(now):
                 return None
-            counted = 1 if found is None else found.attempts + (found.owner != owner)
+            if found is None:
+                counted = 1
+            elif found.owner == owner:
+                counted = found.attempts
+            else:
+                counted = found.attempts + 1
             await connection.execute(sa.delete(attempts).where(this))
             row = {"kind": kind, "subject": subject, "attempts": counted, "owner": owner, "at": now}
             await connection.execute(sa.insert(attempts).values(row))

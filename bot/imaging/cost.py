@@ -8,6 +8,7 @@ rounded up: they give the order of magnitude.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +66,11 @@ def of_mask(header: Header, size: int) -> Cost:
 def of_conversion(header: Header, size: int) -> Cost:
     """Estimate converting to a PNG, rotated upright if necessary."""
     made = _decoded(header, size)
-    copies = (header.orientation != 1) + (header.channels in {2, 4}) * 2
+    copies = 0
+    if header.orientation != 1:
+        copies += 1
+    if header.channels in {2, 4}:
+        copies += 2
     return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
 
 
@@ -102,8 +107,8 @@ def draft_scale(header: Header, edge: int) -> int:
 
 def _bands(header: Header, scale: int = 1) -> int:
     """Return the bytes of one band and of the picture reduced in width only."""
-    width, height = -(-header.width // scale), -(-header.height // scale)
-    narrow = -(-width // max(1, max(width, height) // DRAFT_EDGE))
+    width, height = math.ceil(header.width / scale), math.ceil(header.height / scale)
+    narrow = math.ceil(width / max(1, max(width, height) // DRAFT_EDGE))
     return BAND_BYTES * min(BAND_PIXELS, width * height) + 4 * narrow * height
 
 
@@ -118,7 +123,8 @@ def _decoded(header: Header, size: int) -> Cost:
         case "JPEG":
             return _jpeg(header, size, scale=1)
         case "PNG":
-            pixel = 4 if header.channels > 1 else 2 if header.depth > 8 else 1
+            grey = 2 if header.depth > 8 else 1
+            pixel = 4 if header.channels > 1 else grey
             seconds = inflated_bytes(header) * 15e-9 + size * 10e-9 + header.pieces * PIECE_SECONDS
             return _cost(size, pixel * header.pixels, seconds)
     return _cost(size, 4 * CANVASES * header.pixels, header.pixels * 50e-9 + size * 20e-9)

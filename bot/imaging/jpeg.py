@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -132,5 +133,5 @@ def _coefficient_bytes(frame: bytes, width: int, height: int, count: int) -> int
     """Return the memory for all coefficients: two bytes for each coefficient of each whole block of each component."""
     samplings = [(frame[7 + 3 * n] >> 4 or 1, frame[7 + 3 * n] & 15 or 1) for n in range(count)]
     most_across, most_down = max(h for h, _ in samplings), max(v for _, v in samplings)
-    across, down = -(-width // (8 * most_across)), -(-height // (8 * most_down))
+    across, down = math.ceil(width / (8 * most_across)), math.ceil(height / (8 * most_down))
     return sum(across * h * down * v for h, v in samplings) * 64 * 2

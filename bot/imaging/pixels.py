@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -60,7 +61,7 @@ def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 def reduced(image: Image.Image, factor: int, mode: str = "RGB") -> Image.Image:
     """Divide each side by `factor`; in mode RGB, transparent parts become white. Needs memory for one band and for a
     picture with the width of the result and the full height."""
-    narrow = Image.new(mode, (-(-image.width // factor), image.height))
+    narrow = Image.new(mode, (math.ceil(image.width / factor), image.height))
     for top, band in bands(image):
         seen = on_white(band) if mode == "RGB" else band.convert(mode)
         narrow.paste(seen.reduce((factor, 1)), (0, top))

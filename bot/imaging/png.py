@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -132,9 +133,9 @@ def _rows(header: Header) -> Iterator[tuple[int, int]]:
     """Yield for each pass the number of rows and the bytes per row, including the filter byte."""
     bits = header.channels * header.depth
     for left, top, across, down in _PASSES if header.is_interlaced else ((0, 0, 1, 1),):
-        columns, rows = -(-(header.width - left) // across), -(-(header.height - top) // down)
+        columns, rows = math.ceil((header.width - left) / across), math.ceil((header.height - top) / down)
         if columns > 0 and rows > 0:
-            yield rows, 1 + -(-columns * bits // 8)
+            yield rows, 1 + math.ceil(columns * bits / 8)
 
 
 def _inflate(data: bytes, header: Header) -> None:

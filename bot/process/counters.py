@@ -44,7 +44,7 @@ ProcessCollector(registry=REGISTRY)
 
 POLLS: Final = Counter(
     "atelier_polls_total",
-    "Questions to the image API whether a task is done.",
+    "Polls of the image API.",
     registry=REGISTRY,
 )
 API_SECONDS: Final = Histogram(
@@ -62,13 +62,13 @@ API_ERRORS: Final = Counter(
 )
 DISCORD_ERRORS: Final = Counter(
     "atelier_discord_errors_total",
-    "Refusals and failures of Discord while cards and outcomes were brought to a channel or a person.",
+    "Refusals and failures of Discord while cards and outcomes were delivered.",
     ["status"],
     registry=REGISTRY,
 )
 DISCORD_REQUESTS: Final = Counter(
     "atelier_discord_requests_total",
-    "Requests to Discord, by what they are for; each attempt counts.",
+    "Requests to Discord by their purpose; each attempt counts.",
     ["purpose"],
     registry=REGISTRY,
 )
@@ -80,19 +80,19 @@ DISCORD_REFUSALS: Final = Counter(
 )
 DELIVERY_SECONDS: Final = Histogram(
     "atelier_told_seconds",
-    "From an outcome being known to its asker having been told.",
+    "Seconds from the time at which an outcome is known to its delivery.",
     buckets=(1, 2, 3, 5, 10, 20, 30, 60, 300, 1800, 7200, 86400),
     registry=REGISTRY,
 )
 CALLBACKS: Final = Counter(
     "atelier_callbacks_total",
-    "Callbacks received, by what became of them.",
+    "Callbacks received, by their result.",
     ["result"],
     registry=REGISTRY,
 )
 LOOP_LAG: Final = Histogram(
     "atelier_event_loop_lag_seconds",
-    "How much later than asked for the event loop came back; looked at once a second.",
+    "How much later than requested the event loop resumed; measured once a second.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
@@ -130,7 +130,12 @@ def api_errors(call: str) -> Iterator[None]:
 
 def discord_error(status: int | None) -> None:
     """Count a failed request by its HTTP status, or None if Discord could not be reached."""
-    kind = "none" if status is None else "429" if status == TOO_FAST else f"{status // 100}xx"
+    if status is None:
+        kind = "none"
+    elif status == TOO_FAST:
+        kind = "429"
+    else:
+        kind = f"{status // 100}xx"
     DISCORD_ERRORS.labels(kind).inc()
 
 

@@ -78,25 +78,25 @@ class Metrics:
         yield from counters.REGISTRY.collect()
         yield _build()
         yield _gauge(
-            "shards", "Shards that this process runs; 0 until Discord was asked.", expected_shards(self._client)
+            "shards", "Shards that this process runs; 0 until Discord has answered.", expected_shards(self._client)
         )
         yield _gauge("shards_connected", "Shards that are connected.", connected_shards(self._client))
         credits_left = self._balance.last_known()
         if credits_left is not None:
-            yield GaugeMetricFamily("atelier_credits", "Credits left, as the image API last said.", value=credits_left)
+            yield GaugeMetricFamily("atelier_credits", "Credits left, as last known.", value=credits_left)
 
     def _of_rows(self, figures: Statistics | None) -> Iterator[Metric]:
-        readable = "Whether the rows could be counted; without them what is counted in rows is missing here."
+        readable = "1, or 0 if the rows could not be counted; then the metrics that are counted from rows are missing."
         yield GaugeMetricFamily("atelier_database_readable", readable, value=figures is not None)
         if figures is None:
             return
         yield from _tasks(figures, self._clock())
         yield from _curation(figures)
         outcomes = self._never_less("outcomes", _by_reason(figures))
-        yield _counter("outcomes", "Outcomes known: pictures, or a reason why there are none.", "reason", outcomes)
+        yield _counter("outcomes", "Known outcomes: pictures, or the reason why there are none.", "reason", outcomes)
         fates = {fate.value: figures.creates[fate] for fate in FATES}
         creates = self._never_less("creates", fates)
-        yield _counter("creates", "Creates sent to the image API, by what became of them.", "result", creates)
+        yield _counter("creates", "Creates sent to the image API, by their result.", "result", creates)
 
     def _never_less(self, name: str, counted: Mapping[str, int]) -> Mapping[str, int]:
         """Return the highest counts so far: an adoption withdraws an outcome, and a counter that decreases would look
@@ -124,13 +124,13 @@ class _Shown(Collector):
 
 
 def _tasks(figures: Statistics, now: int) -> Iterator[Metric]:
-    by_state = GaugeMetricFamily("atelier_tasks", "Tasks, by the state they are in.", labels=["state"])
+    by_state = GaugeMetricFamily("atelier_tasks", "Tasks by their state.", labels=["state"])
     for state in TaskState:
         by_state.add_metric([state.value], figures.tasks[state])
     yield by_state
     oldest = GaugeMetricFamily(
         "atelier_oldest_task_age_seconds",
-        "Since the oldest task in this state was asked for, but for kept outcomes; 0 where there is none.",
+        "Seconds since the request of the oldest task in this state, without kept outcomes; 0 if there is none.",
         labels=["state"],
     )
     for state in TaskState:
@@ -140,14 +140,14 @@ def _tasks(figures: Statistics, now: int) -> Iterator[Metric]:
     yield GaugeMetricFamily("atelier_queue_length", "Prepared tasks that wait for a create.", value=figures.queue)
     yield GaugeMetricFamily(
         "atelier_tasks_unconfirmed",
-        "Tasks whose create was never answered, while a callback may still say that it was taken.",
+        "Tasks whose create was not answered, while a callback may still report that it was accepted.",
         value=figures.unconfirmed,
     )
     yield GaugeMetricFamily(
         "atelier_tasks_overdue", "Tasks without an outcome for longer than expected.", value=figures.overdue
     )
     yield GaugeMetricFamily(
-        "atelier_tasks_kept", "Outcomes that nobody could be told, kept for their asker.", value=figures.undelivered
+        "atelier_tasks_kept", "Outcomes that could not be delivered, kept for their asker.", value=figures.undelivered
     )
 
 
@@ -162,13 +162,11 @@ def _curation(figures: Statistics) -> Iterator[Metric]:
         "Results whose messages are to be hidden, shown or removed.",
         value=figures.message_sync,
     )
-    yield GaugeMetricFamily(
-        "atelier_reports_open", "Reports that no moderator has decided about.", value=figures.reports
-    )
-    yield GaugeMetricFamily("atelier_batches_open", "Batches that are not told whole yet.", value=figures.batches)
+    yield GaugeMetricFamily("atelier_reports_open", "Reports without a moderator's decision.", value=figures.reports)
+    yield GaugeMetricFamily("atelier_batches_open", "Batches that are not completely delivered.", value=figures.batches)
     yield GaugeMetricFamily(
         "atelier_pictures_missing",
-        "Paid pictures that were told as links, because their host does not hand them out; they are tried on.",
+        "Paid pictures delivered as links because their host does not serve them; downloads are still tried.",
         value=figures.missing,
     )
 
@@ -177,13 +175,20 @@ def _by_reason(figures: Statistics) -> Mapping[str, int]:
     """Return a count for every reason, 0 included, so that the first outcome with a reason is an increase."""
     counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
-        label = PICTURES if reason is None else reason if reason in counted else OTHER
+        if reason is None:
+            label = PICTURES
+        elif reason in counted:
+            label = reason
+        else:
+            label = OTHER
         counted[label] += number
     return counted
 
 
 def _build() -> Metric:
-    build = GaugeMetricFamily("atelier_build_info", "1; what runs.", labels=["version", "python", "discord_py"])
+    build = GaugeMetricFamily(
+        "atelier_build_info", "Always 1; the labels name the versions.", labels=["version", "python", "discord_py"]
+    )
     build.add_metric([RELEASE, platform.python_version(), discord.__version__], 1)
     return build
 

@@ -79,49 +79,49 @@ def paint(order: Order, variant: int = 0) -> bytes:
 
 
 def _subjects(words: set[str], dice: random.Random) -> set[str]:
-    wanted = {SUBJECTS[word] for word in words if word in SUBJECTS}
-    if not wanted & {*LANDS, "water"}:
-        wanted |= dice.choice(DEFAULTS)
-    if wanted & {"boat", "lighthouse", "city"}:
-        wanted.add("water")
-    return wanted
+    subjects = {SUBJECTS[word] for word in words if word in SUBJECTS}
+    if not subjects & {*LANDS, "water"}:
+        subjects |= dice.choice(DEFAULTS)
+    if subjects & {"boat", "lighthouse", "city"}:
+        subjects.add("water")
+    return subjects
 
 
-def _scene(size: tuple[int, int], palette: Palette, wanted: set[str], dice: random.Random) -> Image.Image:
+def _scene(size: tuple[int, int], palette: Palette, subjects: set[str], dice: random.Random) -> Image.Image:
     """Paint the scene, from the back to the front."""
     horizon = int(size[1] * dice.uniform(0.56, 0.66))
     canvas = light.sky(size, palette, horizon)
-    light_x = _heavens(canvas, horizon, palette, wanted, dice)
-    wet = "water" in wanted
-    if "mountains" in wanted or ("city" not in wanted and dice.random() < 0.4):
-        scenery.mountains(canvas, horizon, palette, dice, snowy="snow" in wanted)
+    light_x = _heavens(canvas, horizon, palette, subjects, dice)
+    wet = "water" in subjects
+    if "mountains" in subjects or ("city" not in subjects and dice.random() < 0.4):
+        scenery.mountains(canvas, horizon, palette, dice, snowy="snow" in subjects)
     if wet:
         for name in ("city", "lighthouse"):
-            if name in wanted:
+            if name in subjects:
                 scenery.SCENES[name](canvas, horizon, palette, dice)
         light.water(canvas, horizon, palette, light_x, dice)
-        if wanted & {"house", "door", "cat"}:
+        if subjects & {"house", "door", "cat"}:
             scenery.bank(canvas, horizon, palette, dice)
     else:
-        ground = next((land for land in ("forest", "dunes", "meadow") if land in wanted), "meadow")
+        ground = next((land for land in ("forest", "dunes", "meadow") if land in subjects), "meadow")
         scenery.SCENES[ground](canvas, horizon, palette, dice)
     for name in ("birds", "boat", "house", "door", "cat"):
-        if name in wanted:
+        if name in subjects:
             scenery.SCENES[name](canvas, horizon, palette, dice)
     for name, weather in (("rain", light.rain), ("snow", light.snow)):
-        if name in wanted:
+        if name in subjects:
             weather(canvas, dice)
     return canvas
 
 
-def _heavens(canvas: Image.Image, horizon: int, palette: Palette, wanted: set[str], dice: random.Random) -> int:
+def _heavens(canvas: Image.Image, horizon: int, palette: Palette, subjects: set[str], dice: random.Random) -> int:
     """Paint stars, aurora, moon or sun, and clouds; return the x position of the light source."""
     x, scale = int(canvas.width * dice.uniform(0.24, 0.76)), canvas.height
-    if palette.night or "stars" in wanted:
+    if palette.night or "stars" in subjects:
         light.stars(canvas, horizon, dice)
-    if "aurora" in wanted:
+    if "aurora" in subjects:
         light.aurora(canvas, horizon, dice)
-    if "moon" in wanted or (palette.night and "sun" not in wanted):
+    if "moon" in subjects or (palette.night and "sun" not in subjects):
         y, radius = int(horizon * dice.uniform(0.24, 0.48)), max(2, int(scale * dice.uniform(0.05, 0.085)))
         light.glow(canvas, (x, y), radius * 5, palette.light, 0.5)
         light.disc(canvas, (x, y), radius, palette.light)
@@ -129,10 +129,10 @@ def _heavens(canvas: Image.Image, horizon: int, palette: Palette, wanted: set[st
     else:
         y, radius = int(horizon * dice.uniform(0.5, 0.86)), max(2, int(scale * 0.045))
         light.glow(canvas, (x, y), radius * 13, palette.light, 0.75)
-        if "rain" not in wanted:
+        if "rain" not in subjects:
             light.disc(canvas, (x, y), radius, palette.light)
             light.glow(canvas, (x, y), radius * 3, palette.light, 0.9)
-    cover = 0.75 if "clouds" in wanted else dice.uniform(0.2, 0.5)
+    cover = 0.75 if "clouds" in subjects else dice.uniform(0.2, 0.5)
     light.clouds(canvas, horizon, mix(palette.horizon, palette.light, 0.35), cover, dice)
     return x
 

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 PLAIN: Final = ("bot", "cogs", "storage", "sandbox", "benchmarks", "tests")
 LOGGED: Final = ("bot", "cogs", "storage")
 PAGES: Final = (
-    *("README.md", "CONTRIBUTING.md"),
+    *("README.md", "CONTRIBUTING.md", ".env.example", "benchmarks/README.md"),
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 )
 LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -27,7 +28,7 @@ class PagePosition:
     @classmethod
     def of(cls, number: int, total: int, size: int) -> Self:
         """Return the page; the last page if `number` is beyond it."""
-        pages = max(1, -(-total // size))
+        pages = max(1, math.ceil(total / size))
         return cls(number=min(number, pages - 1), pages=pages, size=size)
 
     def cut(self, rows: Sequence[T]) -> Sequence[T]:
