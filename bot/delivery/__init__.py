@@ -43,7 +43,8 @@ __all__ = ["DiscordDelivery"]
 
 
 class DiscordDelivery:
-    """The engine's `Delivery` port for Discord. Cards change only while `cards.run` runs; all else does not need it."""
+    """The engine's `Delivery` port for Discord. Cards follow the progress only while `cards.run` runs; everything else
+    works without it. `card_every`: least seconds between two edits of a card."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class DiscordDelivery:
         *,
         picture_work: PictureWork,
         thumbnails: Thumbnails,
-        card_every: float = 3.0,
+        card_every: float,
         progress_steps: int = DEFAULT_STEPS,
         operator_channel_id: int | None = None,
         clock: Callable[[], int] = system_clock,

@@ -1,6 +1,7 @@
 """
-Post each message of a batch once, then edit it. An edit keeps the files that are already attached and adds only new
-files, so the stored copies of the attached files may have been deleted. The rest of the message is rebuilt each time.
+Post each message of a batch once, then edit it. An edit keeps the files that the message has and attaches only the
+pictures that it does not show yet, so a picture that is shown needs no stored copy any longer. The rest of the message
+is rebuilt each time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from storage.models import Picture, Route
 from storage.pictures import MissingCopy, PictureStore
 
 SHARE: Final = BYTES_PER_MESSAGE // FILES_PER_MESSAGE
-"""Limit in bytes per picture, so that ten pictures fit one request. Larger pictures are re-encoded or scaled down; the
-“Full size” button gives the original."""
+"""Most bytes of a picture in a message of a batch, so that ten pictures fit one message; less if the channel accepts
+less. Larger pictures are re-encoded or scaled down; the “Full size” button of the opened task gives the original."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +60,14 @@ class BatchPoster:
             return await with_smaller_files(min(SHARE, shared.batch.asked.upload_limit), sent)
 
     async def _find(self, shared: BatchView, route: Route, nonce: str) -> Posted | None:
-        """Return where a message of the batch was posted, by its nonce. Raises RouteClosed, Unavailable."""
+        """Search for a message of the batch by its nonce. None if it is not found. Raises RouteClosed, Unavailable."""
         channel = await self._place(shared, route)
         found = await find_by_id(self._client, channel, component_id(nonce))
         return posted(found) if found else None
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post the closing message, which mentions the asker. Raises RouteClosed, Unavailable."""
+        """Post the notice that the batch is over, which mentions the asker. If `uncertain`, search for it first. Raises
+        RouteClosed, Unavailable."""
         with requests_as(Priority.RESULT):
             return await self._end(shared, first, uncertain=uncertain)
 
@@ -92,7 +94,8 @@ class BatchPoster:
     async def _earlier_message(
         self, channel: discord.abc.MessageableChannel, message: BatchMessage, *, uncertain: bool
     ) -> discord.Message | None:
-        """Return the message as fetched from Discord; None if it was never posted."""
+        """Return the message as fetched from Discord, searched for if its id is not stored and it may have been posted
+        (`uncertain`). None if it has to be posted. Raises MessageGone if it was deleted, RouteClosed, Unavailable."""
         if message.message_id is not None:
             with map_discord_errors():
                 return await channel.fetch_message(message.message_id)
@@ -106,7 +109,7 @@ class BatchPoster:
         earlier: discord.Message | None,
         limit: int,
     ) -> Posted:
-        """Make one attempt to post or edit the message. Free the bytes of the new files afterwards."""
+        """Make one attempt to post or edit the message. Free the bytes of the attached files afterwards."""
         kept, fresh, names = await self._files(shared, message, earlier, limit)
         view = batch_view(shared, message, names)
         with closing(fresh), map_discord_errors():
@@ -117,8 +120,8 @@ class BatchPoster:
     async def _files(
         self, shared: BatchView, message: BatchMessage, earlier: discord.Message | None, limit: int
     ) -> tuple[list[discord.Attachment], list[discord.File], dict[tuple[str, int], str]]:
-        """Return the attachments to keep, the new files, and the file name of each picture by task id and position. At
-        most ten files in all."""
+        """Return the attachments to keep, the files to attach, and the file name of each picture by task id and
+        position. At most ten files in all."""
         kept: list[discord.Attachment] = []
         fresh: list[discord.File] = []
         names: dict[tuple[str, int], str] = {}
@@ -134,11 +137,11 @@ class BatchPoster:
         return kept, fresh, names
 
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
-        """Return the picture as a file; None if the bot has no stored copy or the copy cannot be sent."""
+        """Return the picture as a file; None if there is no stored copy, if it cannot be sent, or if `limit` is 0."""
         try:
             copy = await fitted(self._picture_store, self._work, picture, limit)
         except MissingCopy:
-            log.warning("batch picture left out: copy missing", task=picture.task_id)
+            log.warning("picture left out of a batch message: stored copy missing", task=picture.task_id)
             return None
         if copy is None:
             return None

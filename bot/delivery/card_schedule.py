@@ -1,10 +1,11 @@
 """
-Decide which waiting card is edited next. This module does not use Discord; `clock` returns milliseconds.
+Decide which waiting card is edited next, and when, so that news is shown soon and all cards share Discord's rate limit
+fairly. This module sends nothing; `clock` returns milliseconds.
 
-A new phase is shown `every` ms after the last edit. Small changes (place in the queue, progress, time left) wait up to
-`PATIENCE` times as long, or less if the picture would be finished before that. The phase "delivering" is shown only
-when the result is late, because usually the result arrives first. The card with the oldest edit is next, so that all
-cards share Discord's rate limit fairly.
+News (a new phase, a pause, a notice) is shown as soon as `every` ms have passed since the card's last edit. Small
+changes (place in the queue, progress, time left) wait up to `PATIENCE` times as long, less for a short task. The phase
+"delivering" is shown only when the result is late, because usually the result arrives first. Of several cards that are
+due, those whose interaction token is about to expire come first, then those with news, then the oldest edit.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ class ShownCard:
 
     key: CardKey | None = None
     prepared: bool = False
-    """Whether the thumbnails, if any, are attached. Later edits keep the attachments."""
+    """True once an edit had everything for the thumbnails: later edits keep the attachments. False: the next edit tries
+    to make the thumbnails."""
     attachments: list[discord.Attachment] = field(default_factory=list)
     news_at: int = 0
-    """When (ms) the card first showed its present `news`, that is, everything except small changes."""
+    """When (ms) the card first showed the present `key.news`, that is, everything except small changes."""
     shown_at: int = 0
-    """When (ms) the card was last edited."""
+    """When (ms) the card was last posted or edited, or an edit failed."""
     not_before: int = 0
     """The earliest time (ms) of the next edit."""
     posted_again: bool = False
@@ -52,7 +54,7 @@ class PendingEdit:
     card: Card
     key: CardKey
     since: int
-    """When (ms) this phase was first requested."""
+    """When (ms) an edit to this phase was first requested, since the last edit began."""
     patience_ms: int
     """How long (ms) a small change waits after the last edit."""
 
@@ -88,14 +90,15 @@ class CardSchedule:
             del self._shown[next(iter(self._shown))]
 
     def known(self, task_id: str) -> ShownCard:
-        """Return what the card shows. For a card posted by an earlier process this is unknown, so the card will be
-        edited."""
+        """Return what the card shows. For a card that was forgotten, or posted by an earlier process, this is unknown:
+        its key is None, so the card will be edited."""
         shown = self._shown.pop(task_id, None) or ShownCard()
         self.remember(task_id, shown)
         return shown
 
     def later(self, card: Card, delay_ms: int) -> None:
-        """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`."""
+        """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`, and is delayed
+        as well."""
         if card.task.id not in self._pending:
             self.request(card)
         if shown := self._shown.get(card.task.id):

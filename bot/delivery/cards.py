@@ -5,8 +5,8 @@ Only the newest request for a task's card is shown. A card is edited at most onc
 time per channel, only if its look would change, and not while a result is being sent to the same channel. Once sending
 of the task's own outcome has begun, the card is not edited any longer, because the card may be edited into the outcome.
 
-`card_turns` decides which card is next. Edits use only what `bot.traffic` leaves of Discord's rate limit. While Discord
-refuses many requests, cards are not edited, except those whose interaction token is about to expire.
+`card_schedule.py` decides which card is next. Edits use only what `bot.traffic` leaves of Discord's rate limit. While
+Discord refuses many requests, cards are not edited, except those whose interaction token is about to expire.
 """
 
 from __future__ import annotations
@@ -39,16 +39,19 @@ from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
 
 ANSWER_EXPECTED: Final = timedelta(seconds=10)
-"""While a task is younger, its first answer may not have arrived yet."""
+"""While a task is younger and its card's message id is not stored, the card may be about to be posted as the first
+answer: no other card is posted or searched for until then."""
 RETRY_AFTER: Final = timedelta(seconds=15)
 """Delay before the next edit of a card if Discord could not be reached."""
 LEFT_ALONE: Final = timedelta(minutes=5)
 """Delay before the next edit of a card if Discord refused the edit; moderators may change permissions."""
 AT_ONCE: Final = 40
-"""Most edits that wait for Discord at the same time: as many as are sent in a second. Further edits wait in this
-module, where a newer edit of the same card replaces an older one."""
+"""Most edits that wait for Discord at the same time, apart from those of cards whose interaction token is about to
+expire: as many as are sent in a second. Further edits wait in this module, where a newer edit of the same card replaces
+an older one."""
 CALM_SECONDS: Final = 5.0
-"""Interval for checking whether Discord still refuses many requests."""
+"""How long to sleep if no waiting card may be edited now: no event says that Discord has stopped to refuse many
+requests."""
 THUMBNAILS: Final = "thumbnails"
 """The kind of work under which attempts to make thumbnails are counted."""
 
@@ -147,7 +150,7 @@ class CardUpdater:
             if not await self._messages.is_outcome(row, message_id):
                 await self._delete(row, message_id)
         except RouteClosed as closed:
-            log.debug("card not removed: route closed", task=task.id, error=str(closed))
+            log.debug("card not removed: route closed, message stays", task=task.id, error=str(closed))
         await self._messages.deleted(task.id)
 
     async def withhold(self, task: Task) -> None:
@@ -163,7 +166,9 @@ class CardUpdater:
             if message_id is not None:
                 await self._edit(card, row, ShownCard(), message_id)
         except RouteClosed as closed:
-            log.debug("last card edit dropped: route closed", task=row.id, error=str(closed))
+            log.debug(
+                "card not edited to say withheld: route closed, message stays as it is", task=row.id, error=str(closed)
+            )
         self._schedule.forget(row.id)
 
     def _start_due(self) -> list[asyncio.Task[None]]:
@@ -202,10 +207,12 @@ class CardUpdater:
         try:
             await self._update(card)
         except Unavailable as error:
-            log.debug("card edit failed, will retry", task=task.id, error=str(error))
+            log.debug("card edit failed: Discord error, will retry", task=task.id, error=str(error))
             self._schedule.later(card, _ms(RETRY_AFTER))
         except Exception:
-            log.exception("card edit failed: unexpected exception", task=task.id)
+            log.exception(
+                "card edit failed: unexpected exception, card stays as it is until its next change", task=task.id
+            )
         finally:
             del self._running[task.channel_id]
             self._wake.set()
@@ -227,12 +234,15 @@ class CardUpdater:
         try:
             await self._present(card, row, shown)
         except RouteClosed as closed:
-            log.debug("card edit refused: route closed", task=row.id, error=str(closed))
+            log.debug(
+                "card edit refused: route closed, card left alone for some minutes", task=row.id, error=str(closed)
+            )
             if row.state is not TaskState.CANCELLED:
                 self._schedule.later(card, _ms(LEFT_ALONE))
 
     async def _present(self, card: Card, row: Task, shown: ShownCard) -> None:
-        """Edit or post the card if its look would change. Raises RouteClosed, Unavailable."""
+        """Edit the card if its look would change. Post it if it has no message, unless the task is cancelled or the bot
+        can only answer the interaction. Raises RouteClosed, Unavailable."""
         key = self._schedule.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._find_and_record(row)
@@ -247,7 +257,7 @@ class CardUpdater:
         shown.key = key
 
     async def _put(self, card: Card, row: Task, shown: ShownCard, message_id: int | None) -> None:
-        """Edit the card. If its message was deleted, post the card again, at most once."""
+        """Edit the card, or post it if it has no message. If its message was deleted, post it again, at most once."""
         if message_id is None:
             return await self._post(card, row, shown)
         try:
@@ -293,7 +303,7 @@ class CardUpdater:
         await self._messages.posted(row.id, message.id)
 
     async def _attachments(self, card: Card, shown: ShownCard) -> Sequence[discord.Attachment | discord.File]:
-        """Return the attachments of the card after an edit."""
+        """Return the attachments for an edit: the card's present ones, or thumbnails made now; none at the end."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
         return shown.attachments if shown.prepared else await self._strip(card)
@@ -312,13 +322,13 @@ class CardUpdater:
         return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
 
     async def _made(self, task: Task, copies: Sequence[StoredCopy]) -> bytes | None:
-        """Make the strip of thumbnails. None if no picture could be used, or if a process died while making them; such
-        a card never gets thumbnails."""
+        """Make the strip of thumbnails. None if no picture could be used, if another process is making them, or if a
+        process died while making them: they might kill this process too, so the card never gets thumbnails."""
         counted = await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock())
         if counted is None:  # another process is making them
             return None
         if counted > 1:
-            log.warning("card thumbnails skipped: a process died while making them", task=task.id)
+            log.warning("card shown without thumbnails: an earlier process died while making them", task=task.id)
             return None
         try:
             data = await self._thumbnails.strip(copies, Requester(task.asker_id, WorkPriority.BROWSING))
@@ -337,7 +347,7 @@ class CardUpdater:
 
     async def _find_message(self, row: Task) -> int | None:
         """Return the message id of the interaction's first answer, or of a card that was posted instead and whose
-        response from Discord was lost. Raises RouteClosed."""
+        response from Discord was lost. None if there is neither. Raises RouteClosed, Unavailable."""
         original = await self._original_id(row)
         if original is not None or row.reach is Reach.ANSWER:
             return original

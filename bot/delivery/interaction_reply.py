@@ -1,4 +1,7 @@
-"""Edit an interaction's first answer by its token. The edit is idempotent; followup messages are never posted."""
+"""
+Edit an interaction's first answer by its token. Such an edit can be repeated if its result is uncertain; a followup
+message could appear twice, so deliveries do not use any.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class _Original(int):
 
 ORIGINAL: Final = _Original()
 TOKEN_LIFE: Final = INTERACTION_LIFE - timedelta(seconds=30)
-"""How long an interaction's token is used. The difference is for the requests' travel time."""
+"""How long an interaction's token is used: 30 s less than Discord allows, for the requests' travel time."""
 
 
 def token_lives(arrived_at: int, now: int) -> bool:
@@ -33,7 +36,8 @@ def token_lives(arrived_at: int, now: int) -> bool:
 
 
 def can_answer(task: Task, now: int) -> bool:
-    """Return whether the task's interaction can still be answered. Requests by message have no interaction."""
+    """Return True while the task's interaction can be answered; always False for a request by message, which has no
+    interaction."""
     return bool(task.interaction_token) and token_lives(task.arrived_at, now)
 
 

@@ -77,7 +77,8 @@ class MessageEditor:
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         """Delete the part's message. An answer to an interaction can be deleted only while the token lives; after that,
-        do nothing. Raises RouteClosed, Unavailable."""
+        and for a part collected with a button, do nothing: only the asker sees such a message. Raises RouteClosed,
+        Unavailable."""
         task = outcome.task
         if part.message_id is None or part.message_channel_id is None or part.route is Route.COLLECTED:
             return
@@ -106,7 +107,7 @@ async def _edit(
     *,
     by_token: bool,
 ) -> None:
-    """Edit the message once. Free the bytes of the new files afterwards."""
+    """Edit the message once: keep its files and add those of `load`. Free the bytes of the added files afterwards."""
     fresh = [file_of(outcome, picture, fitted) for picture, fitted in load.fitted]
     whole = sorted([*shown, *[picture for picture, _ in fresh]], key=lambda picture: picture.position)
     view = pictures_view(outcome, part, whole, _linked(outcome, part, whole))
@@ -134,8 +135,8 @@ def _shown(outcome: Outcome, message: discord.Message) -> list[AttachedPicture]:
 
 
 def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> list[Picture]:
-    """Return the pictures that the message shows as links. Whether a stored copy still exists does not matter, because
-    copies are deleted after some time."""
+    """Return the pictures of the part that are not attached to its message, to be shown as links. Whether a stored copy
+    exists does not matter, because copies are deleted after some time."""
     here = {attachment.position for attachment in shown}
     carried = [
         picture

@@ -21,10 +21,11 @@ from bot.ui.waiting.cards import card_id
 from storage.models import OutcomePart, Task
 
 SEARCHED: Final = 2000
-"""Most messages searched for a part, starting `BEFORE` the first attempt."""
+"""Most messages searched for a part of an outcome or for a repost, starting `BEFORE` its first attempt."""
 BEFORE: Final = timedelta(minutes=2)
+"""A margin for clocks that disagree."""
 LATEST: Final = HISTORY_PAGE
-"""Newest messages searched for a card: one request. The search takes place soon after the card's id was lost."""
+"""Newest messages searched for a card: one request. The search usually takes place soon after the card was posted."""
 NEWEST: Final = 500
 """Newest messages searched for a message whose time of posting is unknown."""
 
@@ -32,8 +33,8 @@ NEWEST: Final = 500
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
 ) -> Posted | None:
-    """Return where the part was posted. Without the permission to read the history, Discord returns an empty
-    history."""
+    """Return where the part was posted; None if it is not found, also if the bot may not read the history: Discord then
+    returns an empty history."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
     found = await _first_own(client, messages, lambda message: _carries(message, outcome, part))
@@ -41,13 +42,13 @@ async def find_part(
 
 
 async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
-    """Return the task's card, unless the message was edited into the outcome."""
+    """Return the task's card; None if it is not found, also if its message was edited into the outcome."""
     sought = card_id(task)
     return await _first_own(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
 
 
 async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
-    """Return the newest message of the bot with a component of this id."""
+    """Return the newest message of the bot with a component of this id; None if it is not found."""
     return await _first_own(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
 
 

@@ -27,8 +27,8 @@ class OperatorMessages:
         return Reason.DISCORD_REFUSES if self._client.traffic.refusals.too_many else None
 
     async def send(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
-        """Send the message to the operator's channel. If there is no such channel or the bot cannot post there, send a
-        direct message to the application's owner."""
+        """Send the message to the operator's channel. If none is set or the bot may not post there, send a direct
+        message to the application's owner (of a team: the team's owner). Raises RouteClosed, Unavailable."""
         nonce = _nonce(reason, parameters)
         if self._channel_id is not None:
             channel = self._client.get_partial_messageable(self._channel_id)
@@ -38,7 +38,10 @@ class OperatorMessages:
                     await channel.send(sentence, nonce=nonce)
                 return
             except RouteClosed as closed:
-                log.warning("operator message not posted in the channel, sent to the owner", error=str(closed))
+                log.warning(
+                    "operator message not posted in OPERATOR_CHANNEL_ID: route closed, will send it to the owner",
+                    error=str(closed),
+                )
         with map_discord_errors():
             application = await self._client.application_info()
             owner = application.team.owner_id if application.team else None

@@ -45,7 +45,8 @@ _BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """The pictures of one part: `fitted` are attached; `links` have no usable stored copy and are sent as links."""
+    """The pictures of one part: `fitted` are attached; `links` are sent as links, because they have no usable stored
+    copy or Discord rejects the files as too large."""
 
     fitted: tuple[tuple[Picture, Fitted], ...] = ()
     links: tuple[Picture, ...] = ()
@@ -73,7 +74,8 @@ class OutcomePoster:
         self._clock = clock
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Distribute the pictures over messages. Raises MissingCopy."""
+        """Distribute the pictures that have a stored copy over messages; the first message also links the others.
+        Raises MissingCopy."""
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
@@ -153,8 +155,9 @@ class OutcomePoster:
             await message.edit(view=withdrawn_view(outcome, part), allowed_mentions=NO_USER)
 
     async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
-        """Edit the answer to the interaction with which the asker came, to show all parts in one message; with no
-        parts, say that the outcome was delivered elsewhere. Raises RouteClosed, Unavailable, MissingCopy."""
+        """Edit the answer to the interaction with which the asker came for an undelivered outcome: show all `parts` in
+        one message; without parts, say that the outcome was delivered elsewhere. Raises RouteClosed, Unavailable,
+        MissingCopy."""
         token, came_at = outcome.task.collect_token, outcome.task.collect_at
         if token is None or came_at is None or not token_lives(came_at, self._clock()):
             raise RouteClosed("the interaction by which the asker came has expired")
@@ -227,9 +230,9 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Return where the part was posted, if an earlier attempt succeeded. Search the channel, as an earlier attempt
-        may have used another route, and the direct messages if that is the route. Ephemeral messages are not in a
-        channel's history."""
+        """Return where an earlier attempt posted the part; None if it is not found. Search the channel, whatever the
+        route is now, as the earlier attempt may have used it; if the route is direct, also the direct messages. An
+        ephemeral answer is never found, but its edit can be repeated."""
         found = None
         try:
             if outcome.task.reach is Reach.CHANNEL:
@@ -265,7 +268,8 @@ class OutcomePoster:
         return len(copy.data) if copy else 0
 
     async def load(self, pictures: Sequence[Picture], limit: int) -> Payload:
-        """Load the stored copies of the pictures, each re-encoded to at most `limit` bytes. Raises MissingCopy."""
+        """Load the stored copies of the pictures. A copy of more than `limit` bytes is re-encoded; a picture that
+        cannot be attached becomes a link. Raises MissingCopy."""
         copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in pictures]
         return Payload(
             fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
@@ -274,8 +278,8 @@ class OutcomePoster:
 
 
 def nonce_of(task: Task, number: int) -> str:
-    """Return 18 characters (Discord: 25). If a failure is delivered first and pictures later, the second delivery gets
-    other nonces."""
+    """Return the nonce of a part, by which Discord recognises a repeated send: 18 characters (Discord: 25), always the
+    same for one outcome. If a failure is delivered first and pictures later, the pictures get other nonces."""
     text = f"{task.id} {number} {task.reason or ''} {task.settled_at}"
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
@@ -310,14 +314,15 @@ def part_of_repost(outcome: Outcome, repost: Repost) -> OutcomePart:
 
 
 def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
-    """Return whether the part's message can be edited only by an interaction token, while the token lives."""
+    """Return True if the part was sent as an ephemeral answer, or where the bot can only answer: without a living token
+    of that interaction, the message can be neither read nor edited. False: the bot can edit it at any time."""
     return part.route is Route.COLLECTED or (part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER)
 
 
 def limit_for(outcome: Outcome, part: OutcomePart) -> int:
-    """Return the limit in bytes per file: the channel's upload limit, and at most `BYTES_PER_MESSAGE`. A collected part
-    (perhaps planned as several messages, for another channel), an answer and a repost are one message each, so their
-    pictures share `BYTES_PER_MESSAGE`."""
+    """Return the most bytes of one picture: the channel's upload limit, and at most `BYTES_PER_MESSAGE`. If all
+    pictures have to be in one message (collected with a button, perhaps planned as several messages for another
+    channel; an answer; a repost), also at most `BYTES_PER_FILE` and an equal share of `BYTES_PER_MESSAGE`."""
     task = outcome.task
     if part.route is Route.COLLECTED or task.reach is Reach.ANSWER or outcome.repost is not None:
         shares = BYTES_PER_MESSAGE // max(1, len(part.pictures))

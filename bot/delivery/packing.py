@@ -8,8 +8,9 @@ from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 
 
 def pack(sizes: Sequence[tuple[int, int]], *, first_takes: int = FILES_PER_MESSAGE) -> list[tuple[int, ...]]:
-    """Fill messages with the pictures, given as (position, bytes), in order; return the positions per message. The
-    first message takes at most `first_takes` files. There is always a first message; later messages are never empty."""
+    """Fill messages with the pictures, given as (position, bytes), in order; return the positions per message. A
+    message takes `FILES_PER_MESSAGE` files (the first one `first_takes`) and `BYTES_PER_MESSAGE` bytes, or one larger
+    picture. There is always a first message; later messages are never empty."""
     packs: list[tuple[int, ...]] = []
     current: list[int] = []
     weight = 0

@@ -1,4 +1,7 @@
-"""Know in which channels results are being sent: cards in such a channel wait."""
+"""
+Know in which channels results are being sent. Cards in such a channel wait, so that they do not use up Discord's rate
+limit of the channel before the result.
+"""
 
 from __future__ import annotations
 

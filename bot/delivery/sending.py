@@ -19,9 +19,10 @@ from storage.models import Picture
 from storage.pictures import PictureStore
 
 REFITS: Final = 2
-"""How often the limit is halved when Discord rejects the files as too large. After that, no new file is attached."""
+"""How often the limit per file is halved when Discord rejects the files as too large. After that, pictures are linked
+instead of attached."""
 NO_USER: Final = discord.AllowedMentions.none()
-"""Passed explicitly to edits, because discord.py does not apply the client's default to an edit of a message."""
+"""Notify no person. Passed explicitly to edits, because discord.py does not apply the client's default to them."""
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ async def direct_messages(client: Atelier, person_id: int) -> discord.DMChannel:
 
 async def in_open_thread(client: Atelier, channel_id: int, send: Callable[[], Awaitable[T]]) -> T:
     """Call `send`. If the channel is an archived thread, reopen the thread and call `send` again. Raises what `send`
-    raises."""
+    raises, and RouteClosed or Unavailable if the thread cannot be reopened."""
     try:
         return await send()
     except RouteClosed as closed:
@@ -60,19 +61,26 @@ async def in_open_thread(client: Atelier, channel_id: int, send: Callable[[], Aw
 
 
 async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **about: str) -> T:
-    """Call `send` with a limit in bytes per file. While Discord rejects the files as too large, repeat with half of the
-    limit; at last with 0, which means without new files. `about`: for the log. Raises what `send` raises."""
+    """Call `send` with `limit`, the most bytes of a file that it attaches. If Discord rejects the files as too large,
+    call it again with half of the limit, at most `REFITS` times, then with 0: `send` attaches no picture then, and
+    files that the message has already may stay. `about`: fields of the log. Raises what `send` raises."""
     for attempt in range(REFITS + 1 if limit else 0):
         try:
             return await send(limit >> attempt)
         except TooLarge as error:
-            log.info("message rejected: files too large", limit=limit >> attempt, error=str(error), **about)
+            log.info(
+                "message rejected: files too large, will retry with smaller or no files",
+                limit=limit >> attempt,
+                error=str(error),
+                **about,
+            )
     return await send(0)
 
 
 async def fitted(picture_store: PictureStore, work: PictureWork, picture: Picture, limit: int) -> Fitted | None:
-    """Return the stored copy of the picture, re-encoded to at most `limit` bytes. None if there is no copy, if the copy
-    may not be opened or is damaged, or if `limit` is 0. Raises MissingCopy."""
+    """Return the stored copy of the picture, re-encoded if it has more than `limit` bytes. None if the picture cannot
+    be attached: it has no copy, a process died while handling the copy, the copy is damaged, or `limit` is 0. Raises
+    MissingCopy if the copy that the row names is gone."""
     if picture.key is None or picture.unfetchable or not limit:
         return None
     data = await picture_store.get(picture.key)
@@ -81,5 +89,9 @@ async def fitted(picture_store: PictureStore, work: PictureWork, picture: Pictur
             return unchanged(data)  # without waiting for picture work
         return await work.fit(data, limit)
     except Unreadable as error:
-        log.warning("picture not attached: copy unreadable", task=picture.task_id, error=str(error))
+        log.warning(
+            "picture not attached: stored copy unreadable, message is sent without the file",
+            task=picture.task_id,
+            error=str(error),
+        )
         return None

@@ -237,6 +237,7 @@ def _built(
         stores.attempts,
         picture_work=work,
         thumbnails=thumbnails,
+        card_every=3.0,
         operator_channel_id=operator.id,
         clock=clock,
     )
