@@ -1,5 +1,5 @@
 """
-From an interaction or a message to what the person asks for. Answers nothing.
+From an interaction or a message to what the person asks for. Nothing here sends an answer.
 
 channels.py          whether the bot may post in a channel
 mentions.py          read a message that mentions the bot as a request

@@ -44,8 +44,8 @@ def words_for(message: discord.Message, bot_id: int) -> str | None:
 
 async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Wish:
     """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
-    BadReference if the replied-to message shows no pictures or both have too many, and BadChoice if the prompt expands
-    to several tasks: these need a confirmation, which only an interaction can ask for."""
+    BadReference if both have too many pictures, or none and the replied-to message is the bot's own or cannot be read,
+    and BadChoice if the prompt expands to several: these need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
     begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
@@ -121,7 +121,8 @@ async def _replied(message: discord.Message) -> discord.Message | None:
 
 
 def _is_hidden(replied: discord.Message) -> bool:
-    """Return whether the contents are hidden: without the message content intent, Discord empties others' messages."""
+    """Return True if the message has no contents at all: then Discord has hidden them, as it does with other people's
+    messages without the message content intent."""
     return not (replied.content or replied.attachments or replied.embeds or replied.components or replied.stickers)
 
 

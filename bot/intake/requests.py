@@ -18,8 +18,8 @@ from storage.models import Derivation, NewReference, NewTask, Origin, PictureReq
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a person asks for, before the defaults apply: `size` and `variants` are None where the person chose
-    neither, and the style's or the server's apply instead of those in `request`."""
+    """What a person asks for, before the defaults apply. `size` and `variants` replace those in `request`; each is None
+    if it was not chosen, and then the server's default applies."""
 
     request: PictureRequest
     size: str | None = None

@@ -16,7 +16,8 @@ def managed_by(interaction: discord.Interaction[Any]) -> int:
 
 
 def moderated_by(interaction: discord.Interaction[Any]) -> int:
-    """Do the same for moderators: people who may manage the server, or the messages of this channel."""
+    """Return the server's id. Raises NotAllowed if the person may manage neither the server nor the messages of this
+    channel, and NotHere outside the servers that the bot serves."""
     return _guild_id(interaction, allowed=moderates(interaction.permissions), otherwise=Reason.MODERATORS_ONLY)
 
 

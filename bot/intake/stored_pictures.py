@@ -16,7 +16,7 @@ from storage.community import StoredPicture
 from storage.models import UNNAMED, NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
-"""A person waits for the answer."""
+"""Timeout of the download, as a person waits for the answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,13 +49,14 @@ async def keep_copy(
 
 
 async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
-    """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done."""
+    """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done, and the
+    search for files that no row names deletes the copy later."""
     if picture is None:
         return
     try:
         await services.picture_store.delete(picture.key)
     except Exception:
-        log.exception("copy not deleted: unexpected exception", key=picture.key)
+        log.exception("copy not deleted: unexpected exception, orphan search will delete it", key=picture.key)
 
 
 async def _fetched(services: Services, reference: NewReference, by: int, held: AsyncExitStack) -> bytes:

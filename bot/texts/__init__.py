@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class Texts:
-    """`say = texts_in(locale)`, then `say("queue-before", count=3)`. `language` is one of `LANGUAGES`."""
+    """`say = texts_in(locale)`, then `say("card-before", count=3)`. `language` is one of `LANGUAGES`."""
 
     def __init__(self, language: str) -> None:
         self.language: Final = language
@@ -50,7 +50,12 @@ class Texts:
             raise KeyError(name)
         text, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
         if errors:
-            log.error("text incomplete", message=name, language=self.language, errors=[str(error) for error in errors])
+            log.error(
+                "text shown incomplete: value missing or unusable",
+                message=name,
+                language=self.language,
+                errors=[str(error) for error in errors],
+            )
         return str(text)
 
 

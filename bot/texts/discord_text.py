@@ -2,7 +2,7 @@
 Clean, escape and shorten text that people wrote, so that it does not affect our text around it.
 
 Discord limits the length of a message without documenting the unit, so everything here is measured in UTF-16 code
-units, the candidate that gives the largest count.
+units: at least as many as characters, so a text that fits by this count fits by both.
 """
 
 from __future__ import annotations

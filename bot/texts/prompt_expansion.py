@@ -33,7 +33,7 @@ _COMMA: Final = re.compile(r"(?<!\\)[,\uff0c]")
 def expand(words: str, *, most: int = MOST) -> list[str]:
     """
     Return each distinct prompt once, in order; only one prompt if there is no group. Raises BadChoice for a nested
-    group, and for more than `most` prompts, which are counted before any prompt is built.
+    group, and for more than `most` or `MOST` prompts, which are counted before any prompt is built, repeated ones too.
     """
     choices = _choices(words)
     if prod(len(alternatives) for alternatives in choices) > min(most, MOST):

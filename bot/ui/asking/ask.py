@@ -1,7 +1,6 @@
 """
-Turn a request into a stored task and its card. All commands, forms, buttons and menus use this module.
-
-A `Wish` is what the person asks for; the interaction says where the request came from.
+Turn a request into a stored task and its card. All commands, forms, buttons and menus that ask for pictures use this
+module; requests by message, which have no interaction, are handled in `cogs/mentions.py`.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from storage.models import Derivation
 
 
 async def ask(interaction: discord.Interaction[Atelier], wish: Wish) -> None:
-    """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several tasks.
-    Raises an error with a message for the person; in this case nothing is stored or charged."""
+    """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several prompts.
+    Raises AtelierError, with a message for the person, if the request is refused: then nothing is stored or charged."""
     services = interaction.client.services
     settings = await services.stores.guilds.settings(interaction.guild_id)
     origin = origin_of(interaction, settings, private=wish.private)
@@ -38,7 +37,8 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish) -> None:
 
 
 async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
-    """Send the card of a stored task as the interaction's first answer, as `@original` of a task must be its card."""
+    """Send the card of a stored task as the interaction's first answer. The card must not be another message: later it
+    is edited as the first answer, by the interaction's token."""
     structlog.contextvars.bind_contextvars(task=card.task.id)
     answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
     if answer.message_id is not None:

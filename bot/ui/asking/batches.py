@@ -22,7 +22,8 @@ WORDS_UNITS: Final = 200
 
 
 async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
-    """Ask for a confirmation before anything is made or charged. Raises what `propose` raises."""
+    """Store the proposal of a batch and ask for a confirmation; nothing is made or charged before it. Raises
+    AtelierError if a request like this would be refused."""
     proposal = await interaction.client.services.engine.batches.propose(asked, words)
     view = proposal_view(texts_in(str(interaction.locale)), proposal)
     await interaction.response.send_message(view=view, ephemeral=True)
@@ -39,7 +40,7 @@ def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
 
 
 class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
-    """`task_id` is the id of the batch, as in `DiscardBatchButton`."""
+    """Begin the batch. `task_id` is the id of the batch, as in the button that discards it."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Check the place and the settings again, as both may have changed since the question."""

@@ -1,7 +1,7 @@
 """
 Handle the buttons that publish a result, post it again, copy it to the gallery, report it or remove it.
 
-Every posting is stored before it is sent, so it is posted exactly once, as soon as Discord accepts it.
+Every repost is stored before it is sent, so it is posted exactly once, as soon as Discord accepts it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
 
 
 class PostHereButton(TaskButton, action="post-here", label="curation-post-here"):
-    """Post a result in the channel where it was looked up. Each button posts only once."""
+    """Post a result in the channel where it was looked up. Each message with this button posts only once."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services = services_of(interaction)
@@ -132,7 +132,8 @@ async def reported(interaction: discord.Interaction[Atelier], task_id: str, fill
 
 
 async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tuple[int, int] | None:
-    """Return channel and id of a message that moderators can see too: they cannot open an ephemeral message."""
+    """Return channel and id of the message with the button, or of the result's first message if the former is
+    ephemeral, as moderators cannot open that; None if there is no such message."""
     message = interaction.message
     if message is not None and not message.flags.ephemeral:
         return message.channel.id, message.id
@@ -160,7 +161,7 @@ class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-al
 
 
 class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-here"):
-    """Remove a single message: a copy in a gallery, or another posting of the result. `task_id` is the posting's id."""
+    """Remove one repost of the result, for example its copy in a gallery. `task_id` is the id of the repost."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).curation.remove_repost(self.task_id, role_of(interaction))
@@ -168,7 +169,8 @@ class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-
 
 
 def gallery_repost(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewRepost | None:
-    """Return the posting of a copy in the server's gallery, one for each task; None if the server has no gallery."""
+    """Return the repost that copies a result to the server's gallery; it is stored at most once for each task. None if
+    the server has no gallery."""
     if settings.gallery_channel_id is None:
         return None
     return NewRepost(
@@ -184,7 +186,8 @@ def gallery_repost(task_id: str, guild: discord.Guild, settings: GuildSettings, 
 
 
 async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
-    """Post the result, and answer that it is posted or will be posted later. Raises what `post_again` raises."""
+    """Post the result, and answer that it is posted or will be posted later. Raises AtelierError if the person may not
+    repost it, or if the bot may not post in that channel."""
     curation, say = engine_of(interaction).curation, texts_in(str(interaction.locale))
     await interaction.response.defer(ephemeral=True, thinking=True)
     try:

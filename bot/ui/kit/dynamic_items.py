@@ -1,7 +1,7 @@
 """
-Share `custom_id` and error handling among all buttons and selects. A `custom_id` carries a version, an action and a
-key (a task's id, say), never state: the state is read from the row, so messages work after a restart, and the engine
-checks who may use the task.
+The base classes of all buttons and selects: their `custom_id`, and the answer if a press fails. A `custom_id` carries a
+version, an action and a key, which says what the item is about (a task's id, a page of a list). What the bot knows of
+it is read from the rows, so messages work after a restart; the engine checks who may use a task.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class MessageSelect(MessageItem[Select], action=""):
 
 
 class TaskButton(MessageButton, action="", key=TASK_ID):
-    """A button about one task; `label` is the name of its text."""
+    """A button about one task, or about a batch or a repost, whose ids have the same form; `label` is the name of its
+    text."""
 
     _label: ClassVar[str]
 

@@ -27,7 +27,8 @@ class PagePosition:
 
     @classmethod
     def of(cls, number: int, total: int, size: int) -> Self:
-        """Return the page; the last page if `number` is beyond it."""
+        """Return the position of a page in a list of `total` rows, `size` to a page; the last page if `number` is
+        beyond it."""
         pages = max(1, math.ceil(total / size))
         return cls(number=min(number, pages - 1), pages=pages, size=size)
 

@@ -115,5 +115,9 @@ async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> di
         try:
             return shown_in(await channel.fetch_message(part.message_id), picture)
         except discord.HTTPException as error:
-            log.info("posted picture not found: message not readable", task=picture.task_id, code=error.code)
+            log.info(
+                "posted picture not found: message not readable, request will be refused",
+                task=picture.task_id,
+                code=error.code,
+            )
     return None

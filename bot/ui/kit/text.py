@@ -1,4 +1,7 @@
-"""Fit the text of a message into Discord's limits: only the prompt is shortened, as all other texts are short."""
+"""
+Texts that several messages share: the prompt, shortened to fit into Discord's limits, durations, shapes, links,
+mentions.
+"""
 
 from __future__ import annotations
 

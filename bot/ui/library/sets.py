@@ -66,7 +66,7 @@ def sets_view(
     turning: Sequence[ui.ActionRow[ui.LayoutView]],
 ) -> ui.LayoutView:
     """Build a page of the list. `sets`: all sets of the person. `strips`: names of the attached files that show a set's
-    pictures, by the set's id."""
+    pictures, by the set's id. `turning`: the buttons that turn the page."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     view = ui.LayoutView(timeout=None).add_item(container)
     if not sets:

@@ -38,8 +38,8 @@ class Archive:
 async def archives(
     services: Services, person_id: int, say: Texts, *, limit: int, most: int
 ) -> AsyncGenerator[Archive, None]:
-    """Yield at most `most` files, one at a time, of at most `limit` bytes each. The first file contains all rows. Close
-    the generator with `aclosing`."""
+    """Yield at most `most` files, one at a time. The first file contains all rows, whatever their size; a
+    picture is added only if the file then has at most `limit` bytes. Close the generator with `aclosing`."""
     keys = list(await services.stores.people.copies(person_id))
     for number in range(1, most + 1):
         file = await asyncio.to_thread(_unnamed)

@@ -1,7 +1,7 @@
 """
 Build the rows of buttons below a result, and handle the buttons that ask for another picture.
 
-`result_rows` is the only place that decides which buttons a result has.
+`result_rows` is the only place that decides which buttons a message with pictures has.
 """
 
 from __future__ import annotations

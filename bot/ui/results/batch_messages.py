@@ -89,7 +89,7 @@ class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
 
 
 class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
-    """`task_id` is the id of the batch."""
+    """Cancel the queued tasks of a batch, which are not paid. `task_id` is the id of the batch."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)

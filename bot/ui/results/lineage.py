@@ -17,7 +17,8 @@ from storage.models import Derivation, OutcomePart, Reach, Route, Task, TaskStat
 
 MOST_KIN: Final = 10
 LOOKED_AT: Final = 100
-"""Number of newest tasks of a family that are loaded; the list shows those of them that the viewer may see."""
+"""Most tasks of a family that are loaded, the newest ones; the list shows `MOST_KIN` of those that the viewer may
+see."""
 WORDS_UNITS: Final = 100
 
 _CAME_BY: Final = {
@@ -84,7 +85,8 @@ def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
 
 
 def may_see(interaction: discord.Interaction[Any], task: Task) -> bool:
-    """Return whether the person may see the task: an own task, or a task in a channel that the person can read."""
+    """Return True for an own task, and for another person's task that is neither private nor removed and is from this
+    channel or from a channel of this server that the person can read."""
     if not visible_to(task, interaction.user.id):
         return False
     return _is(task, interaction.user.id) or task.channel_id == interaction.channel_id or _reads(interaction, task)

@@ -34,8 +34,9 @@ class Originals:
     files: list[tuple[Picture, bytes]] = field(default_factory=list)
     links: list[tuple[Picture, str]] = field(default_factory=list)
     gone: int = 0
+    """Number of pictures that are not available."""
     later: bool = False
-    """A picture still exists, but the image API cannot be asked for its address now."""
+    """Whether a picture is missing only for now, because the image API cannot be asked for its address."""
 
 
 class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
@@ -61,7 +62,8 @@ async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Seq
 async def _originals(
     interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture], *, limit: int
 ) -> Originals:
-    """Return files of at most `limit` bytes each, and links for the others. Raises Gone if nothing is available."""
+    """Return files of at most `limit` bytes each and `BYTES_PER_MESSAGE` together, and links for the others. Raises
+    Gone if nothing is available."""
     found = Originals()
     room = BYTES_PER_MESSAGE
     for picture in pictures:
@@ -92,7 +94,10 @@ async def _link(interaction: discord.Interaction[Any], task: Task, picture: Pict
     try:
         link = await engine.original_link(task, picture)
     except ServiceError as error:
-        log.info("fresh address of an original not available: image API request failed", error=str(error))
+        log.info(
+            "fresh address of a picture not available: image API error, will use the first one if still valid",
+            error=str(error),
+        )
         link = picture.url if age < RESULTS_LIVE.total_seconds() * 1000 else None
         found.later = found.later or link is None
     if link is not None:

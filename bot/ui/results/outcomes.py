@@ -50,7 +50,7 @@ AGAIN_REASONS: Final = frozenset(
         Reason.DEFECT,
     }
 )
-"""Reasons of failures after which the same request may succeed."""
+"""Reasons of failures after which the same request may succeed: the message has a button to ask again."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
@@ -144,7 +144,8 @@ def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
 
 
 def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """Add the notice about kept outcomes to the first part, as the card with the notice is about to be removed."""
+    """Add the notice about undelivered outcomes to the first part, as the card with the notice is about to be removed,
+    and to an outcome that the asker has just collected."""
     if part.number and part.route is not Route.COLLECTED:
         return view
     return add_undelivered(view, outcome.undelivered, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)

@@ -66,7 +66,8 @@ _UNCHOSEN: Final = {
 
 Row: TypeAlias = ui.ActionRow[ui.LayoutView]
 Sight: TypeAlias = Mapping[int, tuple[str, ...] | None]
-"""For each chosen channel, the result of `lacking_in`."""
+"""By the id of each chosen channel: the permissions that the bot lacks there; None if the channel is gone or not
+visible to the bot."""
 
 
 class SettingSelect(MessageSelect, action="setting", key=_WHICH):

@@ -21,6 +21,7 @@ from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
 DEFAULT_STEPS: Final = 5
+"""Steps of the progress bar: each step is an edit of the card."""
 EXACT_PLACES: Final = 5
 """Up to this place in the queue, every place is an edit; beyond, an edit follows when the place drops by a fifth."""
 BAR_LENGTH: Final = 12

@@ -19,7 +19,8 @@ from storage.search import TaskFilter
 A_PAGE: Final = 5
 WORDS_UNITS: Final = 200
 LONGEST_SEARCH: Final = 40
-"""Characters. The search words must fit into a `custom_id` of 100, together with the filter and the page."""
+"""Most characters of the search words that a person can enter. They must fit into a `custom_id` of 100, together with
+the filter and the page, so the command shortens words whose encoded form is longer."""
 
 _WHICH: Final = {
     TaskFilter.ALL: "tasks-all",

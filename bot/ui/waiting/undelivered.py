@@ -19,7 +19,8 @@ def add_undelivered(
     view: ui.LayoutView, undelivered: Sequence[str], say: Texts, *, more: bool = False
 ) -> ui.LayoutView:
     """Add the notice about the tasks `undelivered`, with a button for the first task; add nothing if there are none.
-    The notice omits the prompts, as other people may read it. `more`: the view already shows a kept outcome."""
+    The notice omits the prompts, as other people may read it. `more`: the view itself shows an outcome that was
+    undelivered, so the notice offers the next one."""
     if not undelivered:
         return view
     container: ui.Container[ui.LayoutView] = ui.Container(accent_colour=_KEPT)
@@ -30,7 +31,7 @@ def add_undelivered(
 
 
 def delivered_elsewhere_view(task: Task) -> ui.LayoutView:
-    """Build the answer to an asker who wants to see a kept outcome that has since been delivered elsewhere."""
+    """Build the answer to an asker who wants to see an undelivered outcome that has since been delivered elsewhere."""
     text = texts_in(task.locale)("kept-told-elsewhere", channel=f"<#{task.channel_id}>")
     container: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=_KEPT)
     return ui.LayoutView(timeout=None).add_item(container)
