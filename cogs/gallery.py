@@ -56,7 +56,7 @@ class Gallery(commands.Cog):
         try:
             await services.engine.curation.copy_starred(new, _role(guild, payload.channel_id, payload.member))
         except UserError as error:
-            log.debug("star ignored: copy to the gallery refused", reason=error.reason)
+            log.debug("star ignored: task or person not entitled to a copy in the gallery", reason=error.reason)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -69,7 +69,8 @@ class Gallery(commands.Cog):
 
 
 async def _shown_in(services: Services, message_id: int) -> str | None:
-    """Return the task whose result the message shows; None for a copy in a gallery, which needs no second copy."""
+    """Return the id of the task whose result the message shows. None for any other message, and for a copy in a
+    gallery, which needs no second copy."""
     repost = await services.stores.reposts.in_message(message_id)
     if repost is not None:
         return repost.task_id if repost.kind is not RepostKind.GALLERY else None

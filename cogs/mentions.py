@@ -46,11 +46,11 @@ class Mentions(commands.Cog):
 
     async def _defect(self, message: discord.Message, error: Exception) -> None:
         if says_full(error):
-            log.error("mention failed: disk full", error=str(error).partition("\n")[0])
+            log.error("mention failed: disk full, asker gets an error message", error=str(error).partition("\n")[0])
             await self._say(message, explain(Reason.DISK_FULL, None, texts_in(None)))
             return
         number = secrets.token_hex(3)
-        log.error("mention failed: unexpected exception", number=number, exc_info=error)
+        log.error("mention failed: unexpected exception, asker gets the number", number=number, exc_info=error)
         await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))
 
     async def _answer(self, message: discord.Message, words: str, bot_id: int) -> None:
@@ -71,20 +71,27 @@ class Mentions(commands.Cog):
         await self._show(message, card)
 
     async def _show(self, message: discord.Message, card: Card) -> None:
-        """Post the card, unless the same message arrived twice and the card exists. If posting fails, the regular
-        update of cards posts a new card."""
+        """Post the card, unless the same message arrived twice and its card exists or its task has ended. If posting
+        fails, the next update of the card posts it."""
         if not card.task.open or card.task.card_message_id is not None:
             return
         try:
             with map_discord_errors():
                 posted = await message.reply(view=card_view(card), mention_author=False, nonce=f"card-{card.task.id}")
         except ServiceError as error:
-            log.info("card for a mention not posted: Discord error", task=card.task.id, error=str(error))
+            log.info(
+                "card for a mention not posted: Discord error, card updates will post it",
+                task=card.task.id,
+                error=str(error),
+            )
             return
         try:
             await self._bot.services.engine.requests.card_posted(card, posted.id)
         except Exception:
-            log.exception("card for a mention not recorded, will search for the message later", task=card.task.id)
+            log.exception(
+                "card for a mention not recorded: unexpected exception, card updates will search for it",
+                task=card.task.id,
+            )
 
     async def _say(self, message: discord.Message, sentence: str) -> None:
         """Reply in the channel, visible to all readers: only interactions have ephemeral answers. If the bot may not
@@ -97,7 +104,7 @@ class Mentions(commands.Cog):
                 else:
                     await message.author.send(sentence, nonce=nonce)
         except ServiceError as error:
-            log.info("mention not answered: Discord error", error=str(error))
+            log.info("mention not answered: Discord error, person gets no reply", error=str(error))
 
 
 async def setup(bot: Atelier) -> None:

@@ -19,7 +19,8 @@ from bot.ui.privacy.export import archives
 from storage.personal_data import PersonalDataSummary
 
 MOST_PARTS: Final = 20
-"""Most files of an export: as many as can be sent while the interaction can be answered."""
+"""Most files of an export: as many as can be sent while the interaction can be answered. Fewer in a server that has not
+installed the bot (`FOLLOWUPS_UNINSTALLED`)."""
 
 
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -42,7 +43,8 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Send the files one after the other, as many as Discord accepts. One export at a time for each person."""
+        """Send the files one after the other, at most `MOST_PARTS`; then say how many pictures did not fit. One export
+        at a time for each person."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
         async with interaction.client.services.engine.export_slots.taken(interaction.user.id):
@@ -52,14 +54,14 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-erase-command"))
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Ask for a confirmation."""
+        """Ask for a confirmation: its buttons begin the erasure."""
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.stores.people.holdings(interaction.user.id)
         await interaction.response.send_message(view=question_view(say, held), ephemeral=True)
 
 
 async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
-    """Send the files. Return the number of pictures that did not fit."""
+    """Send the files. Return the number of pictures that did not fit into them."""
     services, left = interaction.client.services, 0
     limit = min(upload_limit(interaction), BYTES_PER_MESSAGE)
     most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else FOLLOWUPS_UNINSTALLED

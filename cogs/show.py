@@ -42,7 +42,8 @@ class Show(commands.Cog):
 
 
 async def _found(services: Services, what: str, person_id: int) -> Task | None:
-    """Find a task by its id or by a link to one of its messages, else the person's newest own task with these words."""
+    """Find a task by its id or by a link to one of its messages; `what` in another form is words, by which the person's
+    newest own task is found. None if there is no such task."""
     if TASK.fullmatch(what):
         return await services.stores.tasks.get(what)
     if link := LINK.fullmatch(what):

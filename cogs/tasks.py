@@ -24,7 +24,7 @@ from storage.models import Task
 from storage.search import TaskFilter
 
 ROOM: Final = 64
-"""Characters for the search words in a `custom_id`, percent-encoded."""
+"""Most characters of the search words in a `custom_id`, where they are percent-encoded."""
 SEARCH: Final = f".{{0,{ROOM}}}"
 PLACE: Final = f"(?:{'|'.join(TaskFilter)}):[0-9]{{1,6}}:{SEARCH}"
 

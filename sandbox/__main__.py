@@ -26,7 +26,6 @@ from sandbox.magic import Magic
 from sandbox.world import Attachments, keep_fresh, name_bot, open_page, spare_refusals
 
 KEY: Final = SecretStr("sandbox")
-CARD_SECONDS: Final = 3.0
 PROGRESS_STEPS: Final = 2
 """A card changes half way and at the end only, because every change costs a refresh of the page."""
 PROBE_AFTER: Final = timedelta(seconds=15)
@@ -55,7 +54,6 @@ async def run(given: argparse.Namespace) -> None:
             open_atelier(
                 _settings(folder.absolute(), kie_url),
                 attachments=lambda client: Attachments(client=client),
-                card_every=CARD_SECONDS,
                 progress_steps=PROGRESS_STEPS,
                 probe_account_after=PROBE_AFTER,
             )

@@ -47,7 +47,8 @@ class Callbacks:
     _waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
     def expect(self, job: Job) -> None:
-        """Start to wait for the task's end and then send its callback, if the create asked for one."""
+        """Start to wait for the task's end and then send its callback, if the create asked for one. Some magic words
+        prevent it; after [early callback] it has been sent already."""
         if not job.body.get("callBackUrl") or job.magic & {Magic.NO_CALLBACK, Magic.OVERDUE, Magic.EARLY_CALLBACK}:
             return
         waiting = asyncio.create_task(self._call_when_ended(job))

@@ -1,4 +1,7 @@
-"""The File Upload API: stores files sent as a stream, as base64 or by URL, and serves them. Failures are HTTP 200."""
+"""
+The File Upload API: stores files sent as a stream, as base64 or by URL, and serves them. A failed upload is HTTP 200,
+with the cause in its body.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image API's response format: always HTTP 200, with the real status in `code`."""
+"""The image API's response format (always HTTP 200, with the real status in `code`), and its checks of requests."""
 
 from __future__ import annotations
 

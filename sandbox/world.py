@@ -132,6 +132,6 @@ async def _refresh(preview: Preview) -> bool:
     try:
         await preview.refresh()
     except (SetupError, TimeoutError) as error:
-        log.debug("page refresh skipped: page is busy", error=str(error))
+        log.debug("page refresh skipped: page is busy, will retry", error=str(error))
         return False
     return True

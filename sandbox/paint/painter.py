@@ -16,7 +16,8 @@ from PIL import Image
 from sandbox.paint import light, prints, scenery
 from sandbox.paint.palette import Palette, by_word, choose, mix
 
-SIZES: Final[dict[str, tuple[int, int]]] = {"1:1": (1024, 1024), "3:2": (1536, 1024), "2:3": (1024, 1536)}
+SHORT_EDGE: Final = 1024
+"""Pixels; the other edge follows from the aspect ratio."""
 
 SUBJECTS: Final = by_word(
     {
@@ -65,7 +66,7 @@ def paint(order: Order, variant: int = 0) -> bytes:
     """Return a PNG. With one reference and a mask, the reference is kept where the mask is white."""
     dice = random.Random(f"{order.prompt}\n{variant}")
     words = set(re.findall(r"[a-z]+", order.prompt.lower()))
-    width, height = SIZES[order.size]
+    width, height = _pixels(order.size)
     palette = choose(words, dice)
     drawn = min(order.shrink, MOST_SHRUNK)
     canvas = _scene((width // drawn, height // drawn), palette, _subjects(words, dice), dice)
@@ -76,6 +77,12 @@ def paint(order: Order, variant: int = 0) -> bytes:
         prints.hang(canvas, pictures, palette, dice)
     finished = light.finish(canvas, dice)
     return _png(finished.resize((width // order.shrink, height // order.shrink)) if drawn < order.shrink else finished)
+
+
+def _pixels(size: str) -> tuple[int, int]:
+    """Return width and height for an aspect ratio such as 3:2."""
+    wide, high = map(int, size.split(":"))
+    return SHORT_EDGE * wide // min(wide, high), SHORT_EDGE * high // min(wide, high)
 
 
 def _subjects(words: set[str], dice: random.Random) -> set[str]:
