@@ -50,8 +50,8 @@ AT_ONCE: Final = 40
 expire: as many as are sent in a second. Further edits wait in this module, where a newer edit of the same card replaces
 an older one."""
 CALM_SECONDS: Final = 5.0
-"""How long to sleep if no waiting card may be edited now: no event says that Discord has stopped to refuse many
-requests."""
+"""How long to sleep if no waiting card may be edited now: no event says when Discord refuses fewer
+requests again."""
 THUMBNAILS: Final = "thumbnails"
 """The kind of work under which attempts to make thumbnails are counted."""
 

@@ -130,8 +130,8 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
 
 
 def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """Build the message that replaces a failure message after the task succeeded. An attached prompt file stays, and is
-    referenced by its name."""
+    """Build what replaces the message about an unconfirmed create, after the image API turned out to have accepted the
+    create. An attached prompt file stays, and is referenced by its name."""
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_DONE)
     say = texts_in(outcome.task.locale)
     container.add_item(ui.TextDisplay(f"### {say('outcome-taken-back')}\n{say('outcome-told-later')}"))
