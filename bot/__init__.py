@@ -19,7 +19,7 @@ traffic/                keep all requests to Discord within its rate limit
 engine/                 the life of a task; knows no Discord, no HTTP and no SQL
 net/                    HTTP beside the image API: sessions and bounded downloads
 config.py               settings from the environment and `.env`
-endpoints.py            point discord.py at another Discord (the tests' own)
+endpoints.py            point discord.py at other addresses of Discord: a proxy, or the tests' Discord
 imaging/                read, check and convert pictures
 discord_errors.py       Discord's error codes, and their translation into the bot's own errors
 discord_permissions.py  the permissions that the bot needs in a channel

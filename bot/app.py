@@ -1,4 +1,5 @@
-"""The composition root: open every part in order of dependency and close all in reverse order. Contains no logic."""
+"""The composition root: open every part in order of dependency, run the bot or publish its commands, and close all
+parts in reverse order."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ EXTENSIONS: Final = (
     "cogs.settings",
 )
 STORE_SECONDS: Final = 20.0
-"""Timeout for a bucket to store, return and delete a small file."""
+"""Timeout for the picture store (a bucket, say) to store, return and delete a small file at start."""
 MIB: Final = 2**20
 STOP_SECONDS: Final = 13.0
 """Limit for the whole shutdown: the grace periods of the engine and of the Discord client, and a few seconds for the
@@ -94,7 +95,7 @@ class Running:
     figures: StatisticsStore
 
     async def work(self) -> None:
-        """Process tasks and update cards until `engine.stop()` is called."""
+        """Process tasks, update cards and keep the time until `engine.stop()` is called."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self.delivery.cards.run()), group.create_task(self.timekeeping.run())]
@@ -231,7 +232,8 @@ async def _open_picture_store(settings: Settings) -> PictureStore:
 
 @contextmanager
 def _usable(setting: str) -> Iterator[None]:
-    """Raise ConfigurationError for any error in the block: the operator has to fix the place that `setting` names."""
+    """Raise ConfigurationError for any error in the block, as the operator has to fix the place that `setting` names.
+    DatabaseInUse, which says what to do, passes unchanged."""
     try:
         yield
     except (ConfigurationError, DatabaseInUse):
@@ -251,7 +253,7 @@ async def run(settings: Settings) -> None:
     connection.
     """
     if settings.callbacks_lack:
-        log.warning("callbacks not fully configured", on=settings.callbacks is not None, remedy=settings.callbacks_lack)
+        log.warning("callbacks cannot arrive: settings incomplete, outcomes are polled", remedy=settings.callbacks_lack)
     stop = asyncio.create_task(_stop_signal().wait())
     async with open_atelier(settings) as atelier, open_site(atelier, settings) as readiness:
         login = asyncio.create_task(_log_in(atelier, settings))
@@ -264,7 +266,8 @@ async def run(settings: Settings) -> None:
         connection = asyncio.create_task(atelier.client.connect())
         publishing = asyncio.create_task(_publish(atelier))
         await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
-        log.info("bot stopping")
+        cause = "signal" if stop.done() else "connection ended" if connection.done() else "work ended"
+        log.info("bot stopping", cause=cause)
         readiness.stopping = True
         stop.cancel()
         publishing.cancel()
@@ -355,9 +358,12 @@ async def _publish(atelier: Running) -> None:
     try:
         await atelier.client.publish_commands(atelier.stores.key_values)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-        log.warning("commands not published: Discord or network error, run `sync` to retry", error=str(error))
+        log.warning(
+            "commands not published: Discord or network error, the earlier ones stay, run `sync` to retry",
+            error=str(error),
+        )
     except Exception:
-        log.exception("commands not published: unexpected exception, run `sync` to retry")
+        log.exception("commands not published: unexpected exception, the earlier ones stay, run `sync` to retry")
 
 
 async def _parted(connection: asyncio.Task[None]) -> None:

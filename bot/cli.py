@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.STOPPED if options.command == "run" else ExitCode.DEFECT
     except Exception:
-        log.exception("command failed: unexpected exception")
+        log.exception("process ended: unexpected exception", command=options.command)
         return ExitCode.DEFECT
 
 

@@ -45,7 +45,7 @@ class AtelierTree(app_commands.CommandTree["Atelier"]):
 
 class Atelier(commands.AutoShardedBot):
     """
-    The Discord client. It needs no privileged intent, as it reads its own messages and messages that mention it.
+    The Discord client. It needs no privileged intent, as it reads only its own messages and messages that mention it.
     `message_content` requests the privileged Message Content Intent, for pictures in other people's messages.
     """
 

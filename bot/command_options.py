@@ -22,8 +22,8 @@ _RESOLVED: Final = {AppCommandOptionType.attachment: "attachments"}
 
 
 def check_options(interaction: discord.Interaction[Any]) -> None:
-    """Check all options. Raises UnknownChoice or TooLong. Characters that no database stores are removed from the
-    texts of the interaction."""
+    """Remove characters that no database stores from the texts of an interaction, and check all options of a command.
+    Raises UnknownChoice or TooLong. Options that are still being typed (autocomplete) are not checked."""
     data: Mapping[str, Any] = interaction.data or {}
     given = list(_given(data.get("options") or ()))
     for option in given:

@@ -87,9 +87,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     try:
         await _whisper(interaction, sentence)
     except (discord.DiscordException, aiohttp.ClientError, OSError) as failure:
-        log.info("error message not delivered: Discord or network error", code=getattr(failure, "code", None))
+        log.info("error reply to a person not delivered: Discord or network error", code=getattr(failure, "code", None))
     except Exception:
-        log.exception("error message not delivered: unexpected exception")
+        log.exception("error reply to a person not delivered: unexpected exception")
 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
@@ -102,19 +102,26 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
         case app_commands.CommandSignatureMismatch() | app_commands.CommandNotFound():
             return say("answer-outdated")
         case _ if says_full(cause):
-            log.error("interaction failed: disk full", error=str(cause).partition("\n")[0])
+            log.error(
+                "interaction failed: disk full, the person gets an error reply", error=str(cause).partition("\n")[0]
+            )
             return explain(Reason.DISK_FULL, None, say)
         case discord.HTTPException(code=code) if code in HARMLESS_CODES:
-            log.info("interaction answer dropped: too late or sent twice", code=code)
+            log.info("interaction answer dropped: too late or sent twice, a stored request continues", code=code)
             return None
         case discord.HTTPException(status=status) if status >= 500:
-            log.warning("interaction answer not delivered: Discord server error", status=status)
+            log.warning(
+                "interaction answer not delivered: Discord server error, a stored request continues", status=status
+            )
             return None
         case discord.HTTPException():
-            log.error("interaction answer refused by Discord", exc_info=cause)
+            log.error("interaction answer refused by Discord: a stored request continues", exc_info=cause)
             return None
         case aiohttp.ClientError() | TimeoutError():
-            log.warning("interaction answer not delivered: network error", error=type(cause).__name__)
+            log.warning(
+                "interaction answer not delivered: network error, a stored request continues",
+                error=type(cause).__name__,
+            )
             return None
         case _:
             number = secrets.token_hex(3)

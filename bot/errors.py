@@ -3,11 +3,11 @@ Define the exceptions of the bot, and who receives which message for each:
 
 * AtelierError               carries a reason and parameters, from which `bot.error_replies` makes a message
   * UserError                the person can fix the problem and gets instructions; costs nothing
-    * LimitReached           too many open tasks, or too many pictures per day
+    * LimitReached           too many open tasks, pictures per day, stored bytes, or look-ups at a time
     * NotYours               the task belongs to another person
     * NotFound               the task is unknown, or not visible to the person
     * Gone                   a picture, a form or a batch that existed and no longer does
-    * Conflict               somebody, or the same person, has done or decided the same thing already
+    * Conflict               another person, or the same one, has done or decided the same thing already
     * TooLate                the task can no longer be cancelled or withheld
     * BadReference           a picture that cannot be used: which picture and why
     * BlankPrompt            neither a prompt nor a picture
@@ -22,7 +22,7 @@ Define the exceptions of the bot, and who receives which message for each:
   * Throttled                a request to retry later; nothing was accepted (429, 455, 550)
   * ServerFault              500 in a readable body; nothing was accepted
   * Unreachable              no connection: nothing was sent
-  * Unavailable              a query or a transfer that failed in any other way
+  * Unavailable              any other failure that may pass, of a service, of Discord or of this machine
   * Refused                  an explicit refusal; for a create, query or upload, waiting does not help
     * AccountRefused         the key or the credit (401, 402): the operator has to fix this
     * HostNotAllowed         a result on a host outside KIE_RESULT_HOSTS: the operator may allow the host
@@ -239,7 +239,7 @@ class Unavailable(ServiceError): ...
 
 
 class Refused(ServiceError):
-    """`code` is the image API's, Discord's, or an HTTP status."""
+    """`code` is the image API's or an HTTP status. `reason` is what the task or the operator's alert gets."""
 
     def __init__(self, code: int, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
         super().__init__(f"{code}: {message}")

@@ -22,7 +22,7 @@ key_values.py     small named values of the program itself
 rows.py           turn rows into values
 transitions.py    change the state of a task by compare-and-set, and write the audit trail
 fair_queue.py     whose task is next, fairly between people
-limits.py         limits that a new task must keep: open tasks, pictures a day, stored bytes
+limits.py         limits that new tasks and sets must keep: open tasks, pictures a day, stored bytes
 search.py         find tasks by words, state or message
 late_pictures.py  pictures that were delivered as links and are still to be downloaded
 batches.py        batches and their messages
@@ -35,7 +35,7 @@ personal_data.py  read and count a person's data
 attempts.py       count attempts of outbox work, to notice work that kills the process
 guilds.py         a server's settings and styles
 sets.py           a person's sets of pictures
-drafts.py         what an open form started with
+drafts.py         the pictures that an open form offers
 statistics.py     statistics over all tasks, for `/metrics`
 referenced_pictures.py which stored files are still named by a row
 

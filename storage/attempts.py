@@ -1,7 +1,8 @@
 """
-Count attempts of outbox work (messages of batches, copies for galleries, reports, …) that may kill the process. A row
-is written before the work begins and deleted when the work ends, whatever its result. A row that exists at a start
-therefore belongs to work during which the process died. Attempts of a task are a column of its own row.
+Count attempts of outbox work (messages of batches, copies for galleries, reports, …), so that work which kills the
+process can be found and given up. A row is written before the work begins and deleted when the work ends, whatever its
+result. A row that exists at a start therefore belongs to work during which a process died, or to another process that
+shares the database. Attempts of a task are a column of its own row.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ FORGOTTEN_AFTER_MS: Final = 30 * 24 * 60 * 60 * 1000
 """ms. A row left by a dead process is deleted after this time: its work was never due again, so its subject no longer
 exists."""
 LONGEST_MS: Final = 120_000
-"""ms. If several processes share a database, a younger row may belong to another process that is still working."""
+"""ms. Longest time that an attempt takes. If several processes share a database, a younger row of another process
+may belong to work that is still running."""
 
 
 class AttemptStore:
@@ -25,8 +27,9 @@ class AttemptStore:
         self._database = database
 
     async def begin(self, kind: str, subject: str, *, owner: str, now: int) -> int | None:
-        """Count an attempt and return how many attempts that makes. An attempt that the same `owner` counted and did
-        not end is not counted again. Return None if another process may still be working on the subject."""
+        """Count an attempt to work on the subject. Return the number of attempts so far, this one included. An attempt
+        that the same `owner` counted and did not end is not counted again. Return None, and count nothing, if another
+        process may still be working on the subject."""
         this = _this(kind, subject)
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"attempts of {kind} {subject}")

@@ -2,8 +2,8 @@
 Store batches: proposals, the creation of all tasks of a batch in one transaction, and the messages that deliver its
 outcomes.
 
-Every state change of a task sets the `due_at` of its batch (`storage.transitions`). A worker claims a batch with
-`owner` and a lease; a new `due_at` leaves the lease unchanged, so that no other worker claims the batch.
+Every state change of a task makes its batch due (`storage.transitions`). A worker claims a batch with `owner` and a
+lease. A batch that becomes due again during the work keeps its lease, so that no second worker claims it.
 """
 
 from __future__ import annotations
@@ -41,16 +41,19 @@ from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
 BY_CHANCE: Final = 1 << 22
-"""Discord ids hold the time above their lowest 22 bits."""
+"""Number of Discord ids with the same time: the bits of an id above its lowest 22 are the time."""
 _BATCH: Final = [batches.c[field.name] for field in fields(Batch) if field.name != "asked"]
 _KNOWN: Final = frozenset(field.name for field in fields(NewTask))
 
 
 class StaleBatch(Exception):
-    """The batch is owned by another worker."""
+    """Another worker owns the batch now; nothing was changed."""
 
 
 class BatchStore:
+    """Methods that change a claimed batch raise StaleBatch: `reroute`, `attempt_ending`, `ended`, `close`,
+    `attempt`."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox = Outbox(
@@ -82,7 +85,8 @@ class BatchStore:
         return found[0] if found else None
 
     async def drop(self, batch_id: str) -> bool:
-        """Delete a proposal. Return False if its tasks were created already."""
+        """Delete a proposal. Return False if there is none: its tasks were created already, or it was deleted
+        before."""
         these = sa.and_(batches.c.id == batch_id, batches.c.begun_at.is_(None))
         async with self._database.write(priority=True) as connection:
             return bool((await connection.execute(sa.delete(batches).where(these))).rowcount)
@@ -95,8 +99,9 @@ class BatchStore:
 
     async def begin(self, batch: Batch, origin: Origin, limits: Limits, *, now: int) -> Batch | None:
         """
-        Create all tasks of the batch, asked for from `origin`, in one transaction and under the lock of every submit.
-        Idempotent: a batch that has begun already is returned unchanged. Return None if the proposal was dropped.
+        Create all tasks of the batch in one transaction, under the lock of the asker's submits. `origin` is the
+        interaction that confirmed the proposal. Idempotent: a batch that has begun already is returned unchanged.
+        Return None if the proposal was deleted.
 
         Raises LimitExceeded; nothing is stored then.
         """
@@ -140,12 +145,13 @@ class BatchStore:
 
     # -- work ----------------------------------------------------------------------------------------------------
     async def reroute(self, batch: Batch, route: Route) -> Batch:
-        """Send all messages of the batch by another route."""
+        """Set the route by which all messages of the batch are sent from now on."""
         await self._change(batch, {"route": route})
         return replace(batch, route=route)
 
     async def attempt_ending(self, batch: Batch, *, now: int, until: int) -> None:
-        """Store the attempt before the closing message is sent. Keep the first `ending_attempted_at`."""
+        """Store the attempt before the closing message is sent, and extend the lease to `until` (ms). Keep the first
+        `ending_attempted_at`."""
         first = sa.func.coalesce(batches.c.ending_attempted_at, now)
         await self._change(batch, {"ending_attempted_at": first, "lease_until": until})
 
@@ -159,7 +165,7 @@ class BatchStore:
         await self._change(batch, changes)
 
     async def close(self, batch: Batch, *, now: int) -> None:
-        """Mark the batch as closed: the asker was notified or cannot be reached. Keep the first `closed_at`."""
+        """Mark the batch as closed: the closing message was sent, or none will be. Keep the first `closed_at`."""
         await self._change(batch, {"closed_at": sa.func.coalesce(batches.c.closed_at, now)})
 
     async def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
@@ -181,8 +187,8 @@ class BatchStore:
             return values(BatchMessage, await connection.execute(statement.order_by(batch_messages.c.number)))
 
     async def attempt(self, batch: Batch, number: int, *, now: int, until: int) -> tuple[BatchMessage, bool]:
-        """Store the attempt before the message is posted or edited. Also return whether the message may exist in
-        Discord although its id is unknown."""
+        """Store the attempt before the message is posted or edited, and extend the lease to `until` (ms). Return the
+        message, and True if an earlier attempt may have posted it although its id is unknown: search for it first."""
         this = _this(batch, number)
         async with self._database.write() as connection:
             await _change(connection, batch, {"lease_until": until})
@@ -212,7 +218,7 @@ class BatchStore:
             await connection.execute(sa.delete(batch_messages).where(_same(message)))
 
     async def in_message(self, message_id: int) -> tuple[Batch, BatchMessage] | None:
-        """Return the batch and the batch message that have this Discord message id."""
+        """Return the batch message with this Discord id, and its batch."""
         async with self._database.read() as connection:
             statement = sa.select(batch_messages).where(batch_messages.c.message_id == message_id)
             messages = values(BatchMessage, await connection.execute(statement))
@@ -282,7 +288,7 @@ async def _change(connection: Transaction, batch: Batch, changes: dict[str, Any]
     """Change the batch if the caller still owns it. Raises StaleBatch."""
     own = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
     if not (await connection.execute(sa.update(batches).where(own).values(changes))).rowcount:
-        raise StaleBatch(f"batch {batch.id} is in other hands")
+        raise StaleBatch(f"another worker owns batch {batch.id}")
 
 
 def _this(batch: Batch, number: int) -> sa.ColumnElement[bool]:

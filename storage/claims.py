@@ -29,12 +29,13 @@ class ClaimStore:
         risky: bool = True,
     ) -> tuple[Task, ...]:
         """
-        Claim due tasks that no worker holds: queued and unprepared, submitting, generating, settled, and those in
-        question. Skip the tasks in `except_ids`, which the owner is about to release.
+        Claim due tasks that no worker holds, oldest due time first: queued and unprepared, submitting, generating,
+        settled, and closed ones whose create was accepted according to a callback. Skip the tasks in `except_ids`, on
+        which this process still works although their rows are released.
 
-        Queued and prepared tasks are claimed by `begin_create` alone, suspects by `claim_suspects`. Oldest due time
-        first. An attempt is counted with the claim, before the work begins; without `risky`, only work whose attempts
-        are not counted is claimed.
+        Queued and prepared tasks are claimed by `CreateStore.begin` alone, and tasks during whose work a process died
+        by `claim_suspects`. For work that may kill the process (unprepared and settled tasks), an attempt is counted
+        with the claim, before the work begins; without `risky`, such work is not claimed.
         """
         due = fair_queue.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
         if except_ids:
@@ -46,8 +47,8 @@ class ClaimStore:
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
 
     async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
-        """Return the ids of tasks that a worker held when its process died, and how often that happened, fewest deaths
-        first."""
+        """Return the ids of unprepared and settled tasks that a worker held when its process died, and how often that
+        happened, fewest deaths first."""
         order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
         found = sa.select(tasks.c.id, tasks.c.attempts).where(fair_queue.suspects(now)).order_by(*order)
         async with self._database.read() as connection:
@@ -56,14 +57,15 @@ class ClaimStore:
     async def claim_suspects(
         self, owner: str, task_ids: Collection[str], *, now: int, lease_ms: int
     ) -> tuple[Task, ...]:
-        """Claim those of these tasks that are still `suspects`, and count the attempt."""
+        """Claim those of these tasks that `suspects` would still return, and count the attempt."""
         these = sa.and_(tasks.c.id.in_(task_ids), fair_queue.suspects(now))
         taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
         async with self._database.write() as connection:
             return values(Task, await connection.execute(taken.returning(tasks)))
 
     async def uncount_attempts(self, owner: str) -> None:
-        """Uncount the current attempts of this owner: its work is interrupted in order, not by a crash."""
+        """Uncount the current attempts of this owner, whose process stops in order: interrupted work must not look like
+        the cause of a crash."""
         own = sa.and_(tasks.c.owner == owner, tasks.c.attempts > 0)
         async with self._database.write() as connection:
             await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
@@ -91,16 +93,16 @@ class ClaimStore:
             return (await connection.execute(statement)).rowcount
 
     async def next_due(self, *, now: int) -> int | None:
-        """Return the earliest due time (ms; may be past) of unowned open tasks, or None. Queued and prepared tasks
-        count too, whether or not `begin_create` may begin now."""
+        """Return the earliest due time (ms; may be past) of the tasks that `claim` and `CreateStore.begin` work on and
+        that no worker holds, or None. Tasks that wait for a create count, whether or not a create may begin now."""
         async with self._database.read() as connection:
             due: int | None = (await connection.execute(fair_queue.next_due(now))).scalar_one()
         return due
 
 
 def _taken(owner: str, lease_until: int) -> dict[str, Any]:
-    """Return the columns of a claim. Another claim by the same owner, which could not release the task, is not another
-    attempt."""
+    """Return the columns of a claim. Only work that may kill the process counts as an attempt, and another claim by the
+    same owner, which could not release the task, not again."""
     counted = sa.and_(fair_queue.RISKY, tasks.c.owner.is_distinct_from(owner))
     attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
     return {"owner": owner, "lease_until": lease_until, "attempts": attempts}

@@ -41,14 +41,15 @@ class ClockStore:
         return max(created or 0, happened or 0)
 
     async def restamp_creates(self, *, after: int, at: int) -> None:
-        """Set the send time of every create later than `after` to `at` (ms)."""
+        """Set the send time of every create sent after `after` to `at` (ms), so that the image API's rate limit counts
+        it."""
         statement = sa.update(creates).where(creates.c.at > after).values(at=at)
         async with self._database.write() as connection:
             await connection.execute(statement)
 
     async def shift(self, *, after: int, by: int, noting: Mapping[str, str | None]) -> None:
-        """Add `by` milliseconds to every stored time later than `after`, and set the facts in `noting`, in one
-        transaction."""
+        """Add `by` milliseconds to every stored time later than `after` (ms), and set the key values in `noting` (None
+        deletes one), in one transaction."""
         async with self._database.write() as connection:
             for table, columns in TIMES.items():
                 if columns:

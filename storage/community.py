@@ -12,7 +12,8 @@ from storage.models import NO_USER, NewReference, NewTask, ReferenceKind, Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSettings:
-    """Settings of a server. The defaults apply to servers that have chosen nothing and to direct messages."""
+    """Settings of a server. A setting that the server has not chosen has its default, as all have in direct
+    messages."""
 
     channels: tuple[int, ...] = ()
     """Channels in which pictures may be made, including their threads; empty means every channel."""
@@ -151,7 +152,7 @@ class Batch:
     created_at: int
     begun_at: int | None
     due_at: int | None
-    """When (ms) its messages are to be checked."""
+    """When (ms) its messages are to be compared with its tasks and updated; None if nothing has changed."""
     owner: str | None
     """The worker that holds the batch, until `lease_until`."""
     lease_until: int
@@ -165,8 +166,9 @@ class Batch:
     ending_channel_id: int | None = None
     """Channel of the closing message `ending_message_id`."""
     closed_at: int | None
-    """When (ms) the asker was notified or found unreachable. The messages may still change: pictures may be hidden,
-    removed or downloaded late."""
+    """When (ms) the closing message was sent, or it became clear that none will be: all tasks were cancelled or
+    removed, or the asker cannot be reached. The other messages may still change: pictures may be hidden, removed or
+    downloaded late."""
 
 
 PICTURES_PER_MESSAGE: Final = 10
@@ -216,7 +218,7 @@ class ReportState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRepost:
-    """A request to repost a result. The same `once` again is the same posting."""
+    """A request to repost a result. A second request with the same `once` is not stored: it is the same repost."""
 
     task_id: str
     kind: RepostKind
@@ -293,13 +295,12 @@ class Erasure:
     id: str
     """Also the number of the receipt."""
     person_id: int | None
-    """None once the person has seen the receipt."""
+    """None once the person has seen the receipt, or could not be reached for 30 days."""
     asked_at: int
     removes: bool
     """Whether the person's messages in Discord are deleted too."""
     marked_at: int | None
-    """When (ms) the person's data was marked and the messages of other people that name the person became due for an
-    update."""
+    """When (ms) the person's tasks were first marked as removed."""
     locale: str
     interaction_token: str | None = field(repr=False)
     due_at: int | None

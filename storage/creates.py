@@ -82,10 +82,11 @@ class CreateStore:
 
     async def put_in_question(self, create: Create, *, job_id: str, reason: str, now: int) -> bool:
         """
-        Record that the image API may have accepted a create as `job_id`, and make its task due as `news` does.
+        Record that the image API may have accepted a create as `job_id`, and make its task due at once, so that a
+        worker looks at the job.
 
-        Do nothing and return False unless the create is the last one of a task that is `submitting` or whose outcome
-        is `reason`. A `claimed_job_id` that is set already is kept.
+        Do nothing and return False unless the create is the last one of a task that is `submitting` or whose outcome is
+        `reason`. A `claimed_job_id` that is set already is kept.
         """
         last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
         ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)

@@ -1,6 +1,6 @@
 """
-Store what is to happen to all messages of a result: they stay, become spoilers or are deleted. The messages of such a
-task are then due for an update (`tasks.sync_at`).
+Store what is to happen to all messages of a result: they stay, become spoilers or are deleted. Each change makes the
+messages of the task due for an update (`tasks.sync_at`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class CurationStore:
         return await self._curate(task_id, changes, now=now)
 
     async def hide(self, task_id: str, *, hidden: bool, now: int) -> Task | None:
-        """Make all messages of a task spoilers, or no longer. Return None if there is no such task."""
+        """Make all messages of a task spoilers, or with `hidden=False` visible again. Return None if there is no such
+        task."""
         return await self._curate(task_id, {"hidden_at": now if hidden else None}, now=now)
 
     async def curate_in(self, task_id: str, guild_id: int, *, now: int, **changes: int | None) -> None:
@@ -55,11 +56,11 @@ class CurationStore:
         await self._curate_reposts(task_id, these, changes, now=now)
 
     async def remove_repost(self, repost: Repost, *, now: int) -> None:
-        """Mark one posting for deletion."""
+        """Mark one repost for deletion."""
         await self._curate_reposts(repost.task_id, reposts.c.id == repost.id, {"removed_at": now}, now=now)
 
     async def remove_gallery_reposts(self, task_id: str, *, now: int) -> None:
-        """Mark the copies of a task in galleries for deletion: the original is gone."""
+        """Mark the copies of a result in galleries for deletion, because a person deleted its message in Discord."""
         these = sa.and_(
             reposts.c.task_id == task_id, reposts.c.kind == RepostKind.GALLERY, reposts.c.removed_at.is_(None)
         )

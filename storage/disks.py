@@ -24,7 +24,7 @@ _FULL_STORE: Final = ("StorageFull", "QuotaExceeded", f"os error {errno.ENOSPC}"
 
 
 class Disks:
-    """The disks of these folders. Without folders (a bucket, a database server) no disk can run full."""
+    """The disks of these folders. Without folders (a bucket, a database server) there is no free space to measure."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = tuple(folders)

@@ -1,4 +1,4 @@
-"""Store what an open form starts with, if the form itself has no room for it."""
+"""Store the pictures that an open form offers; the form itself has no room for their URLs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.rows import values
 from storage.schema import drafts
 
 LIFE_MS: Final = 24 * 60 * 60 * 1000
-"""ms. Discord's signed URLs, which drafts consist of, expire after the same time."""
+"""ms. How long a draft is returned: Discord's signed URLs of its pictures expire after the same time."""
 
 
 class DraftStore:

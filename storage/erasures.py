@@ -39,7 +39,7 @@ from storage.schema import (
 from storage.transactions import Transaction
 
 PAUSE_MS: Final = 24 * 60 * 60 * 1000
-"""ms. How long an erasure during which the process died each time is postponed."""
+"""ms. How long an erasure is postponed after the process died during each of its attempts."""
 CREATE_COUNTS_MS: Final = 20_000
 """ms. A create counts against the image API's rate limit for 11 s; its row is kept a little longer."""
 BLANKED: Final = (
@@ -134,7 +134,7 @@ class ErasureStore:
             await connection.execute(sa.update(tasks).where(kept).values(due_at=now))
 
     async def queued(self, erasure: Erasure) -> tuple[str, ...]:
-        """Return the ids of tasks that can still be cancelled."""
+        """Return the ids of the person's queued tasks, which can still be cancelled."""
         async with self._database.read() as connection:
             found = sa.select(tasks.c.id).where(_of_asker(erasure), tasks.c.state == TaskState.QUEUED)
             return tuple((await connection.execute(found)).scalars())
@@ -147,7 +147,7 @@ class ErasureStore:
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
         """Return the ids of finished tasks that may be deleted. `patient`: skip tasks whose messages are not deleted
-        yet."""
+        yet, and those that messages to moderators or other people's results still name."""
         recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
         these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
@@ -251,7 +251,7 @@ class ErasureStore:
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
         """Delete the person's sets, drafts, batches and reports, and replace the person's id in other people's rows
-        with `NO_USER`."""
+        with `NO_USER`. `copies`: number of deleted files of the sets, for the receipt."""
         rows_of_person: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
@@ -269,8 +269,8 @@ class ErasureStore:
             await _count(connection, erasure, counts)
 
     async def sweep(self, *, now: int, unseen_for: int) -> None:
-        """Delete numbers that no longer count, and anonymise erasures whose receipt could not be delivered for
-        `unseen_for` ms."""
+        """Delete the numbers of erased pictures that are older than a day, and anonymise erasures whose receipt could
+        not be delivered for `unseen_for` ms."""
         unseen = sa.and_(erasures.c.done_at < now - unseen_for, erasures.c.person_id.is_not(None))
         nobody = {"person_id": None, "interaction_token": None, "due_at": None}
         async with self._database.write() as connection:

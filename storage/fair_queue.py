@@ -23,7 +23,7 @@ IN_FLIGHT: Final = sa.and_(
 IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id.is_not(None), tasks.c.state == TaskState.CLOSED)
 """The outcome was delivered, but a callback says that there is another one."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
-"""Work that processes other people's bytes and may kill the process: its attempts are counted."""
+"""Work that processes bytes from outside (attachments, results) and may kill the process: its attempts are counted."""
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
@@ -43,7 +43,7 @@ def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
 
 
 def suspects(now: int) -> sa.ColumnElement[bool]:
-    """Match tasks that a worker held when its process died."""
+    """Match tasks with `RISKY` work that a worker held when its process died."""
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
@@ -105,4 +105,5 @@ def _in_flight_by_asker() -> sa.Subquery:
 
 
 PLACE: Final = _place()
-"""The place (from 1) of the task `of` in that order, as if the task were prepared; no row if the task is not queued."""
+"""Select the place (from 1) of the task `of` in the order of `queue`, as if the task were prepared; no row if the task
+is not queued."""

@@ -19,7 +19,7 @@ class KeyValueStore:
             ).scalar_one_or_none()
 
     async def set(self, name: str, value: str | None) -> None:
-        """Set a fact; None deletes the fact."""
+        """Set a value; None deletes it."""
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"fact {name}")
             await connection.execute(sa.delete(key_values).where(key_values.c.name == name))

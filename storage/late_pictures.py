@@ -31,7 +31,8 @@ class LatePictureStore:
         self._database = database
 
     async def due(self, *, now: int, limit: int) -> tuple[tuple[Task, Picture], ...]:
-        """Return the pictures whose retry is due, with their tasks; longest due first."""
+        """Return the pictures whose retry is due, with their tasks; longest due first. Skip outcomes that a worker is
+        delivering."""
         wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE)
         statement = sa.select(pictures).join(tasks, tasks.c.id == pictures.c.task_id).where(wanted)
         async with self._database.read() as connection:
@@ -72,7 +73,7 @@ class LatePictureStore:
             return True
 
     async def give_up(self, picture: Picture, *, now: int, why: str) -> None:
-        """Stop retrying the picture."""
+        """Stop retrying the picture, and write `why` into the audit trail."""
         async with self._database.write() as connection:
             tried = sa.and_(_this(picture), pictures.c.due_at.is_not(None))
             changed = await connection.execute(sa.update(pictures).where(tried).values(due_at=None))
@@ -88,7 +89,8 @@ class LatePictureStore:
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def send_apart(self, task_id: str, positions: Collection[int]) -> None:
-        """Plan a separate part, by direct message to the asker, for pictures whose message is out of reach."""
+        """Plan a separate part, by direct message to the asker, for pictures whose message cannot be edited. Do nothing
+        if that part is planned already."""
         apart = {
             "task_id": task_id,
             "number": LATE_PARTS + min(positions),
@@ -150,8 +152,8 @@ def _columns(picture: Picture, now: int) -> dict[str, Any]:
 
 
 async def _add_to_part(connection: Transaction, picture: Picture) -> None:
-    """Add the picture to the first part, which delivered the links. A picture without parts (of a batch, or only kept)
-    needs none."""
+    """Add the picture to the first part, which delivered the links, unless a part has it already. Do nothing for an
+    outcome without parts: it belongs to a batch, or was withheld or not delivered."""
     held = await _held(connection, picture.task_id)
     if 0 in held and not any(picture.position in positions for positions in held.values()):
         await _hold(connection, picture.task_id, 0, tuple(sorted({*held[0], picture.position})))

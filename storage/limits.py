@@ -1,9 +1,9 @@
 """
-Check the limits that a submit must keep: open tasks of a person; pictures of a person, and of all people, in the last
-24 hours; bytes stored for a person.
+Check the limits that a new task or set must keep, so that no person uses up the credits or the disk: open tasks of a
+person; pictures of a person, and of all people, in the last 24 hours; bytes stored for a person, in all and in the last
+24 hours.
 
-A task whose outcome is kept for its asker does not count as open: it would block the command that delivers the
-outcome.
+A task whose outcome is kept for its asker does not count as open: it would block the command that delivers the outcome.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 
 class LimitExceeded(Exception):
     """
-    A submit would exceed a limit; nothing was stored. `limit` is the name of the field of `Limits`, `allowed` its
-    value. `used`: the amount in use already, of bytes or of a limit per day.
+    A new task, set or file would exceed a limit; nothing was stored. `limit` is the name of the field of `Limits`,
+    `allowed` its value. `used`: the amount in use already, of bytes or of a limit per day; 0 for open tasks.
 
-    `free_at`: for the limits per day, the time (ms) at which enough of the oldest pictures leave the last 24 hours;
-    else None, also if one request alone exceeds the limit.
+    `free_at`: for the limits per day, the time (ms) at which enough of the oldest pictures or bytes leave the last
+    24 hours; else None, also if one request alone exceeds the limit.
     """
 
     def __init__(self, limit: str, allowed: int, free_at: int | None = None, *, used: int = 0) -> None:
@@ -37,8 +37,9 @@ class LimitExceeded(Exception):
 async def check_limits(
     connection: Transaction, new: NewTask, limits: Limits, *, now: int, kept: int = 0, count: int = 1
 ) -> None:
-    """Check whether `count` tasks like `new` may be stored. Raises LimitExceeded. The result holds only until the end
-    of a transaction during which no other submit runs."""
+    """Check whether `count` tasks like `new` may be stored. `kept`: stored bytes of the asker that are older than a
+    day, counted before the transaction. Raises LimitExceeded. The result holds only until the end of a transaction
+    during which no other submit runs."""
     theirs, pictures = tasks.c.asker_id == new.asker_id, new.request.variants * count
     await _check_open(connection, theirs, limits.open_tasks_per_user, count)
     await _check_day(
@@ -51,9 +52,10 @@ async def check_limits(
 
 async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
     """
-    Return the bytes that arrived more than a day ago and are stored for a person; 0 if they are not limited.
+    Return the bytes that arrived more than a day ago and are stored for a person; 0 if stored bytes are not limited.
 
-    Call this before `check_stored`, outside its lock: there may be thousands of rows, and the number only decreases.
+    Call this before the transaction that takes the lock of the person's submits: there may be thousands of rows, and
+    the number can only decrease until then, so no limit is exceeded.
     """
     if not limits.stored_bytes_per_user:
         return 0
@@ -64,7 +66,8 @@ async def kept_of_before(database: Database, person_id: int, limits: Limits, *, 
 async def check_stored(
     connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
 ) -> None:
-    """Check whether `more` bytes may be stored for a person; `kept` comes from `kept_of_before`. Raises
+    """Check whether `more` further bytes may be stored for a person, by the limit of all stored bytes and by that of
+    the last 24 hours. `kept`: the stored bytes that are older than a day, counted before the transaction. Raises
     LimitExceeded."""
     if not more:
         return
@@ -100,7 +103,7 @@ async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, al
 
 def _today(now: int, asker_id: int | None = None) -> sa.Subquery:
     """Select when (`at`) how many pictures (`amount`) were asked for in the last 24 hours, by one person or by all
-    people. Pictures erased since then count too."""
+    people. Requests that ended without a charge do not count; pictures erased since then do."""
     made = sa.select(tasks.c.created_at.label("at"), tasks.c.variants.label("amount"))
     made = made.where(tasks.c.charged, tasks.c.created_at > now - DAY_MS)
     erased = sa.select(spendings.c.at, spendings.c.pictures.label("amount")).where(spendings.c.at > now - DAY_MS)
@@ -122,7 +125,8 @@ def _kept(person_id: int, *, since: int | None = None, until: int | None = None)
 
 
 def _arrived(person_id: int, since: int) -> sa.Subquery:
-    """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms), still stored or not."""
+    """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms): attachments, still stored
+    or not, and sets that were not deleted."""
     attached = _attached(person_id).where(tasks.c.created_at > since)
     return sa.union_all(attached, _saved(person_id).where(reference_sets.c.created_at > since)).subquery()
 

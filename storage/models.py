@@ -27,7 +27,7 @@ class TaskState(StrEnum):
     SETTLED = "settled"
     """The outcome is known and not delivered yet."""
     CLOSED = "closed"
-    """The outcome was delivered to the asker."""
+    """The outcome was delivered to the asker, or will not be: withheld, removed or given up."""
     CANCELLED = "cancelled"
     """The asker cancelled the task while it was queued."""
 
@@ -106,7 +106,7 @@ class NewReference:
     declared_type: str | None = None
     declared_bytes: int = 0
     stored_key: str | None = None
-    """Key of a stored copy to use instead of downloading `url` (when a task is asked again)."""
+    """Key of a stored copy to use instead of downloading `url`: of an earlier request, a result, a set or a style."""
     owner_id: int | None = None
     """Owner of the picture, as in `Reference`; None means the asker."""
 
@@ -154,7 +154,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a request came from: one interaction of one person in one channel."""
+    """Where a request came from: one interaction, or one message that mentions the bot, of one person in one channel.
+    For a message, `interaction_id` is its id."""
 
     interaction_id: int
     interaction_token: str = field(repr=False)
@@ -249,15 +250,16 @@ class Task:
     faults: int
     """Creates that the image API answered with 500; at most three."""
     attempts: int
-    """Attempts of work that may kill the process and that did not end: counted when the task is claimed, reset to 0
-    when the task is released. At a start, more than 0 means that the process died during that work."""
+    """Attempts of work that may kill the process (preparation, delivery) and that did not end: counted when the task is
+    claimed, reset to 0 when the task is released. More than 0 while no worker holds the task means that a process died
+    or ran out of memory during that work."""
     prepared_at: int | None
     by_upload: bool
     """The references are uploaded through the File Upload API instead of sent as links."""
     job_id: str | None
     """The provider's id of the task."""
     unconfirmed_at: int | None
-    """Since when it is unknown whether the create was accepted; a callback may still say so."""
+    """Since when it is unknown whether the create was accepted; a callback may still say that it was."""
     claimed_job_id: str | None
     """The id under which the create was accepted according to a callback; not checked yet."""
     generating_at: int | None
@@ -306,7 +308,7 @@ class Task:
 
 
 class Changes(TypedDict, total=False):
-    """The columns a move or a change may set."""
+    """The columns that `TaskStore.move`, `change` and `settle` may set."""
 
     due_at: int
     owner: str | None
@@ -378,7 +380,7 @@ class Picture:
     """Delivered as a link, because the download failed for some minutes or because the process died while handling the
     picture; in the second case even if there is a copy."""
     tries: int = 0
-    """Download retries after that."""
+    """Retries of the download since the picture was delivered as a link."""
     due_at: int | None = None
     """When (ms) the next retry is due; None once the picture is stored or given up."""
     late_at: int | None = None
@@ -406,7 +408,8 @@ class OutcomePart:
 
     task_id: str
     number: int
-    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with late pictures."""
+    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with late pictures. -1: the first message of
+    an earlier outcome that an adoption withdrew."""
     pictures: tuple[int, ...]
     nonce: str
     route: Route
@@ -429,21 +432,27 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits that a submit must keep; 0 means no limit. A day is the last 24 hours; every variant counts."""
+    """Limits that a new task or set must keep; 0 means no limit. A day is the last 24 hours."""
 
     open_tasks_per_user: int
+    """Tasks without a delivered outcome, however many pictures each has. A task whose outcome could not be delivered
+    and waits for the asker does not count."""
     pictures_per_user_per_day: int
+    """Pictures asked for: a task counts with its number of variants, unless it ended without a charge."""
     pictures_per_day: int
+    """As the field above, for all people together."""
     stored_bytes_per_user: int = 0
     """Bytes of the person's attachments and sets, as long as the bot stores them."""
     stored_bytes_per_user_per_day: int = 0
+    """Bytes of attachments and sets that arrive in a day; attachments count even if their copies are deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLimits:
-    """Limits that a create must keep."""
+    """Limits that a create must keep. No create is begun at a limit."""
 
     per_window: int
+    """Creates in the last `window_ms`."""
     window_ms: int
     in_flight: int
-    """Tasks `submitting` or `generating` and not overdue."""
+    """Tasks that are `submitting` or `generating` and not overdue, at the same time."""

@@ -55,8 +55,8 @@ class PartStore:
     async def begin_delivery(
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture], now: int, until: int
     ) -> tuple[OutcomePart, ...]:
-        """Do `plan`, and `attempt_part` for the first part, in one transaction. Raises StaleTask, also if parts exist
-        already."""
+        """Store the parts as `plan` does, and the attempt to send the first one as `attempt` does, in one transaction.
+        Raises StaleTask, also if parts exist already."""
         async with self._database.write() as connection:
             await compare_and_set(connection, task, {"lease_until": until})
             await save_pictures(connection, fetched)
@@ -70,8 +70,8 @@ class PartStore:
         Store the attempt before the part is sent, and extend the lease of the task to `until` (ms). Keep the first
         `attempted_at`.
 
-        Raises StaleTask if the worker no longer holds the task. Like the two methods below, it also raises StaleTask
-        if the part has another route now or no longer belongs to the outcome.
+        Raises StaleTask if the worker no longer holds the task and, as `reroute` and `posted` do, if the part has
+        another route now or no longer belongs to the outcome.
         """
         async with self._database.write() as connection:
             await compare_and_set(connection, task, {"lease_until": until})

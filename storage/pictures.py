@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 THUMBNAIL: Final = ".small.jpg"
 """Suffix of a copy's key that gives the key of its thumbnail."""
 CHECKED: Final = "check"
+"""Folder of the test files that `check` writes."""
 FOLDERS: Final = ("references", "pictures", "styles", "sets", CHECKED)
 """All folders. A key in another folder cannot be put, so that no file escapes the sweep. `storage.referenced_pictures`
 says which rows name the files of each folder."""
@@ -137,7 +138,8 @@ class PictureStore:
         return await asyncio.to_thread(_drop_unfinished, self.folder, before) if self.folder is not None else 0
 
     async def used_bytes(self) -> int:
-        """Return the size of all copies; lists every file. Raises ListingRefused, as `older` does."""
+        """Return the bytes of all files, thumbnails included; lists every file. Raises ListingRefused, as `older`
+        does."""
         return sum([entry["size"] async for entries in self._listed() for entry in entries])
 
     async def _listed(self, folder: str | None = None) -> AsyncIterator[Sequence[ObjectMeta]]:

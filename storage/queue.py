@@ -18,12 +18,13 @@ class QueueStore:
         self._database = database
 
     async def waiting(self, *, limit: int = 1000) -> tuple[Task, ...]:
-        """Return the prepared tasks that wait for a create, in the order in which `begin_create` takes them while
+        """Return the prepared tasks that wait for a create, in the order in which `CreateStore.begin` takes them while
         nothing else happens. Postponed tasks are included."""
         return await self._tasks(fair_queue.queue().limit(limit))
 
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks of `queue` that were created no later than `before` (ms), oldest first."""
+        """Return the prepared tasks that wait for a create and were stored no later than `before` (ms), oldest
+        first."""
         old = sa.and_(fair_queue.QUEUED, fair_queue.PREPARED, tasks.c.created_at <= before)
         return await self._tasks(sa.select(tasks).where(old).order_by(*fair_queue.AGE).limit(limit))
 
@@ -39,8 +40,8 @@ class QueueStore:
         return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
 
     async def place_of(self, task: Task) -> int:
-        """Return the place of the task in `queue`, from 1, as if the task were prepared; 0 if it is no longer
-        queued."""
+        """Return the place of the task, from 1, among the tasks that wait for a create, as if the task were prepared;
+        0 if it is no longer queued."""
         async with self._database.read() as connection:
             return (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none() or 0
 

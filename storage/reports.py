@@ -48,8 +48,9 @@ class ReportStore:
         seen: tuple[int, int],
     ) -> tuple[ReportCase, bool]:
         """
-        Store one person's report, and make the message to the moderators due now. Do nothing and return False if the
-        person has reported the result already or the moderators have decided.
+        Store one person's report, and make the message to the moderators due now; return the case of the result, and
+        True. Return the case and False, and store nothing, if the person has reported the result already or the
+        moderators have decided.
 
         `seen`: the channel and the message in which the result was reported.
         """

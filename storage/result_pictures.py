@@ -42,7 +42,7 @@ class ResultPictureStore:
 
     async def deliver_as_links(self, task_ids: Collection[str], *, due: int) -> int:
         """Deliver the pictures of these tasks as links from now on; the download of those without a copy is retried
-        from `due` (ms) on. Return how many pictures changed."""
+        from `due` (ms) on. Return how many pictures were not delivered as links before."""
         missing = sa.and_(pictures.c.key.is_(None), pictures.c.due_at.is_(None))
         changes = {"unfetchable": True, "due_at": sa.case((missing, due), else_=pictures.c.due_at)}
         these = sa.and_(pictures.c.task_id.in_(task_ids), sa.not_(pictures.c.unfetchable))

@@ -1,7 +1,9 @@
 """
 The tables. Times are milliseconds since the epoch; Discord ids fit into 64 bits.
 
-A change of this file needs a new file in `migrations/versions`; a test compares the two.
+The columns of a table have the names of the fields of its dataclass in `models` or `community`, because `rows.values`
+passes them on by name: a new column is also a new field. A change of this file also needs a new file in
+`migrations/versions`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ metadata = sa.MetaData(naming_convention=NAMES)
 
 
 class Positions(sa.types.TypeDecorator[tuple[int, ...]]):
-    """A tuple of small numbers, as a JSON array."""
+    """A tuple of integers (positions of pictures, ids of channels), as a JSON array."""
 
     impl = sa.JSON
     cache_ok = True

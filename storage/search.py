@@ -52,7 +52,8 @@ class SearchStore:
             return int((await connection.execute(statement)).scalar_one())
 
     async def task_of_message(self, message_id: int) -> Task | None:
-        """Return the task whose outcome, or a part of it, this message delivers or reposts."""
+        """Return the task whose outcome, or a part of it, this message delivers or reposts; None for any other message,
+        also one of a batch."""
         part = sa.select(outcome_parts.c.task_id).where(outcome_parts.c.message_id == message_id)
         again = sa.select(reposts.c.task_id).where(reposts.c.message_id == message_id)
         this = sa.or_(tasks.c.id.in_(part), tasks.c.id.in_(again))

@@ -65,7 +65,7 @@ class SetStore:
             await check_stored(connection, owner_id, size, limits, now=now, kept=kept)
 
     async def save(self, saved: ReferenceSet, limits: Limits) -> None:
-        """Store a set. Raises TooManySets, SetNameTaken or LimitReached. Takes the lock of the person's submits, so
+        """Store a set. Raises TooManySets, SetNameTaken or LimitExceeded. Takes the lock of the person's submits, so
         that no request is counted at the same time."""
         kept = await kept_of_before(self._database, saved.owner_id, limits, now=saved.created_at)
         async with self._sets_of(saved.owner_id) as connection:

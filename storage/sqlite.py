@@ -61,7 +61,7 @@ class DatabaseInUse(Exception):
 
 
 class NoWriteAheadLog(Exception):
-    """The file system has no shared memory; `str()` says what to do."""
+    """The file system cannot hold SQLite's write-ahead log; `str()` says what to do."""
 
     def __init__(self) -> None:
         super().__init__(

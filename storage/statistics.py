@@ -58,11 +58,11 @@ class Statistics:
     outcomes: Mapping[str | None, int]
     """Known outcomes by reason; None means pictures. An adoption removes one from the count."""
     creates: Mapping[TaskResult, int]
-    """Every fate has an entry. An adoption turns an unconfirmed create into a taken one."""
+    """Creates by result; every result has an entry. An adoption turns an unconfirmed create into a taken one."""
     reposts: int
     """Results to be reposted."""
     message_sync: int
-    """Tasks whose messages are to be hidden, shown or removed."""
+    """Tasks whose messages are to be updated: hidden, shown, removed, or with a picture that was downloaded late."""
     reports: int
     """Undecided reports."""
     batches: int
@@ -124,7 +124,8 @@ class StatisticsStore:
 
 
 def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[TaskResult, int]:
-    """Split the creates by fate. Only a task's last create can be in progress or unconfirmed; the task says which."""
+    """Return the number of creates by result. Only a task's last create can be in progress or unconfirmed; the task
+    says which."""
     return {
         TaskResult.TAKEN: sent.taken,
         TaskResult.REFUSED: sent.others - under_way - unconfirmed,

@@ -1,5 +1,5 @@
 """
-Store tasks: one method per query or move. Every method that writes is one transaction under the database's write lock.
+Store tasks: one method per query or move. Every method that writes is one transaction.
 
 `now` is the caller's clock in milliseconds. Reads return frozen values; changes go through the methods.
 """
@@ -53,7 +53,7 @@ class TaskStore:
 
         Return (existing task, False) and store nothing, whatever the limits, for the same interaction_id; also for a
         request to repeat the same task, or to vary the same picture, while such a task of the asker is open. Raises
-        LimitReached. The check of the limits and the insert happen under one lock.
+        LimitExceeded. The check of the limits and the insert happen under one lock.
         """
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
@@ -120,7 +120,7 @@ class TaskStore:
         """
         Move to `settled` with the outcome: result URLs (rows in `pictures`), or a reason. Sets settled_at=now.
 
-        Raises ValueError for an outcome with both or neither.
+        Raises StaleTask, and ValueError for an outcome with both or neither.
         """
         if (reason is None) != bool(urls):
             raise ValueError("an outcome is either pictures or a reason why there are none")
@@ -144,8 +144,9 @@ class TaskStore:
         return found[0] if found else None
 
     async def withhold(self, task_id: str, *, withheld_at: int | None) -> Task | None:
-        """Set whether the outcome is to be posted, without compare-and-set (no worker depends on it). Return None if
-        it is too late, or too early: before its create, a task is cancelled instead."""
+        """Store that the outcome is to be kept for the asker and not posted, or with None that it is to be posted after
+        all; without compare-and-set. Return None, and change nothing, unless the task is `submitting` or `generating`:
+        a queued task is cancelled instead, and later it is too late."""
         states = [TaskState.SUBMITTING, TaskState.GENERATING]
         these = sa.and_(tasks.c.id == task_id, tasks.c.state.in_(states))
         statement = sa.update(tasks).where(these).values(withheld_at=withheld_at).returning(tasks)
@@ -162,8 +163,8 @@ class TaskStore:
             return values(Task, await connection.execute(newest))[::-1]
 
     async def expiring_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
-        """Return the unsettled tasks that arrived between `since` and `until` (ms) and whose outcome can only be
-        delivered through the interaction, oldest first."""
+        """Return the unsettled tasks that arrived between `since` and `until` (ms) and whose outcome cannot be posted
+        in the channel (`Reach.ANSWER`), oldest first."""
         unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
         these = sa.and_(
             tasks.c.state.in_(unsettled), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until)
@@ -200,7 +201,7 @@ async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
 
 
 def _varied(new: NewTask) -> sa.ColumnElement[bool]:
-    """Match variations of the same picture, which add nothing to the prompt."""
+    """Match variations of the same picture."""
     return sa.and_(
         tasks.c.derivation == Derivation.VARY,
         tasks.c.parent_id == new.parent_id,

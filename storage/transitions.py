@@ -37,15 +37,16 @@ NO_DOUBT: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_job_id": Non
 
 
 class StaleTask(Exception):
-    """The task no longer has the state or the owner it was read with, because another worker changed it."""
+    """The task no longer has the state or the owner it was read with, or its part no longer the route, because another
+    worker changed it. Nothing was changed."""
 
 
 async def compare_and_set(connection: Transaction, task: Task, changes: dict[str, Any]) -> Task:
     """
     Set columns if the task still has the state and the owner it was read with. Raises StaleTask.
 
-    `due_at` is left unchanged if it changed since the task was read: the worker did not know that news of the task
-    yet.
+    `due_at` is left unchanged if it changed since the task was read: then something happened that the worker did not
+    know, and the task has to be looked at again.
     """
     as_read = sa.and_(
         tasks.c.id == task.id,

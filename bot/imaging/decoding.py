@@ -25,12 +25,12 @@ from bot.imaging.headers import Header, broken, too_complex
 MAX_BYTES: Final = 25 * 1024 * 1024
 """API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
 MOST_MEMORY: Final = 304 * 1024 * 1024
-"""Limit of the estimated peak memory for one picture, in bytes. A progressive photo of 50 megapixels (4:2:2) and a WebP
-of 24 megapixels are within the limit."""
+"""Limit of the estimated peak memory of work on one picture, except fitting (`BOUNDS`), in bytes. A progressive photo
+of 50 megapixels (4:2:2) and a WebP of 24 megapixels are within the limit."""
 MOST_SECONDS: Final = 2.5
-"""Limit of the estimated processor time for checking a picture while a person waits."""
+"""Limit of the estimated processor time for checking that a picture, not a mask, is complete: a person waits for it."""
 MOST_SECONDS_OF_WORK: Final = 6.0
-"""Limit of the estimated processor time for all other work."""
+"""Limit of the estimated processor time for all other work except fitting (`BOUNDS`)."""
 
 Estimate = Callable[[Header, int], Cost]
 BOUNDS: Final[Mapping[Estimate, tuple[int, float]]] = {

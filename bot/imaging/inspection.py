@@ -26,10 +26,10 @@ MAX_GREY: Final = 0.10
 
 def inspect(data: bytes, filename: str) -> PictureInfo:
     """
-    Check a reference by reading all of it. Raises BadReference (any REFERENCE_* except REFERENCE_UNFETCHABLE) with
+    Check a reference by reading all of it. Raises BadReference, whose reason says what is wrong with the file, with
     `filename`.
 
-    A file name with a missing or unknown extension is accepted.
+    A file name whose extension is missing or unknown is accepted; one with the extension of another format is not.
     """
     try:
         check_file(data, filename)
@@ -41,7 +41,7 @@ def inspect(data: bytes, filename: str) -> PictureInfo:
 def inspect_mask(data: bytes, filename: str, image: PictureInfo) -> PictureInfo:
     """
     Check a mask as `inspect` does; also check that it has the dimensions of `image` and is black and white. Raises
-    BadReference (also MASK_*).
+    BadReference (also with Reason.MASK_SIZE and Reason.MASK_NOT_BLACK_AND_WHITE).
 
     Transparent parts count as white, as in a mask painted on an empty layer. A mask that is all black changes
     everything and is accepted; a mask without black would change nothing and is refused. `grey` and `black` in

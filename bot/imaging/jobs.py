@@ -77,8 +77,8 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
 
 
 def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
-    """Return the result from an answer, or raise its error: BadReference or Unreadable. Raises Garbled if the answer is
-    invalid."""
+    """Return the result from an answer, or raise its error: BadReference or Unreadable. Raises ProtocolError if the
+    answer is invalid."""
     try:
         if "refused" in words:
             raise _refusal(words)
@@ -123,7 +123,7 @@ def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> N
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """Read a message. Raises Garbled for an invalid message and at the end of the pipe."""
+    """Read a message. Raises ProtocolError for an invalid message and at the end of the pipe."""
     line = pipe.readline(LONGEST_LINE)
     try:
         words = json.loads(line)

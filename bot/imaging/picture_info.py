@@ -28,7 +28,8 @@ class PictureInfo:
 
 
 class Unreadable(ValueError):
-    """The bytes are not an accepted picture; `reason` is one of REFERENCE_*."""
+    """The bytes are not a picture that the bot accepts. `reason` is a `Reason` whose name begins with REFERENCE_;
+    `parameters` are the values in its message."""
 
     def __init__(self, reason: Reason, **parameters: str | int) -> None:
         super().__init__(reason.value)

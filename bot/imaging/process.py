@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer jobs one at a time. Raises Garbled at the end of the input."""
+    """Answer jobs one at a time. Raises ProtocolError at the end of the input."""
     while True:
         words, files = receive(jobs)
         limit(words["memory"], words["seconds"])

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -31,8 +32,8 @@ AT_ONCE: Final = 2
 JOBS_EACH: Final = 500
 """Jobs after which a child is replaced, to free memory that libraries leak."""
 DEADLINE_SECONDS: Final = 30.0
-"""Deadline of a job, plus ten times its estimated seconds. The child's limit of processor time is reached long before,
-unless the machine is busy with other work."""
+"""A child is killed after this time plus ten times the estimated seconds of its job. Its limit of processor time is
+reached long before, unless the machine is busy with other work."""
 PIPE_BYTES: Final = 1024 * 1024
 """Size of the pipes, where the system allows setting it. With larger pipes, the processes wait less for each other."""
 END_SECONDS: Final = 1.0
@@ -44,11 +45,20 @@ _ROOT: Final = Path(__file__).parent.parent.parent
 log = structlog.get_logger(__name__)
 
 
+class Killed(Enum):
+    """Why the bot itself killed a child."""
+
+    DEADLINE = auto()
+    UNWANTED = auto()
+    """The caller was cancelled (a card needs no thumbnails once the result arrives), or the bot stops."""
+
+
 class Decoders(Protocol):
-    """Runs picture jobs."""
+    """Run picture jobs. In the bot these are `WorkerProcesses`."""
 
     async def do(self, job: Job, cost: Cost) -> Made:
-        """Run the job. Raises BadReference and Unreadable, and Unavailable if no process can be started."""
+        """Run the job. Raises BadReference; Unreadable, also if the process that runs the job fails; Unavailable if no
+        process can be started."""
 
 
 class WorkerThreads:
@@ -80,7 +90,7 @@ class WorkerProcesses:
     def close(self) -> None:
         """End all children; running jobs are aborted."""
         for child in self.all:
-            child.kill()
+            child.kill(Killed.UNWANTED)
         self._threads.shutdown()
         for child in self.all:
             child.end()
@@ -89,11 +99,11 @@ class WorkerProcesses:
         """See `Decoders.do`. If the caller is cancelled, the child is killed, as its job might take long."""
         loop, child = asyncio.get_running_loop(), self._idle.pop()
         working = loop.run_in_executor(self._threads, copy_context().run, child.do, job, cost)
-        deadline = loop.call_later(DEADLINE_SECONDS + 10 * cost.seconds, child.kill)
+        deadline = loop.call_later(DEADLINE_SECONDS + 10 * cost.seconds, child.kill, Killed.DEADLINE)
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError:
-            child.kill()
+            child.kill(Killed.UNWANTED)
             await asyncio.wait({working})
             working.exception()  # retrieved, so that asyncio does not log the exception
             raise
@@ -107,6 +117,8 @@ class _Child:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self._killed: Killed | None = None
+        """Why the process was killed by this bot; None if it was not."""
         self._jobs = 0
         self._busy = threading.Lock()
 
@@ -123,22 +135,25 @@ class _Child:
             words, files = receive(_pipe(process.stdout))
             return made_of(words, files)
         except (OSError, ProtocolError) as error:
+            killed = self._killed
             self.end()
-            log.warning("picture job failed: child process ended", work=job.work, status=process.returncode)
+            _log_failure(job.work, killed, process.returncode)
             raise too_complex() from error
         finally:
             self._jobs += 1
             if self._jobs >= JOBS_EACH or (words is not None and words.get("grown") is True):
                 self.end()
 
-    def kill(self) -> None:
+    def kill(self, why: Killed) -> None:
         """Kill the process, from any thread. The thread that waits for its answer then gets an error."""
-        if self.process is not None:
-            self.process.kill()
+        process = self.process
+        if process is not None:
+            self._killed = self._killed or why
+            process.kill()
 
     def end(self) -> None:
         """Close the pipes of the process, so that the process ends. Kill the process after `END_SECONDS` if not."""
-        process, self.process, self._jobs = self.process, None, 0
+        process, self.process, self._killed, self._jobs = self.process, None, None, 0
         if process is None:
             return
         for pipe in (process.stdin, process.stdout):
@@ -159,6 +174,20 @@ class _Child:
             except OSError as error:
                 raise Unavailable(f"no process for pictures could be started: {error}") from error
         return self.process
+
+
+def _log_failure(work: str, killed: Killed | None, status: int | None) -> None:
+    match killed:
+        case Killed.UNWANTED:
+            log.debug("picture job cancelled: its result is no longer needed, child process killed", work=work)
+        case Killed.DEADLINE:
+            log.warning("picture job failed: deadline passed, child process killed, picture refused", work=work)
+        case None:
+            log.warning(
+                "picture job failed: child process died or sent an invalid answer, picture refused",
+                work=work,
+                status=status,
+            )
 
 
 @cache
@@ -186,7 +215,7 @@ def _to_the_log(process: subprocess.Popen[bytes]) -> None:
     """Log the standard error of the process line by line, until the process ends."""
     with _pipe(process.stderr) as lines:
         for line in lines:
-            log.warning("child process wrote to stderr", line=line.decode("utf-8", "replace").rstrip()[:500])
+            log.warning("picture process wrote to standard error", line=line.decode("utf-8", "replace").rstrip()[:500])
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -1,7 +1,7 @@
 """
-Verify callbacks of the image API and read their task id.
+Verify callbacks of the image API and read the id of the job (the API's "task") that they are about.
 
-The signature covers the task id and a time, not the body, so nothing else in the body is trusted or read.
+The signature covers that id and a time, not the body, so nothing else in the body is trusted or read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMES: Final = ("taskId", "task_id")
 
 
 def task_id(body: bytes) -> str | None:
-    """Return the id of the task that a callback is about; None for a body without a valid id."""
+    """Return the `job_id` that a callback is about; None for a body without a valid id."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,5 +1,5 @@
-"""Define what all requests to the image API share: user agent, timeouts, size limits, and the errors after which
-nothing was sent."""
+"""Define what requests to the image API and downloads of results share: user agent, timeouts, reading up to a limit,
+and the errors after which nothing was sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class ResponseTooLong(Exception):
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the decompressed body of at most `limit` bytes. Raises TooLong, and aiohttp's errors while reading."""
+    """Return the decompressed body of at most `limit` bytes. Raises ResponseTooLong, and aiohttp's errors while
+    reading."""
     if (response.content_length or 0) > limit:
         raise ResponseTooLong
     body = BytesIO()

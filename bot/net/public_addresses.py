@@ -106,7 +106,7 @@ class PublicAddresses(AbstractResolver):
         ]
         if not public:
             remedy = FAKE_REMEDY if any(is_fake(address["host"]) for address in found) else None
-            log.warning("fetch refused: host has no public address", host=host, remedy=remedy)
+            log.warning("connection not opened: host resolves to no public address", host=host, remedy=remedy)
             raise OSError(f"{host} leads to no public address")
         return public
 

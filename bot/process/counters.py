@@ -23,7 +23,7 @@ CALL_FAILURES: Final = {
     "fetch": FAILURES,
 }
 REQUESTS: Final = ("result", "person", "card", "edit", "interaction")
-"""Purposes of requests to Discord, the most urgent first; interactions are not paced."""
+"""Purposes of requests to Discord, the most urgent first. `interaction`, at the end, is not paced: it never waits."""
 REFUSALS: Final = ("401", "403", "429")
 STATUSES: Final = ("4xx", "429", "5xx", "none")
 CALLBACK_RESULTS: Final = {

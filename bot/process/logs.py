@@ -42,8 +42,8 @@ RECONNECTS: Final = (
 )
 """Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
-    "the database is held by another program, such as a backup or an open sqlite3 shell: end that one; "
-    "what was to be done is tried again"
+    "database write failed: another program, such as a backup or an open sqlite3 shell, holds the database; end that "
+    "program, the bot will retry"
 )
 
 QUIET: Final = {
@@ -98,7 +98,7 @@ def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict
     if getattr(event.get("_record"), "msg", None) in RECONNECTS:
         return {**event, "level": "warning", "exc_info": None, "error": _in_a_line(error)}
     if _is_held(error):
-        return {**event, "event": HELD, "level": "warning", "exc_info": None, "meanwhile": event["event"]}
+        return {**event, "event": HELD, "level": "warning", "exc_info": None, "during": event["event"]}
     return event
 
 

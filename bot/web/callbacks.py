@@ -1,4 +1,5 @@
-"""Receive callbacks of the image API: verify the signature and pass the task id to the engine. Downloads nothing."""
+"""Receive callbacks of the image API: verify the signature and pass token and job_id to the engine. Downloads
+nothing."""
 
 from __future__ import annotations
 
@@ -85,10 +86,10 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _heard(engine: Engine, token: str, job_id: str) -> bool:
-    """Return whether the token belongs to a create. Raises HTTPServiceUnavailable if the callback could not be
-    stored, so that the API retries."""
+    """Pass a callback to the engine. Return False if no create has the token. Raises HTTPServiceUnavailable if the
+    callback could not be stored, so that the API retries."""
     try:
         return await engine.called_back(token, job_id)
     except Exception:
-        log.exception("callback not stored, the image API will retry", job_id=job_id)
+        log.exception("callback not stored: unexpected exception, the image API will retry", job_id=job_id)
         raise web.HTTPServiceUnavailable from None

@@ -26,13 +26,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Connections from this machine (a reverse proxy, monitoring) do not count towards `connections`, so that
-    strangers cannot use up their slots. Each timeout counts from its beginning: bytes that arrive slowly do not
-    extend the timeout."""
+    """Limits of the open connections, and timeouts. Each timeout counts from its beginning: bytes that arrive slowly do
+    not extend the timeout."""
 
     connections: int = 200
+    """Connections from other machines together. Those from this machine (a reverse proxy, monitoring) do not count, so
+    that strangers cannot use up their slots."""
     per_address: int = 50
-    """For IPv6, per /64, which is the network of one customer."""
+    """Connections from one address, this machine counting as one. For IPv6, per /64, which is the network of one
+    customer."""
     head_seconds: float = 10.0
     """From the first byte of a request, or from the opening of the connection, to the end of the headers."""
     answer_seconds: float = 30.0
@@ -45,7 +47,8 @@ LIMITS: Final = ConnectionLimits()
 
 
 class Connections:
-    """Count the open connections and decide whether another connection may be opened."""
+    """Count the open connections and refuse new ones at a limit, of all from other machines or of one address, so that
+    no visitor uses up the bot's file handles and memory."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -78,7 +81,12 @@ class Connections:
         self._warned_at = now
         limit = self.limits.connections if in_all else self.limits.per_address
         counted = "in all" if in_all else "from one address"
-        log.warning("web connection refused: too many connections", limit=limit, counted=counted, address=address)
+        log.warning(
+            "web connection refused: too many are open, further refusals in this minute are not logged",
+            limit=limit,
+            counted=counted,
+            address=address,
+        )
 
 
 def _place(address: str) -> tuple[str, bool]:
@@ -158,7 +166,7 @@ class Connection(web.RequestHandler):
         callback."""
         if status >= 500:
             return super().handle_error(request, status, exc, message)
-        log.info("web request refused: unreadable", address=request.remote, cause=type(exc).__name__)
+        log.info("web request refused: not readable as HTTP", address=request.remote, cause=type(exc).__name__)
         response = _Unsigned(status=status, text=f"{status}: this request cannot be read\n")
         response.force_close()
         return response

@@ -34,7 +34,7 @@ LAG_EVERY_SECONDS: Final = 1.0
 PICTURES: Final = "pictures"
 """The label of an outcome with pictures."""
 OTHER: Final = "other"
-"""The label of a reason that this release does not know."""
+"""The label of every other reason: one that ends a task rarely, or one of another release."""
 OUTCOMES: Final = (
     *(Reason.REFERENCE_EMPTY, Reason.REFERENCE_TOO_LARGE, Reason.REFERENCE_TOO_MANY_PIXELS),
     *(Reason.REFERENCE_NOT_A_PICTURE, Reason.REFERENCE_FORMAT, Reason.REFERENCE_ANIMATED),
@@ -45,7 +45,8 @@ OUTCOMES: Final = (
     *(Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.SERVICE_FAULT),
     *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.LOST),
 )
-"""Reasons for which a task ends without pictures. All other reasons are reported to a person at once."""
+"""Reasons for which tasks usually end without pictures; each is a label. A reason outside this list counts as
+`OTHER`."""
 FATES: Final = (TaskResult.TAKEN, TaskResult.REFUSED, TaskResult.UNCONFIRMED)
 """Results of a create. A create in progress is a task in the state `submitting`."""
 
@@ -71,7 +72,10 @@ class Metrics:
             async with asyncio.timeout(READ_SECONDS):
                 return await self._store.figures()
         except Exception as error:  # noqa: BLE001  # the counts of this process are shown anyway
-            log.warning("metrics query failed", error=str(error) or type(error).__name__)
+            log.warning(
+                "metrics incomplete: counting the rows failed, only the counts of this process are served",
+                error=str(error) or type(error).__name__,
+            )
             return None
 
     def _of_process(self) -> Iterator[Metric]:

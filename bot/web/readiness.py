@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Readiness:
-    """`stopping` is set by the code that stops the bot."""
+    """Whether the bot can work, for `/readyz`. The code that stops the bot sets `stopping`: from then on it cannot."""
 
     def __init__(self, client: Atelier, stores: Stores, clock: Callable[[], int] = system_clock) -> None:
         self.stopping = False
@@ -59,7 +59,10 @@ class Readiness:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._stores.key_values.set(WRITTEN_FACT, str(self._clock()))
         except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
-            log.warning("readiness check failed: database not writable", error=str(error) or type(error).__name__)
+            log.warning(
+                "readiness check failed: database not writable, `/readyz` answers 503",
+                error=str(error) or type(error).__name__,
+            )
             return False
         return True
 

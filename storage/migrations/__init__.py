@@ -36,14 +36,15 @@ class DatabaseNewer(Exception):
 
 
 async def migrate(database: Database, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
-    """Bring the database to the newest of `versions`. Raises DatabaseNewer; by any exception nothing has changed."""
+    """Bring the database to the newest of `versions`. Raises DatabaseNewer. After any exception nothing has
+    changed."""
     async with database.rebuild() as connection:
         await database.serialize(connection, "migrations")
         await connection.run_sync(_upgrade, versions)
 
 
 async def pending(database: Database) -> int:
-    """How many migrations the database has yet to take; all of them for an empty one. Raises DatabaseNewer."""
+    """Return how many migrations are still to be run; all of them for an empty database. Raises DatabaseNewer."""
     async with database.read() as connection:
         return await connection.run_sync(_count_pending)
 
@@ -80,5 +81,5 @@ def _config(versions: Sequence[Path]) -> Config:
 
 
 def _escaped(path: Path) -> str:
-    """For Alembic's configuration, where % has a meaning."""
+    """Return the path with each % doubled, as Alembic's configuration needs."""
     return str(path).replace("%", "%%")

@@ -140,9 +140,12 @@ async def test_the_bot_waits_for_no_picture_for_ever(
     children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.5)
-    with pytest.raises(Unreadable):
+    with capture_logs() as logs, pytest.raises(Unreadable):
         await children.do(LONG, Cost(100 * MIB, 0))
     monkeypatch.undo()
+    assert [(entry["log_level"], entry["event"]) for entry in logs] == [
+        ("warning", "picture job failed: deadline passed, child process killed, picture refused")
+    ]
     assert await children.do(INSPECT, CHEAP) == LOOK
 
 
@@ -152,9 +155,10 @@ async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(childr
     victim = await until_begun(children)
     other = asyncio.create_task(children.do(INSPECT, CHEAP))
     os.kill(victim, signal.SIGKILL)
-    with pytest.raises(Unreadable) as refused:
+    with capture_logs() as logs, pytest.raises(Unreadable) as refused:
         await long
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+    assert [(entry["log_level"], entry["status"]) for entry in logs] == [("warning", -signal.SIGKILL)]
     assert await other == LOOK
     assert await children.do(INSPECT, CHEAP) == LOOK
 
@@ -175,8 +179,9 @@ async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: Worker
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     await until_begun(children)
     long.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
         await long
+    assert [entry["log_level"] for entry in logs] == ["debug"]
     assert processes(children) == []
     assert await children.do(INSPECT, CHEAP) == LOOK
 
