@@ -133,8 +133,8 @@ class Card:
     """Whether the card says that the work continues after a restart: the task was already in this phase when the
     process started."""
     leaving: bool = False
-    """Whether the card says how the result will come: it answers an interaction, whose token expires within two minutes
-    or has expired, and then the card cannot be edited."""
+    """Whether the card says how the result will come: it answers an interaction whose token expires soon, and after
+    that the card cannot be edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ class Outcome:
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     corrects: bool = False
-    """Whether the asker got an earlier message, which was wrong: that the create is unconfirmed."""
+    """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None
     """The task from which this task was made."""
     looked_up: bool = False

@@ -24,7 +24,7 @@ seconds."""
 
 
 class Admission:
-    """Decide whether creates may begin, and settle the tasks that have waited for a day because of a pause. `api` is
+    """Decide whether creates may begin and, while they may not, settle the queued tasks that are a day old. `api` is
     the image API behind the circuit breaker; the whole engine must use this object."""
 
     def __init__(

@@ -103,8 +103,9 @@ class Adoption:
         return await self._stores.tasks.change(task, failures=failures, **released(due))
 
     async def _is_doubtful(self, create: Create, job_id: str) -> bool:
-        """Return whether it is unknown if the create was accepted, and if so, store `job_id` as claimed, unless another
-        id is. False: the create was answered, its task ended otherwise, or it is older than `ADOPTED_WITHIN`."""
+        """Return whether the create is unconfirmed or not answered yet; if so, store `job_id` as claimed, unless
+        another id is. False: the create was answered, its task ended otherwise, or it is older than
+        `ADOPTED_WITHIN`."""
         now = self._clock()
         if create.job_id is not None or _is_too_late(create, self._clock):
             return False

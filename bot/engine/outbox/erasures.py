@@ -71,7 +71,8 @@ class Erasures:
         await self._erasures.receipt_seen(erasure)
 
     async def sweep(self) -> None:
-        """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`."""
+        """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`, and the erased
+        pictures that no longer count towards limits."""
         if is_doubtful(self._clock):
             return
         unseen_for = int(UNSEEN_FOR.total_seconds() * 1000)

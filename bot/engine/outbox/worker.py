@@ -40,14 +40,14 @@ def again_at(now: int, failures: int) -> int:
 
 
 def is_hopeless(clock: Clock, since: int) -> bool:
-    """Return whether work that has been wanted since `since` (ms) is to be given up: for `GIVE_UP_AFTER`, and the clock
-    is certain."""
+    """Return whether work requested at `since` (ms) is to be given up: it is older than `GIVE_UP_AFTER`, and the clock
+    is not doubtful."""
     return clock() - since >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(clock)
 
 
 class OutboxWorker(Generic[Row]):
     """
-    Do the work of one kind of outbox rows, each row at one worker at a time.
+    Do the work of one kind of outbox rows. One worker at a time works on a row.
 
     `work` does the work for a claimed row. It returns None when the row is done, or when (ms) the row is due again. If
     it raises a ServiceError or an unexpected exception, the row is retried at the time (ms) that `retry_at` returns;

@@ -102,7 +102,7 @@ class Suspects:
         try:
             await self._operator.alert(Reason.WORK_GIVEN_UP)
         except Exception:
-            log.exception("operator alert about given-up task work failed, will not be sent")
+            log.exception("operator alert about given-up task work failed, the work is given up without it")
 
     async def let_go(self) -> None:
         """Uncount the attempts of running tasks: an orderly stop of the process interrupts them, not a crash."""
