@@ -1,7 +1,8 @@
 """
-The life of a task. Knows no Discord, no HTTP and no SQL. Each room imports only rooms below it in this list.
+The life of a task, from the request to the outcome and what people do with it later. Knows no Discord, no HTTP and no
+SQL. Each room imports only rooms below it in this list.
 
-engine.py      the engine: its parts by subject, and the periodic work
+engine.py      put the rooms together, advance due tasks, and run the periodic jobs
 intake/        what people ask of the engine: new tasks and batches, and the checks of every request
 lifecycle/     the steps of one task, from its preparation to the delivery of its outcome
 outbox/        work that waits in outbox rows: everything that is posted, edited or erased, other than outcomes
@@ -12,7 +13,7 @@ availability/  whether work may start now, and what the operator has to know
 timing/        when to poll, how long pictures take, and what time it is
 outcomes.py    load a task with everything that its messages show
 batch_view.py  what the messages of a batch show; pure functions
-limit_errors.py make errors for people of the limits that the store reports as exceeded
+limit_errors.py turn a limit that the store reports as exceeded into an error for people
 ports.py       the interfaces that the engine needs: image API, delivery, downloads
 policy.py      limits and durations, from the settings and the image API's own limits
 clock.py       the engine's clock: steady while the machine's clock jumps

@@ -55,7 +55,7 @@ class BatchEntry:
 
     @property
     def shown(self) -> tuple[Picture, ...]:
-        """Pictures of the task that its message carries."""
+        """Pictures that the message shows, as files or links; none unless the task is done."""
         return self.pictures if self.state is BatchEntryState.DONE else ()
 
 
@@ -65,11 +65,11 @@ class BatchView:
 
     batch: Batch
     entries: tuple[BatchEntry, ...]
-    """In order; tasks whose rows were deleted are left out."""
+    """By position; tasks whose rows were deleted are left out."""
 
     @property
     def messages(self) -> int:
-        """Number of messages that the complete batch takes."""
+        """Number of messages that the batch takes if no task is cancelled."""
         return self._number(len(self.batch.words)) + 1
 
     def on(self, number: int) -> tuple[BatchEntry, ...]:

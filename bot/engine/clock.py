@@ -2,8 +2,9 @@
 Provide the time for the stamps in rows: milliseconds since the epoch, which advance steadily while the process runs.
 
 The machine's clock may be set back, or be a day ahead for a moment. Ages, leases and limits are computed from stamps,
-so such a jump would end what has just begun, or delay what is due. A `SteadyClock` starts from a given time and then
-counts elapsed time; `timekeeping` decides at the next start whether a jump of the machine's clock has lasted.
+so such a jump would end what has just begun, or delay what is due. A `SteadyClock` starts from a given time, then
+counts elapsed time, and follows only small adjustments; `timekeeping` decides at the next start whether a jump of the
+machine's clock has lasted.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Final
 Clock = Callable[[], int]
 
 PROVEN_AFTER_MS: Final = 600_000
-"""ms. A jump that has lasted this long is accepted as the right time."""
+"""ms. A change of the machine's clock that has lasted this long is accepted at the next start. Also how long after a
+start with a gap ages are doubtful."""
 SMALL_MS: Final = 2000
-"""ms. A difference that ordinary clock adjustment may cause."""
+"""ms. Largest difference between the clocks that counts as ordinary adjustment and not as a change."""
 MOST_BACK_MS: Final = 100
 """ms. Largest step back in one call of `follow`. The rate limit allows for it: a create waits a second longer than the
 API requires."""
@@ -29,16 +31,17 @@ def system_clock() -> int:
 
 
 def uptime() -> int:
-    """Return milliseconds that do not change when the machine's clock is set. They include the time during which the
-    machine sleeps, if the system supports that."""
+    """Return the milliseconds since some fixed moment, whatever the machine's clock is set to. They include the time
+    during which the machine sleeps, if the system supports that."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
     return time.monotonic_ns() // 1_000_000
 
 
 class SteadyClock:
-    """`gap`: by how much (ms) `begins_at` is later than the last stamp, if the cause may be a jump of the clock or a
-    long stop; else 0."""
+    """The time of this process (ms): `begins_at` and the time elapsed since, so that a jump of the machine's clock does
+    not change ages. `gap`: by how much `begins_at` is later than the last stamp, if the cause may be a jump of the
+    clock or a long stop; else 0."""
 
     def __init__(self, begins_at: int, *, gap: int = 0, wall: Clock = system_clock, steady: Clock = uptime) -> None:
         self.wall = wall
@@ -51,7 +54,8 @@ class SteadyClock:
         return self.steady() + self._ahead
 
     def follow(self) -> None:
-        """Follow small adjustments of the machine's clock: forward at once, back in steps of `MOST_BACK_MS`."""
+        """Follow the machine's clock: forward at once, back by at most `MOST_BACK_MS`. Only for small differences,
+        which the caller checks."""
         self._ahead += max(self.offset, -MOST_BACK_MS)
 
     @property
@@ -61,8 +65,9 @@ class SteadyClock:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether ages may be too great: for `PROVEN_AFTER_MS` after a start with a gap, and for as long as the
-        machine's clock is behind this clock by more than half the gap, which was then a jump and not a stop."""
+        """Whether ages may be too great, so that nothing may be given up because of its age. Never True without a gap.
+        With one, True for `PROVEN_AFTER_MS` after the start, and for as long as the machine's clock is behind this
+        clock by more than half the gap, which was then a jump and not a stop."""
         if not self._gap:
             return False
         return self.steady() - self._began < PROVEN_AFTER_MS or self.offset < -self._gap // 2

@@ -1,11 +1,10 @@
 """
-Handle everything that advances a task: requests of people (`submit`, `again`, `cancel`), callbacks (`called_back`), and
-the periodic work (`step`, `run`).
+Put the engine together, and do its work: advance the tasks that are due (`step`, `run`), begin creates, pass on
+callbacks (`called_back`), and run the periodic jobs.
 
-Records of the image API, from polls and from callbacks, go through `Polling.observe`.
-
-`step()` does what is due now, once; `run()` is a loop around the same work. One process at a time advances a task,
-under a lease in the task's row. Every move is compare-and-set: of two workers, the second gets StaleTask.
+`step()` does what is due now, once; `run()` is a loop around the same work and also does the rarer periodic jobs. One
+process at a time advances a task, under a lease in the task's row. Every move is compare-and-set: of two workers, the
+second gets StaleTask.
 """
 
 from __future__ import annotations
@@ -72,11 +71,11 @@ CHECK_SECONDS: Final = 5.0
 SUSPECTS_SECONDS: Final = 30.0
 """Interval of the search for tasks that were running when another process died."""
 CURATION_SECONDS: Final = 2.0
-"""Longest delay before a removal, a report, a gallery copy or an erasure is started."""
+"""Pause between two searches for due removals, reports, reposts and erasures."""
 SHARING_SECONDS: Final = 1.0
-"""Longest delay before a new picture is added to the message of its batch."""
+"""Pause between two searches for batches whose messages need an update."""
 LATE_SECONDS: Final = 15.0
-"""Longest delay of a due retry for a picture that was delivered as a link."""
+"""Pause between two searches for due retries of pictures that were delivered as links."""
 SWEEP_EVERY: Final = timedelta(hours=1)
 UNCHARGED_SWEEP_EVERY: Final = timedelta(minutes=10)
 GRACE_SECONDS: Final = 8.0
@@ -88,7 +87,8 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """`requests`, `batches`, `curation`, … do what people ask for, each for its subject."""
+    """All work of one process on tasks and outbox rows. `requests`, `batches`, `curation`, … do what people ask for,
+    each for its subject; `run` does the work that is due."""
 
     def __init__(
         self,
@@ -217,11 +217,12 @@ class Engine:
             **dict.fromkeys(curated, CURATION_SECONDS),
             self.batches.delivery.outbox: SHARING_SECONDS,
         }
-        """Each with the longest delay (seconds) before due work is started."""
+        """Each with the pause (seconds) between two searches for its due rows."""
 
     @property
     def keep_pictures(self) -> timedelta:
-        """How long the stored copies of a task are kept after the task has ended."""
+        """How long the stored copies of a task are kept after the task has ended. Input pictures of uncharged tasks are
+        deleted sooner."""
         return self._policy.keep_pictures
 
     async def original_link(self, task: Task, picture: Picture) -> str | None:
@@ -239,8 +240,9 @@ class Engine:
     # Callbacks
 
     async def called_back(self, token: str, job_id: str) -> bool:
-        """Handle the image API's callback that the create with this token ended as `job_id`. The callback is stored at
-        once; a worker does the rest. Return False if no create has the token. Raises what the database raises."""
+        """Handle a callback of the image API: the job `job_id`, of the create with this token, has ended. The callback
+        is stored at once; a worker does the rest. Return False if no create has the token. Raises what the database
+        raises."""
         known = await self._lifecycle.adoption.called_back(token, job_id)
         self._wake.set()
         return known
@@ -259,7 +261,8 @@ class Engine:
             await outbox.resume()
 
     async def step(self) -> None:
-        """Do the work that is due now, once, and wait until the work is done."""
+        """Do the work that is due now, once, and wait until the work is done. Does not delete old data or update cards
+        without news, as `run` does."""
         await self._admission.check()
         await self.disk_space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
@@ -290,7 +293,8 @@ class Engine:
                 await self._let_go()
 
     def stop(self) -> None:
-        """Start no further work. `run` returns within `GRACE_SECONDS`; unfinished work stays in the rows."""
+        """Advance no further tasks. `run` returns once the running steps have ended, and cancels them after
+        `GRACE_SECONDS`; unfinished work stays in the rows."""
         self._stopping = True
         self._wake.set()
 
@@ -320,7 +324,7 @@ class Engine:
         try:
             next_due = await self._stores.claims.next_due(now=self.clock())
         except Exception:
-            log.exception("reading the next due time failed")
+            log.exception("finding when the next task is due failed, due tasks are searched again within 5 seconds")
             next_due = None
         seconds = IDLE_SECONDS if next_due is None else max(0.0, (next_due - self.clock()) / 1000)
         if not seconds and not started:
@@ -346,13 +350,15 @@ class Engine:
         return claimed
 
     def _begun(self, claimed: Sequence[Task]) -> None:
-        """Register tasks that the death of the process would harm, so that none of them runs beside a suspect that is
-        tried alone. After a death, it would be unknown whether a create in flight was accepted."""
+        """Register with the quarantine: risky tasks, whose attempts are counted, and creates, of which it would be
+        unknown after a death whether they were accepted. None of them then runs beside a suspect that is tried
+        alone."""
         for task in claimed:
             self._quarantine.begin((TASK, task.id))
 
     async def _claim_due(self, room: int) -> Sequence[Task]:
-        """Claim due tasks. Suspects come first, in a claim of their own."""
+        """Claim due tasks. If tasks that may have killed a process may start now, claim only those. Other risky tasks
+        are left out while the quarantine holds them back."""
         if suspects := await self._suspects.claim(limit=room):
             return suspects
         now, busy = self.clock(), frozenset(self._busy)
@@ -382,7 +388,7 @@ class Engine:
                 token=token if prefix else None,
             )
         except Exception:
-            log.exception("beginning the next create failed")
+            log.exception("beginning the next create failed, will retry")
             return None
         if task is not None:
             self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None)
@@ -401,7 +407,10 @@ class Engine:
         except StaleTask:
             log.debug("task step dropped: another worker moved the task", task=task.id)
         except Exception:
-            log.exception("task step failed: the task waits until its lease expires", task=task.id)
+            log.exception(
+                "task step or card update failed: unless released, the task is retried when its lease expires",
+                task=task.id,
+            )
         finally:
             self._busy.discard(task.id)
             self._quarantine.end((TASK, task.id))
@@ -430,7 +439,7 @@ class Engine:
             try:
                 await chore()
             except Exception:
-                log.exception("periodic job failed, will retry", chore=chore.__name__)
+                log.exception("periodic job failed, will retry", chore=chore.__qualname__)
             await asyncio.sleep(seconds)
 
     async def _renew_leases(self) -> None:

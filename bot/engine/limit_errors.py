@@ -1,4 +1,4 @@
-"""Make errors for people of the limits that the store reports as exceeded."""
+"""Turn a limit that the store reports as exceeded into an error for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MIB: Final = 2**20
 
 
 def limit_error(reached: LimitExceeded, reasons: Mapping[str, Reason] = REFUSED) -> LimitReached:
-    """Return the store's error as one that can be shown to people."""
+    """Return the error for people. `reasons`: by name of the limit, for limits on tasks and pictures; a limit on stored
+    bytes has the same reason everywhere."""
     parameters = {"allowed": reached.allowed}
     if reached.free_at is not None:
         parameters["free_at"] = reached.free_at

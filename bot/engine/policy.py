@@ -10,10 +10,12 @@ from storage.models import CreateLimits, Limits
 
 CREATES_PER_WINDOW: Final = 20
 CREATE_WINDOW_MS: Final = 11_000
-"""API: 20 creates per 10 s and account, further creates are rejected. One second is added for network delays."""
+"""API: 20 creates per 10 s and account, further creates are rejected. One second is added for network delays and for
+steps of the clock (`MOST_BACK_MS`)."""
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-"""A task whose create could not be sent for this long is settled as failed."""
+"""A task this old that could not be prepared yet, or whose create could not be sent, is settled as failed, without a
+charge."""
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
 

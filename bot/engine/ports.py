@@ -2,7 +2,8 @@
 Interfaces that the engine needs from other packages. `bot.kie` implements `ImageAPI`, `bot.delivery` implements
 `Delivery`.
 
-Implementations raise errors of `bot.errors` only; the engine treats any other exception as a defect.
+Implementations raise errors of `bot.errors`, and MissingCopy where it is named; the engine treats any other exception
+as a defect.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ class RecordStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     MISSING = "missing"
-    """The API does not know the task, or does not know the task yet (422 "does not exist", or null data)."""
+    """The API does not know the job, or does not know it yet (422 "does not exist", or null data)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """State of a task as the image API reports it."""
+    """State of a job as the image API reports it."""
 
     status: RecordStatus
     progress: float = 0.0
@@ -63,7 +64,7 @@ class ImageAPI(Protocol):
         """
 
     async def record(self, job_id: str) -> Record:
-        """Return the state of a task. Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never
+        """Return the state of a job. Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never
         Unconfirmed."""
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
@@ -116,21 +117,24 @@ class Card:
     phase: CardPhase
     references: tuple[Reference, ...] = ()
     place: int | None = None
-    """Place in the queue; 1 is next."""
+    """Place in the queue; 1 is next. None unless the phase is QUEUED."""
     progress: float = 0.0
     """0 to 1; never decreases."""
     remaining_seconds: float | None = None
-    """Estimate; None if unknown."""
+    """Estimated time until the pictures are made; None unless it is known when the create was accepted."""
     paused: Reason | None = None
-    """Why creates are paused: the account needs its operator, or the image API is unreachable."""
+    """Why creates are paused (the account needs its operator, or the image API is unreachable); None if they are
+    not."""
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     usual: tuple[float, float] | None = None
     """Seconds from the create within which half, and 90 %, of the recent tasks were done; None if few are known."""
     back: bool = False
-    """The task was already in this phase when the process started, and the card has to mention the restart."""
+    """Whether the card says that the work continues after a restart: the task was already in this phase when the
+    process started."""
     leaving: bool = False
-    """The card cannot be edited much longer: an ephemeral card can be edited only while its interaction token lives."""
+    """Whether the card says how the result will come: it answers an interaction whose token expires soon, and after
+    that the card cannot be edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +145,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A settled task with everything that its messages show. `pictures` is empty exactly if `task.reason` is set."""
+    """A task with everything that its messages show: the pictures, or the reason why there are none (`task.reason`)."""
 
     task: Task
     references: tuple[Reference, ...]
@@ -149,7 +153,7 @@ class Outcome:
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     corrects: bool = False
-    """An earlier message told the asker something else: that the create was unconfirmed, or that the task failed."""
+    """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None
     """The task from which this task was made."""
     looked_up: bool = False
@@ -164,23 +168,24 @@ class CardPort(Protocol):
     """The waiting cards."""
 
     def posted(self, card: Card) -> None:
-        """Record that the initial response shows this card, so that `show` does not edit while the card would look the
-        same."""
+        """Record that the initial response shows this card, so that `show` edits it only once its look would change."""
 
     def show(self, card: Card) -> None:
-        """Schedule an update of the card and return at once; never raises. The newest contents win. A card is edited at
-        most every 3 s, and never before a result in the same channel. Posts a new card if the task has none."""
+        """Schedule an update of the card and return at once; never raises. Newer contents replace those that still
+        wait. Results that are sent to the same channel come first. If the task has no card, a new one is posted, unless
+        the bot can only answer the interaction."""
 
     async def withhold(self, task: Task) -> None:
         """Edit the card to say that the outcome is stored and not posted. A card that is already gone is no error.
         Raises Unavailable."""
 
     async def remove(self, task: Task) -> None:
-        """Delete the task's card. A card that is already gone is no error. Raises ServiceError."""
+        """Delete the task's card, unless it was edited into the outcome. A card that is already gone is no error.
+        Raises ServiceError."""
 
 
 class OutcomePort(Protocol):
-    """The messages of outcomes, and reposts of them. Implementations handle fall-backs and file limits."""
+    """The messages of outcomes, and reposts of them. Implementations make files fit Discord's limits, or send links."""
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Decide how many messages an outcome takes and which pictures each message carries. Posts nothing.
@@ -191,10 +196,10 @@ class OutcomePort(Protocol):
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Send one part by `part.route`. If `uncertain`, search for the message of an earlier attempt first and return
         that message if found. Raises RouteClosed if this route is permanently closed (the engine then asks
-        `next_route`), else ServiceError."""
+        `next_route`), MissingCopy if a stored copy is gone, else ServiceError."""
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Search the channel or the direct messages for a part whose send got no response. Return None if the part is
+        """Search the channel and the direct messages for a part whose send got no response. Return None if the part is
         not found or the bot may not search there. Raises Unavailable."""
 
     async def post_collected(self, outcome: Outcome, parts: Sequence[OutcomePart]) -> Posted:
@@ -211,7 +216,7 @@ class OutcomePort(Protocol):
         nothing; idempotent. Raises RouteClosed, Unavailable."""
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        """Return the route to try next, or None if no other route is left."""
+        """Return the route to try after `part.route`, or None if no other route is left."""
 
     async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
         """Post the whole outcome in one message in the channel of `repost`, without mentions. If `uncertain`, search
@@ -229,7 +234,8 @@ class MessagePort(Protocol):
         """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete a posted part. A part that is already gone is no error. Raises RouteClosed, Unavailable."""
+        """Delete a posted part. A part that is already gone is no error. A message that only an expired interaction
+        token could delete stays. Raises RouteClosed, Unavailable."""
 
     async def delete(self, place: Posted) -> None:
         """Delete any other message, as `remove` does."""
@@ -257,8 +263,9 @@ class ReportPort(Protocol):
     async def post(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        """Post or edit the message about a report, in the channel of `report_case`. If `uncertain`, search for an
-        earlier message there first. Raises MessageGone, RouteClosed, Unavailable."""
+        """Post or edit the message about a reported result, in the channel of `report_case`. `words`: what each
+        reporter wrote. If `uncertain`, search for an earlier message there first. Raises MessageGone, RouteClosed,
+        Unavailable."""
 
 
 class ReceiptPort(Protocol):

@@ -34,7 +34,9 @@ class Pause:
 
 
 class AccountMonitor:
-    """The pause is stored as a fact, so it survives a restart."""
+    """Decide whether the account allows creates: not after the image API rejected the key or found too few credits,
+    until the operator seems to have acted or `probe_after` has passed. The pause is stored, so it survives a
+    restart."""
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class AccountMonitor:
         return not self.paused and not (self._probing and self._out)
 
     def probe(self) -> None:
-        """Send a single create first. Also called after an outage of the image API."""
+        """Let a single create begin at a time until one is accepted. Also called after an outage of the image API."""
         self._probing = True
 
     def begun(self, task_id: str) -> None:
@@ -122,7 +124,7 @@ class AccountMonitor:
         if self._pause is not pause:
             return  # another pause has begun during the request; the balance says nothing about it
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
-            log.info("creates resumed", reason=pause.reason.value)
+            log.info("creates resumed after a pause, one at a time until one is accepted", reason=pause.reason.value)
             self._pause = None
             self.probe()
             await self._stores.key_values.set(FACT, None)
@@ -133,11 +135,13 @@ class AccountMonitor:
         try:
             return await self._api.credits()
         except ServiceError as error:
-            log.debug("reading credits failed", error=str(error))
+            log.debug("reading the account's credits failed, they count as unknown", error=str(error))
             return None
 
 
 def _put_right(pause: Pause, balance: float | None) -> bool:
+    """Return whether the operator seems to have acted: there are more credits than when the pause began or, after a
+    rejected key, the credits can be read. False also if they are unknown."""
     if balance is None:
         return False
     if pause.reason is Reason.ACCOUNT_CREDIT:

@@ -1,5 +1,5 @@
-"""Decide whether creates may begin: not while the account needs the operator, and not while the image API is
-unreachable."""
+"""Decide whether creates may begin: not while the account needs the operator, not while the image API is unreachable,
+and only one at a time after such a pause, until one is accepted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ seconds."""
 
 
 class Admission:
-    """`api` is the image API behind the circuit breaker. All parts of the engine must use this object."""
+    """Decide whether creates may begin and, while they may not, settle the queued tasks that are a day old. `api` is
+    the image API behind the circuit breaker; the whole engine must use this object."""
 
     def __init__(
         self,
@@ -60,7 +61,8 @@ class Admission:
             await self._give_up(reason)
 
     async def _go_on(self) -> None:
-        """Resume after an outage: send a single create first, and make all postponed tasks due now."""
+        """Resume after an outage: send a single create first, and make the postponed tasks that are queued or
+        generating due now."""
         self.account.probe()
         for state in (TaskState.QUEUED, TaskState.GENERATING):
             await self._stores.claims.expedite(state, now=self._clock())

@@ -17,20 +17,21 @@ from storage.stores import Stores
 SENT_FACT: Final = "operator_told"
 ALERT_AGAIN_AFTER: Final = timedelta(hours=24)
 SUBJECTS_A_DAY: Final = 10
-"""Most alerts with subjects per reason and day. Other people choose the host names, and must not be able to flood the
-operator's channel."""
+"""Most alerts of one reason about single subjects (host names) in a day. Other people choose the host names, and must
+not be able to flood the operator's channel."""
 MOST_REMEMBERED: Final = 100
 """Number of alerts that are remembered, newest first; also the limit of alerts waiting to be sent."""
 NOT_SENT: Final = (
-    "the operator could not be told: let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, "
-    "or let the application's owner take direct messages from it"
+    "operator alert not sent, will be sent when the problem occurs again: let OPERATOR_CHANNEL_ID name a channel that "
+    "the bot may see and write in, or let the application's owner accept direct messages from the bot"
 )
 
 log = structlog.get_logger(__name__)
 
 
 class OperatorAlerts:
-    """Send each alert at most once a day. The times of the alerts are stored as a fact, so they survive a restart."""
+    """Send the alert for a reason at most once a day, and the alert about a single subject once until `forget`. The
+    times of the alerts are stored, so this holds across restarts."""
 
     def __init__(self, *, stores: Stores, delivery: Delivery, clock: Callable[[], int]) -> None:
         self._stores = stores
@@ -41,7 +42,8 @@ class OperatorAlerts:
         """Alerts to send at the next `check`, by name."""
 
     async def check(self) -> None:
-        """Alert the operator about the current delivery problem, if any, and send the noted alerts."""
+        """Alert the operator about the current delivery problem, if any, and send the noted alerts. A noted alert that
+        cannot be sent is dropped until it is noted again."""
         if reason := self._delivery.operator.trouble():
             await self.alert(reason)
         for name, (noted, parameters) in list(self._noted.items()):
@@ -50,7 +52,7 @@ class OperatorAlerts:
 
     async def alert(self, reason: Reason) -> None:
         """Alert the operator, unless the same alert was sent within `ALERT_AGAIN_AFTER`. Never raises ServiceError: an
-        alert that could not be sent is sent at the next occasion."""
+        alert that could not be sent is tried again at the next call for this reason."""
         async with self._sending:
             sent = await self._sent()
             now = self._clock()
@@ -59,7 +61,8 @@ class OperatorAlerts:
             await self._send(reason, {}, reason.value, sent)
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
-        """Schedule an alert about one subject and return at once. The alert is not repeated until `forget`."""
+        """Schedule an alert about one subject (a host) and return at once. The alert is not repeated until `forget`,
+        and at most `SUBJECTS_A_DAY` are sent for a reason."""
         if len(self._noted) < MOST_REMEMBERED:
             self._noted[_name(reason, subject)] = (reason, parameters)
 

@@ -123,7 +123,8 @@ class CircuitBreaker:
         return self._failures >= FAILURES and self._clock() - self._failing_since >= SILENCE_MS
 
     async def _answers_something(self) -> bool:
-        """Return whether the API answers any request. One record that cannot be read says nothing about the API."""
+        """Return whether the API answers any request, be it with a refusal. One record that cannot be read says nothing
+        about the API."""
         answers = await _answers(self._api.credits()) or await _answers(self._api.record(NOBODYS))
         if answers:
             self._answered()
@@ -137,7 +138,11 @@ class CircuitBreaker:
 
     def _trip(self) -> None:
         if self._opened_at is None:
-            log.warning("image API unreachable; creates wait until the API is back")
+            log.warning(
+                "image API counts as unreachable: creates and polls wait until it answers",
+                failures=self._failures,
+                unanswered_creates=self._unanswered_creates,
+            )
             self._opened_at = self._clock()
             self._check_later()
 

@@ -73,7 +73,7 @@ class DiskSpace:
         except Exception as error:
             if not says_full(error):
                 raise
-            log.warning("operator alert not recorded: disk is full")
+            log.warning("operator alert not recorded: disk is full, the alert may be repeated")
 
     async def _look(self) -> None:
         now = self._clock()

@@ -29,7 +29,8 @@ class ResultHostWatch:
         """Hosts without an open alert."""
 
     def refused(self, picture: Picture, error: Exception) -> None:
-        """Record that repeated downloads of a result from its own address failed."""
+        """Record that a result could not be downloaded from its own address. Alert the operator if the host is not
+        allowed, or if that is so for `REFUSED_IN_A_ROW` results of the host."""
         if isinstance(error, HostNotAllowed):
             self.not_allowed(error)
             return

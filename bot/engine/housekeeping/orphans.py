@@ -34,7 +34,8 @@ class Orphans:
         self._clock = clock
 
     async def sweep_orphans(self) -> int:
-        """Delete orphaned files and return how many were deleted. Raises what the stores raise."""
+        """Delete orphaned files, at most `MOST`, and files that were never completed; return how many were deleted. A
+        refused listing and a failed deletion are only logged. Raises what else the stores raise."""
         tried = swept = 0
         try:
             async with aclosing(self._orphans()) as orphans:
@@ -44,7 +45,7 @@ class Orphans:
                     if tried == MOST:
                         break
         except ListingRefused as refused:
-            log.warning("orphan search failed: listing refused", error=str(refused))
+            log.warning("orphan search failed: picture store refuses listing, orphaned copies stay", error=str(refused))
         swept += await self._picture_store.drop_unfinished(self._before())
         if swept:
             log.info("orphaned copies deleted", copies=swept)
@@ -66,6 +67,6 @@ class Orphans:
         try:
             await self._picture_store.delete(key)
         except Exception:
-            log.exception("deleting orphaned copy failed", key=key)
+            log.exception("deleting orphaned copy failed, will retry", key=key)
             return False
         return True

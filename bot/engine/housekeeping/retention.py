@@ -1,9 +1,9 @@
 """
 Delete old copies of references and pictures; the rows stay.
 
-Copies of tasks that ended uncharged (refused, cancelled) are deleted within an hour: such tasks cost nothing, so the
-limits of pictures do not limit how many copies they leave. Until then *Ask again* uses the copies; afterwards the
-attachments are downloaded from Discord again.
+Copies of the references of tasks that ended uncharged (refused, cancelled) are deleted within an hour: such tasks cost
+nothing, so the limits of pictures do not limit how many copies they leave. Until then *Ask again* uses the copies;
+afterwards the attachments are downloaded from Discord again.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Retention:
         return await self._sweep(self._stores.retention.stored_before, self._keep)
 
     async def sweep_uncharged(self) -> int:
-        """Delete copies of tasks that ended uncharged, `KEEP_UNCHARGED` after their end. Return how many were
-        deleted."""
+        """Delete copies of the references of tasks that ended uncharged, `KEEP_UNCHARGED` after their end. Return how
+        many were deleted."""
         return await self._sweep(self._stores.retention.uncharged_before, KEEP_UNCHARGED)
 
     async def _sweep(

@@ -102,7 +102,7 @@ class Batches:
         """Delete proposals that were not answered in time."""
         gone = await self._batches.forget_proposals(self._clock() - ANSWERED_WITHIN_MS)
         if gone:
-            log.info("unanswered batches deleted", batches=gone)
+            log.info("unanswered proposals of batches deleted", batches=gone)
 
     async def proposed(self, batch_id: str, user_id: int) -> Batch:
         """Return a batch of this person. Raises Gone if the batch is unknown, belongs to another person, or was not
@@ -116,7 +116,8 @@ class Batches:
 
     async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
         """
-        Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal.
+        Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal,
+        `most` the largest number of tasks that the server allows.
 
         Raises what `checked` raises, LimitReached, NoRoom, BadChoice if the server now allows only smaller batches,
         NotFound, Gone, and BadReference if an input picture was erased since the proposal.

@@ -61,8 +61,8 @@ def _checked_references(references: tuple[NewReference, ...], model: Model) -> t
 
 
 def _checked_reference(reference: NewReference) -> NewReference:
-    """Check what is known without reading the file. The size is only declared, so the limit is not applied to a stored
-    copy. Raises BadReference."""
+    """Check what is known without reading the file. The declared size of a stored copy is not limited here; its file is
+    checked when it is read. Raises BadReference."""
     if not all(isinstance(text, str) for text in (reference.url, reference.filename, reference.declared_type or "")):
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE)
     if not _is_whole(reference.declared_bytes) or reference.declared_bytes < 0:

@@ -65,8 +65,8 @@ class Requests:
 
     async def accept(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
-        BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if a
-        second click varies the same picture. Nothing is stored then."""
+        BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if the
+        asker already has an open task that varies the same picture. Nothing is stored then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -79,9 +79,9 @@ class Requests:
         Repeat a request as a new task of the person who asks, with the stored copies of its references. `message_id` is
         the message with the button.
 
-        Raises LimitReached; NotYours for another person's failed task; NotFound if the task is not visible to the
-        person; Conflict if the person is repeating the task already (a double click is charged once), or if the create
-        was found after it had been reported as unconfirmed, because the old message may still have the button.
+        Raises what `accept` raises; NotYours for another person's failed task; NotFound if the task is not visible to
+        the person; Conflict if the person is repeating the task already (a double click is charged once), or if the
+        create was found after it had been reported as unconfirmed, because the old message may still have the button.
         """
         task = await self.visible(task_id, origin.asker_id)
         if task.reason is not None and task.asker_id != origin.asker_id:
@@ -144,8 +144,8 @@ class Requests:
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
     async def withhold(self, task_id: str, user_id: int, *, withheld: bool) -> None:
-        """Set whether the outcome of a task that is being made is only stored, or posted. Raises NotFound, NotYours,
-        TooLate."""
+        """Set whether the outcome of a task is only stored, or posted. Raises NotFound, NotYours, and TooLate unless
+        the task is submitting or generating."""
         task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
@@ -172,7 +172,7 @@ class Requests:
         try:
             return await self._cards.card(task)
         except Exception:
-            log.exception("loading the first card failed", task=task.id)
+            log.exception("loading the first card failed, a plain one is shown", task=task.id)
             return Card(task=task, phase=CardPhase.PREPARING)
 
     async def _stored(self, asked: NewTask) -> tuple[Task, bool]:

@@ -28,7 +28,8 @@ ADOPTED_WITHIN: Final = timedelta(hours=24)
 """Age of a create up to which a callback may still lead to an adoption."""
 
 REPEATED_WITHIN_MS: Final = 1000
-"""ms. A callback repeated this soon is ignored. API: a task may be polled three times a second."""
+"""ms. Shortest interval at which callbacks for one job make its task due, since each causes a poll. API: a job may be
+polled three times a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,17 +41,22 @@ class Adoption:
         self._polling = polling
         self._clock = clock
         self._heard: dict[str, int] = {}
-        """Time (ms) of the last callback that was not ignored, by job_id. Only the entries of the last second are
+        """Time (ms) of the last callback that made a task due, by job_id. Only the entries of the last second are
         kept."""
 
     async def called_back(self, token: str, job_id: str) -> bool:
-        """Store what a callback says, for the worker that owns the task. Return False if no create has the token."""
+        """Store what a callback says, for the worker that owns the task. Return False if no create has the token; True
+        also if the callback changes nothing."""
         create = await self._stores.creates.of_token(token)
         if create is None:
             return False
         await self._stores.creates.called_back(create, now=self._clock())
         if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
-            log.warning("callback ignored: its create is not in doubt", task=create.task_id, job_id=job_id)
+            log.warning(
+                "callback ignored: its create is not in doubt and is not known by this job_id",
+                task=create.task_id,
+                job_id=job_id,
+            )
         return True
 
     async def adopted(self, task: Task) -> Task | None:
@@ -64,7 +70,11 @@ class Adoption:
             return None
         request = request_of(task, await self._stores.references.of_task(task.id))
         if not is_of(request, record):
-            log.error("callback rejected: its record is of another request", task=task.id, job_id=task.claimed_job_id)
+            log.error(
+                "callback rejected: its record is of another request, the create stays unconfirmed",
+                task=task.id,
+                job_id=task.claimed_job_id,
+            )
             await self._stores.tasks.change(task, claimed_job_id=None)
             return None
         adopted = await self._stores.tasks.move(
@@ -82,22 +92,33 @@ class Adoption:
         `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
         create, now = await self._stores.creates.last_of(task.id), self._clock()
         if create is None or _is_too_late(create, self._clock):
-            log.error("adoption given up: record never found", task=task.id, job_id=task.claimed_job_id)
+            log.error(
+                "adoption given up: record not readable for a day, the task stays closed",
+                task=task.id,
+                job_id=task.claimed_job_id,
+            )
             return await self._stores.tasks.change(task, claimed_job_id=None, **released(now))
         failures = task.failures + 1
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._stores.tasks.change(task, failures=failures, **released(due))
 
     async def _is_doubtful(self, create: Create, job_id: str) -> bool:
-        """Store the claimed id if the create is in doubt. Return whether the id was stored."""
+        """Return whether the create is unconfirmed or not answered yet; if so, store `job_id` as claimed, unless
+        another id is. False: the create was answered, its task ended otherwise, or it is older than
+        `ADOPTED_WITHIN`."""
         now = self._clock()
         if create.job_id is not None or _is_too_late(create, self._clock):
             return False
         return await self._stores.creates.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
 
     async def _is_known(self, token: str, job_id: str) -> bool:
-        """Return whether the create is known as `job_id`; if so, make its task due. The create is read again, because
-        its answer may have been stored just now."""
+        """
+        Return whether the image API has already answered this create with `job_id`; the callback is then only news that
+        the job has ended. If so, make the task due, unless a callback did within `REPEATED_WITHIN_MS`.
+
+        False: the caller ignores the callback with a warning. The create is read again, because its answer may have
+        been stored just now.
+        """
         create = await self._stores.creates.of_token(token)
         if create is None or create.job_id != job_id:
             return False
@@ -114,7 +135,7 @@ class Adoption:
         try:
             record = await self._api.record(job_id)
         except ServiceError as error:
-            log.debug("reading a callback's record failed", job_id=job_id, error=str(error))
+            log.debug("reading the record of a claimed job failed, will retry", job_id=job_id, error=str(error))
             return None
         return None if record.status is RecordStatus.MISSING or record.prompt is None else record
 

@@ -32,7 +32,7 @@ class Corrections:
             if earlier := await self._earlier_part(outcome):
                 await self._delivery.outcomes.withdraw(outcome, earlier)
         except ServiceError as error:
-            log.info("correcting the unconfirmed message failed", task=outcome.task.id, error=str(error))
+            log.info("unconfirmed message not corrected, it stays", task=outcome.task.id, error=str(error))
 
     async def _earlier_part(self, outcome: Outcome) -> OutcomePart | None:
         """Return the earlier message, or None. If the send of the message got no response, search Discord for it."""

@@ -84,7 +84,7 @@ class Lifecycle:
             await self._account.refused(error)
             return await self._later(task)
         except ServiceError as error:
-            log.debug("task step failed: service error", task=task.id, error=str(error))
+            log.debug("task step failed: service error, will retry or settle", task=task.id, error=str(error))
             if isinstance(error, Refused) and task.state is TaskState.QUEUED:
                 refused = await self._refuse(task, error.reason, {}, str(error))
                 await self._account.refused(error)
@@ -93,7 +93,7 @@ class Lifecycle:
         except MemoryError:
             return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
         except Exception:
-            log.exception("task step failed: unexpected error", task=task.id, state=task.state.value)
+            log.exception("task step failed: unexpected error, will retry", task=task.id, state=task.state.value)
             return await self._later(task)
 
     async def _next_step(self, task: Task) -> Task:

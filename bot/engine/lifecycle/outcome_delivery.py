@@ -1,11 +1,11 @@
 """
 Deliver settled tasks: store the pictures, plan the messages, post each message once, and delete the card. For a task of
-a batch, only the pictures are stored here; `sharing` delivers the batch.
+a batch, only the pictures are stored here; `outbox/batches.py` delivers the batch.
 
 A picture that cannot be downloaded within some minutes is delivered as a link, and left to `late_pictures`.
 
 A failed task is delivered in the same way. If every route to the asker is closed, the outcome is kept. Once the asker
-comes for the outcome, it is handed over in one message; the planned parts stay as they are.
+comes for the outcome, all parts that are not posted yet are handed over in one message.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ FETCH_FOR: Final = timedelta(minutes=3)
 """Once an outcome has been known for this long, `LEAST_TRIES` attempts are enough: a slow host may take half a minute
 for each."""
 CARD_TRIES: Final = 3
+"""Attempts to delete the card before the task is closed without that."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,8 +85,8 @@ class OutcomeDelivery:
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def deliver(self, task: Task) -> Task:
-        """Deliver a settled task and return it: closed once everything is posted, or kept if every route is closed.
-        Raises ServiceError; parts that were posted before the error are not posted again."""
+        """Deliver a settled task and return it: closed once nothing is left to post, or kept if every route to the
+        asker is closed. Raises ServiceError; parts that were posted before the error are not posted again."""
         found = await self._stores.pictures.of_task(task.id)
         fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
         try:
@@ -154,9 +155,10 @@ class OutcomeDelivery:
         return self._clock() - task.settled_at >= _ms(self._give_up_after)
 
     async def _give_up(self, task: Task) -> Task:
-        """Close a task whose asker could not be reached and did not come for the outcome while copies were kept."""
+        """Close a task whose outcome could not be delivered, and was not fetched by the asker, for as long as stored
+        copies are kept."""
         now = self._clock()
-        log.error("outcome given up: asker neither reached nor returned", task=task.id)
+        log.error("outcome given up: not delivered for as long as copies are kept, the task is closed", task=task.id)
         return await self._stores.tasks.move(
             task, TaskState.CLOSED, now=now, why="given up: no route to the asker", closed_at=now, **released(now)
         )
@@ -255,7 +257,11 @@ class OutcomeDelivery:
                 await self._hold(outcome.task)
                 posted = await self._delivery.outcomes.post_collected(outcome, rest)
         except RouteClosed as closed:
-            log.info("outcome hand-over failed: interaction closed", task=outcome.task.id, error=str(closed))
+            log.info(
+                "outcome hand-over failed: the asker's interaction cannot be answered, other routes are tried",
+                task=outcome.task.id,
+                error=str(closed),
+            )
             return False
         await self._stores.parts.collected(rest, channel_id=posted.channel_id, message_id=posted.message_id)
         return True
@@ -291,7 +297,8 @@ class OutcomeDelivery:
             yield
 
     def _is_busy(self, task: Task) -> bool:
-        """Return whether a post in the task's channel would have to wait for a slot."""
+        """Return whether a post in the task's channel would have to wait for a slot. The pictures are then stored
+        first."""
         here = self._channels.get(task.channel_id)
         return self._posts.locked() or (here is not None and here.locked())
 

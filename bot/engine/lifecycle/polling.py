@@ -21,7 +21,8 @@ from storage.stores import Stores
 
 LOST_AFTER: Final = timedelta(hours=24)
 EMPTY_TRIES: Final = 6
-"""Number of polls, over a minute, that may report a success without a picture: the API's record may lag."""
+"""Number of polls, over about a minute, that report a success without a picture before the task fails: the API's record
+may lag."""
 
 log = structlog.get_logger(__name__)
 

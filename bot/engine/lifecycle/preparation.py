@@ -59,8 +59,8 @@ class Preparation:
 
     async def prepare(self, task: Task) -> Task:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
-        LimitExceeded or NoRoom, which cost no credits; ServiceError, also if a reference was erased during its
-        download."""
+        LimitReached or NoRoom, with which the task fails without a charge; ServiceError, also if a reference was erased
+        during its download."""
         references = [
             await self._stored(task, reference) for reference in await self._stores.references.of_task(task.id)
         ]
@@ -98,8 +98,8 @@ class Preparation:
         return kept
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
-        """Store a copy. A file that is larger than declared is checked against the limits again. Raises NoRoom,
-        LimitExceeded."""
+        """Store a copy. A file that is larger than declared is checked against the limits of stored bytes again. Raises
+        NoRoom, LimitReached."""
         await self._space.require()
         limits = self._limits_for(task.asker_id, task.guild_id)
         limited = limits.stored_bytes_per_user or limits.stored_bytes_per_user_per_day
@@ -112,8 +112,8 @@ class Preparation:
             await self._picture_store.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
-        """Return the bytes of a reference, from an earlier stored copy if there is one, else from Discord. They count
-        as in memory until `held` is closed."""
+        """Return the bytes of a reference, from an earlier task's stored copy if there is one, else from Discord. The
+        memory reserved for them is released when `held` is closed."""
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if reference.stored_key is not None:
@@ -188,6 +188,7 @@ def _requester(task: Task) -> Requester:
 
 
 def upload_is_fresh(reference: Reference, now: int) -> bool:
-    """Return whether the image API still has the uploaded file."""
+    """Return whether the reference was uploaded less than `UPLOAD_LIVES` ago, so that the image API still has the
+    file."""
     lives = int(UPLOAD_LIVES.total_seconds() * 1000)
     return reference.uploaded_at is not None and now - reference.uploaded_at < lives

@@ -2,7 +2,7 @@
 Download attachments so that one person's slow file does not delay other people.
 
 Download slots and memory are shared fairly: a person's second file waits behind the first file of every other person,
-and one person, or one host that hangs, can use only a part of the slots and of the memory.
+and no person, and none of Discord's proxy hosts, which may hang, can use all slots or all of the memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ReferenceFetching:
         self, reference: Reference, *, by: int, held: AsyncExitStack, seconds: float | None = None
     ) -> bytes:
         """
-        Return the bytes of an attachment of the person `by`. They count as in memory until `held` is closed.
+        Return the bytes of an attachment, for the person `by`. The memory reserved for them is released when `held` is
+        closed.
 
         `seconds` limits the download itself, without the wait for a slot. Raises what `FetchReference` raises, and
         TimeoutError.
@@ -50,6 +51,7 @@ class ReferenceFetching:
 
 
 def _host(reference: Reference) -> str | None:
+    """Return the host of the attachment if it is one of Discord's proxies, which have a cap; else None."""
     try:
         host = urlsplit(reference.url).hostname
     except ValueError:  # not a URL: the download refuses it before anything is sent

@@ -28,6 +28,7 @@ from storage.stores import Stores
 from storage.transitions import StaleTask
 
 FAULTS_ALLOWED: Final = 3
+"""Number of creates of a task that are answered with 500 before the task fails."""
 LINK_MARGIN: Final = timedelta(minutes=15)
 """Required remaining lifetime of a link at the create. The image API downloads the link some time later."""
 LINK_LIVES: Final = timedelta(hours=12)
@@ -36,7 +37,7 @@ WRITE_TRIES: Final = 5
 WORD_WITHIN: Final = timedelta(minutes=10)
 """How long to wait for the callback of an unconfirmed create before the asker gets the "unconfirmed" message."""
 LOOK_AGAIN_MS: Final = 60_000
-"""ms. Interval of checks after `WORD_WITHIN` while the clock is doubtful, so that less time may have passed."""
+"""ms. Interval at which the wait is prolonged while the clock is doubtful: less than `WORD_WITHIN` may have passed."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +77,12 @@ class Submission:
         self._account.begun(task.id)
 
     async def create(self, task: Task) -> Task:
-        """Send the create of a task that has `begun`, and return the task after applying the answer.
+        """
+        Send the create of a task registered with `begun`, and return the task after applying the answer.
 
-        A `submitting` task that did not begin in this process is unconfirmed: it waits for its callback, or a process
-        that died may have sent its create.
+        Nothing is sent if the addresses of the input pictures may expire too soon (the task is prepared again), if the
+        create was accepted before and only has to be stored, or if the task is not registered: it waits for its
+        callback, or a process that died may have sent its create. Such a task is unconfirmed.
         """
         if task.id in self._taken_as:
             return await self._taken(task, self._taken_as[task.id])
@@ -100,8 +103,8 @@ class Submission:
         return answered
 
     async def not_sent(self, task: Task) -> Task | None:
-        """Requeue a task that has `begun`, after an error before its create was sent. Return None if the create may
-        have been sent. Raises StaleTask if another worker owns the task now."""
+        """Requeue a task registered with `begun`, after an error before its create was sent. Return None, and do
+        nothing, if the create may have been sent. Raises StaleTask if another worker owns the task now."""
         if task.id not in self._unsent:
             return None
         failures = task.failures + 1
@@ -126,7 +129,7 @@ class Submission:
         except Unconfirmed as error:
             return await self._unconfirmed(task, str(error))
         except Exception as error:
-            log.exception("create failed: unexpected error", task=task.id)
+            log.exception("create failed: unexpected error, the create counts as unconfirmed", task=task.id)
             return await self._unconfirmed(task, type(error).__name__)
         return await self._taken(task, job_id)
 
@@ -197,7 +200,9 @@ class Submission:
                 )
             except StaleTask:
                 log.exception(
-                    "storing accepted create failed: another worker moved the task", task=task.id, job_id=job_id
+                    "storing accepted create failed: another worker moved the task, which may adopt the job",
+                    task=task.id,
+                    job_id=job_id,
                 )
                 await self._put_in_question(task, job_id)
                 del self._taken_as[task.id]
@@ -256,10 +261,10 @@ class Submission:
 
 
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:
-    """Return whether the image API will still be able to download an attachment from its original URL.
+    """Return whether the image API will still be able to download an attachment from its original URL: the URL is valid
+    for `LINK_MARGIN` longer. False also without a URL (the reference exists only as a stored copy).
 
-    Discord: signed URLs carry their expiry as `ex`, in hexadecimal seconds. A reference that exists only as a stored
-    copy has no URL.
+    Discord: signed URLs carry their expiry as `ex`, in hexadecimal seconds.
     """
     if not url:
         return False

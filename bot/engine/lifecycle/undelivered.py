@@ -44,7 +44,7 @@ class Undelivered:
         now = self._clock()
         kept = await self._stores.undelivered.keep(task, now=now, due=now + _ms(TRY_EVERY))
         if task.undelivered_at is None:
-            log.error("outcome not delivered: kept for the asker", task=task.id)
+            log.error("outcome not delivered: kept for the asker, will retry every three hours", task=task.id)
             await self._operator.alert(Reason.NOBODY_TOLD)
         return kept
 

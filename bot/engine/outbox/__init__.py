@@ -1,7 +1,7 @@
 """
 Work that waits in outbox rows: everything that is posted, edited, deleted or erased, other than outcomes.
 
-attempts.py       ... for outbox work
+attempts.py       count attempts of work that may end the process, and give it up after too many deaths
 batches.py        update the messages of a batch, and mention the asker once at the end
 curation.py       results after delivery: repost, report, hide, remove
 erasures.py       erase what is stored about a person

@@ -45,7 +45,7 @@ class Attempts:
         self._clock = clock
 
     async def start(self) -> None:
-        """Mark the work that was running when an earlier process died as suspect."""
+        """Add the work that was running when an earlier process died to the quarantine."""
         kinds = set(WorkKind)
         for kind, subject, deaths in await self._store.left(now=self._clock()):
             if kind in kinds:
@@ -55,8 +55,8 @@ class Attempts:
         self, kind: WorkKind, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
     ) -> None:
         """
-        Call `do`; after too many deaths of the process, call `give_up` instead and alert the operator. Do nothing while
-        other work has to run alone (`quarantine`) or another process is doing this work: the work stays due.
+        Call `do`; after `MOST_ATTEMPTS` deaths of the process, call `give_up` instead and alert the operator. Do
+        nothing while the quarantine holds this work back or another process may be doing it: the work stays due.
 
         Raises what the called function raises.
         """

@@ -180,17 +180,19 @@ class BatchDelivery:
         """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry later from
         the first route, for 24 h. The pictures stay stored and can be found with the commands. Return when (ms) to
         continue. Raises StaleBatch."""
-        log.info("batch route closed", route=batch.route.value, error=str(closed))
         now = self._clock()
         if batch.closed_at is not None:
+            log.info("batch messages not updated: route closed after the batch was complete", error=str(closed))
             return None
         if batch.route is Route.CHANNEL:
+            log.info("batch not delivered: channel closed, direct messages are tried", error=str(closed))
             await self._batches.reroute(batch, Route.DIRECT)
             return now
         if is_hopeless(self._clock, batch.begun_at or 0):
             log.error("batch given up: every route to the asker is closed")
             await self._batches.close(batch, now=now)
             return None
+        log.info("batch not delivered: every route to the asker is closed, will retry in an hour", error=str(closed))
         await self._operator.alert(Reason.NOBODY_TOLD)
         await self._batches.reroute(batch, first_of(batch.asked.reach))
         return now + KEPT_RETRY_MS

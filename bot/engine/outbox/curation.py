@@ -62,8 +62,8 @@ class Curation:
         await self._reposts.ask(new)
 
     async def postable(self, task_id: str, who: Role) -> Task:
-        """Return a result with pictures that is visible to others or belongs to the person. Raises NotFound, and Gone
-        if the result is removed or hidden or has no pictures."""
+        """Return a delivered result with pictures that is visible to others or belongs to the person. Raises NotFound,
+        and Gone if the result is removed or hidden, has no pictures, or is not delivered."""
         task = await self._known(task_id, who)
         if task.state is not TaskState.CLOSED or task.reason is not None:
             raise Gone(Reason.PICTURE_GONE)
@@ -101,7 +101,7 @@ class Curation:
 
     async def message_gone(self, message_id: int) -> None:
         """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
-        galleries are removed too."""
+        galleries are removed too; if it was such a copy, that copy counts as removed."""
         now = self._clock()
         repost = await self._stored_reposts.in_message(message_id)
         if repost is not None and repost.kind is RepostKind.GALLERY:
@@ -135,6 +135,7 @@ def _may_curate(task: Task, who: Role) -> bool:
 
 
 def _may_remove(task: Task, repost: Repost, who: Role) -> bool:
-    """Return whether the repost shows the person's own result, or is in the server that the person moderates."""
+    """Return whether the repost is of this task, and is the person's own result or in the server that the person
+    moderates."""
     here = repost.guild_id is not None and who.guild_id == repost.guild_id
     return repost.task_id == task.id and (task.asker_id == who.person_id or (who.moderates and here))

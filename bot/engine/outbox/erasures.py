@@ -71,13 +71,16 @@ class Erasures:
         await self._erasures.receipt_seen(erasure)
 
     async def sweep(self) -> None:
+        """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`, and the erased
+        pictures that no longer count towards limits."""
         if is_doubtful(self._clock):
             return
         unseen_for = int(UNSEEN_FOR.total_seconds() * 1000)
         await self._erasures.sweep(now=self._clock(), unseen_for=unseen_for)
 
     async def _erase(self, erasure: Erasure) -> int | None:
-        """Do what can be done now. Return when (ms) to continue, or None when the receipt was sent."""
+        """Do what can be done now. Return when (ms) to continue, or None when the receipt was sent or can only be shown
+        by `/privacy show`."""
         if erasure.done_at is None:
             await self._erase_lent(erasure)
             patient = erasure.removes and not is_hopeless(self._clock, erasure.asked_at)
@@ -120,7 +123,11 @@ class Erasures:
                     place = Posted(channel_id=report_message.channel_id, message_id=report_message.message_id)
                     await self._delivery.messages.delete(place)
             except RouteClosed as closed:
-                log.info("deleting moderators' message failed: route closed", erasure=erasure.id, error=str(closed))
+                log.info(
+                    "deleting moderators' message failed: route closed, the message stays",
+                    erasure=erasure.id,
+                    error=str(closed),
+                )
             except ServiceError as error:
                 log.info("deleting moderators' message failed, will retry", erasure=erasure.id, error=str(error))
                 continue

@@ -1,6 +1,6 @@
 """
-Retry the download of pictures that were delivered as links, because they could not be downloaded within some minutes.
-The retries continue for as long as the image API keeps the pictures.
+Retry the download of pictures that were delivered as links, because they could not be downloaded within some minutes or
+because the process died while it handled them. The retries continue for as long as the image API keeps the pictures.
 
 A downloaded picture is stored in the transaction that makes its messages due for an update; `MessageSync` then edits
 them. If the process dies in between, the next process repeats the last step. The repetition changes nothing: it writes
@@ -33,7 +33,7 @@ from storage.stores import Stores
 RESULTS_LIVE: Final = timedelta(days=14)
 """API: how long results are kept (docs.kie.ai, 4o Image API)."""
 SOON: Final = timedelta(minutes=1)
-"""After a start, all pictures are retried within this time: the operator may have allowed a host."""
+"""After a start, all retries are due within this time: the operator may have allowed a host."""
 FETCHES_AT_ONCE: Final = 3
 """Concurrent downloads. Each may hold 64 MiB. Downloads of new results have slots of their own and do not wait for
 these."""
@@ -83,7 +83,7 @@ class LatePictures:
                 async with self._fetches.taken(1, holders=(host_of(picture.url),)):
                     await self._tried(task, picture)
             except Exception:
-                log.exception("late result download failed: unexpected error")
+                log.exception("late result download failed: unexpected error, will retry")
 
     async def _tried(self, task: Task, picture: Picture) -> None:
         now = self._clock()

@@ -57,7 +57,8 @@ class MessageSync:
         )
 
     async def _sync(self, task: Task) -> int | None:
-        """Update each message on its own, so that a message that cannot be reached does not block the others."""
+        """Update each message on its own, so that a message that cannot be reached does not block the others. Return
+        when (ms) to retry, or None if nothing is left or the change is a day old."""
         outcome = await outcome_of(self._stores, task)
         reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
@@ -110,7 +111,11 @@ class MessageSync:
             except RouteClosed as closed:
                 if not late:
                     raise
-                log.info("late result sent directly: message closed", task=task.id, error=str(closed))
+                log.info(
+                    "late result not added: its message cannot be edited, sent as a direct message instead",
+                    task=task.id,
+                    error=str(closed),
+                )
                 await self._late.send_apart(task.id, late)
 
     async def _send_apart(self, outcome: Outcome) -> None:
@@ -135,8 +140,8 @@ class MessageSync:
 
 
 def _posted_parts(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
-    """Return the parts that exist as messages. All collected parts are merged into one, because one message has
-    them."""
+    """Return the parts that exist as messages. Parts by the route `collected` are merged into one, because they are in
+    one message."""
     posted = [part for part in parts if part.message_id is not None and part.route is not Route.COLLECTED]
     collected = [part for part in parts if part.message_id is not None and part.route is Route.COLLECTED]
     if collected:
@@ -156,8 +161,8 @@ async def _tried(task: Task, doing: Awaitable[None]) -> bool:
     try:
         await doing
     except RouteClosed as closed:
-        log.info("message update impossible: route closed", task=task.id, error=str(closed))
+        log.info("message update impossible: route closed, the message stays", task=task.id, error=str(closed))
     except ServiceError as error:
-        log.info("message update failed, will retry", task=task.id, error=str(error))
+        log.info("message update failed, will retry for up to a day", task=task.id, error=str(error))
         return False
     return True

@@ -79,7 +79,8 @@ class Reports:
         return None
 
     def _retry_at(self, report_case: ReportCase, error: Exception) -> int | None:
-        """While the channel is closed, retry every hour until the report is two weeks old."""
+        """Return when (ms) to retry: after a back-off or, while the moderators' channel is closed, in an hour; None
+        (give up) if the report is then two weeks old."""
         now = self._clock()
         if not isinstance(error, RouteClosed):
             return again_at(now, report_case.failures)

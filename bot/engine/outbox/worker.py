@@ -26,7 +26,7 @@ from storage.outbox import Outbox
 CLAIM_MS: Final = 120_000
 """ms. Longer than Discord takes to respond in its worst minutes."""
 AT_ONCE: Final = 20
-"""Rows of one kind that are processed in one step."""
+"""Most rows of one kind in one step."""
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 
 log = structlog.get_logger(__name__)
@@ -40,11 +40,15 @@ def again_at(now: int, failures: int) -> int:
 
 
 def is_hopeless(clock: Clock, since: int) -> bool:
+    """Return whether work requested at `since` (ms) is to be given up: it is older than `GIVE_UP_AFTER`, and the clock
+    is not doubtful."""
     return clock() - since >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(clock)
 
 
 class OutboxWorker(Generic[Row]):
     """
+    Do the work of one kind of outbox rows. One worker at a time works on a row.
+
     `work` does the work for a claimed row. It returns None when the row is done, or when (ms) the row is due again. If
     it raises a ServiceError or an unexpected exception, the row is retried at the time (ms) that `retry_at` returns;
     None gives up. Errors in `final` end the row at once: `work` has settled it.
@@ -79,7 +83,7 @@ class OutboxWorker(Generic[Row]):
         self._turn = turn
 
     async def resume(self) -> None:
-        """Make due what an earlier process left claimed or postponed."""
+        """Make due what an earlier process left claimed or postponed, unless other processes share the database."""
         await self._rows.resume(now=self._clock())
 
     async def step(self) -> None:
@@ -107,10 +111,15 @@ class OutboxWorker(Generic[Row]):
         except self._final:
             raise
         except Exception as error:
-            await self._rows.retry(claimed, due=self._retry_at(claimed, error))
+            retry_at = self._retry_at(claimed, error)
+            await self._rows.retry(claimed, due=retry_at)
             if not isinstance(error, ServiceError):
                 raise
-            log.info("outbox work failed, will retry", kind=self._kind, subject=self._subject(row), error=str(error))
+            named = {"kind": self._kind, "subject": self._subject(row), "error": str(error)}
+            if retry_at is None:
+                log.warning("outbox work given up: it failed for too long", **named)
+            else:
+                log.info("outbox work failed, will retry", **named)
             return
         if due is None:
             await self._rows.finish(claimed)
@@ -123,6 +132,6 @@ class OutboxWorker(Generic[Row]):
             async with turn:
                 await self._attempts.attempt(self._kind, subject, partial(self.do, row), partial(self._give_up, row))
         except self._final as error:
-            log.warning("outbox work ended without effect", kind=self._kind, subject=subject, error=str(error))
+            log.warning("outbox work dropped: no longer possible", kind=self._kind, subject=subject, error=str(error))
         except Exception:
-            log.exception("outbox work failed: unexpected error", kind=self._kind, subject=subject)
+            log.exception("outbox work failed: unexpected error, will retry", kind=self._kind, subject=subject)

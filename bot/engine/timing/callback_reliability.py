@@ -13,10 +13,11 @@ RELIED_POLL_COST_SECONDS: Final = 9 * POLL_COST_SECONDS
 LAST: Final = 20
 """Number of recent creates that are examined; with fewer creates, callbacks are not relied on."""
 LEAST_SHARE: Final = 0.9
+"""Share of these creates that must have been called back in time."""
 LATEST: Final = 2
-"""If none of this many newest creates was called back, callbacks have stopped."""
+"""If none of this many newest creates was called back in time, callbacks have stopped."""
 GRACE_MS: Final = 60_000
-"""A callback counts if it arrives at most this long after a poll noticed the outcome."""
+"""A callback is in time if it arrives at most this long after its task was settled."""
 LOOK_EVERY_MS: Final = 10_000
 
 
@@ -30,7 +31,8 @@ class CallbackReliability:
         self._look_at = 0
 
     async def poll_cost(self) -> float:
-        """Return the cost of one poll in seconds, for `schedule.next_poll`."""
+        """Return the cost of one poll in seconds, for `schedule.next_poll`: `RELIED_POLL_COST_SECONDS`, so that polls
+        are rare, while callbacks arrive reliably; else `POLL_COST_SECONDS`."""
         if self._expected and self._clock() >= self._look_at:
             self._look_at = self._clock() + LOOK_EVERY_MS
             self._reliable = await self._share(LATEST) > 0 and await self._share(LAST) >= LEAST_SHARE

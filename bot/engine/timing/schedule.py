@@ -1,6 +1,6 @@
 """
-Compute when to poll next and how long a task may take, from the durations of recent tasks. Pure functions; all times
-are in seconds.
+Compute when to poll next and how long a task may take, from the durations of recent tasks (`recent`). Pure functions;
+times are in seconds unless a name ends in `_ms`.
 
 The durations are smoothed on a logarithmic scale, and newer tasks have more weight. They are mixed with a lognormal
 prior that weighs as much as `PRIOR_WEIGHT` tasks, so the prior matters while few durations are known.
@@ -34,6 +34,7 @@ POLL_COST_SECONDS: Final = 0.3
 SOONEST_POLL_SECONDS: Final = 1.0
 """API: 3 polls per second and task; the bot stays well below."""
 LATEST_POLL_SECONDS: Final = 30.0
+"""Longest interval between polls at `POLL_COST_SECONDS`."""
 OVERDUE_SECONDS: Final = 15 * 60.0
 OVERDUE_POLL_SECONDS: Final = 180.0
 
@@ -57,8 +58,8 @@ LONGEST_LATE_RETRY: Final = timedelta(hours=3)
 
 
 def late_retry_ms(tries: int) -> int:
-    """Return the delay (ms) before the next retry of a picture that was delivered as a link. The delay doubles with
-    each retry, up to `LONGEST_LATE_RETRY`."""
+    """Return the delay (ms) before the next retry of a picture that was delivered as a link, after `tries` retries. The
+    delay doubles with each, up to `LONGEST_LATE_RETRY`."""
     doubled: timedelta = FIRST_LATE_RETRY * 2 ** min(tries, 16)
     return int(min(doubled, LONGEST_LATE_RETRY).total_seconds() * 1000)
 
@@ -91,7 +92,8 @@ def progress(elapsed: float, recent: Sequence[float]) -> float:
 
 
 def remaining(elapsed: float, recent: Sequence[float]) -> float:
-    """Return the median remaining time of tasks that took at least `elapsed` seconds; 0 if unknown."""
+    """Return the median remaining time of tasks that took at least `elapsed` seconds; 0 beyond 16 minutes, for which
+    nothing is computed."""
     left = _survivors(tuple(recent))
     half = _at(left, elapsed) / 2
     return max(0.0, bisect_left(left, -half, key=neg) * _STEP - elapsed)

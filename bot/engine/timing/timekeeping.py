@@ -5,7 +5,7 @@ While a process runs, its time advances steadily (`clock`), whatever happens to 
 stored every minute, and the next start reads them:
 
 * The machine's clock was changed and the change lasted for ten minutes: the process starts with the machine's clock,
-  and the stamps in the rows are shifted, so that all ages stay the same.
+  and the stamps in the rows are shifted, so that the ages of recent rows stay the same.
 * The machine's clock is behind the last stamp: the time continues from that stamp and never goes back.
 * The machine's clock is far ahead of the last stamp: the process was stopped for long, or the clock jumped. For ten
   minutes, nothing is given up because of its age.
@@ -33,8 +33,8 @@ EARLIEST_MS: Final = 1_767_225_600_000
 GAP_MS: Final = int(timedelta(hours=1).total_seconds() * 1000)
 """A longer stop may also be a jump of the clock."""
 YOUNG_MS: Final = int(timedelta(days=2).total_seconds() * 1000)
-"""Age up to which stamps are shifted when the clock goes forward: longer than any age at which open work is given
-up."""
+"""Age up to which stamps are shifted when the clock goes forward: longer than the 24 hours after which unfinished tasks
+are given up."""
 SHORT_STOP_MS: Final = 60_000
 """After a longer stop, the last creates count as sent just now, because their age is uncertain."""
 LOOK_SECONDS: Final = 5.0
@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """Both clocks at the same moment (ms), as stored by the process that was running."""
+    """Both clocks at the same moment (ms), as stored by the process that was running: its own `time` and the machine's
+    clock (`wall`)."""
 
     time: int
     wall: int
@@ -59,8 +60,9 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStart:
-    """The time with which a process starts (ms). `gap`: how long the stop, or the jump, was. `shift`: by how much the
-    stamps are shifted. `lasted`: how long an offset that continues has lasted."""
+    """The time with which a process starts (ms). `gap`: how long the stop, or the jump, was; 0 if shorter than
+    `GAP_MS`. `shift`: by how much the stamps are shifted. `lasted`: how long the machine's clock has differed by an
+    offset that continues; 0 if it does not."""
 
     time: int
     gap: int = 0
@@ -69,7 +71,8 @@ class ClockStart:
 
 
 def beginning(noted: ClockReading | None, last_stamp: int, wall: int) -> ClockStart:
-    """Return the time with which a process starts if the machine's clock shows `wall`."""
+    """Return the time with which a process starts, by the rules of this module, if the machine's clock shows `wall`.
+    `noted` is the last stored reading, `last_stamp` the latest stamp in the rows (0: none)."""
     last = max(noted.time if noted else 0, last_stamp)
     if noted is not None and _goes_on(noted, last, wall):
         stopped = max(0, wall - noted.wall)
@@ -83,7 +86,8 @@ def beginning(noted: ClockReading | None, last_stamp: int, wall: int) -> ClockSt
 
 
 def _goes_on(noted: ClockReading, last: int, wall: int) -> bool:
-    """Return whether the stored offset of the machine's clock still applies."""
+    """Return whether the machine's clock still differs as the last process noted. False if there was no difference, or
+    the clock was set again since."""
     if abs(noted.offset) <= SMALL_MS or wall < noted.wall - SMALL_MS or wall < EARLIEST_MS:
         return False
     return noted.offset > 0 or wall < last
@@ -103,8 +107,8 @@ class Timekeeping:
     async def begin(
         cls, store: ClockStore, stores: Stores, *, wall: Clock = system_clock, steady: Clock = uptime
     ) -> Self:
-        """Start timekeeping; call before anything stamps a row. If other processes also stamp rows, the time is the
-        machine's clock."""
+        """Start timekeeping; call before anything stamps a row. If other processes also stamp rows, start with the
+        machine's clock and shift nothing."""
         if not store.alone:
             return cls(SteadyClock(wall(), wall=wall, steady=steady), stores)
         noted = await _noted(stores)
@@ -134,7 +138,8 @@ class Timekeeping:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def step(self) -> None:
-        """Compare the clocks. Store them once a minute, and at once if their offset has changed."""
+        """Compare the clocks, and follow the machine's clock while they differ little. Store them once a minute, and at
+        once if their offset has changed."""
         now, offset = self.clock.steady(), self.clock.offset
         changed = abs(offset - self._offset) > SMALL_MS
         if changed:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 Holders = Sequence[Hashable | None]
-"""Who uses a share: a person and, where needed, a host. None has no cap, and its shares are not counted together."""
+"""Who uses a share, by position: a person, a host, or a person and a host. None: no cap, and nothing is counted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class ByteBudget:
     """A limit on the number of units in use at the same time.
 
     `size` is the number of units (bytes or slots). `caps` limits the units of each holder, with one cap per position of
-    `holders`; a holder that uses no units may always take one share, whatever its size.
+    `holders`; the first share of a holder that uses no units may exceed the cap.
 
     The next waiter is the one with the lowest rank; among equal ranks, the one whose first holder uses the fewest
     units; then the earliest. If the next waiter does not fit yet, smaller waiters do not overtake it, because it could
@@ -41,7 +41,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def taken(self, amount: int, *, holders: Holders = (), rank: int = 0) -> AsyncIterator[None]:
-        """Wait for `amount` units, at most the whole room, and use them until the block ends."""
+        """Wait for `amount` units (if that is more than `size`, for all of them), and use them until the block ends."""
         share = min(amount, self._size)
         await self._take(share, holders, rank)
         try:

@@ -3,8 +3,8 @@ Schedule the decoding of pictures in child processes, within budgets of memory a
 
 * The header gives the memory and time that a job needs before anything is decoded. A job that needs too much is refused
   at once.
-* One large picture and one small picture are decoded at a time, so a phone's photo never waits for a large picture. The
-  budget of decoded bytes is the sum of both: `MOST_MEMORY` and `SMALL_BYTES`.
+* Two pictures are decoded at a time, at most one of them large, so a phone's photo never waits for a large picture.
+  Together they take at most what one large picture may take (`bot.imaging.decoding`) and `SMALL_BYTES`.
 * Files that wait in memory for their turn have a separate budget of bytes.
 * The most urgent job is next; among equally urgent jobs, the job of the person with the fewest running jobs. A person
   never has two running jobs, except for the person's results, which are paid.
@@ -37,7 +37,8 @@ SMALL_SECONDS: Final = 0.25
 """A picture that costs at most `SMALL_BYTES` and `SMALL_SECONDS` is small: a phone's photo of 12 megapixels, and every
 result of the image API as of today."""
 FILE_BYTES: Final = 60 * MIB
-"""Limit in bytes of all large files that wait in memory to be inspected, uploaded or made into thumbnails."""
+"""Limit in bytes of all files above `SMALL_FILE` that wait in memory to be inspected, uploaded or made into
+thumbnails."""
 SMALL_FILE: Final = 1 * MIB
 """Files of at most this many bytes have their own budget, so they never wait for large files."""
 SMALL_FILE_BYTES: Final = 8 * MIB
@@ -85,8 +86,8 @@ class PictureWork:
 
     @asynccontextmanager
     async def holding(self, size: int | None, requester: Requester, *, host: str | None = None) -> AsyncIterator[None]:
-        """Reserve memory for a file of `size` bytes (None: the largest size allowed) until the block ends. `host` is
-        the host from which the file is downloaded, if that host may be slow."""
+        """Wait for memory for a file of `size` bytes (None: the largest size allowed), and reserve it until the block
+        ends. `host` is the host from which the file is downloaded, if that host may be slow."""
         amount = MAX_BYTES if size is None else size
         room = self._small_files if amount <= SMALL_FILE else self._files
         async with room.taken(amount, holders=(requester.person, host), rank=requester.rank):

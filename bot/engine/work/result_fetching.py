@@ -49,9 +49,10 @@ class ResultFetching:
 
     async def copied(self, task: Task, picture: Picture, *, by_link: bool) -> Picture:
         """
-        Download a result, store a copy and return the picture with the copy's key. If the result's own address fails
-        and `by_link` is set (the address was tried often enough), a direct link is tried as well. If the host is not
-        allowed, the direct link is tried in any case, because waiting does not help.
+        Download a result, store a copy and return the picture with the copy's key. A direct link is tried as well if
+        the download from the result's own address fails and `by_link` is set (the address was tried often enough), or
+        if its host is not allowed (waiting does not help). It is not tried for a result that is too large, or if only
+        the copy could not be stored.
 
         Raises ServiceError, and ValueError if the download is not a picture.
         """
@@ -94,7 +95,11 @@ class ResultFetching:
             raise look
         if isinstance(put, Exception):  # any error of a bucket or a full disk; the outcome is still delivered
             self._space.found_full(put)
-            log.error("result copy not stored: write failed", task=picture.task_id, exc_info=put)
+            log.error(
+                "result copy not stored: write failed, the result is downloaded again",
+                task=picture.task_id,
+                exc_info=put,
+            )
             raise CopyNotKept("the copy could not be kept") from put
         if put is not None:
             raise put

@@ -1,5 +1,5 @@
-"""Retry tasks that were running when a process died: apart from other work (`quarantine`), and at most until
-`MOST_ATTEMPTS` deaths."""
+"""Retry tasks that were being prepared or delivered when a process died: apart from other work (`quarantine`), and at
+most until `MOST_ATTEMPTS` deaths."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 
 class Suspects:
+    """The tasks that may have killed a process, because it died while they were being prepared or delivered."""
+
     def __init__(
         self,
         *,
@@ -35,12 +37,13 @@ class Suspects:
         self._clock = clock
 
     async def find(self) -> None:
-        """Find suspect tasks: at the start, and from time to time because another process may have died."""
+        """Add these tasks to the quarantine: at the start, and from time to time because another process may have
+        died."""
         for task_id, deaths in await self._stores.claims.suspects(now=self._clock()):
             self._quarantine.suspect((TASK, task_id), deaths)
 
     async def claim(self, *, limit: int) -> Sequence[Task]:
-        """Claim suspect tasks that may be tried now, at most `limit`."""
+        """Claim those of these tasks that the quarantine lets start now, at most `limit`."""
         while task_ids := self._quarantine.next(TASK)[:limit]:
             claimed = await self._stores.claims.claim_suspects(
                 self._owner, task_ids, now=self._clock(), lease_ms=LEASE_MS
@@ -52,10 +55,13 @@ class Suspects:
         return ()
 
     async def keep_counted(self, task: Task) -> Task:
-        """Release a task that ran out of memory without ending the process. As after a death, the attempt stays counted
-        and the task is retried alone."""
+        """Release a task whose step raised MemoryError in this process, which survived. As after a death, the attempt
+        stays counted and the task is retried alone."""
         log.error(
-            "task ran out of memory, will retry alone", task=task.id, state=task.state.value, attempts=task.attempts
+            "task step failed: MemoryError in the bot's own process, which goes on; the task is retried alone",
+            task=task.id,
+            state=task.state.value,
+            attempts=task.attempts,
         )
         let_go = await self._stores.tasks.change(task, **(released(self._clock()) | {"attempts": task.attempts}))
         self._quarantine.end((TASK, task.id))
@@ -64,15 +70,21 @@ class Suspects:
 
     async def check(self, task: Task) -> Task | None:
         """
-        Give up a task that was running at too many deaths of a process. Return None if the task may be tried now.
+        Give up a task whose work killed a process `MOST_ATTEMPTS` times. Return None if the task's next step may be
+        done, or the closed task.
 
-        Raises BadReference for a queued task, whose attachments are the cause. A settled task is delivered as links,
-        without decoding its pictures; if the process keeps dying, the task is closed without a message. The rows stay,
-        so the asker can find the task with the commands.
+        Raises BadReference for a queued task, whose attachments are the cause. A settled task is from now on delivered
+        as links, without decoding its pictures, and None is returned; after as many deaths again, it is closed without
+        a message. Its rows stay, so the asker can find it with the commands.
         """
         if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
-        log.error("task work given up: process died on every attempt", task=task.id, state=task.state.value)
+        log.error(
+            "task work given up: process died or ran out of memory on every attempt",
+            task=task.id,
+            state=task.state.value,
+            instead=_instead(task),
+        )
         await self._alert_operator()
         if task.state is TaskState.QUEUED:
             raise BadReference(Reason.ATTACHED_UNUSABLE)
@@ -90,8 +102,15 @@ class Suspects:
         try:
             await self._operator.alert(Reason.WORK_GIVEN_UP)
         except Exception:
-            log.exception("operator alert about given-up work failed")
+            log.exception("operator alert about given-up task work failed, the work is given up without it")
 
     async def let_go(self) -> None:
         """Uncount the attempts of running tasks: an orderly stop of the process interrupts them, not a crash."""
         await self._stores.claims.uncount_attempts(self._owner)
+
+
+def _instead(task: Task) -> str:
+    """Return what happens to a task whose work is given up, for the log."""
+    if task.state is TaskState.QUEUED:
+        return "the task fails"
+    return "pictures are delivered as links" if task.attempts <= 2 * MOST_ATTEMPTS else "closed without a message"

@@ -35,14 +35,15 @@ class Thumbnails:
         self._hopeless: dict[str, None] = {}
 
     async def small(self, copy: StoredCopy, requester: Requester) -> bytes | None:
-        """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged."""
+        """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged, or cannot be
+        decoded now."""
         if copy.key in self._hopeless:
             return None
         async with self._making.setdefault(copy.key, asyncio.Lock()):
             return await self._picture_store.thumbnail(copy.key) or await self._made(copy, requester)
 
     async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
-        """Return a PNG of square tiles. Copies that are gone or damaged are left out; None if no copy is left."""
+        """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left."""
         tiles = [await self.small(copy, requester) for copy in copies]
         made = [tile for tile in tiles if tile is not None]
         return await self._work.strip(made, requester) if made else None
@@ -57,7 +58,7 @@ class Thumbnails:
             log.debug("thumbnail not made: copy gone or decoder unavailable", key=copy.key, error=type(error).__name__)
             return None
         except Unreadable as error:
-            log.info("thumbnail not made: picture unreadable", key=copy.key, reason=error.reason.value)
+            log.info("thumbnail not made: picture unreadable, not tried again", key=copy.key, reason=error.reason.value)
             self._give_up(copy.key)
             return None
         await self._keep(copy.key, made)
@@ -73,4 +74,4 @@ class Thumbnails:
         try:
             await self._picture_store.put_thumbnail(key, made)
         except Exception as error:  # noqa: BLE001  # any error of a bucket or a full disk
-            log.warning("thumbnail not stored: write failed", key=key, error=str(error))
+            log.warning("thumbnail not stored: write failed, it is made again when needed", key=key, error=str(error))
