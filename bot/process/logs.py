@@ -42,8 +42,8 @@ RECONNECTS: Final = (
 )
 """Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
-    "database write failed: another program, such as a backup or an open sqlite3 shell, holds the database; end that "
-    "program, the bot will retry"
+    "database access failed: the database is held by another program, such as a backup or an open sqlite3 shell; end "
+    "that program, the bot will retry"
 )
 
 QUIET: Final = {
