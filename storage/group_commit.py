@@ -3,6 +3,7 @@ Run SQLite's writes one at a time, and commit those that wait at the same time t
 
 A commit waits for the disk, a statement does not. Each write succeeds or fails by itself: all but the first of a group
 are savepoints, so a failed write does not undo the others. No write returns before its data is on the disk.
+`docs/decisions/0006-group-commit.md` says why plain transactions behind a lock are not enough.
 """
 
 from __future__ import annotations
@@ -149,13 +150,17 @@ class GroupCommit:
         came_before = False
         while (group := self._open()) is None:
             mine = asyncio.get_running_loop().create_future()
-            waiting.appendleft(mine) if came_before else waiting.append(mine)
+            if came_before:
+                waiting.appendleft(mine)
+            else:
+                waiting.append(mine)
             came_before = True
             self._go_on()
             try:
                 await mine
             finally:
-                self._woken -= mine.done() and not mine.cancelled()
+                if mine.done() and not mine.cancelled():
+                    self._woken -= 1
         return group
 
     def _open(self) -> CommitGroup | None:
