@@ -139,7 +139,7 @@ class CircuitBreaker:
     def _trip(self) -> None:
         if self._opened_at is None:
             log.warning(
-                "image API counts as unreachable: creates and polls wait until it answers",
+                "image API unreachable: creates and polls wait until it answers",
                 failures=self._failures,
                 unanswered_creates=self._unanswered_creates,
             )
