@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from bot.engine.clock import PROVEN_AFTER_MS, SteadyClock, earliest, is_doubtful
 from bot.engine.timing.timekeeping import FACT, Timekeeping
-from bot.errors import LimitReached, Reason, Unavailable
+from bot.errors import AccountRefused, LimitReached, Reason, Unavailable
 from storage.clock import TIMES, ClockStore
 from storage.models import Limits, Task, TaskState
 from storage.schema import creates, metadata, tasks
@@ -273,6 +274,23 @@ async def test_what_waits_to_be_sent_is_not_given_up_after_a_jump_over_a_restart
         assert (now.state, now.reason) == (TaskState.QUEUED, None)
         hosted.world.api.next_upload.clear()
         await hosted.work(300, every=30)
+        assert await hosted.is_done(waiting)
+
+
+async def test_what_waits_for_credits_is_not_given_up_after_a_jump_over_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path, probe_account_after=timedelta(days=2)) as hosted:
+        hosted.world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+        hosted.world.api.balance = 0
+        await hosted.ask()
+        await hosted.work(10)
+        waiting = await hosted.ask()
+        hosted.machine.jump("a day and an hour forward")
+        await hosted.restart()
+        await hosted.work(60)
+        assert (await hosted.world.now(waiting)).state is TaskState.QUEUED
+        hosted.machine.off = 0
+        hosted.world.api.balance = 100
+        await hosted.work(900, every=30)
         assert await hosted.is_done(waiting)
 
 

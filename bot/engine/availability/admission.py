@@ -11,6 +11,7 @@ from typing import Final
 from bot.engine.availability.account import AccountMonitor
 from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.availability.circuit_breaker import CircuitBreaker
+from bot.engine.clock import is_doubtful
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import ImageAPI
 from bot.errors import Reason
@@ -57,7 +58,7 @@ class Admission:
         """Check whether the cause of a pause is over. During a pause, settle the tasks that have waited for a day."""
         await self.api.check()
         await self.account.check()
-        if reason := self.paused():
+        if (reason := self.paused()) and not is_doubtful(self._clock):
             await self._give_up(reason)
 
     async def _go_on(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from bot.engine.clock import is_doubtful
 from bot.engine.outbox.attempts import Attempts, WorkKind
 from bot.engine.outbox.worker import OutboxWorker, again_at
 from bot.engine.outcomes import outcome_of
@@ -84,7 +85,7 @@ class Reports:
         now = self._clock()
         if not isinstance(error, RouteClosed):
             return again_at(now, report_case.failures)
-        hopeless = now - report_case.opened_at >= GIVE_UP_AFTER.total_seconds() * 1000
+        hopeless = now - report_case.opened_at >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self._clock)
         return None if hopeless else now + CHANNEL_CLOSED_MS
 
     async def _carry_out(self, task: Task, report_case: ReportCase) -> None:
