@@ -3,6 +3,8 @@ A Discord and an image API on this machine, to try the bot without accounts.
 
 __main__.py   `python -m sandbox`: the real bot, a simulated Discord, an emulated image API, and a web page
 world.py      the simulated Discord: a server with a channel and three people, or a direct message
+page.py       the web page: its refreshes, its clock, and clicks that are not lost
+welcome.py    the first message on the page, with a finished picture
 kie.py        the image API's emulator over HTTP; also `python -m sandbox.kie`
 wire.py       the emulator's responses and refusals
 callbacks.py  the emulator's callbacks

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import socket
 import tempfile
 import webbrowser
 from contextlib import AsyncExitStack
@@ -17,17 +18,17 @@ from typing import Final
 import simcord
 from pydantic import SecretStr
 
-from bot.app import Running, open_atelier
+from bot.app import Running, open_atelier, open_site
 from bot.config import Settings
 from bot.process.logs import configure_logs
 from sandbox import magic
 from sandbox.kie import Emulator
 from sandbox.magic import Magic
-from sandbox.world import Attachments, keep_fresh, name_bot, open_page, spare_refusals
+from sandbox.page import keep_fresh, open_page, set_clock
+from sandbox.welcome import post_welcome
+from sandbox.world import Attachments, name_bot, people_a_server, spare_refusals
 
 KEY: Final = SecretStr("sandbox")
-PROGRESS_STEPS: Final = 2
-"""A card changes half way and at the end only, because every change costs a refresh of the page."""
 PROBE_AFTER: Final = timedelta(seconds=15)
 """After [401] or [402] the bot stops creating tasks and asks at this interval whether the account works again."""
 STOP_SECONDS: Final = 2.0
@@ -49,20 +50,27 @@ async def run(given: argparse.Namespace) -> None:
     configure_logs("WARNING", "console")
     async with AsyncExitStack() as stack:
         folder = given.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atelier-")))
-        kie_url = given.kie_url or (await stack.enter_async_context(Emulator(speed=given.speed))).url
+        webhook_key = None if given.kie_url else KEY.get_secret_value()
+        emulator = Emulator(speed=given.speed, webhook_key=webhook_key)
+        kie_url = given.kie_url or (await stack.enter_async_context(emulator)).url
+        settings = _settings(folder.absolute(), kie_url, webhook_key)
         atelier = await stack.enter_async_context(
             open_atelier(
-                _settings(folder.absolute(), kie_url),
+                settings,
                 attachments=lambda client: Attachments(client=client),
-                progress_steps=PROGRESS_STEPS,
                 probe_account_after=PROBE_AFTER,
             )
         )
+        if settings.callbacks:
+            await stack.enter_async_context(open_site(atelier, settings))
         env = await stack.enter_async_context(simcord.run(atelier.client, shard_count=1, check_errors=False))
+        set_clock(env)
         await atelier.client.publish_commands(atelier.stores.key_values)
         await name_bot(atelier.client)
         spare_refusals(atelier.client)
-        preview = await stack.enter_async_context(open_page(env, atelier.client, direct=given.dm, port=given.port))
+        place = people_a_server(env, atelier.client, direct=given.dm)
+        await post_welcome(atelier.client, place.channel.id)
+        preview = await stack.enter_async_context(open_page(env, place, port=given.port))
         bot = atelier.client.user
         print(_greeting(preview.url, given, bot.mention if bot is not None else "@Atelier"), flush=True)
         if given.open:
@@ -86,9 +94,14 @@ async def _work_until(stop: asyncio.Event, atelier: Running, env: simcord.Env, p
             task.cancel()
 
 
-def _settings(folder: Path, kie_url: str) -> Settings:
-    """Return fixed settings; nothing is read from the environment or from `.env`."""
+def _settings(folder: Path, kie_url: str, webhook_key: str | None) -> Settings:
+    """Return fixed settings; nothing is read from the environment or from `.env`. With `webhook_key`, the image API
+    calls back when a picture is ready, so that it comes at once."""
+    port = _free_port()
     return Settings(
+        kie_webhook_key=SecretStr(webhook_key or ""),
+        public_url=f"http://127.0.0.1:{port}" if webhook_key else None,
+        http_port=port,
         discord_token=KEY,
         kie_api_key=KEY,
         kie_api_url=kie_url,
@@ -99,6 +112,11 @@ def _settings(folder: Path, kie_url: str) -> Settings:
         max_pictures_per_user_per_day=0,
         max_pictures_per_day=0,
     )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _greeting(url: str, given: argparse.Namespace, mention: str) -> str:
@@ -116,7 +134,7 @@ def _greeting(url: str, given: argparse.Namespace, mention: str) -> str:
         f"Or mention the bot, with a picture or in answer to one: {mention} make it night\n"
         f"Words in the prompt make things go wrong: {words}\n"
         "All of them: make sandbox ARGS=--help\n"
-        'If the page says "Action was not completed", news came in between: do it again.\n\n'
+        "\n"
         f"Ctrl-C stops everything; {kept}."
     )
 

@@ -1,5 +1,5 @@
 """
-The Discord of the sandbox: a server with a channel and three people, or a direct message, and its web page.
+The Discord of the sandbox: a server with a channel and three people, or a direct message.
 
 Alice may manage the server; Mei's Discord is set to Chinese.
 """
@@ -7,16 +7,15 @@ Alice may manage the server; Mei's Discord is set to Chinese.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import discord
-import structlog
 from discord import app_commands
-from simcord import Env, HttpLogEntry, SetupError
-from simcord.preview import Preview
+from simcord import Env
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, UserHandle
 
 from bot.client import Atelier
 from bot.error_replies import answer_error
@@ -24,14 +23,15 @@ from bot.errors import BadReference, Reason, Unavailable
 from bot.imaging.decoding import MAX_BYTES
 from storage.models import Reference
 
-LOOK_SECONDS: Final = 0.5
-GATHER_SECONDS: Final = 5.0
-"""Card changes are collected for this long, because every refresh makes a click in progress fail."""
-OUTCOME_SECONDS: Final = 0.4
-"""Delay between a result and the refresh, so that the same refresh shows the removal of its card."""
 FETCH_SECONDS: Final = 30.0
 
-log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A channel, and the people as whom it can be seen; the first one at the beginning."""
+
+    channel: ChannelHandle
+    viewers: tuple[UserHandle | MemberActor, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,9 @@ class Attachments:
         return data
 
 
-def open_page(env: Env, client: Atelier, *, direct: bool, port: int) -> Preview:
-    """Create the server and its people and open the page: on a channel, or on Alice's direct message with the bot."""
+def people_a_server(env: Env, client: Atelier, *, direct: bool) -> Place:
+    """Create the server and its people. Return the channel to show, or with `direct` Alice's direct message with the
+    bot."""
     alice, bob, mei = (env.create_user(name, global_name=name.title()) for name in ("alice", "bob", "mei"))
     _speak(client, {mei.id: "zh-CN"})
     guild = env.create_guild("Atelier")
@@ -65,8 +66,8 @@ def open_page(env: Env, client: Atelier, *, direct: bool, port: int) -> Preview:
     managers = guild.create_role("Managers", permissions=discord.Permissions(manage_guild=True, manage_messages=True))
     members = [guild.add_member(alice, roles=[managers]), guild.add_member(bob), guild.add_member(mei)]
     if direct:
-        return env.preview(alice.dm_channel, viewers=[alice], layout="channel", port=port)
-    return env.preview(channel, viewers=members, layout="channel", port=port)
+        return Place(channel=alice.dm_channel, viewers=(alice,))
+    return Place(channel=channel, viewers=tuple(members))
 
 
 def _speak(client: Atelier, languages: Mapping[int, str]) -> None:
@@ -96,42 +97,3 @@ async def name_bot(client: Atelier) -> None:
     """Rename the bot to Atelier, the name that its users know."""
     if client.user is not None:
         await client.user.edit(username="Atelier")
-
-
-async def keep_fresh(env: Env, preview: Preview) -> None:
-    """Refresh the page after the engine's background changes: soon for results, less often for cards."""
-    seen = looked_at = len(env.http_requests)
-    refreshed_at = 0.0
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        if any(entry.path.endswith("/callback") for entry in env.http_requests[looked_at:]):
-            refreshed_at = time.monotonic()  # a person is clicking: delay the next card refresh
-        looked_at = len(env.http_requests)
-        news = [entry for entry in env.http_requests[seen:] if _changes_messages(entry)]
-        if any(_is_outcome(entry) for entry in news):
-            await asyncio.sleep(OUTCOME_SECONDS)
-        elif not news or time.monotonic() - refreshed_at < GATHER_SECONDS:
-            continue
-        counted = len(env.http_requests)
-        if await _refresh(preview):
-            seen, refreshed_at = counted, time.monotonic()
-
-
-def _changes_messages(entry: HttpLogEntry) -> bool:
-    """
-    Return whether a request changed messages. An interaction response needs no refresh: the page shows it by itself.
-    """
-    return entry.method != "GET" and ("/messages" in entry.path)
-
-
-def _is_outcome(entry: HttpLogEntry) -> bool:
-    return entry.method in {"POST", "DELETE"}
-
-
-async def _refresh(preview: Preview) -> bool:
-    try:
-        await preview.refresh()
-    except (SetupError, TimeoutError) as error:
-        log.debug("page refresh skipped: page is busy, will retry", error=str(error))
-        return False
-    return True

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from tests.sandbox.sandbox_process import sandbox
 
@@ -77,8 +79,8 @@ def test_a_photo_goes_in_and_a_picture_comes_out_with_the_askers_name(page: Page
         timeline = page.locator("#channel-timeline")
         expect(timeline).to_contain_text(words, timeout=WAIT_MS)
         page.wait_for_function(LOADED, arg=f"Picture: {words}", timeout=WAIT_MS)
-        expect(timeline.locator("article")).to_have_count(1)  # the card was deleted
-        expect(timeline.locator("article")).to_contain_text("Your picture is ready")
+        expect(timeline.locator("article")).to_have_count(2)  # the welcome and the result: the card was deleted
+        expect(timeline.locator("article").last).to_contain_text("Your picture is ready")
         expect(timeline.locator(".mention")).to_have_text("@Alice")
 
 
@@ -88,3 +90,39 @@ def test_in_a_direct_message_too(page: Page, tmp_path: Path) -> None:
         compose(page, "the sea at dawn")
         page.get_by_role("button", name="Send").click()
         page.wait_for_function(LOADED, arg="Picture: the sea at dawn", timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("options", [(), ("--dm",)], ids=["channel", "direct message"])
+def test_the_first_screen_has_the_name_a_sentence_and_a_finished_picture(
+    page: Page, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with sandbox(tmp_path, *options) as address:
+        page.goto(address)
+        first = page.locator("#channel-timeline article")
+        expect(first).to_contain_text("Atelier", timeout=WAIT_MS)
+        expect(first).to_contain_text("type /imagine in the field below")
+        page.wait_for_function(LOADED, arg="Picture: a lighthouse", timeout=WAIT_MS)
+
+
+def test_a_click_on_a_page_that_was_refreshed_meanwhile_counts(page: Page, tmp_path: Path) -> None:
+    """Each action names the revision of the page; here every one names the revision before."""
+
+    def outdated(route: Route) -> None:
+        body = json.loads(route.request.post_data or "{}")
+        body["published_revision"] = max(0, body.get("published_revision", 1) - 1)
+        route.continue_(post_data=json.dumps(body))
+
+    page.route("**/api/action", outdated)
+    with sandbox(tmp_path, "--speed", "4") as address:
+        page.goto(address)
+        compose(page, "the sea at dawn")
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_function(LOADED, arg="Picture: the sea at dawn", timeout=WAIT_MS)
+        assert "Action was not completed" not in page.locator("body").inner_text()
+
+
+def test_times_are_those_of_the_day(page: Page, tmp_path: Path) -> None:
+    with sandbox(tmp_path) as address:
+        page.goto(address)
+        day = datetime.now(UTC).strftime("%B %-d, %Y")
+        expect(page.locator("#channel-timeline")).to_contain_text(day, timeout=WAIT_MS)
