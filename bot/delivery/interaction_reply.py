@@ -1,9 +1,9 @@
-"""Edit an interaction's first answer by its token. The edit is idempotent; followup messages are never posted."""
+"""Edit an interaction's first answer by its token, which is idempotent, or answer once more to the asker alone."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import discord
 
@@ -52,3 +52,12 @@ def answer_by(client: Atelier, token: str) -> discord.Webhook:
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
     return discord.Webhook.partial(client.application_id, token, client=client)
+
+
+def ephemeral_by(client: Atelier, token: str) -> discord.Webhook:
+    """Return the webhook that can answer the interaction once more, also ephemerally, which discord.py allows to
+    webhooks of applications only. Raises Unavailable before the client has logged in."""
+    if client.application_id is None:
+        raise Unavailable("not logged in to Discord yet")
+    data: Any = {"id": client.application_id, "type": discord.WebhookType.application.value, "token": token}
+    return discord.Webhook.from_state(data, state=client._connection)

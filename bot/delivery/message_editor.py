@@ -79,7 +79,9 @@ class MessageEditor:
         """Delete the part's message. An answer to an interaction can be deleted only while the token lives; after that,
         do nothing. Raises RouteClosed, Unavailable."""
         task = outcome.task
-        if part.message_id is None or part.message_channel_id is None or part.route is Route.COLLECTED:
+        if part.message_id is None or part.message_channel_id is None:
+            return
+        if part.route in {Route.EPHEMERAL, Route.COLLECTED}:
             return
         if task.reach is Reach.CHANNEL or part.route is Route.DIRECT:
             await self.delete(Posted(channel_id=part.message_channel_id, message_id=part.message_id))
