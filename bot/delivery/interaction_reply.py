@@ -1,4 +1,4 @@
-"""Edit an interaction's first answer by its token, which is idempotent, or answer once more to the asker alone."""
+"""Edit an interaction's first answer by its token, which is idempotent, or send another answer to the asker alone."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def answer_by(client: Atelier, token: str) -> discord.Webhook:
 
 
 def ephemeral_by(client: Atelier, token: str) -> discord.Webhook:
-    """Return the webhook that can answer the interaction once more, also ephemerally, which discord.py allows to
-    webhooks of applications only. Raises Unavailable before the client has logged in."""
+    """Return the webhook that sends another answer to the interaction, also an ephemeral one, which discord.py allows
+    to webhooks of applications only. Raises Unavailable before the client has logged in."""
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
     data: Any = {"id": client.application_id, "type": discord.WebhookType.application.value, "token": token}

@@ -229,8 +229,8 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _post_to_asker_alone(self, outcome: Outcome, part: OutcomePart) -> Posted:
-        """Send another response to the interaction. It is in no history: if its confirmation is lost, the asker is told
-        twice."""
+        """Send another response to the interaction. It is in no history: if its confirmation is lost, a second one
+        follows."""
         task = outcome.task
         if not can_answer(task, self._clock()):
             raise RouteClosed("its interaction can no longer be answered")

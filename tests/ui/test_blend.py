@@ -6,7 +6,7 @@ import pytest
 
 from tests.worlds.bot_world import PHOTO, BotWorld, png, texts
 
-SECOND = ("dog.png", png("blue", (64, 48)))
+SECOND = ("dog.png", png("blue", (96, 72)))
 
 
 async def test_pictures_become_one_without_a_word(world: BotWorld) -> None:

@@ -13,7 +13,7 @@ from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
 from tests.worlds.bot_world import NO_LIMITS, PHOTO, BotWorld, components, png, texts
 
-DOG = ("dog.png", png("blue", (32, 32)))
+DOG = ("dog.png", png("blue", (64, 64)))
 
 
 async def save(world: BotWorld, name: str = "My cat", **images: Any) -> InteractionResult:
