@@ -8,7 +8,7 @@ handler for exceptions of commands; `errors_answered` is the same for buttons, s
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from bot.discord_errors import ClosedCode
 from bot.errors import AtelierError, Reason
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
+from storage.bounds import MOST_REFERENCES
 from storage.disks import says_full
 
 HARMLESS_CODES: Final = frozenset(
@@ -43,11 +44,13 @@ _UNSAID: Final = {
     "number": "unsaid-number",
 }
 """Messages that replace a parameter which a row or an error lacks."""
-_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used"), "?")
+_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used", "megabytes"), "?")
 
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
     """Return a message that says what happened and what to do next. File names are escaped and shortened here."""
+    if reason is Reason.REFERENCES_UNUSABLE:
+        return "\n".join(_several(parameters or {}, say))
     formatted: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
     formatted.update(_UNMEASURED)
     formatted.update({name: _formatted(name, value, say) for name, value in (parameters or {}).items()})
@@ -55,6 +58,16 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Tex
     if "free_at" not in formatted and f"{message}-at-once" in say:
         message = f"{message}-at-once"
     return say(message, **formatted)
+
+
+def _several(parameters: Mapping[str, str | int], say: Texts) -> Iterator[str]:
+    """Yield a line above the list of files that cannot be used, then a line for each file."""
+    yield say("reason-references-unusable", count=parameters.get("count", 0))
+    for number in range(1, MOST_REFERENCES + 2):
+        if (reason := parameters.get(f"reason_{number}")) is not None:
+            ending = f"_{number}"
+            own = {name.removesuffix(ending): value for name, value in parameters.items() if name.endswith(ending)}
+            yield f"- {explain(Reason(str(reason)), own, say)}"
 
 
 def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:

@@ -37,10 +37,10 @@ Any other exception is a defect: the person gets a reference number, the log get
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Reason(StrEnum):
@@ -87,10 +87,13 @@ class Reason(StrEnum):
     REFERENCE_TOO_MANY_PIXELS = "reference_too_many_pixels"
     REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
     REFERENCE_FORMAT = "reference_format"  # format: SVG, HEIC, GIF, ...
+    REFERENCE_TOO_SMALL = "reference_too_small"  # width, height
+    REFERENCE_TOO_LONG = "reference_too_long"  # width, height
+    REFERENCES_UNUSABLE = "references_unusable"  # count, and the reason and parameters of each, with its number
     REFERENCE_ANIMATED = "reference_animated"
     REFERENCE_TOO_COMPLEX = "reference_too_complex"  # decoding would take too much memory or time
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
-    REFERENCE_MISNAMED = "reference_misnamed"  # named, format
+    REFERENCE_MISNAMED = "reference_misnamed"  # named, format; only in older rows
     REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has the file
     ATTACHED_UNUSABLE = "attached_unusable"  # the process died three times while using the attachment
     REFERENCE_ERASED = "reference_erased"  # with all data of its owner
@@ -152,6 +155,14 @@ class Reason(StrEnum):
     WORK_GIVEN_UP = "work_given_up"  # the process died three times during the work
 
 
+REFUSED_FILES: Final = frozenset(
+    {reason for reason in Reason if reason.value.startswith(("reference", "mask_", "stored_too_much"))}
+    - {Reason.REFERENCE_POLICY}
+    | {Reason.ATTACHED_UNUSABLE}
+)
+"""Reasons to refuse what was attached, before anything is paid: only the asker sees them."""
+
+
 class AtelierError(Exception):
     """Only `reason` and `parameters` are stored or shown to people; `str()` is for the log and contains no secret."""
 
@@ -184,7 +195,18 @@ class Conflict(UserError): ...
 class TooLate(UserError): ...
 
 
-class BadReference(UserError): ...
+class BadReference(UserError):
+    @classmethod
+    def together(cls, refused: Sequence[BadReference]) -> BadReference:
+        """Return one error for all refused pictures. With several, the parameters of each end with its number, from
+        1: `reason_1`, `filename_1`, `reason_2`, ..."""
+        if len(refused) == 1:
+            return refused[0]
+        parameters: dict[str, str | int] = {"count": len(refused)}
+        for number, error in enumerate(refused, start=1):
+            parameters[f"reason_{number}"] = error.reason.value
+            parameters.update({f"{name}_{number}": value for name, value in error.parameters.items()})
+        return cls(Reason.REFERENCES_UNUSABLE, **parameters)
 
 
 class BlankPrompt(UserError):

@@ -14,7 +14,7 @@ from bot.client import Atelier
 from bot.engine.limit_errors import limit_error
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy
-from bot.errors import BadChoice, Gone, NotHere, Reason
+from bot.errors import BadChoice, BadReference, Gone, NotHere, Reason
 from bot.intake.requests import Wish, references_of
 from bot.intake.stored_pictures import drop_copy, keep_copy
 from bot.services import Services
@@ -187,14 +187,27 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
     await ask(interaction, wish)
 
 
+async def _keep_copies(
+    services: Services, owner_id: int, images: Sequence[discord.Attachment], folder: str, kept: list[StoredPicture]
+) -> None:
+    """Add the stored pictures to `kept`. Raises BadReference, which names all pictures that cannot be used."""
+    refused = []
+    for image in images:
+        try:
+            kept.append(await keep_copy(services, image, folder, by=owner_id))
+        except BadReference as error:
+            refused.append(error)
+    if refused:
+        raise BadReference.together(refused)
+
+
 async def _save(
     services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment], limits: Limits
 ) -> None:
     """Save a set. If the save fails, delete the copies that were stored for it."""
     set_id, kept = new_task_id(), list[StoredPicture]()
     try:
-        for image in images:
-            kept.append(await keep_copy(services, image, f"sets/{set_id}", by=owner_id))
+        await _keep_copies(services, owner_id, images, f"sets/{set_id}", kept)
         now = services.engine.clock()
         saved = ReferenceSet(id=set_id, owner_id=owner_id, name=name, pictures=tuple(kept), created_at=now)
         await _explained(services.stores.sets.save(saved, limits), name)

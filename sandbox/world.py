@@ -20,7 +20,7 @@ from simcord.builders import ChannelHandle, UserHandle
 from bot.client import Atelier
 from bot.error_replies import answer_error
 from bot.errors import BadReference, Reason, Unavailable
-from bot.imaging.decoding import MAX_BYTES
+from bot.imaging.cost import SENT_BYTES
 from storage.models import Reference
 
 FETCH_SECONDS: Final = 30.0
@@ -48,8 +48,8 @@ class Attachments:
             raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from error
         except (discord.HTTPException, TimeoutError) as error:
             raise Unavailable("the attachment cannot be fetched now") from error
-        if len(data) > MAX_BYTES:
-            megabytes = MAX_BYTES // 2**20
+        if len(data) > SENT_BYTES:
+            megabytes = SENT_BYTES // 2**20
             raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=reference.filename, megabytes=megabytes)
         return data
 

@@ -7,7 +7,7 @@ from typing import Final
 
 MOST_REFERENCES: Final = 5
 """Input pictures per request that commands and forms offer, without the mask. A model may take fewer (`catalogue`)."""
-LARGEST_REFERENCE_BYTES: Final = 25 * 1024 * 1024
+LARGEST_REFERENCE_BYTES: Final = 50 * 1024 * 1024
 LONGEST_WORDS: Final = 4000
 """Characters of a typed prompt. Discord limits form fields to the same length; options may be longer."""
 LONGEST_TEMPLATE: Final = 2000

@@ -61,6 +61,8 @@ class Route(StrEnum):
     CHANNEL = "channel"
     ORIGINAL = "original"
     """Edits the interaction's first response: idempotent."""
+    EPHEMERAL = "ephemeral"
+    """Another response to the interaction, visible to the asker alone. For requests refused without a charge."""
     DIRECT = "direct"
     COLLECTED = "collected"
     """Edits the response to the button with which the asker fetched the outcome: visible to the asker alone,
@@ -141,6 +143,14 @@ class Reference:
     """Owner of the picture: who attached it, or whose set, avatar or message it comes from. `NO_USER` for a result that
     others could see, for a server's style, and after the owner was erased. Another person's picture is used but never
     handed out, and is erased with its owner."""
+    is_converted: bool = False
+    """Whether the stored copy differs from the file at `url`, as the image API must not get that file."""
+    is_first_frame: bool = False
+    """Whether the attached file has more frames or pages than the copy."""
+    is_reduced: bool = False
+    """Whether the copy is smaller than the attached picture, to fit the limits."""
+    is_cut: bool = False
+    """Whether the attached file lacked its last bytes, so the copy lacks the lower edge."""
 
     @property
     def is_gone(self) -> bool:
@@ -394,6 +404,8 @@ class NewPart:
     pictures: tuple[int, ...] = ()
     """Positions of the pictures that the message carries."""
     nonce: str
+    route: Route | None = None
+    """The first route; None means that of the task's reach."""
 
 
 LATE_PARTS: Final = 100

@@ -43,7 +43,7 @@ class PartStore:
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture] = ()
     ) -> tuple[OutcomePart, ...]:
         """
-        Store the parts of an outcome, all with the `first_route`, and the `fetched` pictures. If parts are stored
+        Store the parts of an outcome, each with its first route, and the `fetched` pictures. If parts are stored
         already, return those and store no parts.
 
         An adoption deletes the parts: the next outcome is planned again.
@@ -117,9 +117,9 @@ class PartStore:
             {
                 "task_id": task.id,
                 "number": number,
-                "route": first_route(task.reach),
-                "attempted_at": None if number else attempted_at,
                 **asdict(part),
+                "route": part.route or first_route(task.reach),
+                "attempted_at": None if number else attempted_at,
             }
             for number, part in enumerate(parts)
         ]

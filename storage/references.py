@@ -37,8 +37,8 @@ class ReferenceStore:
         return by_task
 
     async def save(self, reference: Reference) -> bool:
-        """Store key, content_type, bytes, width, height, uploaded_url, uploaded_at and filename. Do nothing and return
-        False if the row is gone or its owner was erased since it was read."""
+        """Store what is known of the copy and of the upload, and the filename. Do nothing and return False if the row
+        is gone or its owner was erased since it was read."""
         changes = {
             "key": reference.key,
             "content_type": reference.content_type,
@@ -48,6 +48,10 @@ class ReferenceStore:
             "uploaded_url": reference.uploaded_url,
             "uploaded_at": reference.uploaded_at,
             "filename": reference.filename,
+            "is_converted": reference.is_converted,
+            "is_first_frame": reference.is_first_frame,
+            "is_reduced": reference.is_reduced,
+            "is_cut": reference.is_cut,
         }
         as_read = sa.and_(row_of(references, reference), references.c.owner_id.is_not_distinct_from(reference.owner_id))
         async with self._database.write() as connection:

@@ -196,6 +196,10 @@ references = sa.Table(
     sa.Column("uploaded_url", sa.Text),
     sa.Column("uploaded_at", sa.BigInteger),
     sa.Column("owner_id", sa.BigInteger, index=True),
+    *(
+        sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
+        for name in ("is_converted", "is_first_frame", "is_reduced", "is_cut")
+    ),
     _between("position", 0, MOST_REFERENCES),
     *_at_least(0, "declared_bytes"),
     *_measured(),

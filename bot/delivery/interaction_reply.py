@@ -1,12 +1,12 @@
 """
-Edit an interaction's first answer by its token. Such an edit can be repeated if its result is uncertain; a followup
-message could appear twice, so deliveries do not use any.
+Edit an interaction's first answer by its token, or send another answer that only the asker sees. The edit can be
+repeated if its result is uncertain; another answer could appear twice.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import discord
 
@@ -56,3 +56,12 @@ def answer_by(client: Atelier, token: str) -> discord.Webhook:
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
     return discord.Webhook.partial(client.application_id, token, client=client)
+
+
+def ephemeral_by(client: Atelier, token: str) -> discord.Webhook:
+    """Return the webhook that sends another answer to the interaction, also an ephemeral one, which discord.py allows
+    to webhooks of applications only. Raises Unavailable before the client has logged in."""
+    if client.application_id is None:
+        raise Unavailable("not logged in to Discord yet")
+    data: Any = {"id": client.application_id, "type": discord.WebhookType.application.value, "token": token}
+    return discord.Webhook.from_state(data, state=client._connection)

@@ -80,7 +80,9 @@ class MessageEditor:
         and for a part collected with a button, do nothing: only the asker sees such a message. Raises RouteClosed,
         Unavailable."""
         task = outcome.task
-        if part.message_id is None or part.message_channel_id is None or part.route is Route.COLLECTED:
+        if part.message_id is None or part.message_channel_id is None:
+            return
+        if part.route in {Route.EPHEMERAL, Route.COLLECTED}:
             return
         if task.reach is Reach.CHANNEL or part.route is Route.DIRECT:
             await self.delete(Posted(channel_id=part.message_channel_id, message_id=part.message_id))

@@ -13,7 +13,7 @@ import discord
 
 from bot.client import Atelier
 from bot.delivery.cards import CardUpdater
-from bot.delivery.interaction_reply import ORIGINAL, answer_by, can_answer, token_lives
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, can_answer, ephemeral_by, token_lives
 from bot.delivery.message_search import find_part
 from bot.delivery.packing import pack
 from bot.delivery.results_first import ResultsFirst
@@ -40,7 +40,7 @@ from storage.community import Repost
 from storage.models import NewPart, OutcomePart, Picture, Reach, Route, Task
 from storage.pictures import PictureStore
 
-_BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.COLLECTED})
+_BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.EPHEMERAL, Route.COLLECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,8 @@ class OutcomePoster:
             if uncertain and (found := await self._arrived(outcome, part)):
                 return found
             match part.route:
+                case Route.EPHEMERAL:
+                    return await self._post_to_asker_alone(outcome, part)
                 case Route.CHANNEL:
                     return await self._post_in(self._channel(outcome.task), outcome, part)
                 case Route.DIRECT:
@@ -196,12 +198,12 @@ class OutcomePoster:
         carry only an outcome of one part; an outcome of several parts is sent as direct messages, to keep the parts
         together."""
         if outcome.task.reach is Reach.ANSWER:
-            return Route.DIRECT if part.route is Route.ORIGINAL else None
+            return Route.DIRECT if part.route in {Route.ORIGINAL, Route.EPHEMERAL} else None
         alone = part.number == 0 and list(part.pictures) == _with_copies(outcome)
         match part.route:
             case Route.CHANNEL if alone and can_answer(outcome.task, now):
                 return Route.ORIGINAL
-            case Route.CHANNEL | Route.ORIGINAL:
+            case Route.CHANNEL | Route.ORIGINAL | Route.EPHEMERAL:
                 return Route.DIRECT
             case Route.DIRECT | Route.COLLECTED:
                 return None
@@ -229,11 +231,26 @@ class OutcomePoster:
 
         return await self._fitted(outcome, part, send)
 
+    async def _post_to_asker_alone(self, outcome: Outcome, part: OutcomePart) -> Posted:
+        """Send another response to the interaction. It is in no history: if its confirmation is lost, a second one
+        follows."""
+        task = outcome.task
+        if not can_answer(task, self._clock()):
+            raise RouteClosed("its interaction can no longer be answered")
+        answer = ephemeral_by(self._client, task.interaction_token)
+
+        async def send(view: discord.ui.LayoutView, files: list[discord.File]) -> Posted:
+            return posted(await answer.send(view=view, files=files, ephemeral=True, wait=True))
+
+        return await self._fitted(outcome, part, send)
+
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """Return where an earlier attempt posted the part; None if it is not found. Search the channel, whatever the
         route is now, as the earlier attempt may have used it; if the route is direct, also the direct messages. An
         ephemeral answer is never found, but its edit can be repeated."""
         found = None
+        if part.route is Route.EPHEMERAL:
+            return None
         try:
             if outcome.task.reach is Reach.CHANNEL:
                 found = await find_part(self._client, self._channel(outcome.task), outcome, part)
@@ -316,7 +333,9 @@ def part_of_repost(outcome: Outcome, repost: Repost) -> OutcomePart:
 def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
     """Return True if the part was sent as an ephemeral answer, or where the bot can only answer: without a living token
     of that interaction, the message can be neither read nor edited. False: the bot can edit it at any time."""
-    return part.route is Route.COLLECTED or (part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER)
+    return part.route in {Route.EPHEMERAL, Route.COLLECTED} or (
+        part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER
+    )
 
 
 def limit_for(outcome: Outcome, part: OutcomePart) -> int:

@@ -90,7 +90,7 @@ class ImageAPI(Protocol):
 
 class FetchReference(Protocol):
     async def __call__(self, reference: Reference) -> bytes:
-        """Download an attachment, streamed, with a limit of size (25 MiB) and of time. Raises BadReference
+        """Download an attachment, streamed, with a limit of size (50 MiB) and of time. Raises BadReference
         (REFERENCE_TOO_LARGE, REFERENCE_UNFETCHABLE for 403/404/410 and for addresses that are not Discord's),
         Unavailable or Unreachable."""
 

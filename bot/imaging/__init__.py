@@ -4,19 +4,23 @@ Read, check and convert pictures (Pillow). The rest of the bot calls this packag
 
 The cost of decoding a file is estimated before it is decoded:
 
-formats.py     the format of a picture, from its first bytes and from its file name
+formats.py     the format of a picture, from its first bytes; whether a file name is that of a picture
 header.py      read the header of a picture in a bounded number of steps, and limit its pixels
 headers.py     what a header says
 jpeg.py        the header of a JPEG
 png.py         the header of a PNG
 webp.py        the header of a WebP
-gif.py         whether a GIF is animated
+gif.py         the header of a GIF, and its first frame
+bmp.py         the header of a BMP
+tiff.py        the header of a TIFF
+heif.py        the header and the main picture of a HEIC or AVIF
 exif.py        the orientation, from EXIF or XMP
 cost.py        estimate the memory and the processor time of each kind of work
 
 The work itself, synchronous and CPU-bound:
 
 inspection.py  check an attachment, a mask or a result
+plain.py       make the plain copy of an attachment, which the image API gets
 conversion.py  convert a picture or a mask to PNG
 metadata.py    remove metadata from a file
 thumbnails.py  make small pictures, and a strip of several
@@ -24,7 +28,7 @@ fitting.py     re-encode a picture to fit a limit of bytes
 decoding.py    decode a file whose estimated cost is acceptable
 pixels.py      rotate, flatten and scale, band by band
 encoding.py    encode a picture
-picture_info.py the result of a check: format and size, or why a file was refused
+picture_info.py the result of a check or a copy, or why a file was refused
 
 Where the work runs:
 
@@ -32,6 +36,6 @@ processes.py   start child processes and give them work; threads in tests
 process.py     the program of a child process, with limits of memory and time
 jobs.py        the messages between the bot and a child process
 
-All functions except `inspect` and `inspect_mask` raise `Unreadable` (a ValueError) for bytes that are not an accepted
-picture.
+All functions except `plain_copy`, `inspect` and `inspect_mask` raise `Unreadable` (a ValueError) for bytes that are not
+an accepted picture.
 """

@@ -1,9 +1,9 @@
 """
 Estimate the cost of work on a picture from its header: peak memory in bytes, and seconds of one processor.
 
-The bytes are the sum of the allocations of libjpeg, libwebp and Pillow. A child process may use that much memory and a
-fixed reserve. The seconds were measured on a machine of 2026 with noise, empty scans and pictures of one colour, and
-rounded up: they give the order of magnitude.
+The bytes are the sum of the allocations of libjpeg, libwebp and Pillow; those of libheif and libavif were measured. A
+child process may use that much memory and a fixed reserve. The seconds were measured on a machine of 2026 with noise,
+empty scans and pictures of one colour, and rounded up: they give the order of magnitude.
 """
 
 from __future__ import annotations
@@ -26,10 +26,18 @@ CANVASES: Final = 3
 """Canvases of libwebp's animation decoder, of four bytes per pixel: the frame, the previous frame, and the result."""
 FITTED_PIXELS: Final = 24_500_000
 """Pictures with more pixels are fitted at half their width and height."""
+SENT_BYTES: Final = 25 * 1024 * 1024
+"""API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
+SENT_PIXELS: Final = 2**26
+"""Pixels of a file that is sent as it is. API: no limit is documented."""
+CONVERTED_PIXELS: Final = 24_500_000
+"""Pixels of a converted picture: a phone's photo of 24 megapixels keeps its size."""
 DRAFT_EDGE: Final = 640
 """Pixels. Where the format can be decoded at a fraction of its size, a thumbnail is made from a picture with sides of
 at least this length."""
 
+_CHANNELS_SENT: Final = {"JPEG": 3, "PNG": 4}
+"""Most channels of a JPEG (a fourth is the black of a print) and of a PNG (a fourth is transparency)."""
 PIECE_SECONDS: Final = 25e-6
 SCAN_SECONDS: Final = 1.2e-9
 """Per pixel and scan, even if the scan is empty."""
@@ -74,6 +82,35 @@ def of_conversion(header: Header, size: int) -> Cost:
     return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
 
 
+def needs_conversion(header: Header, size: int) -> bool:
+    """Return whether the header alone shows that the image API must not get the pixels as they are stored."""
+    kept = header.format in {"JPEG", "PNG"} and header.channels <= _CHANNELS_SENT[header.format] and header.depth <= 8
+    is_whole = not header.is_damaged and not header.has_palette and header.orientation == 1
+    return not kept or not is_whole or size > SENT_BYTES or header.pixels > SENT_PIXELS
+
+
+def conversion_scale(header: Header) -> int:
+    """Return the factor (1, 2, 4 or 8) by which libjpeg divides both sides of a JPEG before its conversion."""
+    if header.format != "JPEG":
+        return 1
+    return next((scale for scale in (1, 2, 4) if header.pixels <= CONVERTED_PIXELS * scale**2), 8)
+
+
+def of_plain_copy(header: Header, size: int) -> Cost:
+    """Estimate the work of `plain_copy`: checking and rewriting the file, or, where it may be necessary, converting it
+    with at most one copy of the pixels beside the picture."""
+    look, copying = of_look(header, size), of_copying(header, size)
+    if not needs_conversion(header, size) and not header.has_profile:
+        return Cost(max(look.bytes, copying.bytes), look.seconds + copying.seconds)
+    scale = conversion_scale(header)
+    made = _jpeg(header, size, scale=scale) if header.format == "JPEG" else _decoded(header, size)
+    copied = min(header.pixels // scale**2, CONVERTED_PIXELS)
+    spare = 4 * (CANVASES - 1) * header.pixels if header.format in {"WebP", "HEIC", "AVIF"} else 0
+    more = max(0, 6 * copied + 4 * header.pixels // scale**2 // 2 * (header.pixels > CONVERTED_PIXELS) - spare)
+    seconds = made.seconds + copied * 120e-9
+    return Cost(made.bytes + more + 2 * MIB, seconds if needs_conversion(header, size) else seconds + look.seconds)
+
+
 def of_copying(header: Header, size: int) -> Cost:
     """Estimate rewriting the file without decoding it."""
     return Cost(BASE_BYTES + 3 * size, BASE_SECONDS + size * 1e-8 + header.pieces * PIECE_SECONDS)
@@ -88,6 +125,7 @@ def of_fitting(header: Header, size: int) -> Cost:
 
 OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "inspect": of_look,
+    "plain_copy": of_plain_copy,
     "look_at_result": of_look,
     "inspect_mask": of_mask,
     "as_png": of_conversion,
@@ -127,6 +165,11 @@ def _decoded(header: Header, size: int) -> Cost:
             pixel = 4 if header.channels > 1 else grey
             seconds = inflated_bytes(header) * 15e-9 + size * 10e-9 + header.pieces * PIECE_SECONDS
             return _cost(size, pixel * header.pixels, seconds)
+        case "HEIC" | "AVIF":
+            return _cost(size, 12 * header.pixels + 32 * MIB, header.pixels * 100e-9 + size * 20e-9)
+        case "GIF" | "BMP" | "TIFF":
+            seconds = header.pixels * 20e-9 + size * 20e-9 + header.pieces * PIECE_SECONDS / 10
+            return _cost(size, 6 * header.pixels, seconds)
     return _cost(size, 4 * CANVASES * header.pixels, header.pixels * 50e-9 + size * 20e-9)
 
 

@@ -13,17 +13,21 @@ from io import BytesIO
 from typing import Final, TypeVar
 
 from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-from bot.imaging import cost, jpeg, png, webp
+from bot.imaging import cost, gif, heif, jpeg, png, tiff, webp
 from bot.imaging.cost import Cost
 from bot.imaging.header import read_header
 from bot.imaging.headers import Header, broken, too_complex
+from bot.imaging.picture_info import Unreadable
 
-MAX_BYTES: Final = 25 * 1024 * 1024
-"""API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
+MAX_BYTES: Final = 50 * 1024 * 1024
+"""Limit of an attached file. It may be larger than what the image API takes (`cost.SENT_BYTES`)."""
 MOST_MEMORY: Final = 304 * 1024 * 1024
 """Limit of the estimated peak memory of work on one picture, except fitting (`BOUNDS`), in bytes. A progressive photo
 of 50 megapixels (4:2:2) and a WebP of 24 megapixels are within the limit."""
@@ -35,10 +39,11 @@ MOST_SECONDS_OF_WORK: Final = 6.0
 Estimate = Callable[[Header, int], Cost]
 BOUNDS: Final[Mapping[Estimate, tuple[int, float]]] = {
     cost.of_look: (MOST_MEMORY, MOST_SECONDS),
+    cost.of_plain_copy: (640 * 1024 * 1024, 10.0),
     cost.of_fitting: (704 * 1024 * 1024, 120.0),
 }
-"""Limits (bytes, seconds) that differ from `MOST_MEMORY` and `MOST_SECONDS_OF_WORK`. Only paid results are fitted, and
-they have to be posted whatever their size."""
+"""Limits (bytes, seconds) that differ from `MOST_MEMORY` and `MOST_SECONDS_OF_WORK`. A phone's HEIC of 48 megapixels
+can be copied. Only paid results are fitted, and they have to be posted whatever their size."""
 
 Picture = TypeVar("Picture", bound=Image.Image)
 T = TypeVar("T")
@@ -57,6 +62,8 @@ def bearable(data: bytes, estimate: Estimate) -> Header:
 def checked(data: bytes, header: Header) -> None:
     """Check that the file is complete by decoding all of it, with as little memory as the format allows. Raises
     Unreadable."""
+    if header.is_damaged:
+        raise broken()
     match header.format:
         case "PNG":
             png.check(data, header)
@@ -67,14 +74,26 @@ def checked(data: bytes, header: Header) -> None:
 
 
 def decoded(data: bytes, header: Header, *, edge: int | None = None) -> Image.Image:
-    """Return the pixels as stored, before the orientation is applied. With `edge`, a JPEG may be decoded at a fraction
-    of its size, with both sides at least `edge` long. Raises Unreadable."""
+    """Return the pixels of the first frame as stored, before the orientation is applied. With `edge`, a JPEG may be
+    decoded at a fraction of its size, with both sides at least `edge` long; what its file lacks is grey. Raises
+    Unreadable."""
     match header.format:
         case "PNG":
             png.check(data, header)
             return _loaded(PngImageFile, png.essentials(data) if header.extras else data, header)
         case "JPEG":
-            return _loaded(JpegImageFile, jpeg.essentials(data), header, cost.draft_scale(header, edge) if edge else 1)
+            whole = jpeg.completed(data) if header.is_damaged else data
+            return _loaded(JpegImageFile, jpeg.essentials(whole), header, cost.draft_scale(header, edge) if edge else 1)
+        case "GIF":
+            return _loaded(GifImageFile, gif.essentials(data), header)
+        case "BMP":
+            return _loaded(BmpImageFile, data, header)
+        case "TIFF":
+            page = _within(attempt(lambda: TiffImageFile(BytesIO(data))), header)
+            attempt(page.load)
+            return attempt(lambda: tiff.shades(_of_size(page, header)))
+        case "HEIC" | "AVIF":
+            return _within(attempt(lambda: heif.decoded(data, header)), header)
     image = attempt(lambda: webp.canvas(data))
     return _of_size(image, header)
 
@@ -94,10 +113,20 @@ def _of_size(image: Picture, header: Header) -> Picture:
     return image
 
 
+def _within(image: Picture, header: Header) -> Picture:
+    """Return the image if it has no more pixels than the header says: a HEIC may be cropped, and a TIFF that lies is
+    turned while it is loaded. Raises Unreadable."""
+    if image.width * image.height > header.pixels:
+        raise broken()
+    return image
+
+
 def attempt(step: Callable[[], T]) -> T:
     """Call a decoder. Translate its exceptions to `broken`, but MemoryError (the memory limit) to `too_complex`."""
     try:
         return step()
+    except Unreadable:
+        raise
     except MemoryError as error:
         raise too_complex() from error
     except Exception as error:

@@ -1,5 +1,5 @@
-"""Detect the format of a picture from its bytes or its file name. Formats that the bot does not accept are detected
-too, to name them in error messages."""
+"""Detect the format of a picture from its bytes, or whether a file name is that of a picture. Formats that the bot does
+not accept are detected too, to name them in error messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,27 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Final
 
-CONTENT_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
+CONTENT_TYPES: Final = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WebP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "HEIC": "image/heic",
+    "AVIF": "image/avif",
+}
 """Content types of the accepted formats."""
-EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+EXTENSIONS: Final = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/bmp": "bmp",
+    "image/tiff": "tif",
+    "image/heic": "heic",
+    "image/avif": "avif",
+}
 """File extension for each content type, without a dot."""
 
 _SIGNATURES: Final = (

@@ -1,45 +1,90 @@
-"""Find out whether a GIF is animated, without decoding pixels. The sender's error message depends on the result."""
+"""Read the header of a GIF, and leave only its first frame, without decoding pixels."""
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
 from typing import Final
 
-MAX_BLOCKS: Final = 110_000
-"""Most blocks read, of at most 255 bytes each; 25 MiB of full blocks are 103,000. If no second frame is found within
-this limit, the file counts as a GIF that is not animated."""
+from bot.imaging.headers import Header, broken, too_complex
+
+MAX_BLOCKS: Final = 220_000
+"""Most blocks read, of at most 255 bytes each; 50 MiB of full blocks are 206,000."""
 
 _EXTENSION: Final = 0x21
+_GRAPHIC_CONTROL: Final = 0xF9
 _FRAME: Final = 0x2C
+_END: Final = b";"
 
 
-def is_animated(data: bytes) -> bool:
-    """Return whether a second frame begins within `MAX_BLOCKS`."""
+@dataclass(slots=True)
+class _Walk:
+    """What was found before the second frame."""
+
+    control: tuple[int, int] = (0, 0)
+    """Start and end of the extension with the transparent colour of the first frame."""
+    frame: tuple[int, int] = (0, 0)
+    frames: int = 0
+    blocks: int = 0
+
+
+def read_header(data: bytes) -> Header:
+    """Return the header of a GIF. A frame that exceeds the canvas enlarges it, as in Pillow. Raises Unreadable."""
+    walk = _walked(data)
+    if not walk.frames:
+        raise broken()
+    width, height = struct.unpack_from("<HH", data, 6)
+    left, top, across, down = struct.unpack_from("<HHHH", data, walk.frame[0] + 1)
+    width, height = max(width, left + across), max(height, top + down)
+    if not width or not height:
+        raise broken()
+    return Header(format="GIF", width=width, height=height, channels=4, pieces=walk.blocks, is_animated=walk.frames > 1)
+
+
+def essentials(data: bytes) -> bytes:
+    """Return the file with the first frame only and without comments, which Pillow would read block by block. Raises
+    Unreadable."""
+    walk = _walked(data)
+    head = data[: 13 + _table_bytes(data[10])]
+    return head + data[slice(*walk.control)] + data[slice(*walk.frame)] + _END
+
+
+def _walked(data: bytes) -> _Walk:
+    """Walk up to the second frame, or to the end. Raises Unreadable if the first frame is incomplete."""
+    walk = _Walk()
     try:
-        return _frames(data) > 1
-    except IndexError:
-        return False
+        _read(data, walk)
+    except IndexError as error:
+        if not walk.frame[1]:
+            raise broken() from error
+    return walk
 
 
-def _frames(data: bytes) -> int:
-    """Count the frames, up to two. Raises IndexError at the end of the file."""
-    place, frames, blocks = 13 + _table_bytes(data[10]), 0, 0
-    while frames < 2 and blocks < MAX_BLOCKS:
-        kind = data[place]
+def _read(data: bytes, walk: _Walk) -> None:
+    """Raises IndexError at the end of the file."""
+    place = 13 + _table_bytes(data[10])
+    while True:
+        start, kind = place, data[place]
         if kind == _FRAME:
-            frames += 1
+            walk.frames += 1
+            if walk.frames > 1:
+                return
             place += 11 + _table_bytes(data[place + 9])
         elif kind == _EXTENSION:
             place += 2
         else:
-            break
+            return
         while length := data[place]:
             place += 1 + length
-            blocks += 1
-            if blocks >= MAX_BLOCKS:
-                return frames
+            walk.blocks += 1
+            if walk.blocks >= MAX_BLOCKS:
+                raise too_complex()
         place += 1
-        blocks += 1
-    return frames
+        walk.blocks += 1
+        if kind == _FRAME:
+            walk.frame = start, place
+        elif data[start + 1] == _GRAPHIC_CONTROL and not walk.frames:
+            walk.control = start, place
 
 
 def _table_bytes(flags: int) -> int:

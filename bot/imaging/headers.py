@@ -12,7 +12,8 @@ from bot.imaging.picture_info import Unreadable
 class Header:
     """The header of a picture. Width and height are as stored, before the orientation is applied."""
 
-    format: str  # JPEG, PNG, WebP
+    format: str
+    """A key of `CONTENT_TYPES`."""
     width: int
     height: int
     channels: int
@@ -27,10 +28,16 @@ class Header:
     pieces: int = 0
     """Number of chunks or segments; Pillow reads each in Python."""
     is_animated: bool = False
+    """Whether there is a second frame or page."""
     is_interlaced: bool = False
     """Adam7 (PNG)."""
     extras: bool = False
     """Whether there are texts or other useless chunks that the decoder would read (PNG)."""
+    has_palette: bool = False
+    has_profile: bool = False
+    """Whether there is a colour profile; known for JPEG and PNG."""
+    is_damaged: bool = False
+    """Whether the end is missing, or a part is damaged that decoding does not need (JPEG, PNG)."""
 
     @property
     def pixels(self) -> int:

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from bot.errors import BadReference, Reason
 from bot.imaging import cost
 from bot.imaging.decoding import MAX_BYTES, bearable, checked, decoded
-from bot.imaging.formats import format_named
+from bot.imaging.formats import CONTENT_TYPES
 from bot.imaging.header import known_format
 from bot.imaging.headers import Header
 from bot.imaging.picture_info import PictureInfo, Unreadable
@@ -20,20 +20,21 @@ BLACK_UP_TO: Final = 63
 WHITE_FROM: Final = 192
 """A pixel of a mask is white if its darkest channel is at least this. Soft edges are neither black nor white; JPEG
 noise on black or white stays well within these bounds."""
+_OF_RESULTS: Final = frozenset({"JPEG", "PNG", "WebP"})
 MAX_GREY: Final = 0.10
 """Largest share of a mask's pixels that may be neither black nor white."""
 
 
 def inspect(data: bytes, filename: str) -> PictureInfo:
     """
-    Check a reference by reading all of it. Raises BadReference, whose reason says what is wrong with the file, with
-    `filename`.
-
-    A file name whose extension is missing or unknown is accepted; one with the extension of another format is not.
+    Check a picture as it was attached by reading all of it. The format is that of the content, whatever the file's
+    name. Raises BadReference, whose reason says what is wrong with the file, with `filename`.
     """
     try:
-        check_file(data, filename)
-        return look_at_result(data)
+        check_file(data)
+        header = bearable(data, cost.of_look)
+        checked(data, header)
+        return _look(header)
     except Unreadable as error:
         raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
@@ -48,7 +49,7 @@ def inspect_mask(data: bytes, filename: str, image: PictureInfo) -> PictureInfo:
     MASK_NOT_BLACK_AND_WHITE are percentages of the pixels.
     """
     try:
-        check_file(data, filename)
+        check_file(data)
         header = bearable(data, cost.of_mask)
         seen = decoded(data, header)
     except Unreadable as error:
@@ -66,27 +67,29 @@ def inspect_mask(data: bytes, filename: str, image: PictureInfo) -> PictureInfo:
 
 def look_at_result(data: bytes) -> PictureInfo:
     """Check a picture from the image API by reading all of it, within the limits of pixels, memory and time. Raises
-    Unreadable."""
+    Unreadable, also for an animation and for a format that Discord does not show everywhere."""
     header = bearable(data, cost.of_look)
+    if header.format not in _OF_RESULTS:
+        raise Unreadable(Reason.REFERENCE_FORMAT, format=header.format)
+    if header.is_animated:
+        raise Unreadable(Reason.REFERENCE_ANIMATED, format=header.format)
     checked(data, header)
     return _look(header)
 
 
-def check_file(data: bytes, filename: str) -> None:
-    """Check what needs no header: size, format and file name. Raises Unreadable."""
+def check_file(data: bytes) -> None:
+    """Check what needs no header: size and format. Raises Unreadable."""
     if not data:
         raise Unreadable(Reason.REFERENCE_EMPTY)
     if len(data) > MAX_BYTES:
         raise Unreadable(Reason.REFERENCE_TOO_LARGE, megabytes=MAX_BYTES // 2**20)
-    found, named = known_format(data), format_named(filename)
-    if named not in {None, found}:
-        raise Unreadable(Reason.REFERENCE_MISNAMED, named=str(named), format=found)
+    known_format(data)
 
 
 def _look(header: Header, *, as_shown: bool = True) -> PictureInfo:
     lies = header.orientation in LYING
     return PictureInfo(
-        content_type=f"image/{header.format.lower()}",
+        content_type=CONTENT_TYPES[header.format],
         width=header.height if lies else header.width,
         height=header.width if lies else header.height,
         as_shown=as_shown and header.orientation == 1,

@@ -20,14 +20,16 @@ from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.inspection import inspect, inspect_mask, look_at_result
 from bot.imaging.metadata import without_metadata
-from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
+from bot.imaging.plain import plain_copy
 from bot.imaging.thumbnails import strip, thumbnail
 
 LONGEST_LINE: Final = 16 * 1024
+SENT_TYPES: Final = frozenset({"image/jpeg", "image/png"})
 MOST_ANSWERED: Final = 256 * 1024 * 1024
 """Most bytes of files in one message."""
 
-Made = PictureInfo | Fitted | bytes
+Made = PictureInfo | PlainCopy | Fitted | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Job:
 
 WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
     "inspect": lambda files, given: inspect(files[0], given["filename"]),
+    "plain_copy": lambda files, given: plain_copy(files[0], given["filename"]),
     "inspect_mask": lambda files, given: inspect_mask(files[0], given["filename"], PictureInfo(**given["image"])),
     "look_at_result": lambda files, given: look_at_result(files[0]),
     "as_png": lambda files, given: as_png(files[0]),
@@ -73,6 +76,8 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
         return {"made": "bytes"}, [made]
     if isinstance(made, PictureInfo):
         return {"made": "look", **asdict(made)}, ()
+    if isinstance(made, PlainCopy):
+        return {"made": "plain", **asdict(made), "data": None}, [made.data]
     return {"made": "fitted", "content_type": made.content_type, "changed": made.changed}, [made.data]
 
 
@@ -87,6 +92,8 @@ def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
                 return files[0]
             case "look":
                 return _look(words)
+            case "plain":
+                return _plain(words, files[0])
             case "fitted":
                 content_type = str(words["content_type"])
                 extension, changed = EXTENSIONS[content_type], words["changed"] is True
@@ -101,6 +108,22 @@ def _look(words: Mapping[str, Any]) -> PictureInfo:
     if content_type not in CONTENT_TYPES.values() or not isinstance(width, int) or not isinstance(height, int):
         raise ProtocolError
     return PictureInfo(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
+
+
+def _plain(words: Mapping[str, Any], data: bytes) -> PlainCopy:
+    look = _look({"as_shown": True, **words})
+    if look.content_type not in SENT_TYPES:
+        raise ProtocolError
+    return PlainCopy(
+        data=data,
+        content_type=look.content_type,
+        width=look.width,
+        height=look.height,
+        is_converted=words["is_converted"] is True,
+        is_first_frame=words["is_first_frame"] is True,
+        is_reduced=words["is_reduced"] is True,
+        is_cut=words["is_cut"] is True,
+    )
 
 
 def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:

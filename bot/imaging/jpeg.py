@@ -20,6 +20,7 @@ _SOI: Final = 0xD8
 _SOS: Final = 0xDA
 _EOI: Final = 0xD9
 _APP1: Final = 0xE1
+_APP2: Final = 0xE2
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -28,7 +29,9 @@ _METADATA: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """Application segments and comments, except the segments of JFIF and Adobe, which affect the colours."""
 _PROFILE: Final = b"ICC_PROFILE\0\1\1"
 """Start of a colour profile in one segment; profiles of several segments are dropped."""
+_PROFILE_PART: Final = b"ICC_PROFILE\0"
 _SCAN: Final = b"\xff\xda"
+_END: Final = b"\xff\xd9"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -44,6 +47,8 @@ class _Walk:
     junk: int = 0
     of_use: list[tuple[int, int]] = field(default_factory=list)
     """Start and end of each segment that decoding needs."""
+    profile: dict[int, bytes] = field(default_factory=dict)
+    """The parts of the colour profile, by number."""
 
 
 def read_header(data: bytes) -> Header:
@@ -70,7 +75,22 @@ def read_header(data: bytes) -> Header:
         scans=scans,
         coefficient_bytes=_coefficient_bytes(frame, width, height, count) if several else 0,
         pieces=walk.segments,
+        has_profile=bool(walk.profile),
+        is_damaged=data.rfind(_END, scan) < 0,
     )
+
+
+def profile(data: bytes, most: int) -> bytes | None:
+    """Return the colour profile; None if there is none or it has more than `most` bytes. Raises Unreadable."""
+    walk = _Walk()
+    _first_scan(data, walk)
+    found = b"".join(part for _, part in sorted(walk.profile.items()))
+    return found if 0 < len(found) <= most else None
+
+
+def completed(data: bytes) -> bytes:
+    """Return the file with the marker of its end, so that libjpeg paints what is missing grey."""
+    return data + _END
 
 
 def essentials(data: bytes) -> bytes:
@@ -127,6 +147,8 @@ def _note(walk: _Walk, marker: int, data: bytes, start: int, end: int) -> None:
         walk.exif = data[start:end]
     elif marker == _APP1 and data.startswith(_XMP, start) and not walk.xmp:
         walk.xmp = data[start:end]
+    elif marker == _APP2 and data.startswith(_PROFILE_PART, start) and start + 14 < end:
+        walk.profile[data[start + 12]] = data[start + 14 : end]
 
 
 def _coefficient_bytes(frame: bytes, width: int, height: int, count: int) -> int:

@@ -1,4 +1,4 @@
-"""Define the result of checking a picture, and the error for a refused picture."""
+"""Define the results of checking and of copying a picture, and the error for a refused picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.imaging.formats import EXTENSIONS
 class PictureInfo:
     """Format and size of a checked picture. Width and height are as displayed, with the orientation applied."""
 
-    content_type: str  # image/jpeg, image/png, image/webp
+    content_type: str
     width: int
     height: int
     as_shown: bool = True
@@ -25,6 +25,24 @@ class PictureInfo:
     def extension(self) -> str:
         """The extension for a file name, without a dot."""
         return EXTENSIONS[self.content_type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainCopy:
+    """A picture as the image API gets it: an upright JPEG or PNG in sRGB, without metadata."""
+
+    data: bytes
+    content_type: str
+    width: int
+    height: int
+    is_converted: bool
+    """Whether the file differs from the attached one."""
+    is_first_frame: bool = False
+    """Whether the attached file has more frames or pages."""
+    is_reduced: bool = False
+    """Whether the picture was made smaller to fit the limits."""
+    is_cut: bool = False
+    """Whether the lower edge was missing in the attached file."""
 
 
 class Unreadable(ValueError):

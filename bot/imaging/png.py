@@ -26,8 +26,13 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
-_OF_USE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""Chunks that decoding needs; the colour profile is handled separately."""
+_PALETTE: Final = 3
+"""Colour type."""
+_NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"IDAT"})
+"""Chunks without which there is no picture."""
+_OF_USE: Final = _NEEDED | {b"tRNS", b"IEND"}
+"""Chunks that decoding uses; the colour profile is handled separately."""
+_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
 _HARMLESS: Final = frozenset({b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"bKGD", b"sBIT", b"tIME"})
 """Short chunks that cost nothing to read."""
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -45,7 +50,8 @@ class _Chunk(NamedTuple):
 def read_header(data: bytes) -> Header:
     """Return the header of a PNG. Raises Unreadable."""
     chunks = list(_chunks(data))
-    names = {chunk.name for chunk in chunks}
+    sound = [chunk for chunk in chunks if chunk.name == b"IDAT" or _is_sound(data, chunk)]
+    names = {chunk.name for chunk in sound}
     first = chunks[0]
     if first.name != b"IHDR" or first.end - first.start != 13 or b"IDAT" not in names:
         raise broken()
@@ -56,7 +62,7 @@ def read_header(data: bytes) -> Header:
         raise broken()
     animation = next((chunk for chunk in chunks if chunk.name == b"acTL"), None)
     exif = next(
-        (data[chunk.start : min(chunk.end, chunk.start + MAX_EXIF)] for chunk in chunks if chunk.name == b"eXIf"), b""
+        (data[chunk.start : min(chunk.end, chunk.start + MAX_EXIF)] for chunk in sound if chunk.name == b"eXIf"), b""
     )
     return Header(
         format="PNG",
@@ -64,11 +70,14 @@ def read_header(data: bytes) -> Header:
         height=height,
         channels=_CHANNELS[colour],
         depth=depth,
-        orientation=orientation_of(exif, _xmp(data, chunks)),
+        orientation=orientation_of(exif, _xmp(data, sound)),
         pieces=len(chunks),
         is_animated=animation is not None and int.from_bytes(data[animation.start : animation.start + 4], "big") > 1,
         is_interlaced=bool(interlace),
-        extras=bool(names - _OF_USE - _HARMLESS),
+        extras=bool(names - _OF_USE - _HARMLESS) or len(sound) < len(chunks) or b"IEND" not in names,
+        has_palette=colour == _PALETTE,
+        has_profile=b"iCCP" in names,
+        is_damaged=len(sound) < len(chunks) or b"IEND" not in names,
     )
 
 
@@ -78,7 +87,8 @@ def inflated_bytes(header: Header) -> int:
 
 
 def check(data: bytes, header: Header) -> None:
-    """Check every checksum, and that there are as many pixels as the header says; keep none. Raises Unreadable."""
+    """Check the checksums of the chunks that decoding needs, and that there are as many pixels as the header says; keep
+    none. Raises Unreadable."""
     try:
         _inflate(data, header)
     except zlib.error as error:
@@ -86,33 +96,56 @@ def check(data: bytes, header: Header) -> None:
 
 
 def essentials(data: bytes) -> bytes:
-    """Return the file without the chunks that decoding does not need: metadata, and texts, which may be compressed
-    without limit."""
+    """Return the file without the chunks that decoding does not need: metadata, texts, which may be compressed without
+    limit, and chunks that are damaged."""
     view = memoryview(data)
-    return _SIGNATURE + b"".join(
+    kept = [
         view[chunk.start - 8 : chunk.end + 4]
         for chunk in _chunks(data)
-        if chunk.name in _OF_USE or (chunk.name == b"iCCP" and _is_small_profile(data[chunk.start : chunk.end]))
-    )
+        if chunk.name in _NEEDED
+        or (chunk.name == b"tRNS" and _is_sound(data, chunk))
+        or (chunk.name == b"iCCP" and _is_sound(data, chunk) and len(_inflated(data, chunk)) <= MAX_PROFILE)
+    ]
+    return _SIGNATURE + b"".join(kept) + _END
 
 
-def _is_small_profile(body: bytes) -> bool:
-    packed = body[body.find(b"\0") + 2 :]
+def profile(data: bytes, most: int) -> bytes | None:
+    """Return the colour profile; None if there is none, or if it is damaged or has more than `most` bytes."""
+    for chunk in _chunks(data):
+        if chunk.name == b"iCCP" and _is_sound(data, chunk):
+            found = _inflated(data, chunk, most)
+            return found if 0 < len(found) <= most else None
+    return None
+
+
+def _inflated(data: bytes, chunk: _Chunk, most: int = MAX_PROFILE) -> bytes:
+    """Return the profile, at most one byte more than `most`; nothing if it is damaged."""
+    packed = data[data.find(b"\0", chunk.start) + 2 : chunk.end]
     with suppress(zlib.error):
-        return len(zlib.decompressobj().decompress(packed, MAX_PROFILE + 1)) <= MAX_PROFILE
-    return False
+        return zlib.decompressobj().decompress(packed, most + 1)
+    return b""
+
+
+def _is_sound(data: bytes, chunk: _Chunk) -> bool:
+    """Return whether the checksum of the chunk is right."""
+    (checksum,) = struct.unpack_from(">I", data, chunk.end)
+    return bool(zlib.crc32(memoryview(data)[chunk.start - 4 : chunk.end]) == checksum)
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Yield the chunks up to IEND. Raises Unreadable if there is no IEND or there are too many chunks."""
+    """Yield the chunks up to IEND. If the file ends within a chunk after the first pixels, that chunk is left out.
+    Raises Unreadable if the file ends earlier or there are too many chunks."""
     if not data.startswith(_SIGNATURE):
         raise broken()
-    place = len(_SIGNATURE)
+    place, has_pixels = len(_SIGNATURE), False
     for _ in range(MAX_CHUNKS):
         start = place + 8
         end = start + int.from_bytes(data[place : place + 4], "big")
         if end + 4 > len(data):
+            if has_pixels:
+                return
             raise broken()
+        has_pixels = has_pixels or data.startswith(b"IDAT", place + 4)
         yield _Chunk(data[place + 4 : start], start, end)
         if data.startswith(b"IEND", place + 4):
             return
@@ -143,8 +176,7 @@ def _inflate(data: bytes, header: Header) -> None:
     wanted = inflated_bytes(header)
     row = 0 if header.is_interlaced else next(_rows(header))[1]
     for chunk in _chunks(data):
-        (checksum,) = struct.unpack_from(">I", data, chunk.end)
-        if zlib.crc32(view[chunk.start - 4 : chunk.end]) != checksum:
+        if chunk.name in _NEEDED and not _is_sound(data, chunk):
             raise broken()
         if chunk.name != b"IDAT":
             continue

@@ -13,7 +13,7 @@ from bot.discord_limits import BYTES_PER_FILE
 from bot.discord_permissions import may_write, require
 from bot.engine.intake.requests import visible_to
 from bot.errors import BadChoice, BadReference, NotHere, Reason
-from bot.intake.message_pictures import pictures_in
+from bot.intake.message_pictures import other_files_in, pictures_in
 from bot.intake.origin import check_channel
 from bot.intake.requests import Wish
 from bot.services import Services
@@ -45,8 +45,10 @@ def words_for(message: discord.Message, bot_id: int) -> str | None:
 async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Wish:
     """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
     BadReference if both have too many pictures, or none and the replied-to message is the bot's own or cannot be read,
-    and BadChoice if the prompt expands to several: these need a confirmation, which only an interaction can ask for."""
+    or if a file is no picture, and BadChoice if the prompt expands to several: these need a confirmation, which only an
+    interaction can ask for."""
     replied = await _replied(message)
+    _check_other_files(message, replied)
     begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
     if len(pictures) > MOST_REFERENCES:
@@ -64,6 +66,16 @@ async def wish_in(services: Services, message: discord.Message, words: str, bot_
     if not pictures:
         raise BadReference(Reason.NO_PICTURE_THERE)
     return await _with_lineage(services, wish, begun, message.author.id)
+
+
+def _check_other_files(*messages: discord.Message | None) -> None:
+    """Raises BadReference if there is a file beside the pictures that cannot be used: leaving it out in silence might
+    make another picture than was meant."""
+    names = [name for message in messages if message is not None for name in other_files_in(message)]
+    if names:
+        raise BadReference.together(
+            [BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=name) for name in names[:MOST_REFERENCES]]
+        )
 
 
 def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:

@@ -11,17 +11,23 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from bot.imaging.formats import format_named
+from bot.intake.requests import references_of
+from bot.texts.discord_text import storable
 from storage.models import NO_USER, NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
 """Host names of Discord. Pictures on other hosts are downloaded through Discord's proxy."""
 
+_OTHER_KINDS: Final = frozenset({"video", "audio", "text", "font", "model"})
+"""First part of the content types that no picture has. `application` may be a picture whose type is not known."""
+
 AnyMessage: TypeAlias = discord.Message | discord.MessageSnapshot
 
 
 def pictures_in(message: AnyMessage) -> tuple[NewReference, ...]:
-    """Return the pictures in the order shown, each once, owned by the message's author. Their contents are not checked
-    here, but when the references are prepared."""
+    """Return the pictures in the order shown, each once, owned by the message's author. A file whose type is not known
+    counts as a picture: the contents are checked when the references are prepared. Raises BadReference, which names the
+    files of an impossible size."""
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
     for picture in _all(message):
@@ -39,12 +45,20 @@ def _owner(message: AnyMessage) -> int | None:
     return None if message.flags.ephemeral or message.guild is None else NO_USER
 
 
+def other_files_in(message: AnyMessage) -> tuple[str, ...]:
+    """Return the names of the attached files that are no pictures by their type and by their name: videos, sounds,
+    texts."""
+    return tuple(
+        storable(attachment.filename)
+        for attachment in message.attachments
+        if not _may_be_picture(attachment.content_type, attachment.filename)
+    )
+
+
 def _all(message: AnyMessage) -> Iterator[NewReference]:
-    for attachment in message.attachments:
-        if _is_picture(attachment.content_type, attachment.filename):
-            yield _reference(
-                attachment.url, attachment.filename, declared_type=attachment.content_type, size=attachment.size
-            )
+    yield from references_of(
+        [file for file in message.attachments if _may_be_picture(file.content_type, file.filename)]
+    )
     for embed in message.embeds:
         for picture in (embed.image, embed.thumbnail):
             if picture.url:
@@ -67,6 +81,11 @@ def _media(components: Sequence[Any]) -> Iterator[discord.UnfurledMediaItem]:
                 yield from _media([component.accessory])
             case discord.Container():
                 yield from _media(component.children)
+
+
+def _may_be_picture(content_type: str | None, filename: str) -> bool:
+    kind = (content_type or "").partition("/")[0].strip().lower()
+    return kind not in _OTHER_KINDS or format_named(filename) is not None
 
 
 def _is_picture(content_type: str | None, filename: str) -> bool:

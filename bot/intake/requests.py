@@ -59,30 +59,37 @@ class Attached(Protocol):
 
 
 def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
-    """Return the files as references. Raises BadReference for what can be checked without reading the contents."""
+    """Return the files as references. Raises BadReference, which names all files that can be refused without reading
+    their contents."""
     if mask is not None and not images:
         raise BadReference(Reason.MASK_WITHOUT_IMAGE)
     if mask is not None and len(images) > 1:
         raise BadReference(Reason.MASK_WITH_SEVERAL)
-    references = [_reference(image) for image in images]
-    if mask is not None:
-        references.append(replace(_reference(mask), kind=ReferenceKind.MASK))
+    references, refused = [], []
+    for kind, file in [*((ReferenceKind.IMAGE, image) for image in images), (ReferenceKind.MASK, mask)]:
+        if file is not None:
+            try:
+                references.append(reference_of(file, kind))
+            except BadReference as error:
+                refused.append(error)
+    if refused:
+        raise BadReference.together(refused)
     return tuple(references)
 
 
-def _reference(attachment: Attached) -> NewReference:
+def reference_of(attachment: Attached, kind: ReferenceKind = ReferenceKind.IMAGE) -> NewReference:
+    """Return the file as a reference. Its declared type does not matter: the content is read later. Raises BadReference
+    for an impossible size."""
     filename = storable(attachment.filename)
     if attachment.size > LARGEST_REFERENCE_BYTES:
-        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=filename, megabytes=25)
+        megabytes = LARGEST_REFERENCE_BYTES // 2**20
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=filename, megabytes=megabytes)
     if attachment.size <= 0:
         raise BadReference(Reason.REFERENCE_EMPTY, filename=filename)
-    declared = (attachment.content_type or "").partition(";")[0].strip().lower()
-    if declared and not declared.startswith("image/") and declared != "application/octet-stream":
-        raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=filename)
     return NewReference(
-        kind=ReferenceKind.IMAGE,
+        kind=kind,
         url=attachment.url,
         filename=filename,
-        declared_type=declared or None,
+        declared_type=(attachment.content_type or "").partition(";")[0].strip().lower() or None,
         declared_bytes=attachment.size,
     )

@@ -10,7 +10,7 @@ import structlog
 
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.errors import BadReference, Reason, ServiceError
-from bot.intake.requests import Attached, references_of
+from bot.intake.requests import Attached, reference_of
 from bot.services import Services
 from storage.community import StoredPicture
 from storage.models import UNNAMED, NewReference, Reference
@@ -26,25 +26,23 @@ async def keep_copy(
 ) -> StoredPicture:
     """Store what a person (`by`) attached under a new key in `folder`, so that no other copy is replaced. Takes
     seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
-    `for_others`: store the picture without its file name and without metadata."""
-    (reference,) = references_of([attached])
+    `for_others`: store the picture without its file name."""
+    reference = reference_of(attached)
     await services.engine.disk_space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
     async with AsyncExitStack() as held:
         data = await _fetched(services, reference, by, held)
         requester = Requester(by, WorkPriority.REQUEST)
-        look = await services.picture_work.inspect(data, reference.filename, requester)
-        if for_others:
-            data = await services.picture_work.without_metadata(data, reference.filename, requester)
+        copy = await services.picture_work.plain_copy(data, reference.filename, requester)
         await held.enter_async_context(services.engine.disk_space.writing())
-        await services.picture_store.put(key, data)
+        await services.picture_store.put(key, copy.data)
     return StoredPicture(
         key=key,
         filename=UNNAMED if for_others else reference.filename,
-        content_type=look.content_type,
-        bytes=len(data),
-        width=look.width,
-        height=look.height,
+        content_type=copy.content_type,
+        bytes=len(copy.data),
+        width=copy.width,
+        height=copy.height,
     )
 
 

@@ -16,13 +16,13 @@ MAX_EDGE: Final = 1536
 
 
 def load(data: bytes) -> Image.Image:
-    """Return the picture upright, on white, at most `MAX_EDGE` pixels wide and high."""
+    """Return the picture pixels, on white, at most `MAX_EDGE` pixels wide and high."""
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (MAX_EDGE, MAX_EDGE))
-        upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    upright.thumbnail((MAX_EDGE, MAX_EDGE))
-    white = Image.new("RGBA", upright.size, "white")
-    return Image.alpha_composite(white, upright).convert("RGB")
+        pixels = opened.convert("RGBA")
+    pixels.thumbnail((MAX_EDGE, MAX_EDGE))
+    white = Image.new("RGBA", pixels.size, "white")
+    return Image.alpha_composite(white, pixels).convert("RGB")
 
 
 def repaint(picture: Image.Image, mask: Image.Image, painting: Image.Image) -> Image.Image:

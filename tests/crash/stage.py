@@ -277,7 +277,7 @@ async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
     )
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(loopback_discord(TOKEN))
-        discord.files["cat.png"] = png("orange", (64, 48))
+        discord.files["cat.png"] = png("orange", (96, 72))
         image_api = Emulator(
             key=KEY, seconds=case.seconds, brush=_painted, middlewares=middlewares, webhook_key=WEBHOOK_KEY
         )

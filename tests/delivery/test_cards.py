@@ -115,7 +115,7 @@ async def test_a_card_follows_its_task_and_goes_when_it_is_done(world: BotWorld)
 
 async def test_thumbnails_are_attached_once_and_stay(world: BotWorld) -> None:
     world.api.seconds = 100
-    await world.ask("mix", image=PHOTO, image2=("dog.png", png("navy", (90, 30))))
+    await world.ask("mix", image=PHOTO, image2=("dog.png", png("navy", (270, 90))))
     await world.work(20)
     (card,) = world.channel.history()
     (strip,) = card.attachments

@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot.engine.ports import Card, CardPhase, Outcome
-from bot.errors import Reason, RouteClosed, Unavailable
+from bot.errors import Reason, Refused, RouteClosed, Unavailable
 from bot.ui.results.outcomes import part_id
 from storage.models import OutcomePart, Route, Task, TaskState
 from tests.worlds.bot_world import (
@@ -41,7 +41,8 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_doubled(world: BotW
 
 
 async def test_an_uncertain_failure_is_found_by_its_component(world: BotWorld) -> None:
-    outcome = await settled(world, image=("cat.png", b"just words"))
+    world.api.next_create = [Refused(433, "quota", Reason.ACCOUNT_QUOTA)]
+    outcome = await settled(world)
     (part,) = await world.stores.parts.of_task(outcome.task.id)
     first = await world.post(outcome, part)
     assert await world.post(outcome, part, uncertain=True) == first

@@ -191,14 +191,14 @@ def cut(make: Callable[[], bytes], part: float = 0.6) -> bytes:
 
 
 TOO_COMPLEX, BROKEN = Reason.REFERENCE_TOO_COMPLEX, Reason.REFERENCE_BROKEN
-TOO_MANY_PIXELS, ANIMATED, FORMAT = Reason.REFERENCE_TOO_MANY_PIXELS, Reason.REFERENCE_ANIMATED, Reason.REFERENCE_FORMAT
+TOO_MANY_PIXELS = Reason.REFERENCE_TOO_MANY_PIXELS
 
 CASES = (
     Case("webp of 67 megapixels in 40 bytes", lambda: riff(one_colour(8192, 8191)), TOO_MANY_PIXELS),
     Case("webp of 24 megapixels in 40 bytes", lambda: riff(one_colour(6000, 4000)), None),
     Case("webp whose canvas is larger than its frame", lambda: riff(canvas(4000, 6000), one_colour(8, 8)), BROKEN),
     Case("webp whose frame is larger than its canvas", lambda: riff(canvas(8, 8), one_colour(16_383, 16_383)), BROKEN),
-    Case("webp of 10,000 frames", partial(animation, 10_000), ANIMATED),
+    Case("webp of 10,000 frames", partial(animation, 10_000), None),
     Case("webp of a million chunks", lambda: riff(canvas(8, 8), webp_chunk(b"abcd", b"") * 10**6), TOO_COMPLEX),
     Case("webp cut short", lambda: cut(lambda: file_of(painted(), "WEBP")), BROKEN),
     Case("jpeg of 100 scans and 67 megapixels", lambda: with_scans(100, 8191), TOO_COMPLEX),
@@ -225,7 +225,7 @@ CASES = (
     Case("jpeg of 65,500 x 1", lambda: file_of(Image.new("RGB", (65_500, 1)), "JPEG"), None),
     Case("png of 300,000 empty chunks", lambda: with_chunks(chunk(b"abCd", b"") * 300_000), TOO_COMPLEX),
     Case("png of 2**31 squared", lambda: promising(2**31 - 1, 2**31 - 1), TOO_MANY_PIXELS),
-    Case("png of one row too many", lambda: promising(8193, 8192), TOO_MANY_PIXELS),
+    Case("png of one row too many", lambda: promising(2**14, 2**13 + 1), TOO_MANY_PIXELS),
     Case("png too wide", lambda: promising(2**17 + 1, 1), TOO_MANY_PIXELS),
     Case("png too tall", lambda: promising(1, 2**26 - 1), TOO_MANY_PIXELS),
     Case("png of no pixels", lambda: promising(0, 0), BROKEN),
@@ -242,9 +242,9 @@ CASES = (
     Case("png with a colour profile of 64 MiB", profile_bomb, None),
     Case("png with 60,000 tags", lambda: with_chunks(chunk(b"eXIf", tags(60_000) + bytes(MIB))), None),
     Case("png cut short", lambda: cut(lambda: file_of(painted())), BROKEN),
-    Case("gif of comments", gif_of_comments, FORMAT),
-    Case("gif of crumbs", gif_of_crumbs, FORMAT),
-    Case("gif that moves", moving_gif, ANIMATED),
+    Case("gif of comments", gif_of_comments, TOO_COMPLEX),
+    Case("gif of crumbs", gif_of_crumbs, TOO_COMPLEX),
+    Case("gif that moves", moving_gif, None),
 )  # fmt: skip
 
 ORDINARY = (

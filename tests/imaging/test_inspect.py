@@ -14,7 +14,7 @@ from bot.errors import BadReference, Reason
 from bot.imaging.conversion import as_png, mask_as_png
 from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.inspection import inspect, look_at_result
-from bot.imaging.picture_info import PictureInfo
+from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import promising
 from tests.imaging.picture_files import file_of, opened, oriented, painted
@@ -101,27 +101,12 @@ def test_names_that_fit_or_say_nothing_are_fine(name: str) -> None:
 
 # -- refused pictures --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("name", "named"), [("a.png", "PNG"), ("a.WEBP", "WebP"), ("a.gif", "GIF"), ("a.heic", "HEIC"), ("a.svg", "SVG")]
-)
-def test_a_name_that_claims_another_format_is_refused(name: str, named: str) -> None:
-    assert reason_of(FILES["JPEG"], name) == (Reason.REFERENCE_MISNAMED, {"named": named, "format": "JPEG"})
-
-
-@pytest.mark.parametrize(
     ("data", "form"),
     [
-        (file_of(painted(), "GIF"), "GIF"),
-        (b"GIF89a", "GIF"),
-        (file_of(painted(), "BMP"), "BMP"),
-        (file_of(painted(), "TIFF"), "TIFF"),
-        (file_of(painted(), "AVIF"), "AVIF"),
         (file_of(painted(), "ICO"), "ICO"),
         (file_of(painted(), "JPEG2000"), "JPEG 2000"),
         (file_of(painted(), "PDF"), "PDF"),
         (b"8BPS\0\x01" + bytes(40), "PSD"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "HEIC"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(40), "HEIC"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(40), "AVIF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"\xef\xbb\xbf  <?xml version='1.0'?>\n<!-- drawn --><!DOCTYPE svg [<!ENTITY a 'b'>]>\n<SVG/>", "SVG"),
         ("\ufeff<?xml version='1.0' encoding='utf-16'?><svg/>".encode("utf-16-le"), "SVG"),
@@ -150,24 +135,34 @@ def test_what_is_no_picture_is_said_to_be_none(data: bytes) -> None:
     assert reason_of(data, "photo.png") == (Reason.REFERENCE_NOT_A_PICTURE, {})
 
 
-@pytest.mark.parametrize(("form", "named"), [("GIF", "GIF"), ("PNG", "PNG"), ("WEBP", "WebP")])
-def test_moving_pictures_are_refused(form: str, named: str) -> None:
-    assert reason_of(animation(form)) == (Reason.REFERENCE_ANIMATED, {"format": named})
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ("GIF", Reason.REFERENCE_FORMAT),
+        ("PNG", Reason.REFERENCE_ANIMATED),
+        ("WEBP", Reason.REFERENCE_ANIMATED),
+        ("AVIF", Reason.REFERENCE_FORMAT),
+    ],
+)
+def test_a_result_that_moves_or_that_not_everybody_can_see_is_refused(form: str, reason: Reason) -> None:
+    with pytest.raises(Unreadable) as refused:
+        look_at_result(animation(form))
+    assert refused.value.reason is reason
 
 
 def test_an_empty_file_is_refused() -> None:
     assert reason_of(b"") == (Reason.REFERENCE_EMPTY, {})
 
 
-def test_25_mebibytes_are_taken_and_not_a_byte_more() -> None:
+def test_50_mebibytes_are_taken_and_not_a_byte_more() -> None:
     whole = FILES["PNG"] + bytes(MAX_BYTES - len(FILES["PNG"]))
     assert inspect(whole, "x").width == 60
-    assert reason_of(whole + b"\0") == (Reason.REFERENCE_TOO_LARGE, {"megabytes": 25})
+    assert reason_of(whole + b"\0") == (Reason.REFERENCE_TOO_LARGE, {"megabytes": 50})
 
 
-@pytest.mark.parametrize(("width", "height"), [(9000, 8000), (12_000, 9_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize(("width", "height"), [(12_000, 12_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
 def test_a_small_file_with_very_many_pixels_is_refused_undecoded(width: int, height: int) -> None:
-    assert reason_of(promising(width, height)) == (Reason.REFERENCE_TOO_MANY_PIXELS, {"megapixels": 67})
+    assert reason_of(promising(width, height)) == (Reason.REFERENCE_TOO_MANY_PIXELS, {"megapixels": 134})
 
 
 def test_too_many_pixels_are_seen_in_every_format() -> None:

@@ -85,9 +85,9 @@ async def test_a_child_makes_what_the_functions_make(children: WorkerProcesses) 
 
 async def test_a_refusal_comes_with_its_reason(children: WorkerProcesses) -> None:
     with pytest.raises(BadReference) as refused:
-        await children.do(Job("inspect", [PHOTO], {"filename": "a.jpg"}), CHEAP)
-    assert refused.value.reason is Reason.REFERENCE_MISNAMED
-    assert refused.value.parameters == {"filename": "a.jpg", "named": "JPEG", "format": "PNG"}
+        await children.do(Job("inspect", [b"<svg/>"], {"filename": "a.jpg"}), CHEAP)
+    assert refused.value.reason is Reason.REFERENCE_FORMAT
+    assert refused.value.parameters == {"filename": "a.jpg", "format": "SVG"}
     with pytest.raises(Unreadable) as unreadable:
         await children.do(Job("thumbnail", [PHOTO[:-40]]), CHEAP)
     assert unreadable.value.reason is Reason.REFERENCE_BROKEN

@@ -315,7 +315,7 @@ class _Answer:
 @pytest.fixture
 async def loopback() -> AsyncIterator[LoopbackDiscord]:
     async with loopback_discord(TOKEN) as running:
-        running.files["cat.png"] = png("orange", (64, 48))
+        running.files["cat.png"] = png("orange", (96, 72))
         yield running
 
 

@@ -65,7 +65,7 @@ async def test_no_secret_gets_out_of_the_running_bot(tmp_path: Path, style: str)
         loopback_discord(TOKEN) as discord,
         Emulator(key=KEY, seconds=1, shrink=8, webhook_key=WEBHOOK_KEY, middlewares=[traps.middleware]) as image_api,
     ):
-        discord.files["cat.png"] = png("orange", (64, 48))
+        discord.files["cat.png"] = png("orange", (96, 72))
         async with bot(tmp_path, discord, image_api, **settings) as running:
             await running.connected()
             secrets = {TOKEN, KEY, WEBHOOK_KEY, *await go_wrong(discord, traps)}

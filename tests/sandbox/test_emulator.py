@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from sandbox.jobs import usual_seconds
+from sandbox.paint import prints
+from tests.imaging.picture_files import file_of, oriented, painted
 from tests.sandbox.emulator_caller import Caller, calling, pixels, png
 
 
@@ -316,6 +318,10 @@ async def test_no_download_link_for_what_is_unknown_or_not_done(caller: Caller) 
     assert await asked("gpt4o-image", {"taskId": "0", "url": "x"}) == (422, "record is null")
     assert await asked("gpt4o-image", {"taskId": task_id, "url": "x"}) == (422, "record status is not success")
     assert await asked("common", {"url": "https://example.org/1.png"}) == (422, "url is wrong")
+
+
+def test_pixels_are_read_as_they_lie_in_the_file() -> None:
+    assert prints.load(file_of(painted(60, 40), "JPEG", exif=oriented())).size == (60, 40)
 
 
 # -- access from another process -------------------------------------------------------------------------------------

@@ -176,8 +176,9 @@ async def test_what_cannot_go_in_is_told_to_who_edits_alone(world: BotWorld) -> 
     _, result = await made(world)
     opened = await world.bob.click(result, label="Edit")
     refused = await world.bob.submit_modal(opened, {"words": "x", "files": [("notes.txt", b"words")]})
-    assert "notes.txt" in world.refusal(refused)
-    assert not await world.stores.tasks.of_user(world.bob.id)
+    await world.work()
+    assert "notes.txt" in texts(refused.followups[0])
+    assert (await world.only_task(world.bob)).reason == Reason.REFERENCE_NOT_A_PICTURE
 
 
 # -- Vary --------------------------------------------------------------------------------------------------------------

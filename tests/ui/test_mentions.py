@@ -76,10 +76,18 @@ async def test_words_before_a_mention_are_too_and_people_go_by_their_names(world
 
 
 async def test_what_is_attached_goes_in(world: BotWorld) -> None:
-    await mention(world, attachments=[PHOTO, ("notes.txt", b"x")])
+    await mention(world, attachments=[PHOTO, ("a file without a type", png())])
     await world.work(60)
-    assert await went_in(world) == ["cat.png"]
+    assert await went_in(world) == ["cat.png", "a file without a type"]
     assert (await world.only_task()).state is TaskState.CLOSED
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "holiday.mp4", "song.mp3"])
+async def test_a_file_that_is_no_picture_is_never_left_out_in_silence(world: BotWorld, name: str) -> None:
+    await mention(world, attachments=[PHOTO, (name, b"x")])
+    await world.work(60)
+    assert f"**{name}** is not a picture I can open" in texts(last(world))
+    assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
 async def test_pictures_need_no_words(world: BotWorld) -> None:

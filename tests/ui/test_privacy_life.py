@@ -33,7 +33,7 @@ def photo(colour: str = "magenta") -> bytes:
     exif = Image.Exif()
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 29.0)
     data = io.BytesIO()
-    Image.new("RGB", (72, 40), colour).save(data, "JPEG", exif=exif)
+    Image.new("RGB", (144, 80), colour).save(data, "JPEG", exif=exif)
     return data.getvalue()
 
 

@@ -13,7 +13,7 @@ from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
 from tests.worlds.bot_world import NO_LIMITS, PHOTO, BotWorld, components, png, texts
 
-DOG = ("dog.png", png("blue", (32, 32)))
+DOG = ("dog.png", png("blue", (64, 64)))
 
 
 async def save(world: BotWorld, name: str = "My cat", **images: Any) -> InteractionResult:
@@ -135,6 +135,14 @@ async def test_the_list_turns_its_pages_after_a_restart(world: BotWorld) -> None
 async def test_who_has_none_is_told_how_to_save_one(world: BotWorld) -> None:
     listed = await world.alice.slash(world.channel, "reference list")
     assert "Save one with `/reference save`" in texts(shown(listed))
+
+
+async def test_all_bad_pictures_of_a_set_are_named_at_once(world: BotWorld) -> None:
+    refused = await save(world, image2=("a.png", b"words"), image3=("b.svg", b"<svg/>"))
+    assert "2 of these files cannot be used" in said(refused).replace("\u2068", "").replace("\u2069", "")
+    assert "a.png" in said(refused)
+    assert "b.svg" in said(refused)
+    assert not await world.client.services.stores.sets.of(world.alice.id)
 
 
 async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:

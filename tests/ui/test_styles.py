@@ -68,7 +68,7 @@ async def test_a_moderator_adds_a_style_with_all_that_belongs_to_it(
     assert (style.name, style.template, style.size, style.variants) == ("Ink", "{prompt}, in ink", "3:2", 4)
     assert style.changed_by == carol.id
     assert style.picture is not None
-    assert (style.picture.width, style.picture.height) == (64, 48)
+    assert (style.picture.width, style.picture.height) == (96, 72)
     assert style.picture.key.startswith(f"styles/{style.id}/")
     assert await world.picture_store.get(style.picture.key) == PHOTO[1]
 
@@ -91,7 +91,7 @@ async def test_an_edit_changes_what_was_given_and_nothing_else(
 async def test_a_new_picture_replaces_the_old_copy(world: BotWorld, carol: MemberActor, guilds: GuildStore) -> None:
     await add(world, carol, picture=PHOTO)
     before = await picture_of(guilds, world)
-    other = png("blue", (32, 32))
+    other = png("blue", (64, 64))
     await carol.slash(world.channel, "style edit", name="Ink", picture=("sea.png", other))
     after = await picture_of(guilds, world)
     assert await world.picture_store.get(after.key) == other

@@ -37,7 +37,7 @@ WEBHOOK_KEY = "a-key-for-callbacks"
 @pytest.fixture
 async def discord() -> AsyncIterator[LoopbackDiscord]:
     async with loopback_discord(TOKEN) as running:
-        running.files["cat.png"] = png("orange", (64, 48))
+        running.files["cat.png"] = png("orange", (96, 72))
         yield running
 
 

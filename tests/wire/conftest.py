@@ -21,7 +21,7 @@ async def discord() -> AsyncIterator[LoopbackDiscord]:
     Discord's rules.
     """
     async with loopback_discord(TOKEN) as running:
-        running.files["cat.png"] = png("orange", (64, 48))
+        running.files["cat.png"] = png("orange", (96, 72))
         yield running
 
 

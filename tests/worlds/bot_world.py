@@ -38,7 +38,7 @@ from tests.worlds.ready_database import ready_database
 from tests.worlds.waiting import LONGEST_SECONDS
 
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
-PHOTO = ("cat.png", png("orange", (64, 48)))
+PHOTO = ("cat.png", png("orange", (96, 72)))
 
 
 def new_client(**options: Any) -> Atelier:

@@ -50,7 +50,7 @@ START = 1_800_000_000_000
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 
 
-def png(colour: str = "teal", size: tuple[int, int] = (32, 32)) -> bytes:
+def png(colour: str = "teal", size: tuple[int, int] = (64, 64)) -> bytes:
     data = io.BytesIO()
     Image.new("RGB", size, colour).save(data, "PNG")
     return data.getvalue()

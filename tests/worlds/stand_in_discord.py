@@ -202,7 +202,7 @@ class StandInDiscord:
         match part.route:
             case Route.CHANNEL:
                 return Route.ORIGINAL
-            case Route.ORIGINAL:
+            case Route.ORIGINAL | Route.EPHEMERAL:
                 return Route.DIRECT
             case Route.DIRECT | Route.COLLECTED:
                 return None

@@ -68,7 +68,8 @@ def _checked_reference(reference: NewReference) -> NewReference:
     if not _is_whole(reference.declared_bytes) or reference.declared_bytes < 0:
         raise BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=storable(reference.filename))
     if reference.declared_bytes > LARGEST_REFERENCE_BYTES and reference.stored_key is None:
-        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(reference.filename), megabytes=25)
+        megabytes = LARGEST_REFERENCE_BYTES // 2**20
+        raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=storable(reference.filename), megabytes=megabytes)
     declared = storable(reference.declared_type) if reference.declared_type is not None else None
     return replace(
         reference,

@@ -207,13 +207,14 @@ def check_there(new: NewTask) -> None:
 def _once_more(reference: Reference, asker_id: int) -> NewReference:
     """Return a reference as input for another task. Another person's picture is used without its filename and, while a
     stored copy exists, without its URL: Discord's URL contains the filename, and its file contains everything that was
-    in the original. Raises BadReference."""
+    in the original. Where the copy was converted, the URL leads to a file that the image API must not get. Raises
+    BadReference."""
     if reference.is_gone:
         raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
     of_another = reference.is_of_another(asker_id)
     return NewReference(
         kind=reference.kind,
-        url="" if of_another and reference.key is not None else reference.url,
+        url="" if (of_another or reference.is_converted) and reference.key is not None else reference.url,
         filename=UNNAMED if of_another else reference.filename,
         declared_type=reference.declared_type,
         declared_bytes=reference.declared_bytes,

@@ -29,7 +29,7 @@ from bot.engine.ports import Delivery, Outcome
 from bot.engine.timing import schedule
 from bot.engine.work.byte_budget import ByteBudget
 from bot.engine.work.result_fetching import ResultFetching
-from bot.errors import HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
+from bot.errors import REFUSED_FILES, HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from bot.process import counters
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
@@ -225,7 +225,8 @@ class OutcomeDelivery:
         """Plan the parts and store them together with the downloaded pictures. The first part is also posted, unless
         the asker came for the outcome or the first route is closed."""
         task = outcome.task
-        planned = await self._delivery.outcomes.plan(outcome)
+        route = _first_route(task)
+        planned = [replace(part, route=route) for part in await self._delivery.outcomes.plan(outcome)]
         if task.collect_token is not None:
             return await self._stores.parts.plan(task, planned, fetched=fetched)
         if self._is_busy(task):
@@ -307,7 +308,7 @@ class OutcomeDelivery:
         first route."""
         following = self._delivery.outcomes.next_route(outcome, part, now=self._clock())
         if following is None:
-            await self._stores.parts.reroute(part, first_route(outcome.task.reach))
+            await self._stores.parts.reroute(part, _first_route(outcome.task))
             raise closed
         return await self._stores.parts.reroute(part, following)
 
@@ -347,6 +348,11 @@ class OutcomeDelivery:
             await self._delivery.outcomes.post_collected(outcome, ())
         except ServiceError as error:
             log.info("returning asker not answered: outcome already delivered", task=outcome.task.id, error=str(error))
+
+
+def _first_route(task: Task) -> Route:
+    """Return the first route of an outcome. What is wrong with somebody's files is for that person alone."""
+    return Route.EPHEMERAL if task.reason in REFUSED_FILES and not task.private else first_route(task.reach)
 
 
 def _ms(duration: timedelta) -> int:

@@ -16,7 +16,7 @@ from bot.engine.ports import ImageAPI
 from bot.engine.work.byte_budget import ByteBudget
 from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
-from bot.imaging.decoding import MAX_BYTES
+from bot.imaging.cost import SENT_BYTES
 from bot.imaging.picture_info import Unreadable
 from storage.limits import LimitExceeded
 from storage.models import Limits, Reference, ReferenceKind, Task, released
@@ -61,11 +61,9 @@ class Preparation:
         """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
         LimitReached or NoRoom, with which the task fails without a charge; ServiceError, also if a reference was erased
         during its download."""
-        references = [
-            await self._stored(task, reference) for reference in await self._stores.references.of_task(task.id)
-        ]
+        references = await self._all_stored(task)
         as_png = await self._mask_needs_png(task, references)
-        unlinked = any(not reference.url for reference in references)
+        unlinked = any(reference.is_converted or not reference.url for reference in references)
         by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
         if by_upload:
             for reference in references:
@@ -73,29 +71,55 @@ class Preparation:
         now = self._clock()
         return await self._stores.tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
 
+    async def _all_stored(self, task: Task) -> list[Reference]:
+        """Store a copy of each picture. Raises BadReference, which names all pictures that cannot be used."""
+        stored, refused = [], []
+        for reference in await self._stores.references.of_task(task.id):
+            try:
+                stored.append(await self._stored(task, reference))
+            except BadReference as error:
+                refused.append(error)
+        if refused:
+            raise BadReference.together(refused)
+        return stored
+
     async def _stored(self, task: Task, reference: Reference) -> Reference:
         if reference.key is not None:
             return reference
         key = f"references/{task.id}/{reference.position}"
-        requester = _requester(task)
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
-            look = await self._picture_work.inspect(data, reference.filename, requester)
-            if reference.is_of_another(task.asker_id):
-                data = await self._picture_work.without_metadata(data, reference.filename, requester)
+            is_mask = reference.kind is ReferenceKind.MASK
+            copied, data = await (self._as_attached if is_mask else self._plain)(task, reference, data)
             await self._put(task, reference, key, data)
-        kept = replace(
-            reference,
-            key=key,
-            content_type=look.content_type,
-            bytes=len(data),
-            width=look.width,
-            height=look.height,
-        )
+        kept = replace(copied, key=key, bytes=len(data))
         if not await self._stores.references.save(kept):
             await self._picture_store.delete(key)
             raise Unavailable("a reference was erased while it was fetched")
         return kept
+
+    async def _plain(self, task: Task, reference: Reference, data: bytes) -> tuple[Reference, bytes]:
+        """Return what is known of the plain copy, and its bytes."""
+        copy = await self._picture_work.plain_copy(data, reference.filename, _requester(task))
+        described = replace(
+            reference,
+            content_type=copy.content_type,
+            width=copy.width,
+            height=copy.height,
+            is_converted=copy.is_converted,
+            is_first_frame=copy.is_first_frame,
+            is_reduced=copy.is_reduced,
+            is_cut=copy.is_cut,
+        )
+        return described, copy.data
+
+    async def _as_attached(self, task: Task, reference: Reference, data: bytes) -> tuple[Reference, bytes]:
+        """Return what is known of a mask, and its bytes: its transparency still has to be read."""
+        requester = _requester(task)
+        look = await self._picture_work.inspect(data, reference.filename, requester)
+        if reference.is_of_another(task.asker_id):
+            data = await self._picture_work.without_metadata(data, reference.filename, requester)
+        return replace(reference, content_type=look.content_type, width=look.width, height=look.height), data
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
         """Store a copy. A file that is larger than declared is checked against the limits of stored bytes again. Raises
@@ -178,8 +202,8 @@ class Preparation:
             converted = await convert(data, requester)
         except Unreadable as error:
             raise BadReference(error.reason, filename=name, **error.parameters) from error
-        if len(converted) > MAX_BYTES:
-            raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=MAX_BYTES // 2**20)
+        if len(converted) > SENT_BYTES:
+            raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=SENT_BYTES // 2**20)
         return converted
 
 

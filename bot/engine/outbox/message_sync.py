@@ -28,6 +28,9 @@ from storage.stores import Stores
 
 RETRY_MS: Final = 60_000
 
+FOR_ASKER: Final = frozenset({Route.EPHEMERAL, Route.DIRECT, Route.COLLECTED})
+"""Routes whose messages only the asker sees."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -98,7 +101,7 @@ class MessageSync:
         """Remove or edit one part. Messages that only the asker sees are removed only if the asker removed the result,
         and are never hidden."""
         task, late = outcome.task, _late_of(outcome, part)
-        for_asker = part.route in {Route.DIRECT, Route.COLLECTED} or task.reach is Reach.ANSWER
+        for_asker = part.route in FOR_ASKER or task.reach is Reach.ANSWER
         if task.removed_at is not None:
             if not for_asker or task.removed_by == task.asker_id:
                 await self._delivery.messages.remove(outcome, part)

@@ -29,14 +29,14 @@ from bot.imaging.decoding import MAX_BYTES, Estimate, bearable
 from bot.imaging.fitting import Fitted
 from bot.imaging.inspection import check_file
 from bot.imaging.jobs import Job, Made
-from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.processes import AT_ONCE, Decoders
 
 SMALL_BYTES: Final = 24 * MIB
 SMALL_SECONDS: Final = 0.25
 """A picture that costs at most `SMALL_BYTES` and `SMALL_SECONDS` is small: a phone's photo of 12 megapixels, and every
 result of the image API as of today."""
-FILE_BYTES: Final = 60 * MIB
+FILE_BYTES: Final = 110 * MIB
 """Limit in bytes of all files above `SMALL_FILE` that wait in memory to be inspected, uploaded or made into
 thumbnails."""
 SMALL_FILE: Final = 1 * MIB
@@ -93,6 +93,11 @@ class PictureWork:
         async with room.taken(amount, holders=(requester.person, host), rank=requester.rank):
             yield
 
+    async def plain_copy(self, data: bytes, filename: str, requester: Requester) -> PlainCopy:
+        """Check an attachment and make the copy that the image API gets."""
+        expected = await self._expected_of_reference(data, filename, cost.of_plain_copy)
+        return await self._do(PlainCopy, Job("plain_copy", [data], {"filename": filename}), expected, requester)
+
     async def inspect(self, data: bytes, filename: str, requester: Requester) -> PictureInfo:
         """Inspect an attachment."""
         expected = await self._expected_of_reference(data, filename, cost.of_look)
@@ -143,7 +148,7 @@ class PictureWork:
 
     async def _expected_of_reference(self, data: bytes, filename: str, estimate: Estimate) -> Cost:
         try:
-            check_file(data, filename)
+            check_file(data)
             return await self._expected(data, estimate)
         except Unreadable as error:
             raise BadReference(error.reason, filename=filename, **error.parameters) from error

@@ -1,3 +1,3 @@
 blend-name = blend
 blend-command = Make one picture out of two to five, without a word
-blend-image = A picture to blend: JPEG, PNG or WebP, up to 25 MB
+blend-image = A picture to blend, in any common format, up to 50 MB

@@ -40,6 +40,10 @@ card-bringing = Bringing the outcome to this channel.
 card-cancelled = Cancelled
 card-nothing-spent = Nothing was made and nothing was spent. Type `/{ imagine-name }` to ask for something else.
 
+card-first-frame = { $filename } has more than one picture in it. I use the first.
+card-reduced = { $filename } is larger than the image service takes, so I make it smaller.
+card-cut = The lower edge of { $filename } is missing. I use the part that is there.
+
 card-cancel = Cancel
 card-variants = { $count ->
     [one] { $count } variant

@@ -1,7 +1,7 @@
 imagine-name = imagine
 imagine-command = Make pictures from words, and from pictures you attach
 imagine-prompt = What you would like to see
-imagine-image = A picture to start from: JPEG, PNG or WebP, up to 25 MB
+imagine-image = A picture to start from, in any common format, up to 50 MB
 imagine-more = One more picture
 imagine-mask = Only with one picture, and as large as it is: black is what changes, white stays
 imagine-size = The shape of the picture

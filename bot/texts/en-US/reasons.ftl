@@ -74,11 +74,17 @@ reason-too-many-references = That is more pictures than I can start from. Choose
 reason-missing-permissions = In this channel I still need permission to { $permissions }. Ask a moderator to allow it, or ask me in another channel.
 
 reason-reference-empty = { $filename } is empty. Attach the picture again.
-reason-reference-too-large = { $filename } is larger than 25 MB. Make it smaller and attach it again.
+reason-reference-too-large = { $filename } is larger than { $megabytes } MB. Make it smaller and attach it again.
 reason-reference-too-many-pixels = { $filename } has too many pixels for me. Make it smaller and attach it again.
-reason-reference-not-a-picture = { $filename } is not a picture I can open. Attach a JPEG, PNG or WebP file instead.
-reason-reference-format = { $filename } is in the format { $format }, which I cannot use. Save it as JPEG, PNG or WebP and attach it again.
+reason-reference-not-a-picture = { $filename } is not a picture I can open. Attach a photo or a picture instead, such as a JPEG or PNG file.
+reason-reference-format = { $filename } is in the format { $format }, which I cannot use. Save it as JPEG or PNG and attach it again.
 reason-reference-animated = { $filename } is animated. Save one frame as JPEG, PNG or WebP and attach that.
+reason-reference-too-small = { $filename } is { $width } × { $height } pixels. Attach a larger picture: each side needs at least 64.
+reason-reference-too-long = { $filename } is { $width } × { $height } pixels, which is too long and narrow. Cut it to at most three times as long as wide and attach it again.
+reason-references-unusable = { $count ->
+    [one] One of these files cannot be used. Nothing was made and nothing was spent.
+   *[other] { $count } of these files cannot be used. Nothing was made and nothing was spent.
+}
 reason-reference-too-complex = { $filename } is too much work to open. Make it smaller, or save it as a plain JPEG or PNG, and attach it again.
 reason-reference-broken = { $filename } is damaged or cut short. Save it once more and attach it again.
 reason-reference-misnamed = { $filename } is named like { $named } but is { $format } inside. Rename it to match and attach it again.

@@ -12,7 +12,7 @@ reference-remove-name = remove
 reference-remove-command = Remove one of your sets of pictures
 
 reference-option-name = What you will choose it by, such as: my character
-reference-option-image = A picture to keep: JPEG, PNG or WebP, up to 25 MB
+reference-option-image = A picture to keep, in any common format, up to 50 MB
 reference-option-which = Which of your sets
 reference-option-prompt = What you would like to see; leave it out to get a form
 reference-option-imagine = One of your own sets of pictures to start from

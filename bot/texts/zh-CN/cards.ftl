@@ -37,6 +37,10 @@ card-bringing = 正在把结果送到这个频道。
 card-cancelled = 已取消
 card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ imagine-name }` 可以再画别的。
 
+card-first-frame = { $filename } 里不止一张画面，我用第一张。
+card-reduced = { $filename } 超出了图像服务的上限，我会把它缩小。
+card-cut = { $filename } 的下边缘不完整，我用看得见的部分。
+
 card-cancel = 取消
 card-variants = { $count } 张备选
 

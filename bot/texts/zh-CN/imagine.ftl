@@ -1,7 +1,7 @@
 imagine-name = 画图
 imagine-command = 用文字画图，也可以附上图片一起用
 imagine-prompt = 你想看到什么
-imagine-image = 作为起点的图片：JPEG、PNG 或 WebP，最大 25 MB
+imagine-image = 作为起点的图片：常见格式都可以，最大 50 MB
 imagine-more = 再加一张图片
 imagine-mask = 仅在只附一张图片时可用，尺寸须与它一致：黑色部分会改变，白色部分保留
 imagine-size = 图片的形状

@@ -44,11 +44,14 @@ reason-too-many-references = 参考图片太多了。最多选 { $allowed } 张�
 reason-missing-permissions = 在这个频道里，我还需要以下权限：{ $permissions }。请管理员开通，或者换一个频道使用我。
 
 reason-reference-empty = { $filename } 是空的。请重新附上图片。
-reason-reference-too-large = { $filename } 超过 25 MB。请把它缩小后重新附上。
+reason-reference-too-large = { $filename } 超过 { $megabytes } MB。请把它缩小后重新附上。
 reason-reference-too-many-pixels = { $filename } 的像素太多，我处理不了。请把它缩小后重新附上。
-reason-reference-not-a-picture = { $filename } 不是我能打开的图片。请改附 JPEG、PNG 或 WebP 文件。
-reason-reference-format = { $filename } 的格式是 { $format }，我用不了。请存成 JPEG、PNG 或 WebP 后重新附上。
+reason-reference-not-a-picture = { $filename } 不是我能打开的图片。请改附照片或图片，比如 JPEG 或 PNG 文件。
+reason-reference-format = { $filename } 的格式是 { $format }，我用不了。请存成 JPEG 或 PNG 后重新附上。
 reason-reference-animated = { $filename } 是动图。请把其中一帧存成 JPEG、PNG 或 WebP 后附上。
+reason-reference-too-small = { $filename } 只有 { $width } × { $height } 像素。请附上大一些的图片：每边至少 64 像素。
+reason-reference-too-long = { $filename } 是 { $width } × { $height } 像素，太细长了。请裁剪到长边不超过短边的三倍，再重新附上。
+reason-references-unusable = 有 { $count } 个文件用不了。什么都没有画，也没有产生费用。
 reason-reference-too-complex = { $filename } 打开起来太费力了。请把它缩小，或另存为普通的 JPEG 或 PNG，再重新附上。
 reason-reference-broken = { $filename } 已损坏或不完整。请重新保存一次再附上。
 reason-reference-misnamed = { $filename } 的名字像 { $named }，内容却是 { $format }。请改成相符的名字后重新附上。

@@ -12,7 +12,7 @@ reference-remove-name = 删除
 reference-remove-command = 删除你的一个图片组
 
 reference-option-name = 你用来选择它的名字，比如：我的角色
-reference-option-image = 要保存的图片：JPEG、PNG 或 WebP，最大 25 MB
+reference-option-image = 要保存的图片：常见格式都可以，最大 50 MB
 reference-option-which = 你的哪个图片组
 reference-option-prompt = 你想看到什么；留空会打开一张表
 reference-option-imagine = 以你自己的一个图片组为起点

@@ -79,7 +79,7 @@ def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
         return None
     if part.route is Route.DIRECT:
         return message_link(part.message_channel_id, part.message_id, None) if _is(task, viewer_id) else None
-    if part.route is Route.COLLECTED or task.reach is Reach.ANSWER:
+    if part.route in {Route.EPHEMERAL, Route.COLLECTED} or task.reach is Reach.ANSWER:
         return None
     return message_link(part.message_channel_id, part.message_id, task.guild_id)
 

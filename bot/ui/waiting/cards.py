@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from discord import ui
 from bot.engine.ports import Card, CardPhase
 from bot.errors import Reason
 from bot.texts import Texts, texts_in
+from bot.texts.discord_text import escaped
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
@@ -20,6 +21,7 @@ from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
+FILENAME_UNITS: Final = 60
 DEFAULT_STEPS: Final = 5
 """Steps of the progress bar: each step is an edit of the card."""
 EXACT_PLACES: Final = 5
@@ -168,13 +170,26 @@ def _heading(card: Card, say: Texts) -> str:
 
 
 def _body(card: Card, say: Texts, steps: int) -> str:
-    """Return the text of the phase, and below it the notes on withholding and on a restart."""
+    """Return the text of the phase, and below it the notes on the input pictures, on withholding and on a restart."""
     lines = [_state(card, say, steps)]
+    if card.phase in _OPEN:
+        lines += [f"-# {note}" for reference in card.references for note in _changes(reference, say)]
     if card.task.withheld_at is not None and card.phase in _UNDER_WAY:
         lines.append(say("card-unwanted"))
     if card.back and card.phase in _OPEN:
         lines.append(say("card-back"))
     return "\n".join(lines)
+
+
+def _changes(reference: Reference, say: Texts) -> Iterator[str]:
+    """Yield how the picture that is used differs from the attached one, as far as people see it."""
+    filename = f"**{escaped(reference.filename, FILENAME_UNITS)}**"
+    if reference.is_first_frame:
+        yield say("card-first-frame", filename=filename)
+    if reference.is_reduced:
+        yield say("card-reduced", filename=filename)
+    if reference.is_cut:
+        yield say("card-cut", filename=filename)
 
 
 def _state(card: Card, say: Texts, steps: int) -> str:

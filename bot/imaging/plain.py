@@ -1,0 +1,200 @@
+"""Make the plain copy of an attached picture: what the image API gets."""
+
+from __future__ import annotations
+
+import math
+from io import BytesIO
+from typing import Final
+
+from PIL import Image, ImageCms
+
+from bot.errors import BadReference, Reason
+from bot.imaging import cost, jpeg, png
+from bot.imaging.decoding import attempt, bearable, checked, decoded
+from bot.imaging.encoding import encoded
+from bot.imaging.formats import CONTENT_TYPES
+from bot.imaging.headers import Header, broken
+from bot.imaging.inspection import check_file
+from bot.imaging.metadata import without_metadata
+from bot.imaging.picture_info import PlainCopy, Unreadable
+from bot.imaging.pixels import LYING, colours, reduced, upright
+
+SMALLEST_EDGE: Final = 64
+"""Pixels; a side shorter than this has too little to start from."""
+LONGEST_RATIO: Final = 3
+"""The longest side in relation to the shortest."""
+MOST_PROFILE: Final = 4 * 1024 * 1024
+"""Bytes of a colour profile that is applied; a profile for printers has about 2 MiB."""
+MOST_MISSING: Final = 0.25
+"""Largest share of the rows that a JPEG may lack."""
+LOSSLESS_PIXELS: Final = 4_000_000
+"""Up to this size, a picture from a lossless format is converted to PNG."""
+QUALITY: Final = 93
+NEARLY_SRGB: Final = 3
+"""Largest difference (0 to 255) that a profile may make to a colour if the picture is sent as it is."""
+
+_LOSSLESS: Final = frozenset({"PNG", "GIF", "BMP", "TIFF"})
+_GREY: Final = 128
+"""What libjpeg paints where pixels are missing."""
+_SPACES: Final = {"RGB": {"RGB", "RGBA"}, "GRAY": {"L"}, "CMYK": {"CMYK"}}
+"""Modes of an image to which a profile of a colour space can be applied."""
+
+
+def plain_copy(data: bytes, filename: str) -> PlainCopy:
+    """Return the picture as an upright JPEG or PNG in sRGB, without metadata, within the limits of the image API. A
+    file that is that already is returned unchanged. Raises BadReference (REFERENCE_*) with `filename`."""
+    try:
+        check_file(data)
+        header = bearable(data, cost.of_plain_copy)
+        _check_shape(header)
+        return _kept(data, header) or _converted(data, header)
+    except Unreadable as error:
+        raise BadReference(error.reason, filename=filename, **error.parameters) from error
+
+
+def _check_shape(header: Header) -> None:
+    lies = header.orientation in LYING
+    width, height = (header.height, header.width) if lies else (header.width, header.height)
+    if min(width, height) < SMALLEST_EDGE:
+        raise Unreadable(Reason.REFERENCE_TOO_SMALL, width=width, height=height)
+    if max(width, height) > LONGEST_RATIO * min(width, height):
+        raise Unreadable(Reason.REFERENCE_TOO_LONG, width=width, height=height)
+
+
+def _kept(data: bytes, header: Header) -> PlainCopy | None:
+    """Return the file, without its metadata, if its pixels can be sent as they are stored."""
+    if cost.needs_conversion(header, len(data)):
+        return None
+    checked(data, header)
+    profile = _profile(data, header)
+    mode = "L" if header.channels < 3 else "RGB"
+    if header.has_profile and (profile is None or not _is_srgb(profile, mode)):
+        return None
+    bare = without_metadata(data)
+    return PlainCopy(
+        data=bare,
+        content_type=CONTENT_TYPES[header.format],
+        width=header.width,
+        height=header.height,
+        is_converted=bare != data,
+        is_first_frame=header.is_animated,
+    )
+
+
+def _converted(data: bytes, header: Header) -> PlainCopy:
+    scale = cost.conversion_scale(header)
+    edge = min(header.width, header.height) // scale if scale > 1 else None
+    image = decoded(data, header, edge=edge)
+    profile = _profile(data, header) or _kept_profile(image)
+    before = image.height
+    if header.format == "JPEG" and header.is_damaged:
+        image = _without_missing_rows(image)
+    is_cut = image.height < before
+    image = attempt(lambda: upright(_in_srgb(_within(image), profile), header.orientation))
+    made, content_type, is_scaled = attempt(lambda: _file(image, header))
+    size = image.size if not is_scaled else _size_of(made)
+    return PlainCopy(
+        data=made,
+        content_type=content_type,
+        width=size[0],
+        height=size[1],
+        is_converted=True,
+        is_first_frame=header.is_animated,
+        is_reduced=is_scaled or scale > 1 or header.pixels > cost.CONVERTED_PIXELS or len(data) > cost.SENT_BYTES,
+        is_cut=is_cut,
+    )
+
+
+def _within(image: Image.Image) -> Image.Image:
+    """Return the image with at most `CONVERTED_PIXELS`."""
+    pixels = image.width * image.height
+    if pixels <= cost.CONVERTED_PIXELS:
+        return image
+    factor = math.ceil(math.sqrt(pixels / cost.CONVERTED_PIXELS))
+    return reduced(image, factor, "RGBA" if image.has_transparency_data else "RGB")
+
+
+def _without_missing_rows(image: Image.Image) -> Image.Image:
+    """Return the image without the rows that its file lacks. Raises Unreadable if there are too many."""
+    box = image.convert("L").point(lambda value: 0 if value == _GREY else 255).getbbox()
+    seen = box[3] if box is not None else 0
+    if image.height - seen > MOST_MISSING * image.height:
+        raise broken()
+    return image.crop((0, 0, image.width, seen)) if seen < image.height else image
+
+
+def _profile(data: bytes, header: Header) -> bytes | None:
+    match header.format:
+        case "JPEG":
+            return jpeg.profile(data, MOST_PROFILE)
+        case "PNG":
+            return png.profile(data, MOST_PROFILE)
+    return None
+
+
+def _kept_profile(image: Image.Image) -> bytes | None:
+    """Return the profile that the decoder found."""
+    found = image.info.get("icc_profile")
+    return found if isinstance(found, bytes) and 0 < len(found) <= MOST_PROFILE else None
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return the image as RGB or RGBA in sRGB. A profile that cannot be applied is ignored."""
+    if image.mode not in {"CMYK", "L"} or image.has_transparency_data:
+        image = colours(image)
+    if profile is not None and (applied := _applied(image, profile)) is not None:
+        image = applied
+    return colours(image)
+
+
+def _applied(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Return the image in sRGB; None if the profile is damaged or belongs to other colours."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if image.mode not in _SPACES.get(source.profile.xcolor_space.strip(), ()):
+            return None
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _is_srgb(profile: bytes, mode: str) -> bool:
+    """Return whether the profile leaves colours nearly as they are, or cannot be applied."""
+    steps = range(0, 256, 51)
+    if mode == "L":
+        sample = Image.frombytes("L", (256, 1), bytes(range(256)))
+    else:
+        cube = bytes(value for red in steps for green in steps for blue in steps for value in (red, green, blue))
+        sample = Image.frombytes("RGB", (len(cube) // 3, 1), cube)
+    applied = _applied(sample, profile)
+    if applied is None:
+        return True
+    pairs = zip(sample.convert("RGB").tobytes(), applied.tobytes(), strict=True)
+    return all(abs(before - after) <= NEARLY_SRGB for before, after in pairs)
+
+
+def _file(image: Image.Image, header: Header) -> tuple[bytes, str, bool]:
+    """Return the file, its content type, and whether the image was scaled to fit the limit of bytes."""
+    is_lossless = header.format in _LOSSLESS and image.width * image.height <= LOSSLESS_PIXELS
+    if image.mode == "RGBA" or is_lossless:
+        made = encoded(image, "PNG")
+        if len(made) <= cost.SENT_BYTES:
+            return made, "image/png", False
+    scaled, is_scaled = image, False
+    while len(made := _encoded(scaled)) > cost.SENT_BYTES:
+        share = min(0.9, math.sqrt(cost.SENT_BYTES / len(made)))
+        width, height = (max(1, int(edge * share)) for edge in scaled.size)
+        scaled, is_scaled = scaled.resize((width, height), Image.Resampling.LANCZOS), True
+    return made, "image/png" if scaled.mode == "RGBA" else "image/jpeg", is_scaled
+
+
+def _encoded(image: Image.Image) -> bytes:
+    if image.mode == "RGBA":
+        return encoded(image, "PNG")
+    return encoded(image, "JPEG", quality=QUALITY, subsampling="4:4:4")
+
+
+def _size_of(made: bytes) -> tuple[int, int]:
+    with Image.open(BytesIO(made), formats=("JPEG", "PNG")) as image:
+        return image.size

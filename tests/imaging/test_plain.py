@@ -1,0 +1,343 @@
+"""What the image API gets of each kind of file that people have, or why the file is refused."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pillow_heif
+import pytest
+from PIL import Image, ImageCms, ImageDraw
+
+from bot.errors import BadReference, Reason
+from bot.imaging import cost
+from bot.imaging.decoding import MAX_BYTES, bearable
+from bot.imaging.picture_info import PlainCopy
+from bot.imaging.plain import plain_copy
+from tests.imaging.picture_files import file_of, noise, opened, oriented
+
+WIDTH, HEIGHT = 160, 120
+RED, BLUE = (200, 30, 60), (20, 60, 200)
+SECRET = b"48.8584 N, 2.2945 E"
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+pillow_heif.register_heif_opener()
+
+
+def photo(mode: str = "RGB") -> Image.Image:
+    """Return a picture whose upper left quarter is red and the rest blue."""
+    image = Image.new("RGB", (WIDTH, HEIGHT), BLUE)
+    ImageDraw.Draw(image).rectangle((0, 0, WIDTH // 2 - 1, HEIGHT // 2 - 1), fill=RED)
+    return image.convert(mode)
+
+
+def lying(orientation: int = 6) -> Image.Image:
+    """Return the pixels as a camera stores them, so that `photo` is seen after the orientation is applied."""
+    turned = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    return photo().transpose(turned[orientation])
+
+
+def located(orientation: int = 1) -> Image.Exif:
+    exif = oriented(orientation)
+    exif[0x010E] = SECRET.decode()
+    return exif
+
+
+def animated(form: str) -> bytes:
+    other = Image.new("RGB", (WIDTH, HEIGHT), (0, 255, 0))
+    return file_of(photo(), form, save_all=True, append_images=[other], duration=100)
+
+
+def with_chunk(name: bytes, body: bytes, *, checksum: int | None = None) -> bytes:
+    """Return a PNG with another chunk after its header."""
+    data = file_of(photo())
+    crc = zlib.crc32(name + body) if checksum is None else checksum
+    return data[:33] + struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc) + data[33:]
+
+
+def gain_map() -> bytes:
+    """Return a JPEG as phones make it for HDR: an index of pictures, XMP, and a second JPEG after the first."""
+    first = file_of(photo(), "JPEG", quality=95)
+    index = b"\xff\xe2" + struct.pack(">H", 90) + b"MPF\0" + bytes(84)
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<x hdrgm:Version='1.0'/>" + SECRET
+    return (
+        first[:2]
+        + index
+        + b"\xff\xe1"
+        + struct.pack(">H", len(xmp) + 2)
+        + xmp
+        + first[2:]
+        + file_of(photo("L"), "JPEG")
+    )
+
+
+def wide_gamut() -> bytes:
+    """Return a colour profile whose red and green are swapped, so that an applied profile is easy to see."""
+    swapped = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(swapped[at : at + 4]): at for at in range(132, 132 + 12 * 16, 12)}
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(swapped)
+
+
+def srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def png_of_16_bits() -> bytes:
+    """Return a red PNG of 16 bits per channel, which Pillow cannot write."""
+    row = b"\0" + struct.pack(">HHH", *(value * 257 for value in RED)) * WIDTH
+    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(row * HEIGHT)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def cut(data: bytes, part: float) -> bytes:
+    return data[: int(len(data) * part)]
+
+
+def detailed() -> Image.Image:
+    """Return the photo with noise, so that each part of a JPEG's bytes is a part of its rows."""
+    return Image.blend(photo(), noise(WIDTH, HEIGHT), 0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What must be sent. `probe` is the colour near the upper left corner, None where any will do."""
+
+    form: str
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    probe: tuple[int, ...] | None = RED
+    converted: bool = True
+    first_frame: bool = False
+    reduced: bool = False
+    cut: bool = False
+
+
+KEPT_JPEG, KEPT_PNG = Sent(form="JPEG", converted=False), Sent(form="PNG", converted=False)
+TO_JPEG, TO_PNG = Sent(form="JPEG"), Sent(form="PNG")
+
+TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
+    # as the image API takes them
+    "jpeg": (lambda: file_of(photo(), "JPEG", quality=95), KEPT_JPEG),
+    "progressive jpeg": (lambda: file_of(photo(), "JPEG", quality=95, progressive=True), KEPT_JPEG),
+    "grey jpeg": (lambda: file_of(photo("L"), "JPEG"), Sent(form="JPEG", probe=(84, 84, 84), converted=False)),
+    "png": (lambda: file_of(photo()), KEPT_PNG),
+    "png with alpha": (lambda: file_of(photo("RGBA")), KEPT_PNG),
+    "jpeg with an sRGB profile": (lambda: file_of(photo(), "JPEG", quality=95, icc_profile=srgb()), KEPT_JPEG),
+    # metadata
+    "jpeg with a place": (lambda: file_of(photo(), "JPEG", quality=95, exif=located()), TO_JPEG),
+    "png with a place": (lambda: file_of(photo(), exif=located()), TO_PNG),
+    "png with a text": (lambda: with_chunk(b"tEXt", b"Comment\0" + SECRET), TO_PNG),
+    "jpeg with a comment": (lambda: file_of(photo(), "JPEG", quality=95, comment=SECRET), TO_JPEG),
+    "jpeg with an archive behind it": (lambda: file_of(photo(), "JPEG", quality=95) + b"PK" + SECRET, TO_JPEG),
+    # the way up
+    "jpeg on its side": (lambda: file_of(lying(6), "JPEG", quality=95, exif=located(6)), TO_JPEG),
+    "jpeg on its head": (lambda: file_of(lying(3), "JPEG", quality=95, exif=located(3)), TO_JPEG),
+    "png on its side": (lambda: file_of(lying(8), exif=located(8)), TO_PNG),
+    "webp on its side": (lambda: file_of(lying(6), "WEBP", quality=95, exif=located(6)), TO_JPEG),
+    "tiff on its side": (lambda: file_of(lying(6), "TIFF", exif=oriented(6)), TO_PNG),
+    "avif on its side": (lambda: file_of(lying(6), "AVIF", quality=95, exif=located(6)), TO_JPEG),
+    # formats
+    "heic": (lambda: file_of(photo(), "HEIF", quality=95, exif=located()), TO_JPEG),
+    "heic with alpha": (lambda: file_of(photo("RGBA"), "HEIF", quality=95), TO_JPEG),
+    "heic in tiles": (lambda: file_of(photo(), "HEIF", quality=95, tile_size=64), TO_JPEG),
+    "avif": (lambda: file_of(photo(), "AVIF", quality=95), TO_JPEG),
+    "webp": (lambda: file_of(photo(), "WEBP", quality=95), TO_JPEG),
+    "gif": (lambda: file_of(photo(), "GIF"), TO_PNG),
+    "bmp": (lambda: file_of(photo(), "BMP"), TO_PNG),
+    "bmp of 8 bits": (lambda: file_of(photo().quantize(8), "BMP"), TO_PNG),
+    "tiff": (lambda: file_of(photo(), "TIFF"), TO_PNG),
+    "compressed tiff": (lambda: file_of(photo(), "TIFF", compression="tiff_lzw"), TO_PNG),
+    "cmyk tiff": (lambda: file_of(photo("CMYK"), "TIFF"), TO_PNG),
+    "tiff of 16 bits": (
+        lambda: file_of(Image.new("I;16", (WIDTH, HEIGHT), 0x8000), "TIFF"),
+        Sent(form="PNG", probe=(128, 128, 128)),
+    ),
+    "tiff of two pages": (
+        lambda: file_of(photo(), "TIFF", save_all=True, append_images=[photo("L")]),
+        Sent(form="PNG", first_frame=True),
+    ),
+    # moving pictures
+    "animated gif": (lambda: animated("GIF"), Sent(form="PNG", first_frame=True)),
+    "animated webp": (lambda: animated("WEBP"), Sent(form="JPEG", first_frame=True)),
+    "animated png": (lambda: animated("PNG"), Sent(form="PNG", first_frame=True)),
+    "animated avif": (lambda: animated("AVIF"), Sent(form="JPEG", first_frame=True)),
+    # phones
+    "two pictures in a jpeg": (
+        lambda: file_of(photo(), "MPO", quality=95, save_all=True, append_images=[photo("L").convert("RGB")]),
+        TO_JPEG,
+    ),
+    "hdr jpeg with a gain map": (gain_map, TO_JPEG),
+    # colours
+    "cmyk jpeg": (lambda: file_of(photo("CMYK"), "JPEG", quality=95), TO_JPEG),
+    "jpeg with a profile of its own": (
+        lambda: file_of(photo(), "JPEG", quality=95, icc_profile=wide_gamut()),
+        Sent(form="JPEG", probe=(30, 200, 60)),
+    ),
+    "png with a profile of its own": (
+        lambda: file_of(photo(), icc_profile=wide_gamut()),
+        Sent(form="PNG", probe=(30, 200, 60)),
+    ),
+    "heic with a profile of its own": (
+        lambda: file_of(photo(), "HEIF", quality=95, icc_profile=wide_gamut()),
+        Sent(form="JPEG", probe=(30, 200, 60)),
+    ),
+    "jpeg with a broken profile": (lambda: file_of(photo(), "JPEG", quality=95, icc_profile=bytes(200)), KEPT_JPEG),
+    "png of 16 bits": (png_of_16_bits, TO_PNG),
+    "grey png of 16 bits": (
+        lambda: file_of(Image.new("I;16", (WIDTH, HEIGHT), 0x8000)),
+        Sent(form="PNG", probe=(128, 128, 128)),
+    ),
+    "png with a palette": (lambda: file_of(photo().quantize(8)), TO_PNG),
+    "png of 1 bit": (lambda: file_of(photo("1")), Sent(form="PNG", probe=None, converted=False)),
+    # damage
+    "png with a damaged text": (lambda: with_chunk(b"tEXt", b"Comment\0" + SECRET, checksum=1), TO_PNG),
+    "png with a damaged transparency": (lambda: with_chunk(b"tRNS", b"\0\0\0\0\0\0", checksum=1), TO_PNG),
+    "png with 8 megabytes of text": (lambda: with_chunk(b"zTXt", b"Comment\0\0" + bytes(8 * 2**20)), TO_PNG),
+    "png without its end": (lambda: file_of(photo()).removesuffix(PNG_END), TO_PNG),
+    "jpeg without its last bytes": (lambda: file_of(photo(), "JPEG", quality=95)[:-2], TO_JPEG),
+    "jpeg without its last rows": (
+        lambda: cut(file_of(detailed(), "JPEG", quality=95), 0.9),
+        Sent(form="JPEG", size=(160, 112), probe=None, cut=True),
+    ),
+    "progressive jpeg without its last bytes": (
+        lambda: cut(file_of(detailed(), "JPEG", quality=95, progressive=True), 0.95),
+        Sent(form="JPEG", probe=None),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", TAKEN)
+def test_each_kind_of_file_is_sent_as_a_plain_picture(name: str) -> None:
+    data, must = TAKEN[name][0](), TAKEN[name][1]
+    made = plain_copy(data, "holiday.txt")
+    check_plain(made, must)
+    if not must.converted:
+        assert made.data == data
+
+
+def check_plain(made: PlainCopy, must: Sent) -> None:
+    seen = opened(made.data)
+    assert (seen.format, seen.size, made.content_type) == (must.form, must.size, f"image/{must.form.lower()}")
+    assert (made.width, made.height) == must.size
+    assert not seen.getexif()
+    assert SECRET not in made.data
+    assert seen.mode in {"RGB", "RGBA", "L", "1"}
+    flags = (made.is_converted, made.is_first_frame, made.is_reduced, made.is_cut)
+    assert flags == (must.converted, must.first_frame, must.reduced, must.cut)
+    if must.probe is not None:
+        assert seen.convert("RGB").getpixel((8, 8)) == pytest.approx(must.probe, abs=6)
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.gif", "photo.svg", "photo.mp4", "photo", "notes.txt"])
+def test_the_content_decides_and_never_the_name(name: str) -> None:
+    data = file_of(photo(), "JPEG")
+    assert plain_copy(data, name).data == data
+
+
+REFUSED: Final[dict[str, tuple[Callable[[], bytes], Reason, dict[str, Any]]]] = {
+    "svg": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", Reason.REFERENCE_FORMAT, {"format": "SVG"}),
+    "pdf": (lambda: file_of(photo(), "PDF"), Reason.REFERENCE_FORMAT, {"format": "PDF"}),
+    "psd": (lambda: b"8BPS\0\x01" + bytes(40), Reason.REFERENCE_FORMAT, {"format": "PSD"}),
+    "words": (lambda: b"hello", Reason.REFERENCE_NOT_A_PICTURE, {}),
+    "archive": (lambda: b"PK\x03\x04" + bytes(40), Reason.REFERENCE_NOT_A_PICTURE, {}),
+    "video": (lambda: b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(40), Reason.REFERENCE_NOT_A_PICTURE, {}),
+    "nothing": (lambda: b"", Reason.REFERENCE_EMPTY, {}),
+    "too large": (
+        lambda: file_of(photo()) + bytes(MAX_BYTES),
+        Reason.REFERENCE_TOO_LARGE,
+        {"megabytes": MAX_BYTES // 2**20},
+    ),
+    "too small": (
+        lambda: file_of(photo().resize((63, 100))),
+        Reason.REFERENCE_TOO_SMALL,
+        {"width": 63, "height": 100},
+    ),
+    "too small on its side": (
+        lambda: file_of(photo().resize((63, 100)), "JPEG", exif=oriented(6)),
+        Reason.REFERENCE_TOO_SMALL,
+        {"width": 100, "height": 63},
+    ),
+    "too long": (lambda: file_of(photo().resize((301, 100))), Reason.REFERENCE_TOO_LONG, {"width": 301, "height": 100}),
+    "half a jpeg": (lambda: cut(file_of(detailed(), "JPEG", quality=95), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "half a png": (lambda: cut(file_of(detailed()), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "half a heic": (lambda: cut(file_of(detailed(), "HEIF"), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "half an avif": (lambda: cut(file_of(detailed(), "AVIF"), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "half a webp": (lambda: cut(file_of(detailed(), "WEBP"), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "head of a gif": (lambda: b"GIF89a", Reason.REFERENCE_BROKEN, {}),
+    "head of a tiff": (lambda: b"II*\0\x08\0\0\0" + bytes(40), Reason.REFERENCE_BROKEN, {}),
+    "head of a heic": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), Reason.REFERENCE_BROKEN, {}),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_work_is_refused_with_its_reason(name: str) -> None:
+    make, reason, parameters = REFUSED[name]
+    with pytest.raises(BadReference) as refused:
+        plain_copy(make(), "holiday.jpg")
+    assert (refused.value.reason, dict(refused.value.parameters)) == (reason, {"filename": "holiday.jpg", **parameters})
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (192, 64), (64, 192)])
+def test_the_smallest_and_the_longest_pictures_are_taken(width: int, height: int) -> None:
+    made = plain_copy(file_of(photo().resize((width, height))), "x")
+    assert (made.width, made.height) == (width, height)
+
+
+def test_more_bytes_than_the_image_api_takes_are_made_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "SENT_BYTES", 20_000)
+    made = plain_copy(file_of(noise(400, 300)), "x")
+    assert len(made.data) <= 20_000
+    assert made.is_reduced
+    assert opened(made.data).size == (made.width, made.height)
+    assert made.width / made.height == pytest.approx(4 / 3, abs=0.02)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
+def test_more_pixels_than_the_image_api_takes_are_made_fewer(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "SENT_PIXELS", 10_000)
+    monkeypatch.setattr(cost, "CONVERTED_PIXELS", 10_000)
+    made = plain_copy(file_of(photo(), form), "x")
+    assert (made.width, made.height, made.is_reduced) == (80, 60, True)
+    assert opened(made.data).convert("RGB").getpixel((8, 8)) == pytest.approx(RED, abs=6)
+
+
+def promising(form: str, width: int, height: int) -> bytes:
+    """Return a small file that claims to have many pixels."""
+    data = bytearray(file_of(photo(), form))
+    at = {"GIF": 6, "BMP": 18}.get(form) or data.index(b"ispe") + 8
+    layout = {"GIF": "<HH", "BMP": "<ii"}.get(form, ">II")
+    struct.pack_into(layout, data, at, width, height)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("form", "size"),
+    [("GIF", (65_000, 65_000)), ("BMP", (60_000, 60_000)), ("HEIF", (60_000, 60_000)), ("AVIF", (9_000, 8_000))],
+)
+def test_a_small_file_with_very_many_pixels_is_refused_undecoded(form: str, size: tuple[int, int]) -> None:
+    with pytest.raises(BadReference) as refused:
+        plain_copy(promising(form, *size), "x")
+    assert refused.value.reason is Reason.REFERENCE_TOO_MANY_PIXELS
+
+
+def test_a_tiff_with_endless_tags_is_refused_undecoded() -> None:
+    tags = b"".join(struct.pack("<HHII", 700 + number, 1, 2**20, 8) for number in range(20))
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", 20) + tags + bytes(4 + 2**20)
+    with pytest.raises(BadReference) as refused:
+        plain_copy(data, "x")
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+
+
+def test_a_phone_photo_of_48_megapixels_may_be_copied() -> None:
+    small = file_of(photo(), "HEIF")
+    data = re.sub(rb"(ispe....).{8}", lambda at: at[1] + struct.pack(">II", 8064, 6048), small, flags=re.DOTALL)
+    assert bearable(data, cost.of_plain_copy).pixels == 8064 * 6048
