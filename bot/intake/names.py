@@ -25,7 +25,7 @@ _FORMS: Final = re.compile(
 )
 _SYNTAX: Final = re.compile(r"[{}<>\\,\uff0c]")
 """Characters that mean something in a prompt."""
-_DASHES: Final = re.compile("-{2,}|[\u2012-\u2015]+")
+_DASHES: Final = re.compile("[-\u2010\u2011\u2212]{2,}|[\u2012-\u2015]+")
 _TIMES: Final = {"t": "names-time", "T": "names-time", "d": "names-date", "D": "names-date"}
 
 

@@ -3,10 +3,10 @@ Read the parameters that people add to the end of a prompt for Midjourney: `a ca
 
 * Only the end of the prompt has parameters: an unknown name, or a value that does not fit, ends the search there, and
   everything before stays as typed. So do double dashes inside the prompt.
-* Phones write an em dash for two hyphens (`—ar`); Chinese keyboards a wide colon.
+* Phones write an em dash for two hyphens (`—ar`), web pages other hyphens, Chinese keyboards a wide colon.
 * A backslash before the dashes makes them part of the prompt.
 
-Source of the names: Midjourney's parameter list, versions 1 to 7.
+Source of the names: guides to the versions 1 to 8 of Midjourney.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_DASHES: Final = "(?:--|[\u2012-\u2015]{1,2})"
+_DASHES: Final = "(?:[-\u2010\u2011\u2212]{2}|[\u2012-\u2015]{1,2})"
 _FLAG: Final = re.compile(rf"(?<!\S){_DASHES}(?P<name>[A-Za-z]+)")
 _ESCAPED: Final = re.compile(rf"(?<!\S)\\(?=\\*{_DASHES}[A-Za-z])")
 _ESCAPABLE: Final = re.compile(rf"(?<!\S)(?=\\*{_DASHES}[A-Za-z])")

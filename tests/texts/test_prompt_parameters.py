@@ -35,6 +35,8 @@ def read(words: str = "a cat", *, ratio: str = "", without: str = "", left_out: 
         ("a cat —ar 16:9", read(ratio="16:9")),
         ("a cat –ar 16:9", read(ratio="16:9")),
         ("a cat ——ar 16:9", read(ratio="16:9")),
+        ("a cat \u2010\u2010ar 16:9", read(ratio="16:9")),
+        ("a cat \u2212\u2212ar 16:9", read(ratio="16:9")),
         ("a cat --AR 16:9", read(ratio="16:9")),
         ("a cat --ar 16：9", read(ratio="16:9")),
         ("a cat --ar 16x9", read(ratio="16:9")),
@@ -97,6 +99,7 @@ def test_the_end_of_a_prompt_is_read(words: str, expected: Parameters) -> None:
     [
         "", "   ", "a cat", "a cat -- and a dog", "a cat--ar 16:9", "a well--known cat", "a cat --ar 16:9 in the rain",
         "a cat --v 6 in the rain", "a sign that says --danger", "a cat --ar 16:9 --danger", "a cat -ar 16:9",
+        "a cat --no dogs --danger",
         "a cat — in the rain", "a cat —fast and red", "a woman—no makeup", "a cat --tile floor", "a cat --v six",
         "a cat --style raw and wild", "a cat --ar {3:2, 2:3}", "the flag --help", "a cat --sref somewhere else",
     ],

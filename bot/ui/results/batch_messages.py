@@ -161,7 +161,8 @@ def _what(say: Texts, entry: BatchEntry, position: int) -> str:
 
 def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     asked = shared.batch.asked
-    facts = [asked_by(say, asked.asker_id), shape_of(say, asked.request)]
+    shaped = shared.entries[0].task if shared.entries else asked.request
+    facts = [asked_by(say, asked.asker_id), shape_of(say, shaped)]
     if shared.messages > 1:
         facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
     if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:
