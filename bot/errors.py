@@ -73,6 +73,7 @@ class Reason(StrEnum):
     BATCH_TOO_LARGE = "batch_too_large"  # allowed
     BATCH_NESTED = "batch_nested"
     BATCH_BY_COMMAND = "batch_by_command"
+    BATCH_PARAMETERS = "batch_parameters"
     BATCH_GONE = "batch_gone"
     BATCH_TOO_MANY_OPEN = "batch_too_many_open"  # allowed
     BATCH_TOO_MANY_TODAY = "batch_too_many_today"  # allowed, free_at (ms)

@@ -46,7 +46,7 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
     say = texts_in(str(interaction.locale))
     fields = [
         words_field(say, changes=True),
-        size_field(say, settings.size),
+        size_field(say, None, otherwise=say("forms-size-of-picture")),
         variants_field(say, settings.variants),
         ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private")),
     ]

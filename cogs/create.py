@@ -22,6 +22,7 @@ from bot.ui.kit.forms import (
     variants_in,
     words_field,
 )
+from bot.ui.kit.text import shape
 from storage.bounds import MOST_REFERENCES
 from storage.models import PictureRequest
 
@@ -38,7 +39,7 @@ class CreateCommand(commands.Cog):
         fields = [
             words_field(say),
             files_field(say, most=MOST_REFERENCES, label=say("forms-files")),
-            size_field(say, settings.size),
+            size_field(say, None, otherwise=say("forms-size-open", shape=shape(say, settings.size))),
             variants_field(say, settings.variants),
             ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private")),
         ]

@@ -12,7 +12,7 @@ from bot.texts.command_texts import localized
 from bot.ui.asking.ask import ask
 from bot.ui.kit.choices import SIZES, VARIANTS
 from bot.ui.library.sets import offer_sets, with_set
-from bot.ui.library.styles import in_style, offer_styles
+from bot.ui.library.styles import offer_styles
 from bot.ui.waiting.cards import CancelButton, PostButton, WithholdButton
 from bot.ui.waiting.undelivered import ShowButton
 from storage.models import PictureRequest
@@ -70,7 +70,7 @@ class Generation(commands.Cog):
         )
         services = interaction.client.services
         begun = await with_set(services, interaction.user.id, reference, wish)
-        await ask(interaction, await in_style(services, interaction.guild_id, style, begun))
+        await ask(interaction, begun, style=style)
 
 
 async def setup(bot: Atelier) -> None:

@@ -60,7 +60,7 @@ class Mentions(commands.Cog):
         say = texts_in(language_of(message, settings))
         try:
             origin = origin_of_message(message, settings, self._bot)
-            wish = await wish_in(self._bot.services, message, words, bot_id)
+            wish = await wish_in(self._bot.services, message, words, bot_id, say)
             if is_blank(words) and not wish.request.references:
                 await self._say(message, say("mentions-help"))
                 return

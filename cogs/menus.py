@@ -52,7 +52,7 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, changes=True), *_choice(say, pictures)]
     fields.append(files_field(say, most=max(1, MOST_REFERENCES - len(pictures)), label=say("forms-files-more")))
-    fields += [size_field(say, settings.size), variants_field(say, settings.variants)]
+    fields += [size_field(say, None, otherwise=say("forms-size-of-picture")), variants_field(say, settings.variants)]
     await open_form(interaction, MENU_FORM, draft.id, title=say("forms-menu-title"), fields=fields)
 
 

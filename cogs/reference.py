@@ -166,7 +166,7 @@ async def _open_form(
     say = texts_in(str(interaction.locale))
     fields = [
         words_field(say),
-        size_field(say, size or settings.size),
+        size_field(say, size, otherwise=say("forms-size-of-picture")),
         variants_field(say, variants or settings.variants),
         ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private", default=private)),
     ]

@@ -12,19 +12,23 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.errors import BadChoice, NotHere, Reason
+from bot.errors import BadChoice, NotHere, Reason, TooLong
+from bot.intake.names import names_in
+from bot.intake.requests import Wish
 from bot.intake.roles import moderated_by
 from bot.intake.stored_pictures import drop_copy, keep_copy
+from bot.intake.words import as_read
 from bot.services import Services
-from bot.texts import texts_in
+from bot.texts import Texts, texts_in
 from bot.texts.command_texts import localized
 from bot.texts.discord_text import cleaned, escaped, is_blank, storable
 from bot.ui.kit.choices import SIZES, VARIANTS
 from bot.ui.library.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from bot.ui.waiting.cards import parameters_line
 from storage.bounds import LONGEST_TEMPLATE
 from storage.community import PROMPT, StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
-from storage.models import new_task_id
+from storage.models import PictureRequest, new_task_id
 
 LONGEST_NAME: Final = 50
 AS_THE_SERVER: Final = "server"
@@ -66,14 +70,15 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
     ) -> None:
         services, style_id = interaction.client.services, new_task_id()
         now = services.engine.clock()
-        guild_id, named, words = moderated_by(interaction), _name(name), _template(template)
+        guild_id, named = moderated_by(interaction), _name(name)
+        read = _template(interaction, template, size)
         await interaction.response.defer(ephemeral=True, thinking=True)
         style = Style(
             id=style_id,
             guild_id=guild_id,
             name=named,
-            template=words,
-            size=size,
+            template=read.request.prompt,
+            size=read.size,
             variants=variants,
             picture=await _stored(interaction, picture, style_id) if picture is not None else None,
             created_at=now,
@@ -81,9 +86,9 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
             changed_by=interaction.user.id,
         )
         await _add(services, style)
-        await interaction.followup.send(
-            texts_in(str(interaction.locale))("style-added", name=_bold(named)), ephemeral=True
-        )
+        say = texts_in(str(interaction.locale))
+        answer = _with_parameters(say, say("style-added", name=_bold(named)), read)
+        await interaction.followup.send(answer, ephemeral=True)
 
     @app_commands.command(description=localized("style-edit-command"))
     @app_commands.describe(
@@ -111,7 +116,8 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
     ) -> None:
         services = interaction.client.services
         style = await _known(services, moderated_by(interaction), name)
-        changes = _changes(new_name, template, size, variants)
+        read = _template(interaction, template, size) if template is not None else None
+        changes = _changes(new_name, read, size, variants)
         if remove_picture:
             changes["picture"] = None
         if not changes and picture is None:
@@ -121,7 +127,9 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
             changes["picture"] = await _stored(interaction, picture, style.id)
         await _change(services, style, changes, by=interaction.user.id)
         called = _bold(changes.get("name", style.name))
-        await interaction.followup.send(texts_in(str(interaction.locale))("style-changed", name=called), ephemeral=True)
+        say = texts_in(str(interaction.locale))
+        answer = _with_parameters(say, say("style-changed", name=called), read)
+        await interaction.followup.send(answer, ephemeral=True)
 
     @app_commands.command(description=localized("style-remove-command"))
     @app_commands.describe(name=localized("style-option-which"))
@@ -161,12 +169,14 @@ async def _known(services: Services, guild_id: int, name: str) -> Style:
     return style
 
 
-def _changes(name: str | None, template: str | None, size: str | None, variants: int | None) -> StyleChanges:
+def _changes(name: str | None, read: Wish | None, size: str | None, variants: int | None) -> StyleChanges:
     changes = StyleChanges()
     if name is not None:
         changes["name"] = _name(name)
-    if template is not None:
-        changes["template"] = _template(template)
+    if read is not None:
+        changes["template"] = read.request.prompt
+        if read.size is not None:
+            changes["size"] = read.size
     if size is not None:
         changes["size"] = size if size != AS_THE_SERVER else None
     if variants is not None:
@@ -212,10 +222,22 @@ def _name(typed: str) -> str:
     return name
 
 
-def _template(typed: str) -> str:
-    if typed.count(PROMPT) != 1:
+def _template(interaction: discord.Interaction[Atelier], typed: str, size: str | None) -> Wish:
+    """Return the template as the prompt of a wish: with names for mentions, without parameters, and with the size that
+    was chosen or that `--ar` asks for."""
+    wish = Wish(request=PictureRequest(prompt=storable(typed)), size=size)
+    read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
+    if read.request.prompt.count(PROMPT) != 1:
         raise BadChoice(Reason.STYLE_TEMPLATE)
-    return storable(typed)
+    if len(read.request.prompt) > LONGEST_TEMPLATE:
+        raise TooLong(LONGEST_TEMPLATE)
+    return read
+
+
+def _with_parameters(say: Texts, answer: str, read: Wish | None) -> str:
+    """Return the answer with what became of the template's parameters."""
+    became = parameters_line(say, read.parameters, read.size or "") if read is not None else ""
+    return f"{answer}\n-# {became}" if became else answer
 
 
 def _bold(name: str) -> str:

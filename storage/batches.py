@@ -122,6 +122,25 @@ class BatchStore:
                 await insert_task(connection, new, now=now + position, prepared=not new.request.references)
             return (await _where(connection, batches.c.id == batch.id))[0]
 
+    async def make_one(self, batch_id: str, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Task | None:
+        """
+        Create one task in place of the proposal, which is deleted, in one transaction and under the lock of every
+        submit. Return None if the proposal was answered already. `prepared`: as in `TaskStore.add`.
+
+        Raises LimitExceeded; nothing is stored then.
+        """
+        kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
+        async with self._database.write(priority=True) as connection:
+            await self._database.serialize(connection, f"submits of {new.asker_id}")
+            open_proposal = sa.and_(batches.c.id == batch_id, batches.c.begun_at.is_(None))
+            if not await _where(connection, open_proposal):
+                return None
+            if limits.pictures_per_day:
+                await self._database.serialize(connection, "submits of all")
+            await check_limits(connection, new, limits, now=now, kept=kept)
+            await connection.execute(sa.delete(batches).where(open_proposal))
+            return await insert_task(connection, new, now=now, prepared=prepared)
+
     async def pictures_today(self, asker_id: int, *, now: int) -> int:
         async with self._database.read() as connection:
             return await pictures_today(connection, asker_id, now=now)

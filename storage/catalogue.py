@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 
@@ -29,6 +30,11 @@ class Model:
     """Which of `enhance` and `fallback` the model knows."""
     credits: Mapping[int, float]
     """Price of a request by its number of pictures."""
+
+    def nearest_size(self, width: float, height: float) -> str:
+        """Return the size whose aspect ratio is nearest to `width` : `height`; 1:2 is as far from 1:1 as 2:1. Both must
+        be more than 0."""
+        return min(self.sizes, key=lambda size: abs(log(_ratio(size)) - log(width) + log(height)))
 
 
 GPT_4O: Final = Model(
@@ -58,3 +64,8 @@ def all_sizes() -> tuple[str, ...]:
 def all_variants() -> tuple[int, ...]:
     """Return the numbers of pictures that at least one model has."""
     return tuple(sorted({number for model in MODELS.values() for number in model.variants}))
+
+
+def _ratio(size: str) -> float:
+    width, height = size.split(":")
+    return int(width) / int(height)

@@ -190,6 +190,9 @@ class PictureRequest:
     model: str = DEFAULT.key
     """Key of the model in the `catalogue`."""
     size: str = DEFAULT.sizes[0]
+    fits_picture: bool = False
+    """The size is still open: `size` is the server's until the preparation sets the one nearest to the first
+    picture."""
     variants: int = DEFAULT.variants[0]
     """Number of pictures."""
     enhance: bool = False
@@ -213,6 +216,8 @@ class NewTask(Origin):
     """Position of that picture, if the task started from a picture."""
     batch_id: str | None = None
     batch_position: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What became of parameters such as `--ar` at the end of the typed words, as `bot.intake.words` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +240,7 @@ class Task:
     model: str
     prompt: str = field(repr=False)
     size: str
+    fits_picture: bool
     variants: int
     enhance: bool
     fallback: bool
@@ -249,6 +255,8 @@ class Task:
     style: str | None
     batch_id: str | None
     batch_position: int | None
+    parameters: Mapping[str, str]
+    """What became of parameters in the typed words, as in `NewTask`."""
     created_at: int
     due_at: int
     """No worker claims the task before this time."""
@@ -310,6 +318,7 @@ class Task:
             prompt=self.prompt,
             model=self.model,
             size=self.size,
+            fits_picture=self.fits_picture,
             variants=self.variants,
             enhance=self.enhance,
             fallback=self.fallback,
@@ -320,6 +329,8 @@ class Task:
 class Changes(TypedDict, total=False):
     """The columns that `TaskStore.move`, `change` and `settle` may set."""
 
+    size: str
+    fits_picture: bool
     due_at: int
     owner: str | None
     lease_until: int

@@ -14,9 +14,12 @@ from bot.discord_permissions import may_write, require
 from bot.engine.intake.requests import visible_to
 from bot.errors import BadChoice, BadReference, NotHere, Reason
 from bot.intake.message_pictures import other_files_in, pictures_in
+from bot.intake.names import names_of
 from bot.intake.origin import check_channel
 from bot.intake.requests import Wish
+from bot.intake.words import as_read
 from bot.services import Services
+from bot.texts import Texts
 from bot.texts.prompt_expansion import expand
 from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
@@ -28,25 +31,22 @@ _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\
 
 def words_for(message: discord.Message, bot_id: int) -> str | None:
     """
-    Return the text without the mentions of the bot, and with the names of other mentioned people. Return None if the
-    message is not addressed to the bot: only a message that begins or ends with a mention is, so that talk about the
-    bot costs no picture. Mentions by a reply, a role or `@everyone` do not count.
+    Return the text without the mentions of the bot. Return None if the message is not addressed to the bot: only a
+    message that begins or ends with a mention is, so that talk about the bot costs no picture. Mentions by a reply, a
+    role or `@everyone` do not count.
     """
     mention = f"<@!?{bot_id}>"
     found = re.fullmatch(rf"\s*(?:{mention}(?P<after>.*)|(?P<before>.*?){mention}\s*)", message.content, re.DOTALL)
     if found is None:
         return None
-    words = re.sub(mention, "", found["after"] if found["after"] is not None else found["before"])
-    for person in message.mentions:
-        words = re.sub(f"<@!?{person.id}>", person.display_name.replace("\\", r"\\"), words)
-    return words.strip()
+    return re.sub(mention, "", found["after"] if found["after"] is not None else found["before"]).strip()
 
 
-async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int) -> Wish:
-    """Return the request, with the pictures of the replied-to message first, then those of the message. Raises
-    BadReference if both have too many pictures, or none and the replied-to message is the bot's own or cannot be read,
-    or if a file is no picture, and BadChoice if the prompt expands to several: these need a confirmation, which only an
-    interaction can ask for."""
+async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int, say: Texts) -> Wish:
+    """Return the request, with its words read, and the pictures of the replied-to message first, then those of the
+    message. Raises BadReference if both have too many pictures, or none and the replied-to message is the bot's own or
+    cannot be read, or if a file is no picture, and BadChoice if the prompt expands to several: these need a
+    confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
     _check_other_files(message, replied)
     begun = _usable_pictures(replied, bot_id) if replied is not None else ()
@@ -55,12 +55,12 @@ async def wish_in(services: Services, message: discord.Message, words: str, bot_
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
     if replied is not None and not pictures and _is_hidden(replied):
         raise BadReference(Reason.REPLIED_UNSEEN)
-    prompts = expand(words)
+    typed = Wish(request=PictureRequest(prompt=words, references=pictures))
+    wish = as_read(typed, names_of(message), say)
+    prompts = expand(wish.request.prompt)
     if len(prompts) > 1:
         raise BadChoice(Reason.BATCH_BY_COMMAND)
-    wish = Wish(
-        request=PictureRequest(prompt=prompts[0], references=pictures),
-    )
+    wish = replace(wish, request=replace(wish.request, prompt=prompts[0]))
     if replied is None or replied.author.id != bot_id:
         return wish
     if not pictures:
@@ -154,4 +154,6 @@ async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReferenc
     if parent is None or not visible_to(parent, asker_id):
         return wish
     position = int(results[0]["number"]) - 1 if len(results) == 1 else None
-    return replace(wish, size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)
+    return replace(
+        wish, former_size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position
+    )

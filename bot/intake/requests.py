@@ -5,8 +5,8 @@ once the defaults of the server are known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from bot.errors import BadReference, Reason
@@ -19,12 +19,20 @@ from storage.models import Derivation, NewReference, NewTask, Origin, PictureReq
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a person asks for, before the defaults apply. `size` and `variants` replace those in `request`; each is None
-    if it was not chosen, and then the server's default applies."""
+    if it was not chosen, and then the style's, the picture's or the server's applies."""
 
     request: PictureRequest
     size: str | None = None
+    former_size: str | None = None
+    """Size of the result that the request starts from: used where the person, the words and a style choose none."""
+    fits_picture: bool = True
+    """Without any size, the first picture decides and not the server."""
     variants: int | None = None
     private: bool = False
+    as_stored: bool = False
+    """The prompt is that of an earlier request: nothing in it is read as a mention, a parameter or a group."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What became of parameters at the end of the words, as `bot.intake.words` says."""
     derivation: Derivation | None = None
     parent_id: str | None = None
     parent_picture: int | None = None
@@ -32,16 +40,19 @@ class Wish:
 
 def new_task(wish: Wish, origin: Origin, settings: GuildSettings) -> NewTask:
     """Build the task without checks: the engine checks every new task."""
+    size = wish.size if wish.size is not None else wish.former_size
     return NewTask(
         **asdict(origin),
         request=replace(
             wish.request,
-            size=wish.size if wish.size is not None else settings.size,
+            size=size if size is not None else settings.size,
+            fits_picture=size is None and wish.fits_picture and bool(wish.request.references),
             variants=wish.variants if wish.variants is not None else settings.variants,
         ),
         derivation=wish.derivation,
         parent_id=wish.parent_id,
         parent_picture=wish.parent_picture,
+        parameters=wish.parameters,
     )
 
 

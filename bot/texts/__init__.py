@@ -3,13 +3,15 @@ Load the texts that people read, in their language: a folder of Fluent files (ht
 language, one file for each subject. All folders have the same messages; the name of a folder is Discord's code for
 the language.
 
-discord_text.py      clean, escape and shorten text that people wrote
-prompt_expansion.py  expand `{red, green} door` into several prompts
-command_texts.py     names and descriptions of commands in every language
+discord_text.py       clean, escape and shorten text that people wrote
+prompt_parameters.py  read `--ar 16:9` and the like at the end of a prompt
+prompt_expansion.py   expand `{red, green} door` into several prompts
+command_texts.py      names and descriptions of commands in every language
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
@@ -40,7 +42,7 @@ class Texts:
     def __contains__(self, name: str) -> bool:
         return self._bundle.has_message(name)
 
-    def __call__(self, name: str, /, **values: str | int) -> str:
+    def __call__(self, name: str, /, **values: str | int | datetime) -> str:
         """
         Return the message with its values. Numbers are shown without grouping. Raises KeyError for an unknown name. A
         missing value is logged and replaced by its name: an incomplete sentence is better than none.
@@ -78,5 +80,7 @@ def _texts(language: str) -> Texts:
     return Texts(language)
 
 
-def _value(value: str | int) -> str | FluentInt:
+def _value(value: str | int | datetime) -> str | FluentInt | datetime:
+    if isinstance(value, datetime):
+        return value
     return value[:VALUE_CHARACTERS] if isinstance(value, str) else FluentInt(value, useGrouping=False)

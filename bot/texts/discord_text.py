@@ -24,6 +24,14 @@ _DROPPED: Final = frozenset({"Cc", "Cs"})
 """Unicode categories: control characters and lone surrogates."""
 
 
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159"
+    "\U000e0100-\U000e01ef]"
+)
+"""Characters without ink that are no spaces or controls for Unicode: fillers, variation selectors, an empty Braille
+cell, a musical null. Source: the property Default_Ignorable_Code_Point of Unicode 16, and U+2800, U+16FE4, U+1D159."""
+
+
 def units(text: str) -> int:
     """Return the length in UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
@@ -42,7 +50,7 @@ def storable(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether the text contains no visible character."""
-    return all(unicodedata.category(character)[0] in "CZ" for character in text)
+    return all(unicodedata.category(character)[0] in "CZ" for character in _BLANK.sub("", text))
 
 
 def shortened(text: str, room: int) -> str:

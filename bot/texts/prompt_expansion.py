@@ -2,7 +2,7 @@
 Expand one prompt into several: `{red, green} door in {oil, ink}` gives four.
 
 * A group is enclosed in braces and has commas (Western or Chinese) between its alternatives. Blanks around an
-  alternative and empty alternatives are ignored; the last group varies fastest.
+  alternative and blank alternatives are ignored; the last group varies fastest.
 * Braces with fewer than two alternatives are no group and stay as typed: `{prompt}`, `{}`, `{red,}`, a single brace.
   The same holds for a JSON object.
 * A backslash makes a brace literal, and inside a group also a comma.
@@ -19,6 +19,7 @@ from math import prod
 from typing import Final
 
 from bot.errors import BadChoice, Reason
+from bot.texts.discord_text import is_blank
 
 MOST: Final = 100
 """Largest number of prompts from one expansion; a server may allow fewer."""
@@ -88,7 +89,7 @@ def _alternatives(inside: str, *, whole: str) -> Sequence[str]:
     if any(mark[0] in {"{", "}"} for mark in _MARKS.finditer(inside)):
         raise BadChoice(Reason.BATCH_NESTED)
     filled = [_ESCAPED_IN_A_GROUP.sub(r"\1", part).strip() for part in parts]
-    filled = [part for part in filled if part]
+    filled = [part for part in filled if not is_blank(part)]
     return list(dict.fromkeys(filled)) if len(filled) > 1 else ()
 
 

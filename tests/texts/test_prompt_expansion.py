@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bot.errors import BadChoice, Reason
+from bot.texts.discord_text import is_blank
 from bot.texts.prompt_expansion import MOST, expand, literal
 
 typed = some.text(some.sampled_from('ab {},\\\n":'), max_size=40) | some.text(max_size=40)
 alternative = some.text(
     some.characters(exclude_characters="{},\uff0c\\", exclude_categories=["Cs"]), min_size=1
-).filter(lambda text: bool(text.strip()) and '"' not in text)
+).filter(lambda text: not is_blank(text) and '"' not in text)
 group = some.lists(alternative, min_size=2, max_size=4, unique_by=str.strip)
 between = some.text(some.characters(exclude_characters="{},\uff0c\\", exclude_categories=["Cs"]), max_size=10)
 

@@ -172,6 +172,44 @@ async def test_an_edit_of_somebody_without_words_keeps_none(world: BotWorld) -> 
     assert edited.size == "1:1"
 
 
+async def test_an_edit_whose_form_cannot_show_all_the_words_keeps_them_all(world: BotWorld) -> None:
+    moderator = world.add_moderator()
+    await moderator.slash(world.channel, "style add", name="Long", template="{prompt}" + " in oil" * 280)
+    task, result = await made(world, "red " * 1000, style="Long")
+    assert len(task.prompt) > 5900
+    opened = await world.bob.click(result, label="Edit")
+    assert "value" not in fields(opened)["words"]
+    assert "too long to show" in str(opened.modal)
+    await world.bob.submit_modal(opened, {"words": "", "variants": ["2"]})
+    edited = await world.only_task(world.bob)
+    assert (edited.prompt, edited.style, edited.variants) == (task.prompt, "Long", 2)
+
+
+async def test_new_words_replace_words_that_were_too_long_to_show(world: BotWorld) -> None:
+    moderator = world.add_moderator()
+    await moderator.slash(world.channel, "style add", name="Long", template="{prompt}" + " in oil" * 280)
+    _, result = await made(world, "red " * 1000, style="Long")
+    await world.bob.submit_modal(await world.bob.click(result, label="Edit"), {"words": "at night"})
+    edited = await world.only_task(world.bob)
+    assert (edited.prompt, edited.style) == ("at night", None)
+
+
+async def test_an_edit_with_another_shape_in_its_words_has_that_shape(world: BotWorld) -> None:
+    _, result = await made(world, size="2:3")
+    await world.bob.submit_modal(
+        await world.bob.click(result, label="Edit"), {"words": "at night --ar 16:9", "size": ["2:3"]}
+    )
+    edited = await world.only_task(world.bob)
+    assert (edited.prompt, edited.size) == ("at night", "3:2")
+
+
+async def test_words_with_a_literal_parameter_come_back_as_they_are(world: BotWorld) -> None:
+    _, result = await made(world, r"a sign: \--v 6")
+    opened = await world.bob.click(result, label="Edit")
+    await world.bob.submit_modal(opened, {"words": fields(opened)["words"]["value"]})
+    assert (await world.only_task(world.bob)).prompt == "a sign: --v 6"
+
+
 async def test_what_cannot_go_in_is_told_to_who_edits_alone(world: BotWorld) -> None:
     _, result = await made(world)
     opened = await world.bob.click(result, label="Edit")

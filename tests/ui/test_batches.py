@@ -117,18 +117,98 @@ async def test_an_answer_after_a_quarter_of_an_hour_is_refused(world: BotWorld) 
     assert await tasks_of(world) == []
 
 
+# -- braces that were not meant as a group -----------------------------------------------------------------------------
+
+
+async def test_words_are_sent_as_typed_as_one_request_after_a_restart(world: BotWorld) -> None:
+    question = await proposed(world, image=PHOTO, variants=2)
+    await world.restart()
+    pressed = await world.alice.click(question, label="Send as typed")
+    assert "Looking at what you attached" in texts(pressed.response)
+    assert not pressed.ephemeral
+    await world.work(60)
+    (task,) = await tasks_of(world)
+    assert (task.prompt, task.variants, task.batch_id, task.state) == (DOORS, 2, None, TaskState.CLOSED)
+    assert await stored(world) == 0
+    assert "Your 2 pictures are ready" in texts(posted(world)[-1])
+
+
+async def test_once_sent_as_typed_the_question_is_to_be_deleted(world: BotWorld) -> None:
+    question = await proposed(world)
+    before = len(world.requests("DELETE", f"/messages/{question.id}"))
+    await world.alice.click(question, label="Send as typed")
+    assert len(world.requests("DELETE", f"/messages/{question.id}")) == before + 1
+
+
+@pytest.mark.parametrize("second", ["Send as typed", "Make them"])
+async def test_two_quick_answers_make_one_request(world: BotWorld, second: str) -> None:
+    question = await proposed(world)
+    world.env.inject_error("DELETE", "/webhooks/*/*/messages/*", status=404)  # the buttons are still shown
+    await world.alice.click(question, label="Send as typed")
+    refused = await world.alice.click(question, label=second)
+    assert "I no longer know this question" in answer(world, refused)
+    assert [task.prompt for task in await tasks_of(world)] == [DOORS]
+
+
+async def test_a_batch_that_is_being_made_is_not_sent_as_typed_too(world: BotWorld) -> None:
+    question = await proposed(world)
+    world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    await world.alice.click(question, label="Make them")  # the answer is lost, so the buttons are still shown
+    refused = await world.alice.click(question, label="Send as typed")
+    assert "I no longer know this question" in answer(world, refused)
+    assert len(await tasks_of(world)) == 4
+
+
+async def test_after_a_quarter_of_an_hour_it_is_not_sent_as_typed(world: BotWorld) -> None:
+    question = await proposed(world)
+    world.clock.turn(15 * 60 + 1)
+    refused = await world.alice.click(question, label="Send as typed")
+    assert "stood here for more than 15 minutes" in answer(world, refused)
+    assert await tasks_of(world) == []
+
+
+async def test_a_limit_stands_in_the_way_of_words_as_typed_and_the_question_stays(tmp_path: Path) -> None:
+    limits = Limits(open_tasks_per_user=1, pictures_per_user_per_day=0, pictures_per_day=0)
+    async with open_bot_world(tmp_path, limits=limits) as world:
+        await world.ask("a cat")
+        question = await proposed(world)
+        refused = await world.alice.click(question, label="Send as typed")
+        assert "You already have 1 request waiting" in answer(world, refused)
+        await world.work(60)
+        await world.alice.click(question, label="Send as typed")
+        assert DOORS in [task.prompt for task in await world.stores.tasks.of_user(world.alice.id)]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("{red, {green, blue}} door", "inside another one"),
+        ("{a, b, c, d, e, f, g, h, i, j, k} door", "more requests than the 10 that are allowed"),
+        ("a door --ar {3:2, 2:3}", "All pictures of one request have the same shape"),
+    ],
+)
+async def test_groups_that_make_no_batch_can_be_sent_as_typed(world: BotWorld, words: str, told: str) -> None:
+    question = await proposed(world, words)
+    assert told in texts(question)
+    await world.alice.click(question, label="Send as typed")
+    assert [task.prompt for task in await tasks_of(world)] == [words]
+
+
+async def test_groups_that_make_no_batch_can_be_left(world: BotWorld) -> None:
+    question = await proposed(world, "{red, {green, blue}} door")
+    pressed = await world.alice.click(question, label="Cancel")
+    assert "Nothing was made" in texts(pressed.response)
+    assert await stored(world) == 0
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
 async def test_more_than_the_server_allows_is_refused_at_once(world: BotWorld) -> None:
     await choose(world, Setting.GREATEST_BATCH, 3)
-    assert "more requests than the 3 that are allowed" in world.refusal(await world.ask(DOORS))
-    assert await stored(world) == 0
-
-
-async def test_a_group_within_a_group_is_refused(world: BotWorld) -> None:
-    assert "inside another one" in world.refusal(await world.ask("{red, {green, blue}} door"))
-    assert await stored(world) == 0
+    assert "more requests than the 3 that are allowed" in texts(await proposed(world))
+    await world.work(10)
+    assert await tasks_of(world) == []
 
 
 async def test_a_limit_stands_in_the_way_of_all_of_it(tmp_path: Path) -> None:

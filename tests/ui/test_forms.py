@@ -60,7 +60,8 @@ async def test_create_makes_what_was_filled_in(world: BotWorld) -> None:
 
 async def test_create_begins_with_what_a_server_without_choices_has(world: BotWorld) -> None:
     form = fields(await world.alice.slash(world.channel, "create"))
-    assert chosen(form["size"]) == ["1:1"]
+    assert chosen(form["size"]) == []
+    assert form["size"]["placeholder"] == "Like your first picture; from words alone square (1:1)"
     assert chosen(form["variants"]) == ["1"]
     assert form["files"]["max_values"] == 5
 

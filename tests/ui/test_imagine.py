@@ -102,7 +102,7 @@ async def test_the_prompt_is_kept_as_it_was_typed(world: BotWorld) -> None:
 async def test_blank_words_are_fine_with_a_picture_only(world: BotWorld) -> None:
     await world.ask("   ", image=PHOTO)
     assert (await world.only_task()).prompt == ""
-    refused = await world.ask(" \u200b \n ")
+    refused = await world.ask(" \u200b \n \u2800\u3164")
     assert "Write what you would like to see" in world.refusal(refused)
 
 

@@ -72,7 +72,7 @@ async def test_words_behind_a_mention_are_asked_for(world: BotWorld) -> None:
 
 async def test_words_before_a_mention_are_too_and_people_go_by_their_names(world: BotWorld) -> None:
     await world.alice.send(world.channel, f"{world.bob.mention} as a knight {us(world)}")
-    assert (await world.only_task()).prompt == "bob as a knight"
+    assert (await world.only_task()).prompt == "@bob as a knight"
 
 
 async def test_what_is_attached_goes_in(world: BotWorld) -> None:

@@ -93,9 +93,21 @@ def test_letters_of_every_script_stay() -> None:
     assert cleaned(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\u200b\n", "\u2060\u00a0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "\u200b\n", "\u2060\u00a0", "\u2800", "\u3164", "\u115f\u1160", "\uffa0", "\u034f", "\u17b4\u17b5",
+     "\u180b\u180e", "\ufe0f", "\ufeff", "\u00ad", "\u3000", "\u200e\u200f\u202e", "\u2062", "\U0001d159", "\U0001d173",
+     "\U000e0001\U000e0041\U000e007f", "\U000e0100", "\u200b\u2800 \u3164\n"],
+)  # fmt: skip
 def test_what_cannot_be_seen_is_blank(text: str) -> None:
     assert is_blank(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "猫", "\u2801", "👩\u200d🎨", "❤\ufe0f", "\u0301", ".", "-", "🏴\U000e0067\U000e007f"]
+)
+def test_what_can_be_seen_is_not_blank(text: str) -> None:
+    assert not is_blank(text)
 
 
 def test_text_is_cut_between_words() -> None:

@@ -243,7 +243,8 @@ def a_task(**changes: Any) -> Task:
         "job_id": None,
         "unconfirmed_at": None, "generating_at": None,
         "progress": 0.0, "overdue_notified_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
-        "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None,
+        "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None, "fits_picture": False,
+        "parameters": {},
     }  # fmt: skip
     empty: dict[str, Any] = dict.fromkeys(field.name for field in fields(Task))
     return Task(**(empty | values | changes))

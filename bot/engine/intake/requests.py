@@ -15,7 +15,8 @@ from bot.engine.intake.checks import checked
 from bot.engine.limit_errors import limit_error
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
-from bot.errors import BadReference, Conflict, NotFound, NotYours, Reason, TooLate
+from bot.errors import BadReference, Conflict, Gone, NotFound, NotYours, Reason, TooLate
+from storage.community import Batch
 from storage.limits import LimitExceeded
 from storage.models import (
     UNNAMED,
@@ -72,6 +73,16 @@ class Requests:
         task, is_new = await self._stored(new)
         if not is_new and task.interaction_id != new.interaction_id:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
+        return await self._first_card(task)
+
+    async def as_typed(self, proposal: Batch, origin: Origin) -> Card:
+        """Make one task of a proposal, with its prompt as typed, in place of the batch, and return its first card.
+        `origin` is the interaction that asks for it. Raises what `accept` raises, and Gone if the proposal was answered
+        already."""
+        new = replace(proposal.asked, **asdict(origin))
+        if new.parent_id is not None:
+            await self.visible(new.parent_id, new.asker_id)
+        task, _ = await self._stored(new, proposal)
         return await self._first_card(task)
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
@@ -175,7 +186,8 @@ class Requests:
             log.exception("loading the first card failed, a plain one is shown", task=task.id)
             return Card(task=task, phase=CardPhase.PREPARING)
 
-    async def _stored(self, asked: NewTask) -> tuple[Task, bool]:
+    async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> tuple[Task, bool]:
+        """Store the task, in place of the proposal if there is one. Return it, and whether it is new."""
         new = checked(asked)
         check_there(new)
         only_words = not new.request.references
@@ -184,11 +196,20 @@ class Requests:
         limits = self._policy.limits_for(new.asker_id, new.guild_id)
         try:
             async with self._space.writing():
-                stored = await self._stores.tasks.add(new, limits, now=self._clock(), prepared=only_words)
+                stored = await self._add(new, proposal, limits, prepared=only_words)
         except LimitExceeded as reached:
             raise limit_error(reached) from None
         self._wake()
         return stored
+
+    async def _add(self, new: NewTask, proposal: Batch | None, limits: Limits, *, prepared: bool) -> tuple[Task, bool]:
+        now = self._clock()
+        if proposal is None:
+            return await self._stores.tasks.add(new, limits, now=now, prepared=prepared)
+        task = await self._stores.batches.make_one(proposal.id, new, limits, now=now, prepared=prepared)
+        if task is None:
+            raise Gone(Reason.BATCH_GONE)
+        return task, True
 
     async def _known(self, task_id: str) -> Task:
         task = await self._stores.tasks.get(task_id)

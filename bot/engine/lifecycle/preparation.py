@@ -18,6 +18,7 @@ from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.cost import SENT_BYTES
 from bot.imaging.picture_info import Unreadable
+from storage.catalogue import MODELS
 from storage.limits import LimitExceeded
 from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
@@ -69,7 +70,10 @@ class Preparation:
             for reference in references:
                 await self._upload(task, reference, as_png=as_png)
         now = self._clock()
-        return await self._stores.tasks.change(task, prepared_at=now, by_upload=by_upload, failures=0, **released(now))
+        size = _size(task, references)
+        return await self._stores.tasks.change(
+            task, prepared_at=now, by_upload=by_upload, failures=0, size=size, fits_picture=False, **released(now)
+        )
 
     async def _all_stored(self, task: Task) -> list[Reference]:
         """Store a copy of each picture. Raises BadReference, which names all pictures that cannot be used."""
@@ -205,6 +209,15 @@ class Preparation:
         if len(converted) > SENT_BYTES:
             raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=SENT_BYTES // 2**20)
         return converted
+
+
+def _size(task: Task, references: list[Reference]) -> str:
+    """Return the size of the task: the one nearest to the first picture, as people see it, if the size is
+    still open."""
+    first = references[0] if references else None
+    if not task.fits_picture or first is None or not (first.width and first.height):
+        return task.size
+    return MODELS[task.model].nearest_size(first.width, first.height)
 
 
 def _requester(task: Task) -> Requester:

@@ -19,6 +19,7 @@ batches-more = { $count ->
 }
 batches-by-message = They come to you by direct message, for you alone.
 batches-make = Make them
+batches-as-typed = Send as typed
 batches-drop = Cancel
 batches-begun = { $count ->
     [one] { $count } request is on its way. You find it with `/{ tasks-name }` too.

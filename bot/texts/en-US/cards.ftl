@@ -50,6 +50,16 @@ card-variants = { $count ->
    *[other] { $count } variants
 }
 
+# What became of Midjourney's parameters at the end of the words, in one line.
+card-ratio = `--ar { $ratio }` became { $shape }.
+card-ratio-nearest = `--ar { $ratio }` became { $shape }, the nearest shape there is.
+card-ratio-overruled = `--ar { $ratio }` gave way to the shape you chose.
+card-without = `--no` became the word “{ words-without }”.
+card-left-out = { $count ->
+    [one] { $names } means nothing here and was left out.
+   *[other] { $names } mean nothing here and were left out.
+}
+
 # For screen readers: what was attached.
 card-attached = Attached
 card-mask = the mask { $filename }

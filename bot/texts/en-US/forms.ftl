@@ -11,12 +11,15 @@ forms-menu-title = Edit pictures from a message
 forms-words = What you would like to see
 forms-words-change = What you would like to see instead
 forms-words-hint = With pictures to start from you may also leave this empty.
+forms-words-kept = The words so far are too long to show. Leave this empty to keep them all, or write new ones.
 forms-picture = The picture to start from
 forms-pictures = The pictures to start from
 forms-files = Pictures to start from
 forms-files-more = More pictures to start from
 forms-files-hint = Pictures in any common format, up to 50 MB each; all together at most { $most }.
 forms-size = The shape of the picture
+forms-size-of-picture = Like your first picture
+forms-size-open = Like your first picture; from words alone { $shape }
 forms-variants = How many pictures to choose from
 forms-variants-count = { $count ->
     [one] { $count } picture

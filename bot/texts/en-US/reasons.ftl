@@ -42,6 +42,7 @@ reason-batch-too-large = { $allowed ->
 }
 reason-batch-nested = There is a group in braces inside another one, which could be meant in several ways. Write it with one level of braces, and put a backslash before a brace that is only a brace.
 reason-batch-by-command = Words with a group in braces make several requests, and I have to ask you first whether I should. Type `/{ imagine-name }` with the same words. Put a backslash before a brace that is only a brace.
+reason-batch-parameters = All pictures of one request have the same shape. Write `--ar` and the like once, behind the last brace, or ask for each shape on its own.
 reason-batch-gone = I no longer know this question: you have answered it, or it stood here for more than 15 minutes. Ask again with the same words.
 reason-batch-too-many-open = { $allowed ->
     [one] You may have { $allowed } request waiting or running at a time, and these would be more. Ask for them one after the other.

@@ -22,6 +22,7 @@ text-hours = { $count ->
 text-square = square (1:1)
 text-landscape = landscape (3:2)
 text-portrait = portrait (2:3)
+text-like-picture = shaped like the picture
 
 text-attached = { $count ->
     [one] { $count } attached picture

@@ -7,6 +7,7 @@ batches-left = 你 24 小时内的 { $allowed } 张图片还剩 { $count } 张�
 batches-more = 还有 { $count } 个
 batches-by-message = 图片会通过私信发给你，只有你能看到。
 batches-make = 开始生成
+batches-as-typed = 按原文发送
 batches-drop = 取消
 batches-begun = { $count } 个请求已经在路上了。图片会集中发在一处，你也可以用 `/{ tasks-name }` 找到每一个。
 batches-dropped = 什么都没有生成，也没有任何花费。

@@ -44,6 +44,15 @@ card-cut = { $filename } 的下边缘不完整，我用看得见的部分。
 card-cancel = 取消
 card-variants = { $count } 张备选
 
+# What became of Midjourney's parameters at the end of the words, in one line.
+card-ratio = `--ar { $ratio }` 就是{ $shape }。
+card-ratio-nearest = `--ar { $ratio }` 换成了最接近的形状：{ $shape }。
+card-ratio-overruled = 你已经选了形状，所以没有用 `--ar { $ratio }`。
+card-without = `--no` 换成了“{ words-without }”。
+card-left-out = { $count ->
+   *[other] { $names } 在这里不起作用，已经去掉。
+}
+
 # For screen readers: what was attached.
 card-attached = 附上的图片
 card-mask = 蒙版 { $filename }

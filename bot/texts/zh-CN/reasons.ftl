@@ -27,6 +27,7 @@ reason-choice-unknown = 这不是我提供的选项。请重新打开，从列�
 reason-batch-too-large = 花括号里的词一次能变出的请求太多了，这里最多允许 { $allowed } 个。请去掉几个词；如果只是想写花括号本身，请在它前面加一个反斜杠。
 reason-batch-nested = 一个花括号里还套着另一个，我不确定你的意思。请只用一层花括号；如果只是想写花括号本身，请在它前面加一个反斜杠。
 reason-batch-by-command = 带花括号的描述会变成好几个请求，我得先问你一声。请用同样的描述输入 `/{ imagine-name }`。如果只是想写花括号本身，请在它前面加一个反斜杠。
+reason-batch-parameters = 一个请求里的图片形状都一样。请把 `--ar` 这类参数写在最后一个花括号后面，只写一次；要不同的形状，就分开提出请求。
 reason-batch-gone = 这个问题已经失效：你已经回答过，或者它放了超过 15 分钟。请用同样的描述重新提出请求。
 reason-batch-too-many-open = 你同时最多可以有 { $allowed } 个正在排队或生成的请求，加上这些就超过了。请等其他请求完成后再点一次“{ batches-make }”，或者减少花括号里的词后重新提出请求。
 reason-batch-too-many-today = 你在 24 小时内最多可以要 { $allowed } 张图片，加上这些就超过了。请{ $free_at }再来，或者减少花括号里的词。

@@ -16,6 +16,7 @@ text-hours = { $count } 小时左右
 text-square = 方形 (1:1)
 text-landscape = 横向 (3:2)
 text-portrait = 纵向 (2:3)
+text-like-picture = 形状和图片一样
 
 text-attached = 附了 { $count } 张图片
 text-with-mask = 一张蒙版

@@ -8,27 +8,37 @@ from __future__ import annotations
 from dataclasses import replace
 
 import discord
-import structlog
 
 from bot.client import Atelier
-from bot.engine.ports import Card
+from bot.errors import BadChoice, Reason
+from bot.intake.names import names_in
 from bot.intake.origin import origin_of
 from bot.intake.requests import Wish, new_task
+from bot.intake.words import as_read
+from bot.texts import texts_in
 from bot.texts.prompt_expansion import expand
-from bot.ui.asking.batches import confirm
-from bot.ui.waiting.cards import card_view
-from storage.models import Derivation
+from bot.texts.prompt_parameters import Parameters, parameters_of
+from bot.ui.asking.answers import answer_with
+from bot.ui.asking.batches import confirm, refuse
+from bot.ui.library.styles import in_style
 
 
-async def ask(interaction: discord.Interaction[Atelier], wish: Wish) -> None:
-    """Store the request and answer with its card, or ask for a confirmation if the prompt expands to several prompts.
-    Raises AtelierError, with a message for the person, if the request is refused: then nothing is stored or charged."""
+async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: str | None = None) -> None:
+    """Store the request, in the style of this name, and answer with its card, or ask what is meant if the prompt has
+    groups in braces. Raises AtelierError, with a message for the person, if the request is refused: then nothing is
+    stored or charged."""
     services = interaction.client.services
     settings = await services.stores.guilds.settings(interaction.guild_id)
+    read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
+    styled = await in_style(services, interaction.guild_id, style, read)
     origin = origin_of(interaction, settings, private=wish.private)
-    new = new_task(wish, origin, settings)
-    if wish.derivation is not Derivation.VARY:  # its prompt was expanded before
-        words = expand(new.request.prompt, most=settings.greatest_batch)
+    new = new_task(styled, origin, settings)
+    if not wish.as_stored:
+        try:
+            words = _expanded(new.request.prompt, most=settings.greatest_batch)
+        except BadChoice as refusal:
+            await refuse(interaction, new, refusal)
+            return
         if len(words) > 1:
             await confirm(interaction, new, words)
             return
@@ -36,10 +46,10 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish) -> None:
     await answer_with(interaction, await services.engine.requests.accept(new))
 
 
-async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
-    """Send the card of a stored task as the interaction's first answer. The card must not be another message: later it
-    is edited as the first answer, by the interaction's token."""
-    structlog.contextvars.bind_contextvars(task=card.task.id)
-    answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
-    if answer.message_id is not None:
-        await interaction.client.services.engine.requests.card_posted(card, answer.message_id)
+def _expanded(prompt: str, *, most: int) -> list[str]:
+    """Return the prompt of each task. Raises BadChoice, also if an alternative has parameters: all tasks of a batch
+    have one shape."""
+    words = expand(prompt, most=most)
+    if len(words) > 1 and any(parameters_of(each) != Parameters(words=each) for each in words):
+        raise BadChoice(Reason.BATCH_PARAMETERS)
+    return words

@@ -1,4 +1,7 @@
-"""Ask for a confirmation before one request becomes a batch of several, and handle the two buttons."""
+"""
+Ask for a confirmation before one request becomes a batch of several, and handle the buttons: make the batch, send the
+words as typed (the braces were not meant as a group), or cancel.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,27 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import discord
+import structlog
 from discord import ui
 
 from bot.client import Atelier
+from bot.discord_errors import map_discord_errors
 from bot.engine.intake.batches import Proposal
+from bot.error_replies import explain
+from bot.errors import BadChoice, ServiceError
 from bot.intake.origin import origin_of
 from bot.texts import Texts, texts_in
+from bot.ui.asking.answers import answer_with
 from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.kit.text import in_line
+from bot.ui.waiting.cards import parameters_line
 from storage.community import Batch
 from storage.models import NewTask, Reach
 
 LISTED: Final = 10
 WORDS_UNITS: Final = 200
+
+log = structlog.get_logger(__name__)
 
 
 async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
@@ -29,13 +40,28 @@ async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, wor
     await interaction.response.send_message(view=view, ephemeral=True)
 
 
+async def refuse(interaction: discord.Interaction[Atelier], asked: NewTask, refusal: BadChoice) -> None:
+    """Say why the groups in braces make no batch, and offer to send the words as typed: the braces may not have been
+    meant as groups. Raises what `propose` raises."""
+    services = interaction.client.services
+    proposal = await services.engine.batches.propose(asked, [asked.request.prompt])
+    say, batch_id = texts_in(str(interaction.locale)), proposal.batch.id
+    view = _text_view(explain(refusal.reason, refusal.parameters, say))
+    view.add_item(ui.ActionRow(SendAsTypedButton(batch_id, say), DiscardBatchButton(batch_id, say)))
+    await interaction.response.send_message(view=view, ephemeral=True)
+
+
 def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
     batch = proposal.batch
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(f"### {say('batches-question', count=len(batch.words))}"))
     container.add_item(ui.TextDisplay(_listed(say, batch.words)))
     container.add_item(ui.TextDisplay("\n".join(_terms(say, proposal))))
-    container.add_item(ui.ActionRow(ConfirmBatchButton(batch.id, say), DiscardBatchButton(batch.id, say)))
+    container.add_item(
+        ui.ActionRow(
+            ConfirmBatchButton(batch.id, say), SendAsTypedButton(batch.id, say), DiscardBatchButton(batch.id, say)
+        )
+    )
     return ui.LayoutView(timeout=None).add_item(container)
 
 
@@ -53,11 +79,36 @@ class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
         await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))
 
 
+class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-typed"):
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Answer with the card, as for any request, and then delete the question."""
+        services = services_of(interaction)
+        proposal = await services.engine.batches.proposed(self.task_id, interaction.user.id)
+        settings = await services.stores.guilds.settings(interaction.guild_id)
+        origin = origin_of(interaction, settings, private=proposal.asked.private)
+        card = await services.engine.requests.as_typed(proposal, origin)
+        try:
+            await answer_with(interaction, card)
+        finally:
+            await _delete_question(interaction)
+
+
 class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         batches = engine_of(interaction).batches
         await batches.drop(await batches.proposed(self.task_id, interaction.user.id))
         await interaction.response.edit_message(view=_text_view(texts_in(str(interaction.locale))("batches-dropped")))
+
+
+async def _delete_question(interaction: discord.Interaction[Any]) -> None:
+    """A question that stays does no harm: its buttons then say that it was answered."""
+    if interaction.message is None:
+        return
+    try:
+        with map_discord_errors(by_token=True):
+            await interaction.followup.delete_message(interaction.message.id)
+    except ServiceError as error:
+        log.info("question about a batch not deleted: Discord error", error=str(error))
 
 
 def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
@@ -85,4 +136,6 @@ def _terms(say: Texts, proposal: Proposal) -> list[str]:
         terms.append(say("batches-left", count=proposal.left, allowed=proposal.allowed))
     if batch.asked.reach is Reach.ANSWER:
         terms.append(say("batches-by-message"))
+    if became := parameters_line(say, batch.asked.parameters, batch.asked.request.size):
+        terms.append(f"-# {became}")
     return terms

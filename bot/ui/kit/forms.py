@@ -21,7 +21,7 @@ from bot.client import Atelier
 from bot.error_replies import errors_answered
 from bot.errors import TooLong, UnknownChoice
 from bot.texts import Texts
-from bot.texts.discord_text import shortened, storable
+from bot.texts.discord_text import storable, units
 from bot.ui.kit.selected import several, single
 from bot.ui.kit.text import shape
 from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
@@ -126,16 +126,24 @@ def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
 
 
 def words_field(say: Texts, words: str = "", *, changes: bool = False) -> Label:
-    """Return the prompt field. It is optional, as pictures alone are enough."""
+    """Return the prompt field. It is optional, as pictures alone are enough. Words that do not fit are not shown: the
+    field is then empty and says that they are kept."""
+    fits = fits_form(words)
     entry: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id="words",
         style=discord.TextStyle.paragraph,
-        default=shortened(words, LONGEST_WORDS) or None,
+        default=words if fits and words else None,
         required=False,
         max_length=LONGEST_WORDS,
     )
     label = say("forms-words-change") if changes else say("forms-words")
-    return ui.Label(text=label, description=say("forms-words-hint"), component=entry)
+    hint = say("forms-words-hint") if fits else say("forms-words-kept")
+    return ui.Label(text=label, description=hint, component=entry)
+
+
+def fits_form(words: str) -> bool:
+    """Return whether the prompt field can show all the words."""
+    return units(words) <= LONGEST_WORDS
 
 
 def files_field(say: Texts, *, most: int, label: str) -> Label:
@@ -144,12 +152,16 @@ def files_field(say: Texts, *, most: int, label: str) -> Label:
     return ui.Label(text=label, description=hint, component=upload)
 
 
-def size_field(say: Texts, size: str) -> Label:
+def size_field(say: Texts, size: str | None, *, otherwise: str | None = None) -> Label:
+    """Return the field for the shape. If `size` is None, nothing is chosen in it, and it shows `otherwise`."""
     options = [
         discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
         for offered in all_sizes()
     ]
-    return ui.Label(text=say("forms-size"), component=ui.Select(custom_id="size", options=options, required=False))
+    select: ui.Select[ui.Modal] = ui.Select(
+        custom_id="size", options=options, placeholder=otherwise, min_values=0, required=False
+    )
+    return ui.Label(text=say("forms-size"), component=select)
 
 
 def variants_field(say: Texts, variants: int) -> Label:

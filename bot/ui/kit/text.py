@@ -13,7 +13,7 @@ from urllib.parse import quote as percent
 from bot.discord_limits import UNITS_PER_MESSAGE
 from bot.texts import Texts
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
-from storage.models import Reference, ReferenceKind
+from storage.models import PictureRequest, Reference, ReferenceKind, Task
 
 ALT_UNITS: Final = 256
 """A comfortable length for screen readers; Discord allows 1024."""
@@ -71,6 +71,11 @@ def rough_time(say: Texts, seconds: float) -> str:
 def shape(say: Texts, size: str) -> str:
     """Return the picture's shape in words; an unknown size is returned as it is."""
     return say(_SHAPES[size]) if size in _SHAPES else size
+
+
+def shape_of(say: Texts, request: PictureRequest | Task) -> str:
+    """Return the shape of a request in words, also while it depends on a picture that was not looked at yet."""
+    return say("text-like-picture") if request.fits_picture else shape(say, request.size)
 
 
 def linked(say: Texts, position: int, url: str) -> str:

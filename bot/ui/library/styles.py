@@ -34,7 +34,8 @@ TEMPLATE_UNITS: Final = 240
 async def in_style(services: Services, guild_id: int | None, name: str | None, wish: Wish) -> Wish:
     """
     Return the wish with its prompt in the style's template, and the style's picture after the asker's own pictures.
-    A size or a number that the asker has chosen takes precedence over the style's. Unchanged if `name` is None.
+    A size or a number that the asker has chosen takes precedence over the style's. The style's picture does not decide
+    the shape. Unchanged if `name` is None.
 
     Raises BadChoice for an unknown style or a style that cannot be used with a mask, and BlankPrompt.
     """
@@ -57,6 +58,7 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, w
             style=style.name,
         ),
         size=wish.size if wish.size is not None else style.size,
+        fits_picture=bool(request.references),
         variants=wish.variants if wish.variants is not None else style.variants,
     )
 
@@ -79,7 +81,7 @@ async def style_choices(
 ) -> list[app_commands.Choice[str]]:
     """Return the styles whose names contain the typed text; names that begin with it come first."""
     styles = offered(await services.stores.guilds.styles(guild_id), typed_style)
-    prompt = typed_prompt if typed_prompt.strip() else PROMPT
+    prompt = PROMPT if is_blank(typed_prompt) else typed_prompt
     return [app_commands.Choice(name=_preview(say, style, prompt), value=style.name) for style in styles]
 
 

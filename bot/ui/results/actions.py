@@ -16,7 +16,8 @@ from bot.engine.ports import Outcome
 from bot.intake.origin import origin_of
 from bot.intake.requests import Wish
 from bot.texts import texts_in
-from bot.ui.asking.ask import answer_with, ask
+from bot.ui.asking.answers import answer_with
+from bot.ui.asking.ask import ask
 from bot.ui.curation.buttons import GalleryButton, PostHereButton, PublishButton, RemoveButton, ReportButton
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, services_of
 from bot.ui.kit.pictures import as_reference, by_position, picture_options, pictures_of
@@ -97,6 +98,7 @@ async def vary(interaction: discord.Interaction[Any], task: Task, picture: Pictu
         size=task.size,
         variants=task.variants,
         private=task.private,
+        as_stored=True,
         derivation=Derivation.VARY,
         parent_id=task.id,
         parent_picture=picture.position,

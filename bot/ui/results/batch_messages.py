@@ -18,7 +18,7 @@ from bot.texts.discord_text import cleaned, is_blank, shortened
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, engine_of, services_of
 from bot.ui.kit.selected import task_in
-from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, shape
+from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, shape_of
 from bot.ui.results.lookup import look_up
 from storage.community import BatchMessage
 from storage.models import Reach, Route, Task
@@ -161,7 +161,8 @@ def _what(say: Texts, entry: BatchEntry, position: int) -> str:
 
 def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     asked = shared.batch.asked
-    facts = [asked_by(say, asked.asker_id), shape(say, asked.request.size)]
+    shaped = shared.entries[0].task if shared.entries else asked.request
+    facts = [asked_by(say, asked.asker_id), shape_of(say, shaped)]
     if shared.messages > 1:
         facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
     if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:

@@ -11,11 +11,14 @@ from discord import ui
 from bot.client import Atelier
 from bot.intake.requests import Wish, references_of
 from bot.texts import texts_in
+from bot.texts.discord_text import is_blank
 from bot.texts.prompt_expansion import literal
+from bot.texts.prompt_parameters import without_parameters
 from bot.ui.asking.ask import ask
 from bot.ui.kit.forms import (
     FormValues,
     files_field,
+    fits_form,
     open_form,
     size_field,
     size_in,
@@ -25,7 +28,7 @@ from bot.ui.kit.forms import (
 )
 from bot.ui.kit.pictures import as_reference, by_position, picture_options, pictures_of, shown_in
 from storage.bounds import MOST_REFERENCES
-from storage.models import Derivation, Picture
+from storage.models import Derivation, Picture, Task
 
 EDIT_FORM: Final = "edit"
 
@@ -34,7 +37,7 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
     """Open the form with the task's values. Raises NotFound, or Gone if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
-    fields = [words_field(say, literal(task.prompt), changes=True)]
+    fields = [words_field(say, _as_typed(task), changes=True)]
     if len(pictures) > 1:
         options = picture_options(say, pictures, chosen=_first_shown(interaction.message, pictures))
         select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)
@@ -45,20 +48,31 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None
 
 
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
-    """Handle the submitted form. The chosen picture becomes the first reference."""
+    """Handle the submitted form. The chosen picture becomes the first reference. A shape counts as chosen if it is not
+    the one that the form began with."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
+    words, size = filled.words("words"), size_in(filled)
+    kept = is_blank(words) and not fits_form(_as_typed(task))
+    asked = task.request if kept else replace(task.request, prompt=words, style=None)
     wish = Wish(
-        request=replace(task.request, prompt=filled.words("words"), references=references, style=None),
-        size=size_in(filled) or task.size,
+        request=replace(asked, references=references),
+        size=size if size != task.size else None,
+        former_size=task.size,
         variants=variants_in(filled) or task.variants,
         private=task.private,
+        as_stored=kept,
         derivation=Derivation.EDIT,
         parent_id=task.id,
         parent_picture=picture.position,
     )
     await ask(interaction, wish)
+
+
+def _as_typed(task: Task) -> str:
+    """Return the words that are read as exactly the task's prompt."""
+    return without_parameters(literal(task.prompt))
 
 
 def _first_shown(message: discord.Message | None, pictures: tuple[Picture, ...]) -> Picture:

@@ -26,7 +26,7 @@ from bot.ui.kit.text import (
     message_link,
     quote,
     rough_time,
-    shape,
+    shape_of,
 )
 from bot.ui.results.actions import AgainButton, result_rows
 from bot.ui.waiting.undelivered import add_undelivered
@@ -197,7 +197,7 @@ def _small_print(
 def _facts(say: Texts, outcome: Outcome) -> list[str]:
     task = outcome.task
     facts = [asked_by(say, task.asker_id), *_lineage(say, outcome)]
-    facts += [shape(say, task.size), *attached(say, outcome.references)]
+    facts += [shape_of(say, task), *attached(say, outcome.references)]
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
-from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
+from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape, shape_of
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
 
@@ -84,6 +84,8 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     """Build the card. `strip`: name of the attached file with the references' thumbnails, once these are prepared."""
     say = texts_in(card.task.locale)
     heading, footer = f"### {_heading(card, say)}\n{_body(card, say, steps)}", f"-# {' · '.join(_facts(card, say))}"
+    if card.phase in _OPEN and (became := parameters_line(say, card.task.parameters, card.task.size)):
+        footer += f"\n-# {became}"
     words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
     container: ui.Container[ui.LayoutView] = ui.Container(id=card_id(card.task), accent_colour=_COLOURS[card.phase])
     container.add_item(ui.TextDisplay(heading))
@@ -258,9 +260,26 @@ def _place_step(place: int | None) -> int | None:
     return EXACT_PLACES + 1 + int(math.log(place / (EXACT_PLACES + 1), 1.25))
 
 
+def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
+    """Return what became of the parameters at the end of the typed words, of which `bot.intake.words` has kept this;
+    empty if there were none."""
+    sentences = list[str]()
+    if ratio := kept.get("ratio"):
+        name = "card-ratio" if ratio == size else "card-ratio-nearest"
+        sentences.append(say(name, ratio=ratio, shape=shape(say, size)))
+    if ratio := kept.get("overruled"):
+        sentences.append(say("card-ratio-overruled", ratio=ratio))
+    if "without" in kept:
+        sentences.append(say("card-without"))
+    if left_out := kept.get("left_out", "").split():
+        names = say("text-between").join(f"`--{name}`" for name in left_out)
+        sentences.append(say("card-left-out", names=names, count=len(left_out)))
+    return " ".join(sentences)
+
+
 def _facts(card: Card, say: Texts) -> list[str]:
     task = card.task
-    facts = [asked_by(say, task.asker_id), shape(say, task.size)]
+    facts = [asked_by(say, task.asker_id), shape_of(say, task)]
     if task.variants > 1:
         facts.append(say("card-variants", count=task.variants))
     return facts + attached(say, card.references)

@@ -12,7 +12,7 @@ from discord import ui
 from bot.discord_limits import OPTION_CHARACTERS
 from bot.texts import Texts
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened
-from bot.ui.kit.text import alt_text, shape
+from bot.ui.kit.text import alt_text, shape_of
 from storage.models import Task, TaskState
 from storage.search import TaskFilter
 
@@ -93,7 +93,7 @@ def _heading(say: Texts, page: Page) -> str:
 
 def _entry(say: Texts, task: Task, thumbnail: str | None) -> ui.Item[Any]:
     words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
-    facts = [_state(say, task), shape(say, task.size), f"<t:{task.created_at // 1000}:R>"]
+    facts = [_state(say, task), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
     if task.private:
         facts.append(say("tasks-private"))
     text = f"**{words}**\n-# {' · '.join(facts)}"

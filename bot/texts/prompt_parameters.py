@@ -1,0 +1,122 @@
+"""
+Read the parameters that people add to the end of a prompt for Midjourney: `a cat --ar 16:9 --v 6 --no dogs`.
+
+* Only the end of the prompt has parameters: an unknown name, or a value that does not fit, ends the search there, and
+  everything before stays as typed. So do double dashes inside the prompt.
+* Phones write an em dash for two hyphens (`—ar`), web pages other hyphens, Chinese keyboards a wide colon.
+* A backslash before the dashes makes them part of the prompt.
+
+Source of the names: guides to the versions 1 to 8 of Midjourney.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_DASHES: Final = "(?:[-\u2010\u2011\u2212]{2}|[\u2012-\u2015]{1,2})"
+_FLAG: Final = re.compile(rf"(?<!\S){_DASHES}(?P<name>[A-Za-z]+)")
+_ESCAPED: Final = re.compile(rf"(?<!\S)\\(?=\\*{_DASHES}[A-Za-z])")
+_ESCAPABLE: Final = re.compile(rf"(?<!\S)(?=\\*{_DASHES}[A-Za-z])")
+_SIDE: Final = r"[0-9]{1,5}(?:\.[0-9]{1,4})?"
+_RATIO: Final = re.compile(rf"(?P<width>{_SIDE})\s*[:\uff1axX\u00d7/]\s*(?P<height>{_SIDE})")
+_AROUND: Final = " \t\r\n=:,.;\uff1a\uff0c\u3002\uff1b\u3001\u00a0\u200b\u200c\u200d\u2060\u2800\u3000\u3164\ufeff"
+"""Characters around a value that do not belong to it."""
+
+_NOTHING: Final = ""
+_NUMBER: Final = r"-?[0-9]*\.?[0-9]+"
+_WORD: Final = r"[^\s{}]+"
+_CODE: Final = r"(?:https?://\S+|random|(?=\S*[0-9])[\w:.-]+)"
+"""The address of a picture, or the code of a style or a profile, which has a digit."""
+_CODES: Final = rf"{_CODE}(?:\s+{_CODE})*"
+_WITHOUT: Final = "no"
+_SHAPES: Final = frozenset({"ar", "aspect"})
+_VALUES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("tile", "raw", "fast", "relax", "turbo", "draft", "hd", "test", "testp", "creative", "beta", "upbeta",
+         "uplight", "upanime", "stealth", "public", "loop"),
+        _NOTHING,
+    ),
+    **dict.fromkeys(("niji", "video", "hq", "sd"), f"(?:{_NUMBER})?"),
+    **dict.fromkeys(
+        ("s", "stylize", "c", "chaos", "q", "quality", "seed", "sameseed", "iw", "sw", "cw", "ow", "sv", "stop", "w",
+         "weird", "h", "width", "height", "r", "repeat", "exp", "bs"),
+        _NUMBER,
+    ),
+    **dict.fromkeys(("v", "version"), f"{_NUMBER}|niji|test"),
+    **dict.fromkeys(("ar", "aspect", "style", "motion"), _WORD),
+    **dict.fromkeys(("sref", "cref", "oref"), _CODES),
+    **dict.fromkeys(("p", "profile", "personalize", "end"), f"(?:{_CODES})?"),
+    _WITHOUT: r"[\s\S]*",
+}  # fmt: skip
+"""The values of each parameter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """A prompt without its parameters, and what they asked for."""
+
+    words: str
+    ratio: tuple[float, float] | None = None
+    """Width and height, each more than 0."""
+    typed_ratio: str = ""
+    without: tuple[str, ...] = ()
+    """What the picture must not show."""
+    left_out: tuple[str, ...] = ()
+    """Names of the other parameters, in the order typed, each once."""
+
+
+def parameters_of(typed: str) -> Parameters:
+    """Read the end of the prompt. Of several aspect ratios the last one counts."""
+    found, begin = _at_end(typed)
+    ratio, typed_ratio = None, ""
+    without, left_out = list[str](), dict[str, None]()
+    for name, value in found:
+        if name in _SHAPES and (read := _ratio(value)):
+            ratio, typed_ratio = read, f"{read[0]:g}:{read[1]:g}"
+        elif name == _WITHOUT and value:
+            without.append(value)
+        else:
+            left_out[name] = None
+    return Parameters(
+        words=_ESCAPED.sub("", typed[:begin].rstrip() if found else typed),
+        ratio=ratio,
+        typed_ratio=typed_ratio,
+        without=tuple(without),
+        left_out=tuple(left_out),
+    )
+
+
+def without_parameters(words: str) -> str:
+    """Return the text that `parameters_of` reads as exactly `words`, without parameters."""
+    if parameters_of(words) == Parameters(words=words):
+        return words
+    return _ESCAPABLE.sub(r"\\", words)
+
+
+def _at_end(typed: str) -> tuple[list[tuple[str, str]], int]:
+    """Return the names and values of the parameters at the end, in the order typed, and where they begin."""
+    found, end = list[tuple[str, str]](), len(typed)
+    for flag in reversed(list(_FLAG.finditer(typed))):
+        name, value = flag["name"].lower(), typed[flag.end() : end].strip(_AROUND)
+        if not _fits(name, value):
+            break
+        found.insert(0, (name, value))
+        end = flag.start()
+    return found, end
+
+
+def _fits(name: str, value: str) -> bool:
+    if name in _SHAPES and _ratio(value):
+        return True
+    return name in _VALUES and re.fullmatch(_VALUES[name], value) is not None
+
+
+def _ratio(value: str) -> tuple[float, float] | None:
+    read = _RATIO.fullmatch(value)
+    if read is None:
+        return None
+    width, height = float(read["width"]), float(read["height"])
+    return (width, height) if width > 0 and height > 0 else None

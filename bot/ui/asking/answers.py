@@ -1,0 +1,18 @@
+"""Answer an interaction with the card of a stored task."""
+
+from __future__ import annotations
+
+import discord
+import structlog
+
+from bot.client import Atelier
+from bot.engine.ports import Card
+from bot.ui.waiting.cards import card_view
+
+
+async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
+    """Send the card of a stored task as the interaction's first answer, as `@original` of a task must be its card."""
+    structlog.contextvars.bind_contextvars(task=card.task.id)
+    answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
+    if answer.message_id is not None:
+        await interaction.client.services.engine.requests.card_posted(card, answer.message_id)
