@@ -221,7 +221,7 @@ async def test_an_error_that_cannot_be_told_is_logged_and_ends_there(
     asked = await world.ask(" ")
     world.acknowledged = world.env.error_cursor
     assert not asked.acknowledged
-    assert "error message not delivered" in capsys.readouterr().out
+    assert "error reply to a person not delivered" in capsys.readouterr().out
 
 
 async def test_a_refusal_after_the_answer_is_told_behind_it(world: BotWorld) -> None:
