@@ -275,6 +275,7 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: B
 
 
 @pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.sampled(every=2)
 async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: BotWorld, *, lost: bool) -> None:
     world.api.lose_answer = 1
     prompt = "a red door and " * 200
