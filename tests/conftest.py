@@ -38,10 +38,13 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return (yield) + 1
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Mark most cases of sampled tests as `sweep`: with `sampled(every=6)`, every sixth case runs with `make test`, the
-    others with `make sweep`."""
+    others with `make sweep`.
+
+    It runs before pytest-randomly shuffles the items. Otherwise both commands would draw their own sample, and some
+    cases would run with neither."""
     seen = Counter[str]()
     for item in items:
         marker = item.get_closest_marker("sampled")
@@ -50,6 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[function] % marker.kwargs["every"]:
                 item.add_marker(pytest.mark.sweep)
             seen[function] += 1
+    return (yield)
 
 
 @pytest.fixture(autouse=True)
