@@ -71,6 +71,8 @@ EXTENSIONS: Final = (
 STORE_SECONDS: Final = 20.0
 """Timeout for the picture store (a bucket, say) to store, return and delete a small file at start."""
 MIB: Final = 2**20
+CARD_SECONDS: Final = 3.0
+"""Shortest interval between two edits of a waiting card."""
 STOP_SECONDS: Final = 13.0
 """Limit for the whole shutdown: the grace periods of the engine and of the Discord client, and a few seconds for the
 web endpoint and the files."""
@@ -128,7 +130,7 @@ async def open_atelier(
     settings: Settings,
     *,
     attachments: Callable[[Atelier], FetchReference] | None = None,
-    card_every: float = 3.0,
+    card_every: float = CARD_SECONDS,
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Running]:

@@ -2,7 +2,7 @@
 The sandbox's web page, which is simcord's: kept up to date, with the time of day, and with clicks that are not lost.
 
 simcord's own page refuses a click that was made before its latest refresh, counts the memory of all pictures against
-128 MiB, and has a clock that stands still. `docs/sandbox.md` says what cannot be changed from here.
+128 MiB, and has a clock that does not move. `docs/sandbox.md` says what cannot be changed from here.
 """
 
 from __future__ import annotations

@@ -66,9 +66,9 @@ async def kept_of_before(database: Database, person_id: int, limits: Limits, *, 
 async def check_stored(
     connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
 ) -> None:
-    """Check whether `more` further bytes may be stored for a person, by the limit of all stored bytes and by that of
-    the last 24 hours. `kept`: the stored bytes that are older than a day, counted before the transaction. Raises
-    LimitExceeded."""
+    """Check whether `more` further bytes may be stored for a person: all of the person's stored bytes have a limit, and
+    those of the last 24 hours another one. `kept`: the person's bytes that are older than a day, counted before the
+    transaction. Raises LimitExceeded."""
     if not more:
         return
     allowed = limits.stored_bytes_per_user
@@ -79,7 +79,7 @@ async def check_stored(
 
 
 async def pictures_today(connection: Transaction, asker_id: int, *, now: int) -> int:
-    """Return a person's pictures of the last 24 hours, as the limit per day counts them."""
+    """Return how many pictures a person asked for in the last 24 hours, as the limit per day counts them."""
     return await _used(connection, _today(now, asker_id))
 
 

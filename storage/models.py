@@ -455,7 +455,7 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits that a new task or set must keep; 0 means no limit. A day is the last 24 hours."""
+    """Limits on what a person may ask for and store; 0 means no limit. A day is the last 24 hours."""
 
     open_tasks_per_user: int
     """Tasks without a delivered outcome, however many pictures each has. A task whose outcome could not be delivered

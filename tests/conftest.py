@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +15,8 @@ from bot.config import Settings
 from bot.endpoints import point_discord_at
 from bot.process.logs import QUIET
 from tests.worlds.bot_world import BotWorld, open_bot_world
+
+DEFAULT_DATA = Path("data").absolute()
 
 
 def _short_tracebacks() -> None:
@@ -30,10 +32,19 @@ hypothesis.settings.register_profile("busy machine", deadline=None)
 hypothesis.settings.load_profile("busy machine")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Run one worker more than there are cores: a test that awaits a process or a socket leaves its core idle."""
+    return (yield) + 1
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Mark most cases of sampled tests as `sweep`: with `sampled(every=6)`, every sixth case runs with `make test`, the
-    others with `make sweep`."""
+    others with `make sweep`.
+
+    It runs before pytest-randomly shuffles the items. Otherwise both commands would draw their own sample, and some
+    cases would run with neither."""
     seen = Counter[str]()
     for item in items:
         marker = item.get_closest_marker("sampled")
@@ -42,6 +53,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[function] % marker.kwargs["every"]:
                 item.add_marker(pytest.mark.sweep)
             seen[function] += 1
+    return (yield)
+
+
+@pytest.fixture(autouse=True)
+def no_data_in_the_checkout() -> Iterator[None]:
+    """Fail if a test makes the folder of the default settings, where an operator's own database may be."""
+    made_before = DEFAULT_DATA.exists()
+    yield
+    assert made_before or not DEFAULT_DATA.exists(), f"something made {DEFAULT_DATA}"
 
 
 @pytest.fixture

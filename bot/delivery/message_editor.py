@@ -35,8 +35,8 @@ class MessageEditor:
         self._clock = clock
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Edit the part's message: keep its files and add late pictures. Raises RouteClosed, Unavailable,
-        MissingCopy."""
+        """Edit the part's message to match the rows, for example hidden or with late pictures; keep its files. Raises
+        RouteClosed, Unavailable, MissingCopy."""
         late = any(picture.late_at is not None for picture in outcome.pictures)
         token = living_token(outcome.task, part.route, self._clock())
         with requests_as(Priority.RESULT if late else Priority.PERSON):

@@ -388,7 +388,7 @@ class Engine:
                 token=token if prefix else None,
             )
         except Exception:
-            log.exception("beginning the next create failed, will retry")
+            log.exception("create not begun: storing it failed and nothing was sent, will retry")
             return None
         if task is not None:
             self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None)

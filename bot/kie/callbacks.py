@@ -27,8 +27,9 @@ NAMES: Final = ("taskId", "task_id")
 """The API uses both spellings, inside `data` and beside it."""
 
 
-def task_id(body: bytes) -> str | None:
-    """Return the `job_id` that a callback is about; None for a body without a valid id."""
+def job_id_of(body: bytes) -> str | None:
+    """Return the id of the job that a callback is about, which the API calls `taskId`; None for a body without a valid
+    id."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

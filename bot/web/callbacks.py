@@ -57,7 +57,7 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
     async def called_back(request: web.Request) -> web.Response:
         """Answer 200 also for a callback that is known already. The API retries up to three times after any other
         answer."""
-        job_id = callbacks.task_id(await _body(request))
+        job_id = callbacks.job_id_of(await _body(request))
         if job_id is None:
             raise web.HTTPBadRequest
         if not is_signed(job_id, request.headers):

@@ -158,6 +158,7 @@ async def test_a_card_whose_thumbnails_have_ended_the_process_goes_without_them(
     assert world.channel.history()[0].attachments == []
 
 
+@pytest.mark.sweep
 async def test_thumbnails_that_were_made_are_not_counted_any_more(world: BotWorld) -> None:
     await world.ask("a red door", image=PHOTO)
     await world.work(10)

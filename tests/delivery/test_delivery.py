@@ -111,6 +111,7 @@ async def test_where_the_channel_is_closed_the_card_becomes_the_outcome(world: B
     assert part.route is Route.ORIGINAL
 
 
+@pytest.mark.sweep
 async def test_when_the_token_has_run_out_it_goes_as_a_direct_message(world: BotWorld) -> None:
     world.api.seconds = 900
     await world.ask("a red door")
@@ -184,6 +185,7 @@ async def test_the_routes_come_in_their_order(
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, 0), (429, 20028), (401, 0), (400, 40003), (403, 0)])
+@pytest.mark.sampled(every=3)
 async def test_everything_else_is_tried_again_later(world: BotWorld, status: int, code: int) -> None:
     outcome = await settled(world)
     (part,) = await world.stores.parts.of_task(outcome.task.id)

@@ -270,6 +270,7 @@ async def test_a_callback_while_the_doubt_is_being_told_ends_with_the_picture(wo
 
 
 @pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.sampled(every=2)
 async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its_task_was_closed(
     world: EngineWorld, answered: bool
 ) -> None:
@@ -306,6 +307,7 @@ async def test_an_outcome_says_that_it_corrects_a_doubt_that_was_told_before_its
     assert world.discord.taken_back == [1]
 
 
+@pytest.mark.sweep
 async def test_a_doubt_that_was_never_told_is_not_corrected(world: EngineWorld) -> None:
     outcomes = list[Outcome]()
     task, plan = await lost(world), world.discord.plan

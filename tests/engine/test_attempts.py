@@ -351,6 +351,7 @@ async def test_a_removal_that_ends_the_process_is_given_up(world: EngineWorld) -
 
 
 @pytest.mark.parametrize("again", ["asked", "a day later"])
+@pytest.mark.sampled(every=2)
 async def test_an_erasure_that_ends_the_process_is_put_by_for_a_day(world: EngineWorld, again: str) -> None:
     task, deadly = await told(world), [True]
     await dying(world, world.picture_store, "delete", lambda *_, **__: deadly[0])

@@ -282,6 +282,7 @@ async def _lived_through(world: EngineWorld, store: BatchStore, deaths: Deaths, 
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
+@pytest.mark.sampled(every=3)
 async def test_an_answer_that_is_lost_posts_nothing_twice(world: EngineWorld, lost: int) -> None:
     await begun(world)
     world.discord.lose_answers = lost

@@ -153,6 +153,7 @@ async def test_callbacks_are_relied_on_after_twenty_of_which_two_may_be_missing(
 
 
 @pytest.mark.parametrize("late", [None, 61])
+@pytest.mark.sampled(every=2)
 async def test_callbacks_that_stop_or_come_late_are_relied_on_no_more(world: EngineWorld, late: float | None) -> None:
     reliability = CallbackReliability(stores=world.stores, expected=True, clock=world.clock)
     await _ended(world, *[True] * 20, late=59)

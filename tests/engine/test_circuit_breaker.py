@@ -46,6 +46,7 @@ async def state(world: EngineWorld, task: Task) -> TaskState:
     return (await world.now(task)).state
 
 
+@pytest.mark.sweep
 async def test_an_outage_is_logged_once_keeps_the_queue_and_is_over_by_itself(world: EngineWorld) -> None:
     outage = Outage(world.api)
     with capture_logs() as logs:

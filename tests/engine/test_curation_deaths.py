@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engine.outbox.curation import Role
 from bot.engine.ports import Outcome, Posted
@@ -213,6 +214,20 @@ async def test_a_report_that_nobody_can_be_told_is_carried_out_all_the_same(worl
     await world.engine.reports.decide(task.id, GUILD, ReportState.REMOVED, by=MODERATOR)
     await _rest(world)
     assert len(world.discord.deleted) == 1
+
+
+async def test_a_message_that_was_deleted_needs_no_update_and_nothing_is_given_up(world: EngineWorld) -> None:
+    task = await _told(world)
+    (part,) = await world.stores.parts.of_task(task.id)
+    assert part.message_id is not None
+    world.discord.gone.add(part.message_id)
+    await world.stores.curation.hide(task.id, hidden=True, now=world.clock())
+    with capture_logs() as logged:
+        await _rest(world)
+    assert (await world.now(task)).sync_at is None
+    events = [entry["event"] for entry in logged]
+    assert "message update not needed: the message was deleted" in events
+    assert not [event for event in events if "given up" in event]
 
 
 async def test_a_direct_message_goes_by_its_askers_word_alone(world: EngineWorld) -> None:

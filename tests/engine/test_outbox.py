@@ -376,6 +376,7 @@ async def test_a_step_takes_a_limited_number_and_the_next_step_the_rest(world: O
 
 @pytest.mark.parametrize("answered", [True, False], ids=["answered", "unanswered"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.sampled(every=4)
 async def test_whatever_call_the_process_dies_at_each_letter_is_sent_once(
     world: OutboxWorld, *, after: bool, answered: bool
 ) -> None:

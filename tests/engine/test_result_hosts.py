@@ -22,6 +22,7 @@ async def asked(world: EngineWorld, *, times: int = 1) -> None:
         await world.work(300)
 
 
+@pytest.mark.sweep
 async def test_a_host_that_refuses_three_results_in_a_row_is_told_once(world: EngineWorld) -> None:
     world.api.broken[HOST] = NO
     await asked(world, times=REFUSED_IN_A_ROW - 1)

@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in ANSWERS.items()])
-@pytest.mark.sampled(every=6)
+@pytest.mark.sampled(every=9)
 async def test_a_picture_that_is_there_the_third_time_is_brought_with_the_others(tmp_path: Path, case: Case) -> None:
     async with open_image_world(tmp_path, patient=case.patient) as world:
         world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=2 * case.asks)
@@ -42,7 +42,7 @@ async def test_a_picture_that_is_there_the_third_time_is_brought_with_the_others
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in ANSWERS.items()])
-@pytest.mark.sampled(every=6)
+@pytest.mark.sampled(every=9)
 async def test_a_picture_is_brought_with_the_others_by_another_address(tmp_path: Path, case: Case) -> None:
     async with open_image_world(tmp_path, patient=case.patient) as world:
         refused = world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=None, when=by_its_own_address)
@@ -57,7 +57,7 @@ async def test_a_picture_is_brought_with_the_others_by_another_address(tmp_path:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in ANSWERS.items()])
-@pytest.mark.sampled(every=6)
+@pytest.mark.sampled(every=9)
 async def test_a_picture_that_comes_hours_later_is_put_into_its_message_once(tmp_path: Path, case: Case) -> None:
     async with open_image_world(tmp_path, patient=case.patient) as world:
         refused = world.lay(SECOND_OF_FOUR, Moment.RECEIVED, case.action, times=None)

@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import discord
@@ -160,9 +161,15 @@ async def test_only_allowed_hosts_are_asked_for_through_the_proxy(proxy: Proxy) 
 # -- password and refusals of the proxy --------------------------------------------------------------------------------
 
 
-async def test_user_and_password_are_given_to_the_proxy_and_to_no_log(proxy: Proxy) -> None:
+async def test_user_and_password_are_given_to_the_proxy_and_to_no_log(proxy: Proxy, tmp_path: Path) -> None:
     proxy.status = 407
-    settings = settings_of(proxy, https_proxy=proxy.with_password(), discord_token=SecretStr("a-token-of-a-bot"))
+    settings = settings_of(
+        proxy,
+        https_proxy=proxy.with_password(),
+        discord_token=SecretStr("a-token-of-a-bot"),
+        database_url=f"sqlite:///{tmp_path}/atelier.db",
+        pictures_url=f"{tmp_path}/pictures",
+    )
     expected = "Basic " + base64.b64encode(f"somebody:{SECRET}".encode()).decode()
     async with open_session(settings) as session, client_of(settings) as client:
         error = await error_of(image_api(session, settings).credits())

@@ -232,6 +232,7 @@ async def test_a_database_in_use_is_one_line_and_78(tmp_path: Path, capsys: pyte
         ("PICTURES_URL", "az://bucket"),
     ],
 )
+@pytest.mark.sampled(every=3)
 async def test_a_place_that_cannot_be_used_is_one_line_and_78(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, value: str
 ) -> None:

@@ -111,6 +111,7 @@ async def test_a_weakness_without_a_mended_version_fails_it_too(advisories: Advi
     ],
     ids=["down", "blocked", "a page"],
 )
+@pytest.mark.sampled(every=3)
 async def test_an_answer_that_is_none_is_skipped_in_words(
     answer: dict[str, Any], advisories: Advisories, lock: Path
 ) -> None:

@@ -92,6 +92,7 @@ async def test_what_sqlite_takes_back_is_told_to_each_of_the_group(database: Dat
     assert "later" in on_disk(path)
 
 
+@pytest.mark.sweep
 async def test_all_of_a_group_that_are_cancelled_leave_the_way_free(database: Database, path: Path) -> None:
     for turns in range(12):
         writing = [asyncio.create_task(write(database, f"{turns} {number}")) for number in range(TOGETHER)]

@@ -245,7 +245,9 @@ async def test_keys_that_are_refused_altogether_make_no_copy_missing(monkeypatch
             await store.get("pictures/a1/0")
 
 
-async def test_a_bucket_that_may_not_be_listed_names_the_permission(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bucket_that_may_not_be_listed_names_the_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = Bucket()
     bucket.may_list = False
     async with opened(bucket, monkeypatch) as store:
@@ -253,7 +255,7 @@ async def test_a_bucket_that_may_not_be_listed_names_the_permission(monkeypatch:
             await store.used_bytes()
         with pytest.raises(ListingRefused):
             assert [keys async for keys in store.older("styles", 0)]
-        settings = Settings(pictures_url="s3://atelier")
+        settings = Settings(database_url=f"sqlite:///{tmp_path}/atelier.db", pictures_url="s3://atelier")
         (found,) = [found for found in await examine(settings) if found.name == "pictures"]
     assert not found.ok
     assert "s3:ListBucket" in found.remedy

@@ -210,6 +210,7 @@ async def test_words_with_a_literal_parameter_come_back_as_they_are(world: BotWo
     assert (await world.only_task(world.bob)).prompt == "a sign: --v 6"
 
 
+@pytest.mark.sweep
 async def test_what_cannot_go_in_is_told_to_who_edits_alone(world: BotWorld) -> None:
     _, result = await made(world)
     opened = await world.bob.click(result, label="Edit")
@@ -267,6 +268,7 @@ async def test_another_one_may_be_varied_meanwhile_and_the_same_one_later(world:
 
 
 @pytest.mark.parametrize("action", ["Vary", "Edit"])
+@pytest.mark.sampled(every=2)
 async def test_when_our_copy_is_swept_the_one_in_the_message_is_taken(world: BotWorld, action: str) -> None:
     task, result = await made(world)
     await sweep(world)
@@ -315,6 +317,7 @@ async def test_a_file_that_went_between_press_and_work_is_taken_from_the_message
 
 
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary", "Full size", "Family"])
+@pytest.mark.sampled(every=5)
 async def test_somebody_elses_private_picture_is_unknown_to_others(world: BotWorld, action: str) -> None:
     task, result = await made(world)
     await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
@@ -324,6 +327,7 @@ async def test_somebody_elses_private_picture_is_unknown_to_others(world: BotWor
 
 
 @pytest.mark.parametrize("action", ["Again", "Edit", "Vary"])
+@pytest.mark.sampled(every=3)
 async def test_what_comes_of_a_private_picture_is_private_too(world: BotWorld, action: str) -> None:
     task, result = await made(world)
     await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # set directly, as above

@@ -225,13 +225,13 @@ FORMS: Final = frozenset({create_form, menu_form, avatar_form, set_form, edit_fo
 
 
 @pytest.mark.parametrize(("door", "fields"), SINGLE.values(), ids=list(SINGLE))
-@pytest.mark.sampled(every=5)
+@pytest.mark.sampled(every=10)
 async def test_one_value_that_was_never_offered(world: BotWorld, door: Door, fields: tuple[str, ...]) -> None:
     await tried(world, door, dict.fromkeys(fields, SCALARS))
 
 
 @pytest.mark.parametrize(("door", "fields"), SEVERAL.values(), ids=list(SEVERAL))
-@pytest.mark.sampled(every=5)
+@pytest.mark.sampled(every=10)
 async def test_a_list_of_values_that_was_never_offered(world: BotWorld, door: Door, fields: tuple[str, ...]) -> None:
     await tried(world, door, {field: LISTS | (SHAPES if field != "values" else {}) for field in fields})
 

@@ -210,6 +210,7 @@ async def assert_told(world: BotWorld, message: Any, tasks: Sequence[Task]) -> N
 @pytest.mark.parametrize(
     "name", ["@everyone <@7> `x`.png", "\u202egnp.exe.png", "../../etc/passwd.png", "a\x00b.png", "x" * 4000 + ".png"]
 )
+@pytest.mark.sampled(every=5)
 async def test_end_to_end_a_file_name_is_only_a_name(world: BotWorld, name: str, tmp_path: Path) -> None:
     await world.ask("a red door", image=(name, PHOTO[1]))
     await world.work(120)

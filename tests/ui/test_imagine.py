@@ -213,7 +213,7 @@ async def test_an_error_that_cannot_be_told_is_logged_and_ends_there(
     asked = await world.ask(" ")
     world.acknowledged = world.env.error_cursor
     assert not asked.acknowledged
-    assert "error message not delivered" in capsys.readouterr().out
+    assert "error reply to a person not delivered" in capsys.readouterr().out
 
 
 async def test_a_refusal_after_the_answer_is_told_behind_it(world: BotWorld) -> None:
@@ -267,6 +267,7 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: B
 
 
 @pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.sampled(every=2)
 async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: BotWorld, *, lost: bool) -> None:
     world.api.lose_answer = 1
     prompt = "a red door and " * 200

@@ -37,6 +37,7 @@ KINDS = ("thread", "post of a forum", "text of a voice channel", "direct message
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.sampled(every=2)
 async def test_pictures_are_posted_where_they_were_asked_for(world: DiscordWorld, kind: str) -> None:
     place = a_place(world.discord.places, kind)
     task, _ = await world.ask(channel=place, variants=2)
@@ -50,6 +51,7 @@ async def test_pictures_are_posted_where_they_were_asked_for(world: DiscordWorld
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.sampled(every=4)
 async def test_after_a_restart_they_still_come_there(world: DiscordWorld, kind: str) -> None:
     place = a_place(world.discord.places, kind)
     task, _ = await world.ask(channel=place)
@@ -60,6 +62,7 @@ async def test_after_a_restart_they_still_come_there(world: DiscordWorld, kind: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.sampled(every=4)
 async def test_a_private_one_is_seen_by_its_asker_alone_in_all_of_them(world: DiscordWorld, kind: str) -> None:
     task, interaction = await world.ask(channel=a_place(world.discord.places, kind), private=True)
     await world.closed(task)
@@ -80,6 +83,7 @@ async def test_in_a_place_that_was_archived_meanwhile_it_is_opened_again(world: 
 
 
 @pytest.mark.parametrize("kind", ["thread", "post of a forum"])
+@pytest.mark.sampled(every=2)
 async def test_in_a_place_that_was_locked_meanwhile_the_first_answer_becomes_the_pictures(
     world: DiscordWorld, kind: str
 ) -> None:

@@ -181,6 +181,7 @@ async def erased(world: BotWorld, who: MemberActor, label: str = "Erase, and rem
     return pressed.response
 
 
+@pytest.mark.sweep
 async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     world: BotWorld, tmp_path: Path, anna: MemberActor, room: ChannelHandle
 ) -> None:

@@ -199,6 +199,7 @@ async def test_discord_is_told_to_offer_the_command_to_managers_in_servers_alone
     ("denied", "remedy"),
     [("view_channel", "see this channel"), ("send_messages", "send messages"), ("attach_files", "attach files")],
 )
+@pytest.mark.sampled(every=3)
 async def test_a_channel_we_cannot_work_in_is_refused_with_what_to_allow(
     world: BotWorld, carol: MemberActor, guilds: GuildStore, setting: Setting, denied: str, remedy: str
 ) -> None:

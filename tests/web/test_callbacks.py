@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from bot.engine.clock import system_clock
 from bot.engine.engine import Engine
-from bot.kie.callbacks import is_signed, task_id
+from bot.kie.callbacks import is_signed, job_id_of
 from bot.process.logs import configure_logs
 from bot.web.callbacks import LARGEST_BODY, callback_routes
 from sandbox.kie import Emulator
@@ -143,7 +143,7 @@ def test_a_signature_that_is_none_is_refused(signature: str | None) -> None:
     ],
 )
 def test_the_id_is_found_where_they_may_have_put_it(said: object) -> None:
-    assert task_id(json.dumps(said).encode()) == "a"
+    assert job_id_of(json.dumps(said).encode()) == "a"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_id_is_found_where_they_may_have_put_it(said: object) -> None:
     ],
 )
 def test_a_body_that_names_no_task_is_none(body: bytes) -> None:
-    assert task_id(body) is None
+    assert job_id_of(body) is None
 
 
 # -- HTTP endpoint ---------------------------------------------------------------------------------------------------

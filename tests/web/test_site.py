@@ -105,6 +105,7 @@ async def test_it_is_not_ready_while_the_database_cannot_be_written(tmp_path: Pa
         await eventually(written)
 
 
+@pytest.mark.sweep
 async def test_however_often_it_is_asked_rows_are_written_once_a_second(tmp_path: Path) -> None:
     async with opened(tmp_path) as (atelier, _, _):
         clock = Clock()

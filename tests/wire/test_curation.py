@@ -94,6 +94,7 @@ async def test_a_copy_whose_answer_broke_off_stands_there_once(world: DiscordWor
 
 
 @pytest.mark.parametrize("code", [50001, 50013, 10003])
+@pytest.mark.sampled(every=3)
 async def test_a_channel_that_is_closed_to_us_is_said_at_once_and_forgotten(world: DiscordWorld, code: int) -> None:
     task, gallery = await made(world), world.discord.places.add_channel(name="gallery")
     world.discord.traps.lay(f"POST */channels/{gallery.id}/messages", Moment.RECEIVED, refusal(code), times=None)
@@ -119,6 +120,7 @@ async def test_hidden_and_shown_again_keeps_the_files_and_the_buttons(world: Dis
 
 
 @pytest.mark.parametrize("code", [10008, 50001, 50013])
+@pytest.mark.sampled(every=3)
 async def test_a_message_that_cannot_be_touched_is_given_up(world: DiscordWorld, code: int) -> None:
     task = await made(world)
     for method in ("GET", "DELETE"):

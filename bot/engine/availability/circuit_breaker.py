@@ -96,7 +96,7 @@ class CircuitBreaker:
         return await self._api.direct_link(job_id, url)
 
     async def check(self) -> None:
-        """While the breaker is open, check from time to time whether the API is back."""
+        """Ask the API whether it is back, if the breaker is open and the next check is due."""
         if self._opened_at is None or self._clock() < self._check_at:
             return
         self._check_later()

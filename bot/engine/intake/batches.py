@@ -146,8 +146,8 @@ class Batches:
             raise Gone(Reason.BATCH_GONE)
 
     async def cancel(self, batch_id: str, user_id: int) -> CancelledTasks:
-        """Cancel the queued tasks of the batch. Raises NotYours, NotFound if the batch is unknown or private, and
-        TooLate if no task of it is queued."""
+        """Cancel the queued tasks of the batch. Raises NotFound if the batch is unknown or another person's private
+        one, NotYours if it is another person's public one, and TooLate if no task of it is queued."""
         batch = await self._batches.get(batch_id)
         if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
             raise NotFound(Reason.TASK_UNKNOWN)

@@ -28,8 +28,9 @@ _KINDS: Final = {
 
 
 class EraseButton(MessageButton, action="erase", key="keep|remove"):
-    """Begin the erasure for the person who presses the button: the question is visible to that person only. `key` says
-    whether the messages with the person's results are kept in Discord or removed too."""
+    """A button in the question that `/privacy erase` shows to one person only: a press begins the erasure of what is
+    stored about that person. `key` says whether the messages with the person's results are kept in Discord or removed
+    too."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Begin the erasure. When it is done, the receipt replaces this message through this interaction's token."""

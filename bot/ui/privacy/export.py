@@ -66,7 +66,8 @@ def _unnamed() -> io.BufferedRandom:
 async def _filled(
     services: Services, archive: zipfile.ZipFile, file: io.BufferedRandom, keys: Sequence[str], limit: int
 ) -> list[str]:
-    """Add the pictures that fit, in order, and return the keys of the others. Skip copies that are gone."""
+    """Add each picture that still fits, in order, and return the keys of those that did not. Copies that are gone are
+    skipped and not returned."""
     rest = []
     for key in keys:
         try:

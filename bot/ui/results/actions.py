@@ -52,8 +52,8 @@ class AgainButton(TaskButton, action="again", label="outcome-again"):
         """
         Send the new card as the first answer: Discord requires an answer within 3 s, and `@original` of the new task
         must be its card. Then remove the button from a failure message, even if the answer was not delivered: the new
-        task is stored, and a second click would be charged as well. Ephemeral messages cannot be edited this way and
-        keep the button.
+        task is stored, and a click after the new task has ended would begin, and charge, another one. The button of an
+        ephemeral message stays, as such a message cannot be edited like a message of the channel.
         """
         services, message = services_of(interaction), interaction.message
         asked = await services.engine.requests.visible(self.task_id, interaction.user.id)
