@@ -164,9 +164,9 @@ async def test_files_in_memory_are_bounded_in_all_and_for_each_person() -> None:
     holder = Holder()
     async with asyncio.TaskGroup() as group:
         for number in range(3):
-            group.create_task(holder.hold(f"first {number}", 20 * MIB, 1))
+            group.create_task(holder.hold(f"first {number}", 40 * MIB, 1))
         for person in range(2, 7):
-            group.create_task(holder.hold(f"person {person}", 10 * MIB, person))
+            group.create_task(holder.hold(f"person {person}", 17 * MIB, person))
         assert await holder.settled() == ["first 0", "person 2", "person 3", "person 4", "person 5"]
         group.create_task(holder.hold("photo", 3000, 9))
         assert (await holder.settled())[-1] == "photo"
