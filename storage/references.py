@@ -37,8 +37,8 @@ class ReferenceStore:
         return by_task
 
     async def save(self, reference: Reference) -> bool:
-        """Store key, content_type, bytes, width, height, uploaded_url, uploaded_at and filename. Do nothing and return
-        False if the row is gone or its owner was erased since it was read."""
+        """Store key, content_type, bytes, width, height, uploaded_url, uploaded_at, change_share and filename. Do
+        nothing and return False if the row is gone or its owner was erased since it was read."""
         changes = {
             "key": reference.key,
             "content_type": reference.content_type,
@@ -47,6 +47,7 @@ class ReferenceStore:
             "height": reference.height,
             "uploaded_url": reference.uploaded_url,
             "uploaded_at": reference.uploaded_at,
+            "change_share": reference.change_share,
             "filename": reference.filename,
         }
         as_read = sa.and_(row_of(references, reference), references.c.owner_id.is_not_distinct_from(reference.owner_id))

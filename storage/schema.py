@@ -195,6 +195,7 @@ references = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("uploaded_url", sa.Text),
     sa.Column("uploaded_at", sa.BigInteger),
+    sa.Column("change_share", sa.Float),
     sa.Column("owner_id", sa.BigInteger, index=True),
     _between("position", 0, MOST_REFERENCES),
     *_at_least(0, "declared_bytes"),

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.errors import BadReference
 from bot.imaging import cost
-from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.conversion import as_png
 from bot.imaging.decoding import MOST_MEMORY
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.header import read_header
-from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.mask import plain_mask
+from bot.imaging.picture_info import Unreadable
+from bot.imaging.preview import mask_preview
 from bot.imaging.processes import WorkerProcesses
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import CASES, MIB, ORDINARY, Case, chunk, made, with_chunks
@@ -146,11 +148,15 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(data=damaged())
 @pytest.mark.sweep
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
-    shape = PictureInfo(content_type="image/png", width=60, height=40)
-    for look in (lambda: inspect(data, "x"), lambda: inspect_mask(data, "x", shape)):
+    for look in (
+        lambda: inspect(data, "x"),
+        lambda: plain_mask(data, "x", (60, 40)),
+        lambda: plain_mask(data, "x", None),
+    ):
         documented(look, BadReference)
-    for work in (as_png, mask_as_png, thumbnail, look_at_result):
+    for work in (as_png, thumbnail, look_at_result):
         documented(partial(work, data), Unreadable)
+    documented(lambda: mask_preview(data, data), Unreadable)
     documented(lambda: fit(data + bytes(LIMIT), LIMIT), Unreadable)
 
 
