@@ -64,10 +64,10 @@ def of_mask(picture: tuple[int, int] | None) -> Callable[[Header, int], Cost]:
 
     def estimate(header: Header, size: int) -> Cost:
         scaled = picture[0] * picture[1] if picture else header.pixels
-        read = _by_bands(header, size, header.pixels * 60e-9)
+        read = _by_bands(header, size, header.pixels * 30e-9)
         scaling, encoding = 2 * header.pixels + scaled, 5 * scaled + 25 * MIB
         made = max(read.bytes + header.pixels, BASE_BYTES + 2 * size + max(scaling, encoding))
-        return Cost(made, read.seconds + scaled * 60e-9)
+        return Cost(made, read.seconds + scaled * 30e-9)
 
     return estimate
 
