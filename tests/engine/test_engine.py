@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy.exc import IntegrityError
 
 from bot.engine.housekeeping.retention import Retention
-from bot.engine.ports import CardPhase, Record, RecordStatus
+from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.errors import (
     Reason,
     Refused,
@@ -125,11 +125,17 @@ async def test_the_plain_mask_is_what_is_stored_and_sent(world: EngineWorld) -> 
 
 
 async def test_what_changes_is_on_the_card_before_anything_is_sent(world: EngineWorld) -> None:
-    world.api.next_upload = [Unavailable("503")]
+    shown: list[Card] = []
+
+    async def upload(filename: str, content_type: str, data: bytes) -> str:
+        shown.append(world.discord.shown[-1])
+        raise Unavailable("503")
+
+    world.api.upload = upload  # type: ignore[method-assign]  # looks at the card when the upload begins
     task = await world.ask(references=_with_a_transparent_hole(world))
     await world.engine.step()
     await eventually(lambda: _fails(world, task))
-    card = world.discord.shown[-1]
+    (card,) = shown
     assert (card.phase, card.references[1].change_share) == (CardPhase.PREPARING, 1 / 4)
     assert await world.picture_store.small(f"references/{task.id}/0", MASK_PREVIEW) is not None
     assert (world.api.uploads, world.api.taken) == ([], [])
