@@ -102,6 +102,7 @@ class Reason(StrEnum):
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
     MASK_NOT_BLACK_AND_WHITE = "mask_not_black_and_white"
+    MASK_CHANGES_NOTHING = "mask_changes_nothing"
     MANAGERS_ONLY = "managers_only"
     MODERATORS_ONLY = "moderators_only"
     CHANNEL_UNUSABLE = "channel_unusable"  # channel, permissions (comma-separated names)

@@ -139,6 +139,9 @@ class Reference:
     uploaded_url: str | None = None
     """URL of the copy at the image API, after the upload through its File Upload API."""
     uploaded_at: int | None = None
+    change_share: float | None = None
+    """Of a mask: the share of the picture that changes, above 0 and at most 1. None for a mask whose copy is still as
+    it was attached, and for a picture."""
     owner_id: int | None = None
     """Owner of the picture: who attached it, or whose set, avatar or message it comes from. `NO_USER` for a result that
     others could see, for a server's style, and after the owner was erased. Another person's picture is used but never
@@ -156,6 +159,11 @@ class Reference:
     def is_gone(self) -> bool:
         """Return whether the picture can no longer be read, because its owner was erased."""
         return not self.url and self.stored_key is None and self.key is None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Return whether `key` is the copy that the image API gets."""
+        return self.key is not None and (self.kind is not ReferenceKind.MASK or self.change_share is not None)
 
     def is_of_another(self, asker_id: int) -> bool:
         """Return whether the picture belongs to another person than `asker_id`."""

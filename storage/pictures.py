@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 THUMBNAIL: Final = ".small.jpg"
 """Suffix of a copy's key that gives the key of its thumbnail."""
+MASK_PREVIEW: Final = ".mask.jpg"
+"""Suffix of the key of a picture's copy that gives the key of its preview: the picture with the part tinted that the
+mask of its task changes."""
 CHECKED: Final = "check"
 """Folder of the test files that `check` writes."""
 FOLDERS: Final = ("references", "pictures", "styles", "sets", CHECKED)
@@ -103,33 +106,33 @@ class PictureStore:
             raise MissingCopy(key) from None
 
     async def delete(self, key: str) -> None:
-        """Delete a copy and its thumbnail. Missing files are ignored. The copy is deleted first, so that a concurrent
-        `put_thumbnail` finds that the copy is gone."""
-        for path in (key, key + THUMBNAIL):
+        """Delete a copy, its thumbnail and its preview. Missing files are ignored. The copy is deleted first, so that a
+        concurrent `put_small` finds that the copy is gone."""
+        for path in (key, key + THUMBNAIL, key + MASK_PREVIEW):
             with suppress(FileNotFoundError):
                 await self._store.delete_async(path)
 
-    async def put_thumbnail(self, key: str, data: bytes) -> None:
-        """Store the thumbnail of a copy, and delete the thumbnail if the copy no longer exists."""
-        await self.put(key + THUMBNAIL, data)
+    async def put_small(self, key: str, suffix: str, data: bytes) -> None:
+        """Store the thumbnail or the preview of a copy, and delete it if the copy no longer exists."""
+        await self.put(key + suffix, data)
         try:
             await self._store.head_async(key)
         except (FileNotFoundError, PermissionDeniedError):  # 403 for a missing file, as in `get`
-            await self._store.delete_async(key + THUMBNAIL)
+            await self._store.delete_async(key + suffix)
 
-    async def thumbnail(self, key: str) -> bytes | None:
-        """Return the thumbnail; None if it was not made yet."""
+    async def small(self, key: str, suffix: str) -> bytes | None:
+        """Return the thumbnail or the preview of a copy; None if it was not made yet."""
         try:
-            return await self.get(key + THUMBNAIL)
+            return await self.get(key + suffix)
         except MissingCopy:
             return None
 
     async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
         """Yield, in chunks, the keys in a folder that were last written before `before` (ms, by the store's clock). A
-        thumbnail counts as its copy."""
+        thumbnail or a preview counts as its copy."""
         async for entries in self._listed(folder):
             old = [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]
-            if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL) for path in old)):
+            if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL).removesuffix(MASK_PREVIEW) for path in old)):
                 yield keys
 
     async def drop_unfinished(self, before: int) -> int:

@@ -47,6 +47,7 @@ class ReferenceStore:
             "height": reference.height,
             "uploaded_url": reference.uploaded_url,
             "uploaded_at": reference.uploaded_at,
+            "change_share": reference.change_share,
             "filename": reference.filename,
             "is_converted": reference.is_converted,
             "is_first_frame": reference.is_first_frame,

@@ -197,6 +197,7 @@ references = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("uploaded_url", sa.Text),
     sa.Column("uploaded_at", sa.BigInteger),
+    sa.Column("change_share", sa.Float),
     sa.Column("owner_id", sa.BigInteger, index=True),
     *(
         sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())

@@ -34,7 +34,7 @@ from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
-from bot.ui.waiting.cards import card_view, strip_name
+from bot.ui.waiting.cards import card_view, change_share, preview_name, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
 
@@ -316,14 +316,16 @@ class CardUpdater:
             return []
         self._making_strips.add(card.task.id)
         try:
-            data = await self._made(card.task, copies)
+            file = await self._made(card, copies)
         finally:
             self._making_strips.discard(card.task.id)
-        return [discord.File(io.BytesIO(data), strip_name(card.task))] if data else []
+        return [file] if file else []
 
-    async def _made(self, task: Task, copies: Sequence[StoredCopy]) -> bytes | None:
-        """Make the strip of thumbnails. None if no picture could be used, if another process is making them, or if a
-        process died while making them: they might kill this process too, so the card never gets thumbnails."""
+    async def _made(self, card: Card, copies: Sequence[StoredCopy]) -> discord.File | None:
+        """Make the strip of thumbnails, or the preview of what a mask changes. None if no picture could be used, if
+        another process is making them, or if a process died while making them: they might kill this process too, so the
+        card never gets thumbnails."""
+        task = card.task
         counted = await self._attempts.begin(THUMBNAILS, task.id, owner=self._owner, now=self._clock())
         if counted is None:  # another process is making them
             return None
@@ -331,12 +333,21 @@ class CardUpdater:
             log.warning("card shown without thumbnails: an earlier process died while making them", task=task.id)
             return None
         try:
-            data = await self._thumbnails.strip(copies, Requester(task.asker_id, WorkPriority.BROWSING))
+            file = await self._pictures_of(card, copies)
         except (Exception, asyncio.CancelledError):
             await self._attempts.end(THUMBNAILS, task.id)
             raise
         await self._attempts.end(THUMBNAILS, task.id)
-        return data
+        return file
+
+    async def _pictures_of(self, card: Card, copies: Sequence[StoredCopy]) -> discord.File | None:
+        requester = Requester(card.task.asker_id, WorkPriority.BROWSING)
+        if change_share(card) is not None:
+            preview = await self._thumbnails.mask_preview(copies[0], copies[-1], requester)
+            if preview:
+                return discord.File(io.BytesIO(preview), preview_name(card.task))
+        strip = await self._thumbnails.strip(copies, requester)
+        return discord.File(io.BytesIO(strip), strip_name(card.task)) if strip else None
 
     async def _find_and_record(self, row: Task) -> int | None:
         """Find a card that was posted but whose message id was not stored, and store the id."""
@@ -372,7 +383,10 @@ class CardUpdater:
 
 
 def _is_prepared(card: Card) -> bool:
-    return card.phase is not CardPhase.PREPARING and all(reference.key is not None for reference in card.references)
+    """Return whether the copies of all references are stored, and the picture of the card can be made once for all. A
+    mask, which is prepared last, is shown while it is uploaded."""
+    under_way = card.phase is CardPhase.PREPARING and change_share(card) is None
+    return not under_way and all(reference.is_prepared for reference in card.references)
 
 
 def _name(files: Sequence[discord.Attachment | discord.File]) -> str | None:

@@ -49,6 +49,7 @@ from bot.engine.work.picture_work import PictureWork
 from bot.engine.work.quarantine import TASK, Quarantine
 from bot.engine.work.result_fetching import ResultFetching
 from bot.engine.work.suspects import Suspects
+from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import AccountRefused, Refused
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
@@ -142,6 +143,8 @@ class Engine:
             api=self._admission.api,
             fetching=self.attachments,
             picture_work=picture_work,
+            thumbnails=Thumbnails(picture_store, picture_work),
+            show=self._cards.show,
             limits_for=policy.limits_for,
             space=space,
             always_upload=policy.always_upload,

@@ -19,9 +19,11 @@ cost.py        estimate the memory and the processor time of each kind of work
 
 The work itself, synchronous and CPU-bound:
 
-inspection.py  check an attachment, a mask or a result
+inspection.py  check an attachment or a result
 plain.py       make the plain copy of an attachment, which the image API gets
-conversion.py  convert a picture or a mask to PNG
+conversion.py  convert a picture to PNG
+mask.py        read a mask, and make the plain mask that the image API gets
+preview.py     tint the part of a picture that a mask changes
 metadata.py    remove metadata from a file
 thumbnails.py  make small pictures, and a strip of several
 fitting.py     re-encode a picture to fit a limit of bytes
@@ -36,6 +38,6 @@ processes.py   start child processes and give them work; threads in tests
 process.py     the program of a child process, with limits of memory and time
 jobs.py        the messages between the bot and a child process
 
-All functions except `plain_copy`, `inspect` and `inspect_mask` raise `Unreadable` (a ValueError) for bytes that are not
+All functions except `plain_copy`, `inspect` and `plain_mask` raise `Unreadable` (a ValueError) for bytes that are not
 an accepted picture.
 """

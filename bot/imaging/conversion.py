@@ -1,11 +1,11 @@
-"""Convert a picture or a mask to an upright PNG, without loss."""
+"""Convert a picture to an upright PNG, without loss."""
 
 from __future__ import annotations
 
 from bot.imaging import cost
 from bot.imaging.decoding import bearable, decoded
 from bot.imaging.encoding import png, profile
-from bot.imaging.pixels import bands, colours, on_white, upright
+from bot.imaging.pixels import upright
 
 
 def as_png(data: bytes) -> bytes:
@@ -19,13 +19,3 @@ def as_png(data: bytes) -> bytes:
     if image.mode in {"CMYK", "RGBX"}:
         image = image.convert("RGB")
     return png(upright(image, header.orientation), kept)
-
-
-def mask_as_png(data: bytes) -> bytes:
-    """Convert a mask to an upright RGB PNG; transparent parts become white."""
-    header = bearable(data, cost.of_conversion)
-    image = decoded(data, header)
-    if header.format == "PNG" and header.orientation == 1 and all(band.mode == "RGB" for _, band in bands(image)):
-        return data
-    image = on_white(colours(image))
-    return png(upright(image, header.orientation))

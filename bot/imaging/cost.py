@@ -67,8 +67,17 @@ def of_thumbnail(header: Header, size: int) -> Cost:
     return _by_bands(header, size, header.pixels * 15e-9)
 
 
-def of_mask(header: Header, size: int) -> Cost:
-    return _by_bands(header, size, header.pixels * 30e-9)
+def of_mask(picture: tuple[int, int] | None) -> Callable[[Header, int], Cost]:
+    """Return the estimate of making a plain mask for a picture of these dimensions, or of the mask's own."""
+
+    def estimate(header: Header, size: int) -> Cost:
+        scaled = picture[0] * picture[1] if picture else header.pixels
+        read = _by_bands(header, size, header.pixels * 30e-9)
+        scaling, encoding = 2 * header.pixels + scaled, 5 * scaled + 25 * MIB
+        made = max(read.bytes + header.pixels, BASE_BYTES + 2 * size + max(scaling, encoding))
+        return Cost(made, read.seconds + scaled * 30e-9)
+
+    return estimate
 
 
 def of_conversion(header: Header, size: int) -> Cost:
@@ -127,9 +136,7 @@ OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "inspect": of_look,
     "plain_copy": of_plain_copy,
     "look_at_result": of_look,
-    "inspect_mask": of_mask,
     "as_png": of_conversion,
-    "mask_as_png": of_conversion,
     "thumbnail": of_thumbnail,
     "without_metadata": of_copying,
     "fit": of_fitting,

@@ -15,13 +15,15 @@ from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Final
 
 from bot.errors import BadReference, Reason
-from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.conversion import as_png
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
-from bot.imaging.inspection import inspect, inspect_mask, look_at_result
+from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.mask import PlainMask, plain_mask
 from bot.imaging.metadata import without_metadata
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.plain import plain_copy
+from bot.imaging.preview import mask_preview
 from bot.imaging.thumbnails import strip, thumbnail
 
 LONGEST_LINE: Final = 16 * 1024
@@ -29,7 +31,7 @@ SENT_TYPES: Final = frozenset({"image/jpeg", "image/png"})
 MOST_ANSWERED: Final = 256 * 1024 * 1024
 """Most bytes of files in one message."""
 
-Made = PictureInfo | PlainCopy | Fitted | bytes
+Made = PictureInfo | PlainCopy | PlainMask | Fitted | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Job:
 WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
     "inspect": lambda files, given: inspect(files[0], given["filename"]),
     "plain_copy": lambda files, given: plain_copy(files[0], given["filename"]),
-    "inspect_mask": lambda files, given: inspect_mask(files[0], given["filename"], PictureInfo(**given["image"])),
+    "plain_mask": lambda files, given: plain_mask(files[0], given["filename"], _size(given["size"])),
+    "mask_preview": lambda files, given: mask_preview(files[0], files[1]),
     "look_at_result": lambda files, given: look_at_result(files[0]),
     "as_png": lambda files, given: as_png(files[0]),
-    "mask_as_png": lambda files, given: mask_as_png(files[0]),
     "thumbnail": lambda files, given: thumbnail(files[0]),
     "without_metadata": lambda files, given: without_metadata(files[0]),
     "strip": lambda files, given: strip(files),
@@ -78,6 +80,8 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
         return {"made": "look", **asdict(made)}, ()
     if isinstance(made, PlainCopy):
         return {"made": "plain", **asdict(made), "data": None}, [made.data]
+    if isinstance(made, PlainMask):
+        return {"made": "mask", "change_share": made.change_share}, [made.data]
     return {"made": "fitted", "content_type": made.content_type, "changed": made.changed}, [made.data]
 
 
@@ -94,6 +98,8 @@ def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
                 return _look(words)
             case "plain":
                 return _plain(words, files[0])
+            case "mask":
+                return _mask(words, files[0])
             case "fitted":
                 content_type = str(words["content_type"])
                 extension, changed = EXTENSIONS[content_type], words["changed"] is True
@@ -124,6 +130,17 @@ def _plain(words: Mapping[str, Any], data: bytes) -> PlainCopy:
         is_reduced=words["is_reduced"] is True,
         is_cut=words["is_cut"] is True,
     )
+
+
+def _mask(words: Mapping[str, Any], data: bytes) -> PlainMask:
+    share = words["change_share"]
+    if not isinstance(share, int | float) or not 0 < share <= 1:
+        raise ProtocolError
+    return PlainMask(data=data, change_share=share)
+
+
+def _size(given: Sequence[int] | None) -> tuple[int, int] | None:
+    return None if given is None else (given[0], given[1])
 
 
 def _refusal(words: Mapping[str, Any]) -> BadReference | Unreadable:

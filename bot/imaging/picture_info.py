@@ -17,9 +17,7 @@ class PictureInfo:
     width: int
     height: int
     as_shown: bool = True
-    """Whether the stored pixels are the displayed pixels: no orientation to apply and, in a mask, no transparency to
-    replace by white. An image and a mask can be used together as they are only if this is true for both; otherwise
-    convert them with `as_png` and `mask_as_png`."""
+    """Whether the stored pixels are the displayed pixels: there is no orientation to apply."""
 
     @property
     def extension(self) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from sqlalchemy.exc import IntegrityError
 
 from bot.engine.housekeeping.retention import Retention
-from bot.engine.ports import Record, RecordStatus
+from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.errors import (
     Reason,
     Refused,
     Unavailable,
 )
-from storage.models import Reference, ReferenceKind, Route, Task, TaskState
+from storage.models import NewReference, Reference, ReferenceKind, Route, Task, TaskState
+from storage.pictures import MASK_PREVIEW
 from tests.worlds.engine_world import Deaths, EngineWorld, open_engine_world, png
 from tests.worlds.waiting import eventually
 
@@ -111,13 +114,66 @@ async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: Engi
     assert len(request.files) == 1
 
 
-async def test_a_mask_like_its_picture_goes_as_it_is(world: EngineWorld) -> None:
-    _, mask = _photo_and_mask()
-    both = (world.attach("a.png", png(size=(64, 64))), world.attach("m.png", mask, ReferenceKind.MASK))
-    await world.ask(references=both)
+async def test_the_plain_mask_is_what_is_stored_and_sent(world: EngineWorld) -> None:
+    task = await world.ask(references=_with_a_transparent_hole(world))
     await world.work(5)
-    assert world.api.uploads == []
-    assert (world.api.taken[0].mask or "").endswith("m.png")
+    mask = (await world.stores.references.of_task(task.id))[1]
+    assert (mask.content_type, mask.width, mask.height, mask.change_share) == ("image/png", 64, 64, 1 / 4)
+    sent = Image.open(io.BytesIO(await world.picture_store.get(f"references/{task.id}/1")))
+    assert (sent.mode, sent.getpixel((32, 32)), sent.getpixel((2, 2))) == ("RGB", (0, 0, 0), (255, 255, 255))
+    assert world.api.taken[0].mask == f"https://uploads.test/atelier-{task.id}-1.png"
+
+
+async def test_what_changes_is_on_the_card_before_anything_is_sent(world: EngineWorld) -> None:
+    shown: list[Card] = []
+
+    async def upload(filename: str, content_type: str, data: bytes) -> str:
+        shown.append(world.discord.shown[-1])
+        raise Unavailable("503")
+
+    world.api.upload = upload  # type: ignore[method-assign]  # looks at the card when the upload begins
+    task = await world.ask(references=_with_a_transparent_hole(world))
+    await world.engine.step()
+    await eventually(lambda: _fails(world, task))
+    (card,) = shown
+    assert (card.phase, card.references[1].change_share) == (CardPhase.PREPARING, 1 / 4)
+    assert await world.picture_store.small(f"references/{task.id}/0", MASK_PREVIEW) is not None
+    assert (world.api.uploads, world.api.taken) == ([], [])
+    assert (await world.engine.requests.cancel(task.id, task.asker_id)).state is TaskState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        (png("white", (64, 64)), Reason.MASK_CHANGES_NOTHING),
+        (png("red", (64, 64)), Reason.MASK_NOT_BLACK_AND_WHITE),
+        (png("black", (64, 40)), Reason.MASK_SIZE),
+    ],
+    ids=["all-white", "red", "another-shape"],
+)
+async def test_a_mask_that_says_nothing_clear_costs_nothing(world: EngineWorld, mask: bytes, reason: Reason) -> None:
+    photo, _ = _photo_and_mask()
+    both = (world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK))
+    task = await world.ask(references=both)
+    await world.work(5)
+    ended = await world.now(task)
+    assert (ended.reason, ended.charged) == (reason, False)
+    assert (world.api.uploads, world.api.taken) == ([], [])
+
+
+async def test_a_mask_that_an_older_version_stored_is_made_plain(world: EngineWorld) -> None:
+    world.api.next_upload = [Unavailable("503")]
+    task = await world.ask(references=_with_a_transparent_hole(world))
+    await world.engine.step()
+    await eventually(lambda: _fails(world, task))
+    mask = (await world.stores.references.of_task(task.id))[1]
+    old = replace(mask, change_share=None, uploaded_url="https://uploads.test/old.png", uploaded_at=world.clock())
+    await world.stores.references.save(old)
+    await world.picture_store.put(f"references/{task.id}/1", world.attachments["m.png"])  # type: ignore[arg-type]
+    world.attachments["m.png"] = Unavailable("Discord has it no longer")
+    await world.work(90)
+    assert (await world.stores.references.of_task(task.id))[1].change_share == 1 / 4
+    assert world.api.taken[0].mask == f"https://uploads.test/atelier-{task.id}-1.png"
 
 
 async def test_a_kept_reference_that_is_gone_is_fetched_again(world: EngineWorld) -> None:
@@ -305,15 +361,23 @@ async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
         assert (await world.now(task)).state is TaskState.CLOSED
 
 
+async def _fails(world: EngineWorld, task: Task) -> bool:
+    return (await world.now(task)).failures > 0
+
+
 async def _is_prepared(world: EngineWorld, task: Task) -> bool:
     return (await world.now(task)).prepared_at is not None
 
 
+def _with_a_transparent_hole(world: EngineWorld) -> tuple[NewReference, NewReference]:
+    photo, _ = _photo_and_mask()
+    mask, hole = Image.new("RGBA", (64, 64), "black"), io.BytesIO()
+    mask.paste((255, 0, 0, 0), (16, 16, 48, 48))
+    mask.save(hole, "PNG")
+    return world.attach("a.jpg", photo), world.attach("m.png", hole.getvalue(), ReferenceKind.MASK)
+
+
 def _photo_and_mask() -> tuple[bytes, bytes]:
-    import io
-
-    from PIL import Image, ImageDraw
-
     photo, mask = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (64, 64), "navy").save(photo, "JPEG")
     drawn = Image.new("L", (64, 64), 255)

@@ -7,20 +7,24 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.work.picture_work import PREVIEW_BYTES, PictureWork, Requester, WorkPriority
 from bot.errors import BadReference
 from bot.imaging import cost
-from bot.imaging.conversion import as_png, mask_as_png
+from bot.imaging.conversion import as_png
 from bot.imaging.decoding import MOST_MEMORY
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.header import read_header
-from bot.imaging.inspection import inspect, inspect_mask, look_at_result
-from bot.imaging.picture_info import PictureInfo, Unreadable
+from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.mask import plain_mask
+from bot.imaging.picture_info import Unreadable
+from bot.imaging.preview import mask_preview
 from bot.imaging.processes import WorkerProcesses
 from bot.imaging.thumbnails import thumbnail
 from tests.hostile.pictures import CASES, MIB, ORDINARY, Case, chunk, made, with_chunks
@@ -93,6 +97,36 @@ async def test_what_it_takes_is_known_beforehand(children: WorkerProcesses, case
     assert expected / 2 - 8 * MIB < max(peaks(children)) - idle < expected * 1.1
 
 
+# -- masks -------------------------------------------------------------------------------------------------------------
+PHOTO_12, PHOTO_48 = (4000, 3000), (8000, 6000)
+MASKS: dict[str, tuple[str, tuple[int, int], tuple[int, int], dict[str, Any]]] = {
+    "12 megapixels": ("RGBA", PHOTO_12, PHOTO_12, {"compress_level": 1}),
+    "48 megapixels": ("RGBA", PHOTO_48, PHOTO_48, {"compress_level": 1}),
+    "turned": ("RGB", PHOTO_12, PHOTO_12[::-1], {"form": "JPEG", "exif": oriented()}),
+    "WebP": ("RGBA", PHOTO_12, PHOTO_12, {"form": "WEBP", "lossless": True, "method": 0}),
+    "small for a large picture": ("L", (800, 600), PHOTO_48, {}),
+    "large for a small picture": ("L", PHOTO_48, (400, 300), {"compress_level": 1}),
+}
+"""Mode and size of the mask, size of its picture, and how the mask is encoded."""
+
+
+@pytest.mark.parametrize(("mode", "own", "picture", "options"), MASKS.values(), ids=MASKS.keys())
+@pytest.mark.sweep
+async def test_a_mask_and_its_preview_take_what_is_estimated(
+    children: WorkerProcesses, mode: str, own: tuple[int, int], picture: tuple[int, int], options: dict[str, Any]
+) -> None:
+    work, drawn = PictureWork(children), Image.new(mode, own, "black")
+    drawn.paste(Image.new(mode, (own[0] // 4, own[1] // 4)), (own[0] // 4, own[1] // 4))
+    data = file_of(drawn, **options)
+    peaks(children)
+    made = await work.plain_mask(data, "x", picture, SOMEBODY)
+    assert max(peaks(children)) < expected_bytes(data, cost.of_mask(picture)) * 1.1 + FRESH
+    photo = file_of(Image.new("RGB", picture), "JPEG")
+    await work.mask_preview(photo, made.data, SOMEBODY)
+    expected = max(expected_bytes(file, cost.of_thumbnail) for file in (photo, made.data))
+    assert max(peaks(children)) < (expected + PREVIEW_BYTES) * 1.1 + FRESH
+
+
 # -- damaged files -----------------------------------------------------------------------------------------------------
 WHOLE = (
     file_of(painted(), "JPEG", exif=oriented()),
@@ -146,11 +180,15 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(data=damaged())
 @pytest.mark.sweep
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
-    shape = PictureInfo(content_type="image/png", width=60, height=40)
-    for look in (lambda: inspect(data, "x"), lambda: inspect_mask(data, "x", shape)):
+    for look in (
+        lambda: inspect(data, "x"),
+        lambda: plain_mask(data, "x", (60, 40)),
+        lambda: plain_mask(data, "x", None),
+    ):
         documented(look, BadReference)
-    for work in (as_png, mask_as_png, thumbnail, look_at_result):
+    for work in (as_png, thumbnail, look_at_result):
         documented(partial(work, data), Unreadable)
+    documented(lambda: mask_preview(data, data), Unreadable)
     documented(lambda: fit(data + bytes(LIMIT), LIMIT), Unreadable)
 
 

@@ -1,85 +1,203 @@
-"""Tests for masks: a mask must have the size of its image, and be black and white enough to mark what changes."""
+"""Tests for masks: which part of the picture they change, what the image API gets, and which ones are refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from bot.errors import BadReference, Reason
-from bot.imaging.conversion import mask_as_png
-from bot.imaging.inspection import inspect_mask
-from bot.imaging.picture_info import PictureInfo
+from bot.imaging.mask import plain_mask
 from tests.imaging.picture_files import file_of, opened, oriented, painted
 
 Colour = str | int | tuple[int, ...]
+Point = tuple[int, int]
 
-IMAGE = PictureInfo(content_type="image/png", width=60, height=40)
+SIZE = (60, 40)
+HOLE = 20 * 20 / (60 * 40)
+"""Share of the picture in `mask`'s hole."""
+INSIDE, OUTSIDE = (30, 20), (5, 5)
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+CLEAR = (0, 0, 0, 0)
 
 
-def mask(ground: Colour = "white", hole: Colour = "black", mode: str = "RGB") -> Image.Image:
-    image = Image.new(mode, (60, 40), ground)
-    ImageDraw.Draw(image).ellipse((20, 10, 40, 30), fill=hole)
+def mask(
+    ground: Colour = "white", hole: Colour = "black", mode: str = "RGB", size: tuple[int, int] = SIZE
+) -> Image.Image:
+    """Return a mask with a hole: a third of its width, half of its height."""
+    image = Image.new(mode, size, ground)
+    width, height = size
+    box = (width // 3, height // 4, 2 * width // 3 - 1, 3 * height // 4 - 1)
+    image.paste(Image.new(mode, (box[2] - box[0] + 1, box[3] - box[1] + 1), hole), box[:2])
     return image
 
 
-def mask_reason(image: Image.Image, **options: Any) -> dict[str, str | int]:
+def dotted() -> Image.Image:
+    image = Image.new("RGB", SIZE, "white")
+    image.putpixel(INSIDE, (0, 0, 0))
+    return image
+
+
+def with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    image.putalpha(alpha)
+    return image
+
+
+def soft(image: Image.Image) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+def palette_with_hole() -> bytes:
+    image = mask(0, 1, "P")
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    return file_of(image, transparency=1)
+
+
+ALPHA = mask(255, 0, "L")
+CASES: dict[str, tuple[bytes, float]] = {
+    # transparent pixels say what changes, whatever the colours
+    "black with a transparent hole": (file_of(mask("black", CLEAR, "RGBA")), HOLE),
+    "white with a transparent hole": (file_of(mask("white", CLEAR, "RGBA")), HOLE),
+    "the photo with a transparent hole": (file_of(with_alpha(painted(), ALPHA)), HOLE),
+    "a red hole that is transparent": (file_of(mask("white", (255, 0, 0, 0), "RGBA")), HOLE),
+    "grey with transparency": (file_of(mask((90, 255), (90, 0), "LA")), HOLE),
+    "a palette with a transparent colour": (palette_with_hole(), HOLE),
+    "a transparent hole in a WebP": (file_of(mask("black", CLEAR, "RGBA"), "WEBP", lossless=True), HOLE),
+    "nearly transparent": (file_of(mask("black", (0, 0, 0, 127), "RGBA")), HOLE),
+    "a soft transparent edge": (file_of(with_alpha(painted(), soft(ALPHA))), HOLE),
+    "black painted on an empty layer: all the rest": (file_of(mask(CLEAR, "black", "RGBA")), 1 - HOLE),
+    "all transparent": (file_of(Image.new("RGBA", SIZE, CLEAR)), 1),
+    # nothing transparent: black changes
+    "black on white": (file_of(mask()), HOLE),
+    "white on black": (file_of(mask("black", "white")), 1 - HOLE),
+    "a channel of opacity without a transparent pixel": (file_of(mask("white", "black", "RGBA")), HOLE),
+    "hardly transparent black": (file_of(mask("white", (0, 0, 0, 128), "RGBA")), HOLE),
+    "a JPEG": (file_of(mask(), "JPEG", quality=40), HOLE),
+    "a WebP": (file_of(mask(), "WEBP", quality=40), HOLE),
+    "one bit": (file_of(mask().convert("1")), HOLE),
+    "a palette": (file_of(mask().convert("P")), HOLE),
+    "16 bits": (file_of(mask(255, 0, "L").convert("I;16").point(lambda value: value * 257)), HOLE),
+    "nearly black on nearly white": (file_of(mask((240, 235, 238), (9, 0, 20))), HOLE),
+    "a soft edge": (file_of(soft(mask())), HOLE),
+    "all black": (file_of(Image.new("L", SIZE, "black")), 1),
+    "a single black pixel": (file_of(dotted()), 1 / 2400),
+    # another size of the same shape is scaled
+    "twice as large": (file_of(mask(size=(120, 80))), HOLE),
+    "half as large": (file_of(mask(size=(30, 20))), HOLE),
+    "a pixel off": (file_of(mask(size=(60, 41))), HOLE),
+    "a per cent off": (file_of(mask(size=(3030, 2000))), HOLE),
+    "small, and rounded": (file_of(mask(size=(16, 10))), HOLE),
+    "twice as large with a transparent hole": (file_of(mask("black", CLEAR, "RGBA", size=(120, 80))), HOLE),
+    "turned upright": (file_of(mask(size=(40, 60)), "JPEG", exif=oriented()), 1 / 2 / 3),
+}
+
+
+@pytest.mark.parametrize(("data", "share"), CASES.values(), ids=CASES.keys())
+def test_a_mask_says_which_share_changes_and_black_is_what_is_sent_for_it(data: bytes, share: float) -> None:
+    made = plain_mask(data, "mask", SIZE)
+    assert made.change_share == pytest.approx(share, abs=0.03)
+    sent = opened(made.data)
+    assert (sent.format, sent.mode, sent.size) == ("PNG", "RGB", SIZE)
+    inside_changes = share == 1 or share < 0.5
+    assert sent.getpixel(INSIDE) == (BLACK if inside_changes else WHITE)
+    assert sent.getpixel(OUTSIDE) == (BLACK if share > 0.5 else WHITE)
+    assert {colour for _, colour in sent.getcolors() or []} <= {BLACK, WHITE}
+    assert sent.convert("L").histogram()[0] / (60 * 40) == made.change_share
+
+
+REFUSED: dict[str, tuple[bytes, Reason, dict[str, Any]]] = {
+    "all white": (file_of(Image.new("RGB", SIZE, "white")), Reason.MASK_CHANGES_NOTHING, {}),
+    "nearly white": (file_of(Image.new("RGB", SIZE, (200, 220, 210))), Reason.MASK_CHANGES_NOTHING, {}),
+    "white and opaque": (file_of(Image.new("RGBA", SIZE, "white")), Reason.MASK_CHANGES_NOTHING, {}),
+    "white, hardly transparent": (
+        file_of(Image.new("RGBA", SIZE, (255, 255, 255, 128))), Reason.MASK_CHANGES_NOTHING, {},
+    ),
+    "a photo": (file_of(Image.linear_gradient("L").resize(SIZE)), Reason.MASK_NOT_BLACK_AND_WHITE, {}),
+    **{
+        colour: (file_of(Image.new("RGB", SIZE, colour)), Reason.MASK_NOT_BLACK_AND_WHITE, {"grey": 100, "black": 0})
+        for colour in ("blue", "red", "grey", "yellow")
+    },
+    "a little red on white": (
+        file_of(dotted().point(lambda value: value or 100)), Reason.MASK_NOT_BLACK_AND_WHITE, {"grey": 0, "black": 0},
+    ),
+    "a square for a landscape": (
+        file_of(mask(size=(50, 50))), Reason.MASK_SIZE,
+        {"width": 60, "height": 40, "mask_width": 50, "mask_height": 50},
+    ),
+    "on its side": (
+        file_of(mask(), "JPEG", exif=oriented()), Reason.MASK_SIZE,
+        {"width": 60, "height": 40, "mask_width": 40, "mask_height": 60},
+    ),
+    "five per cent off": (
+        file_of(mask(size=(630, 400))), Reason.MASK_SIZE,
+        {"width": 60, "height": 40, "mask_width": 630, "mask_height": 400},
+    ),
+    "another shape, and all white": (
+        file_of(Image.new("L", (50, 50), 255)), Reason.MASK_SIZE,
+        {"width": 60, "height": 40, "mask_width": 50, "mask_height": 50},
+    ),
+    "cut short": (file_of(mask())[:-30], Reason.REFERENCE_BROKEN, {}),
+    "nothing": (b"", Reason.REFERENCE_EMPTY, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "reason", "parameters"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_mask_that_says_nothing_clear_is_refused_with_its_reason(
+    data: bytes, reason: Reason, parameters: dict[str, Any]
+) -> None:
     with pytest.raises(BadReference) as refused:
-        inspect_mask(file_of(image, **options), "mask.png", IMAGE)
-    assert refused.value.reason is Reason.MASK_NOT_BLACK_AND_WHITE
-    return {name: value for name, value in refused.value.parameters.items() if name != "filename"}
+        plain_mask(data, "mask", SIZE)
+    assert refused.value.reason is reason
+    assert refused.value.parameters["filename"] == "mask"
+    assert refused.value.parameters.items() >= parameters.items()
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("picture", "own", "fits"),
     [
-        file_of(mask()),
-        file_of(mask(), "JPEG", quality=40),
-        file_of(mask(), "WEBP", quality=40),
-        file_of(mask().convert("1")),
-        file_of(mask(255, 0, "L").convert("I;16").point(lambda value: value * 257)),
-        file_of(mask((240, 235, 238), (9, 0, 20))),
-        file_of(mask().resize((120, 80)).resize((60, 40))),
-        file_of(Image.new("L", (60, 40), "black")),
+        ((4000, 3000), (1024, 768), True),
+        ((4000, 3000), (1000, 751), True),
+        ((4000, 3000), (64, 48), True),
+        ((4000, 3000), (100, 76), True),
+        ((4000, 3000), (100, 78), False),
+        ((4000, 3000), (768, 1024), False),
+        ((100, 67), (3000, 2000), True),
+        ((1024, 1024), (1024, 1536), False),
+        ((2000, 1000), (1000, 515), False),
     ],
-    ids=["png", "jpeg", "webp", "1-bit", "16-bit", "nearly", "soft", "all-black"],
 )
-def test_a_mask_that_is_black_and_white_enough_is_taken(data: bytes) -> None:
-    assert inspect_mask(data, "mask", IMAGE).as_shown
+def test_the_shape_counts_and_one_per_cent_or_one_pixel_is_nothing(picture: Point, own: Point, fits: bool) -> None:
+    data = file_of(Image.new("1", own))
+    if fits:
+        assert opened(plain_mask(data, "mask", picture).data).size == picture
+        return
+    with pytest.raises(BadReference, match="mask_size"):
+        plain_mask(data, "mask", picture)
 
 
-def test_a_mask_of_another_size_is_refused_with_both_sizes() -> None:
-    sideways = file_of(mask(), "JPEG", exif=oriented())
-    with pytest.raises(BadReference) as refused:
-        inspect_mask(sideways, "mask.jpg", IMAGE)
-    assert refused.value.reason is Reason.MASK_SIZE
-    sizes = {"filename": "mask.jpg", "width": 60, "height": 40, "mask_width": 40, "mask_height": 60}
-    assert refused.value.parameters == sizes
+def test_a_plain_mask_stays_as_it_is() -> None:
+    made = plain_mask(file_of(mask("black", CLEAR, "RGBA")), "mask", SIZE)
+    assert plain_mask(made.data, "mask", SIZE) == made
 
 
-def test_a_photo_is_no_mask() -> None:
-    assert int(mask_reason(painted())["grey"]) > 50
+def test_a_scaled_mask_stays_crisp_and_changes_the_same_place() -> None:
+    large = plain_mask(file_of(mask(size=(30, 20))), "mask", SIZE)
+    assert large == plain_mask(file_of(mask()), "mask", SIZE)
 
 
-@pytest.mark.parametrize("colour", ["blue", "red", "grey", "yellow"])
-def test_colours_are_neither_black_nor_white(colour: str) -> None:
-    assert mask_reason(Image.new("RGB", (60, 40), colour)) == {"grey": 100, "black": 0}
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_mask_is_read_as_it_is_displayed(turn: int) -> None:
+    """A corner is black as stored; the orientation says where it is displayed."""
+    stored = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(stored).rectangle((0, 0, 19, 9), fill=0)
+    data = file_of(stored, exif=oriented(turn))
+    expected = ImageOps.exif_transpose(opened(data)).convert("RGB")
+    assert opened(plain_mask(data, "mask", (60, 60)).data).tobytes() == expected.tobytes()
 
 
-def test_a_mask_that_would_change_nothing_is_refused() -> None:
-    assert mask_reason(Image.new("RGB", (60, 40), "white")) == {"grey": 0, "black": 0}
-    assert mask_reason(mask("white", (0, 0, 0, 0), "RGBA")) == {"grey": 0, "black": 0}
-
-
-def test_a_broken_mask_is_refused_as_any_picture() -> None:
-    with pytest.raises(BadReference, match="reference_broken"):
-        inspect_mask(file_of(mask())[:-30], "mask.png", IMAGE)
-
-
-def test_a_mask_painted_on_an_empty_layer_lies_on_white() -> None:
-    data = file_of(mask((0, 0, 0, 0), "black", "RGBA"))
-    assert not inspect_mask(data, "mask.png", IMAGE).as_shown
-    flat = mask_as_png(data)
-    assert opened(flat).convert("RGB").tobytes() == mask().tobytes()
-    assert inspect_mask(flat, "mask.png", IMAGE).as_shown
+def test_without_a_usable_picture_a_mask_is_checked_alone() -> None:
+    assert opened(plain_mask(file_of(mask()), "mask", None).data).size == SIZE
+    with pytest.raises(BadReference, match="mask_changes_nothing"):
+        plain_mask(file_of(Image.new("L", SIZE, 255)), "mask", None)

@@ -6,13 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job, Made
 from bot.imaging.processes import WorkerThreads
-from storage.pictures import MissingCopy, PictureStore
+from storage.pictures import MASK_PREVIEW, THUMBNAIL, MissingCopy, PictureStore
 from tests.imaging.picture_files import file_of, opened, painted
 
 ALICE = Requester(1, WorkPriority.BROWSING)
@@ -77,20 +78,40 @@ async def test_it_goes_with_its_copy(copies: PictureStore, thumbnails: Thumbnail
     assert await thumbnails.small(StoredCopy(KEY, len(PHOTO)), ALICE) is None
 
 
-async def test_one_made_while_its_copy_was_deleted_does_not_stay(copies: PictureStore, tmp_path: Path) -> None:
-    await copies.put_thumbnail(KEY, b"small")
+@pytest.mark.parametrize("suffix", [THUMBNAIL, MASK_PREVIEW])
+async def test_one_made_while_its_copy_was_deleted_does_not_stay(
+    copies: PictureStore, tmp_path: Path, suffix: str
+) -> None:
+    await copies.put_small(KEY, suffix, b"small")
     assert files(tmp_path) == []
 
 
-async def test_it_is_no_copy_of_its_own_to_those_who_sweep(copies: PictureStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [THUMBNAIL, MASK_PREVIEW])
+async def test_it_is_no_copy_of_its_own_to_those_who_sweep(copies: PictureStore, tmp_path: Path, suffix: str) -> None:
     await copies.put(KEY, PHOTO)
-    await copies.put_thumbnail(KEY, b"small")
+    await copies.put_small(KEY, suffix, b"small")
     far = 2**62
     assert [keys async for keys in copies.older("sets", far)] == [[KEY]]
     (tmp_path / "pictures" / KEY).unlink()  # the state after a crash between the two deletes
     assert [keys async for keys in copies.older("sets", far)] == [[KEY]]
     await copies.delete(KEY)
     assert files(tmp_path) == []
+
+
+async def test_the_preview_of_a_mask_is_made_once_and_goes_with_the_picture(
+    copies: PictureStore, decoders: Counting, thumbnails: Thumbnails, tmp_path: Path
+) -> None:
+    mask = file_of(Image.new("RGB", (800, 600)))
+    picture, above = StoredCopy(KEY, len(PHOTO)), StoredCopy("sets/1/b", len(mask))
+    await copies.put(picture.key, PHOTO)
+    await copies.put(above.key, mask)
+    seen = await asyncio.gather(*[thumbnails.mask_preview(picture, above, ALICE) for _ in range(5)])
+    later = await Thumbnails(copies, PictureWork(decoders)).mask_preview(picture, above, ALICE)
+    assert {*seen} == {later}
+    assert decoders.asked == ["mask_preview"]
+    await copies.delete(picture.key)
+    assert files(tmp_path) == [above.key]
+    assert await thumbnails.mask_preview(picture, above, ALICE) is None
 
 
 async def test_a_picture_of_which_none_can_be_made_is_tried_once(

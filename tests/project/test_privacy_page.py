@@ -44,7 +44,11 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "| the token of the command": (
         "ui/test_privacy.py::test_the_file_holds_their_own_words_and_pictures_and_no_token",
     ),
-    "| the bot's own copies": ("engine/test_engine.py::test_old_copies_are_swept_and_the_rows_stay",),
+    "| the bot's own copies": (
+        "engine/test_engine.py::test_old_copies_are_swept_and_the_rows_stay",
+        "imaging/test_thumbnails.py::test_the_preview_of_a_mask_is_made_once_and_goes_with_the_picture",
+        "ui/test_mask_preview.py::test_it_goes_with_everything_of_its_asker",
+    ),
     "| the owner of a picture": (AGAIN, GONE),
     "| your named sets": ("ui/test_reference_sets.py::test_what_is_removed_is_gone_with_its_copies", FILES),
     "| an open form": (

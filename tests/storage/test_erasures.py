@@ -219,7 +219,7 @@ def _value(table: sa.Table, column: sa.Column[Any], task_id: str) -> Any:
             return {}
         case sa.Boolean():
             return False
-        case sa.BigInteger() | sa.Integer():
+        case sa.BigInteger() | sa.Integer() | sa.Float():
             return 1
         case _:
             return "x"

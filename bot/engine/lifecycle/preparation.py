@@ -3,7 +3,7 @@ credits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from bot.engine.limit_errors import limit_error
 from bot.engine.ports import ImageAPI
 from bot.engine.work.byte_budget import ByteBudget
 from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
+from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
 from bot.imaging.cost import SENT_BYTES
 from bot.imaging.picture_info import Unreadable
@@ -42,6 +43,8 @@ class Preparation:
         api: ImageAPI,
         fetching: ReferenceFetching,
         picture_work: PictureWork,
+        thumbnails: Thumbnails,
+        show: Callable[[Task], Awaitable[None]],
         limits_for: Callable[[int, int | None], Limits],
         space: DiskSpace,
         always_upload: bool,
@@ -52,6 +55,8 @@ class Preparation:
         self._api = api
         self._fetching = fetching
         self._picture_work = picture_work
+        self._thumbnails = thumbnails
+        self._show = show
         self._limits_for = limits_for
         self._space = space
         self._always_upload = always_upload
@@ -63,12 +68,12 @@ class Preparation:
         LimitReached or NoRoom, with which the task fails without a charge; ServiceError, also if a reference was erased
         during its download."""
         references = await self._all_stored(task)
-        as_png = await self._mask_needs_png(task, references)
+        masked = await self._show_mask(task, references)
         unlinked = any(reference.is_converted or not reference.url for reference in references)
-        by_upload = bool(references) and (task.by_upload or self._always_upload or as_png or unlinked)
+        by_upload = bool(references) and (task.by_upload or self._always_upload or masked or unlinked)
         if by_upload:
             for reference in references:
-                await self._upload(task, reference, as_png=as_png)
+                await self._upload(task, reference, as_png=masked)
         now = self._clock()
         size = _size(task, references)
         return await self._stores.tasks.change(
@@ -88,13 +93,13 @@ class Preparation:
         return stored
 
     async def _stored(self, task: Task, reference: Reference) -> Reference:
-        if reference.key is not None:
+        if reference.is_prepared:
             return reference
         key = f"references/{task.id}/{reference.position}"
         async with AsyncExitStack() as held:
             data = await self._bytes(task, reference, held)
             is_mask = reference.kind is ReferenceKind.MASK
-            copied, data = await (self._as_attached if is_mask else self._plain)(task, reference, data)
+            copied, data = await (self._plain_mask if is_mask else self._plain)(task, reference, data)
             await self._put(task, reference, key, data)
         kept = replace(copied, key=key, bytes=len(data))
         if not await self._stores.references.save(kept):
@@ -117,13 +122,34 @@ class Preparation:
         )
         return described, copy.data
 
-    async def _as_attached(self, task: Task, reference: Reference, data: bytes) -> tuple[Reference, bytes]:
-        """Return what is known of a mask, and its bytes: its transparency still has to be read."""
-        requester = _requester(task)
-        look = await self._picture_work.inspect(data, reference.filename, requester)
-        if reference.is_of_another(task.asker_id):
-            data = await self._picture_work.without_metadata(data, reference.filename, requester)
-        return replace(reference, content_type=look.content_type, width=look.width, height=look.height), data
+    async def _plain_mask(self, task: Task, reference: Reference, data: bytes) -> tuple[Reference, bytes]:
+        """Return what is known of the plain mask, and its bytes. The mask is the last reference, so that its picture
+        was inspected before."""
+        image, *_ = await self._stores.references.of_task(task.id)
+        size = (image.width, image.height) if image.width and image.height else None
+        made = await self._picture_work.plain_mask(data, reference.filename, size, _requester(task))
+        described = replace(
+            reference,
+            content_type=PNG,
+            width=image.width,
+            height=image.height,
+            uploaded_url=None,
+            uploaded_at=None,
+            change_share=made.change_share,
+        )
+        return described, made.data
+
+    async def _show_mask(self, task: Task, references: Sequence[Reference]) -> bool:
+        """Show on the card which part of the picture the mask changes, as long as the task can be cancelled: before the
+        uploads. Return whether there is a mask."""
+        masks = [reference for reference in references if reference.kind is ReferenceKind.MASK]
+        if not masks:
+            return False
+        if task.batch_id is None:  # else there is no card
+            image, mask = [StoredCopy(each.key or "", each.bytes) for each in (references[0], masks[0])]
+            await self._thumbnails.mask_preview(image, mask, _requester(task))
+            await self._show(task)
+        return True
 
     async def _put(self, task: Task, reference: Reference, key: str, data: bytes) -> None:
         """Store a copy. A file that is larger than declared is checked against the limits of stored bytes again. Raises
@@ -144,12 +170,12 @@ class Preparation:
         memory reserved for them is released when `held` is closed."""
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
-        if reference.stored_key is not None:
+        if (key := reference.key or reference.stored_key) is not None:
             async with AsyncExitStack() as kept:
                 held_here = self._picture_work.holding(reference.declared_bytes or None, _requester(task))
                 await kept.enter_async_context(held_here)
                 with suppress(MissingCopy):
-                    data = await self._picture_store.get(reference.stored_key)
+                    data = await self._picture_store.get(key)
                     held.push_async_exit(kept.pop_all())
                     return data
         try:
@@ -158,23 +184,6 @@ class Preparation:
             if task.failures + 1 >= FETCH_TRIES:
                 raise BadReference(Reason.REFERENCE_UNFETCHABLE, filename=reference.filename) from None
             raise
-
-    async def _mask_needs_png(self, task: Task, references: list[Reference]) -> bool:
-        """Return whether the picture and its mask must be converted to PNG. Raises BadReference if the mask does not
-        fit.
-
-        API: a mask must have the format and the dimensions of its picture. A picture that is rotated by its metadata
-        has the dimensions that people see only after the conversion.
-        """
-        masks = [reference for reference in references if reference.kind is ReferenceKind.MASK]
-        if not masks:
-            return False
-        image, mask = references[0], masks[0]
-        work, requester = self._picture_work, _requester(task)
-        async with work.holding(max(image.bytes or 0, mask.bytes or 0), requester):
-            seen = await work.inspect(await self._copy(image), image.filename, requester)
-            masked = await work.inspect_mask(await self._copy(mask), mask.filename, seen, requester)
-        return seen.content_type != masked.content_type or not (seen.as_shown and masked.as_shown)
 
     async def _copy(self, reference: Reference) -> bytes:
         """Return the stored copy. Raises Unavailable if the copy is gone (a power cut, an old backup); its key is then
@@ -193,17 +202,16 @@ class Preparation:
         place = self._uploads.taken(1, holders=(task.asker_id,))
         async with place, self._picture_work.holding(None if as_png else reference.bytes, requester):
             data, content_type = await self._copy(reference), reference.content_type or PNG
-            if as_png:
+            if as_png and reference.kind is ReferenceKind.IMAGE:  # API: a mask has the format of its picture
                 data, content_type = await self._png(reference, data, requester), PNG
             name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
             url = await self._api.upload(name, content_type, data)
         await self._stores.references.save(replace(reference, uploaded_url=url, uploaded_at=now))
 
     async def _png(self, reference: Reference, data: bytes, requester: Requester) -> bytes:
-        work, name = self._picture_work, reference.filename
-        convert = work.mask_as_png if reference.kind is ReferenceKind.MASK else work.as_png
+        name = reference.filename
         try:
-            converted = await convert(data, requester)
+            converted = await self._picture_work.as_png(data, requester)
         except Unreadable as error:
             raise BadReference(error.reason, filename=name, **error.parameters) from error
         if len(converted) > SENT_BYTES:

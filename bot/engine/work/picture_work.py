@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
@@ -29,6 +29,7 @@ from bot.imaging.decoding import MAX_BYTES, Estimate, bearable
 from bot.imaging.fitting import Fitted
 from bot.imaging.inspection import check_file
 from bot.imaging.jobs import Job, Made
+from bot.imaging.mask import PlainMask
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.processes import AT_ONCE, Decoders
 
@@ -47,6 +48,8 @@ READ_AT_ONCE: Final = 256 * 1024
 thread."""
 STRIP_COST: Final = Cost(8 * MIB, 0.05)
 """Cost of a strip of five thumbnails."""
+PREVIEW_BYTES: Final = 8 * MIB
+"""Memory (bytes) for the small pictures of a preview, beside the picture or the mask that is decoded."""
 
 M = TypeVar("M", bound=Made)
 
@@ -103,21 +106,24 @@ class PictureWork:
         expected = await self._expected_of_reference(data, filename, cost.of_look)
         return await self._do(PictureInfo, Job("inspect", [data], {"filename": filename}), expected, requester)
 
-    async def inspect_mask(self, data: bytes, filename: str, image: PictureInfo, requester: Requester) -> PictureInfo:
-        """Inspect an attached mask for `image`."""
-        expected = await self._expected_of_reference(data, filename, cost.of_mask)
-        given = {"filename": filename, "image": asdict(image)}
-        return await self._do(PictureInfo, Job("inspect_mask", [data], given), expected, requester)
+    async def plain_mask(
+        self, data: bytes, filename: str, size: tuple[int, int] | None, requester: Requester
+    ) -> PlainMask:
+        """Make the mask that the image API gets from an attached mask, for a picture of `size`."""
+        expected = await self._expected_of_reference(data, filename, cost.of_mask(size))
+        given = {"filename": filename, "size": size}
+        return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)
+
+    async def mask_preview(self, picture: bytes, mask: bytes, requester: Requester) -> bytes:
+        """Tint the part of a picture that a plain mask changes."""
+        costs = [await self._expected(data, cost.of_thumbnail) for data in (picture, mask)]
+        expected = Cost(max(each.bytes for each in costs) + PREVIEW_BYTES, sum(each.seconds for each in costs))
+        return await self._do(bytes, Job("mask_preview", [picture, mask]), expected, requester)
 
     async def as_png(self, data: bytes, requester: Requester) -> bytes:
         """Convert a picture to PNG."""
         expected = await self._expected(data, cost.of_conversion)
         return await self._do(bytes, Job("as_png", [data]), expected, requester)
-
-    async def mask_as_png(self, data: bytes, requester: Requester) -> bytes:
-        """Convert a mask to PNG."""
-        expected = await self._expected(data, cost.of_conversion)
-        return await self._do(bytes, Job("mask_as_png", [data]), expected, requester)
 
     async def thumbnail(self, data: bytes, requester: Requester) -> bytes:
         """Make a small JPEG of a picture."""

@@ -1,9 +1,10 @@
-"""Make thumbnails of stored copies. Each thumbnail is made once, when it is first needed, and stored with its copy."""
+"""Make thumbnails of stored copies, and previews of what masks change. Each is made once, when it is first needed, and
+stored with its copy."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -11,11 +12,12 @@ import structlog
 
 from bot.engine.work.picture_work import PictureWork, Requester
 from bot.errors import Unavailable
+from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.picture_info import Unreadable
-from storage.pictures import MissingCopy, PictureStore
+from storage.pictures import MASK_PREVIEW, THUMBNAIL, MissingCopy, PictureStore
 
 HOPELESS: Final = 10_000
-"""Number of remembered pictures of which no thumbnail can be made."""
+"""Number of remembered keys under which no thumbnail or preview can be made."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +39,24 @@ class Thumbnails:
     async def small(self, copy: StoredCopy, requester: Requester) -> bytes | None:
         """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged, or cannot be
         decoded now."""
-        if copy.key in self._hopeless:
-            return None
-        async with self._making.setdefault(copy.key, asyncio.Lock()):
-            return await self._picture_store.thumbnail(copy.key) or await self._made(copy, requester)
+
+        async def make() -> bytes:
+            async with self._work.holding(copy.bytes, requester):
+                return await self._work.thumbnail(await self._picture_store.get(copy.key), requester)
+
+        return await self._kept(copy.key, THUMBNAIL, make)
+
+    async def mask_preview(self, picture: StoredCopy, mask: StoredCopy, requester: Requester) -> bytes | None:
+        """Return a JPEG of the picture with the part tinted that the plain mask changes, with a longer side of at most
+        640 pixels; None if a copy is gone or damaged, or cannot be decoded now. It is stored with the picture's
+        copy."""
+
+        async def make() -> bytes:
+            async with self._work.holding(_together(picture, mask), requester):
+                below, above = [await self._picture_store.get(copy.key) for copy in (picture, mask)]
+                return await self._work.mask_preview(below, above, requester)
+
+        return await self._kept(picture.key, MASK_PREVIEW, make)
 
     async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
         """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left."""
@@ -48,30 +64,43 @@ class Thumbnails:
         made = [tile for tile in tiles if tile is not None]
         return await self._work.strip(made, requester) if made else None
 
-    async def _made(self, copy: StoredCopy, requester: Requester) -> bytes | None:
-        if copy.key in self._hopeless:  # another call failed while this call waited for the lock
+    async def _kept(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> bytes | None:
+        """Return the stored file, or make it and store it. Concurrent calls make it once."""
+        if key + suffix in self._hopeless:
+            return None
+        async with self._making.setdefault(key + suffix, asyncio.Lock()):
+            return await self._picture_store.small(key, suffix) or await self._made(key, suffix, make)
+
+    async def _made(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> bytes | None:
+        if key + suffix in self._hopeless:  # another call failed while this call waited for the lock
             return None
         try:
-            async with self._work.holding(copy.bytes, requester):
-                made = await self._work.thumbnail(await self._picture_store.get(copy.key), requester)
+            made = await make()
         except (MissingCopy, Unavailable) as error:
-            log.debug("thumbnail not made: copy gone or decoder unavailable", key=copy.key, error=type(error).__name__)
+            log.debug("thumbnail not made: copy gone or decoder unavailable", key=key, error=type(error).__name__)
             return None
         except Unreadable as error:
-            log.info("thumbnail not made: picture unreadable, not tried again", key=copy.key, reason=error.reason.value)
-            self._give_up(copy.key)
+            log.info("thumbnail not made: picture unreadable, not tried again", key=key, reason=error.reason.value)
+            self._give_up(key + suffix)
             return None
-        await self._keep(copy.key, made)
+        await self._keep(key, suffix, made)
         return made
 
-    def _give_up(self, key: str) -> None:
+    def _give_up(self, path: str) -> None:
         if len(self._hopeless) >= HOPELESS:
             del self._hopeless[next(iter(self._hopeless))]
-        self._hopeless[key] = None
+        self._hopeless[path] = None
 
-    async def _keep(self, key: str, made: bytes) -> None:
+    async def _keep(self, key: str, suffix: str, made: bytes) -> None:
         """Store a thumbnail. If that fails, the thumbnail is made again the next time it is needed."""
         try:
-            await self._picture_store.put_thumbnail(key, made)
+            await self._picture_store.put_small(key, suffix, made)
         except Exception as error:  # noqa: BLE001  # any error of a bucket or a full disk
             log.warning("thumbnail not stored: write failed, it is made again when needed", key=key, error=str(error))
+
+
+def _together(picture: StoredCopy, mask: StoredCopy) -> int | None:
+    """Return the bytes of both files, at most those of the largest file allowed; None if unknown."""
+    if picture.bytes is None or mask.bytes is None:
+        return None
+    return min(picture.bytes + mask.bytes, MAX_BYTES)

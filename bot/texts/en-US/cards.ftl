@@ -63,6 +63,12 @@ card-left-out = { $count ->
 # For screen readers: what was attached.
 card-attached = Attached
 card-mask = the mask { $filename }
+card-preview = Your picture, with the part tinted that will change
+
+card-tinted = { $percent } of the picture will change: the tinted part.
+card-changes = { $percent } of the picture will change.
+card-percent = { $percent } %
+card-percent-least = Less than 1 %
 
 card-withhold = Don't post
 card-post = Post it after all

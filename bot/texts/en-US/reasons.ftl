@@ -94,8 +94,9 @@ reason-attached-unusable = I tried several times and could not open what you att
 reason-reference-erased = This request began with somebody else’s picture, and they have had it erased. Ask with `/{ imagine-name }` and a picture of your own.
 reason-mask-without-image = A mask needs the picture it belongs to. Attach that as `{ option-image }`, or leave the mask out.
 reason-mask-with-several = A mask works with exactly one picture. Attach only that picture, or leave the mask out.
-reason-mask-size = The mask { $filename } is { $mask_width } × { $mask_height }, but the picture is { $width } × { $height }. Make the mask exactly as large and attach both again.
-reason-mask-not-black-and-white = The mask { $filename } is not black and white. Paint what may change black and the rest white, then attach it again.
+reason-mask-size = The mask { $filename } is { $mask_width } × { $mask_height }, but the picture is { $width } × { $height }. Make the mask in the shape of the picture and attach both again.
+reason-mask-not-black-and-white = The mask { $filename } is not black and white. Paint what may change black and the rest white, or make what may change transparent, then attach it again.
+reason-mask-changes-nothing = With the mask { $filename } nothing would change. Paint what may change black, or make it transparent, then attach it again.
 
 reason-policy = The image service does not allow this request. Try other words or another picture.
 reason-reference-policy = The image service does not allow one of the attached pictures. Try another one.

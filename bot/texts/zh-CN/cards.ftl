@@ -56,6 +56,12 @@ card-left-out = { $count ->
 # For screen readers: what was attached.
 card-attached = 附上的图片
 card-mask = 蒙版 { $filename }
+card-preview = 你的图片，会改变的部分已着色
+
+card-tinted = 图片的 { $percent } 会改变，也就是着色的部分。
+card-changes = 图片的 { $percent } 会改变。
+card-percent = { $percent }%
+card-percent-least = 不到 1%
 
 card-withhold = 不要发布
 card-post = 还是发布吧

@@ -61,8 +61,9 @@ reason-attached-unusable = 我试了好几次，都没能打开你附上的内�
 reason-reference-erased = 这个请求用到了别人的图片，对方已经把它清除了。请用 `/{ imagine-name }` 附上你自己的图片再试。
 reason-mask-without-image = 蒙版需要有对应的图片。请把那张图片附在 `{ option-image }` 里，或者不用蒙版。
 reason-mask-with-several = 蒙版只能配一张图片。请只附那一张，或者不用蒙版。
-reason-mask-size = 蒙版 { $filename } 是 { $mask_width } × { $mask_height }，图片却是 { $width } × { $height }。请把蒙版做成一样大，再把两者重新附上。
-reason-mask-not-black-and-white = 蒙版 { $filename } 不是黑白的。请把可以改变的部分涂黑，其余涂白，然后重新附上。
+reason-mask-size = 蒙版 { $filename } 是 { $mask_width } × { $mask_height }，图片却是 { $width } × { $height }。请把蒙版做成和图片一样的形状，再把两者重新附上。
+reason-mask-not-black-and-white = 蒙版 { $filename } 不是黑白的。请把可以改变的部分涂黑、其余涂白，或者把可以改变的部分擦成透明，然后重新附上。
+reason-mask-changes-nothing = 用蒙版 { $filename } 的话，什么都不会改变。请把可以改变的部分涂黑或擦成透明，然后重新附上。
 
 reason-policy = 图像服务不允许这个请求。请换一种说法，或换一张图片试试。
 reason-reference-policy = 图像服务不允许其中一张附图。请换一张试试。

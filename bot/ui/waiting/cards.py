@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,14 +74,15 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
             card.phase,
             card.paused,
             card.undelivered,
-            (card.leaving, card.back, card.task.withheld_at is not None),
+            (card.leaving, card.back, card.task.withheld_at is not None, change_share(card) is not None),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
     )
 
 
 def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = None) -> ui.LayoutView:
-    """Build the card. `strip`: name of the attached file with the references' thumbnails, once these are prepared."""
+    """Build the card. `strip`: name of the attached file with the references' thumbnails or the mask's preview, once
+    these are prepared."""
     say = texts_in(card.task.locale)
     heading, footer = f"### {_heading(card, say)}\n{_body(card, say, steps)}", f"-# {' · '.join(_facts(card, say))}"
     if card.phase in _OPEN and (became := parameters_line(say, card.task.parameters, card.task.size)):
@@ -89,7 +90,7 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
     container: ui.Container[ui.LayoutView] = ui.Container(id=card_id(card.task), accent_colour=_COLOURS[card.phase])
     container.add_item(ui.TextDisplay(heading))
-    for item in _words_and_strip(say, words, card.references, strip):
+    for item in _words_and_strip(say, words, card, strip):
         container.add_item(item)
     container.add_item(ui.TextDisplay(footer))
     if card.phase in _CANCELLABLE:
@@ -108,6 +109,16 @@ def card_id(task: Task) -> int:
 def strip_name(task: Task) -> str:
     """Return a file name with the task's id that cannot be mistaken for the name of a finished picture."""
     return f"card-{task.id}.png"
+
+
+def preview_name(task: Task) -> str:
+    """Return the file name of the preview of what a mask changes, as for `strip_name`."""
+    return f"mask-{task.id}.jpg"
+
+
+def change_share(card: Card) -> float | None:
+    """Return the share (0 to 1) of the picture that the mask changes; None without a mask, or before its check."""
+    return next((reference.change_share for reference in card.references if reference.change_share is not None), None)
 
 
 class CancelButton(TaskButton, action="cancel", label="card-cancel"):
@@ -130,16 +141,26 @@ class PostButton(TaskButton, action="post", label="card-post"):
         await interaction.response.defer()
 
 
-def _words_and_strip(
-    say: Texts, words: str, references: Sequence[Reference], strip: str | None
-) -> list[ui.Item[ui.LayoutView]]:
-    """Show a single thumbnail next to the prompt, and a longer strip below the prompt."""
+def _words_and_strip(say: Texts, words: str, card: Card, strip: str | None) -> list[ui.Item[ui.LayoutView]]:
+    """Show a single thumbnail next to the prompt, and a longer strip or the preview of a mask below the prompt."""
+    is_preview = strip is not None and strip.endswith(preview_name(card.task))
+    items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(words)]
+    share = change_share(card) if card.phase in _OPEN else None
+    if share is not None:
+        items.append(ui.TextDisplay(say("card-tinted" if is_preview else "card-changes", percent=_percent(say, share))))
     if strip is None:
-        return [ui.TextDisplay(words)]
-    address, description = f"attachment://{strip}", alt_text(say, say("card-attached"), _names(say, references))
-    if len(references) == 1:
+        return items
+    attached_ones = alt_text(say, say("card-attached"), _names(say, card.references))
+    address, description = f"attachment://{strip}", say("card-preview") if is_preview else attached_ones
+    if len(card.references) == 1:
         return [ui.Section(words, accessory=ui.Thumbnail(address, description=description))]
-    return [ui.TextDisplay(words), ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
+    return [*items, ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
+
+
+def _percent(say: Texts, share: float) -> str:
+    """Return whole per cent, never 0, and 100 only for all of the picture."""
+    percent = min(round(share * 100), 100 if share == 1 else 99)
+    return say("card-percent", percent=percent) if percent else say("card-percent-least")
 
 
 def _names(say: Texts, references: Iterable[Reference]) -> str:

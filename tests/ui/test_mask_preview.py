@@ -1,0 +1,157 @@
+"""Tests for masks on the card: the tinted picture and the share that changes, for the asker, while they can cancel."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from bot.errors import Unavailable
+from storage.models import TaskState
+from storage.pictures import MASK_PREVIEW
+from tests.worlds.bot_world import BotWorld, alt_texts, png, texts
+
+PHOTO = ("cat.png", png("white", (64, 48)))
+SAID = "25 % of the picture will change: the tinted part."
+
+
+def hole(width: int = 32, height: int = 24, ground: str = "black") -> tuple[str, bytes]:
+    """Return a mask for `PHOTO` whose transparent hole changes a quarter of it."""
+    mask, file = Image.new("RGBA", (64, 48), ground), io.BytesIO()
+    mask.paste((0, 0, 0, 0), (16, 12, 16 + width, 12 + height))
+    mask.save(file, "PNG")
+    return "mask.png", file.getvalue()
+
+
+async def preview(world: BotWorld) -> bytes | None:
+    return await world.picture_store.small(f"references/{(await world.only_task()).id}/0", MASK_PREVIEW)
+
+
+async def test_the_tinted_part_is_shown_while_the_request_can_be_cancelled(world: BotWorld) -> None:
+    world.api.next_upload = [Unavailable("503")] * 9
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(10)
+    (card,) = world.channel.history()
+    task = await world.only_task()
+    assert (task.state, task.prepared_at) == (TaskState.QUEUED, None)
+    assert SAID in texts(card)
+    assert [attachment.filename for attachment in card.attachments] == [f"mask-{task.id}.jpg"]
+    assert alt_texts(card) == ["Your picture, with the part tinted that will change"]
+    await world.alice.click(card, label="Cancel")
+    await world.work(60)
+    (card,) = world.channel.history()
+    assert "will change" not in texts(card)
+    assert card.attachments == []
+    assert world.api.taken == []
+
+
+async def test_it_stays_until_the_result(world: BotWorld) -> None:
+    world.api.seconds = 100
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(20)
+    (card,) = world.channel.history()
+    assert "Making your picture" in texts(card)
+    assert SAID in texts(card)
+    (tinted,) = card.attachments
+    await world.work(40)
+    assert [attachment.id for attachment in world.channel.history()[0].attachments] == [tinted.id]
+
+
+async def test_it_survives_a_restart(world: BotWorld) -> None:
+    world.api.seconds = 200
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(20)
+    before = await preview(world)
+    await world.restart()
+    await world.work(60)
+    (card,) = world.channel.history()
+    assert card.attachments[0].filename.startswith("mask-")
+    assert SAID in texts(card)
+    assert before is not None
+    assert await preview(world) == before
+
+
+async def test_one_that_got_lost_is_made_again(world: BotWorld) -> None:
+    world.api.seconds = 200
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(20)
+    before, key = await preview(world), f"references/{(await world.only_task()).id}/0"
+    copy = await world.picture_store.get(key)
+    await world.picture_store.delete(key)
+    await world.picture_store.put(key, copy)
+    await world.restart()
+    await world.work(60)
+    assert await preview(world) == before
+
+
+async def test_without_a_copy_of_the_picture_the_share_is_still_said(world: BotWorld) -> None:
+    world.api.seconds = 200
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(20)
+    await world.picture_store.delete(f"references/{(await world.only_task()).id}/0")
+    await world.restart()
+    await world.work(60)
+    assert "25 % of the picture will change." in texts(world.channel.history()[0])
+
+
+async def test_of_a_private_request_only_its_asker_sees_it(world: BotWorld) -> None:
+    world.api.seconds = 100
+    asked = await world.ask("a hat", private=True, image=PHOTO, mask=hole())
+    await world.work(20)
+    assert asked.response is not None
+    assert asked.ephemeral
+    assert SAID in texts(asked.response)
+    assert asked.response.attachments[0].filename.startswith("mask-")
+    assert [message for message in world.channel.history() if not message.flags.ephemeral] == []
+    assert world.requests("POST", "/messages") == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (hole(1, 1), "Less than 1 % of the picture"),
+        (hole(6, 5), "1 % of the picture"),
+        (hole(48, 36), "56 % of the picture"),
+        (("mask.png", png("black", (128, 96))), "100 % of the picture"),
+    ],
+)
+async def test_the_share_is_never_nothing_and_whole_only_if_all_changes(
+    world: BotWorld, mask: tuple[str, bytes], said: str
+) -> None:
+    world.api.seconds = 100
+    await world.ask("a hat", image=PHOTO, mask=mask)
+    await world.work(20)
+    assert f"{said} will change: the tinted part." in texts(world.channel.history()[0])
+
+
+async def test_all_but_a_pixel_is_not_all(world: BotWorld) -> None:
+    file = io.BytesIO()
+    almost = Image.new("L", (64, 48))
+    almost.putpixel((0, 0), 255)
+    almost.save(file, "PNG")
+    world.api.seconds = 100
+    await world.ask("a hat", image=PHOTO, mask=("mask.png", file.getvalue()))
+    await world.work(20)
+    assert "99 % of the picture" in texts(world.channel.history()[0])
+
+
+async def test_in_chinese_it_is_said_in_chinese(world: BotWorld) -> None:
+    world.locales[world.alice.id] = "zh-CN"
+    world.api.seconds = 100
+    await world.ask("一顶帽子", image=PHOTO, mask=hole())
+    await world.work(20)
+    assert "图片的 25% 会改变，也就是着色的部分。" in texts(world.channel.history()[0])
+
+
+async def test_it_goes_with_everything_of_its_asker(world: BotWorld) -> None:
+    await world.ask("a hat", image=PHOTO, mask=hole())
+    await world.work(60)
+    assert await preview(world) is not None
+    task = await world.only_task()
+    question = await world.alice.slash(world.channel, "privacy erase")
+    assert question.response is not None
+    await world.alice.click(question.response, label="Erase")
+    await world.work(180)
+    assert await world.picture_store.small(f"references/{task.id}/0", MASK_PREVIEW) is None
+    assert [key async for keys in world.picture_store.older("", 2**62) for key in keys] == []
