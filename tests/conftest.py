@@ -14,6 +14,7 @@ import structlog
 from bot.config import Settings
 from bot.endpoints import point_discord_at
 from bot.process.logs import QUIET
+from bot.texts import link_commands
 from tests.worlds.bot_world import BotWorld, open_bot_world
 
 
@@ -42,6 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[function] % marker.kwargs["every"]:
                 item.add_marker(pytest.mark.sweep)
             seen[function] += 1
+
+
+@pytest.fixture(autouse=True)
+def no_published_commands() -> Iterator[None]:
+    """Forget the ids of commands that a test published."""
+    yield
+    link_commands({})
 
 
 @pytest.fixture

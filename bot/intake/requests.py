@@ -56,6 +56,7 @@ class Attached(Protocol):
     def size(self) -> int: ...
     @property
     def content_type(self) -> str | None: ...
+    def is_spoiler(self) -> bool: ...
 
 
 def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
@@ -85,4 +86,5 @@ def _reference(attachment: Attached) -> NewReference:
         filename=filename,
         declared_type=declared or None,
         declared_bytes=attachment.size,
+        spoiler=attachment.is_spoiler(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
+from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
 
@@ -31,6 +32,7 @@ _CANCELLABLE: Final = frozenset({CardPhase.PREPARING, CardPhase.QUEUED})
 _UNDER_WAY: Final = frozenset({CardPhase.CREATING, CardPhase.UNCONFIRMED, CardPhase.GENERATING, CardPhase.OVERDUE})
 """Charged, or perhaps charged: the outcome can be stored instead of posted."""
 _OPEN: Final = _CANCELLABLE | _UNDER_WAY
+_ENDED: Final = frozenset({CardPhase.CANCELLED, CardPhase.WITHHELD})
 _WAITING: Final = discord.Colour(0x5865F2)
 _WORKING: Final = discord.Colour(0x3BA5A0)
 _DELAYED: Final = discord.Colour(0xC9A227)
@@ -84,7 +86,7 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     words = quote(say, card.task.prompt, beside=(heading, footer), most=CARD_PROMPT_UNITS).text
     container: ui.Container[ui.LayoutView] = ui.Container(id=card_id(card.task), accent_colour=_COLOURS[card.phase])
     container.add_item(ui.TextDisplay(heading))
-    for item in _words_and_strip(say, words, card.references, strip):
+    for item in _words_and_strip(say, words, card, strip):
         container.add_item(item)
     container.add_item(ui.TextDisplay(footer))
     if card.phase in _CANCELLABLE:
@@ -92,6 +94,8 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
         button = WithholdButton if card.task.withheld_at is None else PostButton
         container.add_item(ui.ActionRow(button(card.task.id, say)))
+    elif card.phase in _ENDED and not card.task.private:
+        container.add_item(ui.ActionRow(ClearButton(card.task.id, say)))
     return add_undelivered(ui.LayoutView(timeout=None).add_item(container), card.undelivered, say)
 
 
@@ -105,7 +109,9 @@ def strip_name(task: Task) -> str:
     return f"card-{task.id}.png"
 
 
-class CancelButton(TaskButton, action="cancel", label="card-cancel"):
+class CancelButton(TaskButton, action="cancel", label="card-cancel", style=discord.ButtonStyle.danger):
+    """It does not ask first: a request that waits costs nothing, and its turn may come during the question."""
+
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         task = await engine_of(interaction).requests.cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
@@ -125,16 +131,16 @@ class PostButton(TaskButton, action="post", label="card-post"):
         await interaction.response.defer()
 
 
-def _words_and_strip(
-    say: Texts, words: str, references: Sequence[Reference], strip: str | None
-) -> list[ui.Item[ui.LayoutView]]:
+def _words_and_strip(say: Texts, words: str, card: Card, strip: str | None) -> list[ui.Item[ui.LayoutView]]:
     """Show a single thumbnail next to the prompt, and a longer strip below the prompt."""
     if strip is None:
         return [ui.TextDisplay(words)]
-    address, description = f"attachment://{strip}", alt_text(say, say("card-attached"), _names(say, references))
-    if len(references) == 1:
-        return [ui.Section(words, accessory=ui.Thumbnail(address, description=description))]
-    return [ui.TextDisplay(words), ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
+    address, spoiler = f"attachment://{strip}", card.task.is_spoiler
+    description = alt_text(say, say("card-attached"), _names(say, card.references))
+    if len(card.references) == 1:
+        return [ui.Section(words, accessory=ui.Thumbnail(address, description=description, spoiler=spoiler))]
+    item = discord.MediaGalleryItem(address, description=description, spoiler=spoiler)
+    return [ui.TextDisplay(words), ui.MediaGallery(item)]
 
 
 def _names(say: Texts, references: Iterable[Reference]) -> str:
@@ -193,11 +199,17 @@ def _state(card: Card, say: Texts, steps: int) -> str:
         case CardPhase.OVERDUE:
             return say("card-asking")
         case CardPhase.DELIVERING:
-            return say("card-bringing" if card.task.reach is Reach.CHANNEL else "private-bringing")
+            return _bringing(card.task, say)
         case CardPhase.CANCELLED:
             return say("card-nothing-spent")
         case CardPhase.WITHHELD:
             return say("card-kept")
+
+
+def _bringing(task: Task, say: Texts) -> str:
+    if task.withheld_at is not None:
+        return say("card-finishing")
+    return say("card-bringing" if task.reach is Reach.CHANNEL else "private-bringing")
 
 
 def _queue(card: Card, say: Texts) -> str:
