@@ -17,11 +17,13 @@ from bot.command_options import check_options
 from bot.error_replies import answer_error
 from bot.errors import UserError
 from bot.services import Services
+from bot.texts import link_commands
 from bot.texts.command_texts import CatalogueTranslator
 from bot.traffic import Traffic
 from storage.key_values import KeyValueStore
 
 PUBLISHED_FACT: Final = "published_commands"
+COMMAND_IDS_FACT: Final = "command_ids"
 CLOSE_SECONDS: Final = 2.0
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
@@ -121,11 +123,25 @@ class Atelier(commands.AutoShardedBot):
         were published. Call after `login`."""
         digest = await self._commands_digest()
         if not force and await key_values.get(PUBLISHED_FACT) == digest:
+            link_commands(await self._command_ids(key_values))
             return False
         published = await self.tree.sync()
         await key_values.set(PUBLISHED_FACT, digest)
         log.info("commands published", commands=[command.name for command in published])
+        link_commands(await _remembered(published, key_values))
         return True
+
+    async def _command_ids(self, key_values: KeyValueStore) -> dict[str, int]:
+        """Return the ids of the published commands by name, as stored. Ask Discord for them if they are not stored, as
+        after an upgrade; nothing if Discord does not answer."""
+        stored = await key_values.get(COMMAND_IDS_FACT)
+        if stored is not None:
+            return dict(json.loads(stored))
+        try:
+            return await _remembered(await self.tree.fetch_commands(), key_values)
+        except discord.HTTPException as error:
+            log.info("command ids not available: Discord refused", code=error.code)
+            return {}
 
     async def _commands_digest(self) -> str:
         """Return a hash of the commands' payloads in all languages and of the application's id."""
@@ -133,6 +149,14 @@ class Atelier(commands.AutoShardedBot):
         payloads = [await command.get_translated_payload(self.tree, self._translator) for command in commands]
         text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def _remembered(published: Sequence[app_commands.AppCommand], key_values: KeyValueStore) -> dict[str, int]:
+    """Store the ids of the commands that people type, and return them by name."""
+    typed = [command for command in published if command.type is discord.AppCommandType.chat_input]
+    ids = {command.name: command.id for command in typed}
+    await key_values.set(COMMAND_IDS_FACT, json.dumps(ids))
+    return ids
 
 
 def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:

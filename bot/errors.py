@@ -54,6 +54,7 @@ class Reason(StrEnum):
     NOT_YOURS = "not_yours"
     TOO_LATE_TO_CANCEL = "too_late_to_cancel"
     TOO_LATE_TO_WITHHOLD = "too_late_to_withhold"
+    TOO_LATE_TO_POST = "too_late_to_post"  # it is kept, as its asker wanted
     TASK_UNKNOWN = "task_unknown"
     ASKED_AGAIN_ALREADY = "asked_again_already"
     GOT_THROUGH = "got_through"

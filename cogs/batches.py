@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.client import Atelier
 from bot.ui.asking.batches import ConfirmBatchButton, DiscardBatchButton, SendAsTypedButton
-from bot.ui.results.batch_messages import CancelWaitingButton, OpenSelect
+from bot.ui.results.batch_messages import CancelWaitingButton, ClearBatchButton, OpenSelect
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(ConfirmBatchButton, SendAsTypedButton, DiscardBatchButton, CancelWaitingButton, OpenSelect)
+    bot.add_dynamic_items(ConfirmBatchButton, SendAsTypedButton, DiscardBatchButton)
+    bot.add_dynamic_items(CancelWaitingButton, ClearBatchButton, OpenSelect)

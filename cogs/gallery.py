@@ -28,7 +28,7 @@ from bot.ui.curation.buttons import (
     gallery_repost,
     reported,
 )
-from bot.ui.curation.reports import DismissButton, HideReportedButton, RemoveReportedButton
+from bot.ui.curation.reports import ConfirmRemovalButton, DismissButton, HideReportedButton, RemoveReportedButton
 from bot.ui.kit.forms import add_form
 from storage.community import RepostKind
 
@@ -87,6 +87,6 @@ def _role(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role
 async def setup(bot: Atelier) -> None:
     bot.add_dynamic_items(PublishButton, PostHereButton, GalleryButton, ReportButton)
     bot.add_dynamic_items(RemoveButton, RemoveAllButton, RemoveHereButton)
-    bot.add_dynamic_items(RemoveReportedButton, HideReportedButton, DismissButton)
+    bot.add_dynamic_items(RemoveReportedButton, ConfirmRemovalButton, HideReportedButton, DismissButton)
     add_form(bot, REPORT_FORM, reported)
     await bot.add_cog(Gallery(bot))

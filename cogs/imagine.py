@@ -14,6 +14,7 @@ from bot.ui.kit.choices import SIZES, VARIANTS
 from bot.ui.library.sets import offer_sets, with_set
 from bot.ui.library.styles import offer_styles
 from bot.ui.waiting.cards import CancelButton, PostButton, WithholdButton
+from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import ShowButton
 from storage.models import PictureRequest
 
@@ -74,5 +75,5 @@ class Generation(commands.Cog):
 
 
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(CancelButton, WithholdButton, PostButton, ShowButton)
+    bot.add_dynamic_items(CancelButton, ClearButton, WithholdButton, PostButton, ShowButton)
     await bot.add_cog(Generation())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -20,7 +21,7 @@ from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, engin
 from bot.ui.kit.selected import single, task_in
 from bot.ui.results.lookup import look_up
 from bot.ui.waiting.task_list import A_PAGE, LONGEST_SEARCH, Page, page_view, task_options, which_options
-from storage.models import Task
+from storage.models import Picture, Task
 from storage.search import TaskFilter
 
 ROOM: Final = 64
@@ -77,17 +78,21 @@ async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, numb
     total = await store.count_own(person, words=search, which=which)
     number = min(number, max(0, (total - 1) // A_PAGE))
     found = await store.own(person, words=search, which=which, limit=A_PAGE, offset=number * A_PAGE)
-    page = Page(which=which, search=search, number=number, total=total, tasks=found)
-    files = [file for task in found if (file := await _thumbnail(interaction, task)) is not None]
+    pictures = {task.id: await services_of(interaction).stores.pictures.of_task(task.id) for task in found}
+    made = {task_id: len(of_task) for task_id, of_task in pictures.items()}
+    page = Page(which=which, search=search, number=number, total=total, tasks=found, made=made)
+    files = [file for task in found if (file := await _thumbnail(interaction, task, pictures[task.id])) is not None]
     names = {file.filename.removeprefix("small-").removesuffix(".jpg"): file.filename for file in files}
     view = page_view(say, page, names, _controls(say, page))
     await interaction.edit_original_response(view=view, attachments=files)
 
 
-async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> discord.File | None:
+async def _thumbnail(
+    interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]
+) -> discord.File | None:
     """Return a thumbnail of the task's first picture; None without a copy, or if a moderator removed the result."""
     services = services_of(interaction)
-    first = next(iter(await services.stores.pictures.of_task(task.id)), None)
+    first = next(iter(pictures), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:
         return None
     requester = Requester(interaction.user.id, WorkPriority.BROWSING)
@@ -98,7 +103,7 @@ async def _thumbnail(interaction: discord.Interaction[Any], task: Task) -> disco
 def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
     rows: list[ui.Item[Any]] = []
     if page.tasks:
-        opening: Select = ui.Select(placeholder=say("tasks-open"), options=task_options(say, page.tasks))
+        opening: Select = ui.Select(placeholder=say("tasks-open"), options=task_options(say, page))
         rows.append(ui.ActionRow(TaskSelect(opening)))
     search = quote(page.search)
     rows.append(ui.ActionRow(WhichSelect(ui.Select(options=which_options(say, page.which)), search)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, TypedDict
 
-from storage.models import NO_USER, NewReference, NewTask, ReferenceKind, Route
+from storage.models import NO_USER, SPOILER_PREFIX, NewReference, NewTask, ReferenceKind, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,7 @@ class StoredPicture:
             declared_type=self.content_type,
             declared_bytes=self.bytes,
             stored_key=self.key,
+            spoiler=self.filename.startswith(SPOILER_PREFIX),
         )
 
 

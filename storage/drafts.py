@@ -43,6 +43,7 @@ def _written(picture: NewReference) -> dict[str, str | int | None]:
         "declared_type": picture.declared_type,
         "declared_bytes": picture.declared_bytes,
         "owner_id": picture.owner_id,
+        "spoiler": picture.spoiler,
     }
 
 

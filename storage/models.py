@@ -46,6 +46,8 @@ OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskStat
 
 NO_USER: Final = 0
 """Id in place of a person: the person was erased, or the picture belongs to no person."""
+SPOILER_PREFIX: Final = "SPOILER_"
+"""Discord: a file whose name begins so is a spoiler."""
 UNNAMED: Final = "picture"
 """File name of a picture of another person than the asker: the owner's file name may reveal too much."""
 
@@ -111,6 +113,8 @@ class NewReference:
     """Key of a stored copy to use instead of downloading `url`: of an earlier request, a result, a set or a style."""
     owner_id: int | None = None
     """Owner of the picture, as in `Reference`; None means the asker."""
+    spoiler: bool = False
+    """The picture was attached as a spoiler, or is a result that is one."""
 
     @property
     def is_gone(self) -> bool:
@@ -307,8 +311,10 @@ class Task:
     card_message_id: int | None
     withheld_at: int | None
     """Since when the asker wants the outcome kept and not posted."""
+    spoiler: bool
+    """An input picture was a spoiler, so all pictures of the task are shown as spoilers."""
     hidden_at: int | None
-    """Since when its messages are spoilers."""
+    """Since when its messages are spoilers, because moderators hid them."""
     removed_at: int | None
     """Since when its messages are to be deleted or are deleted."""
     removed_by: int | None
@@ -318,6 +324,11 @@ class Task:
     @property
     def open(self) -> bool:
         return self.state in OPEN_STATES
+
+    @property
+    def is_spoiler(self) -> bool:
+        """Return whether its pictures are shown as spoilers, for whichever reason."""
+        return bool(self.spoiler) or self.hidden_at is not None
 
     @property
     def request(self) -> PictureRequest:

@@ -143,6 +143,7 @@ tasks = sa.Table(
     sa.Column("closed_at", sa.BigInteger),
     sa.Column("card_message_id", sa.BigInteger),
     sa.Column("withheld_at", sa.BigInteger),
+    sa.Column("spoiler", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("hidden_at", sa.BigInteger),
     sa.Column("removed_at", sa.BigInteger),
     sa.Column("removed_by", sa.BigInteger),

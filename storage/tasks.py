@@ -212,6 +212,7 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
 async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepared: bool) -> Task:
     """Insert a task as `queued`, with its references and first event, without a check of the limits."""
     asked = {name: getattr(new, name) for name in ORIGIN} | {name: getattr(new.request, name) for name in REQUEST}
+    asked |= {"spoiler": any(reference.spoiler for reference in new.request.references)}
     asked |= {"provider": MODELS[new.request.model].provider, "family_id": await _family(connection, new)}
     fresh = {
         "id": new_task_id(),
@@ -230,12 +231,17 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
     if new.request.references:
         rows = [
-            {"task_id": task.id, "position": at, **asdict(reference), "owner_id": _owner(reference, new.asker_id)}
+            {"task_id": task.id, "position": at, **_columns(reference), "owner_id": _owner(reference, new.asker_id)}
             for at, reference in enumerate(new.request.references)
         ]
         await connection.execute(ATTACHED, rows)
     await write_event(connection, task.id, at=now, before=None, after=TaskState.QUEUED, why="submit")
     return task
+
+
+def _columns(reference: NewReference) -> dict[str, Any]:
+    """Return the fields of a reference that have a column: the task's row says whether it has spoilers."""
+    return {name: value for name, value in asdict(reference).items() if name != "spoiler"}
 
 
 def _owner(reference: NewReference, asker_id: int) -> int:

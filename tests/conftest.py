@@ -14,6 +14,7 @@ import structlog
 from bot.config import Settings
 from bot.endpoints import point_discord_at
 from bot.process.logs import QUIET
+from bot.texts import link_commands
 from tests.worlds.bot_world import BotWorld, open_bot_world
 
 DEFAULT_DATA = Path("data").absolute()
@@ -62,6 +63,13 @@ def no_data_in_the_checkout() -> Iterator[None]:
     made_before = DEFAULT_DATA.exists()
     yield
     assert made_before or not DEFAULT_DATA.exists(), f"something made {DEFAULT_DATA}"
+
+
+@pytest.fixture(autouse=True)
+def no_published_commands() -> Iterator[None]:
+    """Forget the ids of commands that a test published."""
+    yield
+    link_commands({})
 
 
 @pytest.fixture

@@ -95,9 +95,9 @@ class BatchView:
 
     @property
     def is_removed(self) -> bool:
-        """Whether at least one task was removed and all others were removed or cancelled."""
-        gone = self.count(BatchEntryState.REMOVED)
-        return gone > 0 and gone + self.count(BatchEntryState.CANCELLED) == len(self.entries)
+        """Whether at least one task was removed and no other task has, or may still get, a picture to show."""
+        to_show = self.count(BatchEntryState.WAITING, BatchEntryState.MAKING, BatchEntryState.DONE)
+        return self.count(BatchEntryState.REMOVED) > 0 and not to_show
 
     def look(self, number: int) -> str:
         """Return a digest of what a message shows. While the digest is unchanged, the message needs no edit."""

@@ -12,6 +12,7 @@ from storage.stores import Stores
 
 async def outcome_of(stores: Stores, task: Task) -> Outcome:
     return Outcome(
+        settings=await stores.guilds.settings(task.guild_id),
         task=task,
         references=await stores.references.of_task(task.id),
         pictures=await stores.pictures.of_task(task.id),
@@ -21,7 +22,8 @@ async def outcome_of(stores: Stores, task: Task) -> Outcome:
 
 async def outcome_of_repost(stores: Stores, task: Task, repost: Repost) -> Outcome:
     """Return the outcome as a repost shows it. A copy in a gallery links to the original message."""
-    outcome = replace(await outcome_of(stores, task), repost=repost)
+    settings = await stores.guilds.settings(repost.guild_id)
+    outcome = replace(await outcome_of(stores, task), repost=repost, settings=settings)
     if repost.kind is not RepostKind.GALLERY:
         return outcome
     return replace(outcome, original=await _original(stores, task))

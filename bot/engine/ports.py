@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bot.engine.batch_view import BatchView
 from bot.errors import Reason
-from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
+from storage.community import BatchMessage, Erasure, GuildSettings, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Picture, PictureRequest, Reference, Route, Task
 
 
@@ -160,6 +160,8 @@ class Outcome:
     """A person looks the task up; only this person sees the message."""
     repost: Repost | None = None
     """The repost for which the outcome is shown; None for the outcome's own messages."""
+    settings: GuildSettings = field(default_factory=GuildSettings)
+    """Settings of the server in which the message is read: they say which buttons lead somewhere."""
     original: Posted | None = None
     """The message in which others can see the result; a copy in a gallery links to this message."""
 

@@ -114,7 +114,7 @@ def _of_size(image: Picture, header: Header) -> Picture:
 
 
 def _within(image: Picture, header: Header) -> Picture:
-    """Return the image if it has no more pixels than the header says: a HEIC may be cropped, and a TIFF that lies is
+    """Return the image if it has at most the pixels of the header: a HEIC may be cropped, and a TIFF that lies is
     turned while it is loaded. Raises Unreadable."""
     if image.width * image.height > header.pixels:
         raise broken()

@@ -18,7 +18,7 @@ _END: Final = b";"
 
 
 @dataclass(slots=True)
-class _Walk:
+class _Walked:
     """What was found before the second frame."""
 
     control: tuple[int, int] = (0, 0)
@@ -49,9 +49,9 @@ def essentials(data: bytes) -> bytes:
     return head + data[slice(*walk.control)] + data[slice(*walk.frame)] + _END
 
 
-def _walked(data: bytes) -> _Walk:
+def _walked(data: bytes) -> _Walked:
     """Walk up to the second frame, or to the end. Raises Unreadable if the first frame is incomplete."""
-    walk = _Walk()
+    walk = _Walked()
     try:
         _read(data, walk)
     except IndexError as error:
@@ -60,7 +60,7 @@ def _walked(data: bytes) -> _Walk:
     return walk
 
 
-def _read(data: bytes, walk: _Walk) -> None:
+def _read(data: bytes, walk: _Walked) -> None:
     """Raises IndexError at the end of the file."""
     place = 13 + _table_bytes(data[10])
     while True:

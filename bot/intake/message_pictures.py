@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ DISCORDS: Final = (".discordapp.com", ".discordapp.net")
 
 _OTHER_KINDS: Final = frozenset({"video", "audio", "text", "font", "model"})
 """First part of the content types that no picture has. `application` may be a picture whose type is not known."""
+_COVERED: Final = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
 
 AnyMessage: TypeAlias = discord.Message | discord.MessageSnapshot
 
@@ -31,7 +33,9 @@ def pictures_in(message: AnyMessage) -> tuple[NewReference, ...]:
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
     for picture in _all(message):
-        found.setdefault(urlsplit(picture.url).path, replace(picture, owner_id=owner_id))
+        first = found.setdefault(path := urlsplit(picture.url).path, replace(picture, owner_id=owner_id))
+        if picture.spoiler:  # a file of a bot's message is one where the gallery that shows it says so
+            found[path] = replace(first, spoiler=True)
     return tuple(found.values())
 
 
@@ -62,25 +66,32 @@ def _all(message: AnyMessage) -> Iterator[NewReference]:
     for embed in message.embeds:
         for picture in (embed.image, embed.thumbnail):
             if picture.url:
-                yield _linked(picture.url, picture.proxy_url)
-    for media in _media(message.components):
+                yield replace(_linked(picture.url, picture.proxy_url), spoiler=_is_covered(embed.url, message.content))
+    for media, spoiler in _media(message.components):
         if _is_picture(media.content_type, _name(media.url)):
-            yield _linked(media.url, media.proxy_url)
+            yield replace(_linked(media.url, media.proxy_url), spoiler=spoiler)
     for snapshot in getattr(message, "message_snapshots", ()):
         yield from _all(snapshot)
 
 
-def _media(components: Sequence[Any]) -> Iterator[discord.UnfurledMediaItem]:
+def _media(components: Sequence[Any]) -> Iterator[tuple[discord.UnfurledMediaItem, bool]]:
+    """Yield each picture, and whether it is a spoiler."""
     for component in components:
         match component:
             case discord.MediaGalleryComponent():
-                yield from (item.media for item in component.items)
+                yield from ((item.media, item.spoiler) for item in component.items)
             case discord.ThumbnailComponent():
-                yield component.media
+                yield component.media, component.spoiler
             case discord.SectionComponent():
                 yield from _media([component.accessory])
             case discord.Container():
-                yield from _media(component.children)
+                inside = _media(component.children)
+                yield from ((media, spoiler or component.spoiler) for media, spoiler in inside)
+
+
+def _is_covered(url: str | None, content: str) -> bool:
+    """Return whether the link stands between the marks of a spoiler. Discord covers what it shows of the link then."""
+    return url is not None and any(url in covered for covered in _COVERED.findall(content))
 
 
 def _may_be_picture(content_type: str | None, filename: str) -> bool:

@@ -67,6 +67,7 @@ class Attached(Protocol):
     def size(self) -> int: ...
     @property
     def content_type(self) -> str | None: ...
+    def is_spoiler(self) -> bool: ...
 
 
 def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
@@ -103,4 +104,5 @@ def reference_of(attachment: Attached, kind: ReferenceKind = ReferenceKind.IMAGE
         filename=filename,
         declared_type=(attachment.content_type or "").partition(";")[0].strip().lower() or None,
         declared_bytes=attachment.size,
+        spoiler=attachment.is_spoiler(),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 
+from bot.engine.outbox.curation import Role
 from bot.errors import NotAllowed, NotHere, Reason
 
 
@@ -23,6 +24,16 @@ def moderated_by(interaction: discord.Interaction[Any]) -> int:
 
 def moderates(allowed: discord.Permissions) -> bool:
     return allowed.manage_guild or allowed.manage_messages
+
+
+def role_of(interaction: discord.Interaction[Any]) -> Role:
+    """Return the person, and whether they moderate the server in which they ask."""
+    in_guild = interaction.guild_id is not None
+    return Role(
+        person_id=interaction.user.id,
+        guild_id=interaction.guild_id,
+        moderates=in_guild and moderates(interaction.permissions),
+    )
 
 
 def _guild_id(interaction: discord.Interaction[Any], *, allowed: bool, otherwise: Reason) -> int:

@@ -13,7 +13,7 @@ from bot.errors import BadReference, Reason, ServiceError
 from bot.intake.requests import Attached, reference_of
 from bot.services import Services
 from storage.community import StoredPicture
-from storage.models import UNNAMED, NewReference, Reference
+from storage.models import SPOILER_PREFIX, UNNAMED, NewReference, Reference
 
 FETCH_SECONDS: Final = 30.0
 """Timeout of the download, as a person waits for the answer."""
@@ -38,12 +38,17 @@ async def keep_copy(
         await services.picture_store.put(key, copy.data)
     return StoredPicture(
         key=key,
-        filename=UNNAMED if for_others else reference.filename,
+        filename=_unnamed(reference) if for_others else reference.filename,
         content_type=copy.content_type,
         bytes=len(copy.data),
         width=copy.width,
         height=copy.height,
     )
+
+
+def _unnamed(reference: NewReference) -> str:
+    """Return a name that says nothing but whether the picture is a spoiler."""
+    return f"{SPOILER_PREFIX}{UNNAMED}" if reference.spoiler else UNNAMED
 
 
 async def drop_copy(services: Services, picture: StoredPicture | None) -> None:

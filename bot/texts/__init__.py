@@ -11,10 +11,12 @@ command_texts.py      names and descriptions of commands in every language
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fluent.runtime import FluentBundle, FluentResource
@@ -27,7 +29,19 @@ LANGUAGES: Final = tuple(sorted({path.parent.name for path in FOLDER.glob("*/*.f
 VALUE_CHARACTERS: Final = 2000
 """Characters; a longer value within a message is cut. (Fluent drops the whole message from 2500 characters on.)"""
 
+_COMMAND: Final = re.compile(r"`/\{ ([a-z]+)-name \}(?: \{ \1-([a-z]+)-name \})?`")
+"""A command in the text of a message: the name of a command, and of its subcommand if it has some."""
+
+_command_ids: dict[str, int] = {}
+
 log = structlog.get_logger(__name__)
+
+
+def link_commands(ids: Mapping[str, int]) -> None:
+    """Show commands in all texts as mentions that can be pressed. `ids`: Discord's ids of the published commands, by
+    name. A command without an id is shown by its name."""
+    _command_ids.clear()
+    _command_ids.update(ids)
 
 
 class Texts:
@@ -35,9 +49,11 @@ class Texts:
 
     def __init__(self, language: str) -> None:
         self.language: Final = language
-        self._bundle = FluentBundle([language], use_isolating=False)
+        functions: dict[str, Any] = {"COMMAND": self._command}  # the library's type leaves out that text is allowed
+        self._bundle = FluentBundle([language], use_isolating=False, functions=functions)
         for path in sorted((FOLDER / language).glob("*.ftl")):
-            self._bundle.add_resource(FluentResource(path.read_text(encoding="utf-8")))
+            source = _COMMAND.sub(_called, path.read_text(encoding="utf-8"))
+            self._bundle.add_resource(FluentResource(source))
 
     def __contains__(self, name: str) -> bool:
         return self._bundle.has_message(name)
@@ -59,6 +75,20 @@ class Texts:
                 errors=[str(error) for error in errors],
             )
         return str(text)
+
+    def _command(self, *names: str) -> str:
+        """Return the mention of a command, given by its name and that of its subcommand, or its name in this
+        language."""
+        if names[0] in _command_ids:
+            return f"</{' '.join(names)}:{_command_ids[names[0]]}>"
+        spoken = [self(f"{'-'.join(names[: depth + 1])}-name") for depth in range(len(names))]
+        return f"`/{' '.join(spoken)}`"
+
+
+def _called(found: re.Match[str]) -> str:
+    """Return the call of the function COMMAND for a command in the source of a message."""
+    names = ", ".join(f'"{name}"' for name in found.groups() if name)
+    return f"{{ COMMAND({names}) }}"
 
 
 def texts_in(locale: str | None) -> Texts:

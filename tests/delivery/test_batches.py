@@ -177,7 +177,7 @@ def test_a_picture_that_could_not_be_fetched_is_named() -> None:
     shared = BatchView(batch=a_batch(("x", "y")), entries=(an_entry(0), an_entry(1)))
     parts = check(batch_view(shared, a_message(), {(shared.entries[1].task.id, 0): "y.png"}))
     told = "".join(component["content"] for component in parts if component["type"] == 10)
-    assert "there, but not shown here: open it below" in told
+    assert "ready, but not shown here: open it below" in told
     assert "picture 1 below" in told
 
 
@@ -217,7 +217,7 @@ async def test_what_discord_finds_too_large_is_made_smaller_then_left_to_be_open
         said = texts(world.channel.history()[-1])
         if "1 of 2 done" in said:
             break
-    assert "there, but not shown here: open it below" in said
+    assert "ready, but not shown here: open it below" in said
     await world.work(30)
     assert len(world.channel.history()[-2].attachments) == 2, "tried again with the next one"
 

@@ -63,7 +63,7 @@ async def test_every_card_fits_in_a_message(phase: CardPhase, prompt: str) -> No
     ("phase", "said"),
     [
         (CardPhase.PREPARING, "Getting ready"),
-        (CardPhase.QUEUED, "2 requests are before yours"),
+        (CardPhase.QUEUED, "2 requests are ahead of yours"),
         (CardPhase.CREATING, "Your turn"),
         (CardPhase.GENERATING, "40 % · about a minute to go"),
         (CardPhase.OVERDUE, "longer than usual"),
@@ -106,7 +106,7 @@ async def test_a_card_follows_its_task_and_goes_when_it_is_done(world: BotWorld)
         history = world.channel.history()
         assert len(history) == 1
         seen.append(texts(history[0]).splitlines()[0])
-    assert seen[0] == "### Looking at what you attached"
+    assert seen[0] == "### Checking what you attached"
     assert "### Making your picture" in seen
     await world.work(120)
     assert texts(world.channel.history()[0]).startswith("### Your picture is ready")
@@ -261,7 +261,7 @@ async def test_what_only_drifts_is_shown_at_most_every_fifteen_seconds(tmp_path:
         card = await waiting(world)
         assert await edits_each_second(world, [replace(card, place=place) for place in range(17, 2, -1)]) == 0
         assert await edits_each_second(world, [replace(card, place=2)]) == 1
-        assert "1 request is before yours" in texts(world.channel.history()[0])
+        assert "1 request is ahead of yours" in texts(world.channel.history()[0])
 
 
 async def test_that_it_is_being_delivered_is_shown_only_when_the_result_is_late(tmp_path: Path) -> None:
@@ -416,7 +416,7 @@ async def test_words_alone_are_in_line_at_once_and_their_card_is_edited_only_whe
     world.clock.turn(1)
     second = await world.bob.slash(world.channel, "imagine", prompt="a blue door")
     assert "You are next." in texts(first.response)
-    assert "1 request is before yours." in texts(second.response)
+    assert "1 request is ahead of yours." in texts(second.response)
     with world.env.time_context():
         await world.engine._cards.show_waiting()
         await world.delivery.cards.step()

@@ -397,7 +397,7 @@ async def test_buttons_of_outcomes_survive_a_restart(world: BotWorld) -> None:
     await world.work(5)
     await world.restart()
     (failure,) = world.channel.history()
-    assert button_ids(failure) == [f"a1:again:{task.id}"]
+    assert button_ids(failure) == [f"a1:again:{task.id}", f"a1:clear:{task.id}"]
     refused = await world.bob.click(failure, label="Ask again")
     assert "Only the person who asked" in world.refusal(refused)
     again = await world.alice.click(failure, label="Ask again")

@@ -135,7 +135,7 @@ TO_AN_UPLOAD: Mapping[int, Comes] = {
     429: PICTURE,
     433: replace(QUOTA, sent=0, operator=Reason.ACCOUNT_QUOTA),
     451: Comes(
-        reason=Reason.API_REFERENCE_UNFETCHABLE, words="get hold of an attached picture", charged=False, sent=0
+        reason=Reason.API_REFERENCE_UNFETCHABLE, words="download an attached picture", charged=False, sent=0
     ),
     455: PICTURE,
     500: PICTURE,
@@ -217,8 +217,8 @@ NONSENSE_TO_AN_UPLOAD: Mapping[str, Comes] = {
 # Reasons why a task of the image API failed
 
 POLICY = Comes(reason=Reason.POLICY, words="does not allow this request", charged=False)
-FAILED = Comes(reason=Reason.GENERATION_FAILED, words="tried and did not manage", charged=False)
-UNFETCHABLE = Comes(reason=Reason.API_REFERENCE_UNFETCHABLE, words="get hold of an attached picture", charged=False)
+FAILED = Comes(reason=Reason.GENERATION_FAILED, words="tried, and it did not work", charged=False)
+UNFETCHABLE = Comes(reason=Reason.API_REFERENCE_UNFETCHABLE, words="download an attached picture", charged=False)
 FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
     (400, "content of the filesUrl image violates policy"): Comes(
         reason=Reason.REFERENCE_POLICY, words="does not allow one of the attached pictures", charged=False

@@ -125,8 +125,8 @@ def test_a_language_is_read_once() -> None:
 
 
 def test_a_number_is_told_in_its_plural_form() -> None:
-    assert texts_in("en-US")("card-before", count=1) == "1 request is before yours."
-    assert texts_in("en-US")("card-before", count=2) == "2 requests are before yours."
+    assert texts_in("en-US")("card-before", count=1) == "1 request is ahead of yours."
+    assert texts_in("en-US")("card-before", count=2) == "2 requests are ahead of yours."
     assert texts_in("zh-CN")("card-before", count=1) == "你前面还有 1 个请求。"
 
 

@@ -70,14 +70,14 @@ async def test_the_rest_is_cancelled_by_its_asker_alone(world: BotWorld) -> None
     await world.work(5)
     await world.restart()
     (message,) = posted(world)
-    assert "Only the person who asked" in answer(world, await world.bob.click(message, label="Cancel those that wait"))
-    pressed = await world.alice.click(message, label="Cancel those that wait")
+    assert "Only the person who asked" in answer(world, await world.bob.click(message, label="Cancel what is waiting"))
+    pressed = await world.alice.click(message, label="Cancel what is waiting")
     assert pressed.ephemeral
     assert "3 are cancelled, and cost nothing. 1 is being made already" in answer(world, pressed)
     await world.work(60)
     message, ending = posted(world)
     assert "1 of 4 done · 3 cancelled" in texts(message)
-    assert "Your picture is there" in texts(ending)
+    assert "Your picture is ready" in texts(ending)
 
 
 async def test_a_picture_is_hidden_and_removed_in_the_shared_message(world: BotWorld) -> None:
@@ -88,7 +88,7 @@ async def test_a_picture_is_hidden_and_removed_in_the_shared_message(world: BotW
     await world.work(10)
     message, _ = posted(world)
     assert spoilers(message) == [True, False, False, False]
-    assert "hidden until the moderators have decided" in texts(message)
+    assert "hidden until the moderators decide" in texts(message)
     opened = await world.alice.select(message, [second.id])
     asked = await world.alice.click(seen(opened), label="Remove")
     await world.alice.click(seen(asked), label="Remove everywhere")
@@ -150,7 +150,7 @@ async def test_its_family_leads_to_the_shared_message(world: BotWorld) -> None:
     opened = await world.bob.select(message, [second.id])
     await world.bob.click(seen(opened), label="Vary")
     await world.work(60)
-    family = await world.bob.click(posted(world)[-1], label="Family")
+    family = await world.bob.select(posted(world)[-1], ["family"])
     assert f"/{world.channel.id}/{message.id})" in texts(family.response)
 
 
@@ -161,7 +161,7 @@ async def test_a_report_leads_the_moderators_to_the_shared_message(world: BotWor
     await world.work(60)
     message, _ = posted(world)
     opened = await world.bob.select(message, [(await tasks_of(world))[2].id])
-    form = await world.bob.click(seen(opened), label="Report")
+    form = await world.bob.select(seen(opened), ["report"])
     await world.bob.submit_modal(form, {"why": "It hurts"})
     await world.work(10)
     (told,) = room.history()
@@ -175,7 +175,7 @@ async def test_a_copy_in_a_gallery_leads_to_the_shared_message(world: BotWorld) 
     await world.work(60)
     message, _ = posted(world)
     opened = await world.alice.select(message, [(await tasks_of(world))[2].id])
-    await world.alice.click(seen(opened), label="To gallery")
+    await world.alice.select(seen(opened), ["gallery"])
     await world.work(10)
     (copy,) = gallery.history()
     assert f"/{world.channel.id}/{message.id})" in texts(copy)
@@ -186,7 +186,7 @@ async def test_a_copy_in_a_gallery_leads_to_the_shared_message(world: BotWorld) 
 
 async def test_a_private_one_comes_by_direct_message_alone(world: BotWorld) -> None:
     question = await proposed(world, private=True)
-    assert "They come to you by direct message, for you alone." in texts(question)
+    assert "They come as direct messages, for you alone." in texts(question)
     await world.alice.click(question, label="Make them")
     await world.work(60)
     assert posted(world) == []

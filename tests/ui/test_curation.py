@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import discord
@@ -12,6 +13,8 @@ from simcord.builders import ChannelHandle
 
 from bot.engine.outbox.curation import Role
 from bot.errors import NotFound
+from bot.texts import texts_in
+from bot.ui.curation.buttons import GalleryButton
 from cogs.gallery import STAR
 from storage.community import Setting
 from storage.models import Task
@@ -40,7 +43,8 @@ async def made(world: BotWorld, **options: Any) -> tuple[Task, Any]:
 
 async def said(world: BotWorld, who: MemberActor, message: Any, label: str) -> str:
     """Press a button and return the text of the ephemeral answer."""
-    pressed = await who.click(message, label=label)
+    option = {"To gallery": "gallery", "Report": "report"}.get(label)
+    pressed = await (who.select(message, [option]) if option else who.click(message, label=label))
     assert pressed.ephemeral
     assert pressed.response is not None
     world.acknowledged = world.env.error_cursor
@@ -63,7 +67,7 @@ async def test_what_was_private_is_published_where_it_was_asked_for(world: BotWo
     assert not world.channel.history()
     assert "Posted: https://discord.com/channels/" in await said(world, world.alice, result, "Publish")
     (message,) = world.channel.history()
-    assert "now for everybody here" in texts(message)
+    assert "now for everyone here" in texts(message)
     assert f"for <@{world.alice.id}>" in texts(message)
     assert world.pinged(message) == []
     assert message.attachments[0].filename == f"atelier-{task.id}-1.png"
@@ -158,9 +162,9 @@ async def test_what_was_looked_up_is_posted_where_they_are(world: BotWorld) -> N
     found = await world.alice.slash(elsewhere, "show", what=task.id)
     assert "Posted" in await said(world, world.alice, found.response, "Post here")
     (message,) = elsewhere.history()
-    assert "2 pictures from before" in texts(message)
+    assert "2 earlier pictures" in texts(message)
     assert len(message.attachments) == 2
-    assert f"a1:edit:{task.id}" in button_ids(message)
+    assert f"a1:pick:{task.id}:1" in button_ids(message)
     assert world.pinged(message) == []
 
 
@@ -264,9 +268,11 @@ async def test_another_reaction_is_just_that(world: BotWorld, gallery: ChannelHa
     assert gallery.history() == []
 
 
-async def test_without_a_gallery_it_is_said_who_can_choose_one(world: BotWorld) -> None:
-    _, result = await made(world)
-    assert "`/settings`" in await said(world, world.alice, result, "To gallery")
+async def test_without_a_gallery_an_old_button_says_who_can_choose_one(world: BotWorld) -> None:
+    task, result = await made(world)
+    old = await world.post_item(GalleryButton(task.id, texts_in("en-US")))
+    refused = world.refusal(await world.alice.click(old, label="To gallery"))
+    assert re.search("can choose a channel with </settings:[0-9]+>", refused)
     await world.alice.react(result, STAR)
     await world.work(10)
 
@@ -327,7 +333,7 @@ async def test_a_moderator_removes_it_and_nobody_looks_it_up_any_more(world: Bot
 async def test_nobody_else_removes_it(world: BotWorld) -> None:
     _, result = await made(world)
     asked = await world.bob.click(result, label="Remove")
-    assert "press “Report”" in world.refusal(asked)
+    assert "tell one of them" in world.refusal(asked)
     await world.work(10)
     assert len(world.channel.history()) == 1
 

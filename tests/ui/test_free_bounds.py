@@ -127,6 +127,9 @@ async def made(world: BotWorld) -> Any:
 
 async def test_every_look_takes_a_place_and_the_sixth_is_refused(world: BotWorld) -> None:
     result, task = await made(world), await world.only_task()
+    await world.ask("two doors", variants=2)
+    await world.work()
+    several = world.channel.history()[-1]
     shown: Any = await world.alice.slash(world.channel, "show", what=task.id)
     listed: Any = await world.alice.slash(world.channel, "tasks")
     async with looking(world, world.alice.id):
@@ -135,6 +138,7 @@ async def test_every_look_takes_a_place_and_the_sixth_is_refused(world: BotWorld
             await world.alice.slash(world.channel, "show", what=task.id),
             await world.alice.slash(world.channel, "reference list"),
             await world.alice.click(result, label="Full size"),
+            await world.alice.click(several, label="2"),
             await world.alice.click(shown.response, label="Post here"),
         ):
             assert "several things at once" in said(world, asked)

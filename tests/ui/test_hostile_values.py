@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from simcord.results import InteractionResult
 from structlog.testing import capture_logs
 
+from bot.ui.results.picks import VarySelect
 from storage.bounds import LONGEST_WORDS
 from storage.catalogue import all_sizes, all_variants
 from storage.community import Setting
@@ -114,10 +115,10 @@ async def set_form(world: BotWorld) -> Press:
 
 
 async def edit_form(world: BotWorld) -> Press:
-    result = await a_result(world)
+    picked: Any = await world.bob.click(await a_result(world), label="1")
 
     async def press() -> InteractionResult:
-        opened = await world.bob.click(result, label="Edit")
+        opened = await world.bob.click(picked.response, label="Edit")
         filled = {"words": "a door", "size": ["1:1"], "variants": ["1"], "picture": ["0"], "files": [PHOTO]}
         return await world.bob.submit_modal(opened, filled)
 
@@ -130,16 +131,23 @@ async def report_form(world: BotWorld) -> Press:
     result = await a_result(world)
 
     async def press() -> InteractionResult:
-        opened = await world.bob.click(result, label="Report")
+        opened = await world.bob.select(result, ["report"])
         return await world.bob.submit_modal(opened, {"why": "it hurts"})
 
     return press
 
 
 async def vary_select(world: BotWorld) -> Press:
+    await a_result(world)
+    options = [discord.SelectOption(label=position, value=position) for position in "01"]
+    task = await world.only_task()
+    old = await world.post_item(VarySelect(discord.ui.Select(options=options), task.id))
+    return lambda: world.bob.select(old, ["0"])
+
+
+async def more_select(world: BotWorld) -> Press:
     result = await a_result(world)
-    asked: Any = await world.bob.click(result, label="Vary")
-    return lambda: world.bob.select(asked.response, ["0"])
+    return lambda: world.bob.select(result, ["family"])
 
 
 async def tasks_select(world: BotWorld) -> Press:
@@ -213,6 +221,7 @@ SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "the set's form": (set_form, ("size", "variants")),
     "Edit": (edit_form, ("size", "variants", "picture", "files")),
     "Vary": (vary_select, ("values",)),
+    "More": (more_select, ("values",)),
     "/tasks opens": (tasks_select, ("values",)),
     "/tasks filters": (which_select, ("values",)),
     "a batch opens": (batch_select, ("values",)),

@@ -61,7 +61,7 @@ async def test_five_pictures_of_25_mib_are_answered_before_one_of_them_is_fetche
     large = ("large.png", bytes(25 * 1024 * 1024))
     asked = await world.ask("mix them", **dict.fromkeys(("image", "image2", "image3", "image4", "image5"), large))
     assert asked.response is not None
-    assert "Looking at what you attached" in texts(asked.response)
+    assert "Checking what you attached" in texts(asked.response)
     assert fetched == []
     await world.work(10)
     assert len(fetched) == 5

@@ -25,13 +25,13 @@ async def varied(world: BotWorld, who: Any, message: Any, channel: Any = None) -
 
 
 async def family(world: BotWorld, who: Any, message: Any) -> str:
-    shown = await who.click(message, label="Family")
+    shown = await who.select(message, ["family"])
     assert shown.ephemeral
     return texts(shown.response)
 
 
 async def test_a_picture_without_any_says_so(world: BotWorld) -> None:
-    assert "Nothing has come of this picture so far" in await family(world, world.bob, await made(world))
+    assert "nothing has been made from it yet" in await family(world, world.bob, await made(world))
 
 
 async def test_everyone_sees_what_came_from_what_with_its_asker_and_a_link(world: BotWorld) -> None:

@@ -109,7 +109,7 @@ async def test_everything_of_theirs_is_in_it(world: BotWorld) -> None:
     await world.stores.guilds.choose(world.guild.id, Setting.MODERATORS, world.channel.id, by=world.alice.id, now=1)
     await carol.slash(world.channel, "imagine", prompt="a blue door")
     await world.work()
-    form = await world.alice.click(world.channel.history()[-1], label="Report")
+    form = await world.alice.select(world.channel.history()[-1], ["report"])
     await world.alice.submit_modal(form, {"why": "it hurts"})
     await world.ask("a secret", private=True)
     await world.work()

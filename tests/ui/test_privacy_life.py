@@ -115,7 +115,7 @@ async def made(world: BotWorld, who: MemberActor, **options: Any) -> Any:
 
 
 async def report(who: MemberActor, result: Any, why: str) -> None:
-    await who.submit_modal(await who.click(result, label="Report"), {"why": why})
+    await who.submit_modal(await who.select(result, ["report"]), {"why": why})
 
 
 async def a_life(world: BotWorld, anna: MemberActor, room: ChannelHandle) -> None:
@@ -133,9 +133,11 @@ async def a_life(world: BotWorld, anna: MemberActor, room: ChannelHandle) -> Non
     await anna.slash(world.channel, "style add", name="Ink", template="{prompt}, in ink", picture=PHOTO)
     await made(world, anna, style="Ink")
     own = await made(world, anna)
-    for label in ("Again", "Vary", "To gallery"):
+    for label in ("Again", "Vary"):
         await anna.click(own, label=label)
         await world.work(60)
+    await anna.select(own, ["gallery"])
+    await world.work(60)
     await bob.submit_modal(await bob.click(own, label="Edit"), {"words": "with a knocker"})
     await world.work(60)
     await report(bob, own, "it hurts")
@@ -196,7 +198,7 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     photos = await in_files(world)
     assert {key.split("/")[0] for key in photos} == {"references", "sets", "styles"}
     said = in_messages(world, *sought)
-    parts = ("from a picture by", "hurts", "pictures are there:", "A result was reported", "for everybody here")
+    parts = ("from a picture by", "hurts", "pictures are ready:", "A result was reported", "for everyone here")
     for part in parts:
         assert any(part in text for text in said), part
     receipt = await erased(world, anna)

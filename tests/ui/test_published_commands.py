@@ -1,9 +1,13 @@
-"""Tests for the places where Discord offers the commands, which are sent with each command."""
+"""Tests for the published commands: where Discord offers them, and how answers name them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import discord
+
+from bot.client import COMMAND_IDS_FACT
+from bot.texts import link_commands, texts_in
 from tests.worlds.bot_world import BotWorld
 
 SERVER_ONLY = {"settings", "style"}
@@ -27,3 +31,45 @@ async def test_what_is_a_servers_is_offered_in_servers_that_have_us(world: BotWo
     for name in SERVER_ONLY:
         assert told[name]["integration_types"] == [0], name
         assert told[name]["contexts"] == [0], name
+
+
+async def test_a_command_in_an_answer_can_be_pressed(world: BotWorld) -> None:
+    said = texts_in("en-US")("reference-how")
+    ids = {command.name: command.id for command in await _fetched(world)}
+    assert f"</reference use:{ids['reference']}>" in said
+    assert f"</imagine:{ids['imagine']}>" in said
+
+
+async def test_the_ids_are_known_after_a_restart_without_asking_again(world: BotWorld) -> None:
+    said = texts_in("zh-CN")("card-nothing-spent")
+    link_commands({})
+    asked = len(world.env.http_requests)
+    with world.env.time_context():
+        assert await world.client.publish_commands(world.stores.key_values) is False
+    assert len(world.env.http_requests) == asked
+    assert texts_in("zh-CN")("card-nothing-spent") == said
+    assert "</imagine:" in said
+
+
+async def test_after_an_upgrade_they_are_asked_for_and_stored(world: BotWorld) -> None:
+    await world.stores.key_values.set(COMMAND_IDS_FACT, None)
+    link_commands({})
+    with world.env.time_context():
+        assert await world.client.publish_commands(world.stores.key_values) is False
+    assert "</imagine:" in texts_in("en-US")("card-nothing-spent")
+    assert "imagine" in (await world.stores.key_values.get(COMMAND_IDS_FACT) or "")
+
+
+async def test_where_discord_does_not_tell_the_ids_commands_are_shown_by_name(world: BotWorld) -> None:
+    await world.stores.key_values.set(COMMAND_IDS_FACT, None)
+    link_commands({})
+    world.env.inject_error("GET", "/applications/*/commands", status=403, code=50001)
+    with world.env.time_context():
+        assert await world.client.publish_commands(world.stores.key_values) is False
+    assert "`/imagine`" in texts_in("en-US")("card-nothing-spent")
+    assert "`/画图`" in texts_in("zh-CN")("card-nothing-spent")
+
+
+async def _fetched(world: BotWorld) -> list[discord.app_commands.AppCommand]:
+    with world.env.time_context():
+        return await world.client.tree.fetch_commands()

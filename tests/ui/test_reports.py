@@ -9,7 +9,10 @@ import pytest
 import sqlalchemy as sa
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
+from simcord.results import InteractionResult
 
+from bot.texts import texts_in
+from bot.ui.curation.buttons import ReportButton
 from storage.community import ReportState, Setting
 from storage.models import Task
 from storage.schema import report_cases
@@ -35,8 +38,15 @@ async def made(world: BotWorld, **options: Any) -> tuple[Task, Any]:
     return await world.only_task(), world.channel.history()[-1]
 
 
+async def removed(who: MemberActor, message: Any) -> InteractionResult:
+    """Press Remove below a report, and confirm."""
+    asked: Any = await who.click(message, label="Remove")
+    assert asked.ephemeral
+    return await who.click(asked.response, label="Remove")
+
+
 async def report(world: BotWorld, who: MemberActor, result: Any, why: str = "It hurts") -> str:
-    opened = await who.click(result, label="Report")
+    opened = await who.select(result, ["report"])
     answered = await who.submit_modal(opened, {"why": why})
     world.acknowledged = world.env.error_cursor
     assert answered.ephemeral
@@ -52,7 +62,7 @@ async def told(world: BotWorld, room: ChannelHandle) -> Any:
 
 
 async def press(world: BotWorld, who: MemberActor, message: Any, label: str) -> Any:
-    pressed = await who.click(message, label=label)
+    pressed = await (removed(who, message) if label == "Remove" else who.click(message, label=label))
     await world.work(10)
     return pressed
 
@@ -115,9 +125,10 @@ async def test_words_of_a_report_can_neither_ping_nor_format(world: BotWorld, ro
     assert world.pinged(message) == []
 
 
-async def test_without_a_channel_for_reports_it_is_said_whom_to_tell(world: BotWorld) -> None:
-    _, result = await made(world)
-    refused = await world.bob.click(result, label="Report")
+async def test_without_a_channel_for_reports_an_old_button_says_whom_to_tell(world: BotWorld) -> None:
+    task, _ = await made(world)
+    old = await world.post_item(ReportButton(task.id, texts_in("en-US")))
+    refused = await world.bob.click(old, label="Report")
     assert "Tell a moderator directly" in world.refusal(refused)
 
 
@@ -180,7 +191,7 @@ async def test_hidden_is_a_spoiler_until_it_is_dismissed(
     await press(world, moderator, await told(world, room), "Hide for now")
     hidden = world.channel.history()[0]
     assert spoilers(hidden) == [True, True]
-    assert "Hidden until the moderators have decided" in texts(hidden)
+    assert "Hidden until the moderators decide" in texts(hidden)
     assert len(hidden.attachments) == 2
     assert f"<@{moderator.id}>" in texts(await told(world, room))
     await world.restart()
@@ -199,7 +210,7 @@ async def test_removed_is_gone_with_its_copies_and_for_good(
     gallery = world.guild.create_text_channel("gallery")
     await world.choose(Setting.GALLERY, gallery.id)
     task, result = await made(world)
-    await world.alice.click(result, label="To gallery")
+    await world.alice.select(result, ["gallery"])
     await report(world, world.bob, result)
     await press(world, moderator, await told(world, room), "Remove")
     assert world.channel.history() == []
@@ -234,7 +245,7 @@ async def test_of_two_moderators_the_second_is_told_that_it_is_decided(
     await report(world, world.bob, result)
     message = await told(world, room)
     await moderator.click(message, label="Dismiss")
-    late = await moderator.click(message, label="Remove")
+    late = await removed(moderator, message)
     assert "decided about this one already" in world.refusal(late)
     await world.work(10)
     assert len(world.channel.history()) == 1
@@ -245,7 +256,7 @@ async def test_a_decision_is_carried_out_after_a_restart(
 ) -> None:
     _, result = await made(world)
     await report(world, world.bob, result)
-    await moderator.click(await told(world, room), label="Remove")
+    await removed(moderator, await told(world, room))
     await world.restart()
     await world.work(10)
     assert world.channel.history() == []
@@ -273,7 +284,7 @@ async def test_what_is_hidden_is_not_posted_elsewhere_meanwhile(
     found: Any = await world.alice.slash(world.channel, "show", what=task.id)
     assert spoilers(found.response) == [True]
     again = await world.alice.click(found.response, label="Post here")
-    assert "hidden until the moderators have decided" in world.refusal(again)
+    assert "hidden until the moderators decide" in world.refusal(again)
 
 
 # -- results of other places -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def chosen(message: Any) -> list[str]:
 
 
 async def test_who_has_asked_for_nothing_yet_is_told_how_to(world: BotWorld) -> None:
-    assert "Type `/imagine`" in texts(await listed(world))
+    assert re.search("Type </imagine:[0-9]+>", texts(await listed(world)))
 
 
 async def test_their_own_are_there_newest_first_with_small_pictures(world: BotWorld) -> None:
@@ -87,7 +88,7 @@ async def test_only_those_with_the_words_are_found(world: BotWorld) -> None:
     await made(world, "a red door", "a 100% blue house", "a red house")
     assert "1 request" in texts(await listed(world, search="100%"))
     assert "2 requests" in texts(await listed(world, search="RED"))
-    assert "None of yours has these words" in texts(await listed(world, search="100_"))
+    assert "None of your requests has these words" in texts(await listed(world, search="100_"))
 
 
 async def test_a_kind_is_chosen_and_an_empty_one_says_so(world: BotWorld) -> None:
@@ -98,7 +99,7 @@ async def test_a_kind_is_chosen_and_an_empty_one_says_so(world: BotWorld) -> Non
     assert "a blue house" in texts(page)
     assert "a red door" not in texts(page)
     await world.alice.select(page, ["failed"], custom_id=select(page, "a1:tasks-which"))
-    assert "All of yours have worked out so far" in texts(page)
+    assert "All of your requests have worked so far" in texts(page)
 
 
 async def test_one_of_them_is_opened_as_show_does(world: BotWorld) -> None:

@@ -46,8 +46,8 @@ def test_what_is_usual_is_said_once_enough_is_known() -> None:
 
 def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> None:
     card = Card(task=a_task(prepared_at=1), phase=CardPhase.QUEUED, place=3, usual=(40.0, 170.0))
-    assert "2 requests are before yours" in said(card)
-    assert "Everybody has a turn before anybody has the next one" in said(card)
+    assert "2 requests are ahead of yours" in said(card)
+    assert "Everyone gets a turn before anyone gets a second one" in said(card)
     assert "Half of the last ones were done within about half a minute of their turn" in said(card)
     assert "nine in ten within about 3 minutes" in said(card)
 
@@ -117,9 +117,9 @@ async def test_who_waits_over_a_restart_is_told_once_that_it_goes_on(world: BotW
     await world.restart()
     await world.engine.start()
     await redrawn(world)
-    assert "I am back again" in texts(card)
+    assert "I was away for a moment" in texts(card)
     await world.work()
-    assert "I am back again" not in texts(world.channel.history()[-1])
+    assert "I was away for a moment" not in texts(world.channel.history()[-1])
 
 
 async def test_what_is_said_after_a_restart_is_said_of_that_moment_alone(world: BotWorld) -> None:
@@ -129,10 +129,10 @@ async def test_what_is_said_after_a_restart_is_said_of_that_moment_alone(world: 
     await world.restart()
     await world.engine.start()
     await redrawn(world)
-    assert "I am back again" in texts(card)
+    assert "I was away for a moment" in texts(card)
     await world.work(20)
     assert (await world.only_task()).state is TaskState.GENERATING
-    assert "I am back again" not in texts(card)
+    assert "I was away for a moment" not in texts(card)
 
 
 async def test_after_a_restart_those_who_have_waited_longest_and_have_a_card_come_first(world: BotWorld) -> None:
@@ -155,4 +155,4 @@ async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card
     await world.engine.start()
     card = texts((await world.ask()).response)
     assert "Nine in ten of the last ones were done within about half a minute of their turn" in card
-    assert "Everybody has a turn" not in card
+    assert "Everyone gets a turn" not in card

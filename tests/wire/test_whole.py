@@ -196,7 +196,7 @@ async def test_a_create_that_was_under_way_is_told_as_unconfirmed_and_asked_agai
         assert await at.creates(task.prompt) == 1
         (message,) = at.channel.history()
         assert "may cost a second time" in texts(message)
-        assert button_ids(message) == [f"a1:again:{task.id}"]
+        assert button_ids(message) == [f"a1:again:{task.id}", f"a1:clear:{task.id}"]
 
 
 @pytest.mark.sweep

@@ -139,6 +139,14 @@ class BotWorld:
         with self.env.time_context():
             return await self.delivery.outcomes.post(outcome, part, uncertain=uncertain)
 
+    async def post_item(self, item: discord.ui.Item[Any]) -> Any:
+        """Return a message of the bot with this button or select alone, as earlier releases posted them."""
+        row: discord.ui.ActionRow[discord.ui.LayoutView] = discord.ui.ActionRow(item)
+        with self.env.time_context():
+            channel = self.client.get_partial_messageable(self.channel.id)
+            await channel.send(view=discord.ui.LayoutView(timeout=None).add_item(row))
+        return self.channel.history()[-1]
+
     def refusal(self, asked: InteractionResult) -> str:
         """Return the ephemeral answer to the asker; the bot's error behind it is expected."""
         self.acknowledged = self.env.error_cursor

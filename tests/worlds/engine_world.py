@@ -132,6 +132,8 @@ class StandInAPI:
 
     clock: Clock
     seconds: float = 30.0
+    most_pictures: int = 4
+    """The largest number of pictures of a task, whatever was asked for."""
     taken: list[CreateRequest] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
     next_create: list[Exception] = field(default_factory=list)
@@ -168,6 +170,7 @@ class StandInAPI:
                 raise answer
             return answer
         done_at, variants = self._done_at[job_id]
+        variants = min(variants, self.most_pictures)
         request = self.taken[int(job_id.removeprefix("kie")) - 1]
         if self.clock() < done_at:
             return Record(status=RecordStatus.RUNNING, prompt=request.request.prompt, files=request.files)

@@ -25,14 +25,16 @@ class Lookup:
             return None
         return await self._cards.card(task)
 
-    async def outcome(self, task: Task, *, locale: str, token: str) -> None:
+    async def outcome(self, task: Task, *, guild_id: int | None, locale: str, token: str) -> None:
         """
-        Show the outcome in the response to an acknowledged interaction (`token`), in the language `locale`: stored
-        copies, and links for pictures without a copy.
+        Show the outcome in the response to an acknowledged interaction (`token`) in the server `guild_id`, in the
+        language `locale`: stored copies, and links for pictures without a copy.
 
         Raises Gone if a stored copy is gone, and ServiceError.
         """
-        outcome = replace(await outcome_of(self._stores, replace(task, locale=locale)), looked_up=True)
+        found = await outcome_of(self._stores, replace(task, locale=locale))
+        settings = await self._stores.guilds.settings(guild_id)
+        outcome = replace(found, looked_up=True, settings=settings)
         try:
             await self._delivery.outcomes.show_to(outcome, token=token)
         except MissingCopy:

@@ -148,16 +148,21 @@ class Batches:
     async def cancel(self, batch_id: str, user_id: int) -> CancelledTasks:
         """Cancel the queued tasks of the batch. Raises NotFound if the batch is unknown or another person's private
         one, NotYours if it is another person's public one, and TooLate if no task of it is queued."""
-        batch = await self._batches.get(batch_id)
-        if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
-            raise NotFound(Reason.TASK_UNKNOWN)
-        if batch.asked.asker_id != user_id:
-            raise NotYours
+        await self._check_own(batch_id, user_id)
         tasks = await self._batches.tasks(batch_id)
         cancelled = [await self._cancel(task) for task in tasks if task.state is TaskState.QUEUED]
         if not any(cancelled):
             raise TooLate(Reason.BATCH_NOTHING_WAITS)
         return CancelledTasks(cancelled=sum(cancelled), going_on=sum(task.open for task in tasks) - sum(cancelled))
+
+    async def clear(self, batch_id: str, user_id: int) -> None:
+        """Have the messages of a batch without pictures deleted. Raises NotYours, and NotFound if the batch is unknown
+        or private."""
+        await self._check_own(batch_id, user_id)
+        for task in await self._batches.tasks(batch_id):
+            if task.state is TaskState.CANCELLED or task.reason is not None:
+                await self._stores.curation.remove(task.id, by=user_id, now=self._clock())
+        self._wake()
 
     async def task_of_message(self, message_id: int) -> Task | None:
         """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
@@ -169,6 +174,13 @@ class Batches:
         entries = (await self.delivery.read(batch)).on(message.number)
         shown = [entry.task for entry in entries if entry.shown] or [entry.task for entry in entries]
         return shown[0] if shown else None
+
+    async def _check_own(self, batch_id: str, user_id: int) -> None:
+        batch = await self._batches.get(batch_id)
+        if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
+            raise NotFound(Reason.TASK_UNKNOWN)
+        if batch.asked.asker_id != user_id:
+            raise NotYours
 
     async def _cancel(self, task: Task) -> bool:
         for _ in range(CANCEL_TRIES):

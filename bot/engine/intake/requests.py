@@ -99,7 +99,7 @@ class Requests:
             raise NotYours
         if task.reason is None and await self._got_through(task, message_id):
             raise Conflict(Reason.GOT_THROUGH)
-        references = await self.references_again(task_id, origin.asker_id)
+        references = await self.references_again(task, origin.asker_id)
         repeated = NewTask(
             **asdict(origin),
             request=replace(task.request, references=references),
@@ -112,11 +112,12 @@ class Requests:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
         return await self._first_card(stored)
 
-    async def references_again(self, task_id: str, asker_id: int) -> tuple[NewReference, ...]:
+    async def references_again(self, task: Task, asker_id: int) -> tuple[NewReference, ...]:
         """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
         Copies of a task that ended uncharged are deleted soon; the original is then downloaded again. Raises
         BadReference if a picture was erased with the data of its owner."""
-        return tuple(_once_more(reference, asker_id) for reference in await self._stores.references.of_task(task_id))
+        references = await self._stores.references.of_task(task.id)
+        return tuple(_once_more(reference, asker_id, spoiler=task.spoiler) for reference in references)
 
     async def visible(self, task_id: str, user_id: int) -> Task:
         """Return the task. Raises NotFound, also if another person's task is private or removed."""
@@ -162,7 +163,8 @@ class Requests:
             raise NotYours
         changed = await self._stores.tasks.withhold(task_id, withheld_at=self._clock() if withheld else None)
         if changed is None:
-            raise TooLate(Reason.TOO_LATE_TO_WITHHOLD)
+            kept = task.withheld_at is not None and task.reason is None
+            raise TooLate(Reason.TOO_LATE_TO_POST if kept else Reason.TOO_LATE_TO_WITHHOLD)
         await self._cards.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
@@ -225,7 +227,7 @@ def check_there(new: NewTask) -> None:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
 
 
-def _once_more(reference: Reference, asker_id: int) -> NewReference:
+def _once_more(reference: Reference, asker_id: int, *, spoiler: bool) -> NewReference:
     """Return a reference as input for another task. Another person's picture is used without its filename and, while a
     stored copy exists, without its URL: Discord's URL contains the filename, and its file contains everything that was
     in the original. Where the copy was converted, the URL leads to a file that the image API must not get. Raises
@@ -241,6 +243,7 @@ def _once_more(reference: Reference, asker_id: int) -> NewReference:
         declared_bytes=reference.declared_bytes,
         stored_key=reference.key or reference.stored_key,
         owner_id=reference.owner_id,
+        spoiler=spoiler,
     )
 
 

@@ -172,6 +172,7 @@ class OutcomeDelivery:
             pictures=(),
             undelivered=tuple(task_id for task_id in undelivered.get(task.asker_id, ()) if task_id != task.id),
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
+            settings=await self._stores.guilds.settings(task.guild_id),
         )
         outcome = replace(outcome, corrects=await self._corrections.corrects(outcome))
         return outcome, await self._stores.parts.of_task(task.id)

@@ -84,11 +84,17 @@ class Curation:
 
     async def remove(self, task_id: str, who: Role) -> None:
         """Remove all messages of a result, and close its reports. Raises NotFound, NotAllowed."""
+        task = await self.check_curates(task_id, who)
+        await self._store.remove(task.id, by=who.person_id, now=self._clock())
+        await self._reports.over(task.id, by=who.person_id)
+
+    async def check_curates(self, task_id: str, who: Role) -> Task:
+        """Return the task if it is the person's own, or was asked for in the server that the person moderates. Raises
+        NotFound, NotAllowed."""
         task = await self._known(task_id, who)
         if not _may_curate(task, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
-        await self._store.remove(task.id, by=who.person_id, now=self._clock())
-        await self._reports.over(task.id, by=who.person_id)
+        return task
 
     async def remove_repost(self, repost_id: str, who: Role) -> None:
         """Remove a single repost. Raises NotFound, NotAllowed."""

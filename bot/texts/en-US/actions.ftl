@@ -5,27 +5,31 @@ actions-edit = Edit
 actions-vary = Vary
 actions-full-size = Full size
 actions-family = Family
+actions-more = More
+actions-full-size-hint = Every picture as it was made, for you alone
+actions-family-hint = Where this came from, and what was made from it
+actions-gallery-hint = Copy it to this server’s gallery
+actions-report-hint = Tell the moderators that something is wrong with it
 
 # Under a result that came from another one.
 actions-from-picture = from a picture by { $asker }
 actions-from-picture-gone = from a picture that is gone
 actions-same-request = first asked for by { $asker }
 
-actions-which = Which picture shall I vary?
-actions-choose = Choose a picture
+actions-which = Which picture should I vary?
 
 actions-original = { $count ->
-    [one] The picture as it was made
-   *[other] The { $count } pictures as they were made
+    [one] The original picture
+   *[other] The { $count } original pictures
 }
-actions-links = Too large to bring along here. For a short while you can open it by this link:
+actions-links = Too large for Discord. For a short while you can open it here:
 actions-missing = { $count ->
-    [one] The original of { $count } picture is no longer kept. The one in the message is the best there is.
-   *[other] The originals of { $count } pictures are no longer kept. Those in the message are the best there are.
+    [one] { $count } original is no longer kept. The picture in the message is the best there is.
+   *[other] { $count } originals are no longer kept. The pictures in the message are the best there are.
 }
 
-actions-kin = Where this picture came from, and what came of it
-actions-kin-alone = Nothing has come of this picture so far, and it came from no other. Press { actions-edit } or { actions-vary } to make something of it.
+actions-kin = Where this picture came from, and what was made from it
+actions-kin-alone = This picture came from no other, and nothing has been made from it yet. Edit or vary it to start a family.
 actions-kin-older = { $count ->
     [one] { $count } older one is not shown.
    *[other] { $count } older ones are not shown.
@@ -37,5 +41,5 @@ actions-kin-vary = Varied
 actions-kin-line = { $what } by { $asker }
 actions-kin-this = this one
 actions-kin-waiting = not finished yet
-actions-kin-none = no picture came of it
+actions-kin-none = no picture
 actions-kin-open = open the message

@@ -2,8 +2,8 @@
 
 # The question before anything is made, and what becomes of it.
 batches-question = { $count ->
-    [one] Make { $count } request out of this?
-   *[other] Make { $count } requests out of this?
+    [one] Make { $count } request from this?
+   *[other] Make { $count } requests from this?
 }
 batches-cost = { $count ->
     [one] { $count } picture in all.
@@ -17,13 +17,13 @@ batches-more = { $count ->
     [one] and { $count } more
    *[other] and { $count } more
 }
-batches-by-message = They come to you by direct message, for you alone.
+batches-by-message = They come as direct messages, for you alone.
 batches-make = Make them
 batches-as-typed = Send as typed
 batches-drop = Cancel
 batches-begun = { $count ->
-    [one] { $count } request is on its way. You find it with `/{ tasks-name }` too.
-   *[other] { $count } requests are on their way. Their pictures come together in one place, and you find each of them with `/{ tasks-name }` too.
+    [one] { $count } request is on its way. You can also find it with `/{ tasks-name }`.
+   *[other] { $count } requests are on their way. Their pictures come together in one place, and you can also find each of them with `/{ tasks-name }`.
 }
 batches-dropped = Nothing was made, and nothing was spent.
 
@@ -46,34 +46,35 @@ batches-waiting = waiting in line
 batches-making = being made
 batches-picture = picture { $number } below
 batches-pictures = pictures { $first } to { $last } below
-batches-spoiler = hidden until the moderators have decided
-batches-unshown = there, but not shown here: open it below
+batches-fewer = only { $count } of { $asked } came
+batches-spoiler = hidden until the moderators decide
+batches-unshown = ready, but not shown here: open it below
 batches-none = no picture: { $why }
 batches-taken-back = cancelled, nothing spent
-batches-withheld = there, and kept for its asker alone
+batches-withheld = ready, and kept for the person who asked
 batches-removed = removed
 batches-alt = Picture { $number }
 batches-alt-of = Picture { $number }, variant { $variant }
 batches-open = Open one
 batches-option = { $number }. { $words }
-batches-cancel = Cancel those that wait
+batches-cancel = Cancel what is waiting
 batches-cancel-done = { $count ->
-    [one] { $count } is cancelled, and cost nothing.
-   *[other] { $count } are cancelled, and cost nothing.
+    [one] { $count } request is cancelled, and cost nothing.
+   *[other] { $count } requests are cancelled, and cost nothing.
 }
 batches-cancel-rest = { $count ->
-    [one] { $count } is being made already, and comes when it is done.
-   *[other] { $count } are being made already, and come when they are done.
+    [one] { $count } more is already being made, and comes when it is done.
+   *[other] { $count } more are already being made, and come when they are done.
 }
 
 # At the end, once.
 batches-ended = { $count ->
-    [one] { $asker } Your picture is there: { $link }
-   *[other] { $asker } Your { $count } pictures are there: { $link }
+    [one] { $asker } Your picture is ready: { $link }
+   *[other] { $asker } Your { $count } pictures are ready: { $link }
 }
 batches-ended-some = { $count ->
-    [one] { $asker } One picture is there, and the rest did not work: { $link }
-   *[other] { $asker } { $count } pictures are there, and the rest did not work: { $link }
+    [one] { $asker } One picture is ready, and the rest did not work: { $link }
+   *[other] { $asker } { $count } pictures are ready, and the rest did not work: { $link }
 }
-batches-ended-none = { $asker } None of your pictures worked. What happened stands here: { $link }
+batches-ended-none = { $asker } None of your pictures worked. To see what happened: { $link }
 batches-look = have a look

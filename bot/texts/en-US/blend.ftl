@@ -1,3 +1,3 @@
 blend-name = blend
-blend-command = Make one picture out of two to five, without a word
+blend-command = Make one picture out of two to five, without words
 blend-image = A picture to blend, in any common format, up to 50 MB

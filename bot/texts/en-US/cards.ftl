@@ -1,6 +1,6 @@
 # The waiting card: heading and body of each state.
 
-card-looking = Looking at what you attached
+card-looking = Checking what you attached
 card-preparing = Getting ready
 card-joining = It joins the line in a moment.
 
@@ -8,20 +8,20 @@ card-queued = Waiting in line
 card-soon = It starts soon.
 card-next = You are next.
 card-before = { $count ->
-    [one] { $count } request is before yours.
-   *[other] { $count } requests are before yours.
+    [one] { $count } request is ahead of yours.
+   *[other] { $count } requests are ahead of yours.
 }
-card-paused = { $why } Yours keeps its place and goes on by itself.
-card-stopped = I can make no new pictures at the moment.
+card-paused = { $why } Your request keeps its place and continues by itself.
+card-stopped = I cannot make new pictures at the moment.
 card-credit = My credit with the image service is used up. Whoever runs me has to top it up.
 card-key = The image service does not accept my key at the moment. Whoever runs me has to put that right.
 card-unreachable = The image service cannot be reached at the moment.
 
 card-creating = Your turn
-card-handing = Handing it to the image service.
+card-handing = Sending it to the image service.
 
 card-unconfirmed = Waiting for word from the image service
-card-unsure = The line broke before it could say whether it took your request. I wait some minutes for word of it, and tell you here either way.
+card-unsure = The connection broke before it could say whether it took your request. I wait a few minutes for word, and tell you either way.
 
 card-generating = { $count ->
     [one] Making your picture
@@ -29,13 +29,14 @@ card-generating = { $count ->
 }
 card-silent = The image service does not answer at the moment. I keep asking, and your request is safe.
 card-left = { $time } to go
-card-begun = just begun
+card-begun = just started
 
 card-overdue = This takes longer than usual
-card-asking = There is nothing you need to do. I keep asking, and the outcome comes here.
+card-asking = There is nothing you need to do. I keep asking until it is done.
 
 card-delivering = Nearly there
-card-bringing = Bringing the outcome to this channel.
+card-bringing = Posting it in this channel.
+card-finishing = One moment.
 
 card-cancelled = Cancelled
 card-nothing-spent = Nothing was made and nothing was spent. Type `/{ imagine-name }` to ask for something else.
@@ -45,6 +46,7 @@ card-reduced = { $filename } is larger than the image service takes, so I make i
 card-cut = The lower edge of { $filename } is missing. I use the part that is there.
 
 card-cancel = Cancel
+card-clear = Dismiss
 card-variants = { $count ->
     [one] { $count } variant
    *[other] { $count } variants
@@ -72,10 +74,10 @@ card-percent-least = Less than 1 %
 
 card-withhold = Don't post
 card-post = Post it after all
-card-unwanted = It is paid already, so it goes on. I keep it for you and do not post it; type `/{ show-name }` to see it when it is done.
+card-unwanted = The image service is already making it. I keep it for you and do not post it: type `/{ show-name }` to see it when it is done.
 card-withheld = Kept, not posted
-card-kept = It is done. I keep it for you, as you wished: type `/{ show-name }` to see it.
-card-back = I am back again and still collecting it for you.
-card-fair = Everybody has a turn before anybody has the next one.
-card-usual = Half of the last ones were done within { $half } of their turn, nine in ten within { $most }.
-card-usual-both = Nine in ten of the last ones were done within { $most } of their turn.
+card-kept = It is done, and kept for you: type `/{ show-name }` to see it.
+card-back = I was away for a moment. Your request continues.
+card-fair = Everyone gets a turn before anyone gets a second one.
+card-usual = Of the latest pictures, half took { $half } from their turn, and nine in ten at most { $most }.
+card-usual-both = Of the latest pictures, nine in ten took at most { $most } from their turn.

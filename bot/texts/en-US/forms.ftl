@@ -10,7 +10,7 @@ forms-menu-title = Edit pictures from a message
 
 forms-words = What you would like to see
 forms-words-change = What you would like to see instead
-forms-words-hint = With pictures to start from you may also leave this empty.
+forms-words-hint = With pictures to start from, you can leave this empty.
 forms-words-kept = The words so far are too long to show. Leave this empty to keep them all, or write new ones.
 forms-picture = The picture to start from
 forms-pictures = The pictures to start from

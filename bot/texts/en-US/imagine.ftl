@@ -6,6 +6,6 @@ imagine-more = One more picture
 imagine-mask = Only with one picture, in its shape: what is transparent, or else black, changes
 imagine-size = The shape of the picture
 imagine-variants = How many pictures to choose from
-imagine-enhance = Let the image service work out your words in more detail
+imagine-enhance = Let the image service add detail to your words
 imagine-fallback = Let another model step in when the first one cannot
 imagine-private = Only you see the picture

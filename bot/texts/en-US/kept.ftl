@@ -8,6 +8,6 @@ kept-more = { $count ->
     [one] One more is waiting for you.
    *[other] { $count } more are waiting for you.
 }
-kept-told-elsewhere = This one has just come through to you. You asked for it in { $channel }.
+kept-told-elsewhere = This one has just reached you in another way. You asked for it in { $channel }.
 kept-show = Show it to me
 kept-show-next = Show the next one

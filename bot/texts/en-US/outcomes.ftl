@@ -4,20 +4,22 @@ outcome-ready = { $count ->
     [one] Your picture is ready
    *[other] Your { $count } pictures are ready
 }
-outcome-more = More of the same request
+outcome-more = More from the same request
+outcome-choose = Choose a picture by its number, counted from left to right and top to bottom.
+outcome-fewer = You asked for { $asked } pictures; the image service sent only { $count }.
 outcome-late = { $count ->
     [one] The picture that was missing is here
    *[other] The pictures that were missing are here
 }
-outcome-not-brought = Made, but I could not bring it here
+outcome-not-brought = Finished, but I could not bring it here
 outcome-took = took { $time }
-outcome-saved-anew-this = This picture was saved anew, with as little loss as possible, to fit the size Discord takes here.
+outcome-saved-anew-this = This picture was saved again, with as little loss as possible, to fit Discord’s size limit here.
 outcome-saved-anew = { $count ->
-    [one] { $count } picture was saved anew, with as little loss as possible, to fit the size Discord takes here.
-   *[other] { $count } pictures were saved anew, with as little loss as possible, to fit the size Discord takes here.
+    [one] { $count } picture was saved again, with as little loss as possible, to fit Discord’s size limit here.
+   *[other] { $count } pictures were saved again, with as little loss as possible, to fit Discord’s size limit here.
 }
-outcome-links-for-now = I could not fetch this yet. I keep trying for up to two weeks and bring it when it comes. Until then you may find it here:
-outcome-links = What I could not bring along may still be found here for some days. If not, ask for it again:
+outcome-links-for-now = I could not download this yet. I keep trying for up to two weeks, and add it here. Until then, this link may work:
+outcome-links = I could not download this. The link may work for a few more days; if it does not, ask again:
 outcome-elsewhere = You asked for this in { $channel }, where I could not post.
 
 # For screen readers, and for links.
@@ -30,7 +32,7 @@ outcome-unsure = I cannot tell whether this worked
 outcome-again = Ask again
 outcome-again-costly = Ask again (may cost a second time)
 
-outcome-corrected = I told you before that I was not sure of this one. It did get through after all.
-outcome-corrected-failure = This is what became of the request that I was not sure of before.
-outcome-taken-back = This did get through after all
-outcome-told-later = I told you what became of it in a later message.
+outcome-corrected = I was not sure about this one before. It worked after all.
+outcome-corrected-failure = This is what became of the request that I was not sure about.
+outcome-taken-back = This one worked after all
+outcome-told-later = A later message says what became of it.

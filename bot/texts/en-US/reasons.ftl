@@ -6,8 +6,8 @@ reason-too-many-open = { $allowed ->
    *[other] You already have { $allowed } requests waiting or running. Ask again when one of them is done, or cancel one.
 }
 reason-too-many-today = { $allowed ->
-    [one] You have had your { $allowed } picture of the last 24 hours. Ask again { $free_at }.
-   *[other] You have had your { $allowed } pictures of the last 24 hours. Ask again { $free_at }.
+    [one] You have used your { $allowed } picture of the last 24 hours. Ask again { $free_at }.
+   *[other] You have used your { $allowed } pictures of the last 24 hours. Ask again { $free_at }.
 }
 reason-service-full-today = { $allowed ->
     [one] I have made the { $allowed } picture I may make in 24 hours. Ask again { $free_at }.
@@ -24,7 +24,7 @@ reason-original-gone = Neither I nor the image service keep the original any mor
 reason-original-later = I cannot get at the original at the moment. Try again in a few minutes.
 reason-form-gone = This form was open for too long. Open it again from the message.
 reason-no-picture-there = There is no picture in that message that I can start from. Choose a message with a picture, or attach one to `/{ imagine-name }`.
-reason-got-through = This one did get through after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
+reason-got-through = This one worked after all. Look for it in this channel, or type `/{ imagine-name }` to ask for another.
 reason-blank-prompt = There is nothing to go by yet. Write what you would like to see, or attach a picture.
 reason-stored-too-much = I keep { $used } MB of pictures for you, and with these it would be more than the { $allowed } MB that I may. Remove a set with `/{ reference-name } { reference-remove-name }`, erase what you no longer need with `/{ privacy-name } { privacy-erase-name }`, or attach smaller pictures.
 reason-stored-too-much-today = You have brought { $used } MB of pictures in 24 hours, and with these it would be more than the { $allowed } MB that I may take. Ask again { $free_at }, or attach smaller pictures.
@@ -66,6 +66,7 @@ reason-batch-service-full-at-once = { $allowed ->
 }
 reason-batch-nothing-waits = Nothing here waits in line any more, so there is nothing to cancel. Wait for the rest: it is being made already.
 reason-not-found = I find nothing like that, or nothing that you may see. Choose one of your own from the list that appears while you type.
+reason-too-late-to-post = This one is done already, and kept for you. Type `/{ show-name }` to see it; “{ curation-post-here }” below it posts it.
 reason-too-late-to-withhold = It is too late for that: this one is done, or about to be posted. Look in the channel where you asked for it.
 reason-looking-already = You are looking at several things at once, and I am still getting them. Wait for those, then ask again.
 reason-exporting-already = Your files are being put together already. Wait until they are here, then ask again.
@@ -102,8 +103,8 @@ reason-policy = The image service does not allow this request. Try other words o
 reason-reference-policy = The image service does not allow one of the attached pictures. Try another one.
 reason-api-reference-too-large = The image service found an attached picture too large. Make it smaller and ask again.
 reason-api-reference-format = The image service could not read an attached picture. Save it as PNG or JPEG and ask again.
-reason-api-reference-unfetchable = The image service could not get hold of an attached picture. Ask again, or attach the picture anew.
-reason-generation-failed = The image service tried and did not manage. Ask again, perhaps in other words.
+reason-api-reference-unfetchable = The image service could not download an attached picture. Ask again, or attach the picture anew.
+reason-generation-failed = The image service tried, and it did not work. Ask again, perhaps in other words.
 reason-no-pictures = The image service said it was done but sent no picture. Ask again.
 reason-invalid-request = The image service could not work with this request. Try it in other words, or with other pictures.
 reason-account-key = The image service does not accept my key at the moment. Whoever runs me has to put that right; ask again later.
@@ -111,7 +112,7 @@ reason-account-credit = My credit with the image service is used up. Whoever run
 reason-account-quota = My quota with the image service is used up for now. Ask again later.
 reason-service-fault = The image service has trouble of its own at the moment. Ask again in a few minutes.
 reason-service-unreachable = The image service could not be reached for a whole day, so I stopped trying. Nothing was spent. Ask again later.
-reason-unconfirmed = I lost the line to the image service and cannot tell whether it took this request. You can ask again, but that may cost a second time.
+reason-unconfirmed = I lost the connection to the image service and cannot tell whether it took this request. You can ask again, but that may cost a second time.
 reason-lost = The image service gave no answer for a whole day, so I stopped waiting. Ask again.
 reason-discord-refuses = Discord is turning down many of my requests at the moment. Please try again in a few minutes.
 reason-work-given-up = This could not be done, though I tried several times. Ask whoever runs me.
@@ -166,9 +167,9 @@ permission-read-message-history = read the message history
 
 answer-outdated = This command has changed. Reload Discord and try again.
 
-reason-not-yours-to-remove = Only the person who asked for it and the moderators can remove it. If something is wrong with it, press “{ curation-report }”.
+reason-not-yours-to-remove = Only the person who asked for it and the moderators can remove it. If something is wrong with it, tell one of them.
 reason-not-yours-to-show = Only the person who asked for it and the moderators can put it into the gallery. Ask one of them.
-reason-taken-out = This one was removed, or is hidden until the moderators have decided. Choose another one.
+reason-taken-out = This one was removed, or is hidden until the moderators decide. Choose another one.
 reason-cannot-post-there = I cannot post in { $channel } for you: one of us may not write there any more. Ask a moderator, or save the picture and post it yourself.
 reason-cannot-post-here = I can only answer you here, not post for everybody. Save the picture and post it yourself, or ask whoever runs this server to add me to it.
 reason-gallery-unchosen = This server has no gallery yet. Somebody who may manage it can choose a channel with `/{ settings-name }`.

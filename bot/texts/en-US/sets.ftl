@@ -11,7 +11,7 @@ reference-list-command = See your sets of pictures
 reference-remove-name = remove
 reference-remove-command = Remove one of your sets of pictures
 
-reference-option-name = What you will choose it by, such as: my character
+reference-option-name = Its name, such as: my character
 reference-option-image = A picture to keep, in any common format, up to 50 MB
 reference-option-which = Which of your sets
 reference-option-prompt = What you would like to see; leave it out to get a form

@@ -4,7 +4,7 @@ settings-name = settings
 settings-command = Choose how I work in this server
 
 settings-heading = Settings of this server
-settings-intro = What you choose counts at once.
+settings-intro = Changes apply at once.
 
 settings-channels = Where pictures are made
 settings-channels-chosen = In { $channels }, and in threads there.
@@ -18,7 +18,7 @@ settings-gallery-hint = Choose a channel for the gallery
 settings-gallery-reset = No gallery
 
 settings-moderators = Moderators’ channel
-settings-moderators-chosen = Reported pictures are decided on in { $channel }. Whoever reads it sees them.
+settings-moderators-chosen = Reports go to { $channel }. Everyone who can read it sees the reported pictures.
 settings-moderators-none = No channel yet, so pictures cannot be reported. Choose one that only moderators read.
 settings-moderators-hint = Choose a channel for reports
 settings-moderators-reset = No reports
@@ -28,10 +28,10 @@ settings-batch-count = { $count ->
     [one] up to { $count } request
    *[other] up to { $count } requests
 }
-settings-size = Shape, where nobody chooses
-settings-variants = Pictures at once, where nobody chooses
-settings-language = Language of what everybody reads
-settings-language-own = the language of whoever asks
+settings-size = Shape, unless somebody chooses another
+settings-variants = Number of pictures, unless somebody chooses another
+settings-language = Language of messages for everyone
+settings-language-own = the language of the person who asks
 settings-language-itself = English
 
 settings-gone = { $count ->

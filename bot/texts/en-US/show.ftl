@@ -1,4 +1,4 @@
 show-name = show
-show-command = See something again that was made before
-show-what = Words of yours, a link to a message, or its number
+show-command = See an earlier result again
+show-what = Some of your words, a link to the message, or its number
 show-only-you = Only you can see this.

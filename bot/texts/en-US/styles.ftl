@@ -11,23 +11,23 @@ style-remove-command = Remove a style
 style-list-name = list
 style-list-command = See the styles of this server
 
-style-option-name = What people will choose it by
+style-option-name = The name by which people choose it
 style-option-which = Which style
 style-option-new-name = Another name for it
 style-option-template = The words around: put {"{prompt}"} where people's own words go
 style-option-size = The shape of its pictures
 style-option-variants = How many pictures it makes
 style-option-picture = A picture that every request begins with, in any common format, up to 50 MB
-style-option-remove-picture = Make it without its picture from now on
+style-option-remove-picture = Take its picture away
 style-option-imagine = A style of this server that your words go into
-style-server-size = as the server has it
-style-server-variants = as many as the server has it
+style-server-size = the server’s default
+style-server-variants = the server’s default
 style-variants = { $count ->
     [one] { $count } picture
    *[other] { $count } pictures
 }
 
-style-added = The style { $name } is there. People choose it with `{ option-style }` in `/{ imagine-name }`.
+style-added = The style { $name } is ready. People choose it with `{ option-style }` in `/{ imagine-name }`.
 style-changed = The style { $name } is changed.
 style-removed = The style { $name } is gone. Pictures made with it stay.
 

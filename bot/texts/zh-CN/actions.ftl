@@ -5,6 +5,11 @@ actions-edit = 修改
 actions-vary = 变化
 actions-full-size = 原图
 actions-family = 来龙去脉
+actions-more = 更多
+actions-full-size-hint = 每张图片的原图，只给你看
+actions-family-hint = 从何而来，又衍生了什么
+actions-gallery-hint = 复制到这个服务器的画廊
+actions-report-hint = 告诉管理员哪里有问题
 
 # Under a result that came from another one.
 actions-from-picture = 源自 { $asker } 的图片
@@ -12,7 +17,6 @@ actions-from-picture-gone = 源自一张已经不在的图片
 actions-same-request = 最初由 { $asker } 提出
 
 actions-which = 要让哪一张变化一下？
-actions-choose = 选一张图片
 
 actions-original = { $count ->
    *[other] 原样的 { $count } 张图片
@@ -23,7 +27,7 @@ actions-missing = { $count ->
 }
 
 actions-kin = 这张图片从何而来，又衍生了什么
-actions-kin-alone = 这张图片不是从别的图片来的，也还没有衍生出别的图片。点“{ actions-edit }”或“{ actions-vary }”试试。
+actions-kin-alone = 这张图片不是从别的图片来的，也还没有衍生出别的图片。修改或变化一下试试。
 actions-kin-older = { $count ->
    *[other] 还有更早的 { $count } 个没有列出。
 }

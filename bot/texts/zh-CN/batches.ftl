@@ -22,6 +22,7 @@ batches-waiting = 正在排队
 batches-making = 正在生成
 batches-picture = 下面第 { $number } 张
 batches-pictures = 下面第 { $first } 到 { $last } 张
+batches-fewer = { $asked } 张里只来了 { $count } 张
 batches-spoiler = 在管理员决定之前先隐藏
 batches-unshown = 已经有了，但没有显示在这里：请在下面打开
 batches-none = 没有图片：{ $why }

@@ -18,7 +18,7 @@ card-creating = 轮到你了
 card-handing = 正在把请求交给图像服务。
 
 card-unconfirmed = 正在等图像服务的回音
-card-unsure = 连接在它答复之前断开了，还不知道它有没有收下你的请求。我会等几分钟，无论结果如何都会在这里告诉你。
+card-unsure = 连接在它答复之前断开了，还不知道它有没有收下你的请求。我会等几分钟，无论结果如何都会告诉你。
 
 card-generating = { $count ->
     [1] 正在画你的图片
@@ -29,10 +29,11 @@ card-left = 还要{ $time }
 card-begun = 刚刚开始
 
 card-overdue = 这次比平时久一些
-card-asking = 你什么都不用做。我会继续询问，结果会出现在这里。
+card-asking = 你什么都不用做。我会继续询问，直到完成。
 
 card-delivering = 快好了
-card-bringing = 正在把结果送到这个频道。
+card-bringing = 正在发到这个频道。
+card-finishing = 稍等一下。
 
 card-cancelled = 已取消
 card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ imagine-name }` 可以再画别的。
@@ -42,6 +43,7 @@ card-reduced = { $filename } 超出了图像服务的上限，我会把它缩小
 card-cut = { $filename } 的下边缘不完整，我用看得见的部分。
 
 card-cancel = 取消
+card-clear = 收起
 card-variants = { $count } 张备选
 
 # What became of Midjourney's parameters at the end of the words, in one line.
@@ -65,7 +67,7 @@ card-percent-least = 不到 1%
 
 card-withhold = 不要发布
 card-post = 还是发布吧
-card-unwanted = 费用已经产生，所以会继续做完。我会替你留着，不会发布；完成后输入 `/{ show-name }` 查看。
+card-unwanted = 已经交给图像服务，所以会继续做完。我会替你留着，不会发布；完成后输入 `/{ show-name }` 查看。
 card-withheld = 已保留，未发布
 card-kept = 已经完成。按你的意思，我替你留着：输入 `/{ show-name }` 查看。
 card-back = 我回来了，还在继续等你的结果。

@@ -5,6 +5,8 @@ outcome-ready = { $count ->
    *[other] 你的 { $count } 张图片画好了
 }
 outcome-more = 同一个请求的其余图片
+outcome-choose = 按编号选一张，从左到右、从上到下数。
+outcome-fewer = 你要了 { $asked } 张图片，图像服务只给了 { $count } 张。
 outcome-late = { $count ->
     [1] 之前缺的图片到了
    *[other] 之前缺的 { $count } 张图片到了

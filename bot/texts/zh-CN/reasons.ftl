@@ -36,6 +36,7 @@ reason-batch-service-full = 我在 24 小时内最多可以画 { $allowed } 张�
 reason-batch-service-full-at-once = 我在 24 小时内最多可以画 { $allowed } 张图片，而这一次就超过了。请减少花括号里的词后重新提出请求。
 reason-batch-nothing-waits = 这一批里已经没有还在排队的请求，没有什么可以取消了。其余的正在生成，请等一等。
 reason-not-found = 我找不到这样的图片，或者你无权查看。输入时会出现你自己的列表，请从中选一个。
+reason-too-late-to-post = 这个已经完成，替你留着。输入 `/{ show-name }` 查看；想发布的话，点它下面的“{ curation-post-here }”。
 reason-too-late-to-withhold = 来不及了：这张图已经完成或马上就要发布。请到你提出请求的频道查看。
 reason-looking-already = 你一次要看好几样，我还在准备。请等它们出来，再试一次。
 reason-exporting-already = 你的文件已经在整理了。请等它们送到，再试一次。
@@ -127,7 +128,7 @@ permission-read-message-history = 读取消息历史记录
 
 answer-outdated = 这个命令已经更新。请重新加载 Discord 后再试。
 
-reason-not-yours-to-remove = 只有提出的人和管理员可以移除它。如果它有问题，请点“{ curation-report }”。
+reason-not-yours-to-remove = 只有提出的人和管理员可以移除它。觉得有问题的话，请告诉他们。
 reason-not-yours-to-show = 只有提出的人和管理员可以把它收进画廊。请找他们帮忙。
 reason-taken-out = 这一个已经移除，或者在管理员决定之前先遮起来了。请换一个。
 reason-cannot-post-there = 我没法替你发到 { $channel }：我们之中有一方不能在那里发言了。请联系管理员，或者保存图片自己发布。

@@ -19,6 +19,7 @@ reports-more = { $count ->
 }
 
 reports-remove = 移除
+reports-remove-question = 要移除这个结果吗？这个服务器里的副本也会一起删掉，无法恢复。
 reports-hide = 先遮起来
 reports-show-again = 重新显示
 reports-dismiss = 驳回

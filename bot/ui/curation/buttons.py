@@ -13,11 +13,11 @@ from discord import ui
 
 from bot.client import Atelier
 from bot.discord_permissions import may_write
-from bot.engine.outbox.curation import Removable, Role
+from bot.engine.outbox.curation import Removable
 from bot.errors import BadChoice, NotHere, Reason, RouteClosed
 from bot.intake.channels import lacking_in, unusable
 from bot.intake.origin import check_posts, upload_limit
-from bot.intake.roles import moderates
+from bot.intake.roles import role_of
 from bot.texts import Texts, texts_in
 from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.kit.forms import FormValues, open_form
@@ -29,16 +29,7 @@ REPORT_FORM: Final = "report"
 LONGEST_WHY: Final = 300
 
 
-def role_of(interaction: discord.Interaction[Any]) -> Role:
-    in_guild = interaction.guild_id is not None
-    return Role(
-        person_id=interaction.user.id,
-        guild_id=interaction.guild_id,
-        moderates=in_guild and moderates(interaction.permissions),
-    )
-
-
-class PublishButton(TaskButton, action="publish", label="curation-publish"):
+class PublishButton(TaskButton, action="publish", label="curation-publish", style=discord.ButtonStyle.success):
     """Post a private result in the channel where it was requested."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -60,7 +51,7 @@ class PublishButton(TaskButton, action="publish", label="curation-publish"):
         await _post(interaction, new)
 
 
-class PostHereButton(TaskButton, action="post-here", label="curation-post-here"):
+class PostHereButton(TaskButton, action="post-here", label="curation-post-here", style=discord.ButtonStyle.success):
     """Post a result in the channel where it was looked up. Each message with this button posts only once."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -143,7 +134,7 @@ async def _seen(interaction: discord.Interaction[Atelier], task_id: str) -> tupl
     return part.message_channel_id, part.message_id
 
 
-class RemoveButton(TaskButton, action="remove", label="curation-remove"):
+class RemoveButton(TaskButton, action="remove", label="curation-remove", style=discord.ButtonStyle.danger):
     """Ask for a confirmation first: a removal cannot be undone."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -154,13 +145,15 @@ class RemoveButton(TaskButton, action="remove", label="curation-remove"):
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
-class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-all"):
+class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-all", style=discord.ButtonStyle.danger):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).curation.remove(self.task_id, role_of(interaction))
         await _removed(interaction)
 
 
-class RemoveHereButton(TaskButton, action="remove-here", label="curation-remove-here"):
+class RemoveHereButton(
+    TaskButton, action="remove-here", label="curation-remove-here", style=discord.ButtonStyle.danger
+):
     """Remove one repost of the result, for example its copy in a gallery. `task_id` is the id of the repost."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:

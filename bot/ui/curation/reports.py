@@ -37,11 +37,34 @@ class DecideButton(TaskButton, action="decide", label="reports-dismiss"):
         guild_id = moderated_by(interaction)
         reports = services_of(interaction).engine.reports
         await reports.decide(self.task_id, guild_id, self.state, by=interaction.user.id)
+        await self.answer(interaction)
+
+    async def answer(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.defer()
 
 
-class RemoveReportedButton(DecideButton, action="decide-remove", label="reports-remove"):
+class RemoveReportedButton(
+    TaskButton, action="decide-remove", label="reports-remove", style=discord.ButtonStyle.danger
+):
+    """Ask for a confirmation first: a removal cannot be undone."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        moderated_by(interaction)
+        say = texts_in(str(interaction.locale))
+        confirm: ui.Item[Any] = ConfirmRemovalButton(self.task_id, say)
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(confirm)
+        view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("reports-remove-question"))).add_item(row)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+
+class ConfirmRemovalButton(
+    DecideButton, action="decide-removal", label="reports-remove", style=discord.ButtonStyle.danger
+):
     state = ReportState.REMOVED
+
+    async def answer(self, interaction: discord.Interaction[Any]) -> None:
+        text = texts_in(str(interaction.locale))("curation-removed")
+        await interaction.response.edit_message(view=ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text)))
 
 
 class HideReportedButton(DecideButton, action="decide-hide", label="reports-hide"):

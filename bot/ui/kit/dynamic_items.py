@@ -21,6 +21,8 @@ from bot.texts import Texts, texts_in
 
 TASK_ID: Final = "[0-9a-f]{16}"
 """Pattern of the id of a task or a batch."""
+PICTURE: Final = f"{TASK_ID}:[0-9]{{1,2}}"
+"""Pattern of a task's id and the position of one of its pictures."""
 
 Button: TypeAlias = ui.Button[ui.LayoutView]
 Select: TypeAlias = ui.Select[ui.LayoutView] | ui.ChannelSelect[ui.LayoutView]
@@ -36,7 +38,7 @@ class MessageItem(ui.DynamicItem[T], template=""):
 
     def __init_subclass__(cls, *, action: str, key: str = "") -> None:
         cls._prefix = f"a1:{action}:" if key else f"a1:{action}"
-        cls._has_task = key == TASK_ID
+        cls._has_task = key in {TASK_ID, PICTURE}
         super().__init_subclass__(template=f"{cls._prefix}(?P<key>{key})")
 
     def __init__(self, item: T, key: str) -> None:
@@ -45,7 +47,7 @@ class MessageItem(ui.DynamicItem[T], template=""):
         self.key = key
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        about = {"task": self.key} if self._has_task else {}
+        about = {"task": self.key.partition(":")[0]} if self._has_task else {}
         with structlog.contextvars.bound_contextvars(**about):
             async with errors_answered(interaction):
                 await self.press(interaction)
@@ -57,9 +59,14 @@ class MessageItem(ui.DynamicItem[T], template=""):
 
 class MessageButton(MessageItem[Button], action=""):
     def __init__(
-        self, key: str = "", label: str = "", *, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+        self,
+        key: str = "",
+        label: str = "",
+        *,
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        emoji: str | None = None,
     ) -> None:
-        super().__init__(ui.Button(label=label, style=style), key)
+        super().__init__(ui.Button(label=label, style=style, emoji=emoji), key)
 
     @classmethod
     async def from_custom_id(cls, _: discord.Interaction[Any], __: ui.Item[Any], match: re.Match[str], /) -> Self:
@@ -79,14 +86,23 @@ class TaskButton(MessageButton, action="", key=TASK_ID):
     """A button about one task, or about a batch or a repost, whose ids have the same form; `label` is the name of its
     text."""
 
-    _label: ClassVar[str]
+    label: ClassVar[str]
+    _style: ClassVar[discord.ButtonStyle]
+    _emoji: ClassVar[str | None]
 
-    def __init_subclass__(cls, *, action: str, label: str) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        action: str,
+        label: str,
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        emoji: str | None = None,
+    ) -> None:
         super().__init_subclass__(action=action, key=TASK_ID)
-        cls._label = label
+        cls.label, cls._style, cls._emoji = label, style, emoji
 
     def __init__(self, task_id: str, say: Texts, *, label: str | None = None) -> None:
-        super().__init__(task_id, say(label or self._label))
+        super().__init__(task_id, say(label or self.label), style=self._style, emoji=self._emoji)
         self.task_id = task_id
 
     @classmethod
@@ -94,6 +110,21 @@ class TaskButton(MessageButton, action="", key=TASK_ID):
         cls, interaction: discord.Interaction[Any], _: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         return cls(match["key"], texts_in(str(interaction.locale)))
+
+
+class PictureButton(MessageButton, action="", key=PICTURE):
+    """A button about one picture of a task."""
+
+    def __init_subclass__(cls, *, action: str) -> None:
+        super().__init_subclass__(action=action, key=PICTURE)
+
+    @property
+    def task_id(self) -> str:
+        return self.key.partition(":")[0]
+
+    @property
+    def position(self) -> int:
+        return int(self.key.partition(":")[2])
 
 
 def services_of(interaction: discord.Interaction[Any]) -> Services:

@@ -26,6 +26,7 @@ from bot.ui.kit.selected import several, single
 from bot.ui.kit.text import shape
 from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
 from storage.catalogue import all_sizes, all_variants
+from storage.models import SPOILER_PREFIX
 
 KEY: Final = "(?P<key>[0-9a-f]{16})?"
 
@@ -41,6 +42,11 @@ class Upload:
     filename: str
     size: int
     content_type: str | None
+    flags: int = 0
+
+    def is_spoiler(self) -> bool:
+        marked = discord.AttachmentFlags._from_value(self.flags).spoiler
+        return marked or self.filename.startswith(SPOILER_PREFIX)
 
 
 class FormValues:
@@ -208,4 +214,7 @@ def _upload(file: Mapping[str, Any]) -> Upload:
         raise UnknownChoice
     if type(size) is not int:
         raise UnknownChoice
-    return Upload(url=url, filename=filename, size=size, content_type=content_type)
+    flags = file.get("flags", 0)
+    if type(flags) is not int:
+        raise UnknownChoice
+    return Upload(url=url, filename=filename, size=size, content_type=content_type, flags=flags)

@@ -91,6 +91,7 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
             declared_bytes=picture.bytes or 0,
             stored_key=picture.key,
             owner_id=owner_id,
+            spoiler=task.spoiler,
         )
     attachment = attachment or await _posted(interaction, picture)
     if attachment is None:
@@ -102,6 +103,7 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
         declared_type=attachment.content_type,
         declared_bytes=attachment.size,
         owner_id=owner_id,
+        spoiler=task.spoiler,
     )
 
 

@@ -6,52 +6,59 @@ Build the rows of buttons below a result, and handle the buttons that ask for an
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import discord
 from discord import ui
 
 from bot.engine.ports import Outcome
+from bot.errors import UnknownChoice
 from bot.intake.origin import origin_of
-from bot.intake.requests import Wish
-from bot.texts import texts_in
+from bot.texts import Texts, texts_in
 from bot.ui.asking.answers import answer_with
-from bot.ui.asking.ask import ask
 from bot.ui.curation.buttons import GalleryButton, PostHereButton, PublishButton, RemoveButton, ReportButton
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, services_of
-from bot.ui.kit.pictures import as_reference, by_position, picture_options, pictures_of
+from bot.ui.kit.pictures import pictures_of
 from bot.ui.kit.selected import single
 from bot.ui.kit.text import PROMPT_FILENAME
 from bot.ui.results.edits import open_edit
 from bot.ui.results.lineage import FamilyButton
 from bot.ui.results.originals import FullSizeButton
-from storage.models import Derivation, Picture, Reach, Task
+from bot.ui.results.picks import ask_which_to_vary, pick_buttons, vary
+from bot.ui.waiting.clearing import ClearButton
+from storage.community import RepostKind
+from storage.models import Reach, Task
 
 Row: TypeAlias = ui.ActionRow[Any]
 
 
-def result_rows(outcome: Outcome) -> list[Row]:
-    """Return two rows: buttons that make another picture from the result, and buttons about the result itself."""
+def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
+    """Return two rows of buttons and a select with everything else. `shown`: positions of the pictures in the message.
+    A set has a numbered button for each picture, which leads to the buttons for that picture."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     again = AgainButton(task.id, say, label="actions-again")
-    making: Row = ui.ActionRow(again, EditButton(task.id, say), VaryButton(task.id, say))
-    about: Row = ui.ActionRow(FullSizeButton(task.id, say), FamilyButton(task.id, say))
+    if len(outcome.pictures) > 1:
+        first: Row = ui.ActionRow(*pick_buttons(task, shown))
+        second: Row = ui.ActionRow(again)
+    else:
+        first = ui.ActionRow(EditButton(task.id, say), VaryButton(task.id, say), again)
+        second = ui.ActionRow(FullSizeButton(task.id, say))
     if task.private:
-        about.add_item(PublishButton(task.id, say))
+        second.add_item(PublishButton(task.id, say))
     elif outcome.looked_up:
-        making.add_item(PostHereButton(task.id, say))
-    if not task.private and task.guild_id is not None and task.reach is Reach.CHANNEL:
-        about.add_item(GalleryButton(task.id, say)).add_item(ReportButton(task.id, say))
-    about.add_item(RemoveButton(task.id, say))
-    return [making, about]
+        second.add_item(PostHereButton(task.id, say))
+    second.add_item(RemoveButton(task.id, say))
+    options = [_option(say, action) for action in _more(outcome)]
+    more: Select = ui.Select(placeholder=say("actions-more"), options=options)
+    return [first, second, ui.ActionRow(MoreSelect(more, task.id))]
 
 
 class AgainButton(TaskButton, action="again", label="outcome-again"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """
         Send the new card as the first answer: Discord requires an answer within 3 s, and `@original` of the new task
-        must be its card. Then remove the button from a failure message, even if the answer was not delivered: the new
+        must be its card. Then remove this button from a failure message, even if the answer was not delivered: the new
         task is stored, and a click after the new task has ended would begin, and charge, another one. The button of an
         ephemeral message stays, as such a message cannot be edited like a message of the channel.
         """
@@ -64,10 +71,10 @@ class AgainButton(TaskButton, action="again", label="outcome-again"):
             await answer_with(interaction, card)
         finally:
             if asked.reason is not None and message is not None and not message.flags.ephemeral:
-                await _take_buttons(message)
+                await message.edit(view=_asked_again(message, asked), allowed_mentions=discord.AllowedMentions.none())
 
 
-class EditButton(TaskButton, action="edit", label="actions-edit"):
+class EditButton(TaskButton, action="edit", label="actions-edit", style=discord.ButtonStyle.primary):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await open_edit(interaction, self.task_id)
 
@@ -79,51 +86,59 @@ class VaryButton(TaskButton, action="vary", label="actions-vary"):
         if len(pictures) == 1:
             await vary(interaction, task, pictures[0])
         else:
-            await _ask_which(interaction, task, pictures)
+            await ask_which_to_vary(interaction, task, pictures)
 
 
-class VarySelect(MessageSelect, action="vary-of", key=TASK_ID):
-    """Select the picture of a task to vary."""
+class MoreSelect(MessageSelect, action="more", key=TASK_ID):
+    """The select for what is used less often. Each option does what its button does."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        task, pictures = await pictures_of(interaction, self.key)
-        await vary(interaction, task, single(self.item.values, by_position(pictures)) or pictures[0])
+        chosen = single(self.item.values, _BY_OPTION)
+        if chosen is None:
+            raise UnknownChoice
+        await chosen(self.key, texts_in(str(interaction.locale))).press(interaction)
 
 
-async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
-    """Request the same prompt again, with this picture as the reference."""
-    reference = await as_reference(interaction, task, picture)
-    wish = Wish(
-        request=replace(task.request, references=(reference,)),
-        size=task.size,
-        variants=task.variants,
-        private=task.private,
-        as_stored=True,
-        derivation=Derivation.VARY,
-        parent_id=task.id,
-        parent_picture=picture.position,
-    )
-    await ask(interaction, wish)
+_BY_OPTION: Final[Mapping[str, type[TaskButton]]] = {
+    "full": FullSizeButton,
+    "family": FamilyButton,
+    "gallery": GalleryButton,
+    "report": ReportButton,
+}
+_EXPLAINED: Final = {
+    "full": "actions-full-size-hint",
+    "family": "actions-family-hint",
+    "gallery": "actions-gallery-hint",
+    "report": "actions-report-hint",
+}
 
 
-async def _ask_which(interaction: discord.Interaction[Any], task: Task, pictures: tuple[Picture, ...]) -> None:
-    say = texts_in(str(interaction.locale))
-    select: Select = ui.Select(placeholder=say("actions-choose"), options=picture_options(say, pictures))
-    view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("actions-which")))
-    view.add_item(ui.ActionRow(VarySelect(select, task.id)))
-    await interaction.response.send_message(view=view, ephemeral=True)
+def _more(outcome: Outcome) -> Iterator[str]:
+    """Yield the options that lead somewhere: without a channel for a gallery or for reports, a server has neither."""
+    task, settings = outcome.task, outcome.settings
+    if len(outcome.pictures) > 1:
+        yield "full"
+    yield "family"
+    if task.private or task.guild_id is None or task.reach is not Reach.CHANNEL:
+        return
+    in_gallery = outcome.repost is not None and outcome.repost.kind is RepostKind.GALLERY
+    if settings.gallery_channel_id is not None and not in_gallery:
+        yield "gallery"
+    if settings.moderators_channel_id is not None:
+        yield "report"
 
 
-async def _take_buttons(message: discord.Message) -> None:
-    await message.edit(view=_without_buttons(message), allowed_mentions=discord.AllowedMentions.none())
+def _option(say: Texts, action: str) -> discord.SelectOption:
+    return discord.SelectOption(label=say(_BY_OPTION[action].label), value=action, description=say(_EXPLAINED[action]))
 
 
-def _without_buttons(message: discord.Message) -> ui.LayoutView:
-    """Return the message's view without buttons. Set the prompt file's name: Discord keeps a file by name only."""
+def _asked_again(message: discord.Message, failed: Task) -> ui.LayoutView:
+    """Return the message's view, with the button that deletes the message in place of the others. Set the prompt file's
+    name: Discord keeps a file by name only."""
     view = ui.LayoutView.from_message(message, timeout=None)
     for item in list(view.walk_children()):
         if isinstance(item, ui.ActionRow) and isinstance(item.parent, ui.Container):
-            item.parent.remove_item(item)
+            item.clear_items().add_item(ClearButton(failed.id, texts_in(failed.locale)))
         elif isinstance(item, ui.File):
             item.url = f"attachment://{PROMPT_FILENAME}"
     return view

@@ -88,8 +88,9 @@ class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
         await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
 
 
-class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel"):
-    """Cancel the queued tasks of a batch, which are not paid. `task_id` is the id of the batch."""
+class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel", style=discord.ButtonStyle.danger):
+    """Cancel the queued tasks of a batch without asking first: they are not paid. `task_id` is the id of the batch, as
+    in `ClearBatchButton`."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)
@@ -98,6 +99,14 @@ class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-canc
         if taken_back.going_on:
             sentences.append(say("batches-cancel-rest", count=taken_back.going_on))
         await interaction.response.send_message(" ".join(sentences), ephemeral=True)
+
+
+class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear"):
+    """Delete the messages of a batch that shows no pictures."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        await engine_of(interaction).batches.clear(self.task_id, interaction.user.id)
+        await interaction.response.defer()
 
 
 def _progress(say: Texts, shared: BatchView) -> str:
@@ -137,7 +146,12 @@ def _state(say: Texts, entry: BatchEntry, *, first: int, last: int) -> str:
     where = say("batches-picture", number=first)
     if last > first:
         where = say("batches-pictures", first=first, last=last)
-    return where if task.hidden_at is None else f"{where} · {say('batches-spoiler')}"
+    facts = [where]
+    if len(entry.pictures) < task.variants:
+        facts.append(say("batches-fewer", asked=task.variants, count=len(entry.pictures)))
+    if task.hidden_at is not None:
+        facts.append(say("batches-spoiler"))
+    return " · ".join(facts)
 
 
 def _items(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[discord.MediaGalleryItem]:
@@ -149,7 +163,7 @@ def _items(say: Texts, entries: Sequence[BatchEntry], files: Files) -> Iterator[
                 yield discord.MediaGalleryItem(
                     f"attachment://{name}",
                     description=alt_text(say, what, entry.task.prompt),
-                    spoiler=entry.task.hidden_at is not None,
+                    spoiler=entry.task.is_spoiler,
                 )
 
 
@@ -180,6 +194,8 @@ def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[
         yield ui.ActionRow(OpenSelect(select, shared.batch.id))
     if message.number == 0 and shared.count(BatchEntryState.WAITING):
         yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
+    elif message.number == 0 and shared.is_over and not shared.count(BatchEntryState.DONE):
+        yield ui.ActionRow(ClearBatchButton(shared.batch.id, say))
 
 
 def _option(say: Texts, number: int, task: Task) -> discord.SelectOption:

@@ -33,13 +33,15 @@ from storage.models import Derivation, Picture, Task
 EDIT_FORM: Final = "edit"
 
 
-async def open_edit(interaction: discord.Interaction[Any], task_id: str) -> None:
-    """Open the form with the task's values. Raises NotFound, or Gone if the task has no picture."""
+async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, position: int | None = None) -> None:
+    """Open the form with the task's values. `position`: the picture that is selected. Raises NotFound, or Gone if the
+    task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, _as_typed(task), changes=True)]
     if len(pictures) > 1:
-        options = picture_options(say, pictures, chosen=_first_shown(interaction.message, pictures))
+        chosen = next((picture for picture in pictures if picture.position == position), None)
+        options = picture_options(say, pictures, chosen=chosen or _first_shown(interaction.message, pictures))
         select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)
         fields.append(ui.Label(text=say("forms-picture"), component=select))
     fields.append(files_field(say, most=MOST_REFERENCES - 1, label=say("forms-files-more")))

@@ -25,4 +25,5 @@ async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> N
         return
     await interaction.response.defer(ephemeral=True, thinking=True)
     async with engine.lookup_slots.taken(interaction.user.id):
-        await showing.outcome(task, locale=str(interaction.locale), token=interaction.token)
+        guild_id, locale = interaction.guild_id, str(interaction.locale)
+        await showing.outcome(task, guild_id=guild_id, locale=locale, token=interaction.token)

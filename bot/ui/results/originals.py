@@ -41,12 +41,16 @@ class Originals:
 
 class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Defer first, as the answer may take longer than Discord allows for a first answer. If Discord rejects the
-        files as too large, send links instead."""
         task, pictures = await pictures_of(interaction, self.task_id)
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
-            await _show(interaction, task, pictures)
+        await show_originals(interaction, task, pictures)
+
+
+async def show_originals(interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]) -> None:
+    """Show the originals to the person who asks. Defer first, as the answer may take longer than Discord allows for a
+    first answer. If Discord rejects the files as too large, send links instead."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
+        await _show(interaction, task, pictures)
 
 
 async def _show(interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]) -> None:
@@ -134,7 +138,8 @@ def _count(originals: Originals) -> int:
 
 def _item(say: Texts, task: Task, picture: Picture) -> discord.MediaGalleryItem:
     what = say("outcome-picture-numbered", number=picture.position + 1)
-    return discord.MediaGalleryItem(f"attachment://{_name(picture)}", description=alt_text(say, what, task.prompt))
+    description = alt_text(say, what, task.prompt)
+    return discord.MediaGalleryItem(f"attachment://{_name(picture)}", description=description, spoiler=task.is_spoiler)
 
 
 def _name(picture: Picture) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import discord
 from discord import ui
@@ -29,6 +29,7 @@ from bot.ui.kit.text import (
     shape_of,
 )
 from bot.ui.results.actions import AgainButton, result_rows
+from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.community import RepostKind
 from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Route
@@ -102,7 +103,10 @@ def pictures_view(
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     for text in _small_print(say, outcome, part, shown, links):
         container.add_item(ui.TextDisplay(text))
-    for row in result_rows(outcome):
+    positions = sorted([picture.position for picture in shown] + [picture.position for picture in links])
+    if len(positions) > 1:
+        container.add_item(ui.TextDisplay(f"-# {say('outcome-choose')}"))
+    for row in result_rows(outcome, positions):
         container.add_item(row)
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
@@ -123,9 +127,8 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
         container.add_item(ui.TextDisplay(f"-# {say('outcome-corrected-failure')}"))
     if where := _where(say, outcome, part):
         container.add_item(ui.TextDisplay(f"-# {where}"))
-    if reason in AGAIN_REASONS:
-        label = "outcome-again-costly" if reason is Reason.UNCONFIRMED else None
-        container.add_item(ui.ActionRow(AgainButton(task.id, say, label=label)))
+    if buttons := _after_failure(say, outcome, part, reason):
+        container.add_item(ui.ActionRow(*buttons))
     return _with_kept(ui.LayoutView(timeout=None).add_item(container), outcome, part)
 
 
@@ -140,7 +143,24 @@ def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
     container.add_item(ui.TextDisplay(f"-# {asked_by(say, outcome.task.asker_id)}"))
+    if _is_public(outcome, part):
+        container.add_item(ui.ActionRow(ClearButton(outcome.task.id, say)))
     return ui.LayoutView(timeout=None).add_item(container)
+
+
+def _after_failure(say: Texts, outcome: Outcome, part: OutcomePart, reason: Reason) -> list[ui.Item[Any]]:
+    buttons: list[ui.Item[Any]] = []
+    if reason in AGAIN_REASONS:
+        label = "outcome-again-costly" if reason is Reason.UNCONFIRMED else None
+        buttons.append(AgainButton(outcome.task.id, say, label=label))
+    if _is_public(outcome, part):
+        buttons.append(ClearButton(outcome.task.id, say))
+    return buttons
+
+
+def _is_public(outcome: Outcome, part: OutcomePart) -> bool:
+    """Return whether the message stays until somebody deletes it, other than an answer that only the asker sees."""
+    return not outcome.task.private and part.route is not Route.COLLECTED
 
 
 def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
@@ -168,8 +188,8 @@ def _item(say: Texts, outcome: Outcome, shown: AttachedPicture) -> discord.Media
     number = shown.position + 1
     which = say("outcome-picture") if made == 1 else say("outcome-picture-of", number=number, count=made)
     description = alt_text(say, which, outcome.task.prompt)
-    hidden = outcome.task.hidden_at is not None
-    return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description, spoiler=hidden)
+    spoiler = outcome.task.is_spoiler
+    return discord.MediaGalleryItem(f"attachment://{shown.filename}", description=description, spoiler=spoiler)
 
 
 def _small_print(
@@ -180,6 +200,8 @@ def _small_print(
         alone = len(shown) == 1
         what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
         texts.append(f"-# {what}")
+    if part.number == 0 and (made := len(outcome.pictures)) < outcome.task.variants:
+        texts.append(f"-# {say('outcome-fewer', asked=outcome.task.variants, count=made)}")
     if part.number == 0:
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
     if part.number == 0 and outcome.corrects:

@@ -17,6 +17,7 @@ from bot.texts.discord_text import escaped
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape, shape_of
+from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
 
@@ -34,6 +35,7 @@ _CANCELLABLE: Final = frozenset({CardPhase.PREPARING, CardPhase.QUEUED})
 _UNDER_WAY: Final = frozenset({CardPhase.CREATING, CardPhase.UNCONFIRMED, CardPhase.GENERATING, CardPhase.OVERDUE})
 """Charged, or perhaps charged: the outcome can be stored instead of posted."""
 _OPEN: Final = _CANCELLABLE | _UNDER_WAY
+_ENDED: Final = frozenset({CardPhase.CANCELLED, CardPhase.WITHHELD})
 _WAITING: Final = discord.Colour(0x5865F2)
 _WORKING: Final = discord.Colour(0x3BA5A0)
 _DELAYED: Final = discord.Colour(0xC9A227)
@@ -98,6 +100,8 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
     elif card.phase in _UNDER_WAY and card.task.reach is Reach.CHANNEL:
         button = WithholdButton if card.task.withheld_at is None else PostButton
         container.add_item(ui.ActionRow(button(card.task.id, say)))
+    elif card.phase in _ENDED and not card.task.private:
+        container.add_item(ui.ActionRow(ClearButton(card.task.id, say)))
     return add_undelivered(ui.LayoutView(timeout=None).add_item(container), card.undelivered, say)
 
 
@@ -121,7 +125,9 @@ def change_share(card: Card) -> float | None:
     return next((reference.change_share for reference in card.references if reference.change_share is not None), None)
 
 
-class CancelButton(TaskButton, action="cancel", label="card-cancel"):
+class CancelButton(TaskButton, action="cancel", label="card-cancel", style=discord.ButtonStyle.danger):
+    """Cancel a queued task without asking first: it is not paid, and its turn may come during the question."""
+
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         task = await engine_of(interaction).requests.cancel(self.task_id, interaction.user.id)
         cancelled = Card(task=task, phase=CardPhase.CANCELLED)
@@ -152,9 +158,11 @@ def _words_and_strip(say: Texts, words: str, card: Card, strip: str | None) -> l
         return items
     attached_ones = alt_text(say, say("card-attached"), _names(say, card.references))
     address, description = f"attachment://{strip}", say("card-preview") if is_preview else attached_ones
+    spoiler = card.task.is_spoiler
     if len(card.references) == 1:
-        return [ui.Section(words, accessory=ui.Thumbnail(address, description=description))]
-    return [*items, ui.MediaGallery(discord.MediaGalleryItem(address, description=description))]
+        return [ui.Section(words, accessory=ui.Thumbnail(address, description=description, spoiler=spoiler))]
+    item = discord.MediaGalleryItem(address, description=description, spoiler=spoiler)
+    return [*items, ui.MediaGallery(item)]
 
 
 def _percent(say: Texts, share: float) -> str:
@@ -232,11 +240,17 @@ def _state(card: Card, say: Texts, steps: int) -> str:
         case CardPhase.OVERDUE:
             return say("card-asking")
         case CardPhase.DELIVERING:
-            return say("card-bringing" if card.task.reach is Reach.CHANNEL else "private-bringing")
+            return _bringing(card.task, say)
         case CardPhase.CANCELLED:
             return say("card-nothing-spent")
         case CardPhase.WITHHELD:
             return say("card-kept")
+
+
+def _bringing(task: Task, say: Texts) -> str:
+    if task.withheld_at is not None:
+        return say("card-finishing")
+    return say("card-bringing" if task.reach is Reach.CHANNEL else "private-bringing")
 
 
 def _queue(card: Card, say: Texts) -> str:

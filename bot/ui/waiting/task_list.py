@@ -48,6 +48,8 @@ class Page:
     total: int
     """Number of tasks on all pages together."""
     tasks: Sequence[Task]
+    made: Mapping[str, int]
+    """Number of pictures, by task id."""
 
     @property
     def last(self) -> int:
@@ -61,7 +63,7 @@ def page_view(say: Texts, page: Page, thumbnails: Mapping[str, str], controls: S
     if not page.tasks:
         container.add_item(ui.TextDisplay(say("tasks-none-found") if page.search else say(_NONE[page.which])))
     for task in page.tasks:
-        container.add_item(_entry(say, task, thumbnails.get(task.id)))
+        container.add_item(_entry(say, task, page.made.get(task.id, 0), thumbnails.get(task.id)))
     for row in controls:
         container.add_item(row)
     return ui.LayoutView(timeout=None).add_item(container)
@@ -73,12 +75,14 @@ def which_options(say: Texts, chosen: TaskFilter) -> list[discord.SelectOption]:
     ]
 
 
-def task_options(say: Texts, tasks: Sequence[Task]) -> list[discord.SelectOption]:
+def task_options(say: Texts, page: Page) -> list[discord.SelectOption]:
     return [
         discord.SelectOption(
-            label=shortened(_words(say, task), OPTION_CHARACTERS), description=_state(say, task), value=task.id
+            label=shortened(_words(say, task), OPTION_CHARACTERS),
+            description=_state(say, task, page.made.get(task.id, 0)),
+            value=task.id,
         )
-        for task in tasks
+        for task in page.tasks
     ]
 
 
@@ -91,19 +95,20 @@ def _heading(say: Texts, page: Page) -> str:
     return "\n".join(lines)
 
 
-def _entry(say: Texts, task: Task, thumbnail: str | None) -> ui.Item[Any]:
+def _entry(say: Texts, task: Task, made: int, thumbnail: str | None) -> ui.Item[Any]:
     words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
-    facts = [_state(say, task), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
+    facts = [_state(say, task, made), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
     if task.private:
         facts.append(say("tasks-private"))
     text = f"**{words}**\n-# {' · '.join(facts)}"
     if thumbnail is None:
         return ui.TextDisplay(text)
     description = alt_text(say, say("outcome-picture"), task.prompt)
-    return ui.Section(text, accessory=ui.Thumbnail(f"attachment://{thumbnail}", description=description))
+    shown = ui.Thumbnail[ui.LayoutView](f"attachment://{thumbnail}", description=description, spoiler=task.is_spoiler)
+    return ui.Section(text, accessory=shown)
 
 
-def _state(say: Texts, task: Task) -> str:
+def _state(say: Texts, task: Task, made: int) -> str:
     if task.state is TaskState.CANCELLED:
         return say("tasks-state-cancelled")
     if task.state is not TaskState.CLOSED:
@@ -112,7 +117,7 @@ def _state(say: Texts, task: Task) -> str:
         return say("tasks-state-failed")
     if task.removed_at is not None:
         return say("tasks-state-removed")
-    return say("tasks-state-done", count=task.variants)
+    return say("tasks-state-done", count=made)
 
 
 def _words(say: Texts, task: Task) -> str:
