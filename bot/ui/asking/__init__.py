@@ -1,6 +1,8 @@
 """
 From what a person asks for to a stored task and its card, or to the question before a batch.
 
-ask.py      store a request and answer with its card
-batches.py  the question before a batch, and its buttons
+ask.py          store a request and answer with its card
+batches.py      the question before a batch, and its buttons
+create_form.py  the form of `/create`
+examples.py     the answer of `/help`: examples, and what is left
 """
