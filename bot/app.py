@@ -59,6 +59,8 @@ EXTENSIONS: Final = (
     "cogs.blend",
     "cogs.create",
     "cogs.gallery",
+    "cogs.greeting",
+    "cogs.help",
     "cogs.mentions",
     "cogs.menus",
     "cogs.privacy",

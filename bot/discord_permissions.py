@@ -35,6 +35,15 @@ def may_write(allowed: discord.Permissions, channel: object) -> bool:
     return allowed.view_channel and writes
 
 
+def can_react(allowed: discord.Permissions) -> bool:
+    """Return whether the bot, with these permissions, can add a reaction that a message does not have yet."""
+    return allowed.view_channel and allowed.add_reactions and allowed.read_message_history
+
+
+def can_read_audit_log(allowed: discord.Permissions) -> bool:
+    return allowed.view_audit_log
+
+
 def _has_threads(channel: object) -> bool:
     """Return whether messages in the channel are in a thread: it is a thread, or a forum, whose posts are threads."""
     return isinstance(channel, (discord.Thread, discord.ForumChannel))

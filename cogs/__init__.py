@@ -4,7 +4,9 @@ Commands, menus and events: one module for each subject. A handler reads its inp
 imagine.py     `/imagine`
 create.py      `/create`: the same with a form
 blend.py       `/blend`: combine pictures without words
-mentions.py    messages that mention the bot
+mentions.py    messages to the bot: requests and small talk
+help.py        `/help`: examples, and what is left
+greeting.py    the greeting in a server that the bot joins
 menus.py       the message menu "Edit pictures"
 avatars.py     the user menu "Use avatar"
 actions.py     the buttons below results, and the edit form

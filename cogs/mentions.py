@@ -1,11 +1,13 @@
-"""Handle messages that mention the bot: requests without a command, such as a reply to a message with pictures."""
+"""Handle messages to the bot: requests without a command (a reply to a message with pictures, say), and small talk."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Any, Final
 
 import discord
 import structlog
+from discord import ui
 from discord.ext import commands
 
 from bot.client import Atelier
@@ -13,14 +15,30 @@ from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Card
 from bot.error_replies import explain
 from bot.errors import AtelierError, Reason, ServiceError
-from bot.intake.mentions import language_of, may_speak, origin_of_message, wish_in, words_for
+from bot.intake.mentions import (
+    language_of,
+    may_react,
+    may_speak,
+    mentions_only_role,
+    origin_of_message,
+    wish_in,
+    words_for,
+)
+from bot.intake.message_pictures import pictures_in
 from bot.intake.requests import new_task
-from bot.texts import texts_in
+from bot.intake.small_talk import SmallTalk, small_talk_in
+from bot.texts import Texts, texts_in
 from bot.texts.discord_text import is_blank
+from bot.ui.asking.examples import guide_view
 from bot.ui.waiting.cards import card_view
+from storage.community import GuildSettings
 from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
+GUIDED_EVERY_MS: Final = 60_000
+"""A person's small talk is answered in words this often; in between with a reaction."""
+WAVE: Final = "\N{WAVING HAND SIGN}"
+SMILE: Final = "\N{SMILING FACE WITH SMILING EYES}"
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +46,8 @@ log = structlog.get_logger(__name__)
 class Mentions(commands.Cog):
     def __init__(self, bot: Atelier) -> None:
         self._bot = bot
+        self._guided: dict[int, int] = {}
+        """When (ms) a person's small talk was last answered in words."""
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -37,7 +57,7 @@ class Mentions(commands.Cog):
         unasked = message.author.bot or message.webhook_id is not None or message.type not in ASKED
         if user is None or unasked or isinstance(message.channel, discord.PartialMessageable):
             return
-        words = words_for(message, user.id)
+        words = "" if mentions_only_role(message) else words_for(message, user.id)
         if words is not None:
             try:
                 await self._answer(message, words, user.id)
@@ -58,17 +78,59 @@ class Mentions(commands.Cog):
             message.guild.id if message.guild is not None else None
         )
         say = texts_in(language_of(message, settings))
+        if (talk := _small_talk(message, words)) is not None:
+            await self._make_small_talk(message, talk, settings, say)
+            return
         try:
             origin = origin_of_message(message, settings, self._bot)
             wish = await wish_in(self._bot.services, message, words, bot_id, say)
             if is_blank(words) and not wish.request.references:
-                await self._say(message, say("mentions-help"))
+                await self._make_small_talk(message, SmallTalk.HELP, settings, say)
                 return
             card = await self._bot.services.engine.requests.accept(new_task(wish, origin, settings))
         except AtelierError as refusal:
             await self._say(message, explain(refusal.reason, refusal.parameters, say))
             return
         await self._show(message, card)
+
+    async def _make_small_talk(
+        self, message: discord.Message, talk: SmallTalk, settings: GuildSettings, say: Texts
+    ) -> None:
+        """Answer with a smile or a short guide, or with what is in the way of requests here. Nothing is stored."""
+        guided = self._was_guided(message.author.id)
+        smiles = talk is SmallTalk.THANKS and not message.attachments
+        if (smiles or guided) and await self._reacted(message, SMILE if smiles else WAVE):
+            return
+        if guided:
+            return
+        self._guided[message.author.id] = self._bot.services.engine.clock()
+        if smiles:
+            await self._say(message, say("mentions-smile"))
+            return
+        try:
+            origin_of_message(message, settings, self._bot)
+        except AtelierError as refusal:
+            await self._say(message, explain(refusal.reason, refusal.parameters, say))
+            return
+        await self._say(message, guide_view(say, _guide(message, say)))
+
+    def _was_guided(self, person_id: int) -> bool:
+        """Return whether the person had an answer in words within `GUIDED_EVERY_MS`, and forget older ones."""
+        since = self._bot.services.engine.clock() - GUIDED_EVERY_MS
+        self._guided = {person: at for person, at in self._guided.items() if at > since}
+        return person_id in self._guided
+
+    async def _reacted(self, message: discord.Message, emoji: str) -> bool:
+        """Return False if the bot may not react there, or Discord refuses."""
+        if not may_react(message):
+            return False
+        try:
+            with map_discord_errors():
+                await message.add_reaction(emoji)
+        except ServiceError as error:
+            log.info("small talk not answered with a reaction: Discord error, will be in words", error=str(error))
+            return False
+        return True
 
     async def _show(self, message: discord.Message, card: Card) -> None:
         """Post the card, unless the same message arrived twice and its card exists or its task has ended. If posting
@@ -93,18 +155,34 @@ class Mentions(commands.Cog):
                 task=card.task.id,
             )
 
-    async def _say(self, message: discord.Message, sentence: str) -> None:
+    async def _say(self, message: discord.Message, answer: str | ui.LayoutView) -> None:
         """Reply in the channel, visible to all readers: only interactions have ephemeral answers. If the bot may not
         write in the channel, send a direct message; if this fails too, only log."""
-        nonce = f"said-{message.id}"
+        said: dict[str, Any] = {"content": answer} if isinstance(answer, str) else {"view": answer}
+        said["nonce"] = f"said-{message.id}"
         try:
             with map_discord_errors():
                 if may_speak(message):
-                    await message.reply(sentence, mention_author=False, nonce=nonce)
+                    await message.reply(mention_author=False, **said)
                 else:
-                    await message.author.send(sentence, nonce=nonce)
+                    await message.author.send(**said)
         except ServiceError as error:
             log.info("mention not answered: Discord error, person gets no reply", error=str(error))
+
+
+def _small_talk(message: discord.Message, words: str) -> SmallTalk | None:
+    """Return the kind of small talk. Without words a message is a request only if something is attached, or
+    if it may be a reply to pictures."""
+    if is_blank(words):
+        may_hold_pictures = message.attachments or message.reference is not None or pictures_in(message)
+        return None if may_hold_pictures else SmallTalk.HELP
+    return small_talk_in(words)
+
+
+def _guide(message: discord.Message, say: Texts) -> str:
+    if message.guild is None:
+        return say("mentions-direct")
+    return say("mentions-role") if mentions_only_role(message) else say("mentions-help")
 
 
 async def setup(bot: Atelier) -> None:

@@ -2,12 +2,13 @@
 From an interaction or a message to what the person asks for. Nothing here sends an answer.
 
 channels.py          whether the bot may post in a channel
-mentions.py          read a message that mentions the bot as a request
+mentions.py          read a message to the bot as a request
 message_pictures.py  the pictures in a message: attachments, embeds, galleries, forwards
 names.py             names for mentions, custom emoji and timestamps in typed words
 origin.py            where a request came from, and whether it can be answered there
 requests.py          what a person asks for (`Wish`), and the new task made of it
 roles.py             which permissions a person needs for a decision
+small_talk.py        greetings, thanks and the like, for which no picture is made
 stored_pictures.py   store a copy of an attachment for later use
 words.py             read typed words: names, and parameters such as `--ar`
 """

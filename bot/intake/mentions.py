@@ -10,13 +10,14 @@ import discord
 
 from bot.client import Atelier
 from bot.discord_limits import BYTES_PER_FILE
-from bot.discord_permissions import may_write, require
+from bot.discord_permissions import can_react, may_write, require
 from bot.engine.intake.requests import visible_to
 from bot.errors import BadChoice, BadReference, NotHere, Reason
 from bot.intake.message_pictures import other_files_in, pictures_in
 from bot.intake.names import names_of
 from bot.intake.origin import check_channel
 from bot.intake.requests import Wish
+from bot.intake.small_talk import language_in
 from bot.intake.words import as_read
 from bot.services import Services
 from bot.texts import Texts
@@ -31,15 +32,21 @@ _RESULT: Final = re.compile(r"atelier-(?P<task>[0-9a-f]{16})-(?P<number>[0-9]+)\
 
 def words_for(message: discord.Message, bot_id: int) -> str | None:
     """
-    Return the text without the mentions of the bot. Return None if the message is not addressed to the bot: only a
-    message that begins or ends with a mention is, so that talk about the bot costs no picture. Mentions by a reply, a
-    role or `@everyone` do not count.
+    Return the text without the mentions of the bot. Return None if the message is not addressed to the bot. In a server
+    only a message that begins or ends with a mention is, so that talk about the bot costs no picture; the bot's own
+    role counts, a reply or `@everyone` does not. All direct messages are.
     """
-    mention = f"<@!?{bot_id}>"
+    mention = rf"(?:<@!?{bot_id}>{''.join(f'|<@&{role}>' for role in _own_roles(message))})"
     found = re.fullmatch(rf"\s*(?:{mention}(?P<after>.*)|(?P<before>.*?){mention}\s*)", message.content, re.DOTALL)
-    if found is None:
+    if found is None and message.guild is not None:
         return None
-    return re.sub(mention, "", found["after"] if found["after"] is not None else found["before"]).strip()
+    return re.sub(mention, "", message.content).strip()
+
+
+def mentions_only_role(message: discord.Message) -> bool:
+    """Return whether the message mentions the bot's own role and its text did not arrive: without the message content
+    intent, Discord hides messages that mention the role but not the bot."""
+    return not message.content and any(role.id in _own_roles(message) for role in message.role_mentions)
 
 
 async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int, say: Texts) -> Wish:
@@ -102,9 +109,10 @@ def origin_of_message(message: discord.Message, settings: GuildSettings, client:
 
 
 def language_of(message: discord.Message, settings: GuildSettings) -> str:
-    """Return the server's language: a message does not carry the language of its author."""
-    if settings.language is not None:
-        return settings.language
+    """Return the language that the server has chosen, else that of the words if they tell it, else Discord's setting
+    for the server: a message does not carry the language of its author."""
+    if language := settings.language or language_in(message.content):
+        return language
     return str(message.guild.preferred_locale) if message.guild is not None else "en-US"
 
 
@@ -112,11 +120,22 @@ def may_speak(message: discord.Message) -> bool:
     return may_write(_allowed(message), message.channel)
 
 
+def may_react(message: discord.Message) -> bool:
+    return can_react(_allowed(message))
+
+
 def _allowed(message: discord.Message) -> discord.Permissions:
     """Return the bot's permissions in the channel. In direct messages, the bot may do everything."""
     if message.guild is None or isinstance(message.channel, (discord.PartialMessageable, discord.DMChannel)):
         return discord.Permissions.all()
     return message.channel.permissions_for(message.guild.me)
+
+
+def _own_roles(message: discord.Message) -> frozenset[int]:
+    """Return the roles that Discord manages for the bot: one, or none if it was added without permissions."""
+    if message.guild is None:
+        return frozenset()
+    return frozenset(role.id for role in message.guild.me.roles if role.managed)
 
 
 async def _replied(message: discord.Message) -> discord.Message | None:

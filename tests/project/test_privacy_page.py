@@ -63,6 +63,14 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "| reports": (EXPORT, LIFE),
     "| who changed a server's": ("ui/test_erasure.py::test_a_servers_record_stays_and_names_nobody",),
     "| after an erasure": (SPENT,),
+    "| the id of a server that the bot has joined": (
+        "ui/test_greeting.py::test_it_is_greeted_once_over_restarts_and_later_joins",
+    ),
+    "Small talk": (
+        "ui/test_small_talk.py::test_who_greets_or_asks_gets_a_guide_with_examples",
+        "ui/test_small_talk.py::test_thanks_get_a_smile_and_no_message",
+        "ui/test_mentions.py::test_talk_is_left_alone",
+    ),
     "| an erasure itself": (
         "storage/test_erasures.py::test_one_is_under_way_at_a_time_and_one_process_works_on_it",
         "ui/test_erasure.py::test_who_never_looks_is_forgotten_after_a_month",

@@ -29,8 +29,9 @@ TELLING: Final = (
     "cogs",
 )
 """Files and folders with code that shows texts to people."""
-FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|.+-name")
-"""Message names that code builds from a reason, an operator message, a permission, an option or a command."""
+FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|talk-.+|help-example-.+|.+-name")
+"""Message names that code builds from a reason, an operator message, a permission, an option, a kind of small
+talk, the number of an example or a command."""
 TOLD_BY: Final = frozenset({"label", "description", "placeholder", "title", "text", "content"})
 """Arguments of discord.py whose text people read."""
 WORDS: Final = re.compile(r"[^\W\d_] | [^\W\d_]|^[A-Z][a-z]+|[\u3000-\u9fff\uff00-\uffef]")

@@ -176,7 +176,7 @@ async def test_bots_are_never_answered(world: BotWorld) -> None:
 
 async def test_a_mention_alone_gets_help_once(world: BotWorld) -> None:
     await mention(world, "")
-    assert "Write what you would like to see behind my name" in last(world).content
+    assert "Write what you would like to see behind my name" in texts(last(world))
     assert len(world.channel.history()) == 2
     assert not await world.stores.tasks.of_user(world.alice.id)
 

@@ -39,6 +39,15 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a person may request within the limit of pictures per person in 24 hours."""
+
+    allowed: int
+    """0 means no limit."""
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A batch that waits for its asker's confirmation, and the asker's budget of pictures."""
 
@@ -94,9 +103,13 @@ class Batches:
             await self._space.require()
         async with self._space.writing():
             batch = await self._batches.propose(sound, each, now=now)
-        allowed = self._policy.limits_for(asked.asker_id, asked.guild_id).pictures_per_user_per_day
-        used = await self._batches.pictures_today(asked.asker_id, now=now) if allowed else 0
-        return Proposal(batch=batch, allowed=allowed, left=max(0, allowed - used))
+        budget = await self.budget(asked.asker_id, asked.guild_id)
+        return Proposal(batch=batch, allowed=budget.allowed, left=budget.left)
+
+    async def budget(self, person_id: int, guild_id: int | None) -> Budget:
+        allowed = self._policy.limits_for(person_id, guild_id).pictures_per_user_per_day
+        used = await self._batches.pictures_today(person_id, now=self._clock()) if allowed else 0
+        return Budget(allowed=allowed, left=max(0, allowed - used))
 
     async def sweep_proposals(self) -> None:
         """Delete proposals that were not answered in time."""

@@ -1,0 +1,26 @@
+# The answer of /help, and the greeting in a new server.
+
+help-name = help
+help-command = Show examples to try, and how many pictures you have left
+help-heading = Make pictures
+help-start = Press an example to look at it in a form. Nothing is made until you send it.
+help-try = Try it
+help-open = Show examples
+help-example-1 = A red fox asleep in fresh snow, soft morning light
+help-example-2 = A wide mountain lake at sunset, painted in oils
+help-example-3 = A poster for a jazz night that says “Friday at 9”
+help-example-4 = Turn my photo into a watercolor
+help-example-5 = A cozy treehouse in { "{" }spring, winter{ "}" }
+help-more =
+    `/{ imagine-name }` makes pictures from words and from pictures you attach.
+    `/{ create-name }` is the same with a form, and `/{ blend-name }` combines pictures.
+    `/{ tasks-name }` lists your requests, and `/{ show-name }` shows one again.
+    `/{ privacy-name } { privacy-show-name }` shows what is stored about you.
+help-no-limit = There is no daily limit on your pictures.
+
+greeting =
+    Hello, I make pictures from words and photos.
+    Type `/{ imagine-name }`, or mention me and write what you would like to see. `/{ help-name }` shows examples, and `/{ settings-name }` sets the channels I may use.
+greeting-direct =
+    Thank you for adding me to { $server }. I make pictures from words and photos, but I may not write in any of its text channels.
+    Allow me to view a channel, send messages and attach files there, then type `/{ imagine-name }` in it.

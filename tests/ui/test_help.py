@@ -1,0 +1,56 @@
+"""Tests for `/help`: the examples, and what is left of a person's pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from simcord.results import InteractionResult
+
+from bot.texts import texts_in
+from storage.models import Limits
+from tests.ui.test_forms import fields
+from tests.worlds.bot_world import BotWorld, button_ids, open_bot_world, texts
+
+EXAMPLES = [f"a1:example:{number}" for number in range(1, 6)]
+
+
+async def helped(world: BotWorld) -> InteractionResult:
+    return await world.alice.slash(world.channel, "help")
+
+
+async def test_it_shows_five_examples_to_the_person_alone(world: BotWorld) -> None:
+    shown = await helped(world)
+    assert shown.ephemeral
+    assert button_ids(shown.response) == EXAMPLES
+    assert "A red fox asleep in fresh snow" in texts(shown.response)
+    assert "There is no daily limit on your pictures." in texts(shown.response)
+
+
+async def test_an_example_opens_the_form_and_makes_nothing_before_it_is_sent(world: BotWorld) -> None:
+    shown = await helped(world)
+    assert shown.response is not None
+    await world.restart()
+    opened = await world.alice.click(shown.response, custom_id="a1:example:1")
+    assert fields(opened)["words"]["value"] == texts_in("en-US")("help-example-1")
+    assert not await world.stores.tasks.of_user(world.alice.id)
+    await world.alice.submit_modal(opened, {"words": texts_in("en-US")("help-example-1")})
+    assert (await world.only_task()).prompt == texts_in("en-US")("help-example-1")
+
+
+async def test_it_says_how_many_pictures_are_left_today(tmp_path: Path) -> None:
+    limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=5, pictures_per_day=0)
+    async with open_bot_world(tmp_path, limits=limits) as world:
+        await world.ask(variants=2)
+        assert "You have 3 pictures left of your 5 in 24 hours." in texts((await helped(world)).response)
+        await world.ask(variants=2)
+        assert "You have 1 picture left of your 5 in 24 hours." in texts((await helped(world)).response)
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en-US", "A red fox asleep"), ("zh-CN", "一只红狐狸睡在新雪里")])
+async def test_it_is_in_the_persons_language_and_so_are_the_forms(world: BotWorld, locale: str, words: str) -> None:
+    world.locales[world.alice.id] = locale
+    shown = await helped(world)
+    assert words in texts(shown.response)
+    opened = await world.alice.click(shown.response, custom_id="a1:example:1")
+    assert words in fields(opened)["words"]["value"]
