@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import discord
 from discord import app_commands, ui
@@ -16,7 +16,7 @@ from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy
 from bot.texts import Texts, texts_in
 from bot.texts.command_texts import localized
-from bot.texts.discord_text import storable
+from bot.texts.discord_text import storable, units
 from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, engine_of, services_of
 from bot.ui.kit.selected import single, task_in
 from bot.ui.results.lookup import look_up
@@ -25,7 +25,7 @@ from storage.models import Picture, Task
 from storage.search import TaskFilter
 
 ROOM: Final = 64
-"""Most characters of the search words in a `custom_id`, where they are percent-encoded."""
+"""Most UTF-16 units of the search words in a `custom_id`, where each "%" is "%25"."""
 SEARCH: Final = f".{{0,{ROOM}}}"
 PLACE: Final = f"(?:{'|'.join(TaskFilter)}):[0-9]{{1,6}}:{SEARCH}"
 
@@ -41,7 +41,7 @@ class Tasks(commands.Cog):
         search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
     ) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await _show_page(interaction, TaskFilter.ALL, 0, _bounded((search or "").strip()))
+        await _show_page(interaction, TaskFilter.ALL, 0, _bounded(" ".join((search or "").split())))
 
 
 class TaskListPageButton(MessageButton, action="tasks", key=PLACE):
@@ -105,7 +105,7 @@ def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
     if page.tasks:
         opening: Select = ui.Select(placeholder=say("tasks-open"), options=task_options(say, page))
         rows.append(ui.ActionRow(TaskSelect(opening)))
-    search = quote(page.search)
+    search = _in_custom_id(page.search)
     rows.append(ui.ActionRow(WhichSelect(ui.Select(options=which_options(say, page.which)), search)))
     turning = []
     if page.number:
@@ -117,9 +117,14 @@ def _controls(say: Texts, page: Page) -> list[ui.Item[Any]]:
 
 def _bounded(search: str) -> str:
     """Shorten the search words until they fit into a `custom_id`."""
-    while len(quote(search)) > ROOM:
+    while units(_in_custom_id(search)) > ROOM:
         search = search[:-1]
-    return search
+    return search.rstrip()
+
+
+def _in_custom_id(search: str) -> str:
+    """Encode the search words so that `unquote` reads them. Buttons of earlier versions have them wholly encoded."""
+    return search.replace("%", "%25")
 
 
 async def setup(bot: Atelier) -> None:

@@ -47,7 +47,7 @@ class Record:
     """0 to 1."""
     urls: tuple[str, ...] = field(default=(), repr=False)
     reason: Reason | None = None
-    """Set when FAILED."""
+    """Why it FAILED; None if neither the code nor the message of the failure is known."""
     message: str = ""
     """The API's own error message, for the audit trail; never shown to people."""
     prompt: str | None = field(default=None, repr=False)

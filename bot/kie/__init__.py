@@ -3,8 +3,9 @@ The image API over HTTP. Fulfils `bot.engine.ports.ImageAPI`; the API's own fiel
 
 Nothing here retries a call that failed (the engine does, by its policy), and nothing here logs.
 
-client.py     `KieClient`: one method for each endpoint; maps HTTP errors and API codes to exceptions
-codes.py      what each API code means for each kind of call, and why a task failed
-wire.py       build requests and parse responses, tolerantly
-callbacks.py  verify the signature of a callback and read its job_id
+client.py         `KieClient`: one method for each endpoint; maps HTTP errors and API codes to exceptions
+codes.py          what each API code means for each kind of call, and why a task failed
+refusal_words.py  why a request was refused or failed, by the words of the message
+wire.py           build requests and parse responses, tolerantly
+callbacks.py      verify the signature of a callback and read its job_id
 """

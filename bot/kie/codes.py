@@ -24,6 +24,7 @@ from enum import Enum, auto
 from typing import Final
 
 from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unavailable, Unconfirmed
+from bot.kie import refusal_words
 
 
 class Call(Enum):
@@ -58,19 +59,6 @@ _ACCOUNT: Final[Mapping[Call, Mapping[int, Reason]]] = {
 }
 _UNKNOWN_RECORD: Final = re.compile(r"not exist|is null", re.IGNORECASE)
 
-_A_REFERENCE: Final = "filesUrl|(input|uploaded|reference|provided|source) image|image content"
-_A_POLICY: Final = "polic(y|ies)|safety system|flagged|moderation"
-FAILURES: Final = tuple(
-    (reason, re.compile(words, re.IGNORECASE))
-    for reason, words in (
-        (Reason.API_REFERENCE_UNFETCHABLE, "failed to fetch the image"),
-        (Reason.API_REFERENCE_TOO_LARGE, "size exceeds"),
-        (Reason.API_REFERENCE_FORMAT, "invalid_image_format|process the provided image"),
-        (Reason.REFERENCE_POLICY, rf"^(?=.*({_A_REFERENCE})).*({_A_POLICY})"),
-        (Reason.POLICY, _A_POLICY),
-    )
-)
-
 
 class UnknownRecord(Unavailable):
     """The API does not know the task, or not yet: 422 with "does not exist" or "is null"."""
@@ -83,8 +71,10 @@ def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = N
     if reason := _ACCOUNT[call].get(code):
         return AccountRefused(code, words, reason)
     if reason := _REFUSED[call].get(code):
-        return Refused(code, words, reason)
+        return Refused(code, words, _more_precise(call, reason, words))
     if call is Call.CREATE and code == 500:
+        if told := refusal_words.reason_in(words):
+            return Refused(code, words, told)
         return ServerFault(f"{code}: {words}")
     if call is Call.QUESTION and code == 422 and _UNKNOWN_RECORD.search(words):
         return UnknownRecord(f"{code}: {words}")
@@ -104,9 +94,18 @@ def broken(call: Call, what: str) -> Exception:
     return Unconfirmed(what) if call is Call.CREATE else Unavailable(what)
 
 
-def failure(code: int | None, message: str) -> Reason:
-    """Return why a task failed. The API's message is more precise than its code: 400 has five meanings, and a refusal
-    by moderation may come as 400, as 500 or without a code."""
+def failure(code: int | None, message: str) -> Reason | None:
+    """Return why a task failed; None if neither the code nor the message is known. The API's message is more precise
+    than its code: 400 has five meanings, and a refusal by moderation may come as 400, as 500 or without a code."""
     if code == 451:
         return Reason.API_REFERENCE_UNFETCHABLE
-    return next((reason for reason, words in FAILURES if words.search(message)), Reason.GENERATION_FAILED)
+    if reason := refusal_words.reason_in(message):
+        return reason
+    return Reason.GENERATION_FAILED if refusal_words.is_ordinary(message) else None
+
+
+def _more_precise(call: Call, reason: Reason, words: str) -> Reason:
+    """Return the reason that the words of a refused create give, if the code says only that it was refused."""
+    if call is Call.CREATE and reason is _INVALID:
+        return refusal_words.reason_in(words) or reason
+    return reason

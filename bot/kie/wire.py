@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 from pydantic.alias_generators import to_camel
 
+from bot.engine.lifecycle.unknown_failures import without_prompt
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.kie import codes
 
@@ -174,6 +175,7 @@ class RecordInfo(_Data):
             case 1:
                 return Record(status=RecordStatus.SUCCEEDED, progress=self.progress, urls=self.urls)
             case _:
-                reason = codes.failure(self.error_code, self.error_message)
+                prompt, _ = self.asked or ("", ())
+                reason = codes.failure(self.error_code, without_prompt(self.error_message, prompt))
                 message = f"{_text(self.error_code)} {self.error_message}"
                 return Record(status=RecordStatus.FAILED, progress=self.progress, reason=reason, message=tidy(message))

@@ -60,6 +60,11 @@ API_ERRORS: Final = Counter(
     ["call", "kind"],
     registry=REGISTRY,
 )
+UNKNOWN_FAILURES: Final = Counter(
+    "atelier_unknown_failures_total",
+    "Requests that the image API refused or did not complete, with a message that the bot does not know.",
+    registry=REGISTRY,
+)
 DISCORD_ERRORS: Final = Counter(
     "atelier_discord_errors_total",
     "Refusals and failures of Discord while cards and outcomes were delivered.",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+from structlog.testing import capture_logs
+
 from bot.engine.ports import CardPhase, Record, RecordStatus
 from bot.errors import (
     Reason,
@@ -12,10 +15,15 @@ from bot.errors import (
     Unavailable,
     Unreachable,
 )
+from bot.process import counters
 from storage.models import TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world
 
 DAY = 24 * 3600.0
+
+
+def unknown_failures() -> float:
+    return counters.REGISTRY.get_sample_value("atelier_unknown_failures_total") or 0.0
 
 
 async def test_polls_that_fail_cost_nothing(world: EngineWorld) -> None:
@@ -63,6 +71,36 @@ async def test_a_failed_task_is_told_and_not_charged(world: EngineWorld) -> None
     await world.work(60)
     ended = await world.now(task)
     assert (ended.reason, ended.charged) == (Reason.POLICY, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("500 bad gateway", "500 bad gateway"),
+        ("500 no picture of a red door today", "500 no picture of … today"),
+        ("500 cannot draw 'RED DOOR, b", "500 cannot draw …"),
+        ("500 odd. Prompt: un portail rouge", "500 odd. Prompt: …"),
+    ],
+)
+async def test_a_failure_in_unknown_words_is_logged_without_the_prompt_counted_and_told_as_a_failure(
+    world: EngineWorld, said: str, words: str
+) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, message=said)]
+    before = unknown_failures()
+    task = await world.ask(prompt="a red door")
+    with capture_logs() as logged:
+        await world.work(60)
+    assert (await world.now(task)).reason == Reason.GENERATION_FAILED
+    assert [line["words"] for line in logged if "not recognised" in line["event"]] == [words]
+    assert unknown_failures() == before + 1
+
+
+async def test_a_known_failure_is_neither_logged_nor_counted_as_unknown(world: EngineWorld) -> None:
+    world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.GENERATION_FAILED, message="500")]
+    await world.ask()
+    with capture_logs() as logged:
+        await world.work(60)
+    assert not [line for line in logged if "not recognised" in line["event"]]
 
 
 async def test_an_overdue_task_says_so_goes_on_and_still_gets_its_pictures(world: EngineWorld) -> None:

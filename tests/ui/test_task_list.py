@@ -200,3 +200,14 @@ async def test_a_defect_behind_the_page_is_told_and_nobody_is_left_thinking(
     assert asked.response is not None
     said = str((asked.followups or [asked.response])[-1].content)
     assert "number" in said.lower() or "reference" in said.lower(), said
+
+
+@pytest.mark.parametrize("words", ["红色的门在海边的小屋旁边", "КРАСНАЯ ДВЕРЬ У МОРЯ", "İSTANBUL 100% 🚪"])
+async def test_long_words_in_any_script_find_the_same_on_every_page(world: BotWorld, words: str) -> None:
+    await waiting(world, *[f"{words.lower()} {number}" for number in range(6)], words[:5])
+    page = await listed(world, search=words)
+    assert words in texts(page)
+    assert "6 requests, page 1 of 2" in texts(page)
+    await world.restart()
+    await world.alice.click(page, label="Older")
+    assert "6 requests, page 2 of 2" in texts(page)

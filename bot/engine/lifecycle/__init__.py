@@ -3,6 +3,7 @@ The steps of one task, from its preparation to the delivery of its outcome.
 
 adoption.py            callbacks: take an outcome early, and recover creates whose answer was lost
 corrections.py         correct an "unconfirmed" message once the create turns out to have been accepted
+unknown_failures.py    log failures that the bot does not know, without the prompt
 lifecycle.py           advance a claimed task by one step
 outcome_delivery.py    settled tasks: store the pictures, post the messages, remove the card
 polling.py             generating tasks: poll the image API until there is an outcome

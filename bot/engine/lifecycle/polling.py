@@ -12,6 +12,7 @@ import structlog
 
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.clock import is_doubtful
+from bot.engine.lifecycle.unknown_failures import unknown_failure
 from bot.engine.ports import ImageAPI, Record, RecordStatus
 from bot.engine.timing import schedule
 from bot.engine.timing.callback_reliability import CallbackReliability
@@ -111,6 +112,8 @@ class Polling:
 
     async def _failed(self, task: Task, record: Record) -> Task:
         now = self._clock()
+        if record.reason is None:
+            unknown_failure(task, record.message)
         reason = record.reason or Reason.GENERATION_FAILED
         why = f"failed: {record.message}"[:500]
         if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload and await self._has_references(task):

@@ -19,6 +19,7 @@ import structlog
 from bot.engine.availability.account import AccountMonitor
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.preparation import upload_is_fresh
+from bot.engine.lifecycle.unknown_failures import unknown_failure
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
@@ -249,6 +250,8 @@ class Submission:
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
+        if refused.reason is Reason.INVALID_REQUEST:
+            unknown_failure(task, str(refused))
         ended = await self._end(task, refused.reason, str(refused))
         await self._account.refused(refused)
         return ended

@@ -9,7 +9,7 @@ from discord.app_commands import Choice
 
 from bot.discord_limits import CHOICES
 from storage.catalogue import all_sizes, all_variants
-from storage.guilds import folded
+from storage.search import comparable
 
 SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
 VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
@@ -24,7 +24,8 @@ T = TypeVar("T", bound=Named)
 
 
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
-    """Return up to `CHOICES` items whose names contain the typed text; names that begin with it come first."""
-    part = folded(typed)
-    found = [item for item in all_of_them if part in folded(item.name)]
-    return sorted(found, key=lambda item: not folded(item.name).startswith(part))[:CHOICES]
+    """Return up to `CHOICES` items whose names contain the typed text, compared as in a search; names that begin with
+    it come first."""
+    part = comparable(typed)
+    found = [item for item in all_of_them if part in comparable(item.name)]
+    return sorted(found, key=lambda item: not comparable(item.name).startswith(part))[:CHOICES]
