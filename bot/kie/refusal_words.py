@@ -8,7 +8,7 @@ names a result ("failed to download the generated image") is not about an input 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot.errors import Reason
@@ -97,6 +97,12 @@ _UNREADABLE: Final = _any(
     r"(无法|不能|未能|無法)(识别|读取|解析|解码|打开|处理|識別|讀取)[^,，。]{0,6}?(图片|图像|照片|圖片|圖像)|不支持的?(图片|图像|圖片)",
     r"无效的?(图片|图像)",
 )
+PICTURE_FAULTS: Final[Mapping[Reason, re.Pattern[str]]] = {
+    Reason.API_REFERENCE_TOO_LARGE: _TOO_LARGE,
+    Reason.API_REFERENCE_UNFETCHABLE: _UNFETCHABLE,
+    Reason.API_REFERENCE_FORMAT: _UNREADABLE,
+}
+"""What the API finds wrong with an input picture, in the order in which the words are looked for."""
 _ORDINARY: Final = _any(
     r"internal (server )?error|(please )?try again|failed to get user token|server (is )?busy|service unavailable",
     r"(fail(ed)?|unable) to (generate|edit|create) (the |an )?(image|picture)|failed to edit|generation (has )?failed",
@@ -112,14 +118,7 @@ def reason_in(message: str) -> Reason | None:
         return Reason.REFERENCE_POLICY if of_input else Reason.POLICY
     if about_result:
         return None
-    for reason, words in (
-        (Reason.API_REFERENCE_TOO_LARGE, _TOO_LARGE),
-        (Reason.API_REFERENCE_UNFETCHABLE, _UNFETCHABLE),
-        (Reason.API_REFERENCE_FORMAT, _UNREADABLE),
-    ):
-        if words.search(message):
-            return reason
-    return None
+    return next((reason for reason, words in PICTURE_FAULTS.items() if words.search(message)), None)
 
 
 def is_ordinary(message: str) -> bool:

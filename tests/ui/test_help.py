@@ -51,6 +51,7 @@ async def test_it_says_how_many_pictures_are_left_today(tmp_path: Path) -> None:
 async def test_it_is_in_the_persons_language_and_so_are_the_forms(world: BotWorld, locale: str, words: str) -> None:
     world.locales[world.alice.id] = locale
     shown = await helped(world)
+    assert shown.response is not None
     assert words in texts(shown.response)
     opened = await world.alice.click(shown.response, custom_id="a1:example:1")
     assert words in fields(opened)["words"]["value"]
