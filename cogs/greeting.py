@@ -1,4 +1,4 @@
-"""Greet a server once, when the bot joins it: in a channel, else directly whoever added the bot."""
+"""Greet a server once, when the bot joins it: in a channel, else directly the person who added the bot."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from storage.community import GuildSettings
 from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
-GUIDED_EVERY_MS: Final = 60_000
+GUIDED_EVERY_MS: Final = 60 * 1000
 """A person's small talk is answered in words this often; in between with a reaction."""
 WAVE: Final = "\N{WAVING HAND SIGN}"
 SMILE: Final = "\N{SMILING FACE WITH SMILING EYES}"
@@ -84,9 +84,6 @@ class Mentions(commands.Cog):
         try:
             origin = origin_of_message(message, settings, self._bot)
             wish = await wish_in(self._bot.services, message, words, bot_id, say)
-            if is_blank(words) and not wish.request.references:
-                await self._make_small_talk(message, SmallTalk.HELP, settings, say)
-                return
             card = await self._bot.services.engine.requests.accept(new_task(wish, origin, settings))
         except AtelierError as refusal:
             await self._say(message, explain(refusal.reason, refusal.parameters, say))
@@ -171,11 +168,9 @@ class Mentions(commands.Cog):
 
 
 def _small_talk(message: discord.Message, words: str) -> SmallTalk | None:
-    """Return the kind of small talk. Without words a message is a request only if something is attached, or
-    if it may be a reply to pictures."""
+    """Return the kind of small talk. Without words a message is a request only if something is attached to it."""
     if is_blank(words):
-        may_hold_pictures = message.attachments or message.reference is not None or pictures_in(message)
-        return None if may_hold_pictures else SmallTalk.HELP
+        return None if message.attachments or pictures_in(message) else SmallTalk.HELP
     return small_talk_in(words)
 
 

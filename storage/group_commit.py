@@ -220,6 +220,8 @@ class GroupCommit:
         self._change = None
         if before is not None:
             before.end()
+        if change.cancelled():  # the event loop is closing, so no write waits for a group
+            return
         if error := change.exception():
             self._fail(error)
         else:

@@ -90,7 +90,7 @@ def _media(components: Sequence[Any]) -> Iterator[tuple[discord.UnfurledMediaIte
 
 
 def _is_covered(url: str | None, content: str) -> bool:
-    """Return whether the link stands between the marks of a spoiler. Discord covers what it shows of the link then."""
+    """Return whether the link is between the marks of a spoiler. Discord covers what it shows of the link then."""
     return url is not None and any(url in covered for covered in _COVERED.findall(content))
 
 

@@ -1,4 +1,4 @@
-"""Tell small talk from requests, so that nobody pays for a thank-you. When in doubt, words are a request."""
+"""Tell small talk from requests, so that a thank-you costs nothing. When in doubt, words are a request."""
 
 from __future__ import annotations
 

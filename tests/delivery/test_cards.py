@@ -75,8 +75,8 @@ async def test_a_card_says_in_words_where_it_stands(phase: CardPhase, said: str)
     card = Card(task=a_task(), phase=phase, place=3, progress=0.44, remaining_seconds=60)
     shown = "\n".join(item.content for item in card_view(card).walk_children() if hasattr(item, "content"))
     assert said in shown
-    cancellable = phase in (CardPhase.PREPARING, CardPhase.QUEUED)
-    assert any(hasattr(item, "custom_id") for item in card_view(card).walk_children()) is cancellable
+    has_button = phase in (CardPhase.PREPARING, CardPhase.QUEUED, CardPhase.CANCELLED)
+    assert any(hasattr(item, "custom_id") for item in card_view(card).walk_children()) is has_button
 
 
 def test_a_card_is_edited_for_what_can_be_seen_only() -> None:
@@ -166,13 +166,13 @@ async def test_thumbnails_that_were_made_are_not_counted_any_more(world: BotWorl
     assert await world.stores.attempts.left(now=world.clock()) == ()
 
 
-async def test_a_cancelled_card_has_no_button_and_nothing_is_made(world: BotWorld) -> None:
+async def test_a_cancelled_card_can_only_be_dismissed_and_nothing_is_made(world: BotWorld) -> None:
     asked = await world.ask("a red door")
     assert asked.response is not None
     await world.alice.click(asked.response, label="Cancel")
     await world.work()
     (card,) = world.channel.history()
-    assert button_ids(card) == []
+    assert button_ids(card) == [f"a1:clear:{(await world.only_task()).id}"]
     assert world.api.taken == []
 
 
@@ -225,7 +225,7 @@ async def test_a_cancel_whose_answer_discord_lost_is_shown_all_the_same(world: B
     await world.work(30)
     (card,) = world.channel.history()
     assert texts(card).startswith("### Cancelled")
-    assert (button_ids(card), card.attachments) == ([], [])
+    assert (button_ids(card), card.attachments) == ([f"a1:clear:{(await world.only_task()).id}"], [])
     assert len(world.requests("PATCH", str(card.id))) == edits + 1
 
 

@@ -139,7 +139,8 @@ async def test_a_failure_offers_to_ask_again_only_where_that_may_help(reason: Re
     said = "".join(item.content for item in view.walk_children() if hasattr(item, "content"))
     labels = [item.item.label for item in view.walk_children() if isinstance(item, discord.ui.DynamicItem)]
     assert units(said) <= 4000
-    assert bool(labels) is (reason in AGAIN_REASONS)
+    assert labels[-1] == "Dismiss"
+    assert (len(labels) == 2) is (reason in AGAIN_REASONS)
     assert any("cost a second time" in label for label in labels) is (reason is Reason.UNCONFIRMED)
 
 
@@ -235,5 +236,5 @@ async def test_what_was_told_in_doubt_says_later_that_it_got_through_and_has_no_
     (message,) = [message for message in world.channel.history() if message.id == posted.message_id]
     assert len(world.channel.history()) == before
     assert "worked after all" in texts(message)
-    assert button_ids(message) == []
+    assert button_ids(message) == [f"a1:clear:{task.id}"]
     assert len(message.attachments) == 1

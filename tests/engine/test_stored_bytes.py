@@ -245,8 +245,8 @@ async def test_people_read_how_much_there_is_and_what_to_do(tmp_path: Path) -> N
     async with open_bot_world(tmp_path, limits=limits) as world:
         told = world.refusal(await world.ask(image=PHOTO))
         assert "more than the 0 MB" in told
-        assert "`/reference remove`" in told
-        assert "`/privacy erase`" in told
+        assert "Remove a set with </reference remove:" in told
+        assert "</privacy erase:" in told
         saved = await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
         assert "/reference remove" in world.refusal(saved)
         assert await world.picture_store.used_bytes() == 0

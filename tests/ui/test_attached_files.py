@@ -75,7 +75,7 @@ async def test_all_bad_files_are_named_at_once_and_to_the_asker_alone(world: Bot
     assert public(world) == []
     (told,) = asked.followups
     said = texts(told)
-    assert "2 of these files cannot be used" in said
+    assert "Of these files, 2 cannot be used" in said
     assert "notes.png" in said
     assert "dot.png" in said
     assert "20 × 20" in said

@@ -16,7 +16,7 @@ from tests.worlds.bot_world import PHOTO, BotWorld, alt_texts, open_bot_world, t
 async def test_it_is_asked_first_what_that_makes_and_costs(world: BotWorld) -> None:
     question = await proposed(world, variants=2)
     told = texts(question)
-    assert "Make 4 requests out of this?" in told
+    assert "Make 4 requests from this?" in told
     assert "8 pictures in all." in told
     for words in MADE:
         assert words in told
@@ -47,7 +47,7 @@ async def test_one_task_is_made_of_each_and_all_are_shown_in_one_message(world: 
     assert len(message.attachments) == 4
     assert alt_texts(message) == [f"Picture {n}: {words}" for n, words in enumerate(MADE, start=1)]
     assert "picture 4 below" in texts(message)
-    assert f"<@{world.alice.id}> Your 4 pictures are there" in texts(ending)
+    assert f"<@{world.alice.id}> Your 4 pictures are ready" in texts(ending)
     assert [world.pinged(posted) for posted in (message, ending)] == [[], [world.alice.id]]
     assert {task.state for task in await tasks_of(world)} == {TaskState.CLOSED}
     await world.work(60)
@@ -64,7 +64,7 @@ async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which
     assert "no picture: The image service does not allow this request." in lines[0]
     assert lines[1].endswith("picture 1 below")
     assert alt_texts(message)[0] == "Picture 2: red door in ink"
-    assert "3 pictures are there, and the rest did not work" in texts(ending)
+    assert "3 pictures are ready, and the rest did not work" in texts(ending)
 
 
 async def test_two_quick_clicks_make_it_once(world: BotWorld) -> None:
@@ -124,7 +124,7 @@ async def test_words_are_sent_as_typed_as_one_request_after_a_restart(world: Bot
     question = await proposed(world, image=PHOTO, variants=2)
     await world.restart()
     pressed = await world.alice.click(question, label="Send as typed")
-    assert "Looking at what you attached" in texts(pressed.response)
+    assert "Checking what you attached" in texts(pressed.response)
     assert not pressed.ephemeral
     await world.work(60)
     (task,) = await tasks_of(world)

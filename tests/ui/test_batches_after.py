@@ -73,7 +73,7 @@ async def test_the_rest_is_cancelled_by_its_asker_alone(world: BotWorld) -> None
     assert "Only the person who asked" in answer(world, await world.bob.click(message, label="Cancel what is waiting"))
     pressed = await world.alice.click(message, label="Cancel what is waiting")
     assert pressed.ephemeral
-    assert "3 are cancelled, and cost nothing. 1 is being made already" in answer(world, pressed)
+    assert "3 requests are cancelled, and cost nothing. 1 more is already being made" in answer(world, pressed)
     await world.work(60)
     message, ending = posted(world)
     assert "1 of 4 done · 3 cancelled" in texts(message)
@@ -226,7 +226,7 @@ async def test_in_direct_messages_it_works_too(world: BotWorld) -> None:
     await world.work(60)
     message, ending = (message for message in world.alice.user.dm_channel.history() if not message.flags.ephemeral)
     assert "4 of 4 done" in texts(message)
-    assert "Your 4 pictures are there" in texts(ending)
+    assert "Your 4 pictures are ready" in texts(ending)
 
 
 async def test_it_speaks_the_askers_language(world: BotWorld) -> None:

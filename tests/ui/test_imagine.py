@@ -258,7 +258,7 @@ async def test_a_failure_is_told_with_its_reason_and_can_be_asked_again(world: B
     (failure,) = world.channel.history()
     task = await world.only_task()
     assert "quota" in texts(failure)
-    assert button_ids(failure) == [f"a1:again:{task.id}"]
+    assert button_ids(failure) == [f"a1:again:{task.id}", f"a1:clear:{task.id}"]
     again = await world.alice.click(failure, label="Ask again")
     assert again.response is not None
     await world.work()
@@ -279,7 +279,7 @@ async def test_what_was_asked_again_cannot_be_asked_again_by_accident(world: Bot
     await world.alice.click(failure, label="Ask again (may cost a second time)")
     world.acknowledged = world.env.error_cursor
     pressed = world.channel.history()[0]
-    assert (pressed.id, button_ids(pressed)) == (failure.id, [])
+    assert (pressed.id, [found.split(":")[1] for found in button_ids(pressed)]) == (failure.id, ["clear"])
     assert texts(pressed) == texts(failure)
     assert [attachment.filename for attachment in pressed.attachments] == ["prompt.txt"]
     edited = world.requests("PATCH", str(failure.id))[-1].json

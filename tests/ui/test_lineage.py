@@ -58,11 +58,11 @@ async def test_private_and_removed_ones_of_others_are_left_out(world: BotWorld) 
     await varied(world, world.bob, first)
     (task,) = await world.stores.tasks.of_user(world.bob.id)
     await world.stores.tasks.change(task, private=True)  # type: ignore[call-arg]  # no code path makes a public task private
-    assert "Nothing has come of this" in await family(world, world.alice, first)
+    assert "nothing has been made from it yet" in await family(world, world.alice, first)
     assert "Varied by" in await family(world, world.bob, first)
     gone = await world.stores.tasks.change(task, private=False, removed_at=world.clock())  # type: ignore[call-arg]  # set directly
     assert gone.removed_at is not None
-    assert "Nothing has come of this" in await family(world, world.alice, first)
+    assert "nothing has been made from it yet" in await family(world, world.alice, first)
 
 
 async def test_what_stands_in_a_channel_they_cannot_read_is_left_out(world: BotWorld) -> None:
@@ -75,7 +75,7 @@ async def test_what_stands_in_a_channel_they_cannot_read_is_left_out(world: BotW
     (child,) = await world.stores.tasks.of_user(world.bob.id)
     await world.stores.tasks.change(child, channel_id=secret.id)  # type: ignore[call-arg]  # as if made in that channel
     assert task.channel_id == world.channel.id
-    assert "Nothing has come of this" in await family(world, world.alice, first)
+    assert "nothing has been made from it yet" in await family(world, world.alice, first)
 
 
 async def test_a_channel_of_this_server_that_they_can_read_counts(world: BotWorld) -> None:
@@ -92,7 +92,7 @@ async def test_another_servers_are_left_out(world: BotWorld) -> None:
     await varied(world, world.bob, first)
     (child,) = await world.stores.tasks.of_user(world.bob.id)
     await world.stores.tasks.change(child, channel_id=1, guild_id=2)  # type: ignore[call-arg]  # set directly, as above
-    assert "Nothing has come of this" in await family(world, world.alice, first)
+    assert "nothing has been made from it yet" in await family(world, world.alice, first)
 
 
 @pytest.mark.sweep

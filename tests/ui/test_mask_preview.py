@@ -12,14 +12,14 @@ from storage.models import TaskState
 from storage.pictures import MASK_PREVIEW
 from tests.worlds.bot_world import BotWorld, alt_texts, png, texts
 
-PHOTO = ("cat.png", png("white", (64, 48)))
+PHOTO = ("cat.png", png("white", (128, 96)))
 SAID = "25 % of the picture will change: the tinted part."
 
 
-def hole(width: int = 32, height: int = 24, ground: str = "black") -> tuple[str, bytes]:
+def hole(width: int = 64, height: int = 48, ground: str = "black") -> tuple[str, bytes]:
     """Return a mask for `PHOTO` whose transparent hole changes a quarter of it."""
-    mask, file = Image.new("RGBA", (64, 48), ground), io.BytesIO()
-    mask.paste((0, 0, 0, 0), (16, 12, 16 + width, 12 + height))
+    mask, file = Image.new("RGBA", (128, 96), ground), io.BytesIO()
+    mask.paste((0, 0, 0, 0), (32, 24, 32 + width, 24 + height))
     mask.save(file, "PNG")
     return "mask.png", file.getvalue()
 
@@ -111,8 +111,8 @@ async def test_of_a_private_request_only_its_asker_sees_it(world: BotWorld) -> N
     ("mask", "said"),
     [
         (hole(1, 1), "Less than 1 % of the picture"),
-        (hole(6, 5), "1 % of the picture"),
-        (hole(48, 36), "56 % of the picture"),
+        (hole(12, 10), "1 % of the picture"),
+        (hole(96, 72), "56 % of the picture"),
         (("mask.png", png("black", (128, 96))), "100 % of the picture"),
     ],
 )
@@ -127,7 +127,7 @@ async def test_the_share_is_never_nothing_and_whole_only_if_all_changes(
 
 async def test_all_but_a_pixel_is_not_all(world: BotWorld) -> None:
     file = io.BytesIO()
-    almost = Image.new("L", (64, 48))
+    almost = Image.new("L", (128, 96))
     almost.putpixel((0, 0), 255)
     almost.save(file, "PNG")
     world.api.seconds = 100

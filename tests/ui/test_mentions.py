@@ -86,7 +86,7 @@ async def test_what_is_attached_goes_in(world: BotWorld) -> None:
 async def test_a_file_that_is_no_picture_is_never_left_out_in_silence(world: BotWorld, name: str) -> None:
     await mention(world, attachments=[PHOTO, (name, b"x")])
     await world.work(60)
-    assert f"**{name}** is not a picture I can open" in texts(last(world))
+    assert f"**\u2068{name}\u2069** is not a picture I can open" in last(world).content
     assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 

@@ -140,9 +140,10 @@ async def test_who_has_none_is_told_how_to_save_one(world: BotWorld) -> None:
 
 async def test_all_bad_pictures_of_a_set_are_named_at_once(world: BotWorld) -> None:
     refused = await save(world, image2=("a.png", b"words"), image3=("b.svg", b"<svg/>"))
-    assert "2 of these files cannot be used" in said(refused).replace("\u2068", "").replace("\u2069", "")
-    assert "a.png" in said(refused)
-    assert "b.svg" in said(refused)
+    told = world.refusal(refused)
+    assert "Of these files, 2 cannot be used" in told.replace("\u2068", "").replace("\u2069", "")
+    assert "a.png" in told
+    assert "b.svg" in told
     assert not await world.client.services.stores.sets.of(world.alice.id)
 
 

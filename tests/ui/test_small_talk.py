@@ -195,7 +195,8 @@ async def test_a_direct_answer_to_a_result_edits_it(world: BotWorld) -> None:
     world.env.backend.create_message(
         channel.id, world.alice.id, "make it night", reference={"type": 0, "message_id": str(result.id)}
     )
-    await world.work(2, every=1)
+    await world.env.settle()
+    await world.work(60)
     tasks = await world.stores.tasks.of_user(world.alice.id)
     (edit,) = [task for task in tasks if task.id != parent.id]
     assert (edit.prompt, edit.parent_id) == ("make it night", parent.id)

@@ -207,7 +207,7 @@ async def test_a_bad_picture_is_refused_and_nothing_is_stored(
 ) -> None:
     broken = PHOTO[1][: len(PHOTO[1]) // 2]
     assert "damaged" in world.refusal(await add(world, carol, picture=("cat.png", broken)))
-    assert "in the format" in world.refusal(await add(world, carol, picture=("cat.gif", b"GIF89a" + b"\0" * 40)))
+    assert "damaged" in world.refusal(await add(world, carol, picture=("cat.gif", b"GIF89a" + b"\0" * 40)))
     assert await guilds.styles(world.guild.id) == ()
     assert await world.picture_store.used_bytes() == 0
 

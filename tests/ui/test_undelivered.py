@@ -14,6 +14,7 @@ from tests.worlds.bot_world import BotWorld, button_ids, texts
 def close_everything(world: BotWorld) -> None:
     world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50013, times=None)
     world.env.inject_error("PATCH", "/webhooks/*", status=404, code=10015, times=None)
+    world.env.inject_error("POST", "/webhooks/*", status=404, code=10015, times=None)
     world.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
 
 

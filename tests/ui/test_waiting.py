@@ -48,15 +48,15 @@ def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> Non
     card = Card(task=a_task(prepared_at=1), phase=CardPhase.QUEUED, place=3, usual=(40.0, 170.0))
     assert "2 requests are ahead of yours" in said(card)
     assert "Everyone gets a turn before anyone gets a second one" in said(card)
-    assert "Half of the last ones were done within about half a minute of their turn" in said(card)
-    assert "nine in ten within about 3 minutes" in said(card)
+    assert "minute from their turn, and nine in ten at most about 3 minutes" in said(card)
+    assert "nine in ten at most about 3 minutes" in said(card)
 
 
 async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_it(world: BotWorld) -> None:
     card = await being_made(world)
     await world.alice.click(card, label="Don't post")
     await redrawn(world)
-    assert "It is paid already, so it goes on" in texts(card)
+    assert "The image service is already making it" in texts(card)
     await world.work()
     task = await world.only_task()
     assert (task.state, task.reason, await world.stores.parts.of_task(task.id)) == (TaskState.CLOSED, None, ())
@@ -154,5 +154,5 @@ async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card
     await world.restart()
     await world.engine.start()
     card = texts((await world.ask()).response)
-    assert "Nine in ten of the last ones were done within about half a minute of their turn" in card
+    assert "Of the latest pictures, nine in ten took at most about half a minute from their turn" in card
     assert "Everyone gets a turn" not in card

@@ -285,7 +285,7 @@ async def settled(world: BotWorld, variants: int = 1, **options: Any) -> Outcome
 
 
 async def untold(world: BotWorld) -> Outcome:
-    world.env.inject_error("POST", "/channels/*/messages", status=503)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503)
     for _ in range(30):
         await world.work(5)
         task = await world.only_task()

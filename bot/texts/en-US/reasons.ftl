@@ -84,8 +84,8 @@ reason-reference-animated = { $filename } is animated. Save one frame as JPEG, P
 reason-reference-too-small = { $filename } is { $width } × { $height } pixels. Attach a larger picture: each side needs at least 64.
 reason-reference-too-long = { $filename } is { $width } × { $height } pixels, which is too long and narrow. Cut it to at most three times as long as wide and attach it again.
 reason-references-unusable = { $count ->
-    [one] One of these files cannot be used. Nothing was made and nothing was spent.
-   *[other] { $count } of these files cannot be used. Nothing was made and nothing was spent.
+    [one] One of these files cannot be used, so nothing was made or spent. Replace it and ask again.
+   *[other] Of these files, { $count } cannot be used, so nothing was made or spent. Replace them and ask again.
 }
 reason-reference-too-complex = { $filename } is too much work to open. Make it smaller, or save it as a plain JPEG or PNG, and attach it again.
 reason-reference-broken = { $filename } is damaged or cut short. Save it once more and attach it again.
