@@ -26,8 +26,9 @@ async def join(world: BotWorld) -> None:
 
 
 async def announce(world: BotWorld) -> None:
-    world.client.dispatch("guild_join", guild_of(world))
-    await world.work(2, every=1)
+    with world.env.time_context():
+        for listener in world.client.extra_events["on_guild_join"]:
+            await listener(guild_of(world))
 
 
 def said(world: BotWorld, channel: Any = None) -> list[Any]:
