@@ -35,7 +35,16 @@ from bot.ui.kit.forms import (
     words_field,
 )
 from bot.ui.kit.paging import PageButton, PagePosition
-from bot.ui.library.sets import SETS_A_PAGE, bold, known_set, offer_sets, sets_view, with_set
+from bot.ui.library.sets import (
+    SETS_A_PAGE,
+    RemoveSetButton,
+    bold,
+    known_set,
+    offer_sets,
+    remove_set_view,
+    sets_view,
+    with_set,
+)
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded
 from storage.models import Limits, PictureRequest, new_task_id
@@ -127,15 +136,9 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
     @app_commands.describe(name=localized("reference-option-which"))
     @app_commands.autocomplete(name=offer_sets)
     async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
-        services = interaction.client.services
-        found = await known_set(services, interaction.user.id, name)
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        if not await services.stores.sets.remove(found):
-            raise BadChoice(Reason.SET_UNKNOWN, name=name)
-        for picture in found.pictures:
-            await drop_copy(services, picture)
-        answer = texts_in(str(interaction.locale))("reference-removed", name=bold(found.name))
-        await interaction.followup.send(answer, ephemeral=True)
+        found = await known_set(interaction.client.services, interaction.user.id, name)
+        view = remove_set_view(texts_in(str(interaction.locale)), found)
+        await interaction.response.send_message(view=view, ephemeral=True)
 
 
 class SetsButton(PageButton, action="sets", earlier="reference-earlier", later="reference-later"):
@@ -252,5 +255,5 @@ async def _strip(services: Services, reference_set: ReferenceSet) -> discord.Fil
 
 async def setup(bot: Atelier) -> None:
     add_form(bot, SET_FORM, used)
-    bot.add_dynamic_items(SetsButton)
+    bot.add_dynamic_items(SetsButton, RemoveSetButton)
     await bot.add_cog(References())

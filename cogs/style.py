@@ -21,9 +21,16 @@ from bot.intake.words import as_read
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.texts.command_texts import localized
-from bot.texts.discord_text import cleaned, escaped, is_blank, storable
+from bot.texts.discord_text import cleaned, is_blank, storable
 from bot.ui.kit.choices import SIZES, VARIANTS
-from bot.ui.library.styles import NAME_UNITS, StylesButton, offer_names, styles_view
+from bot.ui.library.styles import (
+    RemoveStyleButton,
+    StylesButton,
+    bold,
+    offer_names,
+    remove_style_view,
+    styles_view,
+)
 from bot.ui.waiting.cards import parameters_line
 from storage.bounds import LONGEST_TEMPLATE
 from storage.community import PROMPT, StoredPicture, Style, StyleChanges
@@ -87,7 +94,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         )
         await _add(services, style)
         say = texts_in(str(interaction.locale))
-        answer = _with_parameters(say, say("style-added", name=_bold(named)), read)
+        answer = _with_parameters(say, say("style-added", name=bold(named)), read)
         await interaction.followup.send(answer, ephemeral=True)
 
     @app_commands.command(description=localized("style-edit-command"))
@@ -126,7 +133,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         if picture is not None:
             changes["picture"] = await _stored(interaction, picture, style.id)
         await _change(services, style, changes, by=interaction.user.id)
-        called = _bold(changes.get("name", style.name))
+        called = bold(changes.get("name", style.name))
         say = texts_in(str(interaction.locale))
         answer = _with_parameters(say, say("style-changed", name=called), read)
         await interaction.followup.send(answer, ephemeral=True)
@@ -135,15 +142,9 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
     @app_commands.describe(name=localized("style-option-which"))
     @app_commands.autocomplete(name=offer_names)
     async def remove(self, interaction: discord.Interaction[Atelier], name: str) -> None:
-        services = interaction.client.services
-        style = await _known(services, moderated_by(interaction), name)
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        with _explained(style.name):
-            picture = await services.stores.guilds.remove_style(style)
-        await drop_copy(services, picture)
-        await interaction.followup.send(
-            texts_in(str(interaction.locale))("style-removed", name=_bold(style.name)), ephemeral=True
-        )
+        style = await _known(interaction.client.services, moderated_by(interaction), name)
+        view = remove_style_view(texts_in(str(interaction.locale)), style)
+        await interaction.response.send_message(view=view, ephemeral=True)
 
     @app_commands.command(name="list", description=localized("style-list-command"))
     async def list_(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -240,10 +241,6 @@ def _with_parameters(say: Texts, answer: str, read: Wish | None) -> str:
     return f"{answer}\n-# {became}" if became else answer
 
 
-def _bold(name: str) -> str:
-    return f"**{escaped(name, NAME_UNITS)}**"
-
-
 async def setup(bot: Atelier) -> None:
-    bot.add_dynamic_items(StylesButton)
+    bot.add_dynamic_items(StylesButton, RemoveStyleButton)
     await bot.add_cog(Styles())

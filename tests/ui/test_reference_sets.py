@@ -12,7 +12,7 @@ from storage.community import ReferenceSet, StoredPicture
 from storage.models import TaskState, new_task_id
 from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
-from tests.worlds.bot_world import NO_LIMITS, PHOTO, BotWorld, components, png, texts
+from tests.worlds.bot_world import NO_LIMITS, PHOTO, BotWorld, button_ids, components, png, texts
 
 DOG = ("dog.png", png("blue", (64, 64)))
 
@@ -150,8 +150,14 @@ async def test_all_bad_pictures_of_a_set_are_named_at_once(world: BotWorld) -> N
 async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:
     await save(world)
     (kept,) = await world.client.services.stores.sets.of(world.alice.id)
-    removed = await world.alice.slash(world.channel, "reference remove", name="My cat")
-    assert "is gone" in said(removed)
+    asked = await world.alice.slash(world.channel, "reference remove", name="My cat")
+    assert asked.response is not None
+    assert "This cannot be undone" in texts(asked.response)
+    assert len(await world.client.services.stores.sets.of(world.alice.id)) == 1
+    await world.restart()
+    await world.alice.click(asked.response, label="Remove")
+    assert "is gone, and my copies" in texts(asked.response)
+    assert button_ids(asked.response) == []
     assert not await world.client.services.stores.sets.of(world.alice.id)
     with pytest.raises(MissingCopy):
         await world.picture_store.get(kept.pictures[0].key)
@@ -160,7 +166,9 @@ async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:
 async def test_a_form_whose_set_was_removed_says_so(world: BotWorld) -> None:
     await save(world)
     opened = await use(world)
-    await world.alice.slash(world.channel, "reference remove", name="My cat")
+    asked = await world.alice.slash(world.channel, "reference remove", name="My cat")
+    assert asked.response is not None
+    await world.alice.click(asked.response, label="Remove")
     assert "Open it again" in world.refusal(await world.alice.submit_modal(opened, {"words": "x"}))
 
 

@@ -99,14 +99,51 @@ async def test_a_new_picture_replaces_the_old_copy(world: BotWorld, carol: Membe
         await world.picture_store.get(before.key)
 
 
+async def remove(world: BotWorld, carol: MemberActor) -> Any:
+    """Remove the style, and return the answer."""
+    asked = await carol.slash(world.channel, "style remove", name="Ink")
+    assert asked.response is not None
+    return (await carol.click(asked.response, label="Remove")).response
+
+
+async def test_a_style_is_removed_after_a_question_once(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    await add(world, carol)
+    asked = await carol.slash(world.channel, "style remove", name="Ink")
+    assert asked.response is not None
+    assert "Remove the style" in texts(asked.response)
+    assert len(await guilds.styles(world.guild.id)) == 1
+    await world.restart()
+    await carol.click(asked.response, label="Remove")
+    assert "is gone. Pictures made with it stay" in texts(asked.response)
+    assert button_ids(asked.response) == []
+    assert await guilds.styles(world.guild.id) == ()
+
+
+async def test_a_style_that_somebody_else_removed_during_the_question_is_gone_already(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    await add(world, carol)
+    asked = await carol.slash(world.channel, "style remove", name="Ink")
+    assert asked.response is not None
+    (style,) = await guilds.styles(world.guild.id)
+    await guilds.remove_style(style)
+    await carol.click(asked.response, label="Remove")
+    assert "gone already" in texts(asked.response)
+
+
 @pytest.mark.parametrize("command", ["style edit", "style remove"])
 async def test_a_picture_that_is_taken_away_leaves_no_copy(
     world: BotWorld, carol: MemberActor, guilds: GuildStore, command: str
 ) -> None:
     await add(world, carol, picture=PHOTO)
     before = await picture_of(guilds, world)
-    more = {"remove_picture": True} if command == "style edit" else {}
-    await carol.slash(world.channel, command, name="Ink", **more)
+    more = {"remove_picture": True}
+    if command == "style remove":
+        await remove(world, carol)
+    else:
+        await carol.slash(world.channel, command, name="Ink", **more)
     style = await guilds.style(world.guild.id, "Ink")
     assert style is None if command == "style remove" else style is not None and style.picture is None
     with pytest.raises(MissingCopy):
@@ -402,7 +439,7 @@ async def test_a_picture_is_made_in_a_style(world: BotWorld, carol: MemberActor)
 
 async def test_a_style_removed_meanwhile_is_told_and_makes_nothing(world: BotWorld, carol: MemberActor) -> None:
     await add(world, carol)
-    await carol.slash(world.channel, "style remove", name="Ink")
+    await remove(world, carol)
     assert "no style called" in world.refusal(await world.ask("a red door", style="Ink"))
     assert await world.stores.tasks.of_user(world.alice.id) == ()
 

@@ -25,6 +25,9 @@ reference-saved = { $count ->
     [one] The set { $name } is saved, with { $count } picture. Start from it with `/{ reference-name } { reference-use-name }`, or by `{ option-reference }` in `/{ imagine-name }`.
    *[other] The set { $name } is saved, with { $count } pictures. Start from it with `/{ reference-name } { reference-use-name }`, or by `{ option-reference }` in `/{ imagine-name }`.
 }
+reference-remove-question = Remove the set { $name } and my copies of its pictures? This cannot be undone.
+reference-remove-button = Remove
+reference-removed-already = This set is gone already.
 reference-removed = The set { $name } is gone, and my copies of its pictures with it.
 
 reference-heading = Your sets of pictures

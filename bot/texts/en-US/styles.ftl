@@ -29,6 +29,9 @@ style-variants = { $count ->
 
 style-added = The style { $name } is ready. People choose it with `{ option-style }` in `/{ imagine-name }`.
 style-changed = The style { $name } is changed.
+style-remove-question = Remove the style { $name }? This cannot be undone. Pictures made with it stay.
+style-remove-button = Remove
+style-removed-already = This style is gone already.
 style-removed = The style { $name } is gone. Pictures made with it stay.
 
 style-heading = Styles of this server

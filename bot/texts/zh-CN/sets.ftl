@@ -23,6 +23,9 @@ reference-choice = { $count ->
 reference-saved = { $count ->
    *[other] 图片组 { $name } 已经保存，共 { $count } 张。用 `/{ reference-name } { reference-use-name }`，或者在 `/{ imagine-name }` 的 `{ option-reference }` 里选择它，就可以从它开始画。
 }
+reference-remove-question = 要删除图片组 { $name } 和我保存的图片吗？删除后无法恢复。
+reference-remove-button = 删除
+reference-removed-already = 这个图片组已经不在了。
 reference-removed = 图片组 { $name } 已经删除，我保存的图片也一起删掉了。
 
 reference-heading = 你的图片组

@@ -28,6 +28,9 @@ style-variants = { $count ->
 
 style-added = 风格 { $name } 已经添加。大家可以在 `/{ imagine-name }` 的 `{ option-style }` 里选择它。
 style-changed = 风格 { $name } 已经修改。
+style-remove-question = 要删除风格 { $name } 吗？删除后无法恢复，用它画过的图片都会保留。
+style-remove-button = 删除
+style-removed-already = 这个风格已经不在了。
 style-removed = 风格 { $name } 已经删除。用它画过的图片都还在。
 
 style-heading = 这个服务器的风格

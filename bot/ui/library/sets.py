@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import discord
 from discord import app_commands, ui
@@ -13,10 +13,12 @@ from bot.client import Atelier
 from bot.discord_limits import CHOICE_CHARACTERS
 from bot.errors import BadChoice, BadReference, Reason
 from bot.intake.requests import Wish
+from bot.intake.stored_pictures import drop_copy
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import cleaned, escaped, shortened
 from bot.ui.kit.choices import offered
+from bot.ui.kit.dynamic_items import TASK_ID, MessageButton, services_of
 from bot.ui.kit.paging import PagePosition
 from storage.community import ReferenceSet
 from storage.models import ReferenceKind
@@ -52,6 +54,31 @@ async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> l
         app_commands.Choice(name=_choice(say, reference_set), value=reference_set.name)
         for reference_set in offered(sets, typed)
     ]
+
+
+class RemoveSetButton(MessageButton, action="set-remove", key=TASK_ID):
+    """Remove a set of the person who presses it, with the copies of its pictures. `key` is the id of the set, which has
+    the form of a task's."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services, say = services_of(interaction), texts_in(str(interaction.locale))
+        await interaction.response.defer()
+        found = await services.stores.sets.get(interaction.user.id, self.key)
+        text = say("reference-removed-already")
+        if found is not None and await services.stores.sets.remove(found):
+            for picture in found.pictures:
+                await drop_copy(services, picture)
+            text = say("reference-removed", name=bold(found.name))
+        await interaction.edit_original_response(view=ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text)))
+
+
+def remove_set_view(say: Texts, found: ReferenceSet) -> ui.LayoutView:
+    """Build the question before a set is removed."""
+    remove = RemoveSetButton(found.id, say("reference-remove-button"), style=discord.ButtonStyle.danger)
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(say("reference-remove-question", name=bold(found.name))))
+    container.add_item(ui.ActionRow(remove))
+    return ui.LayoutView(timeout=None).add_item(container)
 
 
 def bold(name: str) -> str:

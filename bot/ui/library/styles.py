@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,14 +14,17 @@ from bot.client import Atelier
 from bot.discord_limits import CHOICE_CHARACTERS
 from bot.errors import BadChoice, BlankPrompt, Reason
 from bot.intake.requests import Wish
+from bot.intake.roles import moderated_by
+from bot.intake.stored_pictures import drop_copy
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
 from bot.ui.kit.choices import offered
-from bot.ui.kit.dynamic_items import services_of
+from bot.ui.kit.dynamic_items import TASK_ID, MessageButton, services_of
 from bot.ui.kit.paging import PageButton, PagePosition
 from bot.ui.kit.text import shape
 from storage.community import PROMPT, Style
+from storage.guilds import StyleGone
 from storage.models import ReferenceKind
 
 LEAST_WORDS: Final = 12
@@ -103,6 +107,35 @@ class StylesButton(PageButton, action="styles", earlier="style-earlier", later="
         styles = await services_of(interaction).stores.guilds.styles(interaction.guild_id)
         view = styles_view(texts_in(str(interaction.locale)), styles, self.page)
         await interaction.response.edit_message(view=view)
+
+
+class RemoveStyleButton(MessageButton, action="style-remove", key=TASK_ID):
+    """Remove a style. `key` is its id, which has the form of a task's."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        services, guild_id = services_of(interaction), moderated_by(interaction)
+        await interaction.response.defer()
+        styles = await services.stores.guilds.styles(guild_id)
+        style = next((style for style in styles if style.id == self.key), None)
+        text = texts_in(str(interaction.locale))("style-removed-already")
+        if style is not None:
+            with suppress(StyleGone):
+                await drop_copy(services, await services.stores.guilds.remove_style(style))
+                text = texts_in(str(interaction.locale))("style-removed", name=bold(style.name))
+        await interaction.edit_original_response(view=ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text)))
+
+
+def bold(name: str) -> str:
+    return f"**{escaped(name, NAME_UNITS)}**"
+
+
+def remove_style_view(say: Texts, style: Style) -> ui.LayoutView:
+    """Build the question before a style is removed."""
+    remove = RemoveStyleButton(style.id, say("style-remove-button"), style=discord.ButtonStyle.danger)
+    container: ui.Container[ui.LayoutView] = ui.Container()
+    container.add_item(ui.TextDisplay(say("style-remove-question", name=bold(style.name))))
+    container.add_item(ui.ActionRow(remove))
+    return ui.LayoutView(timeout=None).add_item(container)
 
 
 def styles_view(say: Texts, styles: Sequence[Style], page: int = 0) -> ui.LayoutView:
