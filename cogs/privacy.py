@@ -43,14 +43,14 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Send the files one after the other, at most `MOST_PARTS`; then say how many pictures did not fit. One export
-        at a time for each person."""
+        """Send the files one after the other; then say how many pictures were left out. One export at a time for each
+        person."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
         async with interaction.client.services.engine.export_slots.taken(interaction.user.id):
-            left = await _export(interaction, say)
-        if left:
-            await interaction.followup.send(say("privacy-exported-part", count=left), ephemeral=True)
+            left_out = await _export(interaction, say)
+        if left_out:
+            await interaction.followup.send(say("privacy-exported-part", count=left_out), ephemeral=True)
 
     @app_commands.command(description=localized("privacy-erase-command"))
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
@@ -61,10 +61,11 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
 
 async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
-    """Send the files. Return the number of pictures that did not fit into them."""
-    services, left = interaction.client.services, 0
+    """Send the files. Return the number of pictures that were left out."""
+    services, left_out = interaction.client.services, 0
     limit = min(upload_limit(interaction), BYTES_PER_MESSAGE)
-    most = MOST_PARTS if interaction.is_guild_integration() or interaction.guild is None else FOLLOWUPS_UNINSTALLED
+    is_installed = interaction.is_guild_integration() or interaction.guild is None
+    most = MOST_PARTS if is_installed else FOLLOWUPS_UNINSTALLED - 1  # the last one says what was left out
     async with aclosing(archives(services, interaction.user.id, say, limit=limit, most=most)) as made:
         async for archive in made:
             text = (
@@ -72,8 +73,8 @@ async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
             )
             file = discord.File(archive.file, f"atelier-{archive.number}.zip")
             await interaction.followup.send(text, file=file, ephemeral=True)
-            left = archive.left
-    return left
+            left_out = archive.left_out
+    return left_out
 
 
 def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:

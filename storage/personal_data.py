@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -85,6 +86,28 @@ class PersonalDataSummary:
     """When (ms) the oldest of the person's tasks was created; None if there is none."""
 
 
+class CopyKind(StrEnum):
+    """What a stored file is to the person, most important first."""
+
+    PICTURE = "picture"
+    ATTACHED = "attached"
+    SET = "set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalCopy:
+    """A file stored for a person."""
+
+    key: str
+    kind: CopyKind
+    at: int
+    """When (ms) its request or its set was created."""
+    words: str
+    """The prompt, the name of the attached file, or the name of the set."""
+    position: int
+    """Its place among the files of its request or set, from 0."""
+
+
 class PersonalDataStore:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,7 +118,7 @@ class PersonalDataStore:
             for kind, (table, column, _) in OF_PERSON.items():
                 count = sa.select(sa.func.count()).select_from(table).where(table.c[column] == person_id)
                 counts[kind] = (await connection.execute(count)).scalar_one()
-            copies = sa.select(sa.func.count()).select_from(_keys(person_id).subquery())
+            copies = sa.select(sa.func.count()).select_from(sa.union_all(*_copies(person_id).values()).subquery())
             counts["copies"] = (await connection.execute(copies)).scalar_one()
             oldest = sa.select(sa.func.min(tasks.c.created_at)).where(tasks.c.asker_id == person_id)
             return PersonalDataSummary(counts=counts, since=(await connection.execute(oldest)).scalar_one())
@@ -114,10 +137,14 @@ class PersonalDataStore:
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             return found
 
-    async def copies(self, person_id: int) -> list[str]:
-        """Return the keys of the files stored for the person, results first."""
+    async def copies(self, person_id: int) -> list[PersonalCopy]:
+        """Return the files stored for the person: results first, older ones first."""
         async with self._database.read() as connection:
-            return [row.key for row in await connection.execute(_keys(person_id).order_by("rank", "key"))]
+            return [
+                PersonalCopy(kind=kind, **row._asdict())
+                for kind, wanted in _copies(person_id).items()
+                for row in await connection.execute(wanted.order_by("at", "key"))
+            ]
 
 
 def _columns(table: sa.Table, names: Iterable[str]) -> sa.Select[Any]:
@@ -128,17 +155,20 @@ def _tasks_of(person_id: int) -> sa.Select[tuple[str]]:
     return sa.select(tasks.c.id).where(tasks.c.asker_id == person_id)
 
 
-def _keys(person_id: int) -> sa.CompoundSelect[Any]:
-    of_tasks = _tasks_of(person_id)
-    sets = sa.select(reference_sets.c.id).where(reference_sets.c.owner_id == person_id)
-    return sa.union_all(
-        _key(pictures, 0).where(pictures.c.task_id.in_(of_tasks), pictures.c.key.is_not(None)),
-        _key(references, 1).where(
-            references.c.task_id.in_(of_tasks), references.c.owner_id == person_id, references.c.key.is_not(None)
-        ),
-        _key(set_pictures, 2).where(set_pictures.c.set_id.in_(sets)),
-    )
-
-
-def _key(table: sa.Table, rank: int) -> sa.Select[Any]:
-    return sa.select(table.c.key, sa.literal(rank).label("rank"))
+def _copies(person_id: int) -> dict[CopyKind, sa.Select[Any]]:
+    """Return the statement for each kind; its columns are the fields of PersonalCopy."""
+    of_pictures = sa.select(pictures.c.key, tasks.c.created_at.label("at"), tasks.c.prompt.label("words"))
+    of_references = sa.select(references.c.key, tasks.c.created_at.label("at"), references.c.filename.label("words"))
+    sets = reference_sets.c
+    of_sets = sa.select(set_pictures.c.key, sets.created_at.label("at"), sets.name.label("words"))
+    return {
+        CopyKind.PICTURE: of_pictures.add_columns(pictures.c.position)
+        .join_from(pictures, tasks)
+        .where(tasks.c.asker_id == person_id, pictures.c.key.is_not(None)),
+        CopyKind.ATTACHED: of_references.add_columns(references.c.position)
+        .join_from(references, tasks)
+        .where(tasks.c.asker_id == person_id, references.c.owner_id == person_id, references.c.key.is_not(None)),
+        CopyKind.SET: of_sets.add_columns(set_pictures.c.position)
+        .join_from(set_pictures, reference_sets)
+        .where(sets.owner_id == person_id),
+    }

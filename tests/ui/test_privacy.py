@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import zipfile
 from typing import Any
@@ -51,8 +52,8 @@ async def test_the_file_is_for_them_alone(world: BotWorld) -> None:
     data = getattr(attached, "data", None) or await attached.read()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert json.loads(archive.read("data.json"))["tasks"][0]["prompt"] == "a red door"
-        assert archive.namelist()[:2] == ["data.json", "README.txt"]
-        assert len(archive.namelist()) == 3
+        assert archive.namelist()[:2] == ["README.txt", "data.json"]
+        assert archive.namelist()[2:] == ["pictures/2027-01-15 a red door 1.png"]
 
 
 # -- export in several files -------------------------------------------------------------------------------------------
@@ -76,22 +77,104 @@ async def test_pictures_that_find_no_room_come_in_further_files(
     opened = await exported(world)
     assert len(opened) > 1
     names = [name for archive in opened for name in archive.namelist()]
-    assert names[:2] == ["data.json", "README.txt"]
+    assert names[:2] == ["README.txt", "data.json"]
     assert len(names) == len(set(names)) == 6
     task = await world.only_task()
     for archive in opened:
         for name in archive.namelist():
-            if name.startswith("pictures/"):
-                assert archive.read(name) == await world.picture_store.get(name)
-    assert f"pictures/{task.id}/3" in names
+            if found := re.fullmatch(r"pictures/2027-01-15 a red door (\d)\.png", name):
+                copy = await world.picture_store.get(f"pictures/{task.id}/{int(found[1]) - 1}")
+                assert archive.read(name) == copy
+    assert "pictures/2027-01-15 a red door 4.png" in names
 
 
-async def test_what_is_too_large_for_any_file_is_counted(world: BotWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_too_large_for_any_file_is_listed(world: BotWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["cogs.privacy"], "BYTES_PER_MESSAGE", 256 * 1024 + 10)
     await world.ask("a red door", variants=2)
     await world.work()
     answered = await world.alice.slash(world.channel, "privacy export")
-    assert "2 pictures found no room" in answered.followups[-1].content
+    assert "2 pictures are not in it. left-out.txt in the last file" in answered.followups[-1].content
+    (opened,) = await exported(world)
+    listed = opened.read("left-out.txt").decode()
+    assert "pictures/2027-01-15 a red door 2: It is larger than a file I may send here." in listed
+
+
+async def test_what_does_not_go_into_the_last_file_is_listed_and_the_sentence_still_has_a_followup(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = file_of(noise(40, 24))
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "BYTES_PER_MESSAGE", 256 * 1024 + 2500 + len(picture))
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "FOLLOWUPS_UNINSTALLED", 3)
+    world.api.next_fetch = [picture] * 4
+    await world.ask("a red door", variants=4)
+    await world.work()
+    opened = await exported(world)
+    assert len(opened) == 2
+    listed = opened[-1].read("left-out.txt").decode()
+    kept = [name for archive in opened for name in archive.namelist() if name.startswith("pictures/")]
+    assert len(kept) + listed.count("I may not send more files at once here") == 4
+
+
+async def test_a_copy_that_is_gone_is_listed(world: BotWorld) -> None:
+    await world.ask("a red door")
+    await world.work()
+    await world.picture_store.delete(f"pictures/{(await world.only_task()).id}/0")
+    (opened,) = await exported(world)
+    assert "pictures/2027-01-15 a red door 1: I no longer have it." in opened.read("left-out.txt").decode()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("CON", "2027-01-15 CON 1.png"),
+        ("a/b\\c: what? <x>|*", "2027-01-15 a b c what x 1.png"),
+        ("../../etc/passwd", "2027-01-15 etc passwd 1.png"),
+        ("ends with dots...", "2027-01-15 ends with dots 1.png"),
+        ("湖边的小木屋", "2027-01-15 湖边的小木屋 1.png"),
+        ("a 🦊 in snow", "2027-01-15 a 🦊 in snow 1.png"),
+        ("turned \u202egnp.exe", "2027-01-15 turned gnp.exe 1.png"),
+    ],
+)
+async def test_a_file_has_a_name_that_people_can_read_and_every_system_takes(
+    world: BotWorld, prompt: str, name: str
+) -> None:
+    await world.ask(prompt)
+    await world.work()
+    (opened,) = await exported(world)
+    assert [found for found in opened.namelist() if found.startswith("pictures/")] == [f"pictures/{name}"]
+
+
+async def test_long_words_are_shortened_and_equal_names_are_numbered(world: BotWorld) -> None:
+    for _ in range(2):
+        await world.ask("a red door " * 50)
+        await world.work()
+    (opened,) = await exported(world)
+    first, second = [found for found in opened.namelist() if found.startswith("pictures/")]
+    assert len(first) < 100
+    assert second == first.removesuffix(".png") + " (2).png"
+
+
+async def test_what_was_attached_and_the_sets_have_folders_of_their_own(world: BotWorld) -> None:
+    world.locales[world.alice.id] = "zh-CN"
+    await world.alice.slash(world.channel, "reference save", name="我的猫", image=PHOTO)
+    await world.ask("on the moon", image=PHOTO)
+    await world.work()
+    (opened,) = await exported(world)
+    assert {name.partition("/")[0] for name in opened.namelist() if "/" in name} == {"图片", "附上的图片", "图片集"}
+    assert any(re.fullmatch(r"附上的图片/\S+ cat 1\.png", name) for name in opened.namelist())
+    assert any(re.fullmatch(r"图片集/\S+ 我的猫 1\.png", name) for name in opened.namelist())
+
+
+async def test_many_rows_come_in_several_files_of_data(world: BotWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["bot.ui.privacy.export"], "ROWS_BYTES", 600)
+    for _ in range(3):
+        await world.ask("a red door")
+    await world.work()
+    (opened,) = await exported(world)
+    names = [name for name in opened.namelist() if name.startswith("data")]
+    assert names[0] == "data-1.json"
+    parts = [json.loads(opened.read(name)) for name in names]
+    assert sum(len(part.get("tasks", ())) for part in parts) == 3
 
 
 async def test_times_are_written_as_people_read_them(world: BotWorld) -> None:

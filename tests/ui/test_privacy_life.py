@@ -73,6 +73,10 @@ def in_rows(folder: Path, *sought: str) -> set[str]:
     return found
 
 
+async def keys_of(world: BotWorld, who: MemberActor) -> list[str]:
+    return [copy.key for copy in await world.client.services.stores.people.copies(who.id)]
+
+
 async def in_files(world: BotWorld) -> list[str]:
     """Return the keys of all files that show the photo, whatever their metadata."""
     keys = sorted([key async for listed in world.picture_store.older("", 2**62) for key in listed])
@@ -254,7 +258,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
     assert world.api.uploads[-1] == f"atelier-{task.id}-0.jpeg image/jpeg"
     people = world.client.services.stores.people
     for _ in ("while it stands", "after it was removed"):
-        assert await people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+        assert await keys_of(world, world.bob) == [f"pictures/{task.id}/0"]
         assert (await people.rows(world.bob.id))["references"] == []
         assert (await people.holdings(world.bob.id)).counts["copies"] == 1
         removal: Any = await anna.click(world.channel.history()[0], label="Remove")
@@ -262,7 +266,7 @@ async def test_what_somebody_else_attached_is_used_without_name_and_place_and_ne
             await anna.click(removal.response, label="Remove everywhere")
             await world.work(10)
             break
-    assert await people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert await keys_of(world, world.bob) == [f"pictures/{task.id}/0"]
     assert len(await people.copies(anna.id)) == (2 if way == "attached" else 3)
 
 
@@ -326,7 +330,9 @@ async def test_a_published_result_that_others_began_with_stays_theirs(world: Bot
     (reference,) = await world.stores.references.of_task(task.id)
     assert reference.key is not None
     assert await world.picture_store.get(reference.key)
-    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert [copy.key for copy in await world.client.services.stores.people.copies(world.bob.id)] == [
+        f"pictures/{task.id}/0"
+    ]
 
 
 @pytest.mark.sweep
@@ -344,7 +350,9 @@ async def test_a_servers_style_is_used_without_its_picture_being_handed_out(worl
     await anna.slash(world.channel, "style add", name="Ink", template="{prompt}, in ink", picture=PHOTO)
     await made(world, world.bob, prompt="a door", style="Ink")
     task = await world.only_task(world.bob)
-    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert [copy.key for copy in await world.client.services.stores.people.copies(world.bob.id)] == [
+        f"pictures/{task.id}/0"
+    ]
     (reference,) = await world.stores.references.of_task(task.id)
     with Image.open(io.BytesIO(await world.picture_store.get(reference.key or ""))) as image:
         assert not image.getexif()
@@ -358,7 +366,9 @@ async def test_a_picture_in_somebodys_message_is_theirs(world: BotWorld, anna: M
     task = await world.only_task(world.bob)
     (reference,) = await world.stores.references.of_task(task.id)
     assert reference.owner_id == anna.id
-    assert await world.client.services.stores.people.copies(world.bob.id) == [f"pictures/{task.id}/0"]
+    assert [copy.key for copy in await world.client.services.stores.people.copies(world.bob.id)] == [
+        f"pictures/{task.id}/0"
+    ]
 
 
 @pytest.mark.sweep
