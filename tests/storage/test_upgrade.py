@@ -145,9 +145,9 @@ async def test_an_old_result_is_edited(world: BotWorld) -> None:
 
 @pytest.mark.sweep
 async def test_an_old_result_is_varied(world: BotWorld) -> None:
-    asked = await world.bob.click(await told(world), label="Vary")
-    assert asked.response is not None
-    await world.bob.select(asked.response, ["0"])
+    picked = await world.bob.click(await told(world), label="1")
+    assert picked.response is not None
+    await world.bob.click(picked.response, label="Vary")
     await world.work(60)
     assert (await world.only_task(world.bob)).state is TaskState.CLOSED
 

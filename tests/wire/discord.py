@@ -39,7 +39,7 @@ from tests.wire.interactions import COMMAND, COMPONENT, Interaction, Interaction
 from tests.wire.limits import BY_TOKEN, ROUTE, RateLimits
 from tests.wire.messages import Act, Doing, Kept, Messages, Way
 from tests.wire.openapi import OpenApi, from_environment
-from tests.wire.places import ALICE_ID, APPLICATION_ID, BOT_ID, CHANNEL_ID, GUILD_ID, Channel, FairSlots, Person
+from tests.wire.places import ALICE_ID, APPLICATION_ID, BOT_ID, CHANNEL_ID, GUILD_ID, Channel, Person, Places
 from tests.wire.refusals import Refused, answer
 from tests.wire.rest import API, Rest
 from tests.wire.traps import Traps
@@ -77,7 +77,7 @@ class LoopbackDiscord:
         self.traps = Traps()
         self.clock = Clock()
         self.changed = asyncio.Condition()
-        self.places = FairSlots()
+        self.places = Places()
         self.cdn = Cdn(self.clock)
         self.limits = RateLimits(self.clock)
         self.messages_kept = Messages(self.clock, self.cdn, self.places, self.changed)

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.wire.places import APPLICATION_ID, Channel, FairSlots, Guild
+from tests.wire.places import APPLICATION_ID, Channel, Guild, Places
 
 HEARTBEAT_MS = 41_250
 LATE_BY = 1.5
@@ -81,7 +81,7 @@ class Session:
 @dataclass
 class Gateway:
     token: str
-    places: FairSlots
+    places: Places
     changed: asyncio.Condition
     url: str = ""
     shards: int = 1
@@ -309,6 +309,6 @@ def _everyone(guild: Guild) -> dict[str, Any]:
     return about | {"hoist": False, "managed": False, "mentionable": False}
 
 
-def _member(places: FairSlots) -> dict[str, Any]:
+def _member(places: Places) -> dict[str, Any]:
     about = {"joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False, "flags": 0}
     return {"user": places.bot.payload(), "roles": [], **about}

@@ -17,7 +17,7 @@ from aiohttp import web
 from tests.wire.clock import Clock
 from tests.wire.components import EPHEMERAL, LOADING
 from tests.wire.messages import Kept, Messages, Way
-from tests.wire.places import APPLICATION_ID, Channel, FairSlots, Kind, Person
+from tests.wire.places import APPLICATION_ID, Channel, Kind, Person, Places
 from tests.wire.refusals import Refused, answer, invalid
 from tests.wire.uploads import Sent, sent_with
 from tests.worlds.waiting import LONGEST_SECONDS
@@ -75,7 +75,7 @@ class Interaction:
 @dataclass
 class Interactions:
     clock: Clock
-    places: FairSlots
+    places: Places
     messages: Messages
     changed: asyncio.Condition
     first_answer: timedelta = FIRST_ANSWER

@@ -14,7 +14,7 @@ from tests.wire import components
 from tests.wire.cdn import Cdn, Stored
 from tests.wire.clock import Clock
 from tests.wire.components import LOADING, V2
-from tests.wire.places import Channel, FairSlots, Person
+from tests.wire.places import Channel, Person, Places
 from tests.wire.refusals import Refused, invalid
 from tests.wire.uploads import FILES, Sent, Upload
 
@@ -85,7 +85,7 @@ class Kept:
 class Messages:
     clock: Clock
     cdn: Cdn
-    places: FairSlots
+    places: Places
     changed: asyncio.Condition
     keep_bytes: bool = True
     """Whether to keep uploaded contents, so that the CDN serves them."""

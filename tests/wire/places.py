@@ -108,7 +108,7 @@ class Channel:
 
 
 @dataclass
-class FairSlots:
+class Places:
     """Starts with Alice in one channel of one server, the bot, and the bot's owner."""
 
     people: dict[int, Person] = field(default_factory=dict)

@@ -137,5 +137,7 @@ def called_back() -> dict[str, str]:
 
 
 def outcomes(discord: LoopbackDiscord) -> list[dict[str, Any]]:
-    """Return the messages that mention a person; cards have no mentions, so these are outcomes."""
-    return [message for message in discord.messages.values() if message["mentions"]]
+    """Return the messages that mention a person, which cards do not, and the follow-ups that only the asker sees."""
+    follow_ups = [kept for interaction in discord.interactions.all for kept in interaction.followups]
+    for_one = {kept.id for kept in follow_ups if kept.only_for is not None}
+    return [message for number, message in discord.messages.items() if message["mentions"] or number in for_one]

@@ -12,7 +12,7 @@ from tests.wire.clock import Clock
 from tests.wire.gateway import Gateway
 from tests.wire.interactions import Interactions
 from tests.wire.messages import Kept, Messages, Way
-from tests.wire.places import APPLICATION_ID, Channel, FairSlots, Kind, May
+from tests.wire.places import APPLICATION_ID, Channel, Kind, May, Places
 from tests.wire.refusals import Refused, answer, invalid
 from tests.wire.uploads import Sent, sent_with
 
@@ -27,7 +27,7 @@ Served = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Rest:
     token: str
     clock: Clock
-    places: FairSlots
+    places: Places
     messages: Messages
     interactions: Interactions
     gateway: Gateway

@@ -48,7 +48,7 @@ async def begun(world: DiscordWorld, channel: Channel | None = None, **options: 
     await told(world, asked, {"id": "7300", "name": "imagine", "type": 1, "options": given, "resolved": {}})
     assert asked.original is not None
     assert asked.original.payload["flags"] & 1 << 6, "it is asked of them alone"
-    (make, _) = [part for _, part in walked(asked.original.payload["components"]) if part["type"] == 2]
+    make, *_ = [part for _, part in walked(asked.original.payload["components"]) if part["type"] == 2]
     click = interactions.begin(COMPONENT, places.alice, channel, source=asked.original)
     await told(world, click, {"custom_id": make["custom_id"], "component_type": 2})
     return click

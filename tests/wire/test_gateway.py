@@ -108,7 +108,7 @@ async def tried(running: Bot) -> bool:
 async def test_a_picture_whose_address_has_run_out_is_told_and_a_throttled_post_is_posted_once(
     tmp_path: Path, discord: LoopbackDiscord, image_api: Emulator
 ) -> None:
-    limited = discord.traps.lay("POST */channels/*/messages", Moment.RECEIVED, throttled(0.2), times=2)
+    limited = discord.traps.lay("POST */webhooks/*", Moment.RECEIVED, throttled(0.2), times=2)
     async with bot(tmp_path, discord, image_api) as running:
         await running.connected()
         discord.cdn.life = timedelta(seconds=-1)
