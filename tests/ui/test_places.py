@@ -9,7 +9,7 @@ import pytest
 
 from storage.models import Reach, TaskState
 from tests.wire.messages import Doing, Way
-from tests.wire.places import Channel, FairSlots, Kind, May
+from tests.wire.places import Channel, Kind, May, Places
 from tests.worlds.discord_world import DiscordWorld, open_discord_world
 
 
@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DiscordWorld]:
         yield world
 
 
-def a_place(places: FairSlots, kind: str) -> Channel:
+def a_place(places: Places, kind: str) -> Channel:
     match kind:
         case "thread":
             return places.add_thread()
