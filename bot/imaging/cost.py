@@ -138,7 +138,6 @@ OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "look_at_result": of_look,
     "as_png": of_conversion,
     "thumbnail": of_thumbnail,
-    "without_metadata": of_copying,
     "fit": of_fitting,
 }
 """The estimate for each kind of work, by its name."""

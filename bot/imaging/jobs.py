@@ -20,7 +20,6 @@ from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.inspection import inspect, look_at_result
 from bot.imaging.mask import PlainMask, plain_mask
-from bot.imaging.metadata import without_metadata
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.plain import plain_copy
 from bot.imaging.preview import mask_preview
@@ -55,7 +54,6 @@ WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] 
     "look_at_result": lambda files, given: look_at_result(files[0]),
     "as_png": lambda files, given: as_png(files[0]),
     "thumbnail": lambda files, given: thumbnail(files[0]),
-    "without_metadata": lambda files, given: without_metadata(files[0]),
     "strip": lambda files, given: strip(files),
     "fit": lambda files, given: fit(files[0], given["limit"]),
 }

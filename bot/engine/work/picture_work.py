@@ -130,14 +130,6 @@ class PictureWork:
         expected = await self._expected(data, cost.of_thumbnail)
         return await self._do(bytes, Job("thumbnail", [data]), expected, requester)
 
-    async def without_metadata(self, data: bytes, filename: str, requester: Requester) -> bytes:
-        """Return an attachment without its metadata. Raises BadReference."""
-        expected = await self._expected_of_reference(data, filename, cost.of_copying)
-        try:
-            return await self._do(bytes, Job("without_metadata", [data]), expected, requester)
-        except Unreadable as error:
-            raise BadReference(error.reason, filename=filename, **error.parameters) from error
-
     async def strip(self, tiles: Sequence[bytes], requester: Requester) -> bytes:
         """Put thumbnails side by side into one picture."""
         return await self._do(bytes, Job("strip", tiles), STRIP_COST, requester)
