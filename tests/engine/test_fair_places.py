@@ -134,9 +134,14 @@ async def test_batches_of_one_person_leave_a_place_for_somebody_elses(world: Eng
     good = await begun(world, ("c", "d"), asker_id=2)
     step = asyncio.create_task(world.engine.batches.delivery.outbox.step())
     await eventually(lambda: _in(entered, good.id))
+    await eventually(lambda: _has_two(entered, theirs))
     assert len(set(entered) & set(theirs)) == 2
     answer.set()
     await step
+
+
+async def _has_two(names: list[str], of: list[str]) -> bool:
+    return len(set(names) & set(of)) >= 2
 
 
 async def _in(names: list[str], name: str) -> bool:
