@@ -35,6 +35,12 @@ def may_write(allowed: discord.Permissions, channel: object) -> bool:
     return allowed.view_channel and writes
 
 
+def can_reply(allowed: discord.Permissions) -> bool:
+    """Return whether the bot can refer to a message when it posts (Discord: "Create Message" with `message_reference`
+    needs READ_MESSAGE_HISTORY)."""
+    return allowed.read_message_history
+
+
 def can_react(allowed: discord.Permissions) -> bool:
     """Return whether the bot, with these permissions, can add a reaction that a message does not have yet."""
     return allowed.view_channel and allowed.add_reactions and allowed.read_message_history

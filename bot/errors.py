@@ -130,6 +130,7 @@ class Reason(StrEnum):
     LOOKING_ALREADY = "looking_already"  # allowed
     EXPORTING_ALREADY = "exporting_already"
     REPLIED_UNSEEN = "replied_unseen"
+    REPLIED_GONE = "replied_gone"
     # failures of the image API
     POLICY = "policy"
     REFERENCE_POLICY = "reference_policy"
@@ -152,6 +153,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     # problems for the operator
     NOBODY_TOLD = "nobody_told"
+    DISCORD_AWAY = "discord_away"
     DISCORD_REFUSES = "discord_refuses"  # more than 1,000 requests of the bot refused in ten minutes
     RESULT_HOST_NOT_ALLOWED = "result_host_not_allowed"  # host
     RESULT_HOST_REFUSES = "result_host_refuses"  # host, results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable
 from typing import Any, Final
 
 import discord
@@ -18,6 +19,7 @@ from bot.errors import AtelierError, Reason, ServiceError
 from bot.intake.mentions import (
     language_of,
     may_react,
+    may_refer_to,
     may_speak,
     mentions_only_role,
     origin_of_message,
@@ -39,6 +41,8 @@ GUIDED_EVERY_MS: Final = 60 * 1000
 """A person's small talk is answered in words this often; in between with a reaction."""
 WAVE: Final = "\N{WAVING HAND SIGN}"
 SMILE: Final = "\N{SMILING FACE WITH SMILING EYES}"
+MUTE: Final = "\N{SPEAKER WITH CANCELLATION STROKE}"
+"""The reaction to a message that can be answered in no other way."""
 
 log = structlog.get_logger(__name__)
 
@@ -125,18 +129,18 @@ class Mentions(commands.Cog):
             with map_discord_errors():
                 await message.add_reaction(emoji)
         except ServiceError as error:
-            log.info("small talk not answered with a reaction: Discord error, will be in words", error=str(error))
+            log.info("message not answered with a reaction: Discord error", error=str(error))
             return False
         return True
 
     async def _show(self, message: discord.Message, card: Card) -> None:
-        """Post the card, unless the same message arrived twice and its card exists or its task has ended. If posting
-        fails, the next update of the card posts it."""
+        """Post the card as a reply, unless the same message arrived twice and its card exists or its task has ended. If
+        posting fails, the next update of the card posts it."""
         if not card.task.open or card.task.card_message_id is not None:
             return
         try:
             with map_discord_errors():
-                posted = await message.reply(view=card_view(card), mention_author=False, nonce=f"card-{card.task.id}")
+                posted = await _posted_below(message, view=card_view(card), nonce=f"card-{card.task.id}")
         except ServiceError as error:
             log.info(
                 "card for a mention not posted: Discord error, card updates will post it",
@@ -153,24 +157,41 @@ class Mentions(commands.Cog):
             )
 
     async def _say(self, message: discord.Message, answer: str | ui.LayoutView) -> None:
-        """Reply in the channel, visible to all readers: only interactions have ephemeral answers. If the bot may not
-        write in the channel, send a direct message; if this fails too, only log."""
+        """Answer by the first way that is open: in the channel, visible to all readers, because only interactions have
+        ephemeral answers; then by a direct message; then with a reaction."""
         said: dict[str, Any] = {"content": answer} if isinstance(answer, str) else {"view": answer}
         said["nonce"] = f"said-{message.id}"
-        try:
-            with map_discord_errors():
-                if may_speak(message):
-                    await message.reply(mention_author=False, **said)
-                else:
-                    await message.author.send(**said)
-        except ServiceError as error:
-            log.info("mention not answered: Discord error, person gets no reply", error=str(error))
+        if may_speak(message) and await _is_sent(_posted_below(message, **said)):
+            return
+        if await _is_sent(message.author.send(**said)) or await self._reacted(message, MUTE):
+            return
+        log.warning("mention not answered: every way to the person is closed")
+
+
+async def _posted_below(message: discord.Message, **said: Any) -> discord.Message:
+    """Post a reply that notifies no person; a plain message if the replied-to message is gone, or if the bot may not
+    refer to it."""
+    if may_refer_to(message):
+        said["reference"] = message.to_reference(fail_if_not_exists=False)
+    return await message.channel.send(mention_author=False, **said)
+
+
+async def _is_sent(sending: Awaitable[discord.Message]) -> bool:
+    """Return False if Discord refuses, or could not be reached."""
+    try:
+        with map_discord_errors():
+            await sending
+    except ServiceError as error:
+        log.info("answer to a mention not sent: Discord error, will try another way", error=str(error))
+        return False
+    return True
 
 
 def _small_talk(message: discord.Message, words: str) -> SmallTalk | None:
-    """Return the kind of small talk. Without words a message is a request only if something is attached to it."""
+    """Return the kind of small talk. Without words a message is a request only if something is attached to it; a
+    sticker alone is a greeting."""
     if is_blank(words):
-        return None if message.attachments or pictures_in(message) else SmallTalk.HELP
+        return None if message.attachments or (pictures_in(message) and not message.stickers) else SmallTalk.HELP
     return small_talk_in(words)
 
 

@@ -9,10 +9,11 @@ from typing import Final
 import discord
 
 from bot.client import Atelier
+from bot.discord_errors import map_discord_errors
 from bot.discord_limits import BYTES_PER_FILE
-from bot.discord_permissions import can_react, may_write, require
+from bot.discord_permissions import can_react, can_reply, may_write, require
 from bot.engine.intake.requests import visible_to
-from bot.errors import BadChoice, BadReference, NotHere, Reason
+from bot.errors import BadChoice, BadReference, MessageGone, NotHere, Reason, ServiceError
 from bot.intake.message_pictures import other_files_in, pictures_in
 from bot.intake.names import names_of
 from bot.intake.origin import check_channel
@@ -51,17 +52,17 @@ def mentions_only_role(message: discord.Message) -> bool:
 
 async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int, say: Texts) -> Wish:
     """Return the request, with its words read, and the pictures of the replied-to message first, then those of the
-    message. Raises BadReference if both have too many pictures, or none and the replied-to message is the bot's own or
-    cannot be read, or if a file is no picture, and BadChoice if the prompt expands to several: these need a
-    confirmation, which only an interaction can ask for."""
+    message. Raises BadReference if both have too many pictures, if a file is no picture, or if the replied-to message
+    is gone, cannot be read, or is the bot's own and has none; and BadChoice if the prompt expands to several: these
+    need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
-    _check_other_files(message, replied)
+    _check_other_files(message)
+    if replied is not None and replied.author.id != bot_id:  # one of the bot's own may have its prompt as a file
+        _check_other_files(replied)
     begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
     if len(pictures) > MOST_REFERENCES:
         raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
-    if replied is not None and not pictures and _is_hidden(replied):
-        raise BadReference(Reason.REPLIED_UNSEEN)
     typed = Wish(request=PictureRequest(prompt=words, references=pictures))
     wish = as_read(typed, names_of(message), say)
     prompts = expand(wish.request.prompt)
@@ -75,11 +76,10 @@ async def wish_in(services: Services, message: discord.Message, words: str, bot_
     return await _with_lineage(services, wish, begun, message.author.id)
 
 
-def _check_other_files(*messages: discord.Message | None) -> None:
+def _check_other_files(message: discord.Message) -> None:
     """Raises BadReference if there is a file beside the pictures that cannot be used: leaving it out in silence might
     make another picture than was meant."""
-    names = [name for message in messages if message is not None for name in other_files_in(message)]
-    if names:
+    if names := other_files_in(message):
         raise BadReference.together(
             [BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=name) for name in names[:MOST_REFERENCES]]
         )
@@ -120,6 +120,10 @@ def may_speak(message: discord.Message) -> bool:
     return may_write(_allowed(message), message.channel)
 
 
+def may_refer_to(message: discord.Message) -> bool:
+    return can_reply(_allowed(message))
+
+
 def may_react(message: discord.Message) -> bool:
     return can_react(_allowed(message))
 
@@ -139,16 +143,25 @@ def _own_roles(message: discord.Message) -> frozenset[int]:
 
 
 async def _replied(message: discord.Message) -> discord.Message | None:
-    """Return the replied-to message, which mostly arrives with the message; None if it is gone or not readable."""
+    """Return the replied-to message, which mostly arrives with the message; None if the message is no reply. Raises
+    BadReference if it is gone or cannot be read: the picture made without it would not be what was meant."""
     reference = message.reference
     if reference is None or reference.type is not discord.MessageReferenceType.reply or reference.message_id is None:
         return None
-    if isinstance(reference.resolved, discord.Message):
-        return reference.resolved
-    try:
-        return await message.channel.fetch_message(reference.message_id)
-    except discord.HTTPException:
-        return None
+    replied = reference.resolved
+    if isinstance(replied, discord.DeletedReferencedMessage):
+        raise BadReference(Reason.REPLIED_GONE)
+    if replied is None:
+        try:
+            with map_discord_errors():
+                replied = await message.channel.fetch_message(reference.message_id)
+        except MessageGone:
+            raise BadReference(Reason.REPLIED_GONE) from None
+        except ServiceError:
+            raise BadReference(Reason.REPLIED_UNSEEN) from None
+    if _is_hidden(replied):
+        raise BadReference(Reason.REPLIED_UNSEEN)
+    return replied
 
 
 def _is_hidden(replied: discord.Message) -> bool:

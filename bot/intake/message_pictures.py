@@ -1,4 +1,4 @@
-"""Find the pictures that a message shows: in attachments, embeds, galleries and forwarded messages."""
+"""Find the pictures that a message shows: in attachments, stickers, embeds, galleries and forwarded messages."""
 
 from __future__ import annotations
 
@@ -50,28 +50,47 @@ def _owner(message: AnyMessage) -> int | None:
 
 
 def other_files_in(message: AnyMessage) -> tuple[str, ...]:
-    """Return the names of the attached files that are no pictures by their type and by their name: videos, sounds,
-    texts."""
-    return tuple(
-        storable(attachment.filename)
-        for attachment in message.attachments
-        if not _may_be_picture(attachment.content_type, attachment.filename)
-    )
+    """Return the names of what is attached, also in galleries and forwarded messages, and is certainly no picture:
+    files whose type is one of `_OTHER_KINDS` and whose name has no picture's ending, and Lottie stickers. Any other
+    file (a PDF, an unknown type) counts as a picture until its contents are checked."""
+    files = [file.filename for file in message.attachments if not _may_be_picture(file.content_type, file.filename)]
+    stickers = [sticker.name for sticker in message.stickers if not _is_drawn(sticker)]
+    media = [
+        name
+        for media, _ in _media(message.components)
+        if not _may_be_picture(media.content_type, name := _name(media.url))
+    ]
+    forwarded = [name for snapshot in _snapshots(message) for name in other_files_in(snapshot)]
+    return tuple(dict.fromkeys(storable(name) for name in (*files, *stickers, *media, *forwarded)))
 
 
 def _all(message: AnyMessage) -> Iterator[NewReference]:
     yield from references_of(
         [file for file in message.attachments if _may_be_picture(file.content_type, file.filename)]
     )
+    yield from (_reference(file.url, _sticker_file(file)) for file in message.stickers if _is_drawn(file))
     for embed in message.embeds:
         for picture in (embed.image, embed.thumbnail):
             if picture.url:
                 yield replace(_linked(picture.url, picture.proxy_url), spoiler=_is_covered(embed.url, message.content))
     for media, spoiler in _media(message.components):
-        if _is_picture(media.content_type, _name(media.url)):
+        if _may_be_picture(media.content_type, _name(media.url)):
             yield replace(_linked(media.url, media.proxy_url), spoiler=spoiler)
-    for snapshot in getattr(message, "message_snapshots", ()):
+    for snapshot in _snapshots(message):
         yield from _all(snapshot)
+
+
+def _snapshots(message: AnyMessage) -> Sequence[discord.MessageSnapshot]:
+    return message.message_snapshots if isinstance(message, discord.Message) else ()
+
+
+def _is_drawn(sticker: discord.StickerItem) -> bool:
+    """Return whether the sticker is a picture file: PNG, APNG or GIF."""
+    return sticker.format is not discord.StickerFormatType.lottie
+
+
+def _sticker_file(sticker: discord.StickerItem) -> str:
+    return f"{storable(sticker.name)}.{sticker.format.file_extension}"
 
 
 def _media(components: Sequence[Any]) -> Iterator[tuple[discord.UnfurledMediaItem, bool]]:
@@ -97,12 +116,6 @@ def _is_covered(url: str | None, content: str) -> bool:
 def _may_be_picture(content_type: str | None, filename: str) -> bool:
     kind = (content_type or "").partition("/")[0].strip().lower()
     return kind not in _OTHER_KINDS or format_named(filename) is not None
-
-
-def _is_picture(content_type: str | None, filename: str) -> bool:
-    if content_type:
-        return content_type.startswith("image/")
-    return format_named(filename) is not None
 
 
 def _linked(url: str, proxy_url: str | None) -> NewReference:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import discord
 from simcord.results import InteractionResult
 
-from bot.intake.message_pictures import pictures_in
 from storage.models import Task, TaskState
 from tests.worlds.bot_world import PHOTO, BotWorld, png, texts
 
@@ -168,40 +166,3 @@ async def test_the_menu_works_on_our_own_results(world: BotWorld) -> None:
     await world.work(60)
     opened = await menu(world, world.channel.history()[-1])
     assert len(fields(opened)["pictures"]["options"]) == 2
-
-
-# -- what counts as a picture in a message -----------------------------------------------------------------------------
-
-
-def message_with(world: BotWorld, **payload: Any) -> discord.MessageSnapshot:
-    content: dict[str, Any] = {
-        "type": 0, "content": "", "embeds": [], "attachments": [], "components": [], "timestamp": "2026-11-23T00:00:00",
-        "edited_timestamp": None, "flags": 0, "mentions": [], "mention_roles": [],
-    }  # fmt: skip
-    data: Any = content | payload
-    return discord.MessageSnapshot(world.client._connection, data)
-
-
-async def test_embeds_and_galleries_count_and_each_picture_once(world: BotWorld) -> None:
-    attachment = {"id": "1", "filename": "a.png", "size": 5, "content_type": "image/png", "proxy_url": "p"}
-    on_discord = "https://cdn.discordapp.com/attachments/1/1/a.png?ex=1"
-    elsewhere = {"url": "https://elsewhere.test/dog.png", "proxy_url": PROXY}
-    gallery = {"type": 12, "id": 2, "items": [{"media": {"url": on_discord}}, {"media": elsewhere}]}
-    message = message_with(
-        world,
-        attachments=[attachment | {"url": on_discord}],
-        embeds=[{"type": "image", "image": {"url": on_discord.replace("ex=1", "ex=2")}, "thumbnail": elsewhere}],
-        components=[{"type": 17, "id": 1, "components": [gallery]}],
-    )
-    assert [(picture.filename, picture.url) for picture in pictures_in(message)] == [
-        ("a.png", on_discord),
-        ("dog.png", PROXY),
-    ]
-
-
-async def test_a_thumbnail_beside_words_counts_and_a_video_does_not(world: BotWorld) -> None:
-    beside = {"type": 11, "id": 3, "media": {"url": "https://cdn.discordapp.com/attachments/1/2/b.webp"}}
-    section = {"type": 9, "id": 2, "components": [], "accessory": beside}
-    video = {"id": "1", "filename": "v.mp4", "size": 5, "content_type": "video/mp4", "url": "u", "proxy_url": "p"}
-    found = pictures_in(message_with(world, attachments=[video], components=[section]))
-    assert [picture.filename for picture in found] == ["b.webp"]

@@ -9,8 +9,6 @@ from typing import Any
 
 import discord
 import pytest
-from simcord.backend.models.channel import Overwrite
-from simcord.enums import OverwriteType
 
 from bot.app import _parted
 from bot.errors import ConfigurationError
@@ -195,14 +193,6 @@ async def test_the_same_message_once_more_is_the_same_request(world: BotWorld) -
     assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
 
 
-def deny(world: BotWorld, **permissions: bool) -> None:
-    value = discord.Permissions(**permissions).value
-    me = world.guild.me
-    assert me is not None
-    overwrite = Overwrite(target_id=me.id, type=OverwriteType.MEMBER, deny=value)
-    world.env.backend.set_overwrite(world.channel.id, overwrite)
-
-
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -244,20 +234,6 @@ async def test_other_channels_than_the_servers_are_refused(world: BotWorld) -> N
     await guilds.choose(world.guild.id, Setting.CHANNELS, (elsewhere.id,), by=1, now=1)
     await mention(world)
     assert f"other channels of this server: <#{elsewhere.id}>" in last(world).content
-    assert not await world.stores.tasks.of_user(world.alice.id)
-
-
-async def test_a_missing_permission_is_named(world: BotWorld) -> None:
-    deny(world, attach_files=True)
-    await mention(world)
-    assert "permission to attach files" in last(world).content
-    assert not await world.stores.tasks.of_user(world.alice.id)
-
-
-async def test_where_we_may_not_write_the_person_is_told_directly(world: BotWorld) -> None:
-    deny(world, send_messages=True)
-    await mention(world)
-    assert "permission to send messages" in world.alice.user.dm_channel.history()[-1].content
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import discord
 import pytest
-from simcord.backend.models.channel import Overwrite
-from simcord.enums import OverwriteType
 
 from bot.intake.small_talk import SmallTalk, language_in, small_talk_in
 from storage.models import TaskState
@@ -90,13 +87,6 @@ async def costs_nothing(world: BotWorld) -> bool:
     return not await world.stores.tasks.of_user(world.alice.id)
 
 
-def deny(world: BotWorld, **permissions: bool) -> None:
-    me = world.guild.me
-    assert me is not None
-    value = discord.Permissions(**permissions).value
-    world.env.backend.set_overwrite(world.channel.id, Overwrite(target_id=me.id, type=OverwriteType.MEMBER, deny=value))
-
-
 @pytest.mark.parametrize("words", ["", "help", "hi", "?"])
 async def test_who_greets_or_asks_gets_a_guide_with_examples(world: BotWorld, words: str) -> None:
     asked = await mention(world, words)
@@ -133,7 +123,7 @@ async def test_a_picture_with_small_talk_is_not_paid_and_the_guide_says_what_to_
 
 
 async def test_where_reactions_are_not_allowed_the_smile_is_a_line(world: BotWorld) -> None:
-    deny(world, add_reactions=True)
+    world.deny("add_reactions")
     await mention(world, "thanks")
     assert last(world).content == "Happy to help."
     count = len(world.channel.history())

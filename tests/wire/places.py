@@ -32,9 +32,18 @@ class Kind(IntEnum):
     VOICE = 2
     GROUP = 3
     """A group of friends; the bot is not a member."""
+    ANNOUNCEMENTS = 5
+    ANNOUNCEMENT_THREAD = 10
     THREAD = 11
     """A thread, or a post when the parent is a forum."""
+    PRIVATE_THREAD = 12
+    STAGE = 13
     FORUM = 15
+    MEDIA = 16
+
+    @property
+    def is_thread(self) -> bool:
+        return self in {Kind.ANNOUNCEMENT_THREAD, Kind.THREAD, Kind.PRIVATE_THREAD}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -79,6 +88,8 @@ class Channel:
     parent: Channel | None = None
     archived: bool = False
     locked: bool = False
+    joined: bool = True
+    """Whether the bot is a member of the thread."""
     recipient: Person | None = None
     gone: bool = False
 
@@ -94,7 +105,7 @@ class Channel:
             return about | {"recipients": [], "name": self.name, "icon": None, "owner_id": str(ALICE_ID)}
         assert self.guild is not None
         about |= {"guild_id": str(self.guild.id), "name": self.name}
-        if self.kind is Kind.VOICE:
+        if self.kind in {Kind.VOICE, Kind.STAGE}:
             about |= {"bitrate": 64000, "user_limit": 0}
         if self.parent is None:
             return about | {"position": 0, "permission_overwrites": [], "nsfw": False, "topic": None}
@@ -145,9 +156,11 @@ class Places:
             return self._open(Channel(id=next(self._ids), name=name, kind=kind, may=May(0)))
         return self._open(Channel(id=next(self._ids), name=name, kind=kind, guild=self.guild))
 
-    def add_thread(self, channel: Channel | None = None, name: str = "a thread") -> Channel:
+    def add_thread(self, channel: Channel | None = None, kind: Kind = Kind.THREAD, *, joined: bool = True) -> Channel:
         parent = channel or self.channel
-        return self._open(Channel(id=next(self._ids), name=name, kind=Kind.THREAD, guild=parent.guild, parent=parent))
+        thread = Channel(id=next(self._ids), name="a thread", kind=kind, guild=parent.guild, parent=parent)
+        thread.joined = joined
+        return self._open(thread)
 
     def direct(self, person: Person) -> Channel:
         """Return the person's direct-message channel, created at the first call."""

@@ -158,7 +158,7 @@ class Rest:
         """Change a thread: reopening needs only permission to send in threads if it is not locked. Raises Refused."""
         sent = await sent_with(request)
         channel = self._channel(request)
-        if channel.kind is not Kind.THREAD:
+        if not channel.kind.is_thread:
             raise Refused(50013)
         reopens = sent.payload == {"archived": False} and not channel.locked
         if not channel.may & (May.SEND_IN_THREADS if reopens else May.MANAGE_THREADS):
@@ -172,7 +172,8 @@ class Rest:
         channel = self.places.channels.get(int(request.match_info["channel_id"]))
         if channel is None or channel.gone or (channel.parent is not None and channel.parent.gone):
             raise Refused(10003)
-        if not channel.may & May.VIEW:
+        outside = channel.kind is Kind.PRIVATE_THREAD and not channel.joined and not channel.may & May.MANAGE_THREADS
+        if outside or not channel.may & May.VIEW:
             raise Refused(50001)
         return channel
 
@@ -191,7 +192,7 @@ class Rest:
                 raise Refused(50007)
             return
         self._is_open(channel)
-        if not channel.may & (May.SEND_IN_THREADS if channel.kind is Kind.THREAD else May.SEND):
+        if not channel.may & (May.SEND_IN_THREADS if channel.kind.is_thread else May.SEND):
             raise Refused(50013)
         if sent.files and not channel.may & May.ATTACH:
             raise Refused(50013)

@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import discord
 from simcord.actors import MemberActor
+from simcord.backend.models.channel import Overwrite
 from simcord.builders import ChannelHandle, GuildHandle
 from simcord.components import walk_components
+from simcord.enums import OverwriteType
 from simcord.env import Env
 from simcord.results import InteractionResult
 
@@ -119,6 +121,14 @@ class BotWorld:
     def add_moderator(self) -> MemberActor:
         role = self.guild.create_role("moderators", permissions=discord.Permissions(manage_messages=True))
         return self.guild.add_member(self.env.create_user("mod"), roles=[role])
+
+    def deny(self, *permissions: str, channel: ChannelHandle | None = None) -> None:
+        """Take permissions from the bot in a channel, by Discord's names of them."""
+        me = self.guild.me
+        assert me is not None
+        value = discord.Permissions(**dict.fromkeys(permissions, True)).value
+        overwrite = Overwrite(target_id=me.id, type=OverwriteType.MEMBER, deny=value)
+        self.env.backend.set_overwrite((channel or self.channel).id, overwrite)
 
     async def choose(self, setting: Setting, value: int | None) -> None:
         """Choose a setting of the server."""

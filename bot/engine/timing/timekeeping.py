@@ -133,7 +133,7 @@ class Timekeeping:
         while True:
             try:
                 await self.step()
-            except Exception as error:  # noqa: BLE001  # the next step tries again
+            except Exception as error:  # noqa: BLE001  # the clock itself goes on
                 log.warning("clock reading not stored, will retry", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -148,8 +148,9 @@ class Timekeeping:
         elif not self._offset:
             self.clock.follow()
         if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
-            self._noted_at = now
+            self._noted_at = None  # until it is stored: the next step tries again
             await self._stores.key_values.set(FACT, json.dumps(asdict(self._reading())))
+            self._noted_at = now
 
     def _reading(self) -> ClockReading:
         time = self.clock()

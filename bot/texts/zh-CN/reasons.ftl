@@ -81,6 +81,7 @@ reason-service-fault = 图像服务自己出了点问题。请过几分钟再试
 reason-service-unreachable = 整整一天都连不上图像服务，所以我不再尝试了。没有任何花费。请稍后再试。
 reason-unconfirmed = 我和图像服务的连接断开了，不确定它有没有收下这个请求。你可以再试一次，但可能会再次计费。
 reason-lost = 图像服务整整一天没有答复，所以我不再等了。请再试一次。
+reason-discord-away = Discord 暂时没有回应我。请过几分钟再试。
 reason-discord-refuses = Discord 目前拒绝了我的许多请求。请过几分钟再试。
 reason-work-given-up = 我试了好几次都没能做到。请联系运行我的人。
 reason-nobody-told = 我没能联系上你。请在我可以发消息的地方输入 `/{ imagine-name }`，我会在那里告诉你结果。
@@ -104,6 +105,7 @@ reason-set-nameless = 图片组需要一个看得见的名字。请写一个再�
 reason-set-taken = 你已经有叫 { $name } 的图片组了。请换一个名字，或者先用 `/{ reference-name } { reference-remove-name }` 删除那一个。
 reason-sets-full = 每个人最多有 { $allowed } 个图片组。请先删除一个再保存。
 reason-replied-unseen = 我看不到你回复的那条消息。如果里面有图片，请打开它的菜单，在“APP”里选择“{ forms-menu }”；或者把图片附到你自己的消息里。
+reason-replied-gone = 你回复的那条消息已经不在了。请把图片附到你自己的消息里，或者不用回复，直接告诉我。
 
 # Where no day is long enough.
 reason-too-many-today-at-once = 这次要的图片超过了你 24 小时内可以有的 { $allowed } 张。请一次少要几张。

@@ -12,9 +12,10 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
+from bot.discord_errors import map_discord_errors
 from bot.discord_permissions import may_write
 from bot.engine.outbox.curation import Removable
-from bot.errors import BadChoice, NotHere, Reason, RouteClosed
+from bot.errors import BadChoice, NotHere, Reason, RouteClosed, Unavailable, UserError
 from bot.intake.channels import lacking_in, unusable
 from bot.intake.origin import check_posts, upload_limit
 from bot.intake.roles import role_of
@@ -199,7 +200,7 @@ async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
 async def _check_speaks(interaction: discord.Interaction[Any], task: Task) -> None:
     """Check that a post in the task's channel is possible: here, for the bot; in another channel, that the person could
     write there now, as the button may be pressed elsewhere and much later. Raises NotHere, MissingPermissions,
-    BadChoice."""
+    BadChoice, and UserError if Discord does not say whether the person could."""
     if interaction.channel_id == task.channel_id:
         check_posts(interaction)
     elif task.guild_id is not None and not await _speaks(interaction, task.guild_id, task.channel_id):
@@ -212,9 +213,12 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
     if guild is None or channel is None:
         return False
     try:
-        member = await guild.fetch_member(interaction.user.id)
-    except discord.NotFound:
+        with map_discord_errors():
+            member = await guild.fetch_member(interaction.user.id)
+    except RouteClosed:
         return False
+    except Unavailable:
+        raise UserError(Reason.DISCORD_AWAY) from None
     return may_write(channel.permissions_for(member), channel)
 
 

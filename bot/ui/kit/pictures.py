@@ -11,7 +11,8 @@ from typing import Any
 import discord
 import structlog
 
-from bot.errors import Gone, Reason
+from bot.discord_errors import map_discord_errors
+from bot.errors import Gone, Reason, RouteClosed, Unavailable
 from bot.texts import Texts
 from bot.ui.kit.dynamic_items import services_of
 from storage.models import NO_USER, NewReference, Picture, ReferenceKind, Task
@@ -78,7 +79,7 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
     result that others could see is owned by `NO_USER`.
 
     Without a stored copy, use the attachment in the button's message, or search the message in which the picture was
-    posted. Raises Gone (PICTURE_GONE) if there is none.
+    posted. Raises Gone: PICTURE_GONE if there is none, ORIGINAL_LATER if Discord does not answer.
     """
     owner_id = task.asker_id if task.private else NO_USER
     attachment = shown_in(interaction.message, picture)
@@ -115,11 +116,14 @@ async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> di
             continue
         channel = interaction.client.get_partial_messageable(part.message_channel_id)
         try:
-            return shown_in(await channel.fetch_message(part.message_id), picture)
-        except discord.HTTPException as error:
+            with map_discord_errors():
+                return shown_in(await channel.fetch_message(part.message_id), picture)
+        except RouteClosed as closed:
             log.info(
                 "posted picture not found: message not readable, request will be refused",
                 task=picture.task_id,
-                code=error.code,
+                error=str(closed),
             )
+        except Unavailable:
+            raise Gone(Reason.ORIGINAL_LATER) from None
     return None
