@@ -29,7 +29,8 @@ class AttemptStore:
     async def begin(self, kind: str, subject: str, *, owner: str, now: int) -> int | None:
         """Count an attempt to work on the subject. Return the number of attempts so far, this one included. An attempt
         that the same `owner` counted and did not end is not counted again. Return None, and count nothing, if another
-        process may still be working on the subject."""
+        process may still be working on the subject: its row is younger than `LONGEST_MS` and the database is shared.
+        `owner` names one run of a process."""
         this = _this(kind, subject)
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"attempts of {kind} {subject}")
@@ -53,8 +54,8 @@ class AttemptStore:
             await connection.execute(sa.delete(attempts).where(_this(kind, subject)))
 
     async def left(self, *, now: int) -> tuple[tuple[str, str, int], ...]:
-        """Return kind, subject and attempts of the work during which a process died, fewest attempts first. Delete old
-        rows (`FORGOTTEN_AFTER_MS`). Called at start."""
+        """Return kind, subject and attempts of the work during which a process died, fewest attempts first, and keep
+        their rows. Delete old rows (`FORGOTTEN_AFTER_MS`). Called at start."""
         old = attempts.c.at <= now - FORGOTTEN_AFTER_MS
         order = (attempts.c.attempts, attempts.c.at)
         async with self._database.write() as connection:

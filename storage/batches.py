@@ -124,8 +124,8 @@ class BatchStore:
 
     async def make_one(self, batch_id: str, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Task | None:
         """
-        Create one task in place of the proposal, which is deleted, in one transaction and under the lock of every
-        submit. Return None if the proposal was answered already. `prepared`: as in `TaskStore.add`.
+        Create one task in place of the proposal, which is deleted, in one transaction and under the locks of
+        `TaskStore.add`. Return None if the proposal was answered or deleted already. `prepared`: as in `TaskStore.add`.
 
         Raises LimitExceeded; nothing is stored then.
         """
@@ -176,7 +176,7 @@ class BatchStore:
 
     async def ended(self, batch: Batch, place: tuple[int, int] | None) -> None:
         """Store where the closing message is (channel id, message id), or with None that the message no longer
-        exists."""
+        exists: the attempt is forgotten too, so that it can be sent again."""
         channel_id, message_id = place or (None, None)
         changes: dict[str, Any] = {"ending_channel_id": channel_id, "ending_message_id": message_id}
         if place is None:

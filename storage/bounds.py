@@ -8,8 +8,10 @@ from typing import Final
 MOST_REFERENCES: Final = 5
 """Input pictures per request that commands and forms offer, without the mask. A model may take fewer (`catalogue`)."""
 LARGEST_REFERENCE_BYTES: Final = 50 * 1024 * 1024
+"""Bytes of an attached file. A stored copy is not limited."""
 LONGEST_WORDS: Final = 4000
-"""Characters of a typed prompt. Discord limits form fields to the same length; options may be longer."""
+"""Characters (code points) of a typed prompt, without a style's template. Discord limits form fields to as many UTF-16
+units; options may be longer."""
 LONGEST_TEMPLATE: Final = 2000
 """Characters of a style's template, which surrounds the prompt."""
 GREATEST_BATCH: Final = 20

@@ -71,21 +71,22 @@ class ClaimStore:
             await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
-        """Make the postponed tasks of a state due at once. Return how many."""
+        """Make the tasks of a state that are due later due at once, claimed or not. Return how many."""
         statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
     async def renew(self, owner: str, task_ids: Sequence[str], *, until: int) -> frozenset[str]:
-        """Extend the leases. Return the ids that the owner still holds."""
+        """Extend the owner's leases of these tasks to `until` (ms). Return the ids of those that the owner still
+        holds."""
         held = sa.and_(tasks.c.owner == owner, tasks.c.id.in_(task_ids))
         statement = sa.update(tasks).where(held).values(lease_until=until).returning(tasks.c.id)
         async with self._database.write() as connection:
             return frozenset((await connection.execute(statement)).scalars())
 
     async def void_leases(self) -> int:
-        """Void all leases at start: if one process has the file, no other process can be working. Does nothing on
-        PostgreSQL."""
+        """Void all leases at start, and return how many: if one process has the file, no other process can be working.
+        Do nothing and return 0 if the database may be shared (PostgreSQL)."""
         if not self._database.alone:
             return 0
         statement = sa.update(tasks).where(tasks.c.owner.is_not(None)).values(owner=None, lease_until=0)
@@ -101,8 +102,8 @@ class ClaimStore:
 
 
 def _taken(owner: str, lease_until: int) -> dict[str, Any]:
-    """Return the columns of a claim. Only work that may kill the process counts as an attempt, and another claim by the
-    same owner, which could not release the task, not again."""
+    """Return the columns of a claim. Only work that may kill the process (`RISKY`) counts as an attempt. A second claim
+    by the same owner, which could not release the task, is not counted again."""
     counted = sa.and_(fair_queue.RISKY, tasks.c.owner.is_distinct_from(owner))
     attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
     return {"owner": owner, "lease_until": lease_until, "attempts": attempts}

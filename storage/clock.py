@@ -33,7 +33,8 @@ class ClockStore:
         return self._database.alone
 
     async def last_stamp(self) -> int:
-        """Return the time (ms) of the last create or event; 0 if there is none."""
+        """Return the later one of two times (ms): that of the latest create, and that of the event written last; 0 if
+        there is neither."""
         event = sa.select(task_events.c.at).order_by(task_events.c.id.desc()).limit(1)
         async with self._database.read() as connection:
             created: int | None = (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one()
@@ -41,8 +42,8 @@ class ClockStore:
         return max(created or 0, happened or 0)
 
     async def restamp_creates(self, *, after: int, at: int) -> None:
-        """Set the send time of every create sent after `after` to `at` (ms), so that the image API's rate limit counts
-        it."""
+        """Set the send time of every create whose send time is later than `after` (ms) to `at` (ms), so that it counts
+        against the image API's rate limit as if it were sent at `at`."""
         statement = sa.update(creates).where(creates.c.at > after).values(at=at)
         async with self._database.write() as connection:
             await connection.execute(statement)

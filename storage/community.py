@@ -197,6 +197,7 @@ class BatchMessage:
     shows: str | None
     """Digest of what the message last showed."""
     shown_at: int | None
+    """When (ms) `shows` was last stored."""
 
 
 class RepostKind(StrEnum):
@@ -228,6 +229,7 @@ class NewRepost:
     guild_id: int | None
     locale: str
     upload_limit: int
+    """Bytes per file that the channel accepts."""
     asked_by: int
 
 
@@ -272,7 +274,7 @@ class ReportCase:
     decided_by: int | None
     decided_at: int | None
     due_at: int | None
-    """When (ms) the moderators' message is to be updated; None once it is up to date."""
+    """When (ms) the moderators' message is to be posted or updated; None once it is up to date or given up."""
     failures: int
     nonce: str
     attempted_at: int | None

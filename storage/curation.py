@@ -21,7 +21,7 @@ _OVER: Final = (TaskState.CLOSED, TaskState.CANCELLED)
 
 
 class CurationStore:
-    """`outbox` has the finished tasks whose messages are due for an update."""
+    """`outbox` has the closed and cancelled tasks whose messages are due for an update."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,7 +51,8 @@ class CurationStore:
         return await self._curate(task_id, {"hidden_at": now if hidden else None}, now=now)
 
     async def curate_in(self, task_id: str, guild_id: int, *, now: int, **changes: int | None) -> None:
-        """Set `hidden_at` or `removed_at` of the reposts in a server of a task that was made elsewhere."""
+        """Set `hidden_at` or `removed_at` of the reposts in a server of a task that was made elsewhere; the task itself
+        stays as it is. `hidden_at=None` makes the reposts visible again."""
         these = sa.and_(reposts.c.task_id == task_id, reposts.c.guild_id == guild_id)
         await self._curate_reposts(task_id, these, changes, now=now)
 
@@ -84,8 +85,8 @@ class CurationStore:
 
 
 async def sync_messages(connection: Transaction, task_id: str, *, now: int, only_touched: bool = False) -> None:
-    """Make the messages of a task, and the shared message of its batch, due for an update. `only_touched`: only if the
-    task itself is hidden or removed."""
+    """Make the messages of a task, and those of its batch, due for an update. `only_touched`: only if the task
+    itself is hidden or removed."""
     this = tasks.c.id == task_id
     if only_touched:
         this = sa.and_(this, sa.or_(tasks.c.hidden_at.is_not(None), tasks.c.removed_at.is_not(None)))

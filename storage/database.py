@@ -24,7 +24,7 @@ __all__ = ["PRAGMAS", "Database", "DatabaseInUse"]
 
 
 class Database:
-    """An open database. `alone` is true if no other process can be writing to it (SQLite)."""
+    """An open database. `alone` is true if no other process can be writing to it: SQLite, opened with `exclusive`."""
 
     def __init__(self, engine: AsyncEngine, *, quick: Engine | None, alone: bool) -> None:
         self.alone = alone
@@ -64,7 +64,7 @@ class Database:
     async def write(self, *, priority: bool = False) -> AsyncIterator[Transaction]:
         """
         Run a transaction that may write. It is committed at the end, and rolled back whole on any exception or
-        cancellation.
+        cancellation in the block. A caller that is cancelled during the commit does not learn whether it succeeded.
 
         `priority`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
         contain only short statements: it blocks the event loop, and other writes wait for their turn.
@@ -111,7 +111,8 @@ class Database:
                 await connection.invalidate()  # so that the next connection enforces foreign keys
 
     async def serialize(self, connection: Transaction, subject: str) -> None:
-        """Block other transactions about `subject` until this one ends. On SQLite a write is the only one anyway."""
+        """Wait for the transactions that have serialized `subject`, and let later ones wait until this one ends. Does
+        nothing on SQLite, where a write is the only one anyway."""
         if self._engine.dialect.name != "sqlite":
             key = sa.func.hashtextextended(subject, 0)
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))

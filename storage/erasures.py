@@ -74,8 +74,8 @@ class ErasureStore:
         )
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
-        """Store an erasure that is due now. If the person has an unfinished one, return that one and False; a
-        paused one is made due now."""
+        """Store an erasure that is due now; return it and True. If the person has an unfinished one, store nothing and
+        return that one, with its own `removes`, locale and token, and False; a paused one is made due now."""
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
@@ -140,14 +140,15 @@ class ErasureStore:
             return tuple((await connection.execute(found)).scalars())
 
     async def open(self, erasure: Erasure) -> int:
-        """Return how many of the person's tasks exist, unfinished or finished and not deleted yet."""
+        """Return how many of the person's tasks of the erasure still have a row, in any state."""
         async with self._database.read() as connection:
             count = sa.select(sa.func.count()).select_from(tasks).where(_of_asker(erasure))
             return int((await connection.execute(count)).scalar_one())
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
-        """Return the ids of finished tasks that may be deleted. `patient`: skip tasks whose messages are not deleted
-        yet, and those that messages to moderators or other people's results still name."""
+        """Return the ids of the person's closed and cancelled tasks that may be deleted, oldest first; not those with a
+        create in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages are not deleted yet, and those
+        that messages to moderators or other people's results still name."""
         recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
         these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
@@ -173,7 +174,7 @@ class ErasureStore:
 
     async def forget_tasks(self, erasure: Erasure, task_ids: Sequence[str], *, copies: Sequence[str], now: int) -> None:
         """Delete these tasks with all their rows, after the files with the keys `copies` were deleted. Skip tasks for
-        which a file was stored since. Tasks of the last 24 hours keep counting towards the limits per day."""
+        which a file was stored since. Charged tasks of the last 24 hours keep counting towards the limits per day."""
         async with self._database.write() as connection:
             kept = set[str]()
             for table in (references, pictures):
@@ -188,20 +189,22 @@ class ErasureStore:
 
     # -- the person's pictures in other people's requests --------------------------------------------------------
     async def lent(self, erasure: Erasure) -> tuple[str, ...] | None:
-        """Return the keys of the person's pictures in other people's requests; None if there is no such picture."""
+        """Return the keys of the stored copies of the person's pictures in other people's requests, whenever those were
+        made; None if there is no such picture, an empty tuple if none has a copy."""
         async with self._database.read() as connection:
             found = (await connection.execute(sa.select(references.c.key).where(_lent(erasure)))).scalars().all()
         return tuple(key for key in found if key is not None) if found else None
 
     async def forget_lent(self, erasure: Erasure, *, copies: Sequence[str]) -> None:
-        """Blank URL, keys and owner of the person's pictures in other people's requests; the rows are kept. Skip rows
-        for which a file was stored since, which `copies` does not name."""
+        """Blank URLs, file name, keys and owner of the person's pictures in other people's requests; the rows are kept.
+        Skip rows for which a file was stored since, which `copies` does not name."""
         these = sa.and_(_lent(erasure), sa.or_(references.c.key.is_(None), references.c.key.in_(copies)))
         async with self._database.write() as connection:
             await connection.execute(sa.update(references).where(these).values(_ERASED))
 
     async def forget_begun(self, erasure: Erasure) -> None:
-        """Blank the person's pictures in requests that other people have only begun: in open forms and in batches."""
+        """Blank the pictures that name the person as their owner in the stored input of all people's open forms and
+        batches, whenever these were made. A picture without an owner id belongs to the asker and stays."""
         id_in_it = f"%{erasure.person_id}%"
         async with self._database.write() as connection:
             for table, column in ((drafts, drafts.c.pictures), (batches, batches.c.request)):
@@ -214,8 +217,9 @@ class ErasureStore:
 
     # -- messages about other people that name the person --------------------------------------------------------
     async def report_messages(self, erasure: Erasure, *, now: int) -> tuple[ReportCase, ...]:
-        """Return the moderators' messages about the person's results, and stop updating them. A message that may exist
-        in Discord with an unknown id stays due, because it has to be found first."""
+        """End the due updates of the moderators' messages about the person's results, and return the posted messages
+        that then wait for no update. A message with a later due time is left to a later call; one that may exist in
+        Discord with an unknown id stays due, because it has to be found first."""
         of_asker = report_cases.c.task_id.in_(sa.select(tasks.c.id).where(_of_asker(erasure)))
         found = sa.or_(report_cases.c.attempted_at.is_(None), report_cases.c.message_id.is_not(None))
         quiet = sa.update(report_cases).where(of_asker, found, report_cases.c.due_at <= now).values(due_at=None)
@@ -233,7 +237,8 @@ class ErasureStore:
             await connection.execute(sa.update(report_cases).where(this).values(nowhere))
 
     async def names_them(self, erasure: Erasure) -> bool:
-        """Return whether a moderators' message about another person still contains this person's report or name."""
+        """Return whether a moderators' message that may contain this person's report or name still waits for its
+        update. A message that was never sent does not count."""
         waits = sa.and_(report_cases.c.due_at.is_not(None), report_cases.c.attempted_at.is_not(None), _by_them(erasure))
         async with self._database.read() as connection:
             return (
@@ -305,14 +310,14 @@ def _of_others(erasure: Erasure) -> sa.ColumnElement[bool]:
 
 
 def _reported() -> sa.Select[tuple[str]]:
-    """Select the tasks for which a message to moderators exists or may exist."""
+    """Select the tasks for which a message to moderators exists, or is due to be posted or updated."""
     return sa.select(report_cases.c.task_id).where(
         sa.or_(report_cases.c.message_id.is_not(None), report_cases.c.due_at.is_not(None))
     )
 
 
 def _named_by_others(erasure: Erasure) -> sa.Select[tuple[str]]:
-    """Select the tasks that the message about another person's result still names."""
+    """Select the tasks that messages about other people's results still name: those messages are due for an update."""
     children = tasks.alias()
     return sa.select(children.c.parent_id).where(
         children.c.parent_id.is_not(None),

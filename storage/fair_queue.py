@@ -33,8 +33,9 @@ def waiting(now: int) -> sa.ColumnElement[bool]:
 
 
 def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
-    """Select due work, oldest due time first, except creates, which begin in fair order. With `risky`, also select
-    `RISKY` work, except tasks that another process was working on when it died."""
+    """Select due and unowned tasks, oldest due time first, but no prepared queued ones: their creates begin in fair
+    order (`next_create`). `RISKY` work is selected only with `risky`, and without tasks that another process was
+    working on when it died."""
     claimed = sa.or_(tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), IN_QUESTION)
     if risky:
         unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
@@ -48,6 +49,8 @@ def suspects(now: int) -> sa.ColumnElement[bool]:
 
 
 def next_due(now: int) -> sa.Select[int | None]:
+    """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work; one NULL if there
+    is none."""
     wanting = sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION)
     return sa.select(sa.func.min(tasks.c.due_at)).where(wanting, _unowned(now))
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE
 
 LONGEST_SECONDS: Final = 0.02
-"""How long a group accepts writes before it is committed."""
+"""How long a group accepts writes at most; it is committed earlier if no write waits."""
 WOKEN_AT_ONCE: Final = 32
 
 Result = TypeVar("Result")
@@ -122,7 +122,7 @@ class GroupCommit:
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[None]:
-        """Run the block while no write runs or waits for its commit."""
+        """Run the block while no write runs or waits for its commit; writes that begin since then wait for its end."""
         self._wanted += 1
         try:
             group = await self._joined(priority=False)
@@ -145,7 +145,8 @@ class GroupCommit:
         self._thread.shutdown()
 
     async def _joined(self, *, priority: bool) -> CommitGroup:
-        """Wait for a turn in an open group. Raises OperationalError if another process does not release the file."""
+        """Wait for a turn in an open group. Raises OperationalError if another process does not release the file
+        within `BUSY_SECONDS`."""
         waiting = self._waiting[0 if priority else 1]
         came_before = False
         while (group := self._open()) is None:

@@ -57,7 +57,7 @@ class GuildStore:
 
     async def choose(self, guild_id: int, setting: Setting, chosen: Chosen, *, by: int, now: int) -> bool:
         """Change one setting, whatever other settings change at the same time, and record the change. Return False,
-        and record nothing, if the setting has this value already."""
+        and record nothing, if the setting has this value already. None resets the setting to its default."""
         column = guild_settings.c[setting.value]
         this = guild_settings.c.guild_id == guild_id
         after = () if chosen is None and setting is Setting.CHANNELS else chosen
@@ -88,8 +88,7 @@ class GuildStore:
             return values(_style, found)
 
     async def style(self, guild_id: int | None, name: str) -> Style | None:
-        """Return the style with this name. Upper and lower case, and how characters are composed, make no
-        difference."""
+        """Return the server's style with this name, compared as `folded` says; None in direct messages."""
         this = sa.and_(styles.c.guild_id == guild_id, styles.c.folded == folded(name))
         async with self._database.read() as connection:
             found = values(_style, await connection.execute(_STYLES.where(this)))
@@ -106,8 +105,8 @@ class GuildStore:
             await _put_picture(connection, style)
 
     async def change_style(self, style: Style, changes: StyleChanges, *, by: int, now: int) -> StoredPicture | None:
-        """Change a style. Return its former picture if `changes` replaces or removes the picture. Raises StyleGone or
-        NameTaken."""
+        """Change a style. Return its former picture if `changes` replaces or removes the picture: the caller
+        deletes the file. Raises StyleGone or NameTaken."""
         async with self._styles_of(style.guild_id) as connection:
             before = await _present(connection, style)
             after = replace(before, **changes, changed_at=now, changed_by=by)
@@ -121,7 +120,8 @@ class GuildStore:
         return before.picture
 
     async def remove_style(self, style: Style) -> StoredPicture | None:
-        """Delete a style and return its picture. Raises StyleGone."""
+        """Delete a style and return its picture, whose file the caller deletes; None if it has none. Raises
+        StyleGone."""
         async with self._styles_of(style.guild_id) as connection:
             before = await _present(connection, style)
             await connection.execute(sa.delete(styles).where(styles.c.id == style.id))
@@ -135,7 +135,8 @@ class GuildStore:
 
 
 def folded(name: str) -> str:
-    """Return the form of a name by which names are compared."""
+    """Return the form of a name by which names are compared: case, composition, width and blanks at the ends make no
+    difference."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 

@@ -42,8 +42,8 @@ class LatePictureStore:
         return tuple((by_id[picture.task_id], picture) for picture in found)
 
     async def begin(self, picture: Picture, *, due: int) -> bool:
-        """Store a retry before it is made; the next one is due at `due` (ms). Return False if another worker was
-        faster."""
+        """Store a retry before it is made; the next one is due at `due` (ms). Return False, and store
+        nothing, if the due time has changed since the picture was read: by another worker, or by `hurry`."""
         as_read = sa.and_(_this(picture), pictures.c.due_at == picture.due_at)
         changes = {"tries": pictures.c.tries + 1, "due_at": due}
         async with self._database.write() as connection:
@@ -73,7 +73,7 @@ class LatePictureStore:
             return True
 
     async def give_up(self, picture: Picture, *, now: int, why: str) -> None:
-        """Stop retrying the picture, and write `why` into the audit trail."""
+        """Stop retrying the picture, and write `why` into the audit trail. Do nothing if it is not retried."""
         async with self._database.write() as connection:
             tried = sa.and_(_this(picture), pictures.c.due_at.is_not(None))
             changed = await connection.execute(sa.update(pictures).where(tried).values(due_at=None))
@@ -89,8 +89,8 @@ class LatePictureStore:
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def send_apart(self, task_id: str, positions: Collection[int]) -> None:
-        """Plan a separate part, by direct message to the asker, for pictures whose message cannot be edited. Do nothing
-        if that part is planned already."""
+        """Plan a separate part, by direct message to the asker, for pictures whose message cannot be edited; the
+        other parts no longer carry them. Do nothing if a part with the same first picture is planned already."""
         apart = {
             "task_id": task_id,
             "number": LATE_PARTS + min(positions),
@@ -123,7 +123,8 @@ class LatePictureStore:
                 await connection.execute(sa.update(pictures).where(as_read).values(late_at=None))
 
     async def lost(self, picture: Picture, *, now: int) -> None:
-        """Retry the download: the stored copy was lost before the messages carried it."""
+        """Make the download due for a retry now: the stored copy was lost before the messages carried it. Do nothing if
+        `late_at` has changed since the picture was read."""
         changes = {"key": None, "unfetchable": True, "due_at": now, "late_at": None}
         as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)
         async with self._database.write() as connection:

@@ -68,7 +68,7 @@ async def check_stored(
 ) -> None:
     """Check whether `more` further bytes may be stored for a person: all of the person's stored bytes have a limit, and
     those of the last 24 hours another one. `kept`: the person's bytes that are older than a day, counted before the
-    transaction. Raises LimitExceeded."""
+    transaction. Raises LimitExceeded, never if `more` is 0."""
     if not more:
         return
     allowed = limits.stored_bytes_per_user
@@ -125,15 +125,15 @@ def _kept(person_id: int, *, since: int | None = None, until: int | None = None)
 
 
 def _arrived(person_id: int, since: int) -> sa.Subquery:
-    """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms): attachments, still stored
-    or not, and sets that were not deleted."""
+    """Select when (`at`) how many bytes (`amount`) arrived for a person after `since` (ms): input pictures of
+    requests, still stored or not, and sets that were not deleted."""
     attached = _attached(person_id).where(tasks.c.created_at > since)
     return sa.union_all(attached, _saved(person_id).where(reference_sets.c.created_at > since)).subquery()
 
 
 def _attached(person_id: int) -> sa.Select[Any]:
-    """Select the attachments of requests. A file not checked yet counts with its declared size; a file whose task
-    ended before the check does not count."""
+    """Select the input pictures of a person's requests, attached or reused. A file not checked yet counts with its
+    declared size; a file whose task left the queue without the check does not count."""
     size = sa.case(
         (references.c.bytes.is_not(None), references.c.bytes),
         (tasks.c.state == TaskState.QUEUED, references.c.declared_bytes),
@@ -146,7 +146,7 @@ def _attached(person_id: int) -> sa.Select[Any]:
 
 
 def _saved(person_id: int) -> sa.Select[Any]:
-    """Select the pictures in sets."""
+    """Select the pictures in a person's sets."""
     saved = sa.select(reference_sets.c.created_at.label("at"), set_pictures.c.bytes.label("amount"))
     return saved.join_from(reference_sets, set_pictures).where(reference_sets.c.owner_id == person_id)
 

@@ -101,11 +101,11 @@ def new_task_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReference:
-    """An input picture as the asker attached it."""
+    """An input picture or mask of a new request: attached, or with a stored copy to use."""
 
     kind: ReferenceKind
     url: str = field(repr=False)
-    """Discord's signed URL; short-lived."""
+    """Discord's signed URL, short-lived; empty if only the stored copy is used, or if the owner was erased."""
     filename: str
     declared_type: str | None = None
     declared_bytes: int = 0
@@ -124,7 +124,8 @@ class NewReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """An input picture and its processing state. `key` is the bot's own copy, once the task is prepared."""
+    """An input picture or mask and its processing state. `key` is that of the bot's own copy; None until it is stored
+    and after it was deleted."""
 
     task_id: str
     position: int
@@ -151,11 +152,12 @@ class Reference:
     others could see, for a server's style, and after the owner was erased. Another person's picture is used but never
     handed out, and is erased with its owner."""
     is_converted: bool = False
-    """Whether the stored copy differs from the file at `url`, as the image API must not get that file."""
+    """Whether the stored copy differs from the file at `url`, if only in its metadata. The image API then gets the copy
+    by upload, never that URL."""
     is_first_frame: bool = False
     """Whether the attached file has more frames or pages than the copy."""
     is_reduced: bool = False
-    """Whether the copy is smaller than the attached picture, to fit the limits."""
+    """Whether the copy was made smaller than the attached picture, in pixels or bytes, to fit the limits."""
     is_cut: bool = False
     """Whether the attached file lacked its last bytes, so the copy lacks the lower edge."""
 
@@ -278,7 +280,8 @@ class Task:
     failures: int
     """Failed attempts in a row at the present step; the back-off grows with this number."""
     faults: int
-    """Creates that the image API answered with 500; at most three."""
+    """Creates that the image API answered with 500, after which the task was queued again; the third such answer ends
+    the task."""
     attempts: int
     """Attempts of work that may kill the process (preparation, delivery) and that did not end: counted when the task is
     claimed, reset to 0 when the task is released. More than 0 while no worker holds the task means that a process died
@@ -296,6 +299,8 @@ class Task:
     progress: float
     """0 to 1, as last reported by the image API."""
     overdue_notified_at: int | None
+    """Since when the task is overdue: it generates for longer than expected. It is still polled, and no longer counts
+    as in flight."""
     settled_at: int | None
     reason: str | None
     """Why there are no pictures; None on success or while the task is open."""
@@ -307,6 +312,7 @@ class Task:
     collect_token: str | None = field(repr=False)
     """Token of the interaction with which the asker came for the kept outcome."""
     collect_at: int | None
+    """When the asker came, by that interaction."""
     closed_at: int | None
     card_message_id: int | None
     withheld_at: int | None
@@ -318,6 +324,7 @@ class Task:
     removed_at: int | None
     """Since when its messages are to be deleted or are deleted."""
     removed_by: int | None
+    """The asker or a moderator; `NO_USER` after that person was erased."""
     sync_at: int | None
     """When its messages in Discord are to be updated, because what they should show has changed."""
 
@@ -456,7 +463,7 @@ class OutcomePart:
     nonce: str
     route: Route
     attempted_at: int | None = None
-    """When the part was first sent, by any route; None if never."""
+    """When the part was first sent or about to be sent, by any route; None if never."""
     message_id: int | None = None
     message_channel_id: int | None = None
 
@@ -484,9 +491,10 @@ class Limits:
     pictures_per_day: int
     """As the field above, for all people together."""
     stored_bytes_per_user: int = 0
-    """Bytes of the person's attachments and sets, as long as the bot stores them."""
+    """Bytes of the person's sets and of the input pictures of their requests, reused ones too, as long as the bot stores
+    them."""
     stored_bytes_per_user_per_day: int = 0
-    """Bytes of attachments and sets that arrive in a day; attachments count even if their copies are deleted."""
+    """Bytes of such pictures that arrive in a day; those of requests count even if their copies are deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

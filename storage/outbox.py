@@ -96,7 +96,8 @@ class Outbox(Generic[Row]):
         return dataclasses.replace(row, **claim) if changed.rowcount else None  # type: ignore[type-var]  # a dataclass
 
     async def finish(self, row: Row) -> None:
-        """End the work on a claimed row, unless the row became due again during the work."""
+        """End the work on a claimed row. A row that became due again during the work stays due; its lease, if there is
+        one, ends."""
         await self._settle(row, due=None, failures=0)
 
     async def postpone(self, row: Row, *, due: int) -> None:
@@ -104,7 +105,8 @@ class Outbox(Generic[Row]):
         await self._settle(row, due=due, failures=0)
 
     async def retry(self, row: Row, *, due: int | None) -> None:
-        """Count a failed attempt, and make the row due again at `due` (ms); None gives up."""
+        """Count a failed attempt, and make the row due again at `due` (ms); None gives up: the row is no longer
+        due."""
         failures = 0 if self._failures is None else self._failures + 1
         await self._settle(row, due=due, failures=failures)
 

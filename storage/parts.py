@@ -28,6 +28,8 @@ class PartStore:
         self._database = database
 
     async def of_task(self, task_id: str) -> tuple[OutcomePart, ...]:
+        """Return the parts of the present outcome by number, those with late pictures included. The message of a batch
+        is no part."""
         async with self._database.read() as connection:
             return await _parts(connection, task_id)
 
@@ -132,7 +134,7 @@ class PartStore:
 
 
 async def _in_batches(connection: Transaction, task_ids: Sequence[str]) -> list[OutcomePart]:
-    """Return the messages of batches that deliver these tasks, as outcome parts."""
+    """Return the posted messages of batches that deliver these tasks, if closed, as outcome parts."""
     columns = [tasks.c.id.label("task_id"), tasks.c.batch_position, tasks.c.variants, *batch_messages.c]
     statement = (
         sa.select(*[column for column in columns if column.name not in {"batch_id", "shows", "shown_at"}])

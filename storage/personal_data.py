@@ -105,7 +105,7 @@ class PersonalCopy:
     words: str
     """The prompt, the name of the attached file, or the name of the set."""
     position: int
-    """Its place among the files of its request or set, from 0."""
+    """Its place, from 0, among the results or among the input pictures of its request, or in its set."""
 
 
 class PersonalDataStore:
@@ -138,7 +138,8 @@ class PersonalDataStore:
             return found
 
     async def copies(self, person_id: int) -> list[PersonalCopy]:
-        """Return the files stored for the person: results first, older ones first."""
+        """Return the files stored for the person: results, then attached pictures, then sets; within each, oldest
+        first. Another person's picture in a request is left out."""
         async with self._database.read() as connection:
             return [
                 PersonalCopy(kind=kind, **row._asdict())

@@ -91,7 +91,7 @@ class PictureStore:
 
     async def get(self, key: str) -> bytes:
         """Read a file. Raises MissingCopy. A bucket without the permission to list answers 403 for a missing file; 403
-        is taken as missing if a test file can be written and read."""
+        is taken as missing if a test file can be written and read; else the error of that test is raised."""
         try:
             return await self._get(key)
         except PermissionDeniedError:
@@ -128,21 +128,20 @@ class PictureStore:
             return None
 
     async def older(self, folder: str, before: int) -> AsyncIterator[list[str]]:
-        """Yield, in chunks, the keys in a folder that were last written before `before` (ms, by the store's clock). A
-        thumbnail or a preview counts as its copy."""
+        """Yield, in chunks, the keys in a folder that were last written before `before` (ms, by the store's clock). An
+        old thumbnail or preview yields the key of its copy, which may be newer or missing. Raises ListingRefused."""
         async for entries in self._listed(folder):
             old = [entry["path"] for entry in entries if entry["last_modified"].timestamp() * 1000 < before]
             if keys := list(dict.fromkeys(path.removesuffix(THUMBNAIL).removesuffix(MASK_PREVIEW) for path in old)):
                 yield keys
 
     async def drop_unfinished(self, before: int) -> int:
-        """Delete files that a process was writing before `before` (ms) when it died. Return how many. Only in a
-        folder: a bucket stores a file completely or not at all."""
+        """Delete unfinished files that were last written before `before` (ms): the process died while it wrote them.
+        Return how many; 0 for a bucket, which stores a file completely or not at all."""
         return await asyncio.to_thread(_drop_unfinished, self.folder, before) if self.folder is not None else 0
 
     async def used_bytes(self) -> int:
-        """Return the bytes of all files, thumbnails included; lists every file. Raises ListingRefused, as `older`
-        does."""
+        """Return the bytes of all files, thumbnails and previews included; lists every file. Raises ListingRefused."""
         return sum([entry["size"] async for entries in self._listed() for entry in entries])
 
     async def _listed(self, folder: str | None = None) -> AsyncIterator[Sequence[ObjectMeta]]:

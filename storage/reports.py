@@ -21,8 +21,8 @@ UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
 
 
 class ReportStore:
-    """`outbox` has the results whose moderators' message is due for an update. There, `decided_by` is `NO_USER` if that
-    moderator is having their messages erased."""
+    """`outbox` has the cases whose moderators' message is due to be posted or updated. There, `decided_by` is `NO_USER`
+    if that moderator is having their messages erased."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,15 +83,16 @@ class ReportStore:
             return values(Report, await connection.execute(statement))
 
     async def decide(self, of: ReportCase, state: ReportState, *, by: int, now: int) -> bool:
-        """Store a moderator's decision. Return False if another moderator has decided since the row was read."""
+        """Store a moderator's decision, and make the moderators' message due now. Return False, and store nothing, if
+        the state has changed since the row was read."""
         as_read = sa.and_(_of(of), report_cases.c.state == of.state)
         changes = {"state": state, "decided_by": by, "decided_at": now, "due_at": now}
         async with self._database.write(priority=True) as connection:
             return bool((await connection.execute(sa.update(report_cases).where(as_read).values(changes))).rowcount)
 
     async def over(self, task_id: str, *, by: int, now: int) -> None:
-        """Mark the undecided reports of a task as `removed`, because the result was removed in another way than
-        through the moderators' message; that message becomes due for an update."""
+        """Mark the undecided cases of a task, in all servers, as `removed`, because the result was removed in another
+        way than through a moderators' message; these messages become due for an update."""
         these = sa.and_(report_cases.c.task_id == task_id, report_cases.c.state.in_(UNDECIDED))
         changes = {"state": ReportState.REMOVED, "decided_by": by, "decided_at": now, "due_at": now}
         async with self._database.write() as connection:

@@ -35,14 +35,15 @@ class ResultPictureStore:
             return (await connection.execute(this)).first() is not None
 
     async def save(self, changed: Sequence[Picture]) -> None:
-        """Store all columns of pictures that `settle` created, in one transaction."""
+        """Store all columns of pictures that `settle` created, in one transaction. A picture without a row is left
+        out."""
         if changed:
             async with self._database.write() as connection:
                 await save_pictures(connection, changed)
 
     async def deliver_as_links(self, task_ids: Collection[str], *, due: int) -> int:
-        """Deliver the pictures of these tasks as links from now on; the download of those without a copy is retried
-        from `due` (ms) on. Return how many pictures were not delivered as links before."""
+        """Mark the pictures of these tasks for delivery as links from now on; the download of those without a copy is
+        retried from `due` (ms) on. Return how many pictures were not marked before."""
         missing = sa.and_(pictures.c.key.is_(None), pictures.c.due_at.is_(None))
         changes = {"unfetchable": True, "due_at": sa.case((missing, due), else_=pictures.c.due_at)}
         these = sa.and_(pictures.c.task_id.in_(task_ids), sa.not_(pictures.c.unfetchable))

@@ -29,7 +29,8 @@ _NEWEST: Final = tuple(column.desc() for column in AGE)
 
 
 class TaskFilter(StrEnum):
-    """Filter for a person's tasks."""
+    """Filter for a person's tasks. `WAITING`: every open state, so also a known outcome that is not delivered. `DONE`
+    and `FAILED`: closed, with pictures or with a reason, whether or not the outcome was posted."""
 
     ALL = "all"
     WAITING = "waiting"
@@ -51,8 +52,8 @@ class SearchStore:
         limit: int,
         offset: int = 0,
     ) -> tuple[Task, ...]:
-        """Return a person's tasks with these words in their prompts, newest first. `comparable` says which differences
-        do not count."""
+        """Return a person's tasks whose prompts contain `words` as one passage, newest first; all if `words` is blank.
+        `comparable` says which differences do not count. `limit` and `offset` count tasks."""
         own = sa.select(tasks).where(_own(asker_id, which)).order_by(*_NEWEST)
         if not comparable(words):
             async with self._database.read() as connection:
@@ -82,8 +83,8 @@ class SearchStore:
 
 
 def comparable(text: str) -> str:
-    """Return the form in which words are searched. Case, composition, width, blanks, and the style of an emoji (text or
-    picture) make no difference; accents do."""
+    """Return the form in which words are searched. Case, composition, width, the kind and number of blanks, and the
+    style of an emoji (text or picture) make no difference; accents do."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     for ignored in IGNORED:
         folded = folded.replace(ignored, ignored[:-1])
@@ -91,7 +92,7 @@ def comparable(text: str) -> str:
 
 
 async def _with_words(connection: Transaction, asker_id: int, words: str, which: TaskFilter) -> list[str]:
-    """Return the ids of the tasks whose prompts contain the words, newest first."""
+    """Return the ids of the person's tasks whose prompts contain the words as one passage, newest first."""
     prompts = sa.select(tasks.c.id, tasks.c.prompt).where(_own(asker_id, which)).order_by(*_NEWEST)
     found = {row.id: row.prompt for row in await connection.execute(prompts)}
     return await asyncio.to_thread(_matching, found, comparable(words))

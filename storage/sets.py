@@ -50,7 +50,7 @@ class SetStore:
         return await self._found(reference_sets.c.owner_id == owner_id)
 
     async def named(self, owner_id: int, name: str) -> ReferenceSet | None:
-        """Return the set with this name. Upper and lower case, and how characters are composed, make no difference."""
+        """Return the person's set with this name, compared as `guilds.folded` says."""
         return _one(await self._found(reference_sets.c.owner_id == owner_id, reference_sets.c.folded == folded(name)))
 
     async def get(self, owner_id: int, set_id: str) -> ReferenceSet | None:
@@ -80,7 +80,7 @@ class SetStore:
             await connection.execute(sa.insert(set_pictures), rows)
 
     async def remove(self, removed: ReferenceSet) -> bool:
-        """Delete a set. Return False if it was gone already."""
+        """Delete a set; the caller deletes the files. Return False if it was gone already."""
         async with self._sets_of(removed.owner_id) as connection:
             gone = await connection.execute(sa.delete(reference_sets).where(reference_sets.c.id == removed.id))
             return gone.rowcount > 0

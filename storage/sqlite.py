@@ -4,7 +4,7 @@ SQLite's part of the database: the file, the lock beside it, the connections.
 `aiosqlite` runs every step (cursor, execute, fetch, close) in its own thread, and a write has thirty steps. While the
 event loop is busy, each step waits milliseconds for the GIL and then takes microseconds. So short statements run
 directly in the event loop; steps that wait for the disk or for another process (a commit, the beginning of a write)
-run in a thread (`writes`). Long statements use `aiosqlite`.
+run in a thread (`group_commit`). Long statements use `aiosqlite`.
 """
 
 from __future__ import annotations
@@ -105,8 +105,9 @@ def path_of(url: URL) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the file until the block ends, at the latest until this process ends. Make the file readable
-    only by the bot's user. Raises DatabaseInUse."""
+    """Hold the lock of the file until the block ends, at the latest until this process ends. Create the folder and
+    the file if they are missing, and make the file readable only by the bot's user. Raises DatabaseInUse, and
+    IsADirectoryError."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)

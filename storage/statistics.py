@@ -47,12 +47,13 @@ class Statistics:
     """Every state has an entry."""
     oldest: Mapping[TaskState, int]
     """When (ms) the oldest task of each open state was created; tasks whose outcome is kept for the asker do not
-    count."""
+    count. A state without such a task has no entry."""
     queue: int
     """Prepared tasks that wait for a create."""
     unconfirmed: int
     """Tasks whose create was never answered, while a callback may still say that it was accepted."""
     overdue: int
+    """Tasks that have been `generating` for longer than expected; they are still polled."""
     undelivered: int
     """Outcomes that are kept until their asker returns."""
     outcomes: Mapping[str | None, int]

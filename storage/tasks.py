@@ -52,8 +52,8 @@ class TaskStore:
         task needs no preparation.
 
         Return (existing task, False) and store nothing, whatever the limits, for the same interaction_id; also for a
-        request to repeat the same task, or to vary the same picture, while such a task of the asker is open. Raises
-        LimitExceeded. The check of the limits and the insert happen under one lock.
+        request to repeat the same task, or to vary the same picture, while such a task of the asker is open and not
+        undelivered. Raises LimitExceeded. The check of the limits and the insert happen under one lock.
         """
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
@@ -102,7 +102,7 @@ class TaskStore:
             return await move(connection, task, to, now=now, why=why, changes={**changes})
 
     async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
-        """Set columns without moving (no event). Raises StaleTask."""
+        """Set columns without moving (no event), `due_at` only as `compare_and_set` says. Raises StaleTask."""
         async with self._database.write() as connection:
             return await compare_and_set(connection, task, {**changes})
 
@@ -186,8 +186,8 @@ class TaskStore:
 
 
 async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
-    """Return the stored tasks for this request: the task of the same interaction, or the asker's open task that
-    repeats the same task or varies the same picture (two quick clicks)."""
+    """Return the stored tasks for this request: the task of the same interaction, or else the asker's open and not
+    undelivered tasks, oldest first, that repeat the same task or vary the same picture (two quick clicks)."""
     found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
     if found or (new.again_of is None and new.derivation is not Derivation.VARY):
         return found

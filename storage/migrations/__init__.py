@@ -36,8 +36,8 @@ class DatabaseNewer(Exception):
 
 
 async def migrate(database: Database, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
-    """Bring the database to the newest of `versions`. Raises DatabaseNewer. After any exception nothing has
-    changed."""
+    """Bring the database to the newest revision in the folders `versions`. Raises DatabaseNewer. After any exception
+    nothing has changed."""
     async with database.rebuild() as connection:
         await database.serialize(connection, "migrations")
         await connection.run_sync(_upgrade, versions)
@@ -63,7 +63,7 @@ def _count_pending(connection: Connection) -> int:
 
 
 def _known_revision(connection: Connection, scripts: ScriptDirectory) -> str | None:
-    """Return the revision of the database; None when it is empty."""
+    """Return the revision of the database; None when it is empty. Raises DatabaseNewer."""
     revision = MigrationContext.configure(connection).get_current_revision()
     try:
         scripts.get_revisions(revision or ())

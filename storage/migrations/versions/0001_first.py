@@ -64,7 +64,7 @@ def _tasks() -> None:
 
 
 def _life() -> list[sa.Column[object]]:
-    """The columns of a task that change."""
+    """Return the columns of a task that change."""
     return [
         sa.Column("due_at", sa.BigInteger, nullable=False),
         sa.Column("owner", sa.String(128)),

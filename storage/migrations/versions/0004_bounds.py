@@ -97,7 +97,8 @@ def _end_what_waits() -> None:
 
 
 def _count_what_was_made() -> None:
-    """Set as many pictures as the image API can have made; the API makes four at most."""
+    """Give each other task as many pictures as the image API can have made, four at most, and reset the other values
+    of tasks that are out of bounds."""
     op.execute(f"UPDATE tasks SET size = '1:1' WHERE NOT ({SIZE})")  # noqa: S608  # constants
     op.execute(
         "UPDATE tasks SET variants = CASE WHEN variants < 2 THEN 1 WHEN variants < 4 THEN 2 ELSE 4 END "  # noqa: S608
@@ -120,7 +121,8 @@ def _forget_what_was_chosen() -> None:
 
 
 def _mend_measures() -> None:
-    """Correct measures that a forged file declared or that were never measured."""
+    """Reset measures that a forged file declared or that were never measured, and delete input pictures beyond the
+    sixth position."""
     op.execute("UPDATE task_references SET declared_bytes = 0 WHERE declared_bytes < 0")
     op.execute("DELETE FROM task_references WHERE NOT (position >= 0 AND position <= 5)")
     for table in UNMEASURED:

@@ -51,8 +51,8 @@ def _say_whose() -> None:
 
 
 def _owner(row: Mapping[str, Any], owners: Mapping[tuple[str, int], int]) -> int:
-    """Return the owner of a reference; `NOBODY` if it comes from a repeated request that is gone: its asker was
-    erased."""
+    """Return the owner of a reference; `NOBODY` for a result, for a style's picture, and for a picture of an earlier
+    request that is gone, because its asker was erased."""
     asker_id: int = row["asker_id"]
     key: str = row["kept_key"] or ""
     if found := _SOURCE.fullmatch(key):
