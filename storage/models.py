@@ -491,8 +491,8 @@ class Limits:
     pictures_per_day: int
     """As the field above, for all people together."""
     stored_bytes_per_user: int = 0
-    """Bytes of the person's sets and of the input pictures of their requests, reused ones too, as long as the bot stores
-    them."""
+    """Bytes of the person's sets and of the input pictures of their requests, reused ones too, as long as the bot
+    stores them."""
     stored_bytes_per_user_per_day: int = 0
     """Bytes of such pictures that arrive in a day; those of requests count even if their copies are deleted."""
 
