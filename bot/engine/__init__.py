@@ -5,7 +5,7 @@ SQL. Each room imports only rooms below it in this list.
 engine.py      put the rooms together, advance due tasks, and run the periodic jobs
 intake/        what people ask of the engine: new tasks and batches, and the checks of every request
 lifecycle/     the steps of one task, from its preparation to the delivery of its outcome
-outbox/        work that waits in outbox rows: everything that is posted, edited or erased, other than outcomes
+outbox/        work that waits in outbox rows: reposts, reports, batches, updates of messages, late pictures, erasures
 cards/         what cards show
 housekeeping/  delete what is no longer needed
 work/          budgets and isolation of work that takes memory or may end the process

@@ -16,8 +16,8 @@ from typing import Final
 Clock = Callable[[], int]
 
 PROVEN_AFTER_MS: Final = 600_000
-"""ms. A change of the machine's clock that has lasted this long is accepted at the next start. Also how long after a
-start with a gap ages are doubtful."""
+"""ms. A change of the machine's clock that has lasted this long is accepted at the next start. Also how long ages are
+doubtful, at least, after a start with a gap."""
 SMALL_MS: Final = 2000
 """ms. Largest difference between the clocks that counts as ordinary adjustment and not as a change."""
 MOST_BACK_MS: Final = 100
@@ -40,8 +40,8 @@ def uptime() -> int:
 
 class SteadyClock:
     """The time of this process (ms): `begins_at` and the time elapsed since, so that a jump of the machine's clock does
-    not change ages. `gap`: by how much `begins_at` is later than the last stamp, if the cause may be a jump of the
-    clock or a long stop; else 0."""
+    not change ages. `gap`: how long (ms) the bot was stopped before, if that is so long that the cause may instead be a
+    jump of the clock; else 0."""
 
     def __init__(self, begins_at: int, *, gap: int = 0, wall: Clock = system_clock, steady: Clock = uptime) -> None:
         self.wall = wall
@@ -74,7 +74,7 @@ class SteadyClock:
 
 
 def is_doubtful(clock: Clock) -> bool:
-    """Return whether the clock is too uncertain to give anything up because of its age."""
+    """Return whether the clock is too uncertain to give anything up because of its age. Only a `SteadyClock` can be."""
     return isinstance(clock, SteadyClock) and clock.is_doubtful
 
 

@@ -72,7 +72,7 @@ CHECK_SECONDS: Final = 5.0
 SUSPECTS_SECONDS: Final = 30.0
 """Interval of the search for tasks that were running when another process died."""
 CURATION_SECONDS: Final = 2.0
-"""Pause between two searches for due removals, reports, reposts and erasures."""
+"""Pause between two searches for due reposts, reports, updates and deletions of messages, and erasures."""
 SHARING_SECONDS: Final = 1.0
 """Pause between two searches for batches whose messages need an update."""
 LATE_SECONDS: Final = 15.0
@@ -80,7 +80,8 @@ LATE_SECONDS: Final = 15.0
 SWEEP_EVERY: Final = timedelta(hours=1)
 UNCHARGED_SWEEP_EVERY: Final = timedelta(minutes=10)
 GRACE_SECONDS: Final = 8.0
-"""Time allowed after `stop` for a create in flight and the database write that follows it."""
+"""Time that `run` waits after `stop` for running steps of tasks before it cancels them: enough for a create in flight
+and the database write that follows it."""
 TOKEN_BYTES: Final = 32
 """Random bytes in the callback URL of a create."""
 
@@ -229,8 +230,9 @@ class Engine:
         return self._policy.keep_pictures
 
     async def original_link(self, task: Task, picture: Picture) -> str | None:
-        """Return an address of the picture as the image API made it, valid for 20 minutes; None if the API no longer
-        has the picture. Raises ServiceError if the API cannot be asked now."""
+        """Return an address of the picture as the image API made it, valid for 20 minutes; None if the API refuses the
+        request, because it no longer has the picture, or if the task has no `job_id`. Raises ServiceError if the API
+        cannot be asked now or refuses the account."""
         if task.job_id is None:
             return None
         try:
@@ -244,8 +246,8 @@ class Engine:
 
     async def called_back(self, token: str, job_id: str) -> bool:
         """Handle a callback of the image API: the job `job_id`, of the create with this token, has ended. The callback
-        is stored at once; a worker does the rest. Return False if no create has the token. Raises what the database
-        raises."""
+        is stored at once; a worker does the rest. Return False if no create has the token; True also if the callback
+        changes nothing. Raises what the database raises."""
         known = await self._lifecycle.adoption.called_back(token, job_id)
         self._wake.set()
         return known
@@ -264,8 +266,8 @@ class Engine:
             await outbox.resume()
 
     async def step(self) -> None:
-        """Do the work that is due now, once, and wait until the work is done. Does not delete old data or update cards
-        without news, as `run` does."""
+        """Do the work that is due now, once, and wait until the work is done. Leaves out what `run` does at longer
+        intervals: renew leases, search for tasks of dead processes, update cards without news, delete old data."""
         await self._admission.check()
         await self.disk_space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
@@ -296,8 +298,8 @@ class Engine:
                 await self._let_go()
 
     def stop(self) -> None:
-        """Advance no further tasks. `run` returns once the running steps have ended, and cancels them after
-        `GRACE_SECONDS`; unfinished work stays in the rows."""
+        """Advance no further tasks. `run` waits until the running steps of tasks have ended, at most `GRACE_SECONDS`,
+        then cancels them, the outbox work and the periodic jobs, and returns; unfinished work stays in the rows."""
         self._stopping = True
         self._wake.set()
 
@@ -340,7 +342,7 @@ class Engine:
 
     async def _claim(self) -> list[Task]:
         """Claim and return all tasks that may be advanced now, and begin the creates that may start; their tasks are
-        included, now `submitting`."""
+        included, now `submitting`. At most `PUSHES_AT_ONCE` are in work; none is claimed after `stop`."""
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
@@ -379,8 +381,8 @@ class Engine:
         return begun
 
     async def _begin_create(self) -> Task | None:
-        """Begin the next create. Return None if no task is ready for one, or on an error: never raise, because the
-        creates that were begun earlier in the same round must still be sent."""
+        """Begin the next create. Return None if no task is ready for one, at a limit of creates, or on an error: never
+        raise, because the creates that were begun earlier in the same round must still be sent."""
         token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
         try:
             task = await self._stores.creates.begin(
@@ -408,7 +410,7 @@ class Engine:
             if moved.state is not TaskState.CLOSED:
                 await self._cards.show(moved)
         except StaleTask:
-            log.debug("task step dropped: another worker moved the task", task=task.id)
+            log.debug("task step dropped: the task is no longer as this worker claimed it", task=task.id)
         except Exception:
             log.exception(
                 "task step or card update failed: unless released, the task is retried when its lease expires",

@@ -21,7 +21,8 @@ async def outcome_of(stores: Stores, task: Task) -> Outcome:
 
 
 async def outcome_of_repost(stores: Stores, task: Task, repost: Repost) -> Outcome:
-    """Return the outcome as a repost shows it. A copy in a gallery links to the original message."""
+    """Return the outcome as a repost shows it, with the settings of the repost's server. A copy in a gallery links to
+    the original message, if there is one."""
     settings = await stores.guilds.settings(repost.guild_id)
     outcome = replace(await outcome_of(stores, task), repost=repost, settings=settings)
     if repost.kind is not RepostKind.GALLERY:

@@ -14,8 +14,8 @@ CREATE_WINDOW_MS: Final = 11_000
 steps of the clock (`MOST_BACK_MS`)."""
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-"""A task this old that could not be prepared yet, or whose create could not be sent, is settled as failed, without a
-charge."""
+"""A task this old is settled as failed, without a charge, when its preparation or its create fails again in a way that
+may pass, or, once prepared, while creates are paused. Waiting for its turn alone ends no task."""
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
 
@@ -27,14 +27,16 @@ class Policy:
     always_upload: bool = False
     """Send references through the File Upload API at the first attempt already (`REFERENCES_AS=upload`)."""
     least_free_bytes: int = 0
-    """Free bytes required on the disks that hold the bot's files; with less, new files are refused."""
+    """Free bytes required on each disk that holds the bot's files; with less, new files are refused. 0: none are
+    required."""
     keep_pictures: timedelta = timedelta(days=90)
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""
 
     def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
-        """Return the limits that hold for this person in this server (None: in direct messages)."""
+        """Return the limits that hold for this person in this server (None: in direct messages). At present they are
+        the same for all."""
         return self.limits
 
     @property

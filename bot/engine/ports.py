@@ -25,8 +25,9 @@ class CreateRequest:
 
     request: PictureRequest
     files: tuple[str, ...] = field(default=(), repr=False)
-    """Addresses of the input pictures."""
+    """Addresses of the input pictures, without the mask."""
     mask: str | None = field(default=None, repr=False)
+    """Address of the mask; None: there is none."""
     callback_url: str | None = field(default=None, repr=False)
 
 
@@ -47,7 +48,7 @@ class Record:
     """0 to 1."""
     urls: tuple[str, ...] = field(default=(), repr=False)
     reason: Reason | None = None
-    """Why it FAILED; None if neither the code nor the message of the failure is known."""
+    """Why it FAILED; None if neither the code nor the message of the failure is known, and for every other status."""
     message: str = ""
     """The API's own error message, for the audit trail; never shown to people."""
     prompt: str | None = field(default=None, repr=False)
@@ -74,10 +75,12 @@ class ImageAPI(Protocol):
         """
 
     async def fetch(self, url: str) -> bytes:
-        """Download a result: at most 64 MiB, only from allowed hosts, without sending the API key.
+        """
+        Download a result: at most 64 MiB, only from allowed hosts, without sending the API key.
 
-        Raises ResultTooLarge, HostNotAllowed, Refused (403, 404, 410, no picture), Throttled, Unavailable, Unreachable.
-        All but ResultTooLarge may be temporary: a proxy in front of a host may refuse today what it allows tomorrow.
+        Raises ResultTooLarge, HostNotAllowed, Refused (any other 4xx but 408 and 425, a type that is no picture, too
+        many redirects), Throttled, Unavailable, Unreachable. All but ResultTooLarge may be temporary: a proxy in front
+        of a host may refuse today what it allows tomorrow.
         """
 
     async def direct_link(self, job_id: str, url: str) -> str:
@@ -92,7 +95,7 @@ class FetchReference(Protocol):
     async def __call__(self, reference: Reference) -> bytes:
         """Download an attachment, streamed, with a limit of size (50 MiB) and of time. Raises BadReference
         (REFERENCE_TOO_LARGE, REFERENCE_UNFETCHABLE for 403/404/410 and for addresses that are not Discord's),
-        Unavailable or Unreachable."""
+        Unavailable (also when the time is over) or Unreachable."""
 
 
 class CardPhase(StrEnum):
@@ -117,9 +120,9 @@ class Card:
     phase: CardPhase
     references: tuple[Reference, ...] = ()
     place: int | None = None
-    """Place in the queue; 1 is next. None unless the phase is QUEUED."""
+    """Place in the queue; 1 is next, 0: it has just left the queue. None unless the phase is QUEUED."""
     progress: float = 0.0
-    """0 to 1; never decreases."""
+    """0 to 1; never below the progress stored at the last poll."""
     remaining_seconds: float | None = None
     """Estimated time until the pictures are made; None unless it is known when the create was accepted."""
     paused: Reason | None = None
@@ -128,7 +131,8 @@ class Card:
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     usual: tuple[float, float] | None = None
-    """Seconds from the create within which half, and 90 %, of the recent tasks were done; None if few are known."""
+    """Seconds from the accepted create within which half, and 90 %, of the model's recent successful tasks were
+    settled; None if fewer than ten are known."""
     back: bool = False
     """Whether the card says that the work continues after a restart: the task was already in this phase when the
     process started."""
@@ -155,7 +159,7 @@ class Outcome:
     corrects: bool = False
     """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None
-    """The task from which this task was made."""
+    """The task from which this task was made; None if there is none or its row was deleted."""
     looked_up: bool = False
     """A person looks the task up; only this person sees the message."""
     repost: Repost | None = None
@@ -163,7 +167,8 @@ class Outcome:
     settings: GuildSettings = field(default_factory=GuildSettings)
     """Settings of the server in which the message is read: they say which buttons lead somewhere."""
     original: Posted | None = None
-    """The message in which others can see the result; a copy in a gallery links to this message."""
+    """The message in which others can see the result; a copy in a gallery links to this message. None for all other
+    messages, and if others can see the result nowhere."""
 
 
 class CardPort(Protocol):
@@ -175,15 +180,16 @@ class CardPort(Protocol):
     def show(self, card: Card) -> None:
         """Schedule an update of the card and return at once; never raises. Newer contents replace those that still
         wait. Results that are sent to the same channel come first. If the task has no card, a new one is posted, unless
-        the bot can only answer the interaction."""
+        the task is cancelled or the bot can only answer the interaction. Once the outcome may have been sent, nothing
+        is edited."""
 
     async def withhold(self, task: Task) -> None:
-        """Edit the card to say that the outcome is stored and not posted. A card that is already gone is no error.
-        Raises Unavailable."""
+        """Edit the card to say that the outcome is stored and not posted. A card that is gone or out of the bot's reach
+        is no error. Raises Unavailable."""
 
     async def remove(self, task: Task) -> None:
-        """Delete the task's card, unless it was edited into the outcome. A card that is already gone is no error.
-        Raises ServiceError."""
+        """Delete the task's card, unless it was edited into the outcome. A card that is gone or out of the bot's reach
+        is no error. Raises Unavailable."""
 
 
 class OutcomePort(Protocol):
@@ -236,8 +242,9 @@ class MessagePort(Protocol):
         """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete a posted part. A part that is already gone is no error. A message that only an expired interaction
-        token could delete stays. Raises RouteClosed, Unavailable."""
+        """Delete a posted part. A part that is already gone is no error. A message that only the asker sees as an
+        answer stays, once its interaction token has expired; an ephemeral one stays always. Raises RouteClosed,
+        Unavailable."""
 
     async def delete(self, place: Posted) -> None:
         """Delete any other message, as `remove` does."""
@@ -247,16 +254,16 @@ class BatchPort(Protocol):
     """The messages of batches."""
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post a message of a batch by its route, or edit the message. If `uncertain`, search for an earlier message
-        there first. Raises MessageGone, RouteClosed, Unavailable."""
+        """Post a message of a batch by its route, or edit it if its id is stored. If `uncertain`, search for an earlier
+        message there first. Raises MessageGone, RouteClosed, Unavailable."""
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
         search for an earlier notice first. Raises RouteClosed, Unavailable."""
 
     async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
-        """Delete a message of a batch; without `place`, search for the message first. A message that is already gone is
-        no error. Raises RouteClosed, Unavailable."""
+        """Delete a message of a batch; without `place`, search for the message first. A message that is already gone or
+        not found is no error. Raises RouteClosed, Unavailable."""
 
 
 class ReportPort(Protocol):
@@ -274,8 +281,8 @@ class ReceiptPort(Protocol):
     """Receipts of erasures."""
 
     async def send(self, erasure: Erasure) -> None:
-        """Send the receipt of an erasure: as the initial response while the interaction token lives, else as a direct
-        message. Only the initial response is idempotent. Raises RouteClosed, Unavailable."""
+        """Send the receipt of an erasure: as the initial response while the interaction token lives and the response
+        exists, else as a direct message. Only the initial response is idempotent. Raises RouteClosed, Unavailable."""
 
 
 class OperatorPort(Protocol):
@@ -285,7 +292,8 @@ class OperatorPort(Protocol):
         """Return the delivery problem that the operator should know about now, or None."""
 
     async def send(self, reason: Reason, parameters: Mapping[str, str | int]) -> None:
-        """Alert the operator's channel, or the application's owner. Raises ServiceError."""
+        """Alert the operator's channel or, if none is set or it is closed to the bot, the application's owner. Raises
+        ServiceError."""
 
 
 class Delivery(Protocol):

@@ -29,8 +29,10 @@ log = structlog.get_logger(__name__)
 class Pause:
     reason: Reason
     since: int
+    """Time (ms)."""
     credits: float | None
-    """Credits when the pause began; None if they could not be read."""
+    """Credits when the pause began or, if they could not be read then, at the first check that could; None until
+    then."""
 
 
 class AccountMonitor:
@@ -66,7 +68,8 @@ class AccountMonitor:
 
     @property
     def takes_creates(self) -> bool:
-        """Whether a create may start: never during a pause, and only one at a time until a probe was accepted."""
+        """Whether a create may start: never during a pause; after a pause or an outage only one at a time, until one
+        was accepted."""
         return not self.paused and not (self._probing and self._out)
 
     def probe(self) -> None:
@@ -79,7 +82,7 @@ class AccountMonitor:
 
     def ended(self, task_id: str, *, accepted: bool) -> None:
         """Record that the task's create is no longer in flight here: it was answered, it will never be answered, or
-        another worker owns the task. Idempotent."""
+        another worker owns the task. `accepted` ends the time of one create at a time. Idempotent."""
         self._out.discard(task_id)
         if accepted:
             self._probing = False
@@ -114,7 +117,8 @@ class AccountMonitor:
         await self._operator.alert(reason)
 
     async def check(self) -> None:
-        """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe."""
+        """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe.
+        Reads the credits at most once per `CHECK_EVERY`; repeats the operator's alert once a day."""
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return

@@ -25,8 +25,8 @@ seconds."""
 
 
 class Admission:
-    """Decide whether creates may begin and, while they may not, settle the queued tasks that are a day old. `api` is
-    the image API behind the circuit breaker; the whole engine must use this object."""
+    """Decide whether creates may begin and, during a pause, settle the prepared tasks that are a day old. `api` is the
+    image API behind the circuit breaker; the whole engine must use this object."""
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class Admission:
         return self.account.paused or (Reason.SERVICE_UNREACHABLE if self.api.open else None)
 
     async def check(self) -> None:
-        """Check whether the cause of a pause is over. During a pause, settle the tasks that have waited for a day."""
+        """Check whether the cause of a pause is over. During a pause, settle the prepared tasks that were stored a day
+        ago as failed, without a charge, unless the clock is doubtful."""
         await self.api.check()
         await self.account.check()
         if (reason := self.paused()) and not is_doubtful(self._clock):

@@ -20,7 +20,7 @@ SUBJECTS_A_DAY: Final = 10
 """Most alerts of one reason about single subjects (host names) in a day. Other people choose the host names, and must
 not be able to flood the operator's channel."""
 MOST_REMEMBERED: Final = 100
-"""Number of alerts that are remembered, newest first; also the limit of alerts waiting to be sent."""
+"""Most alerts that are remembered as sent (the newest), and most that wait to be sent (further ones are dropped)."""
 NOT_SENT: Final = (
     "operator alert not sent, will be sent when the problem occurs again: let OPERATOR_CHANNEL_ID name a channel that "
     "the bot may see and write in, or let the application's owner accept direct messages from the bot"
@@ -43,7 +43,7 @@ class OperatorAlerts:
 
     async def check(self) -> None:
         """Alert the operator about the current delivery problem, if any, and send the noted alerts. A noted alert that
-        cannot be sent is dropped until it is noted again."""
+        cannot be sent, or exceeds `SUBJECTS_A_DAY`, is dropped until it is noted again."""
         if reason := self._delivery.operator.trouble():
             await self.alert(reason)
         for name, (noted, parameters) in list(self._noted.items()):
@@ -62,7 +62,7 @@ class OperatorAlerts:
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
         """Schedule an alert about one subject (a host) and return at once. The alert is not repeated until `forget`,
-        and at most `SUBJECTS_A_DAY` are sent for a reason."""
+        and at most `SUBJECTS_A_DAY` are sent for a reason in 24 hours; `check` drops the others."""
         if len(self._noted) < MOST_REMEMBERED:
             self._noted[_name(reason, subject)] = (reason, parameters)
 

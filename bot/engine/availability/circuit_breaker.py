@@ -1,9 +1,9 @@
 """
 Put a circuit breaker in front of the image API, so that no person's request is used up to detect an outage.
 
-The breaker opens when all calls have failed for a while, or when several creates in a row got no answer, because each
-of these may be charged. While the breaker is open, creates wait, polls are not sent, and a free request from time to
-time checks whether the API is back. An explicit refusal counts as an answer.
+The breaker opens when all creates and polls have failed for a while, or when several creates in a row got no answer,
+because each of these may be charged. While the breaker is open, creates wait, polls are not sent, and a free request
+from time to time checks whether the API is back. An explicit refusal counts as an answer.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from bot.engine.timing.schedule import backoff
 from bot.errors import ServiceError, Unavailable, Unconfirmed, Unreachable
 
 FAILURES: Final = 3
-"""Number of consecutive failures before the breaker opens."""
+"""Number of consecutive failures, over at least `SILENCE_MS`, or of consecutive creates without an answer, however
+fast, at which the breaker opens."""
 SILENCE_MS: Final = 10_000
-"""ms without a single answer before the breaker opens. A shorter disturbance is not worth showing to people."""
+"""ms. Least time from the first of the consecutive failures until the breaker opens. A shorter disturbance is not worth
+showing to people."""
 LONGEST_SECONDS: Final = 60.0
 """Longest interval between two checks while the breaker is open."""
 NOBODYS: Final = "0" * 32
@@ -47,7 +49,8 @@ class CircuitBreaker:
 
     @property
     def open(self) -> bool:
-        """Whether the API is considered unreachable: creates must not begin, and `record` sends nothing."""
+        """Whether the API is considered unreachable: creates must not begin (the caller checks), and `record` raises
+        Unreachable without sending anything."""
         return self._opened_at is not None
 
     async def create(self, request: CreateRequest) -> str:
@@ -164,8 +167,8 @@ async def _answers(question: Awaitable[object]) -> bool:
     try:
         await question
     except (Unreachable, Unavailable) as error:
-        log.debug("outage check failed: image API still unreachable", error=str(error))
+        log.debug("probe of the image API got no answer", error=str(error))
         return False
     except ServiceError as error:
-        log.debug("outage check answered: image API refused the request", error=str(error))
+        log.debug("probe of the image API got an answer: a refusal", error=str(error))
     return True

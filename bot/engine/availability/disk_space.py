@@ -46,7 +46,7 @@ class DiskSpace:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Raise NoRoom if a write inside the block fails because a disk is full."""
+        """Raise NoRoom if a write inside the block fails because a disk is full. Other errors pass unchanged."""
         try:
             yield
         except Exception as error:
@@ -63,7 +63,8 @@ class DiskSpace:
         return True
 
     async def check(self) -> None:
-        """Measure the free space, and alert the operator once each time the space becomes short."""
+        """Measure the free space, and alert the operator once each time the space becomes short, but at most once a
+        day."""
         await self._look()
         if not self._short or self._alerted:
             return

@@ -17,7 +17,7 @@ from storage.models import Picture
 REFUSED_IN_A_ROW: Final = 3
 """Different results, not attempts: a single missing result says nothing about its host."""
 MOST_HOSTS: Final = 100
-"""Number of hosts that are remembered at a time."""
+"""Number of hosts that are remembered at a time. One more, and the counts of all hosts begin again."""
 
 
 class ResultHostWatch:
@@ -29,8 +29,9 @@ class ResultHostWatch:
         """Hosts without an open alert."""
 
     def refused(self, picture: Picture, error: Exception) -> None:
-        """Record that a result could not be downloaded from its own address. Alert the operator if the host is not
-        allowed, or if that is so for `REFUSED_IN_A_ROW` results of the host."""
+        """Record that a result could not be downloaded from its own address, for whatever reason. Alert the operator if
+        its host is not allowed, or when `REFUSED_IN_A_ROW` different results of the host have failed since its last
+        download."""
         if isinstance(error, HostNotAllowed):
             self.not_allowed(error)
             return
@@ -62,7 +63,8 @@ class ResultHostWatch:
 
 
 def host_of(url: str) -> str:
-    """Return the host name of an address. Only the name may be shown or logged, never the rest of the address."""
+    """Return the host name of an address, or "?". Only the name may be shown or logged, never the rest of the
+    address."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

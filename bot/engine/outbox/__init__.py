@@ -1,5 +1,5 @@
 """
-Work that waits in outbox rows: everything that is posted, edited, deleted or erased, other than outcomes.
+Work that waits in outbox rows: reposts, reports, batches, updates of messages, late pictures, erasures.
 
 attempts.py       count attempts of work that may end the process, and give it up after too many deaths
 batches.py        update the messages of a batch, and mention the asker once at the end
