@@ -243,8 +243,8 @@ class MessagePort(Protocol):
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
         """Delete a posted part. A part that is already gone is no error. A message that only the asker sees as an
-        answer stays, once its interaction token has expired; an ephemeral one stays always. Raises RouteClosed,
-        Unavailable."""
+        answer stays, once its interaction token has expired; an ephemeral or collected one stays always. Raises
+        RouteClosed, Unavailable."""
 
     async def delete(self, place: Posted) -> None:
         """Delete any other message, as `remove` does."""

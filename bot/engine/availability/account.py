@@ -118,7 +118,8 @@ class AccountMonitor:
 
     async def check(self) -> None:
         """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe.
-        Reads the credits at most once per `CHECK_EVERY`; repeats the operator's alert once a day."""
+        Reads the credits at most once a minute, or once per `probe_after` if that is shorter; repeats the operator's
+        alert once a day."""
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return

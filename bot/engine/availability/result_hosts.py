@@ -30,8 +30,8 @@ class ResultHostWatch:
 
     def refused(self, picture: Picture, error: Exception) -> None:
         """Record that a result could not be downloaded from its own address, for whatever reason. Alert the operator if
-        its host is not allowed, or when `REFUSED_IN_A_ROW` different results of the host have failed since its last
-        download."""
+        its host is not allowed, or when `REFUSED_IN_A_ROW` different results of the host have failed since the last
+        download from it."""
         if isinstance(error, HostNotAllowed):
             self.not_allowed(error)
             return

@@ -1,4 +1,5 @@
-"""Show a task to a person who looks it up: its card while the task is open, else the whole outcome."""
+"""Show a task to a person who looks it up: its card until the outcome is delivered or kept as undelivered, and if the
+task was cancelled; else the whole outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class Lookup:
         self._cards = cards
 
     async def card(self, task: Task) -> Card | None:
-        """Return the card of an open or cancelled task; None if the task has an outcome to show."""
+        """Return the card of a cancelled task, or of an open one whose outcome is not kept as undelivered; None if the
+        task has an outcome to show."""
         if task.state is TaskState.CLOSED or task.undelivered_at is not None:
             return None
         return await self._cards.card(task)

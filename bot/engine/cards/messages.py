@@ -29,8 +29,8 @@ class CardMessages:
         await self._stores.tasks.set_card(task_id, None)
 
     async def may_be_outcome(self, task: Task) -> bool:
-        """Return whether the outcome was delivered to the asker, or may have been. The card may have been edited into
-        the outcome, so the card is not edited any longer."""
+        """Return whether the card may have been edited into the outcome, so that it is not edited any longer: the task
+        is closed, or settled with a part whose send was begun."""
         if task.state is not TaskState.SETTLED:
             return task.state is TaskState.CLOSED
         return any(part.attempted_at is not None for part in await self._stores.parts.of_task(task.id))

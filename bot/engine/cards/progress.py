@@ -16,8 +16,8 @@ from storage.models import Reach, Reference, Task, TaskState
 from storage.stores import Stores
 
 SHOWN: Final = 100
-"""Number of tasks per state, longest waiting first, whose cards are updated periodically. The cards of the other tasks
-follow as those tasks move up."""
+"""Most tasks whose cards are updated periodically: so many at the head of the queue, and so many that have been
+`generating` longest and are not overdue. The cards of the other tasks follow as those tasks move up."""
 BACK: Final = 1000
 """Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
 LEAVES_AFTER_MS: Final = 13 * 60 * 1000
@@ -51,8 +51,8 @@ class ProgressCards:
         return self._recent.get(model, ())
 
     async def come_back(self) -> None:
-        """Update the cards of tasks that were waiting before this process started: say that the work continues after
-        the interruption."""
+        """Update the cards of the tasks that were waiting before this process started, at most `BACK`: say that the
+        work continues after the interruption."""
         for task in await self._stores.queue.with_cards(limit=BACK):
             self._back[task.id] = _phase(task)
             await self.show(task)
@@ -70,8 +70,8 @@ class ProgressCards:
         )
 
     async def show_waiting(self) -> None:
-        """Update the cards of queued tasks, which move up as other creates begin, and of generating tasks, which make
-        progress between polls."""
+        """Update the cards of queued tasks, which move up as other creates begin, of generating tasks, which make
+        progress between polls, and those whose interaction token is about to expire. At most `SHOWN` of each."""
         queued, generating = (
             await self._stores.queue.waiting(limit=SHOWN),
             await self._stores.queue.generating(limit=SHOWN),

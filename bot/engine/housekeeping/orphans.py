@@ -22,7 +22,7 @@ YOUNGEST: Final = timedelta(hours=1)
 """Files younger than this are kept. A file exists for a few minutes at most before its row names it; the rest is a
 margin for clocks that disagree."""
 MOST: Final = 1000
-"""Number of files deleted per sweep. The rest follows in the next sweeps."""
+"""Most deletions tried per sweep, unfinished files not counted. The rest follows in the next sweeps."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,9 @@ class Orphans:
         self._clock = clock
 
     async def sweep_orphans(self) -> int:
-        """Delete orphaned files, at most `MOST`, and files that were never completed; return how many were deleted. A
-        refused listing and a failed deletion are only logged. Raises what else the stores raise."""
+        """Delete orphaned files, at most `MOST`, and files that were never completed, if older than `YOUNGEST`; return
+        how many were deleted. A refused listing and a failed deletion are only logged. Raises what else the stores
+        raise."""
         tried = swept = 0
         try:
             async with aclosing(self._orphans()) as orphans:
@@ -48,7 +49,7 @@ class Orphans:
             log.warning("orphan search failed: picture store refuses listing, orphaned copies stay", error=str(refused))
         swept += await self._picture_store.drop_unfinished(self._before())
         if swept:
-            log.info("orphaned copies deleted", copies=swept)
+            log.info("orphaned or unfinished copies deleted", copies=swept)
         return swept
 
     async def _orphans(self) -> AsyncGenerator[str, None]:
@@ -67,6 +68,6 @@ class Orphans:
         try:
             await self._picture_store.delete(key)
         except Exception:
-            log.exception("deleting orphaned copy failed, will retry", key=key)
+            log.exception("deleting orphaned copy failed, the next sweep tries again", key=key)
             return False
         return True

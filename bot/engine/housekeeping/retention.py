@@ -35,7 +35,9 @@ class Retention:
         self._clock = clock
 
     async def sweep(self) -> int:
-        """Delete every copy whose task ended longer ago than copies are kept. Return how many were deleted.
+        """
+        Delete every copy whose task was closed (if cancelled: stored) longer ago than copies are kept. Return how many
+        were deleted; 0 while the clock is doubtful.
 
         The file is deleted before the row is changed: after a crash between these steps a row names a missing file, and
         the next sweep corrects the row.
@@ -44,7 +46,7 @@ class Retention:
 
     async def sweep_uncharged(self) -> int:
         """Delete copies of the references of tasks that ended uncharged, `KEEP_UNCHARGED` after their end. Return how
-        many were deleted."""
+        many were deleted; 0 while the clock is doubtful."""
         return await self._sweep(self._stores.retention.uncharged_before, KEEP_UNCHARGED)
 
     async def _sweep(
@@ -69,7 +71,7 @@ class Retention:
             if copy.key is not None:
                 await self._picture_store.delete(copy.key)
         except Exception:
-            log.exception("old copy not deleted, will retry", task=copy.task_id)
+            log.exception("old copy not deleted, this sweep or the next tries again", task=copy.task_id)
             return False
         await self._stores.retention.forget_copy(copy)
         return True

@@ -45,6 +45,7 @@ class Budget:
     allowed: int
     """0 means no limit."""
     left: int
+    """Pictures that the person may still request now; 0 also if there is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +56,16 @@ class Proposal:
     allowed: int
     """Limit of pictures per person in 24 hours; 0 means no limit."""
     left: int
-    """Pictures that the asker may still request within the limit, not counting this batch."""
+    """Pictures that the asker may still request within the limit, not counting this batch; 0 also if there is no
+    limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledTasks:
     cancelled: int
     going_on: int
-    """Number of tasks that continue, because they are being made already."""
+    """Number of the batch's open tasks that continue, because their creates were begun or their outcomes are known
+    already."""
 
 
 class Batches:
@@ -94,8 +97,9 @@ class Batches:
         )
 
     async def propose(self, asked: NewTask, words: Sequence[str]) -> Proposal:
-        """Store a proposal; no task is created before `begin`. Raises what `checked` raises, NoRoom, NotFound if the
-        parent task is not visible to the asker, and BadReference if an input picture was erased."""
+        """Store a proposal; no task is created, and no limit on tasks or pictures is checked, before `begin`. Raises
+        what `checked` raises, NoRoom, NotFound if the parent task is not visible to the asker, and BadReference if an
+        input picture was erased."""
         check_there(asked)
         await self._check_parent(asked)
         now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
@@ -118,8 +122,8 @@ class Batches:
             log.info("unanswered proposals of batches deleted", batches=gone)
 
     async def proposed(self, batch_id: str, user_id: int) -> Batch:
-        """Return a batch of this person. Raises Gone if the batch is unknown, belongs to another person, or was not
-        answered in time."""
+        """Return a batch of this person, a proposal or one that has begun. Raises Gone if it is unknown, belongs to
+        another person, or is a proposal that was not answered in time."""
         batch = await self._batches.get(batch_id)
         if batch is None or batch.asked.asker_id != user_id:
             raise Gone(Reason.BATCH_GONE)
@@ -154,7 +158,7 @@ class Batches:
         return begun
 
     async def drop(self, batch: Batch) -> None:
-        """Delete a proposal. Raises Gone if its tasks were created already."""
+        """Delete a proposal. Raises Gone if its tasks were created already or it was deleted before."""
         if not await self._batches.drop(batch.id):
             raise Gone(Reason.BATCH_GONE)
 
@@ -169,8 +173,8 @@ class Batches:
         return CancelledTasks(cancelled=sum(cancelled), going_on=sum(task.open for task in tasks) - sum(cancelled))
 
     async def clear(self, batch_id: str, user_id: int) -> None:
-        """Have the messages of a batch without pictures deleted. Raises NotYours, and NotFound if the batch is unknown
-        or private."""
+        """Mark the cancelled and the failed tasks of a batch as removed. If no other task has, or may still get, a
+        picture, the messages of the batch are deleted. Raises NotFound and NotYours as `cancel` does."""
         await self._check_own(batch_id, user_id)
         for task in await self._batches.tasks(batch_id):
             if task.state is TaskState.CANCELLED or task.reason is not None:

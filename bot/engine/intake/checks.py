@@ -40,7 +40,7 @@ def _checked_request(request: PictureRequest) -> PictureRequest:
 
 def _checked_words(request: PictureRequest) -> str:
     """Return the prompt as typed, without characters that no database stores; an empty string if no character of the
-    prompt is visible. Raises UnknownChoice, TooLong, or BlankPrompt."""
+    prompt is visible, which only a request with references may have. Raises UnknownChoice, TooLong, or BlankPrompt."""
     if not isinstance(request.prompt, str):
         raise UnknownChoice
     longest = LONGEST_WORDS if request.style is None else LONGEST_WORDS + LONGEST_TEMPLATE

@@ -66,8 +66,9 @@ class Requests:
 
     async def accept(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
-        BadReference, LimitReached, NoRoom; NotFound if the parent task is not visible to the asker; Conflict if the
-        asker already has an open task that varies the same picture. Nothing is stored then."""
+        LimitReached, NoRoom; BadReference if an input picture was erased; NotFound if the parent task is not visible to
+        the asker; Conflict if the asker already has an open task that varies the same picture. Nothing is stored
+        then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -168,8 +169,9 @@ class Requests:
         await self._cards.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
-        """Store that the first response was posted as this card. If the outcome was delivered already, delete the card.
-        Raises NotFound."""
+        """Store that the first response was posted as this card. If the task was closed since, delete the card; if it
+        moved on otherwise, update the card. Raises NotFound if the task is gone, and Unavailable if the deletion
+        fails."""
         self._delivery.cards.posted(card)
         task = await self._card_messages.posted(card.task.id, message_id)
         if task is None:
@@ -189,7 +191,8 @@ class Requests:
             return Card(task=task, phase=CardPhase.PREPARING)
 
     async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> tuple[Task, bool]:
-        """Store the task, in place of the proposal if there is one. Return it, and whether it is new."""
+        """Store the task, in place of the proposal if there is one. Return it, and whether it is new. Raises what
+        `checked` and `check_there` raise, LimitReached, NoRoom, and Gone if the proposal was answered already."""
         new = checked(asked)
         check_there(new)
         only_words = not new.request.references
@@ -221,7 +224,7 @@ class Requests:
 
 
 def check_there(new: NewTask) -> None:
-    """Check that the input pictures exist. Raises BadReference if one was erased with the data of its owner."""
+    """Check that no input picture was erased with the data of its owner. Raises BadReference."""
     for reference in new.request.references:
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
@@ -248,5 +251,5 @@ def _once_more(reference: Reference, asker_id: int, *, spoiler: bool) -> NewRefe
 
 
 def visible_to(task: Task, user_id: int) -> bool:
-    """Return whether the person may see the task and work with it."""
+    """Return whether the person may see the task and work with it: it is their own, or neither private nor removed."""
     return task.asker_id == user_id or not (task.private or task.removed_at is not None)

@@ -62,7 +62,8 @@ class Adoption:
     async def adopted(self, task: Task) -> Task | None:
         """
         Adopt the task if the record under its claimed id matches its request, and return the task after applying the
-        record. Return None if no id is claimed, or the record cannot be read or belongs to another request.
+        record. Return None if no id is claimed, the record cannot be read, or it belongs to another request; in the
+        last case, drop the claimed id. Raises StaleTask.
 
         An adopted task has no `generating_at`, because it is unknown how long its pictures took.
         """
@@ -93,7 +94,7 @@ class Adoption:
         create, now = await self._stores.creates.last_of(task.id), self._clock()
         if create is None or _is_too_late(create, self._clock):
             log.error(
-                "adoption given up: record not readable for a day, the task stays closed",
+                "adoption given up: no matching record within a day, the task stays closed",
                 task=task.id,
                 job_id=task.claimed_job_id,
             )
@@ -131,7 +132,8 @@ class Adoption:
         return True
 
     async def _record(self, job_id: str) -> Record | None:
-        """Return the record; None if it cannot be read, does not exist, or has no prompt."""
+        """Return the record; None if it cannot be read, does not exist, or does not say with which prompt the job was
+        made."""
         try:
             record = await self._api.record(job_id)
         except ServiceError as error:
@@ -141,8 +143,8 @@ class Adoption:
 
 
 def is_of(request: CreateRequest, record: Record) -> bool:
-    """Return whether a record belongs to the request: the prompt is the same or, if there is no prompt, the pictures
-    are."""
+    """Return whether a record belongs to the request: the prompt is the same, apart from spaces and unprintable
+    characters, or, if both have none, the pictures are."""
     words = _words(request.request.prompt)
     if words != _words(record.prompt or ""):
         return False

@@ -93,7 +93,11 @@ class Lifecycle:
         except MemoryError:
             return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
         except Exception:
-            log.exception("task step failed: unexpected error, will retry", task=task.id, state=task.state.value)
+            log.exception(
+                "task step failed: unexpected error, will retry unless the task is too old",
+                task=task.id,
+                state=task.state.value,
+            )
             return await self._later(task)
 
     async def _next_step(self, task: Task) -> Task:
@@ -145,8 +149,8 @@ class Lifecycle:
         return age >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self._clock)
 
     async def _hold(self, task: Task) -> None:
-        """Renew the lease of the task. Raises StaleTask if the lease has expired, because another worker may own the
-        task."""
+        """Renew the lease of the task. Raises StaleTask if this process no longer owns the task: the lease expired and
+        another worker claimed it, or it was released."""
         held = await self._stores.claims.renew(self._owner, [task.id], until=self._clock() + LEASE_MS)
         if task.id not in held:
             raise StaleTask

@@ -85,8 +85,10 @@ class OutcomeDelivery:
         self._channels: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def deliver(self, task: Task) -> Task:
-        """Deliver a settled task and return it: closed once nothing is left to post, or kept if every route to the
-        asker is closed. Raises ServiceError; parts that were posted before the error are not posted again."""
+        """Deliver a settled task and return it: closed once nothing is left to post; kept if every route to the asker
+        is closed, or given up if it has been settled for as long as copies are kept. A task that is withheld, removed
+        or part of a batch is closed without a post. Raises ServiceError, and Unavailable while a result is not
+        downloaded yet; parts that were posted before the error are not posted again."""
         found = await self._stores.pictures.of_task(task.id)
         fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
         try:
@@ -142,7 +144,8 @@ class OutcomeDelivery:
         return await self._stores.tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def deliver_later(self, task: Task) -> Task:
-        """Retry a delivery after a temporary failure, or give the outcome up if it is too old."""
+        """Retry a delivery after a temporary failure, or give the outcome up if it has been settled for as long as
+        copies are kept."""
         if self._is_hopeless(task):
             return await self._give_up(task)
         failures = task.failures + 1
@@ -194,7 +197,10 @@ class OutcomeDelivery:
             missing = late_pictures.missing(picture, error, now=self._clock())
             tried_on = missing.due_at is not None
             log.warning(
-                "result download failed, delivered as a link", task=task.id, tried_on=tried_on, error=str(error)
+                "result not downloaded or not stored, to be delivered as a link",
+                task=task.id,
+                tried_on=tried_on,
+                error=str(error),
             )
             return missing, None
 
@@ -202,8 +208,8 @@ class OutcomeDelivery:
         return task.settled_at is not None and self._clock() - task.settled_at >= _ms(FETCH_FOR)
 
     async def _forget_copies(self, outcome: Outcome) -> None:
-        """Clear the keys of the copies, so that the pictures are downloaded again: the files are gone (a power cut, a
-        restored backup), but the image API still has the originals."""
+        """Clear the keys of all copies of an outcome, so that its pictures are downloaded again: a file is gone (a
+        power cut, a restored backup), but the image API has the originals for 14 days."""
         await self._stores.pictures.save([replace(picture, key=None) for picture in outcome.pictures])
 
     async def _post_missing(self, outcome: Outcome, parts: Sequence[OutcomePart], fetched: Sequence[Picture]) -> bool:
@@ -348,11 +354,16 @@ class OutcomeDelivery:
         try:
             await self._delivery.outcomes.post_collected(outcome, ())
         except ServiceError as error:
-            log.info("returning asker not answered: outcome already delivered", task=outcome.task.id, error=str(error))
+            log.info(
+                "answer to returning asker failed: the outcome was delivered by another route",
+                task=outcome.task.id,
+                error=str(error),
+            )
 
 
 def _first_route(task: Task) -> Route:
-    """Return the first route of an outcome. What is wrong with somebody's files is for that person alone."""
+    """Return the first route of an outcome: EPHEMERAL if files of the asker were refused, which others must not see,
+    unless the whole task is private; else that of the task's reach."""
     return Route.EPHEMERAL if task.reason in REFUSED_FILES and not task.private else first_route(task.reach)
 
 

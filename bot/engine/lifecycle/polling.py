@@ -1,5 +1,5 @@
-"""Poll the image API for generating tasks until there is an outcome. An overdue task is polled on. Records from polls
-and from callbacks are handled in the same way."""
+"""Poll the image API for generating tasks until there is an outcome. An overdue task is polled on, for up to a day.
+Records from polls and from callbacks are handled in the same way."""
 
 from __future__ import annotations
 

@@ -166,8 +166,10 @@ class Preparation:
             await self._picture_store.put(key, data)
 
     async def _bytes(self, task: Task, reference: Reference, held: AsyncExitStack) -> bytes:
-        """Return the bytes of a reference, from an earlier task's stored copy if there is one, else from Discord. The
-        memory reserved for them is released when `held` is closed."""
+        """Return the bytes of a reference, from a stored copy if there is one (its own, or that of an earlier task, a
+        set or a style), else from Discord. The memory reserved for them is released when `held` is closed. Raises
+        BadReference if the picture was erased, or at the failure number `FETCH_TRIES`; else what the download
+        raises."""
         if reference.is_gone:
             raise BadReference(Reason.REFERENCE_ERASED, filename=reference.filename)
         if (key := reference.key or reference.stored_key) is not None:

@@ -22,8 +22,9 @@ FETCHES_AT_ONCE: Final = 24
 FETCHES_PER_PERSON: Final = 2
 FETCHES_PER_HOST: Final = 4
 PROXIES: Final = ".discordapp.net"
-"""Discord's proxy hosts, which are as slow as the external hosts behind them. Nearly all attachments are at
-cdn.discordapp.com instead; this host has no cap, because a cap would make people wait for each other."""
+"""End of the names of Discord's proxy hosts, which are as slow as the external hosts behind them. Nearly all
+attachments are at cdn.discordapp.com instead; this host has no cap, because a cap would make people wait for each
+other."""
 
 
 class ReferenceFetching:
@@ -39,8 +40,8 @@ class ReferenceFetching:
         Return the bytes of an attachment, for the person `by`. The memory reserved for them is released when `held` is
         closed.
 
-        `seconds` limits the download itself, without the wait for a slot. Raises what `FetchReference` raises, and
-        TimeoutError.
+        `seconds` limits the download itself, without the wait for a slot and for memory; None adds no limit to that of
+        `FetchReference`. Raises what `FetchReference` raises, and TimeoutError.
         """
         host, requester = _host(reference), Requester(by, WorkPriority.REQUEST)
         async with self._places.taken(1, holders=(by, host)):

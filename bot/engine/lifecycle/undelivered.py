@@ -54,7 +54,7 @@ class Undelivered:
         interaction is acknowledged.
 
         Raises NotYours; NotFound, also for a private outcome of another person; Gone if the outcome is no longer kept;
-        Conflict if the outcome is being delivered already.
+        Conflict if the asker came for it within the last 15 minutes by another interaction.
         """
         task = await self._stores.tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):

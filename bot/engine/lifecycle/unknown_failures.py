@@ -26,7 +26,7 @@ def unknown_failure(task: Task, message: str) -> None:
     """Log and count a failure whose message gives no reason that the bot knows."""
     counters.UNKNOWN_FAILURES.inc()
     words = without_prompt(message, task.prompt)
-    log.warning("failure of the image API not recognised: the asker reads that it failed", task=task.id, words=words)
+    log.warning("failure of the image API not recognised: the asker gets a general message", task=task.id, words=words)
 
 
 def without_prompt(message: str, prompt: str) -> str:
@@ -54,7 +54,8 @@ def _without_passages(line: str, prompt: str) -> str:
 
 
 def _end_of_passage(line: str, start: int, prompt: str) -> int:
-    """Return the end of the longest passage that begins at `start` and is in the prompt, or `start` if it is short."""
+    """Return the end of the longest passage that begins at `start` and is in the prompt, or `start` if that passage is
+    shorter than `TOLD_BYTES` and is not the whole prompt."""
     end = start
     while end < len(line) and line[start : end + 1] in prompt:
         end += 1

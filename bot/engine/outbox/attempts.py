@@ -55,8 +55,9 @@ class Attempts:
         self, kind: WorkKind, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
     ) -> None:
         """
-        Call `do`; after `MOST_ATTEMPTS` deaths of the process, call `give_up` instead and alert the operator. Do
-        nothing while the quarantine holds this work back or another process may be doing it: the work stays due.
+        Call `do`; after `MOST_ATTEMPTS` deaths of the process, call `give_up` instead, which drops, postpones or
+        simplifies the work, and alert the operator. Do nothing while the quarantine holds this work back or another
+        process may be doing it: the work stays due.
 
         Raises what the called function raises.
         """

@@ -177,9 +177,9 @@ class BatchDelivery:
         await self._batches.close(batch, now=self._clock())
 
     async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> int | None:
-        """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry later from
-        the first route, for 24 h. The pictures stay stored and can be found with the commands. Return when (ms) to
-        continue. Raises StaleBatch."""
+        """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry every hour
+        from the first route, until 24 h after the start of the batch. A batch that is closed already is left as it is.
+        The pictures stay stored and can be found with the commands. Return when (ms) to continue. Raises StaleBatch."""
         now = self._clock()
         if batch.closed_at is not None:
             log.info("batch messages not updated: route closed after the batch was complete", error=str(closed))

@@ -50,8 +50,8 @@ class Curation:
 
     async def post_again(self, new: NewRepost, who: Role) -> Repost:
         """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
-        of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post
-        there."""
+        of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post there.
+        A repost that exists already (the same `once`) is not posted twice."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         return await self._reposts.post_now(new)
 
@@ -62,8 +62,9 @@ class Curation:
         await self._reposts.ask(new)
 
     async def postable(self, task_id: str, who: Role) -> Task:
-        """Return a delivered result with pictures that is visible to others or belongs to the person. Raises NotFound,
-        and Gone if the result is removed or hidden, has no pictures, or is not delivered."""
+        """Return a result with pictures whose task is closed (delivered, or withheld for the asker) and that is not
+        private or belongs to the person. Raises NotFound, and Gone if the result is removed or hidden, has no pictures,
+        or its task is not closed."""
         task = await self._known(task_id, who)
         if task.state is not TaskState.CLOSED or task.reason is not None:
             raise Gone(Reason.PICTURE_GONE)

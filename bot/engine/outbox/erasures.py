@@ -62,17 +62,18 @@ class Erasures:
         )
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str) -> tuple[Erasure, bool]:
-        """Request the erasure of everything stored about the person now. If an earlier erasure is unfinished, return
-        that one, with its own options, and False."""
+        """Request the erasure of everything stored about the person now. `removes`: also delete the messages in
+        Discord. If an earlier erasure is unfinished, return that one, with its own options, and False; if it is paused,
+        it continues."""
         return await self._erasures.ask(person_id, removes=removes, locale=locale, token=token, now=self._clock())
 
     async def receipt_seen(self, erasure: Erasure) -> None:
-        """Record that the person has seen the receipt."""
+        """Record that the person has seen the receipt, and forget who the person is."""
         await self._erasures.receipt_seen(erasure)
 
     async def sweep(self) -> None:
         """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`, and the erased
-        pictures that no longer count towards limits."""
+        pictures that no longer count towards limits. Do nothing while the clock is doubtful."""
         if is_doubtful(self._clock):
             return
         unseen_for = int(UNSEEN_FOR.total_seconds() * 1000)
@@ -129,7 +130,11 @@ class Erasures:
                     error=str(closed),
                 )
             except ServiceError as error:
-                log.info("deleting moderators' message failed, will retry", erasure=erasure.id, error=str(error))
+                log.info(
+                    "deleting moderators' message failed, will retry for up to a day",
+                    erasure=erasure.id,
+                    error=str(error),
+                )
                 continue
             await self._erasures.report_removed(report_message)
 

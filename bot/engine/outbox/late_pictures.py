@@ -108,7 +108,11 @@ class LatePictures:
             await self._late.give_up(picture, now=self._clock(), why="given up: too large")
             return
         except (ServiceError, ValueError) as error:
-            log.info("late result download failed, will retry", tries=picture.tries + 1, error=str(error))
+            log.info(
+                "late result not downloaded or not stored, retried at growing intervals",
+                tries=picture.tries + 1,
+                error=str(error),
+            )
             return
         if await self._late.add(copied, now=self._clock()):
             log.info("late result downloaded", tries=picture.tries + 1)

@@ -46,15 +46,16 @@ class Reports:
         self, task_id: str, guild_id: int, *, by: int, why: str, locale: str, seen: tuple[int, int]
     ) -> None:
         """Store a report. `seen` is the channel and the message that were reported. Raises Conflict if the person has
-        already reported the task or the moderators have decided."""
+        already reported the task or the moderators have removed the result or dismissed its reports."""
         word = Report(reporter_id=by, at=self._clock(), why=why)
         report_case, is_new = await self._reports.report(task_id, guild_id, word, locale=locale, seen=seen)
         if not is_new:
             raise Conflict(Reason.REPORTED_ALREADY if report_case.state in UNDECIDED else Reason.DECIDED_ALREADY)
 
     async def decide(self, task_id: str, guild_id: int, state: ReportState, *, by: int) -> None:
-        """Store a moderator's decision, which the outbox carries out. Raises NotFound, and Conflict if another
-        moderator has already decided."""
+        """Store a moderator's decision, which the outbox carries out. Raises NotFound, and Conflict if the result is
+        removed or its reports are dismissed already, `state` is its state already, or another moderator decides at the
+        same time."""
         report_case = await self._reports.get(task_id, guild_id)
         if report_case is None:
             raise NotFound(Reason.TASK_UNKNOWN)
@@ -67,7 +68,8 @@ class Reports:
         await self._reports.over(task_id, by=by, now=self._clock())
 
     async def _carry_out_and_post(self, report_case: ReportCase) -> int | None:
-        """Carry out the decision, if there is one, and bring the moderators' message up to date."""
+        """Carry out the decision, if there is one, and bring the moderators' message up to date. Return None, or now
+        (ms) if that message was deleted and has to be posted again."""
         task = await self._stores.tasks.get(report_case.task_id)
         if task is None:
             return None
@@ -80,8 +82,8 @@ class Reports:
         return None
 
     def _retry_at(self, report_case: ReportCase, error: Exception) -> int | None:
-        """Return when (ms) to retry: after a back-off or, while the moderators' channel is closed, in an hour; None
-        (give up) if the report is then two weeks old."""
+        """Return when (ms) to retry: after a back-off, however old the report is, or in an hour if the moderators'
+        channel is closed; in that case None (give up) once the report is two weeks old."""
         now = self._clock()
         if not isinstance(error, RouteClosed):
             return again_at(now, report_case.failures)

@@ -46,8 +46,9 @@ class Reposts:
 
     async def post_now(self, new: NewRepost) -> Repost:
         """Store a repost and post it at once. The returned repost has no `message_id` if Discord failed and the outbox
-        will retry. Raises RouteClosed, and Gone if the result was removed or has no stored copy; the repost is then
-        dropped and can be requested again."""
+        will retry. Raises RouteClosed, and Gone if the result was removed or the file of a stored copy is gone; the
+        repost is then dropped and can be requested again. Raises Gone also if this repost was posted and removed
+        before; that one is not dropped."""
         repost, _ = await self.ask(new)
         if repost.removed_at is not None:
             raise Gone(Reason.TAKEN_OUT)
@@ -57,7 +58,7 @@ class Reposts:
 
     async def _post(self, repost: Repost) -> None:
         """Post a claimed repost. Drop it if it cannot be posted: always after RouteClosed and Gone, which are raised,
-        and after any other error once the repost is a day old."""
+        and after any other ServiceError once the repost is a day old; that one is not raised."""
         try:
             message_id = await self._message_of(repost)
         except (RouteClosed, Gone):

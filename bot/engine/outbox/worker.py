@@ -2,8 +2,7 @@
 Work through outbox rows of one kind (reposts, reports, …), one row at a time or a few.
 
 The way of a row: it is due; its attempt is counted, in case the work ends the process (`Attempts`); the row is claimed;
-the work is done; the row is finished, postponed, or retried with a growing delay. The claim ends by itself if the
-process dies.
+the work is done; the row is finished, postponed, or retried later. The claim ends by itself if the process dies.
 """
 
 from __future__ import annotations
@@ -101,7 +100,8 @@ class OutboxWorker(Generic[Row]):
 
     async def do(self, row: Row) -> None:
         """Claim the row, do its work and settle it. Do nothing if another worker has claimed it. Raises what `work`
-        raises, except ServiceErrors that are not final."""
+        raises, except ServiceErrors that are not final; after an error that is not final, raised or not, the row is
+        retried or given up, as `retry_at` says."""
         now = self._clock()
         claimed = await self._rows.claim(row, now=now, until=now + CLAIM_MS)
         if claimed is None:

@@ -120,7 +120,7 @@ class Timekeeping:
             await store.restamp_creates(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
         if begun.gap:
             log.info(
-                "time gap at start: long stop or clock jump, nothing is given up because of its age for ten minutes",
+                "time gap at start: long stop or clock jump, nothing is given up for its age for at least ten minutes",
                 seconds=begun.gap // 1000,
             )
         clock = SteadyClock(begun.time, gap=begun.gap, wall=wall, steady=steady)

@@ -1,4 +1,5 @@
-"""Limit work that people start for free (lookups, exports): one at a time for each person, and few in total."""
+"""Limit work that people start for free (lookups, exports): one at a time for each person, and few in total. Further
+calls wait for a slot; those of a person who has too many are refused."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ from bot.errors import LimitReached, Reason
 LOOKS_AT_ONCE: Final = 4
 """Concurrent lookups: lists with thumbnails, results shown again, full sizes. Each may hold about 50 MiB."""
 LOOKS_ASKED: Final = 5
-"""Lookups of one person that may run or wait: as many as a person clicks in the seconds that one lookup takes."""
+"""Lookups of one person that may run or wait; a further one is refused: as many as a person clicks in the seconds that
+one lookup takes."""
 EXPORTS_AT_ONCE: Final = 2
-"""Concurrent exports. Each may hold one picture in memory, at most 64 MiB."""
+"""Concurrent exports of different people; a further person waits. A second export of one person is refused. Each may
+hold one picture in memory, at most 64 MiB."""
 
 
 class FairSlots:
-    """`places` slots in total, at most one for each person. At most `asked` calls of one person may run or wait."""
+    """`places` slots in total, at most one for each person. At most `asked` calls of one person may run or wait; a
+    further one is refused with `reason`."""
 
     def __init__(self, places: int, *, asked: int, reason: Reason) -> None:
         self._room = ByteBudget(places, caps=(1,))
@@ -30,7 +34,7 @@ class FairSlots:
     @asynccontextmanager
     async def taken(self, person_id: int) -> AsyncIterator[None]:
         """Wait for a slot in a fair queue and hold the slot until the block ends. The wait may take seconds, so defer
-        the interaction first. Raises LimitReached."""
+        the interaction first. Raises LimitReached at once if `asked` calls of the person run or wait already."""
         if self._asked[person_id] >= self._most:
             raise LimitReached(self._reason, allowed=self._most)
         self._asked[person_id] += 1

@@ -80,8 +80,8 @@ class ResultFetching:
             raise
 
     async def _copied(self, picture: Picture, address: str) -> Picture:
-        """Download a picture, inspect it and store a copy at the same time. The bytes are released when this method
-        returns, so that later waits do not hold them."""
+        """Download a picture, then inspect it and store a copy at the same time; if the inspection fails, the copy is
+        deleted again. The bytes are released when this method returns, so that later waits do not hold them."""
         key = f"pictures/{picture.task_id}/{picture.position}"
         data = await self._api.fetch(address)
         look, put = await asyncio.gather(

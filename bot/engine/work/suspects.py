@@ -70,8 +70,8 @@ class Suspects:
 
     async def check(self, task: Task) -> Task | None:
         """
-        Give up a task whose work killed a process `MOST_ATTEMPTS` times. Return None if the task's next step may be
-        done, or the closed task.
+        Give up a task whose work `MOST_ATTEMPTS` times killed a process or ran out of memory. Return None if the task's
+        next step may be done, or the closed task.
 
         Raises BadReference for a queued task, whose attachments are the cause. A settled task is from now on delivered
         as links, without decoding its pictures, and None is returned; after as many deaths again, it is closed without

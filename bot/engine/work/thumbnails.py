@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class StoredCopy(NamedTuple):
-    """A stored copy: its key and the size of its file."""
+    """A stored copy: its key and the bytes of its file (None: unknown)."""
 
     key: str
     bytes: int | None
@@ -59,13 +59,15 @@ class Thumbnails:
         return await self._kept(picture.key, MASK_PREVIEW, make)
 
     async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
-        """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left."""
+        """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left. Raises what
+        `PictureWork.strip` raises."""
         tiles = [await self.small(copy, requester) for copy in copies]
         made = [tile for tile in tiles if tile is not None]
         return await self._work.strip(made, requester) if made else None
 
     async def _kept(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> bytes | None:
-        """Return the stored file, or make it and store it. Concurrent calls make it once."""
+        """Return the stored file, or make it and store it; None if it cannot be made now or could not be made before.
+        Concurrent calls make it once."""
         if key + suffix in self._hopeless:
             return None
         async with self._making.setdefault(key + suffix, asyncio.Lock()):
@@ -77,10 +79,14 @@ class Thumbnails:
         try:
             made = await make()
         except (MissingCopy, Unavailable) as error:
-            log.debug("thumbnail not made: copy gone or decoder unavailable", key=key, error=type(error).__name__)
+            log.debug(
+                "thumbnail or preview not made: copy gone or decoder unavailable", key=key, error=type(error).__name__
+            )
             return None
         except Unreadable as error:
-            log.info("thumbnail not made: picture unreadable, not tried again", key=key, reason=error.reason.value)
+            log.info(
+                "thumbnail or preview not made: picture unreadable, not tried again", key=key, reason=error.reason.value
+            )
             self._give_up(key + suffix)
             return None
         await self._keep(key, suffix, made)
@@ -96,7 +102,9 @@ class Thumbnails:
         try:
             await self._picture_store.put_small(key, suffix, made)
         except Exception as error:  # noqa: BLE001  # any error of a bucket or a full disk
-            log.warning("thumbnail not stored: write failed, it is made again when needed", key=key, error=str(error))
+            log.warning(
+                "thumbnail or preview not stored: write failed, it is made again when needed", key=key, error=str(error)
+            )
 
 
 def _together(picture: StoredCopy, mask: StoredCopy) -> int | None:
