@@ -67,10 +67,10 @@ BREATH_SECONDS: Final = 0.05
 """Shortest interval between two rounds of `run`. Many events wake `run`, and each round writes to the database, for
 which people may have to wait."""
 SHOW_SECONDS: Final = 5.0
-"""Interval of updates of the waiting cards: places in the queue and progress change without news."""
+"""Pause between two updates of the waiting cards: places in the queue and progress change without news."""
 CHECK_SECONDS: Final = 5.0
 SUSPECTS_SECONDS: Final = 30.0
-"""Interval of the search for tasks that were running when another process died."""
+"""Pause between two searches for tasks that were running when another process died."""
 CURATION_SECONDS: Final = 2.0
 """Pause between two searches for due reposts, reports, updates and deletions of messages, and erasures."""
 SHARING_SECONDS: Final = 1.0
@@ -422,7 +422,7 @@ class Engine:
             self._lifecycle.submission.left(task.id)
 
     def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
-        """Return the periodic jobs, each with its interval in seconds."""
+        """Return the periodic jobs, each with the pause in seconds after it has ended or failed."""
         return [
             (self._renew_leases, RENEW_SECONDS),
             (self._admission.check, CHECK_SECONDS),
@@ -444,7 +444,7 @@ class Engine:
             try:
                 await chore()
             except Exception:
-                log.exception("periodic job failed, will retry", chore=chore.__qualname__)
+                log.exception("periodic job failed, runs again after its usual pause", chore=chore.__qualname__)
             await asyncio.sleep(seconds)
 
     async def _renew_leases(self) -> None:

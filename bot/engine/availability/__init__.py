@@ -6,5 +6,5 @@ admission.py        whether creates may start now
 alerts.py           alert the operator, at most once a day for each reason
 circuit_breaker.py  circuit breaker: pause creates while the image API is unreachable
 disk_space.py       refuse new files while the disk is nearly full
-result_hosts.py     alert the operator about result hosts that are not allowed or refuse requests
+result_hosts.py     alert the operator about result hosts that are not allowed or do not serve results
 """

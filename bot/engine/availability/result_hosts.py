@@ -1,5 +1,6 @@
 """
-Alert the operator about hosts of results: a host that is not allowed, and a host that refuses several results in a row.
+Alert the operator about hosts of results: a host that is not allowed, and a host from which several results in a row
+could not be downloaded.
 
 The operator gets each alert once per host, also across restarts, until a result is downloaded from the host again.
 """
@@ -24,9 +25,9 @@ class ResultHostWatch:
     def __init__(self, operator: OperatorAlerts) -> None:
         self._operator = operator
         self._refused: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
-        """By host: the results that the host has refused since its last successful download."""
+        """By host: the results that could not be downloaded from it since its last successful download."""
         self._fine: set[str] = set()
-        """Hosts without an open alert."""
+        """Hosts that are known to have no open alert, at most `MOST_HOSTS`."""
 
     def refused(self, picture: Picture, error: Exception) -> None:
         """Record that a result could not be downloaded from its own address, for whatever reason. Alert the operator if

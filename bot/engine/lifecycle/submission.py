@@ -83,7 +83,8 @@ class Submission:
 
         Nothing is sent if the addresses of the input pictures may expire too soon (the task is prepared again), if the
         create was accepted before and only has to be stored, or if the task is not registered: it waits for its
-        callback, or a process that died may have sent its create. Such a task is unconfirmed.
+        callback, or a process that died may have sent its create. Such a task is unconfirmed. Raises StaleTask if
+        another worker owns the task, and what the database raises if the answer cannot be stored.
         """
         if task.id in self._taken_as:
             return await self._taken(task, self._taken_as[task.id])

@@ -57,7 +57,7 @@ class Attempts:
         """
         Call `do`; after `MOST_ATTEMPTS` deaths of the process, call `give_up` instead, which drops, postpones or
         simplifies the work, and alert the operator. Do nothing while the quarantine holds this work back or another
-        process may be doing it: the work stays due.
+        process may be doing it: the row of the work is left as it is.
 
         Raises what the called function raises.
         """

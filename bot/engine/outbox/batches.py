@@ -108,7 +108,8 @@ class BatchDelivery:
 
     async def _update(self, batch: Batch) -> int | None:
         """Update all messages of the batch, and notify the asker once the batch is over. Return the time (ms) of the
-        next update if a message was edited too recently; None waits for the next change of a task."""
+        next update if a message was edited too recently; None waits for the next change of a task. Raises
+        RouteClosed."""
         shared = await self.read(batch)
         messages = {message.number: message for message in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:

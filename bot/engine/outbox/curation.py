@@ -107,8 +107,9 @@ class Curation:
         await self._store.remove_repost(repost, now=self._clock())
 
     async def message_gone(self, message_id: int) -> None:
-        """Handle the deletion of a message by a person. If it was the original or the published message, its copies in
-        galleries are removed too; if it was such a copy, that copy counts as removed."""
+        """Handle the deletion of a message in Discord, by a person or by the bot. If it was the original or the
+        published message, its copies in galleries are removed too; if it was such a copy, that copy counts as removed.
+        Any other message is ignored."""
         now = self._clock()
         repost = await self._stored_reposts.in_message(message_id)
         if repost is not None and repost.kind is RepostKind.GALLERY:

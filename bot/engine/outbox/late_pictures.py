@@ -83,7 +83,7 @@ class LatePictures:
                 async with self._fetches.taken(1, holders=(host_of(picture.url),)):
                     await self._tried(task, picture)
             except Exception:
-                log.exception("late result download failed: unexpected error, will retry")
+                log.exception("late result download failed: unexpected error, retried at growing intervals")
 
     async def _tried(self, task: Task, picture: Picture) -> None:
         now = self._clock()

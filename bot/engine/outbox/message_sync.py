@@ -61,7 +61,8 @@ class MessageSync:
 
     async def _sync(self, task: Task) -> int | None:
         """Update each message on its own, so that a message that cannot be reached does not block the others. Return
-        when (ms) to retry, or None if nothing is left or the change is a day old."""
+        when (ms) to retry, or None if nothing is left or the latest change (hidden, removed, late picture) is a day
+        old."""
         outcome = await outcome_of(self._stores, task)
         reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]

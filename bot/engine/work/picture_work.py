@@ -64,7 +64,7 @@ class WorkPriority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """The person for whom picture work is done, and its priority."""
+    """The person for whom picture work is done (None: counted for no person), and its priority."""
 
     person: int | None
     rank: WorkPriority
@@ -109,7 +109,8 @@ class PictureWork:
     async def plain_mask(
         self, data: bytes, filename: str, size: tuple[int, int] | None, requester: Requester
     ) -> PlainMask:
-        """Make the mask that the image API gets from an attached mask, for a picture of `size`."""
+        """Make the mask that the image API gets from an attached mask, for a picture of `size` (width, height; None:
+        unknown, the mask keeps its own size)."""
         expected = await self._expected_of_reference(data, filename, cost.of_mask(size))
         given = {"filename": filename, "size": size}
         return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)

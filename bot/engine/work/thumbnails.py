@@ -17,7 +17,8 @@ from bot.imaging.picture_info import Unreadable
 from storage.pictures import MASK_PREVIEW, THUMBNAIL, MissingCopy, PictureStore
 
 HOPELESS: Final = 10_000
-"""Number of remembered keys under which no thumbnail or preview can be made."""
+"""Number of remembered keys under which no thumbnail or preview can be made. The oldest is forgotten first, and all at
+the end of the process."""
 
 log = structlog.get_logger(__name__)
 
