@@ -1,8 +1,8 @@
 """
-Deliver cards and outcomes to Discord: implement the engine's `Delivery` port. Only this package knows the fall-backs
-from one route to the next, and how files are made to fit.
+Implement the engine's `Delivery` port for Discord. This package decides which route of an outcome follows a closed one
+(for a batch, the engine decides that), and makes files fit Discord's limits.
 
-cards.py              edit, post and remove the waiting cards in the background
+cards.py              edit and post the waiting cards in the background, and remove them
 card_schedule.py      decide which card is edited next
 results_first.py      in which channels results are being sent: cards there wait
 outcomes.py           plan and post the parts of an outcome, each once
@@ -12,7 +12,7 @@ receipts.py           send the receipt of an erasure
 reports.py            the moderators' message about a report
 batches.py            post and edit the messages of batches
 operator_messages.py  alert the operator
-message_search.py     search a channel for a part or a card that may have been posted
+message_search.py     search a channel for a message of the bot that may have been posted
 sending.py            what all posters share: mentions, archived threads, files that are too large
 interaction_reply.py  the interaction's first answer, edited by its token
 """
@@ -44,7 +44,8 @@ __all__ = ["DiscordDelivery"]
 
 class DiscordDelivery:
     """The engine's `Delivery` port for Discord. Cards follow the progress only while `cards.run` runs; everything else
-    works without it. `card_every`: least seconds between two edits of a card."""
+    works without it. `card_every`: least seconds between two edits of a card. Without `operator_channel_id`, the
+    application's owner gets the operator's messages."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """
-Post each message of a batch once, then edit it. An edit keeps the files that the message has and attaches only the
-pictures that it does not show yet, so a picture that is shown needs no stored copy any longer. The rest of the message
-is rebuilt each time.
+Post each message of a batch once, then edit it. An edit keeps the files of the pictures that are still shown and
+attaches only the pictures that the message does not have yet, so a picture that is shown needs no stored copy any
+longer. The rest of the message is rebuilt each time.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class BatchPoster:
         self._work = work
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post or edit one message. If `uncertain`, search the channel for the message before posting. Raises
-        MessageGone, RouteClosed, Unavailable."""
+        """Edit the message if its id is stored, else post it in the place of its route. If `uncertain`, search that
+        place before posting, and edit the message that is found. Raises MessageGone if the message was deleted,
+        RouteClosed, Unavailable."""
         with requests_as(Priority.RESULT):
             channel = await self._place(shared, message.route)
             earlier = await self._earlier_message(channel, message, uncertain=uncertain)
@@ -66,13 +67,15 @@ class BatchPoster:
         return posted(found) if found else None
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post the notice that the batch is over, which mentions the asker. If `uncertain`, search for it first. Raises
-        RouteClosed, Unavailable."""
+        """Post the notice that the batch is over, which mentions the asker and links `first`, where `first` was posted.
+        If `uncertain`, search for an earlier notice first, and return that if it is found. Raises RouteClosed,
+        Unavailable."""
         with requests_as(Priority.RESULT):
             return await self._end(shared, first, uncertain=uncertain)
 
     async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
-        """Delete a message of the batch; without `place`, search for it. Raises RouteClosed, Unavailable."""
+        """Delete a message of the batch; without `place`, search for it by its nonce. A message that is gone or not
+        found is no error. Raises RouteClosed, Unavailable."""
         found = place or await self._find(shared, route, nonce)
         if found is not None:
             await self._editor.delete(found)
@@ -121,7 +124,7 @@ class BatchPoster:
         self, shared: BatchView, message: BatchMessage, earlier: discord.Message | None, limit: int
     ) -> tuple[list[discord.Attachment], list[discord.File], dict[tuple[str, int], str]]:
         """Return the attachments to keep, the files to attach, and the file name of each picture by task id and
-        position. At most ten files in all."""
+        position; a picture that cannot be attached has no name. At most `FILES_PER_MESSAGE` files in all."""
         kept: list[discord.Attachment] = []
         fresh: list[discord.File] = []
         names: dict[tuple[str, int], str] = {}
@@ -137,7 +140,8 @@ class BatchPoster:
         return kept, fresh, names
 
     async def _file(self, picture: Picture, limit: int) -> discord.File | None:
-        """Return the picture as a file; None if there is no stored copy, if it cannot be sent, or if `limit` is 0."""
+        """Return the picture as a file of at most `limit` bytes; None where `fitted` returns None, and if the stored
+        copy is missing."""
         try:
             copy = await fitted(self._picture_store, self._work, picture, limit)
         except MissingCopy:

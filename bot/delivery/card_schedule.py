@@ -2,7 +2,7 @@
 Decide which waiting card is edited next, and when, so that news is shown soon and all cards share Discord's rate limit
 fairly. This module sends nothing; `clock` returns milliseconds.
 
-News (a new phase, a pause, a notice) is shown as soon as `every` ms have passed since the card's last edit. Small
+News (a new phase, a pause, a notice) is shown as soon as `every_ms` have passed since the card's last edit. Small
 changes (place in the queue, progress, time left) wait up to `PATIENCE` times as long, less for a short task. The phase
 "delivering" is shown only when the result is late, because usually the result arrives first. Of several cards that are
 due, those whose interaction token is about to expire come first, then those with news, then the oldest edit.
@@ -20,19 +20,20 @@ from bot.engine.ports import Card, CardPhase
 from bot.ui.waiting.cards import CardKey, card_key
 
 PATIENCE: Final = 5
-"""Longest wait of a small change, as a multiple of `every`. With `every` = 3 s, the card of a picture that takes a
+"""Longest wait of a small change, as a multiple of `every_ms`. If that is 3 s, the card of a picture that takes a
 minute is edited about five times."""
 SHARES: Final = 4
 """Number of edits over which the progress of a short task is spread."""
 SOON: Final = 2
-"""After this multiple of `every`, a result counts as late and its card shows that the result is being delivered."""
+"""After this multiple of `every_ms`, a result counts as late and its card shows that the result is being delivered."""
 REMEMBERED: Final = 5000
-"""Number of cards whose content is remembered. A forgotten card costs one unnecessary edit."""
+"""Most cards whose content is remembered; the one that was used longest ago is forgotten first. A forgotten card costs
+one unnecessary edit."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ShownCard:
-    """What a card shows, as far as this process knows."""
+    """What a card shows, as far as this process knows; unknown if `key` is None."""
 
     key: CardKey | None = None
     prepared: bool = False
@@ -97,15 +98,15 @@ class CardSchedule:
         return shown
 
     def later(self, card: Card, delay_ms: int) -> None:
-        """Retry the edit after `delay_ms`. A newer request for the same task is kept instead of `card`, and is delayed
-        as well."""
+        """Request the edit again, to begin in `delay_ms` at the earliest. A newer request for the same task is kept
+        instead of `card`, and is delayed as well. A card that is not remembered is not delayed."""
         if card.task.id not in self._pending:
             self.request(card)
         if shown := self._shown.get(card.task.id):
             shown.not_before = self._clock() + delay_ms
 
     def edited(self, shown: ShownCard, key: CardKey) -> None:
-        """Record that the card was edited to `key`, or that the edit was attempted."""
+        """Record the time of an edit to `key`, also of one that failed. The caller sets `shown.key` after a success."""
         shown.shown_at = self._clock()
         if shown.key is None or shown.key.news != key.news:
             shown.news_at = shown.shown_at

@@ -1,5 +1,5 @@
 """
-Edit, post and remove the waiting cards in the background.
+Edit and post the waiting cards in the background; withhold and remove them while the caller waits.
 
 Only the newest request for a task's card is shown. A card is edited at most once per `every` seconds, one card at a
 time per channel, only if its look would change, and not while a result is being sent to the same channel. Once sending
@@ -42,7 +42,7 @@ ANSWER_EXPECTED: Final = timedelta(seconds=10)
 """While a task is younger and its card's message id is not stored, the card may be about to be posted as the first
 answer: no other card is posted or searched for until then."""
 RETRY_AFTER: Final = timedelta(seconds=15)
-"""Delay before the next edit of a card if Discord could not be reached."""
+"""Delay before the next edit of a card if Discord could not be reached, or refused the edit only for now."""
 LEFT_ALONE: Final = timedelta(minutes=5)
 """Delay before the next edit of a card if Discord refused the edit; moderators may change permissions."""
 AT_ONCE: Final = 40
@@ -135,7 +135,8 @@ class CardUpdater:
         self._schedule.forget_pending(task.id)
 
     async def remove(self, task: Task) -> None:
-        """Delete the card, unless it was edited into the outcome, and forget its id. Raises Unavailable."""
+        """Delete the card, unless it was edited into the outcome, and forget its id. A card that the bot can no longer
+        delete stays. Raises Unavailable."""
         with requests_as(Priority.CARD):
             await self._remove(task)
 
@@ -150,11 +151,12 @@ class CardUpdater:
             if not await self._messages.is_outcome(row, message_id):
                 await self._delete(row, message_id)
         except RouteClosed as closed:
-            log.debug("card not removed: route closed, message stays", task=task.id, error=str(closed))
+            log.debug("card not removed: already deleted or route closed", task=task.id, error=str(closed))
         await self._messages.deleted(task.id)
 
     async def withhold(self, task: Task) -> None:
-        """Edit the card to say that the outcome is stored and not posted; the message is kept. Raises Unavailable."""
+        """Edit the card to say that the outcome is stored and not posted; the message is kept. A card that is gone, or
+        that the bot can no longer edit, is no error. Raises Unavailable."""
         with requests_as(Priority.RESULT):
             await self._end_as(Card(task=task, phase=CardPhase.WITHHELD))
 
@@ -167,7 +169,7 @@ class CardUpdater:
                 await self._edit(card, row, ShownCard(), message_id)
         except RouteClosed as closed:
             log.debug(
-                "card not edited to say withheld: route closed, message stays as it is", task=row.id, error=str(closed)
+                "card not edited to say withheld: already deleted or route closed", task=row.id, error=str(closed)
             )
         self._schedule.forget(row.id)
 
@@ -192,7 +194,7 @@ class CardUpdater:
         return card.leaving or (len(self._running) < AT_ONCE and not self._client.traffic.refusals.too_many)
 
     async def _rest(self) -> None:
-        """Sleep until the next card is due, or until `_wake` is set."""
+        """Sleep until the next card is due (`CALM_SECONDS` if no card may be edited now), or until `_wake` is set."""
         due = self._schedule.next_due(self._may_start)
         seconds = CALM_SECONDS if due is None else max(0, due - self._clock()) / 1000
         try:
@@ -207,7 +209,11 @@ class CardUpdater:
         try:
             await self._update(card)
         except Unavailable as error:
-            log.debug("card edit failed: Discord error, will retry", task=task.id, error=str(error))
+            log.debug(
+                "card edit failed: Discord or decoder unavailable, will retry after some seconds",
+                task=task.id,
+                error=str(error),
+            )
             self._schedule.later(card, _ms(RETRY_AFTER))
         except Exception:
             log.exception(
@@ -235,7 +241,9 @@ class CardUpdater:
             await self._present(card, row, shown)
         except RouteClosed as closed:
             log.debug(
-                "card edit refused: route closed, card left alone for some minutes", task=row.id, error=str(closed)
+                "card edit refused: route closed, left alone for some minutes, or as it is if the task is cancelled",
+                task=row.id,
+                error=str(closed),
             )
             if row.state is not TaskState.CANCELLED:
                 self._schedule.later(card, _ms(LEFT_ALONE))
@@ -257,7 +265,8 @@ class CardUpdater:
         shown.key = key
 
     async def _put(self, card: Card, row: Task, shown: ShownCard, message_id: int | None) -> None:
-        """Edit the card, or post it if it has no message. If its message was deleted, post it again, at most once."""
+        """Edit the card, or post it if it has no message. If its message was deleted, post it again, at most once;
+        else, and for a cancelled task or where the bot can only answer, raises MessageGone."""
         if message_id is None:
             return await self._post(card, row, shown)
         try:
@@ -283,8 +292,8 @@ class CardUpdater:
         shown.prepared = _is_prepared(card)
 
     async def _delete(self, row: Task, message_id: int) -> None:
-        """Delete the card. An answer to an interaction can be deleted only while the token lives; after that, do
-        nothing."""
+        """Delete the card. Where the bot can only answer the interaction, the card can be deleted only while the token
+        lives; after that, do nothing. Raises MessageGone, RouteClosed, Unavailable."""
         if row.reach is Reach.CHANNEL:
             with map_discord_errors():
                 await self._message(row, message_id).delete()
@@ -303,7 +312,8 @@ class CardUpdater:
         await self._messages.posted(row.id, message.id)
 
     async def _attachments(self, card: Card, shown: ShownCard) -> Sequence[discord.Attachment | discord.File]:
-        """Return the attachments for an edit: the card's present ones, or thumbnails made now; none at the end."""
+        """Return the attachments for an edit: the card's present ones, or thumbnails made now; none for a task that is
+        cancelled or withheld."""
         if card.phase in {CardPhase.CANCELLED, CardPhase.WITHHELD}:
             return ()
         return shown.attachments if shown.prepared else await self._strip(card)
@@ -350,15 +360,15 @@ class CardUpdater:
         return discord.File(io.BytesIO(strip), strip_name(card.task)) if strip else None
 
     async def _find_and_record(self, row: Task) -> int | None:
-        """Find a card that was posted but whose message id was not stored, and store the id."""
+        """Find a card that was posted but whose message id was not stored, and store the id. None if none is found."""
         message_id = await self._find_message(row)
         if message_id is not None:
             await self._messages.posted(row.id, message_id)
         return message_id
 
     async def _find_message(self, row: Task) -> int | None:
-        """Return the message id of the interaction's first answer, or of a card that was posted instead and whose
-        response from Discord was lost. None if there is neither. Raises RouteClosed, Unavailable."""
+        """Return the message id of the interaction's first answer while the token lives, or of a card that was posted
+        instead and whose response from Discord was lost. None if there is neither. Raises RouteClosed, Unavailable."""
         original = await self._original_id(row)
         if original is not None or row.reach is Reach.ANSWER:
             return original
@@ -383,8 +393,8 @@ class CardUpdater:
 
 
 def _is_prepared(card: Card) -> bool:
-    """Return whether the copies of all references are stored, and the picture of the card can be made once for all. A
-    mask, which is prepared last, is shown while it is uploaded."""
+    """Return whether the card's thumbnails can be made now and then kept: all references are prepared, and the phase
+    PREPARING is over. A mask is prepared last, so with a mask the phase does not matter."""
     under_way = card.phase is CardPhase.PREPARING and change_share(card) is None
     return not under_way and all(reference.is_prepared for reference in card.references)
 

@@ -42,8 +42,8 @@ def can_answer(task: Task, now: int) -> bool:
 
 
 def living_token(task: Task, route: Route, now: int) -> str | None:
-    """Return the interaction token that can edit an outcome sent as an answer. None if the token has expired, and for
-    other routes."""
+    """Return the token of the interaction whose first answer is the outcome (`ORIGINAL`, `COLLECTED`). None if the
+    token has expired at `now` (ms), and for all other routes, also `EPHEMERAL`."""
     if route is Route.ORIGINAL and can_answer(task, now):
         return task.interaction_token
     if route is Route.COLLECTED and task.collect_at is not None and token_lives(task.collect_at, now):
@@ -52,7 +52,8 @@ def living_token(task: Task, route: Route, now: int) -> str | None:
 
 
 def answer_by(client: Atelier, token: str) -> discord.Webhook:
-    """Return the webhook that edits the answer. Raises Unavailable before the client has logged in."""
+    """Return the webhook that reads, edits and deletes the first answer. Raises Unavailable before the client has
+    logged in."""
     if client.application_id is None:
         raise Unavailable("not logged in to Discord yet")
     return discord.Webhook.partial(client.application_id, token, client=client)

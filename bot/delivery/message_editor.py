@@ -35,8 +35,8 @@ class MessageEditor:
         self._clock = clock
 
     async def redraw(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Edit the part's message to match the rows, for example hidden or with late pictures; keep its files. Raises
-        RouteClosed, Unavailable, MissingCopy."""
+        """Edit the part's message to match the rows, for example hidden or with late pictures; keep its files. Do
+        nothing for a part without a message. Raises RouteClosed, Unavailable, and MissingCopy for a late picture."""
         late = any(picture.late_at is not None for picture in outcome.pictures)
         token = living_token(outcome.task, part.route, self._clock())
         with requests_as(Priority.RESULT if late else Priority.PERSON):
@@ -48,7 +48,8 @@ class MessageEditor:
         await self._redraw(shown, part_of_repost(shown, repost), token=None)
 
     async def _redraw(self, outcome: Outcome, part: OutcomePart, *, token: str | None) -> None:
-        """`token`: the token of the interaction that the message answers, while the token lives."""
+        """`token`: the token of the interaction that the message answers, while the token lives. None: edit the message
+        as one of the channel."""
         if part.message_id is None or part.message_channel_id is None:
             return
         message = await self._posted_message(outcome, part, token)
@@ -64,8 +65,8 @@ class MessageEditor:
         await with_smaller_files(limit_for(outcome, part) if missing else 0, edit, task=outcome.task.id)
 
     async def _posted_message(self, outcome: Outcome, part: OutcomePart, token: str | None) -> discord.Message:
-        """Return the message as fetched from Discord. An ephemeral message can be read and edited only by its token.
-        Raises RouteClosed if the message cannot be reached."""
+        """Return the message as fetched from Discord. A message that `is_out_of_reach` can be read and edited only by
+        its token. Raises RouteClosed if the message is deleted or cannot be reached, and Unavailable."""
         if token is not None:
             with map_discord_errors(by_token=True):
                 return await answer_by(self._client, token).fetch_message(ORIGINAL)
@@ -76,9 +77,9 @@ class MessageEditor:
             return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete the part's message. An answer to an interaction can be deleted only while the token lives; after that,
-        and for a part collected with a button, do nothing: only the asker sees such a message. Raises RouteClosed,
-        Unavailable."""
+        """Delete the part's message. Where the bot can only answer, the answer can be deleted only while the token
+        lives; after that, do nothing, as for an ephemeral answer, for a part collected with a button, and for a part
+        without a message. Raises RouteClosed, also if such an answer is deleted already, and Unavailable."""
         task = outcome.task
         if part.message_id is None or part.message_channel_id is None:
             return
@@ -137,8 +138,9 @@ def _shown(outcome: Outcome, message: discord.Message) -> list[AttachedPicture]:
 
 
 def _linked(outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> list[Picture]:
-    """Return the pictures of the part that are not attached to its message, to be shown as links. Whether a stored copy
-    exists does not matter, because copies are deleted after some time."""
+    """Return the pictures of the part that are not attached to its message, to be shown as links; part 0 also has the
+    pictures that were delivered as links. Whether a stored copy exists does not matter, because copies are deleted
+    after some time."""
     here = {attachment.position for attachment in shown}
     carried = [
         picture

@@ -33,8 +33,8 @@ NEWEST: Final = 500
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
 ) -> Posted | None:
-    """Return where the part was posted; None if it is not found, also if the bot may not read the history: Discord then
-    returns an empty history."""
+    """Return where the part was posted; None if it is not found, also if the bot sees the channel but may not read its
+    history: Discord then returns an empty history."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
     found = await _first_own(client, messages, lambda message: _carries(message, outcome, part))
@@ -67,7 +67,8 @@ async def _first_own(
 
 def _earliest(outcome: Outcome, part: OutcomePart) -> int:
     """Return a snowflake from `BEFORE` the first attempt, by Discord's clock: the time of the interaction's id plus the
-    time between arrival and attempt by the bot's clock. A task of a batch has a negative interaction id."""
+    time between arrival and attempt by the bot's clock; never earlier than that id. A task of a batch has a negative
+    interaction id."""
     task = outcome.task
     waited = (part.attempted_at or task.arrived_at) - task.arrived_at - int(BEFORE.total_seconds() * 1000)
     return abs(task.interaction_id) + (max(0, waited) << 22)

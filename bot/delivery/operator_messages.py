@@ -49,7 +49,8 @@ class OperatorMessages:
             await direct.send(explain_to_operator(reason, parameters, texts_in(None)), nonce=nonce)
 
     def _texts_there(self, channel_id: int) -> Texts:
-        """Return the texts in the language of the channel's server."""
+        """Return the texts in the language that Discord has for the channel's server, not the one of `/settings`; in
+        the default language if the channel is not in the cache."""
         channel = self._client.get_channel(channel_id)
         guild = channel.guild if isinstance(channel, (discord.abc.GuildChannel, discord.Thread)) else None
         return texts_in(str(guild.preferred_locale) if guild else None)

@@ -74,8 +74,9 @@ class OutcomePoster:
         self._clock = clock
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Distribute the pictures that have a stored copy over messages; the first message also links the others.
-        Raises MissingCopy."""
+        """Distribute the pictures that have a stored copy over messages, all in one if the bot can only answer the
+        interaction; the first message also links the others. Only a copy above the channel's limit is read: for such a
+        copy, raises MissingCopy, Unavailable."""
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
@@ -91,8 +92,9 @@ class OutcomePoster:
         ]
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
-        """Post the part by its route. If `uncertain`, search for the part first. Raises RouteClosed, Unavailable,
-        MissingCopy."""
+        """Post the part by its route. If `uncertain`, search for an earlier message of the part first, and return that
+        if it is found. By the route `ORIGINAL`, the first answer (the card) is edited into the part. Raises
+        RouteClosed, Unavailable, MissingCopy."""
         with requests_as(Priority.RESULT):
             if part.route is Route.ORIGINAL:
                 if not can_answer(outcome.task, self._clock()):
@@ -120,8 +122,8 @@ class OutcomePoster:
                     raise AssertionError("what was collected is not posted")
 
     async def repost(self, outcome: Outcome, repost: Repost, *, uncertain: bool) -> Posted:
-        """Post the outcome in another message. If `uncertain`, search the channel for the message first. Raises
-        RouteClosed, Unavailable, MissingCopy."""
+        """Post the whole outcome in one message in the repost's channel. If `uncertain`, search that channel for an
+        earlier message first, and return that if it is found. Raises RouteClosed, Unavailable, MissingCopy."""
         shown = as_posted(outcome, repost)
         part = part_of_repost(shown, repost)
         channel = self._channel(shown.task)
@@ -134,8 +136,8 @@ class OutcomePoster:
             self._cards.wake()
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Search for the part in the channel and in the asker's direct messages, where the bot may read them. Raises
-        Unavailable."""
+        """Search for the part in the request's channel, unless the bot can only answer there, and then in the asker's
+        direct messages. None if it is not found; a place that is closed to the bot is left out. Raises Unavailable."""
         with requests_as(Priority.RESULT):
             return await self._find(outcome, part)
 
@@ -175,7 +177,8 @@ class OutcomePoster:
         return await self._fitted(outcome, whole, send)
 
     async def show_to(self, outcome: Outcome, *, token: str) -> None:
-        """Edit the first answer of `token` to show the whole outcome. Raises RouteClosed, Unavailable, MissingCopy."""
+        """Edit the first answer to the interaction of `token` to show the whole outcome. Raises RouteClosed,
+        Unavailable, MissingCopy."""
         whole = OutcomePart(
             task_id=outcome.task.id,
             number=0,
@@ -194,9 +197,9 @@ class OutcomePoster:
         return send
 
     def next_route(self, outcome: Outcome, part: OutcomePart, *, now: int) -> Route | None:
-        """Return the route to try after `part.route`; None if there is none. The first answer is one message and can
-        carry only an outcome of one part; an outcome of several parts is sent as direct messages, to keep the parts
-        together."""
+        """Return the route to try after `part.route`; None after direct messages and for a collected part. After the
+        channel comes the first answer if it can still be edited at `now` (ms) and the outcome is one part, as an answer
+        is one message; otherwise, and after any answer to the request, direct messages."""
         if outcome.task.reach is Reach.ANSWER:
             return Route.DIRECT if part.route in {Route.ORIGINAL, Route.EPHEMERAL} else None
         alone = part.number == 0 and list(part.pictures) == _with_copies(outcome)
@@ -232,8 +235,8 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _post_to_asker_alone(self, outcome: Outcome, part: OutcomePart) -> Posted:
-        """Send another response to the interaction. It is in no history: if its confirmation is lost, a second one
-        follows."""
+        """Send the part as another answer to the interaction, which only the asker sees. No search finds it: if its
+        confirmation is lost, the part is sent a second time. Raises RouteClosed if the token has expired."""
         task = outcome.task
         if not can_answer(task, self._clock()):
             raise RouteClosed("its interaction can no longer be answered")
@@ -245,9 +248,10 @@ class OutcomePoster:
         return await self._fitted(outcome, part, send)
 
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
-        """Return where an earlier attempt posted the part; None if it is not found. Search the channel, whatever the
-        route is now, as the earlier attempt may have used it; if the route is direct, also the direct messages. An
-        ephemeral answer is never found, but its edit can be repeated."""
+        """Return where an earlier attempt posted the part; None if it is not found. Search the request's channel,
+        unless the bot can only answer there, whatever the route is now, as the earlier attempt may have used it; if the
+        route is direct, also the direct messages. For the route `EPHEMERAL`, search nothing: no search finds such an
+        answer. Raises RouteClosed if the route is the channel or direct and its place is closed, and Unavailable."""
         found = None
         if part.route is Route.EPHEMERAL:
             return None
@@ -262,7 +266,8 @@ class OutcomePoster:
         return found
 
     async def _fitted(self, outcome: Outcome, part: OutcomePart, send: Send) -> Posted:
-        """Send the part. If Discord rejects the files as too large, retry with smaller files, then with links."""
+        """Send the part. If Discord rejects the files as too large, send it again with smaller files, then with links.
+        By the route `CHANNEL`, reopen an archived thread."""
 
         async def sent(limit: int) -> Posted:
             load = await self.load(_carried(outcome, part), limit)
@@ -302,7 +307,8 @@ def nonce_of(task: Task, number: int) -> str:
 
 
 def as_posted(outcome: Outcome, repost: Repost) -> Outcome:
-    """Return the outcome as readers of the repost see it: with the channel, language and limits of the repost."""
+    """Return the outcome as readers of the repost see it: with the repost's channel, language and limits, not private,
+    and hidden if the result or the repost is."""
     task = replace(
         outcome.task,
         channel_id=repost.channel_id,
@@ -363,7 +369,8 @@ def _carried(outcome: Outcome, part: OutcomePart) -> tuple[Picture, ...]:
 
 
 def _message(outcome: Outcome, part: OutcomePart, load: Payload) -> tuple[discord.ui.LayoutView, list[discord.File]]:
-    """Build the view and the files of the part, for one attempt: a file can be sent only once."""
+    """Build the view and the files of the part, for one attempt: a file can be sent only once. Part 0 also has the
+    prompt as a file if the view shortens it."""
     files = []
     shown = []
     for picture, copy in load.fitted:

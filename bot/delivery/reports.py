@@ -31,8 +31,8 @@ class ReportPoster:
     async def post(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        """Post or edit the message. If `uncertain`, search the channel for the message first. Raises MessageGone,
-        RouteClosed, Unavailable."""
+        """Edit the message if its id is stored or, if `uncertain`, a search of the channel finds it; else post it.
+        Raises MessageGone, Unavailable, and RouteClosed, also if the server has no channel for reports."""
         if report_case.channel_id is None:
             raise RouteClosed("this server has no channel for reports")
         channel = self._client.get_partial_messageable(report_case.channel_id, guild_id=report_case.guild_id)
@@ -49,7 +49,8 @@ class ReportPoster:
             return Posted(channel_id=channel.id, message_id=message_id)
 
     async def _files(self, outcome: Outcome) -> list[discord.File]:
-        """Return thumbnails of the reported pictures: enough to decide, as the message itself is linked."""
+        """Return thumbnails of the reported pictures: enough to decide, as the message itself is linked. A picture of
+        which none can be made is left out."""
         small, requester = self._thumbnails.small, Requester(outcome.task.asker_id, WorkPriority.BROWSING)
         return [
             discord.File(io.BytesIO(data), f"reported-{picture.position + 1}.jpg")

@@ -19,8 +19,8 @@ from storage.models import Picture
 from storage.pictures import PictureStore
 
 REFITS: Final = 2
-"""How often the limit per file is halved when Discord rejects the files as too large. After that, pictures are linked
-instead of attached."""
+"""How often the limit per file is halved when Discord rejects the files as too large. After that the limit is 0, and no
+picture is attached."""
 NO_USER: Final = discord.AllowedMentions.none()
 """Notify no person. Passed explicitly to edits, because discord.py does not apply the client's default to them."""
 
@@ -46,8 +46,8 @@ async def direct_messages(client: Atelier, person_id: int) -> discord.DMChannel:
 
 
 async def in_open_thread(client: Atelier, channel_id: int, send: Callable[[], Awaitable[T]]) -> T:
-    """Call `send`. If the channel is an archived thread, reopen the thread and call `send` again. Raises what `send`
-    raises, and RouteClosed or Unavailable if the thread cannot be reopened."""
+    """Call `send`. If that fails because the channel is an archived thread, reopen the thread and call `send` a
+    second time. Raises what `send` raises, and RouteClosed or Unavailable if the thread cannot be reopened."""
     try:
         return await send()
     except RouteClosed as closed:
@@ -69,7 +69,7 @@ async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **
             return await send(limit >> attempt)
         except TooLarge as error:
             log.info(
-                "message rejected: files too large, will retry with smaller or no files",
+                "message rejected: files too large, sent again at once with smaller or no files",
                 limit=limit >> attempt,
                 error=str(error),
                 **about,
@@ -79,8 +79,9 @@ async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **
 
 async def fitted(picture_store: PictureStore, work: PictureWork, picture: Picture, limit: int) -> Fitted | None:
     """Return the stored copy of the picture, re-encoded if it has more than `limit` bytes. None if the picture cannot
-    be attached: it has no copy, a process died while handling the copy, the copy is damaged, or `limit` is 0. Raises
-    MissingCopy if the copy that the row names is gone."""
+    be attached: it has no copy, a process died while handling it (`unfetchable`), `limit` is 0, or the copy cannot be
+    read or re-encoded; of a copy that fits, only the first bytes are checked. Raises MissingCopy if the copy that the
+    row names is gone, and Unavailable if no process can re-encode now."""
     if picture.key is None or picture.unfetchable or not limit:
         return None
     data = await picture_store.get(picture.key)
@@ -90,7 +91,7 @@ async def fitted(picture_store: PictureStore, work: PictureWork, picture: Pictur
         return await work.fit(data, limit)
     except Unreadable as error:
         log.warning(
-            "picture not attached: stored copy unreadable, message is sent without the file",
+            "picture cannot be attached: stored copy unreadable, its message goes without the file",
             task=picture.task_id,
             error=str(error),
         )
