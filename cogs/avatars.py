@@ -37,7 +37,8 @@ FILENAME: Final = "avatar.png"
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.User | discord.Member) -> None:
-    """Store the avatar and open the form: the person may change the avatar before the form is submitted."""
+    """Store the avatar's address as a draft and open the form: `person` may change the avatar before the form is
+    submitted."""
     services = interaction.client.services
     now = services.engine.clock()
     draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))

@@ -43,7 +43,8 @@ class Gallery(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """Copy a result to the gallery if the asker or a moderator reacts with a star. Ignore stars of other people."""
+        """Have a result copied to the server's gallery if its asker or a moderator of the server reacts with a star.
+        Ignore stars of other people, and those below a result that is hidden or removed."""
         guild = self._bot.get_guild(payload.guild_id) if payload.guild_id is not None else None
         if guild is None or payload.member is None or payload.member.bot or payload.emoji.name != STAR:
             return
@@ -56,7 +57,11 @@ class Gallery(commands.Cog):
         try:
             await services.engine.curation.copy_starred(new, _role(guild, payload.channel_id, payload.member))
         except UserError as error:
-            log.debug("star ignored: task or person not entitled to a copy in the gallery", reason=error.reason)
+            log.debug(
+                "star ignored: task or person not entitled to a copy in the gallery",
+                task=new.task_id,
+                reason=error.reason,
+            )
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -69,8 +74,8 @@ class Gallery(commands.Cog):
 
 
 async def _shown_in(services: Services, message_id: int) -> str | None:
-    """Return the id of the task whose result the message shows. None for any other message, and for a copy in a
-    gallery, which needs no second copy."""
+    """Return the id of the task whose result the message shows. None for any other message, also one of a batch, and
+    for a copy in a gallery, which needs no second copy."""
     repost = await services.stores.reposts.in_message(message_id)
     if repost is not None:
         return repost.task_id if repost.kind is not RepostKind.GALLERY else None

@@ -32,8 +32,8 @@ class Greeting(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Greet the server, unless it was greeted before: also if the bot left it since. It is stored first, so a
-        greeting that may have been posted is not repeated."""
+        """Greet a server that the bot serves and has just joined, unless it was greeted before: also if the bot left it
+        since. That it is greeted is stored first, so a greeting that failed or may have been posted is not repeated."""
         if self._bot.allowed_guilds and guild.id not in self._bot.allowed_guilds:
             return
         if not self._has_just_joined(guild) or not await self._is_first(guild):
@@ -41,7 +41,7 @@ class Greeting(commands.Cog):
         try:
             await self._greet(guild)
         except ServiceError as error:
-            log.info("server not greeted: Discord error, will not be tried again", error=str(error))
+            log.info("server not greeted: Discord error or every way closed, will not be tried again", error=str(error))
 
     def _has_just_joined(self, guild: discord.Guild) -> bool:
         joined = guild.me.joined_at
@@ -56,7 +56,8 @@ class Greeting(commands.Cog):
         return True
 
     async def _greet(self, guild: discord.Guild) -> None:
-        """Raises RouteClosed if every way is closed, and Unavailable."""
+        """Post the greeting in the first of at most `CHANNELS_TRIED` channels that accepts it, else send it to the
+        person who added the bot. Raises RouteClosed if every way is closed, and Unavailable."""
         say = texts_in(str(guild.preferred_locale))
         for channel in _channels(guild)[:CHANNELS_TRIED]:
             try:
@@ -78,7 +79,7 @@ def _channels(guild: discord.Guild) -> Sequence[discord.TextChannel]:
 
 
 async def _added_by(guild: discord.Guild, bot: discord.ClientUser | None) -> int:
-    """Return who added the bot, if the bot may read that; else the owner of the server."""
+    """Return the id of who added the bot, if the bot may read that; else of the server's owner, 0 if unknown."""
     if bot is not None and can_read_audit_log(guild.me.guild_permissions):
         async for entry in guild.audit_logs(action=discord.AuditLogAction.bot_add, limit=5):
             if entry.target is not None and entry.target.id == bot.id and entry.user_id is not None:

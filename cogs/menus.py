@@ -40,7 +40,8 @@ MENU_FORM: Final = "pictures"
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.allowed_installs(guilds=True, users=True)
 async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
-    """Store the message's pictures and open the form: the form's submission will not contain the message."""
+    """Store the addresses of the message's pictures (the first `OPTIONS_PER_SELECT`) as a draft and open the form: the
+    form's submission will not contain the message."""
     services = interaction.client.services
     pictures = pictures_in(message)[:OPTIONS_PER_SELECT]
     if not pictures:

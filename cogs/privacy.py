@@ -28,7 +28,8 @@ installed the bot (`FOLLOWUPS_UNINSTALLED`)."""
 class Privacy(commands.GroupCog, group_name="privacy", group_description=localized("privacy-command")):
     @app_commands.command(description=localized("privacy-show-command"))
     async def show(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Show what is stored, and the receipt of an erasure if it has not been delivered."""
+        """Show what is stored, and that an erasure is in progress, or the receipt of one if it has not been
+        delivered."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.stores.people.holdings(interaction.user.id)
@@ -43,8 +44,8 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Send the files one after the other; then say how many pictures were left out. One export at a time for each
-        person."""
+        """Send the files one after the other; then say how many pictures were left out, if any. A second export of the
+        same person is refused while the first one runs; exports of other people may have to end first."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
         async with interaction.client.services.engine.export_slots.taken(interaction.user.id):

@@ -34,7 +34,7 @@ class Show(commands.Cog):
 
     @show.autocomplete("what")
     async def offer(self, interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-        """Offer the person's own tasks that contain the typed words, newest first."""
+        """Offer the person's own tasks whose prompts contain the typed words, newest first."""
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.stores.search
         own = await search.own(interaction.user.id, words=typed.strip(), limit=CHOICES)
@@ -43,7 +43,7 @@ class Show(commands.Cog):
 
 async def _found(services: Services, what: str, person_id: int) -> Task | None:
     """Find a task by its id or by a link to one of its messages; `what` in another form is words, by which the person's
-    newest own task is found. None if there is no such task."""
+    newest own task is found. None if there is no such task. Whether the person may see the task is not checked."""
     if TASK.fullmatch(what):
         return await services.stores.tasks.get(what)
     if link := LINK.fullmatch(what):

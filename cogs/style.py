@@ -225,7 +225,7 @@ def _name(typed: str) -> str:
 
 def _template(interaction: discord.Interaction[Atelier], typed: str, size: str | None) -> Wish:
     """Return the template as the prompt of a wish: with names for mentions, without parameters, and with the size that
-    was chosen or that `--ar` asks for."""
+    was chosen or that `--ar` asks for. Raises BadChoice unless it contains `PROMPT` exactly once, and TooLong."""
     wish = Wish(request=PictureRequest(prompt=storable(typed)), size=size)
     read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
     if read.request.prompt.count(PROMPT) != 1:

@@ -90,7 +90,8 @@ async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, numb
 async def _thumbnail(
     interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]
 ) -> discord.File | None:
-    """Return a thumbnail of the task's first picture; None without a copy, or if a moderator removed the result."""
+    """Return a thumbnail of the task's first picture; None if none can be made, or if another person than the asker (a
+    moderator) removed the result."""
     services = services_of(interaction)
     first = next(iter(pictures), None)
     if first is None or first.key is None or task.removed_by not in {None, task.asker_id}:

@@ -46,8 +46,8 @@ async def direct_messages(client: Atelier, person_id: int) -> discord.DMChannel:
 
 
 async def in_open_thread(client: Atelier, channel_id: int, send: Callable[[], Awaitable[T]]) -> T:
-    """Call `send`. If that fails because the channel is an archived thread, reopen the thread and call `send` a
-    second time. Raises what `send` raises, and RouteClosed or Unavailable if the thread cannot be reopened."""
+    """Call `send`. If that fails because the channel is an archived thread, reopen the thread and call `send` a second
+    time. Raises what `send` raises, and RouteClosed or Unavailable if the thread cannot be reopened."""
     try:
         return await send()
     except RouteClosed as closed:

@@ -18,7 +18,8 @@ def lacking_in(guild: discord.Guild, channel_id: int) -> tuple[str, ...] | None:
 
 
 def check_channels(interaction: discord.Interaction[Any], channel_ids: tuple[int, ...]) -> None:
-    """Raise BadChoice, with the missing permissions, for the first channel in which the bot cannot work."""
+    """Raise BadChoice for the first channel in which the bot cannot work, with the permissions that it lacks there (all
+    that it needs if the channel does not exist or is not visible to it)."""
     for channel_id in channel_ids:
         lacks = lacking_in(interaction.guild, channel_id) if interaction.guild is not None else None
         if lacks is None or lacks:

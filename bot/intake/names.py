@@ -53,7 +53,7 @@ class Names:
 
 
 def names_in(interaction: discord.Interaction[Any]) -> Names:
-    """Return the names that came with the interaction."""
+    """Return the names that came with the interaction, its asker's and the bot's; the server's cache has others."""
     data: Mapping[str, Any] = interaction.data or {}
     resolved = data.get("resolved") or {}
     asker, bot = interaction.user, interaction.client.user
@@ -71,7 +71,7 @@ def names_in(interaction: discord.Interaction[Any]) -> Names:
 
 
 def names_of(message: discord.Message) -> Names:
-    """Return the names that came with the message."""
+    """Return the names of the message's author and of what it mentions; the server's cache has others."""
     return Names(
         people={person.id: person.display_name for person in (message.author, *message.mentions)},
         roles={role.id: role.name for role in message.role_mentions},

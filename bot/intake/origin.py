@@ -14,11 +14,12 @@ from storage.models import Origin, Reach
 
 def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings, *, private: bool = False) -> Origin:
     """
-    Return the origin of a request. All commands and buttons that make pictures call this function before anything is
-    charged. Raises MissingPermissions if the outcome could not be posted, and NotHere if no pictures may be made here.
+    Return the origin of a request. All commands, forms and buttons that make pictures call this function before
+    anything is charged. Raises NotHere if no pictures may be made here, and MissingPermissions if the bot may not post
+    the outcome here (not checked if the bot only answers the interaction: `Reach.ANSWER`).
 
     The time of arrival is read from the engine's clock, as the interaction's timestamp may come from a clock that
-    disagrees. Public messages are in the server's language if the server has chosen a language.
+    disagrees. Public messages are in the language that the server has chosen, else in the asker's.
     """
     if interaction.channel_id is None or not _is_allowed(interaction):
         raise NotHere(Reason.NOT_THIS_SERVER)
@@ -43,7 +44,8 @@ def origin_of(interaction: discord.Interaction[Atelier], settings: GuildSettings
 
 
 def check_posts(interaction: discord.Interaction[Atelier]) -> None:
-    """Check that the bot may post here. Raises NotHere if Discord only lets the bot answer, and MissingPermissions."""
+    """Check that the bot may post a result again here; where pictures may be made does not matter. Raises NotHere if
+    the bot does not serve this place or Discord only lets it answer here, and MissingPermissions."""
     if not _is_allowed(interaction) or _reach(interaction, private=False) is Reach.ANSWER:
         raise NotHere(Reason.CANNOT_POST_HERE)
     _check_permissions(interaction)
@@ -79,12 +81,13 @@ def _reach(interaction: discord.Interaction[Atelier], *, private: bool) -> Reach
 
 
 def _is_allowed(interaction: discord.Interaction[Atelier]) -> bool:
-    """Return whether the bot serves this place. If `ALLOWED_GUILDS` is set, direct messages are not served."""
+    """Return whether the bot serves this place: every place, or if `ALLOWED_GUILDS` is set, only these servers and no
+    direct messages."""
     allowed = interaction.client.allowed_guilds
     return not allowed or interaction.guild_id in allowed
 
 
 def _check_permissions(interaction: discord.Interaction[Atelier]) -> None:
-    """Raise MissingPermissions if the bot may not post here. Direct messages have no permissions to check."""
+    """Raise MissingPermissions if the bot lacks permissions to post here. Direct messages have none to check."""
     if interaction.guild_id is not None:
         require(interaction.app_permissions, interaction.channel)

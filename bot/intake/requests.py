@@ -19,7 +19,8 @@ from storage.models import Derivation, NewReference, NewTask, Origin, PictureReq
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a person asks for, before the defaults apply. `size` and `variants` replace those in `request`; each is None
-    if it was not chosen, and then the style's, the picture's or the server's applies."""
+    if it was not chosen, and then the style's or the server's applies; for the size, `former_size` and the picture's
+    come before the server's."""
 
     request: PictureRequest
     size: str | None = None
@@ -72,7 +73,7 @@ class Attached(Protocol):
 
 def references_of(images: Sequence[Attached], mask: Attached | None = None) -> tuple[NewReference, ...]:
     """Return the files as references. Raises BadReference, which names all files that can be refused without reading
-    their contents."""
+    their contents, and for a mask without exactly one image."""
     if mask is not None and not images:
         raise BadReference(Reason.MASK_WITHOUT_IMAGE)
     if mask is not None and len(images) > 1:
@@ -91,7 +92,7 @@ def references_of(images: Sequence[Attached], mask: Attached | None = None) -> t
 
 def reference_of(attachment: Attached, kind: ReferenceKind = ReferenceKind.IMAGE) -> NewReference:
     """Return the file as a reference. Its declared type does not matter: the content is read later. Raises BadReference
-    for an impossible size."""
+    for an empty file and one of more than `LARGEST_REFERENCE_BYTES`."""
     filename = storable(attachment.filename)
     if attachment.size > LARGEST_REFERENCE_BYTES:
         megabytes = LARGEST_REFERENCE_BYTES // 2**20

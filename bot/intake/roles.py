@@ -27,7 +27,7 @@ def moderates(allowed: discord.Permissions) -> bool:
 
 
 def role_of(interaction: discord.Interaction[Any]) -> Role:
-    """Return the person, and whether they moderate the server in which they ask."""
+    """Return the person, and whether they may manage the server in which they ask, or the messages of this channel."""
     in_guild = interaction.guild_id is not None
     return Role(
         person_id=interaction.user.id,

@@ -19,7 +19,7 @@ _REPEATED: Final = re.compile(r"([a-z])\1{2,}")
 
 class SmallTalk(Enum):
     HELP = "help"
-    """A question about the bot, or nothing that can be read as words."""
+    """A question about the bot, or nothing that can be read as a request."""
     HELLO = "hello"
     THANKS = "thanks"
     """Thanks, praise, a short answer, an emoji: a smile is enough."""
@@ -28,8 +28,8 @@ class SmallTalk(Enum):
 def small_talk_in(words: str) -> SmallTalk | None:
     """
     Return the kind of small talk, in any language of the bot, whatever the case, punctuation, emoji and order. None if
-    the words are a request: if anything remains beside the phrases of `talk.ftl`. A single letter or digit is no
-    request.
+    the words are a request: if anything remains beside the phrases of `talk.ftl`, or if all of them are fillers. Emoji
+    alone are THANKS; no words at all, and a single ASCII letter or digit without emoji, are HELP.
     """
     plain = unicodedata.normalize("NFKC", words).casefold()
     bare = _FACE.sub(" ", _NAMED.sub(" ", plain))
@@ -44,7 +44,8 @@ def small_talk_in(words: str) -> SmallTalk | None:
 
 
 def language_in(words: str) -> str | None:
-    """Return "zh-CN" if the words are mainly Chinese characters, and None if they do not tell the language."""
+    """Return "zh-CN" if more than half of the letters are Chinese characters and none is Japanese kana or Korean; None
+    for all other words, also English ones."""
     letters = [unicodedata.name(character, "") for character in words if character.isalpha()]
     if any(name.startswith(("HIRAGANA", "KATAKANA", "HANGUL")) for name in letters):
         return None
@@ -59,7 +60,8 @@ def _letters(text: str) -> str:
 
 
 def _kind_of(said: str) -> SmallTalk | None:
-    """Return the first kind, in their order, of the phrases that `said` consists of; None if other words remain."""
+    """Return the first kind, in the order of `SmallTalk`, of the phrases that `said` consists of; None if other words
+    remain, or if all phrases are fillers."""
     phrases, phrase = _phrases()
     found, position = set(), 0
     while position < len(said):
@@ -73,8 +75,8 @@ def _kind_of(said: str) -> SmallTalk | None:
 
 @cache
 def _phrases() -> tuple[dict[str, SmallTalk | None], re.Pattern[str]]:
-    """Return the kind of each phrase in all languages, None for words that only accompany others; and the pattern that
-    reads the longest phrase. Chinese phrases need no space after them."""
+    """Return the kind of each phrase in all languages, None for fillers, which only accompany others; and the pattern
+    that reads the longest phrase. Chinese phrases need no space after them."""
     phrases: dict[str, SmallTalk | None] = {}
     for kind in (None, *SmallTalk):
         for language in LANGUAGES:

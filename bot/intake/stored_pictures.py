@@ -24,9 +24,10 @@ log = structlog.get_logger(__name__)
 async def keep_copy(
     services: Services, attached: Attached, folder: str, *, by: int, for_others: bool = False
 ) -> StoredPicture:
-    """Store what a person (`by`) attached under a new key in `folder`, so that no other copy is replaced. Takes
-    seconds, so defer the interaction first. Raises NoRoom, and BadReference for a file that no request could use.
-    `for_others`: store the picture without its file name."""
+    """Store the plain copy of what a person (`by`) attached under a new key in `folder`, so that no other copy is
+    replaced. Takes seconds, so the caller defers the interaction first. `for_others`: return the picture without its
+    file name. Raises NoRoom, Unavailable, and BadReference for a file that no request could use or that cannot be
+    downloaded now."""
     reference = reference_of(attached)
     await services.engine.disk_space.require()
     key = f"{folder}/{secrets.token_hex(8)}"
@@ -52,8 +53,8 @@ def _unnamed(reference: NewReference) -> str:
 
 
 async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
-    """Delete a copy that no row refers to. A failure is only logged: what the person asked for is already done, and the
-    search for files that no row names deletes the copy later."""
+    """Delete a copy that no row refers to; nothing for None. A failure is only logged: what the person asked for is
+    already done, and the search for files that no row names deletes the copy later."""
     if picture is None:
         return
     try:

@@ -41,7 +41,7 @@ def as_read(wish: Wish, names: Names, say: Texts) -> Wish:
 
 
 def in_words(read: Parameters, say: Texts) -> str:
-    """Return the words, with what must not be shown as words at the end."""
+    """Return the words, and after them, in words ("without ..."), what the picture must not show."""
     parts = [read.words.rstrip(" ,;")] if read.without and read.words else [read.words] if read.words else []
     parts += [f"{say('words-without')} {what}" for what in read.without]
     return ", ".join(parts)

@@ -1,6 +1,7 @@
 """
-What people see in Discord, built from values. Nothing here sends a request to Discord, except buttons and forms in
-answer to the person who used them. Each room imports only rooms below it in this list.
+What people see in Discord, built from values. Nothing here posts a message by itself: commands, buttons and forms
+answer the person who used them, and read in Discord what they need for that. Each room imports only rooms below it in
+this list.
 
 results/   results, and the buttons below them that ask for another picture
 asking/    from what a person asks for to a stored task and its card, or to the question before a batch

@@ -33,8 +33,8 @@ log = structlog.get_logger(__name__)
 
 
 async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, words: Sequence[str]) -> None:
-    """Store the proposal of a batch and ask for a confirmation; nothing is made or charged before it. Raises
-    AtelierError if a request like this would be refused."""
+    """Store the proposal of a batch and ask for a confirmation; nothing is made or charged before it. Raises what
+    `propose` raises; the person's limits are checked only when the batch begins."""
     proposal = await interaction.client.services.engine.batches.propose(asked, words)
     view = proposal_view(texts_in(str(interaction.locale)), proposal)
     await interaction.response.send_message(view=view, ephemeral=True)
@@ -66,10 +66,11 @@ def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
 
 
 class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
-    """Begin the batch. `task_id` is the id of the batch, as in the button that discards it."""
+    """Begin the batch. `task_id` is the id of the batch, as in the other two buttons of the question."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Check the place and the settings again, as both may have changed since the question."""
+        """Check the place and the settings again, as both may have changed since the question. If the batch has begun
+        already, only show that."""
         services = services_of(interaction)
         batch = await services.engine.batches.proposed(self.task_id, interaction.user.id)
         if batch.begun_at is None:
@@ -81,7 +82,7 @@ class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
 
 class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-typed"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Answer with the card, as for any request, and then delete the question."""
+        """Answer with the card, as for any request, and then delete the question, even if the answer failed."""
         services = services_of(interaction)
         proposal = await services.engine.batches.proposed(self.task_id, interaction.user.id)
         settings = await services.stores.guilds.settings(interaction.guild_id)
@@ -101,7 +102,8 @@ class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
 
 
 async def _delete_question(interaction: discord.Interaction[Any]) -> None:
-    """A question that stays does no harm: its buttons then say that it was answered."""
+    """Delete the message with the pressed button. A failure is only logged: the buttons of a question that stays say
+    that it was answered."""
     if interaction.message is None:
         return
     try:

@@ -198,9 +198,9 @@ async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
 
 
 async def _check_speaks(interaction: discord.Interaction[Any], task: Task) -> None:
-    """Check that a post in the task's channel is possible: here, for the bot; in another channel, that the person could
-    write there now, as the button may be pressed elsewhere and much later. Raises NotHere, MissingPermissions,
-    BadChoice, and UserError if Discord does not say whether the person could."""
+    """Check that the result may be posted in the task's channel. If the button was pressed there: that the bot may
+    post. If it was pressed elsewhere, perhaps much later: that the person could write in the task's channel now, if
+    that is in a server. Raises NotHere, MissingPermissions, BadChoice, and UserError if Discord does not answer."""
     if interaction.channel_id == task.channel_id:
         check_posts(interaction)
     elif task.guild_id is not None and not await _speaks(interaction, task.guild_id, task.channel_id):

@@ -64,7 +64,7 @@ class FormValues:
         self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
 
     def words(self, name: str, *, most: int = LONGEST_WORDS) -> str:
-        """Return the text of a field, without characters that no database stores."""
+        """Return the text of a field, without characters that no database stores. `most`: characters."""
         value = self._field(name).get("value")
         if value is None:
             return ""
@@ -87,7 +87,7 @@ class FormValues:
         return value is True
 
     def files(self, name: str) -> tuple[Upload, ...]:
-        """Return the uploaded files in the order chosen."""
+        """Return the uploaded files, at most `MOST_REFERENCES`, in the order chosen."""
         sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
         return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
 
@@ -117,8 +117,8 @@ async def open_form(
 
 
 def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
-    """Register the handler of a form; call this in a cog's `setup`. `submitted` receives the form's key and values; its
-    errors are sent to the person."""
+    """Register the handler of a form; call this in a cog's `setup`. `submitted` receives the form's key ("" without
+    one) and values; its errors are sent to the person."""
     pattern = re.compile(f"a1:{name}:{KEY}")
 
     async def listen(interaction: discord.Interaction[Atelier]) -> None:
@@ -133,7 +133,7 @@ def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
 
 def words_field(say: Texts, words: str = "", *, changes: bool = False) -> Label:
     """Return the prompt field. It is optional, as pictures alone are enough. Words that do not fit are not shown: the
-    field is then empty and says that they are kept."""
+    field is then empty and says that they are kept. `changes`: its label asks what to change."""
     fits = fits_form(words)
     entry: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id="words",

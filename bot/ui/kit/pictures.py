@@ -44,7 +44,8 @@ def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attac
 
 
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
-    """Return a task and its pictures. Raises NotFound, or Gone if the task has no pictures."""
+    """Return a task and its pictures. Raises NotFound if the person may not see the task, or Gone if the task has no
+    pictures."""
     services = services_of(interaction)
     task = await services.engine.requests.visible(task_id, interaction.user.id)
     pictures = await services.stores.pictures.of_task(task_id)
@@ -75,11 +76,11 @@ def by_position(pictures: tuple[Picture, ...]) -> dict[str, Picture]:
 async def as_reference(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> NewReference:
     """
     Return the picture as a reference for the next request: the stored copy, and the address of the attachment in the
-    button's message in case the copy is gone when the reference is used. A private result is owned by its asker; a
-    result that others could see is owned by `NO_USER`.
+    button's message (else the image API's address) in case the copy is gone when the reference is used. A private
+    result is owned by its asker; a result that others could see is owned by `NO_USER`.
 
-    Without a stored copy, use the attachment in the button's message, or search the message in which the picture was
-    posted. Raises Gone: PICTURE_GONE if there is none, ORIGINAL_LATER if Discord does not answer.
+    Without a stored copy, use the attachment in the button's message, or fetch the message of the outcome or batch in
+    which the picture was posted. Raises Gone: PICTURE_GONE if there is none, ORIGINAL_LATER if Discord does not answer.
     """
     owner_id = task.asker_id if task.private else NO_USER
     attachment = shown_in(interaction.message, picture)
@@ -120,7 +121,7 @@ async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> di
                 return shown_in(await channel.fetch_message(part.message_id), picture)
         except RouteClosed as closed:
             log.info(
-                "posted picture not found: message not readable, request will be refused",
+                "posted picture not found: message not readable, refused unless another message shows it",
                 task=picture.task_id,
                 error=str(closed),
             )

@@ -21,8 +21,8 @@ _LARGEST_ID: Final = 2**63 - 1
 
 
 def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tuple[T, ...]:
-    """Return the selected values in order. Raises UnknownChoice for a value that was not offered, a duplicate, or more
-    than `most`."""
+    """Return what `offered` has for the selected values, in the order selected. Raises UnknownChoice for a value that
+    was not offered, a duplicate, or more than `most`."""
     if len(values) > most or not all(isinstance(value, str) and value in offered for value in values):
         raise UnknownChoice
     if len(set(values)) < len(values):
@@ -31,19 +31,21 @@ def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tu
 
 
 def single(values: Sequence[Any], offered: Mapping[str, T]) -> T | None:
-    """Return the selected value; None if nothing is selected. Raises UnknownChoice."""
+    """Return what `offered` has for the selected value; None if nothing is selected. Raises UnknownChoice."""
     return next(iter(several(values, offered, most=1)), None)
 
 
 def task_in(values: Sequence[Any]) -> str:
-    """Return a well-formed task id, without checking that the task exists. Raises UnknownChoice."""
+    """Return the one selected task id, without checking that the task exists. Raises UnknownChoice unless there is
+    exactly one and it is well-formed."""
     if len(values) != 1 or not isinstance(values[0], str) or not _TASK.fullmatch(values[0]):
         raise UnknownChoice
     return values[0]
 
 
 def ids_in(values: Sequence[Any], *, most: int) -> tuple[int, ...]:
-    """Return the selected Discord ids, for example of channels. Raises UnknownChoice."""
+    """Return the selected Discord ids, for example of channels, without checking that they exist. Raises UnknownChoice
+    for a malformed id, a duplicate, or more than `most`."""
     if len(values) > most or not all(isinstance(value, str) and _SNOWFLAKE.fullmatch(value) for value in values):
         raise UnknownChoice
     ids = tuple(int(value) for value in values)

@@ -27,15 +27,15 @@ _SHAPES: Final = {"1:1": "text-square", "3:2": "text-landscape", "2:3": "text-po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A prompt as shown. `whole` is False if it was shortened; the full prompt is then attached as a file."""
+    """A prompt as shown. `whole` is False if it was shortened; an outcome then has the full prompt as a file."""
 
     text: str
     whole: bool
 
 
 def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> Quote:
-    """Quote the prompt in at most `most` units after escaping, and in the room that the texts `beside` leave in the
-    message."""
+    """Quote the prompt in at most `most` UTF-16 units after escaping, and in the room that the texts `beside` leave in
+    the message. A prompt without words becomes a note that says so."""
     if is_blank(prompt):
         return Quote(text=f"{_QUOTE}*{say('text-wordless')}*", whole=True)
     room = min(most, UNITS_PER_MESSAGE - sum(units(text) for text in beside) - len(_QUOTE))
@@ -44,7 +44,8 @@ def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> 
 
 
 def in_line(say: Texts, prompt: str, most: int) -> str:
-    """Return the prompt as part of a line of text."""
+    """Return the prompt as part of a line of text, escaped and shortened to at most `most` UTF-16 units. A prompt
+    without words becomes a note that says so."""
     return f"*{say('text-wordless')}*" if is_blank(prompt) else escaped(prompt, most)
 
 

@@ -28,7 +28,7 @@ from storage.guilds import StyleGone
 from storage.models import ReferenceKind
 
 LEAST_WORDS: Final = 12
-"""Smallest number of characters of the typed prompt in a preview, so that people recognise their prompt."""
+"""Least room (UTF-16 units) for the typed prompt in a preview, so that people recognise their prompt."""
 STYLES_A_PAGE: Final = 8
 NAME_UNITS: Final = 110
 TEMPLATE_UNITS: Final = 240
@@ -41,7 +41,8 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, w
     A size or a number that the asker has chosen takes precedence over the style's. The style's picture does not decide
     the shape. Unchanged if `name` is None.
 
-    Raises BadChoice for an unknown style or a style that cannot be used with a mask, and BlankPrompt.
+    Raises BadChoice for an unknown style, and for a style with a picture if the request has a mask; BlankPrompt if the
+    request has neither words nor pictures.
     """
     if name is None:
         return wish
@@ -110,7 +111,7 @@ class StylesButton(PageButton, action="styles", earlier="style-earlier", later="
 
 
 class RemoveStyleButton(MessageButton, action="style-remove", key=TASK_ID):
-    """Remove a style. `key` is its id, which has the form of a task's."""
+    """Remove a style of the server, for moderators only. `key` is its id, which has the form of a task's."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services, guild_id = services_of(interaction), moderated_by(interaction)

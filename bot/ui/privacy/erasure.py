@@ -33,7 +33,8 @@ class EraseButton(MessageButton, action="erase", key="keep|remove"):
     too."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Begin the erasure. When it is done, the receipt replaces this message through this interaction's token."""
+        """Begin the erasure, unless one is in progress. When it is done, the receipt replaces this message; once this
+        interaction's token has expired, it is a direct message instead."""
         say = texts_in(str(interaction.locale))
         _, is_new = await engine_of(interaction).erasures.ask(
             interaction.user.id,

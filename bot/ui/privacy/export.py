@@ -31,9 +31,9 @@ from storage.pictures import MissingCopy
 SPARE_BYTES: Final = 256 * 1024
 """Reserved for the directory of a zip file, and for the list of what was left out."""
 ROWS_BYTES: Final = 1024 * 1024
-"""Most bytes of rows in one file of data, without line breaks."""
+"""Most bytes of rows in one file of data, without line breaks; a larger row has a file of its own."""
 NAME_UNITS: Final = 60
-"""Longest words in the name of a file, so that the path stays short enough for Windows."""
+"""Most UTF-16 units of words in the name of a file, so that the path stays short enough for Windows."""
 
 _NO_FILE_NAME: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\s]+')
 """What Windows does not allow in the name of a file, and what is not shown or would change the direction."""
@@ -46,7 +46,8 @@ _FOLDERS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """One zip file. `left_out`: number of pictures in the list of the last file; 0 in the others."""
+    """One zip file, with its number from 1. `left_out`: in the last file, the number of pictures that are in none of
+    the files; 0 in the others."""
 
     number: int
     file: io.BufferedRandom
@@ -57,7 +58,7 @@ class Archive:
 async def archives(
     services: Services, person_id: int, say: Texts, *, limit: int, most: int
 ) -> AsyncGenerator[Archive, None]:
-    """Yield at most `most` files of at most `limit` bytes each, one at a time. Close the generator with `aclosing`."""
+    """Yield one to `most` files of at most `limit` bytes each, one at a time. Close the generator with `aclosing`."""
     export = _Export(services, say, limit)
     export.data = _data(await services.stores.people.rows(person_id))
     export.copies = await services.stores.people.copies(person_id)
@@ -92,7 +93,8 @@ class _Export:
         self.left_out: list[str] = []
 
     async def fill(self, archive: zipfile.ZipFile, file: io.BufferedRandom) -> None:
-        """Add what still fits, in order."""
+        """Add the files of rows and then the pictures that still fit; what does not fit waits for the next file, also
+        if something after it fits. The first remaining file of rows is always added."""
         rest = []
         for place, (name, written) in enumerate(self.data):
             if place and file.tell() + len(written) + SPARE_BYTES > self._limit:
@@ -110,7 +112,8 @@ class _Export:
             await asyncio.to_thread(archive.writestr, self._say("privacy-left-file"), "\n".join(lines))
 
     async def _is_added(self, archive: zipfile.ZipFile, file: io.BufferedRandom, copy: PersonalCopy) -> bool:
-        """Add the picture. Return False if it has to wait for the next file."""
+        """Add the picture; if it is gone or too large for any file, list it as left out. Return False, and do neither,
+        if it has to wait for the next file."""
         try:
             picture = await self._picture_store.get(copy.key)
         except MissingCopy:

@@ -8,5 +8,5 @@ lineage.py         what a picture was made from, and what was made from it
 lookup.py          show a task to the person who looks it up
 originals.py       the button for the pictures at full size
 outcomes.py        the message with the pictures, and the message of a failure
-picks.py           choose one picture of a set by its number
+picks.py           choose one of a task's pictures by its number
 """

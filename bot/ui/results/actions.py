@@ -35,7 +35,8 @@ Row: TypeAlias = ui.ActionRow[Any]
 
 def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
     """Return two rows of buttons and a select with everything else. `shown`: positions of the pictures in the message.
-    A set has a numbered button for each picture, which leads to the buttons for that picture."""
+    For a task with several pictures, the first row has a numbered button for each of `shown`, which leads to the
+    buttons for that picture."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     again = AgainButton(task.id, say, label="actions-again")
     if len(outcome.pictures) > 1:
@@ -114,7 +115,8 @@ _EXPLAINED: Final = {
 
 
 def _more(outcome: Outcome) -> Iterator[str]:
-    """Yield the options that lead somewhere: without a channel for a gallery or for reports, a server has neither."""
+    """Yield the options that lead somewhere: without a channel for a gallery or for reports, a server has neither; nor
+    has a private result, or one from outside the servers that have installed the bot."""
     task, settings = outcome.task, outcome.settings
     if len(outcome.pictures) > 1:
         yield "full"

@@ -34,8 +34,8 @@ EDIT_FORM: Final = "edit"
 
 
 async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, position: int | None = None) -> None:
-    """Open the form with the task's values. `position`: the picture that is selected. Raises NotFound, or Gone if the
-    task has no picture."""
+    """Open the form with the task's values. `position`: the picture that is selected; None selects the first one in the
+    button's message. Raises NotFound, or Gone if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, _as_typed(task), changes=True)]
@@ -51,7 +51,7 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, posi
 
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted form. The chosen picture becomes the first reference. A shape counts as chosen if it is not
-    the one that the form began with."""
+    the one that the form began with. An empty prompt keeps the task's prompt if that did not fit into the form."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))

@@ -42,7 +42,8 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
 def family_view(
     say: Texts, task: Task, family: Sequence[Task], parts: Mapping[str, OutcomePart], *, viewer_id: int
 ) -> ui.LayoutView:
-    """Build the list of the family, oldest first. `task`: the task whose button was pressed."""
+    """Build the list of the family: the newest `MOST_KIN`, oldest first, and how many are older. `task`: the task whose
+    button was pressed."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     if len(family) == 1:
         container.add_item(ui.TextDisplay(say("actions-kin-alone")))
@@ -97,8 +98,8 @@ def _is(task: Task, person_id: int) -> bool:
 
 
 def _reads(interaction: discord.Interaction[Any], task: Task) -> bool:
-    """Return whether the person can read the task's channel in this server; False for a channel that is not in the
-    cache, such as an old thread."""
+    """Return whether the person can read the task's channel in this server; False for a private thread, and for a
+    channel that is not in the cache, such as an old thread."""
     guild, person = interaction.guild, interaction.user
     if guild is None or guild.id != task.guild_id or not isinstance(person, discord.Member):
         return False

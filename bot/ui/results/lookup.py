@@ -1,4 +1,7 @@
-"""Show a task to the person who looks it up: its card while the task is open, else the whole outcome."""
+"""
+Show a task to the person who looks it up: the whole outcome once it was delivered, withheld or could not be delivered,
+before that and for a cancelled task the card.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from storage.models import Task
 
 async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> None:
     """Show the task as an ephemeral first answer. Raises NotFound if `task` is None, if the person may not see the
-    task, or if a moderator removed its result."""
+    task, or if another person than its asker (a moderator) removed its result; LimitReached; Gone if a stored copy is
+    gone."""
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
         raise NotFound(Reason.NOT_FOUND)
     engine = engine_of(interaction)

@@ -46,8 +46,9 @@ class FullSizeButton(TaskButton, action="full", label="actions-full-size"):
 
 
 async def show_originals(interaction: discord.Interaction[Any], task: Task, pictures: Sequence[Picture]) -> None:
-    """Show the originals to the person who asks. Defer first, as the answer may take longer than Discord allows for a
-    first answer. If Discord rejects the files as too large, send links instead."""
+    """Show the originals to the person who asks, in a deferred answer, as they may take longer than Discord allows for
+    a first answer. If Discord rejects the files as too large, send links instead. Raises Gone if none is available, and
+    LimitReached."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     async with engine_of(interaction).lookup_slots.taken(interaction.user.id):
         await _show(interaction, task, pictures)
@@ -92,7 +93,8 @@ async def _copy(interaction: discord.Interaction[Any], picture: Picture, limit: 
 
 
 async def _link(interaction: discord.Interaction[Any], task: Task, picture: Picture, found: Originals) -> None:
-    """Add a link to `found`. If the image API cannot be asked for a fresh address, the first address may still work."""
+    """Add a link to `found`: a fresh address, or the first one if the image API cannot be asked now and keeps results
+    of this age (`RESULTS_LIVE`). Without either, count the picture in `found.gone`."""
     engine = services_of(interaction).engine
     age = engine.clock() - (task.settled_at or task.created_at)
     try:

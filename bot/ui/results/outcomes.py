@@ -159,7 +159,8 @@ def _after_failure(say: Texts, outcome: Outcome, part: OutcomePart, reason: Reas
 
 
 def _is_public(outcome: Outcome, part: OutcomePart) -> bool:
-    """Return whether the message stays until somebody deletes it, other than an answer that only the asker sees."""
+    """Return whether the message has the button that deletes it: not for a private task, and not for an outcome that
+    the asker collected or looked up."""
     return not outcome.task.private and part.route is not Route.COLLECTED
 
 
@@ -226,7 +227,8 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
 
 
 def _lineage(say: Texts, outcome: Outcome) -> list[str]:
-    """Name the asker of the parent whose picture or request was used, but not if the parent was removed or erased."""
+    """Name the asker of the parent whose picture or (if another person's) request was used; if the parent was removed
+    or erased, say that its picture is gone, or nothing if only its request was used."""
     task, parent = outcome.task, outcome.parent
     if parent is None or parent.removed_at is not None:
         return [say("actions-from-picture-gone")] if task.derivation in {Derivation.EDIT, Derivation.VARY} else []

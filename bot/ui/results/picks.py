@@ -1,4 +1,4 @@
-"""Choose one picture of a set by its number, and edit, vary or enlarge it."""
+"""Choose one of a task's pictures by its number, and edit it, vary it or show it at full size."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from storage.models import Derivation, Picture, Task
 
 
 class PickButton(PictureButton, action="pick"):
-    """A numbered button below a set of pictures."""
+    """A numbered button below the result of a task with several pictures."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Show the picture, with the buttons that use it, to the person who chose it. Defer first, as a thumbnail may
-        have to be made."""
+        """Show a thumbnail of the picture, with the buttons that use the picture, to the person who chose it. The
+        answer is deferred, as the thumbnail may have to be made."""
         task, pictures = await pictures_of(interaction, self.task_id)
         picture = _at(self.position, pictures)
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -73,7 +73,7 @@ def pick_buttons(task: Task, positions: Sequence[int]) -> list[ui.Item[Any]]:
 
 
 async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
-    """Request the same prompt again, with this picture as the reference."""
+    """Request the same prompt, size and number again, with this picture as the only reference."""
     reference = await as_reference(interaction, task, picture)
     wish = Wish(
         request=replace(task.request, references=(reference,)),
@@ -100,7 +100,7 @@ async def ask_which_to_vary(interaction: discord.Interaction[Any], task: Task, p
 
 
 async def _small(interaction: discord.Interaction[Any], picture: Picture) -> discord.File | None:
-    """Return a thumbnail of the picture; None without a copy."""
+    """Return a thumbnail of the picture; None if none can be made."""
     if picture.key is None:
         return None
     requester = Requester(interaction.user.id, WorkPriority.BROWSING)

@@ -121,8 +121,9 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
 
 
 async def _choose(interaction: discord.Interaction[Any], setting: Setting, values: Sequence[Any]) -> None:
-    """Store a choice and rebuild the panel. A channel in which the bot cannot work is not stored: the panel shows the
-    stored settings again, and the error is raised for the person."""
+    """Store a choice and rebuild the panel. A choice with a channel in which the bot cannot work is not stored at all:
+    the panel shows the stored settings again, then BadChoice is raised. Raises NotAllowed if the person may not manage
+    the server, NotHere, UnknownChoice."""
     chosen = _read(setting, values)
     services, guild_id = services_of(interaction), managed_by(interaction)
     refused: BadChoice | None = None

@@ -148,7 +148,8 @@ class PostButton(TaskButton, action="post", label="card-post"):
 
 
 def _words_and_strip(say: Texts, words: str, card: Card, strip: str | None) -> list[ui.Item[ui.LayoutView]]:
-    """Show a single thumbnail next to the prompt, and a longer strip or the preview of a mask below the prompt."""
+    """Return the prompt with a single thumbnail next to it, or with a longer strip or the preview of a mask below it,
+    and how much a mask changes."""
     is_preview = strip is not None and strip.endswith(preview_name(card.task))
     items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(words)]
     share = change_share(card) if card.phase in _OPEN else None
@@ -277,7 +278,8 @@ def _progress(card: Card, say: Texts, steps: int) -> str:
 
 
 def _left(card: Card, say: Texts) -> str:
-    """Return the remaining time in rough words: it is only an estimate, and each change of the text causes an edit."""
+    """Return the remaining time in rough words: it is only an estimate, and each change of the text causes an edit.
+    Empty unless the phase is GENERATING."""
     if card.phase is not CardPhase.GENERATING:
         return ""
     if card.remaining_seconds is None:

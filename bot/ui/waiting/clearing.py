@@ -1,4 +1,7 @@
-"""The button with which an asker deletes a message that shows no picture: a cancelled, withheld or failed request."""
+"""
+The button with which the asker, or a moderator of the server, deletes a message that shows no picture: of a cancelled,
+withheld or failed request.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from bot.ui.kit.dynamic_items import TaskButton, engine_of
 
 
 class ClearButton(TaskButton, action="clear", label="card-clear"):
-    """The request itself stays as it is: a withheld result can still be shown and posted."""
+    """Delete the message with the button. The request itself stays as it is: a withheld result can still be shown and
+    posted."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Delete the message by the interaction, which needs no permission in the channel."""
