@@ -18,8 +18,8 @@ from storage.models import Task
 
 async def look_up(interaction: discord.Interaction[Any], task: Task | None) -> None:
     """Show the task as an ephemeral first answer. Raises NotFound if `task` is None, if the person may not see the
-    task, or if another person than its asker (a moderator) removed its result; LimitReached; Gone if a stored copy is
-    gone."""
+    task, or if another person than its asker (a moderator) removed its result; Gone if a stored copy is gone;
+    LimitReached; ServiceError."""
     if task is None or not may_see(interaction, task) or task.removed_by not in {None, task.asker_id}:
         raise NotFound(Reason.NOT_FOUND)
     engine = engine_of(interaction)
