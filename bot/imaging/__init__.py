@@ -4,7 +4,7 @@ Read, check and convert pictures (Pillow). The rest of the bot calls this packag
 
 The cost of decoding a file is estimated before it is decoded:
 
-formats.py     the format of a picture, from its first bytes; whether a file name is that of a picture
+formats.py     the format of a picture, from its first bytes or from the file name
 header.py      read the header of a picture in a bounded number of steps, and limit its pixels
 headers.py     what a header says
 jpeg.py        the header of a JPEG
@@ -24,7 +24,7 @@ plain.py       make the plain copy of an attachment, which the image API gets
 conversion.py  convert a picture to PNG
 mask.py        read a mask, and make the plain mask that the image API gets
 preview.py     tint the part of a picture that a mask changes
-metadata.py    remove metadata from a file
+metadata.py    remove metadata from a JPEG, a PNG or a WebP
 thumbnails.py  make small pictures, and a strip of several
 fitting.py     re-encode a picture to fit a limit of bytes
 decoding.py    decode a file whose estimated cost is acceptable
@@ -38,6 +38,6 @@ processes.py   start child processes and give them work; threads in tests
 process.py     the program of a child process, with limits of memory and time
 jobs.py        the messages between the bot and a child process
 
-All functions except `plain_copy`, `inspect` and `plain_mask` raise `Unreadable` (a ValueError) for bytes that are not
-an accepted picture.
+For bytes that are not an accepted picture, `plain_copy`, `inspect` and `plain_mask` raise BadReference with the file's
+name. All other functions that decode a person's file or a result raise `Unreadable` (a ValueError).
 """

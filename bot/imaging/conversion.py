@@ -9,8 +9,8 @@ from bot.imaging.pixels import upright
 
 
 def as_png(data: bytes) -> bytes:
-    """Convert a picture to an upright PNG without loss. A PNG that is already upright is returned unchanged. CMYK is
-    converted to RGB."""
+    """Convert the first frame of a picture to an upright PNG without loss. A PNG that is already upright is checked
+    and returned unchanged. CMYK is converted to RGB. Raises Unreadable."""
     header = bearable(data, cost.of_conversion)
     image = decoded(data, header)
     if header.format == "PNG" and header.orientation == 1:

@@ -29,9 +29,9 @@ FITTED_PIXELS: Final = 24_500_000
 SENT_BYTES: Final = 25 * 1024 * 1024
 """API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
 SENT_PIXELS: Final = 2**26
-"""Pixels of a file that is sent as it is. API: no limit is documented."""
+"""Most pixels of a file that is sent as it is; a larger picture is converted. API: no limit is documented."""
 CONVERTED_PIXELS: Final = 24_500_000
-"""Pixels of a converted picture: a phone's photo of 24 megapixels keeps its size."""
+"""Most pixels of a converted picture; a larger one is reduced. A phone's photo of 24 megapixels keeps its size."""
 DRAFT_EDGE: Final = 640
 """Pixels. Where the format can be decoded at a fraction of its size, a thumbnail is made from a picture with sides of
 at least this length."""
@@ -68,7 +68,8 @@ def of_thumbnail(header: Header, size: int) -> Cost:
 
 
 def of_mask(picture: tuple[int, int] | None) -> Callable[[Header, int], Cost]:
-    """Return the estimate of making a plain mask for a picture of these dimensions, or of the mask's own."""
+    """Return a function that estimates making a plain mask for a picture of this width and height. None: the mask
+    keeps its own size."""
 
     def estimate(header: Header, size: int) -> Cost:
         scaled = picture[0] * picture[1] if picture else header.pixels
@@ -92,7 +93,8 @@ def of_conversion(header: Header, size: int) -> Cost:
 
 
 def needs_conversion(header: Header, size: int) -> bool:
-    """Return whether the header alone shows that the image API must not get the pixels as they are stored."""
+    """Return whether the header alone shows that the image API must not get the pixels as they are stored. A picture
+    for which this is false may still need conversion because of its colour profile."""
     kept = header.format in {"JPEG", "PNG"} and header.channels <= _CHANNELS_SENT[header.format] and header.depth <= 8
     is_whole = not header.is_damaged and not header.has_palette and header.orientation == 1
     return not kept or not is_whole or size > SENT_BYTES or header.pixels > SENT_PIXELS
@@ -140,11 +142,12 @@ OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
     "thumbnail": of_thumbnail,
     "fit": of_fitting,
 }
-"""The estimate for each kind of work, by its name."""
+"""The estimate for each kind of work on one file that needs only the file's header and size, by its name."""
 
 
 def draft_scale(header: Header, edge: int) -> int:
-    """Return the largest factor (1, 2, 4 or 8) by which libjpeg can divide both sides and keep them at least `edge`."""
+    """Return the largest factor (1, 2, 4 or 8) by which libjpeg can divide both sides and keep them at least `edge`; 1
+    if a side is shorter already."""
     scale = min(header.width, header.height) // edge
     return next((part for part in (8, 4, 2) if scale >= part), 1)
 

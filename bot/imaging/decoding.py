@@ -27,14 +27,14 @@ from bot.imaging.headers import Header, broken, too_complex
 from bot.imaging.picture_info import Unreadable
 
 MAX_BYTES: Final = 50 * 1024 * 1024
-"""Limit of an attached file. It may be larger than what the image API takes (`cost.SENT_BYTES`)."""
+"""Limit of an attached file, in bytes. It may be larger than what the image API takes (`cost.SENT_BYTES`)."""
 MOST_MEMORY: Final = 304 * 1024 * 1024
-"""Limit of the estimated peak memory of work on one picture, except fitting (`BOUNDS`), in bytes. A progressive photo
-of 50 megapixels (4:2:2) and a WebP of 24 megapixels are within the limit."""
+"""Limit of the estimated peak memory of work on one picture, in bytes, except plain copies and fitting (`BOUNDS`). A
+progressive photo of 50 megapixels (4:2:2) and a WebP of 24 megapixels are within the limit."""
 MOST_SECONDS: Final = 2.5
 """Limit of the estimated processor time for checking that a picture, not a mask, is complete: a person waits for it."""
 MOST_SECONDS_OF_WORK: Final = 6.0
-"""Limit of the estimated processor time for all other work except fitting (`BOUNDS`)."""
+"""Limit of the estimated processor time for all other work except plain copies and fitting (`BOUNDS`)."""
 
 Estimate = Callable[[Header, int], Cost]
 BOUNDS: Final[Mapping[Estimate, tuple[int, float]]] = {
@@ -50,7 +50,8 @@ T = TypeVar("T")
 
 
 def bearable(data: bytes, estimate: Estimate) -> Header:
-    """Return the header if the estimated cost of the work is within its limits. Raises Unreadable."""
+    """Return the header if the estimated cost of the work is within its limits. Raises Unreadable otherwise, and for
+    what `read_header` does not accept."""
     header = read_header(data)
     expected = estimate(header, len(data))
     memory, seconds = BOUNDS.get(estimate, (MOST_MEMORY, MOST_SECONDS_OF_WORK))
@@ -60,8 +61,8 @@ def bearable(data: bytes, estimate: Estimate) -> Header:
 
 
 def checked(data: bytes, header: Header) -> None:
-    """Check that the file is complete by decoding all of it, with as little memory as the format allows. Raises
-    Unreadable."""
+    """Check that the file is not damaged: by its header, then by decoding the first frame with as little memory as the
+    format allows (a PNG is only inflated, a JPEG decoded at a fraction of its size). Raises Unreadable."""
     if header.is_damaged:
         raise broken()
     match header.format:
@@ -74,9 +75,9 @@ def checked(data: bytes, header: Header) -> None:
 
 
 def decoded(data: bytes, header: Header, *, edge: int | None = None) -> Image.Image:
-    """Return the pixels of the first frame as stored, before the orientation is applied. With `edge`, a JPEG may be
-    decoded at a fraction of its size, with both sides at least `edge` long; what its file lacks is grey. Raises
-    Unreadable."""
+    """Return the pixels of the first frame, before `header.orientation` is applied. With `edge`, a JPEG may be decoded
+    at a fraction of its size, with both sides at least `edge` pixels long if they were. Pixels that a JPEG without
+    its end lacks are grey. Raises Unreadable, also if pixels are missing in any other file."""
     match header.format:
         case "PNG":
             png.check(data, header)
@@ -114,8 +115,8 @@ def _of_size(image: Picture, header: Header) -> Picture:
 
 
 def _within(image: Picture, header: Header) -> Picture:
-    """Return the image if it has at most the pixels of the header: a HEIC may be cropped, and a TIFF that lies is
-    turned while it is loaded. Raises Unreadable."""
+    """Return the image if it has at most as many pixels as the header says: a HEIC may be cropped, and a TIFF that is
+    stored on its side is turned while it is loaded. Raises Unreadable."""
     if image.width * image.height > header.pixels:
         raise broken()
     return image

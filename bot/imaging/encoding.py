@@ -12,7 +12,8 @@ MAX_PROFILE_BYTES: Final = 16 * 1024
 
 
 def profile(image: Image.Image) -> bytes | None:
-    """Return the colour profile, if it is still valid after `colours` and has at most `MAX_PROFILE_BYTES`."""
+    """Return the colour profile; None if there is none, if `colours` makes it invalid (grey and CMYK pictures), or if
+    it has more than `MAX_PROFILE_BYTES`."""
     found = image.info.get("icc_profile")
     fits = isinstance(found, bytes) and len(found) <= MAX_PROFILE_BYTES
     return found if fits and image.mode in {"RGB", "RGBA", "RGBX", "P"} else None

@@ -19,7 +19,8 @@ _IN_XMP: Final = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """Return the orientation, 1 to 8; 1 (upright) if the tag is missing or unreadable, which is no error."""
+    """Return the orientation, 1 to 8, by the EXIF or, if it has no such tag, by the XMP packet; 1 (upright) if both
+    lack the tag or its value is none of these, which is no error."""
     found = _in_exif(exif.removeprefix(b"Exif\0\0"))
     if found is None and (in_xmp := _IN_XMP.search(xmp[:XMP_BYTES])):
         found = int(in_xmp[1])

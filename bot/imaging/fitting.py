@@ -42,11 +42,12 @@ class Fitted:
 
 def fit(data: bytes, limit: int) -> Fitted:
     """
-    Return the picture with at most `limit` bytes. Use the first step that fits: unchanged; optimised PNG; lossless
-    WebP; JPEG, or WebP for transparent pictures, at falling quality; then scaled down in steps.
+    Return the picture with at most `limit` bytes. Use the first step that fits: unchanged; for a PNG only, optimised
+    PNG and lossless WebP; JPEG, or WebP for transparent pictures, at falling quality; then scaled down in steps. A
+    picture of more than `FITTED_PIXELS` is halved first, and the lossless steps are left out.
 
     The same input always gives the same result. Steps that would take long and hardly help are skipped. Raises
-    Unreadable, and ValueError for a larger file and a limit below `SMALLEST_LIMIT`.
+    Unreadable; ValueError if the file has more than `limit` bytes and `limit` is below `SMALLEST_LIMIT`.
     """
     if len(data) <= limit:
         return unchanged(data)
@@ -73,7 +74,8 @@ def _fitted(data: bytes, found: str, *, changed: bool = True) -> Fitted:
 
 
 def _without_loss(image: Image.Image, header: Header, kept: bytes | None, size: int, limit: int) -> Fitted | None:
-    """Try to fit a PNG without loss. Other formats are skipped: a lossy file grows when re-encoded without loss."""
+    """Try to fit a PNG without loss; None if that fails. Other formats give None at once: a lossy file grows when it
+    is re-encoded without loss."""
     if header.format != "PNG" or size > limit * WEBP_HOPE:
         return None
     if size <= limit * PNG_HOPE and header.pixels <= SLOW_PIXELS:

@@ -1,5 +1,5 @@
-"""Detect the format of a picture from its bytes, or whether a file name is that of a picture. Formats that the bot does
-not accept are detected too, to name them in error messages."""
+"""Detect the format of a picture from its bytes or its file name. Formats that the bot does not accept are detected
+too, to name them in error messages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ _NAMED: Final[Mapping[str, str]] = {
 
 
 def format_of(data: bytes) -> str | None:
-    """Return the format by the first bytes, as picture programs do; bytes after the picture are ignored."""
+    """Return the format by the first bytes, accepted (`CONTENT_TYPES`) or not; None if they are of no known format.
+    Bytes after the picture are ignored."""
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return name
@@ -77,12 +78,13 @@ def format_of(data: bytes) -> str | None:
 
 
 def format_named(filename: str) -> str | None:
-    """Return the format that the extension names; None if the extension is missing or not that of a picture."""
+    """Return the format that the extension names, accepted (`CONTENT_TYPES`) or not, PDF included; None if the
+    extension is missing or not known."""
     return _NAMED.get(PurePath(filename).suffix.lower())
 
 
 def _box_format(data: bytes) -> str | None:
-    """Return HEIC or AVIF by the brands in the first box of the container, which videos use too."""
+    """Return HEIC or AVIF by the brands in the first box of the container; None for others, as videos use it too."""
     end = min(int.from_bytes(data[:4], "big"), 256)
     brands = {data[start : start + 4] for start in (8, *range(16, end, 4))}
     if brands & _AVIF_BRANDS:
@@ -91,8 +93,8 @@ def _box_format(data: bytes) -> str | None:
 
 
 def _text_format(head: bytes) -> str | None:
-    """Return SVG if the document's root element is `svg`, after any prologue. A web page that contains an SVG is not
-    detected as SVG."""
+    """Return SVG if the first element of the text is `svg`, after any prologue, else None. A web page that contains an
+    SVG is not detected as SVG."""
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = head.decode("utf-16" if wide else "utf-8-sig", errors="ignore")
     return "SVG" if _SVG.match(text) else None

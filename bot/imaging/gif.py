@@ -29,7 +29,8 @@ class _Walked:
 
 
 def read_header(data: bytes) -> Header:
-    """Return the header of a GIF. A frame that exceeds the canvas enlarges it, as in Pillow. Raises Unreadable."""
+    """Return the header of a GIF. A first frame that exceeds the canvas enlarges it, as in Pillow. Raises
+    Unreadable."""
     walk = _walked(data)
     if not walk.frames:
         raise broken()
@@ -50,7 +51,8 @@ def essentials(data: bytes) -> bytes:
 
 
 def _walked(data: bytes) -> _Walked:
-    """Walk up to the second frame, or to the end. Raises Unreadable if the first frame is incomplete."""
+    """Walk up to the second frame, or to the end. Raises Unreadable if the file ends before the first frame is
+    complete; a file that ends after it is accepted."""
     walk = _Walked()
     try:
         _read(data, walk)
@@ -61,7 +63,8 @@ def _walked(data: bytes) -> _Walked:
 
 
 def _read(data: bytes, walk: _Walked) -> None:
-    """Raises IndexError at the end of the file."""
+    """Record in `walk` what precedes the second frame. Raises IndexError if the file ends without the mark of its
+    end, Unreadable if there are too many blocks."""
     place = 13 + _table_bytes(data[10])
     while True:
         start, kind = place, data[place]

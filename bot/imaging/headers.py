@@ -10,7 +10,8 @@ from bot.imaging.picture_info import Unreadable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The header of a picture. Width and height are as stored, before the orientation is applied."""
+    """The header of a picture. Width and height are as stored, before `orientation` is applied; those of a TIFF and a
+    HEIC are as displayed, and their `orientation` is 1, because the decoders apply it."""
 
     format: str
     """A key of `CONTENT_TYPES`."""
@@ -26,18 +27,20 @@ class Header:
     coefficient_bytes: int = 0
     """Bytes that libjpeg keeps in memory until the last scan, for a picture with several scans."""
     pieces: int = 0
-    """Number of chunks or segments; Pillow reads each in Python."""
+    """Number of chunks, segments, blocks, tags or boxes; Pillow reads most of them one by one in Python."""
     is_animated: bool = False
     """Whether there is a second frame or page."""
     is_interlaced: bool = False
     """Adam7 (PNG)."""
     extras: bool = False
-    """Whether there are texts or other useless chunks that the decoder would read (PNG)."""
+    """Whether the decoder must get only the `essentials`: there are texts, a colour profile or other chunks that it
+    would read and need not, or the file is damaged (PNG)."""
     has_palette: bool = False
     has_profile: bool = False
     """Whether there is a colour profile; known for JPEG and PNG."""
     is_damaged: bool = False
-    """Whether the end is missing, or a part is damaged that decoding does not need (JPEG, PNG)."""
+    """Whether the end is missing (JPEG, PNG), or the checksum of a chunk other than IDAT is wrong (PNG). Damage within
+    the pixels does not count: only decoding shows it."""
 
     @property
     def pixels(self) -> int:

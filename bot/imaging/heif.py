@@ -12,9 +12,10 @@ from PIL import Image, _avif
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_BOXES: Final = 4000
-"""Most boxes read of one level. A phone's photo of 48 megapixels has some hundred properties."""
+"""Most boxes of one level; a file with more is refused. A phone's photo of 48 megapixels has some hundred
+properties."""
 MAX_ITEMS: Final = 20_000
-"""Most items whose properties are read until the main picture is found."""
+"""Most items that have properties; a file with more is refused."""
 
 _TURNED: Final = {1: 8, 2: 3, 3: 6}
 """EXIF orientation for each rotation in steps of 90 degrees, counter-clockwise."""

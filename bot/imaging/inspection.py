@@ -18,8 +18,9 @@ _OF_RESULTS: Final = frozenset({"JPEG", "PNG", "WebP"})
 
 def inspect(data: bytes, filename: str) -> PictureInfo:
     """
-    Check a picture as it was attached by reading all of it. The format is that of the content, whatever the file's
-    name. Raises BadReference, whose reason says what is wrong with the file, with `filename`.
+    Check a picture as it was attached by decoding it, an animation by its first frame. The format is that of the
+    content, whatever the file's name. Raises BadReference, whose reason says what is wrong with the file, with
+    `filename`.
     """
     try:
         check_file(data)
@@ -31,8 +32,8 @@ def inspect(data: bytes, filename: str) -> PictureInfo:
 
 
 def look_at_result(data: bytes) -> PictureInfo:
-    """Check a picture from the image API by reading all of it, within the limits of pixels, memory and time. Raises
-    Unreadable, also for an animation and for a format that Discord does not show everywhere."""
+    """Check a picture from the image API by decoding it, within the limits of pixels, memory and time. Raises
+    Unreadable, also for an animation and for any format but JPEG, PNG and WebP, which Discord shows everywhere."""
     header = bearable(data, cost.of_look)
     if header.format not in _OF_RESULTS:
         raise Unreadable(Reason.REFERENCE_FORMAT, format=header.format)
@@ -43,7 +44,8 @@ def look_at_result(data: bytes) -> PictureInfo:
 
 
 def check_file(data: bytes) -> None:
-    """Check what needs no header: size and format. Raises Unreadable."""
+    """Check what needs no header: the file is not empty, has at most `MAX_BYTES`, and its first bytes are those of an
+    accepted format. Raises Unreadable."""
     if not data:
         raise Unreadable(Reason.REFERENCE_EMPTY)
     if len(data) > MAX_BYTES:

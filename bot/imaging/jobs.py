@@ -64,7 +64,8 @@ class ProtocolError(Exception):
 
 
 def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
-    """Run the job and return its result or error as a message: JSON values and files."""
+    """Run the job and return its result, BadReference, Unreadable or MemoryError as a message: JSON values and files.
+    Any other exception passes, and ends the child."""
     try:
         made = job.do()
     except (BadReference, Unreadable) as error:
@@ -161,7 +162,8 @@ def send(pipe: IO[bytes], words: Mapping[str, Any], files: Sequence[bytes]) -> N
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """Read a message. Raises ProtocolError for an invalid message and at the end of the pipe."""
+    """Read a message. Raises ProtocolError for an invalid message, for one whose line or files exceed `LONGEST_LINE` or
+    `MOST_ANSWERED`, and at the end of the pipe."""
     line = pipe.readline(LONGEST_LINE)
     try:
         words = json.loads(line)

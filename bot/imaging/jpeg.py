@@ -28,7 +28,7 @@ _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _METADATA: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """Application segments and comments, except the segments of JFIF and Adobe, which affect the colours."""
 _PROFILE: Final = b"ICC_PROFILE\0\1\1"
-"""Start of a colour profile in one segment; profiles of several segments are dropped."""
+"""Start of a colour profile in one segment, which `essentials` keeps; it drops profiles of several segments."""
 _PROFILE_PART: Final = b"ICC_PROFILE\0"
 _SCAN: Final = b"\xff\xda"
 _END: Final = b"\xff\xd9"
@@ -94,7 +94,8 @@ def completed(data: bytes) -> bytes:
 
 
 def essentials(data: bytes) -> bytes:
-    """Return the file without metadata, which Pillow would read tag by tag. Raises Unreadable."""
+    """Return the file without metadata, which Pillow would read tag by tag. A colour profile of one
+    segment stays. Raises Unreadable."""
     walk = _Walk()
     scan, view = _first_scan(data, walk), memoryview(data)
     return b"".join([view[:2], *[view[start:end] for start, end in walk.of_use], view[scan:]])

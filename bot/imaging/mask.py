@@ -2,8 +2,8 @@
 Read a mask, and make the plain mask that the image API gets: an RGB PNG of the picture's size in which black changes
 and white stays.
 
-A mask with transparent pixels says with them what changes, whatever its colours, as in OpenAI's API, GIMP and
-Photoshop. In any other mask black changes and white stays.
+A mask with transparent pixels (less than half opaque) says with them what changes, whatever its colours, as in OpenAI's
+API, GIMP and Photoshop. In any other mask black changes and white stays.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from bot.imaging.pixels import LYING, bands, upright
 CHANGES: Final = 0
 STAYS: Final = 255
 HALF: Final = 128
-"""What is below half changes: the opacity of a pixel, or the brightest channel of an opaque one (0 to 255)."""
+"""What is below half changes: the opacity of a pixel (0 to 255) or, in a mask without transparent pixels, the brightest
+channel of a pixel."""
 BLACK_UP_TO: Final = 63
 """A pixel of a mask is black if its brightest channel is at most this. Dark colours are not black."""
 WHITE_FROM: Final = 192
 """A pixel of a mask is white if its darkest channel is at least this. Soft edges are neither black nor white; JPEG
 noise on black or white stays well within these bounds."""
 MAX_GREY: Final = 0.10
-"""Largest share of an opaque mask's pixels that may be neither black nor white."""
+"""Largest share of pixels that may be neither black nor white, in a mask without transparent pixels."""
 MAX_STRETCH: Final = 0.01
 """Largest difference between the shapes (width / height) of a mask and its picture, as a share. A difference of one
 pixel is accepted in any case, because programs round when they scale."""
@@ -52,7 +53,8 @@ def plain_mask(data: bytes, filename: str, size: tuple[int, int] | None) -> Plai
     Make the plain mask for a picture of `size` (width and height as displayed). None: the picture is unusable, so the
     mask is checked alone and keeps its own size. A mask of another size and the same shape is scaled.
 
-    Raises BadReference: what `inspect` raises, MASK_SIZE, MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
+    Raises BadReference with `filename`, the name of the mask: REFERENCE_* for a file that cannot be decoded, MASK_SIZE
+    for another shape, MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
     """
     try:
         check_file(data)
@@ -85,7 +87,7 @@ def _where(mask: Image.Image, filename: str) -> Image.Image:
 
 
 def _by_transparency(mask: Image.Image) -> Image.Image | None:
-    """Return None if no pixel is transparent."""
+    """Return which pixels change by their opacity; None if none is less than half opaque."""
     if not mask.has_transparency_data:
         return None
     where = Image.new("L", mask.size, STAYS)
@@ -96,8 +98,9 @@ def _by_transparency(mask: Image.Image) -> Image.Image | None:
 
 
 def _by_colour(mask: Image.Image, filename: str) -> Image.Image:
-    """Raises BadReference with Reason.MASK_NOT_BLACK_AND_WHITE, whose `grey` and `black` are percentages, if too much
-    is neither black nor white, or if something is painted and nothing is black."""
+    """Return which pixels change by their colour. Raises BadReference with Reason.MASK_NOT_BLACK_AND_WHITE, whose
+    `grey` and `black` are percentages, if more than `MAX_GREY` is neither black nor white, or if any such pixel is
+    found and no black one."""
     where = Image.new("L", mask.size)
     black, white, pixels = 0, 0, mask.width * mask.height
     for top, band in bands(mask):

@@ -2,7 +2,8 @@
 Remove metadata from a picture's file: place, time, camera, author. The pixels are not decoded, so there is no loss. The
 orientation and the colour information are kept.
 
-The input must have been accepted by `inspect`. Raises Unreadable for a file that violates its format.
+The input must be a JPEG, a PNG or a WebP with one frame that `inspect` accepts; other formats give an unusable file.
+Raises Unreadable for a JPEG or a PNG that violates its format.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from bot.imaging.header import read_header
 from bot.imaging.headers import broken
 
 _JPEG_LEFT_OUT: Final = frozenset({*range(0xE1, 0xF0), 0xFE}) - {0xE2, 0xEE}
-"""Application segments and comments, except the two of colour: the profile (E2) and the colour transform (EE)."""
+"""Application segments and comments, except JFIF (E0) and the two of colour: the profile (E2) and the colour transform
+(EE)."""
 _JPEG_BEGINS: Final = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0"}
 """Required start of kept segments, by marker. Other segments with these markers hold thumbnails or a second picture."""
 _JPEG_SCAN: Final = 0xDA
@@ -46,7 +48,8 @@ _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
 
 
 def without_metadata(data: bytes) -> bytes:
-    """Return the picture without metadata, in the same format."""
+    """Return the picture without metadata, in the same format. An animated PNG keeps only the picture that programs
+    without animation show."""
     header = read_header(data)
     exif = _only_orientation(header.orientation) if header.orientation != 1 else b""
     match header.format:

@@ -17,7 +17,7 @@ class PictureInfo:
     width: int
     height: int
     as_shown: bool = True
-    """Whether the stored pixels are the displayed pixels: there is no orientation to apply."""
+    """Whether the decoded pixels are the displayed pixels: there is no orientation to apply after decoding."""
 
     @property
     def extension(self) -> str:
@@ -38,9 +38,9 @@ class PlainCopy:
     is_first_frame: bool = False
     """Whether the attached file has more frames or pages."""
     is_reduced: bool = False
-    """Whether the picture was made smaller to fit the limits."""
+    """Whether the attached file exceeded a limit of pixels or bytes, so the copy is smaller."""
     is_cut: bool = False
-    """Whether the lower edge was missing in the attached file."""
+    """Whether the lower edge was missing in the attached file, so the copy is less high."""
 
 
 class Unreadable(ValueError):

@@ -24,13 +24,15 @@ LYING: Final = frozenset({5, 6, 7, 8})
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Return the image rotated or mirrored according to its EXIF orientation."""
+    """Return the image rotated or mirrored according to its EXIF orientation; for 1 and unknown ones, the image
+    itself."""
     turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def colours(image: Image.Image) -> Image.Image:
-    """Convert to RGB, or to RGBA if a pixel is really transparent; 8 bits per channel; without metadata."""
+    """Convert to RGB, or to RGBA if a pixel is really transparent; 8 bits per channel; without metadata and colour
+    profile. An image that needs no conversion is returned itself and loses its own metadata and profile."""
     if image.mode == "I;16":  # Pillow would clip 16-bit grey at 255
         image = image.point(lambda value: value / 256).convert("L")
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -59,8 +61,8 @@ def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def reduced(image: Image.Image, factor: int, mode: str = "RGB") -> Image.Image:
-    """Divide each side by `factor`; in mode RGB, transparent parts become white. Needs memory for one band and for a
-    picture with the width of the result and the full height."""
+    """Divide each side by `factor`, rounded up, and return the image in `mode`; in mode RGB, transparent parts become
+    white. Needs memory for one band and for a picture with the width of the result and the full height."""
     narrow = Image.new(mode, (math.ceil(image.width / factor), image.height))
     for top, band in bands(image):
         seen = on_white(band) if mode == "RGB" else band.convert(mode)

@@ -20,15 +20,16 @@ from bot.imaging.picture_info import PlainCopy, Unreadable
 from bot.imaging.pixels import LYING, colours, reduced, upright
 
 SMALLEST_EDGE: Final = 64
-"""Pixels; a side shorter than this has too little to start from."""
+"""Pixels; a picture with a shorter side is refused, as it has too little to start from."""
 LONGEST_RATIO: Final = 3
-"""The longest side in relation to the shortest."""
+"""The longer side in relation to the shorter; a picture above this ratio is refused."""
 MOST_PROFILE: Final = 4 * 1024 * 1024
-"""Bytes of a colour profile that is applied; a profile for printers has about 2 MiB."""
+"""Most bytes of a colour profile that is applied; a larger one is ignored. A profile for printers has about 2 MiB."""
 MOST_MISSING: Final = 0.25
-"""Largest share of the rows that a JPEG may lack."""
+"""Largest share of the rows that a JPEG may lack; with more missing, it is refused as broken."""
 LOSSLESS_PIXELS: Final = 4_000_000
-"""Up to this size, a picture from a lossless format is converted to PNG."""
+"""Up to this size, a picture from a lossless format is converted to PNG; a larger one to JPEG, unless it is
+transparent."""
 QUALITY: Final = 93
 NEARLY_SRGB: Final = 3
 """Largest difference (0 to 255) that a profile may make to a colour if the picture is sent as it is."""
@@ -41,8 +42,9 @@ _SPACES: Final = {"RGB": {"RGB", "RGBA"}, "GRAY": {"L"}, "CMYK": {"CMYK"}}
 
 
 def plain_copy(data: bytes, filename: str) -> PlainCopy:
-    """Return the picture as an upright JPEG or PNG in sRGB, without metadata, within the limits of the image API. A
-    file that is that already is returned unchanged. Raises BadReference (REFERENCE_*) with `filename`."""
+    """Return the picture, or its first frame, as an upright JPEG or PNG in sRGB, without metadata, within the limits of
+    the image API. A file that differs only by its metadata loses these without being encoded again; one without
+    metadata is returned unchanged. Raises BadReference (REFERENCE_*) with `filename`."""
     try:
         check_file(data)
         header = bearable(data, cost.of_plain_copy)
@@ -62,7 +64,8 @@ def _check_shape(header: Header) -> None:
 
 
 def _kept(data: bytes, header: Header) -> PlainCopy | None:
-    """Return the file, without its metadata, if its pixels can be sent as they are stored."""
+    """Return the file, without its metadata, if its pixels can be sent as they are stored; None if they have to be
+    converted. Raises Unreadable for pixels that are damaged."""
     if cost.needs_conversion(header, len(data)):
         return None
     checked(data, header)
@@ -106,7 +109,7 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
 
 
 def _within(image: Image.Image) -> Image.Image:
-    """Return the image with at most `CONVERTED_PIXELS`."""
+    """Return the image, its sides divided by a whole number if it has more than `CONVERTED_PIXELS`."""
     pixels = image.width * image.height
     if pixels <= cost.CONVERTED_PIXELS:
         return image
@@ -115,7 +118,8 @@ def _within(image: Image.Image) -> Image.Image:
 
 
 def _without_missing_rows(image: Image.Image) -> Image.Image:
-    """Return the image without the rows that its file lacks. Raises Unreadable if there are too many."""
+    """Return the image without the rows at its end that are all grey, which libjpeg paints where the file lacks them.
+    Raises Unreadable if they are more than `MOST_MISSING`."""
     box = image.convert("L").point(lambda value: 0 if value == _GREY else 255).getbbox()
     seen = box[3] if box is not None else 0
     if image.height - seen > MOST_MISSING * image.height:
@@ -133,7 +137,7 @@ def _profile(data: bytes, header: Header) -> bytes | None:
 
 
 def _kept_profile(image: Image.Image) -> bytes | None:
-    """Return the profile that the decoder found."""
+    """Return the profile that the decoder found; None if there is none or it has more than `MOST_PROFILE` bytes."""
     found = image.info.get("icc_profile")
     return found if isinstance(found, bytes) and 0 < len(found) <= MOST_PROFILE else None
 

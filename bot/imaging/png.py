@@ -13,10 +13,12 @@ from bot.imaging.exif import orientation_of
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_CHUNKS: Final = 20_000
-"""Most chunks of a file. 25 MiB in the smallest chunks that encoders write (4 KiB) are 6,400."""
+"""Most chunks of a file; one with more is refused. 25 MiB in the smallest chunks that encoders write (4 KiB) are
+6,400."""
 MAX_EXIF: Final = 64 * 1024
 MAX_PROFILE: Final = 16 * 1024
-"""Bytes of a colour profile after inflation. Larger profiles (for printers) are dropped; the encoder drops them too."""
+"""Most bytes, after inflation, of a colour profile that `essentials` keeps. Larger profiles (for printers) are dropped;
+the encoder drops them too."""
 FED: Final = 64 * 1024
 """Compressed bytes passed to zlib at a time; zlib copies the unused rest after each call."""
 INFLATED: Final = 256 * 1024
@@ -87,8 +89,8 @@ def inflated_bytes(header: Header) -> int:
 
 
 def check(data: bytes, header: Header) -> None:
-    """Check the checksums of the chunks that decoding needs, and that there are as many pixels as the header says; keep
-    none. Raises Unreadable."""
+    """Check the checksums of the chunks that decoding needs (IHDR, PLTE, IDAT), and that there are at least as many
+    pixels as the header says; keep none. Raises Unreadable."""
     try:
         _inflate(data, header)
     except zlib.error as error:
@@ -96,8 +98,9 @@ def check(data: bytes, header: Header) -> None:
 
 
 def essentials(data: bytes) -> bytes:
-    """Return the file without the chunks that decoding does not need: metadata, texts, which may be compressed without
-    limit, and chunks that are damaged."""
+    """Return the file with only the chunks that decoding needs (unchecked, see `check`), and the transparency and a
+    colour profile of at most `MAX_PROFILE` bytes where their checksums are right. Texts, which may be compressed
+    without limit, and all other chunks are left out. Raises Unreadable."""
     view = memoryview(data)
     kept = [
         view[chunk.start - 8 : chunk.end + 4]
@@ -110,7 +113,8 @@ def essentials(data: bytes) -> bytes:
 
 
 def profile(data: bytes, most: int) -> bytes | None:
-    """Return the colour profile; None if there is none, or if it is damaged or has more than `most` bytes."""
+    """Return the inflated colour profile; None if there is none with a right checksum, or if it cannot be inflated or
+    has more than `most` bytes. Raises Unreadable."""
     for chunk in _chunks(data):
         if chunk.name == b"iCCP" and _is_sound(data, chunk):
             found = _inflated(data, chunk, most)
@@ -119,7 +123,7 @@ def profile(data: bytes, most: int) -> bytes | None:
 
 
 def _inflated(data: bytes, chunk: _Chunk, most: int = MAX_PROFILE) -> bytes:
-    """Return the profile, at most one byte more than `most`; nothing if it is damaged."""
+    """Return the inflated profile, at most one byte more than `most`; nothing if it cannot be inflated."""
     packed = data[data.find(b"\0", chunk.start) + 2 : chunk.end]
     with suppress(zlib.error):
         return zlib.decompressobj().decompress(packed, most + 1)

@@ -53,7 +53,8 @@ def main() -> None:
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer jobs one at a time. Raises ProtocolError at the end of the input."""
+    """Answer jobs one at a time. Raises ProtocolError at the end of the input and for an invalid message,
+    BrokenPipeError if the bot no longer reads."""
     while True:
         words, files = receive(jobs)
         limit(words["memory"], words["seconds"])
@@ -64,7 +65,8 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def limit(memory: int, seconds: float) -> None:
-    """Limit this process from now on: `memory` more bytes, and processor time for a job estimated at `seconds`."""
+    """Limit this process from now on: `memory` and `SPARE_BYTES` more bytes, where /proc says how many it has, and the
+    processor time for a job estimated at `seconds`."""
     if resource is None:
         return
     if taken := _memory(ADDRESS_SPACE):

@@ -50,7 +50,7 @@ class Killed(Enum):
 
     DEADLINE = auto()
     UNWANTED = auto()
-    """The caller was cancelled (a card needs no thumbnails once the result arrives), or the bot stops."""
+    """The caller was cancelled (a card needs no thumbnails when the result arrives), or the bot stops."""
 
 
 class Decoders(Protocol):
@@ -80,7 +80,7 @@ class WorkerProcesses:
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[WorkerProcesses]:
-        """Open the children; they are ended at the end of the block."""
+        """Yield the runner of jobs, which starts a child with its first job; all are ended at the end of the block."""
         children = cls()
         try:
             yield children
@@ -88,7 +88,7 @@ class WorkerProcesses:
             await asyncio.to_thread(children.close)
 
     def close(self) -> None:
-        """End all children; running jobs are aborted."""
+        """End all children; running jobs are aborted and raise Unreadable."""
         for child in self.all:
             child.kill(Killed.UNWANTED)
         self._threads.shutdown()
@@ -179,12 +179,14 @@ class _Child:
 def _log_failure(work: str, killed: Killed | None, status: int | None) -> None:
     match killed:
         case Killed.UNWANTED:
-            log.debug("picture job cancelled: its result is no longer needed, child process killed", work=work)
+            log.debug("picture job aborted: caller cancelled or bot stopping, child process killed", work=work)
         case Killed.DEADLINE:
-            log.warning("picture job failed: deadline passed, child process killed, picture refused", work=work)
+            log.warning(
+                "picture job failed: deadline passed, child process killed, picture counts as too complex", work=work
+            )
         case None:
             log.warning(
-                "picture job failed: child process died or sent an invalid answer, picture refused",
+                "picture job failed: child process died or sent an invalid answer, picture counts as too complex",
                 work=work,
                 status=status,
             )

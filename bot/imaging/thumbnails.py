@@ -20,7 +20,8 @@ GAP: Final = 8
 
 
 def thumbnail(data: bytes, edge: int = EDGE) -> bytes:
-    """Return an upright JPEG whose longer side is at most `edge`, without metadata; transparent parts become white."""
+    """Return an upright JPEG of the first frame whose longer side is at most `edge` pixels, without metadata;
+    transparent parts become white. A smaller picture keeps its size. Raises Unreadable."""
     header = bearable(data, cost.of_thumbnail)
     image = decoded(data, header, edge=2 * edge)
     small = reduced(image, max(1, max(image.size) // (2 * edge)))

@@ -61,7 +61,8 @@ def shades(image: Image.Image) -> Image.Image:
 
 
 def _tags(data: bytes, order: str) -> tuple[dict[int, int], int]:
-    """Return the first value of each short tag, and the position of the next page; 0 if there is none."""
+    """Return the first value of each tag of type SHORT or LONG, and the position of the next page, 0 if there is none.
+    Raises struct.error if the file ends within them, Unreadable if there are too many tags or bytes."""
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
     if count > MAX_TAGS:

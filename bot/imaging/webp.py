@@ -1,4 +1,4 @@
-"""Read the header of a WebP, and decode its only frame with as few canvases as libwebp allows."""
+"""Read the header of a WebP, and decode its first frame with as few canvases as libwebp allows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def canvas(data: bytes) -> Image.Image:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each chunk and the bounds of its body. Data after the RIFF chunk is ignored."""
+    """Yield the name of each chunk and the bounds of its body. Data after the RIFF chunk is ignored. Raises Unreadable
+    if the file ends before that chunk or there are too many chunks."""
     whole = 8 + int.from_bytes(data[4:8], "little")
     if whole > len(data) + 1:  # a last byte of padding may be missing
         raise broken()

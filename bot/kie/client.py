@@ -1,5 +1,5 @@
-"""The image API's client: one method per endpoint, and `_call`, which turns HTTP errors and API codes into our
-errors."""
+"""The image API's client: one method per endpoint, and `_call`, which turns HTTP errors and API codes into the errors
+of `bot.errors`."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class KieClient:
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
     async def upload_url(self, url: str, filename: str) -> str:
-        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file. Returns and raises as
-        `upload`."""
+        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file, and wait for that. Returns
+        and raises as `upload`."""
         body = {"fileUrl": url, "uploadPath": UPLOAD_FOLDER, "fileName": _unique(filename)}
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
         return _read(Call.TRANSFER, Uploaded, answer).download_url
@@ -120,8 +120,8 @@ class KieClient:
         json: Mapping[str, object] | None = None,
         form: aiohttp.FormData | None = None,
     ) -> Envelope:
-        """Send a request and return an envelope whose code is 200. `bot.kie.codes` defines the error for every other
-        answer."""
+        """Send a request and return an envelope whose code is 200. For every other answer, and for none, raises the
+        error that `bot.kie.codes` defines; Unreachable if nothing was sent."""
         with counters.api_call(call.name.lower()):
             status, body, later = await self._exchange(call, method, url, json, form)
             envelope = Envelope.read(body)
@@ -135,8 +135,8 @@ class KieClient:
     async def _exchange(
         self, call: Call, method: str, url: URL, json: Mapping[str, object] | None, form: aiohttp.FormData | None
     ) -> tuple[int, bytes, timedelta | None]:
-        """Return the HTTP status, the body and Retry-After. Errors of aiohttp are not chained, as they show addresses
-        and headers."""
+        """Return the HTTP status, the body and Retry-After. Raises Unreachable if nothing was sent, else the error of
+        `codes.broken`. Errors of aiohttp are not chained, as they show addresses and headers."""
         try:
             async with self._session.request(
                 method,

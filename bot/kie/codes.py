@@ -65,7 +65,8 @@ class UnknownRecord(Unavailable):
 
 
 def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = None) -> Exception:
-    """Return the error for an API code other than 200; `words` is the API's message, made fit for a log."""
+    """Return the error for an API code other than 200, for an unknown code the one of `broken`; `words` is the API's
+    message, made fit for a log by `tidy`."""
     if code in THROTTLED:
         return Throttled(f"{code}: {words}", retry_after)
     if reason := _ACCOUNT[call].get(code):
@@ -82,7 +83,8 @@ def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = N
 
 
 def unread(call: Call, status: int, retry_after: timedelta | None = None) -> Exception:
-    """Return the error for an HTTP answer without a readable body."""
+    """Return the error for an HTTP answer without a readable body: for the statuses in the module's list, Refused (403
+    and 404, except to a question) or what `refusal` returns; for all others, 200 included, what `broken` returns."""
     words = f"HTTP {status} without a readable body"
     if status in TURNED_AWAY and call is not Call.QUESTION:
         return Refused(status, words, Reason.SERVICE_FAULT)
@@ -95,8 +97,9 @@ def broken(call: Call, what: str) -> Exception:
 
 
 def failure(code: int | None, message: str) -> Reason | None:
-    """Return why a task failed; None if neither the code nor the message is known. The API's message is more precise
-    than its code: 400 has five meanings, and a refusal by moderation may come as 400, as 500 or without a code."""
+    """Return why a task failed; None if the code is not 451 and the message is not known. The API's message is more
+    precise than its other codes: 400 has five meanings, and a refusal by moderation may come as 400, as 500 or without
+    a code."""
     if code == 451:
         return Reason.API_REFERENCE_UNFETCHABLE
     if reason := refusal_words.reason_in(message):
@@ -105,7 +108,8 @@ def failure(code: int | None, message: str) -> Reason | None:
 
 
 def _more_precise(call: Call, reason: Reason, words: str) -> Reason:
-    """Return the reason that the words of a refused create give, if the code says only that it was refused."""
+    """Return the reason that the words of a refused create give, if the code says only that it was refused; else, and
+    if they give none, `reason`."""
     if call is Call.CREATE and reason is _INVALID:
         return refusal_words.reason_in(words) or reason
     return reason

@@ -111,7 +111,7 @@ _ORDINARY: Final = _any(
 
 
 def reason_in(message: str) -> Reason | None:
-    """Return the reason that the words give; None if they give none."""
+    """Return the reason that the words give: a policy, or a fault of an input picture. None if they give neither."""
     about_result = _RESULT.search(message)
     if _REFUSAL.search(_NO_REFUSAL.sub(" ", message)):
         of_input = _INPUT.search(message) and not about_result and not _WORDS.search(message)

@@ -26,8 +26,8 @@ ADDRESS: Final = r"^https?://[^\s\x00-\x1f\x7f]+$"
 
 
 def create_body(create: CreateRequest) -> dict[str, object]:
-    """Return the JSON of a create. Every option is given, so that the API's defaults (which changed before) have no
-    effect."""
+    """Return the JSON of a create. Size, number and both switches are always given, so that the API's defaults (which
+    changed before) have no effect; a blank prompt and missing files, mask and callback address are left out."""
     request = create.request
     body: dict[str, object] = {
         "size": request.size,
@@ -57,14 +57,14 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Return a whole number from a number or its text; None for anything else."""
+    """Return an integer as it is, or from its text; None for anything else, 3.0 and "3.0" included."""
     with suppress(ValueError):
         return int(value) if isinstance(value, int | str) else None
     return None
 
 
 def _fraction(value: object) -> float:
-    """Return a number from 0 to 1, also from its text; 0 for anything else."""
+    """Return a number from 0 to 1, also from its text; 0 for anything else, larger numbers included."""
     with suppress(ValueError, OverflowError):
         if isinstance(value, str | int | float) and 0.0 <= float(value) <= 1.0:
             return float(value)
@@ -80,7 +80,8 @@ def _unwrapped(value: object) -> object:
 
 
 def _addresses(response: object) -> tuple[str, ...]:
-    """Return the result addresses in a record's `response`: an object or its JSON, the list under either spelling."""
+    """Return the result addresses in a record's `response`: an object or its JSON, the list under either spelling. What
+    is no http or https address is left out; the result may be empty."""
     response = _unwrapped(response)
     if not isinstance(response, dict):
         return ()
@@ -136,8 +137,8 @@ class Credits(RootModel[Annotated[float, Field(allow_inf_nan=False)]]):
 
 
 def _asked(parameters: object) -> tuple[str, tuple[str, ...]] | None:
-    """Return the prompt and the pictures of the request, which a record repeats as JSON text; None if the text cannot
-    be read."""
+    """Return the prompt and the addresses of the input pictures, which a record repeats as JSON text; None if the text
+    cannot be read."""
     asked = _unwrapped(parameters)
     if not isinstance(asked, dict):
         return None

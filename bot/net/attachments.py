@@ -63,8 +63,9 @@ class AttachmentFetcher:
         )
 
     async def __call__(self, reference: Reference) -> bytes:
-        """Return the bytes. Raises BadReference, Unavailable or Unreachable; neither the error nor its cause contains
-        the address."""
+        """Return the bytes. Raises BadReference (more bytes than the limit, an address that is not Discord's, 403, 404,
+        410), Unreachable (no connection), or Unavailable for all else, redirects included. No error contains the
+        address."""
         url = self._address(reference)
         try:
             self._check_size(reference.declared_bytes)
@@ -79,8 +80,8 @@ class AttachmentFetcher:
             raise Unavailable(f"an attachment broke off ({type(error).__name__})") from None
 
     def _address(self, reference: Reference) -> URL:
-        """Return the address, checked before anything is sent: no person can make the bot contact another host.
-        Raises BadReference."""
+        """Return the address if it is on one of the allowed hosts; checked before anything is sent, so no person can
+        make the bot contact another host. Raises BadReference otherwise."""
         try:
             url = URL(reference.url)
             origin = url.origin()

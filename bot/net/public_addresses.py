@@ -48,13 +48,14 @@ log = structlog.get_logger(__name__)
 
 
 def is_name(host: str) -> bool:
-    """Return whether `host` is a host name in its plain form: lower case, ASCII, without a trailing dot."""
+    """Return whether `host` is a host name in its plain form (lower case, ASCII, without a trailing dot), and no IP
+    address in any notation. The name is not resolved."""
     return _NAME.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])
 
 
 def is_public(address: str) -> bool:
-    """Return whether `address` is on the public internet. If an IPv6 address embeds an IPv4 address, the IPv4 address
-    decides."""
+    """Return whether `address`, an IP address, is on the public internet; False for anything else. If an IPv6 address
+    embeds an IPv4 address, the IPv4 address decides."""
     try:
         found = _unwrapped(ipaddress.ip_address(address))
     except ValueError:
@@ -83,8 +84,8 @@ def _unwrapped(address: Address) -> Address:
 
 class PublicAddresses(AbstractResolver):
     """
-    Resolve names to public addresses only, except the host and port of each URL in `own`, which the operator
-    configured.
+    Resolve names to public addresses only. The host and port of each URL in `own`, which the operator configured, may
+    have any address; None in `own` is ignored.
 
     Other addresses are left out of the answer; raises OSError when none remains. With `fake`, addresses in `FAKE`
     count as public.

@@ -17,8 +17,9 @@ from bot.net.public_addresses import PublicAddresses
 
 
 def open_session(settings: Settings) -> aiohttp.ClientSession:
-    """Open the session for the image API, results and attachments. The session keeps no cookies, uses only the
-    configured proxy, and connects only to public or configured addresses."""
+    """Open the session for the image API, results and attachments. The session keeps no cookies and uses only the
+    configured proxy. It resolves names only to public addresses, those of configured hosts to any; a host that is
+    written as an IP address is not checked."""
     own = settings.discord_api_url, settings.kie_api_url, settings.kie_upload_url, settings.https_proxy
     resolver = PublicAddresses(*own, fake=settings.allow_fake_ips)
     return aiohttp.ClientSession(
@@ -30,7 +31,8 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
 
 
 def discord_proxy(settings: Settings) -> str | None:
-    """Return the proxy for discord.py's requests and its gateway; None for direct connections."""
+    """Return the proxy for discord.py's requests and its gateway; None for direct connections: without a proxy, or if
+    DISCORD_API_URL has plain http or is this machine."""
     return settings.https_proxy if _is_outside(URL(settings.discord_api_url or "https://discord.com")) else None
 
 

@@ -118,7 +118,7 @@ for _name in (*CALLBACK_RESULTS.values(), FAILED):
 
 @contextmanager
 def api_call(call: str) -> Iterator[None]:
-    """Time a call to the image API and count the error it raises."""
+    """Time a call to the image API, failed or not, and count the error that the block raises."""
     with API_SECONDS.labels(call).time(), api_errors(call):
         yield
 
@@ -134,7 +134,7 @@ def api_errors(call: str) -> Iterator[None]:
 
 
 def discord_error(status: int | None) -> None:
-    """Count a failed request by its HTTP status, or None if Discord could not be reached."""
+    """Count a failed request to Discord by its HTTP status; None: Discord could not be reached."""
     if status is None:
         kind = "none"
     elif status == TOO_FAST:

@@ -43,7 +43,7 @@ RECONNECTS: Final = (
 """Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
     "database access failed: the database is held by another program, such as a backup or an open sqlite3 shell; end "
-    "that program, the bot will retry"
+    "that program, stored work is retried"
 )
 
 QUIET: Final = {
@@ -55,8 +55,8 @@ start."""
 
 
 def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> None:
-    """Set up logging. `style` is `console` or `json`. `secrets` are replaced in every event, as is everything that
-    looks like a secret."""
+    """Set up logging, in place of an earlier setup. `style` is `console` or `json`. `secrets` of at least
+    `SHORTEST_SECRET` characters are replaced in every event, as is everything that looks like a secret."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(style, SecretRedactor(secrets)))
     root = logging.getLogger()
@@ -164,7 +164,8 @@ class SecretRedactor:
                 return self.text(repr(value))
 
     def text(self, text: str) -> str:
-        """Replace secrets in a text: known values and everything that looks like a secret."""
+        """Replace secrets in a text: known values of at least `SHORTEST_SECRET` characters, and everything that has one
+        of `SECRET_FORMS`."""
         if self._known:
             text = self._known.sub(BLANK, text)
         return SECRET_FORMS.sub(lambda found: f"{next(filter(None, found.groups()), '')}{BLANK}", text)

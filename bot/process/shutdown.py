@@ -27,7 +27,8 @@ def end(code: int) -> NoReturn:
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End the process after `seconds`, if it has not ended before, even if its event loop is blocked."""
+    """Return at once, and end the process with `code` after `seconds`, if it has not ended before, even if its event
+    loop is blocked."""
 
     def give_up() -> None:
         log.warning("shutdown took too long: process ended with parts still open", seconds=seconds)

@@ -5,7 +5,8 @@ pacer.py     a token bucket that lets the most urgent request through first
 refusals.py  count answers of 401, 403 and 429, for which Discord bans an address
 trace.py     the hook in discord.py's HTTP session that every attempt passes
 
-Discord allows 50 requests per second and bot. Answers to interactions have limits of their own and are not paced.
+Discord allows 50 requests per second and bot. Requests by an interaction's token have limits of their own and are
+counted, but not paced.
 """
 
 from __future__ import annotations

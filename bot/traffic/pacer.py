@@ -35,7 +35,7 @@ LONGEST_WAY_SECONDS: Final = 30.0
 """After this time a request is taken to have arrived even without a response, so that hanging requests do not block
 others for longer."""
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""Longest pause, whatever delay Discord asked for."""
+"""Longest pause from one answer, whatever delay Discord asked for."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class Claim:
     priority: Priority
 
     def hurry(self, priority: Priority) -> None:
-        """Raise the priority to at least `priority`."""
+        """Raise the priority to at least `priority`. It counts when a turn is next granted, not at once."""
         self.priority = min(self.priority, priority)
 
 
@@ -79,7 +79,7 @@ def requests_as(priority: Priority) -> Iterator[Claim]:
 
 
 def claim() -> Claim:
-    """Return the claim of the current context."""
+    """Return the claim of the current context; outside `requests_as`, a new one with `Priority.PERSON`."""
     return _claim.get(None) or Claim(Priority.PERSON)
 
 
@@ -135,7 +135,7 @@ class Pacer:
         return cls(per_second=PER_SECOND * share, burst=max(1, round(BURST * share)), most=max(1, int(MOST * share)))
 
     async def turn(self, of: Claim) -> Sent:
-        """Wait until a request with this claim may be sent."""
+        """Wait until a request with this claim may be sent. Pass the result to `answered` afterwards."""
         waiting = _Waiting(of, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._grant()
@@ -155,10 +155,15 @@ class Pacer:
         self._grant()
 
     def pause(self, seconds: float) -> None:
-        """Send no request for `seconds`, at most `LONGEST_PAUSE_SECONDS`."""
+        """Send no request, results included, for `seconds`, at most `LONGEST_PAUSE_SECONDS`. A longer pause that runs
+        already stays."""
         until = self._timer.time() + min(seconds, LONGEST_PAUSE_SECONDS)
         self._paused_until = max(self._paused_until, until)
-        log.info("requests to Discord paused: global rate limit", seconds=seconds, waiting=len(self._waiting))
+        log.info(
+            "requests to Discord paused, at most a minute: global rate limit",
+            seconds=seconds,
+            waiting=len(self._waiting),
+        )
 
     @property
     def _timer(self) -> Timer:

@@ -1,6 +1,7 @@
 """
-Count Discord's recent refusals. Discord bans an IP address after `REFUSALS` of them; long before that limit, the bot
-stops its least important requests (edits of cards).
+Count Discord's recent refusals (401, 403, 429). Discord bans an IP address after `REFUSALS` of them in
+`REFUSALS_SECONDS`; long before that limit, the bot stops its least important requests: edits of cards, except the last
+edit of a card whose token expires soon.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Refusals:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are too many refusals: true above `TOO_MANY`, until the count drops below `CALM`."""
+        """Whether there are too many refusals: true once the count is above `TOO_MANY`, until it drops below `CALM`."""
         self._look()
         return self._alarmed
 

@@ -1,7 +1,7 @@
 """
-Pace and count every request of discord.py to Discord, each attempt separately. aiohttp awaits `on_request_start` before
-it sends a request, and reports every response before discord.py handles the response. Responses to interactions use
-the same HTTP session; they are counted but not paced.
+Pace and count every request of discord.py to Discord's API, each attempt separately. aiohttp awaits `on_request_start`
+before it sends a request, and reports every response before discord.py handles the response. Requests by an
+interaction's token or a webhook's use the same HTTP session; they are counted but not paced.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ async def test_the_bot_waits_for_no_picture_for_ever(
         await children.do(LONG, Cost(100 * MIB, 0))
     monkeypatch.undo()
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
-        ("warning", "picture job failed: deadline passed, child process killed, picture refused")
+        ("warning", "picture job failed: deadline passed, child process killed, picture counts as too complex")
     ]
     assert await children.do(INSPECT, CHEAP) == LOOK
 

@@ -160,7 +160,7 @@ async def test_a_database_that_another_program_holds_is_one_line_that_says_what_
                 log.exception("defect while advancing", task="ab12")
     (held,) = lines(capsys)
     assert "held by another program" in held["event"]
-    assert "the bot will retry" in held["event"]
+    assert "stored work is retried" in held["event"]
     assert (held["level"], held["task"], held["during"]) == ("warning", "ab12", "defect while advancing")
     assert "exception" not in held
 
