@@ -74,10 +74,10 @@ STORE_SECONDS: Final = 20.0
 """Timeout for the picture store (a bucket, say) to store, return and delete a small file at start."""
 MIB: Final = 2**20
 CARD_SECONDS: Final = 3.0
-"""Shortest interval between two edits of a waiting card."""
+"""Shortest interval between two edits of the same waiting card."""
 STOP_SECONDS: Final = 13.0
-"""Limit for the whole shutdown: the grace periods of the engine and of the Discord client, and a few seconds for the
-web endpoint and the files."""
+"""Limit for the whole shutdown after a signal, from which on the process is ended with parts still open: the grace
+periods of the engine and of the Discord client, and a few seconds for the web endpoint and the files."""
 PART_SECONDS: Final = 0.5
 LOGIN_TRIES: Final = 3
 """Login attempts of `sync`; `run` retries without limit."""
@@ -99,7 +99,8 @@ class Running:
     figures: StatisticsStore
 
     async def work(self) -> None:
-        """Process tasks, update cards and keep the time until `engine.stop()` is called."""
+        """Process tasks, update cards and keep the time until `engine.stop()` is called. If one of the three fails, the
+        others are cancelled; raises an ExceptionGroup then."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self.delivery.cards.run()), group.create_task(self.timekeeping.run())]
@@ -136,10 +137,11 @@ async def open_atelier(
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Running]:
-    """Open the database, the picture store, the image API and the bot.
+    """Open and migrate the database, and open the picture store, the image API's client and the bot; nothing is sent to
+    Discord or the image API. All are closed at the end of the block.
 
-    `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). Raises ConfigurationError,
-    DatabaseInUse, DatabaseNewer.
+    `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). `card_every` is in seconds.
+    Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
     """
     give_back_what_is_freed()
     async with AsyncExitStack() as stack:
@@ -195,8 +197,8 @@ async def open_atelier(
 
 @asynccontextmanager
 async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readiness]:
-    """Serve health, metrics and callbacks, from before the Discord login until the end of the shutdown: a callback is
-    useful at any time.
+    """Serve health, metrics and, if they are on, callbacks until the end of the block. `run` opens this before the
+    Discord login and closes it after the Discord client: a callback is useful at any time.
 
     Raises ConfigurationError when the port cannot be opened.
     """
@@ -216,7 +218,8 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database. Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened."""
+    """Open the database, without migrating it, and read from it once. Raises DatabaseInUse, and ConfigurationError for
+    a database that cannot be opened or read."""
     async with AsyncExitStack() as stack:
         with _usable("DATABASE_URL"):
             database = await stack.enter_async_context(Database.open(settings.database_url))
@@ -226,7 +229,8 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def _open_picture_store(settings: Settings) -> PictureStore:
-    """Open the picture store and test it at once: paid pictures need a place to be stored."""
+    """Open the picture store and test it at once: paid pictures need a place to be stored. Raises ConfigurationError if
+    the test fails or takes longer than `STORE_SECONDS`."""
     with _usable("PICTURES_URL"):
         picture_store = PictureStore.open(settings.pictures_url)
         async with asyncio.timeout(STORE_SECONDS):
@@ -250,14 +254,17 @@ def _usable(setting: str) -> Iterator[None]:
 
 
 async def run(settings: Settings) -> None:
-    """Run until SIGINT, SIGTERM or the end of the connection, then stop in order. After a signal, the process ends
-    within `STOP_SECONDS`, even if a part hangs.
+    """Run until SIGINT or SIGTERM, or until the connection or the work ends, then stop in order. After a signal, the
+    process ends within `STOP_SECONDS`, even if a part hangs; without one, the stop has no limit.
 
-    Raises ConfigurationError for a refused token or a port that cannot be opened, and the error that ended the
-    connection.
+    Raises what `open_atelier` raises, ConfigurationError for a refused token or a port that cannot be opened, and the
+    error that ended the connection or the work.
     """
     if settings.callbacks_lack:
-        log.warning("callbacks cannot arrive: settings incomplete, outcomes are polled", remedy=settings.callbacks_lack)
+        log.warning(
+            "callbacks cannot arrive: settings incomplete or HTTP_PORT is 0, outcomes are polled",
+            remedy=settings.callbacks_lack,
+        )
     stop = asyncio.create_task(_stop_signal().wait())
     async with open_atelier(settings) as atelier, open_site(atelier, settings) as readiness:
         login = asyncio.create_task(_log_in(atelier, settings))
@@ -283,8 +290,8 @@ async def run(settings: Settings) -> None:
 
 
 async def sync(settings: Settings) -> None:
-    """Publish the commands now, even if they are unchanged. Raises ConfigurationError if Discord cannot be reached or
-    rejects the commands."""
+    """Publish the commands now, even if they are unchanged. Raises what `open_atelier` raises, and ConfigurationError
+    if Discord cannot be reached (after `LOGIN_TRIES` logins), or rejects the token or the commands."""
     async with open_atelier(settings) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
@@ -331,7 +338,7 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
 
 async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = None) -> None:
     """Log in to Discord, with back-off between at most `tries` attempts (None: without limit). Raises
-    ConfigurationError for a refused token, which the operator has to replace."""
+    ConfigurationError for a refused token, which the operator has to replace, and the error of the last attempt."""
     failures = 0
     while True:
         try:
@@ -351,29 +358,30 @@ async def _log_in(atelier: Running, settings: Settings, *, tries: int | None = N
 
 
 def _cause(error: Exception, settings: Settings) -> str:
-    """Return a description of the error in one line, with secrets replaced."""
+    """Return the error's class and message in one line, with secrets replaced."""
     return SecretRedactor(settings.secrets).text(
         " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ")
     )
 
 
 async def _publish(atelier: Running) -> None:
-    """Publish changed commands. A failure does not stop the bot: the commands published last time keep working."""
+    """Publish the commands if they have changed. A failure is logged and does not stop the bot: the commands published
+    last time keep working, and the next start tries again."""
     try:
         await atelier.client.publish_commands(atelier.stores.key_values)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning(
-            "commands not published: Discord or network error, the earlier ones stay, run `sync` to retry",
+            "commands not published: Discord or network error, the earlier ones stay, `sync` or the next start retries",
             error=str(error),
         )
     except Exception:
-        log.exception("commands not published: unexpected exception, the earlier ones stay, run `sync` to retry")
+        log.exception("commands perhaps not published: unexpected exception, `sync` or the next start retries")
 
 
 async def _parted(connection: asyncio.Task[None]) -> None:
-    """Wait for the connection task of a closed client. Cancel the task after `PART_SECONDS`: discord.py never gives
-    up a first connection attempt. Raises the error that ended the connection; ConfigurationError if the error is an
-    intent that Discord does not grant."""
+    """Wait for the connection task of a closed client. Cancel the task after `PART_SECONDS` and return: discord.py
+    never gives up a first connection attempt. Otherwise raises the error that ended the connection, if any;
+    ConfigurationError if the error is an intent that Discord does not grant."""
     await asyncio.wait({connection}, timeout=PART_SECONDS)
     if connection.cancel():
         await asyncio.wait({connection}, timeout=PART_SECONDS)

@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. Usage errors leave through argparse's SystemExit(2)."""
+    """Run a command and return its exit code, an `ExitCode`. Usage errors and `--help` leave through argparse's
+    SystemExit. `arguments`: those of the process by default."""
     options = _parser().parse_args(arguments)
     configure_logs("INFO", "console")
     try:
@@ -111,7 +112,8 @@ async def _migrate(env_file: Path) -> int:
 
 
 async def _doctor(env_file: Path) -> int:
-    """Run all checks and print the findings. No setting is required: a missing setting is a finding."""
+    """Run all checks and print the findings; the exit code says whether all are well. No setting is required: a missing
+    or wrong setting is a finding."""
     try:
         findings = await examine(_load(env_file, require=(), quiet=True))
     except ConfigurationError as error:
@@ -125,8 +127,9 @@ async def _doctor(env_file: Path) -> int:
 
 
 def _load(env_file: Path, *, require: Sequence[str] | None = None, quiet: bool = False) -> Settings:
-    """Load the settings and configure logging as they say. With `quiet`, only errors are logged, as the command
-    itself reports problems."""
+    """Load the settings, configure logging as they say, and print names that look misspelt. With `quiet`, only errors
+    are logged, as the command itself reports problems. `require`: the settings that must be given; None: token and
+    key. Raises ConfigurationError."""
     settings = load_settings(env_file) if require is None else load_settings(env_file, require=require)
     configure_logs("ERROR" if quiet else settings.log_level, settings.log_format, secrets=settings.secrets)
     for name, meant in misspelt(env_file).items():

@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 
 class AtelierTree(app_commands.CommandTree["Atelier"]):
     async def interaction_check(self, interaction: discord.Interaction[Atelier], /) -> bool:
-        """Return False if an option does not match its declaration; the person then gets an error message."""
+        """Clean the text options (`check_options`) and return True; send the person an error message and return False
+        if an option does not match its declaration. The command does not run then."""
         try:
             check_options(interaction)
         except UserError as error:
@@ -109,7 +110,7 @@ class Atelier(commands.AutoShardedBot):
 
     async def close(self) -> None:
         """Close all connections within `CLOSE_SECONDS`. If discord.py still waits after that (for a connection that
-        hangs, say), its close is cancelled."""
+        hangs, say), its close is cancelled, logged, and the connections may stay open."""
         closing = asyncio.create_task(super().close())
         _, late = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
         if late:
@@ -119,8 +120,9 @@ class Atelier(commands.AutoShardedBot):
         await closing
 
     async def publish_commands(self, key_values: KeyValueStore, *, force: bool = False) -> bool:
-        """Publish the global commands if they differ from those published last, or with `force`. Return whether they
-        were published. Call after `login`."""
+        """Publish the global commands if they differ from those published last, or with `force`, and show them as
+        mentions in all texts (`link_commands`). Return whether they were published. Call after `login`. Raises what
+        discord.py raises."""
         digest = await self._commands_digest()
         if not force and await key_values.get(PUBLISHED_FACT) == digest:
             link_commands(await self._command_ids(key_values))
@@ -133,14 +135,17 @@ class Atelier(commands.AutoShardedBot):
 
     async def _command_ids(self, key_values: KeyValueStore) -> dict[str, int]:
         """Return the ids of the published commands by name, as stored. Ask Discord for them if they are not stored, as
-        after an upgrade; nothing if Discord does not answer."""
+        after an upgrade; nothing if Discord answers with an error. Raises network errors."""
         stored = await key_values.get(COMMAND_IDS_FACT)
         if stored is not None:
             return dict(json.loads(stored))
         try:
             return await _remembered(await self.tree.fetch_commands(), key_values)
         except discord.HTTPException as error:
-            log.info("command ids not available: Discord refused", code=error.code)
+            log.info(
+                "command ids not available: Discord answered with an error, texts show names of commands",
+                code=error.code,
+            )
             return {}
 
     async def _commands_digest(self) -> str:
@@ -160,9 +165,10 @@ async def _remembered(published: Sequence[app_commands.AppCommand], key_values: 
 
 
 def _survived(name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap an event parser so that an event which discord.py cannot read is skipped. Without the wrapper, the first
-    such event would end the connection for all servers, and an event that is sent at every start would end it each
-    time. READY is not wrapped: without READY the bot cannot work."""
+    """Wrap an event parser so that an event which discord.py cannot read is logged and skipped; the log has a traceback
+    once for each kind of event. Without the wrapper, the first such event would end the connection for all servers, and
+    an event that is sent at every start would end it each time. READY is not wrapped: without READY the bot cannot
+    work."""
     reported = False
 
     def parsed(data: Any) -> None:

@@ -1,8 +1,8 @@
 """
 Check the options of a command against their declaration.
 
-Discord checks an option before sending it, but discord.py passes on whatever it receives. Types, choices and lengths
-are therefore checked here, once for all commands.
+Discord checks an option before sending it, but discord.py passes on whatever it receives. Types, choices and greatest
+lengths are therefore checked here, once for all commands: of texts, integers, booleans and attachments.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _RESOLVED: Final = {AppCommandOptionType.attachment: "attachments"}
 
 
 def check_options(interaction: discord.Interaction[Any]) -> None:
-    """Remove characters that no database stores from the texts of an interaction, and check all options of a command.
-    Raises UnknownChoice or TooLong. Options that are still being typed (autocomplete) are not checked."""
+    """Clean the text options of an interaction in place with `storable`, and check the declared options of a slash
+    command. Raises UnknownChoice (also for a wrong type or a missing attachment) or TooLong. While an option is still
+    being typed (autocomplete), none is checked. Options that are not declared are ignored."""
     data: Mapping[str, Any] = interaction.data or {}
     given = list(_given(data.get("options") or ()))
     for option in given:
@@ -61,7 +62,8 @@ def _check(declared: app_commands.Parameter, value: Any, resolved: Mapping[str, 
 
 
 def _check_text(declared: app_commands.Parameter, value: Any) -> None:
-    """Check a text. An empty text passes: the code that needs a text rejects an empty text with a better message."""
+    """Check a text: its type, the choices, the greatest length. An empty text passes: the code that needs a text
+    rejects an empty one with a better message."""
     _require(isinstance(value, str) and _is_offered(declared, value))
     longest = int(declared.max_value or TEXT_OPTION_CHARACTERS)
     if len(value) > longest:

@@ -54,8 +54,8 @@ WHOLE: Final = re.compile(r"([+-]?\d+)\.0+")
 
 
 def _bare(value: str) -> str:
-    """Return the value without surrounding blanks and quotation marks: `docker --env-file`, unlike a shell, passes
-    them on."""
+    """Return the value without surrounding blanks and matching pairs of quotation marks: `docker --env-file`, unlike a
+    shell, passes them on."""
     bare = value.strip().strip(AROUND).strip()
     if len(bare) > 1 and QUOTES.get(bare[0]) == bare[-1]:
         return _bare(bare[1:-1])
@@ -122,7 +122,8 @@ def _is_address(host: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether the host of `address` is this machine."""
+    """Return whether the host of the URL `address` is `localhost` or a loopback address. Other names and addresses of
+    this machine do not count."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -138,7 +139,8 @@ def _proxy(value: str) -> str:
 
 
 def _over_https(value: str) -> str:
-    """Require https, so that requests from outside cannot be read on the way. This machine may be addressed by http."""
+    """Require https, so that requests from outside cannot be read on the way, and no user name. A loopback address may
+    have http."""
     if not value.startswith("https://") and not is_loopback(value):
         raise ValueError("is no address that begins with https://")
     if urlsplit(value).username is not None:
@@ -153,7 +155,8 @@ def _without_callbacks(value: str) -> str:
 
 
 def _listening(value: str) -> str:
-    """Require a host name or an IP address of this machine, without a port."""
+    """Require a host name or an IP address, without a port. Whether it is one of this machine shows when the server
+    starts."""
     try:
         return str(ipaddress.ip_address(value.strip("[]")))
     except ValueError:
@@ -164,7 +167,7 @@ def _listening(value: str) -> str:
 
 def _with_driver(url: str) -> str:
     """Return the URL in SQLAlchemy's form, with the asynchronous driver. A relative SQLite path starts at the working
-    directory."""
+    directory. Raises ValueError for another scheme, and for SQLite without a file."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {*DRIVERS, *DRIVERS.values()}:
         raise ValueError("must be like sqlite:///data/atelier.db")
@@ -243,7 +246,7 @@ class Settings(BaseModel):
     keep_pictures_days: int = Field(default=90, ge=1, le=3650)
     max_in_flight: int = Field(default=100, ge=1, le=1000)
     max_open_tasks_per_user: int = Field(default=10, ge=0, le=1000)
-    """0 means no limit; the same holds for the limits below."""
+    """0 means no limit; the same holds for the limits of pictures and of stored MiB below."""
     max_pictures_per_user_per_day: int = Field(default=50, ge=0, le=1_000_000)
     max_pictures_per_day: int = Field(default=500, ge=0, le=1_000_000)
     max_stored_mb_per_user: int = Field(default=20_000, ge=0, le=100_000_000)
@@ -253,7 +256,7 @@ class Settings(BaseModel):
     allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
     """Empty means any server."""
     https_proxy: ProxyAddress | None = Field(default=None, repr=False)
-    """The proxy for requests over https. May contain a user name and a password."""
+    """The proxy for requests over https to other machines. May contain a user name and a password."""
     allow_fake_ips: bool = False
     """Allow names that resolve to 198.18.0.0/15, as they do behind a proxy that answers every name with such an
     address."""
@@ -292,8 +295,8 @@ class Settings(BaseModel):
 
     @property
     def callbacks_lack(self) -> str:
-        """Return which setting to give, or to take away, where only a part of what callbacks need is configured; else
-        an empty string."""
+        """Return which setting to give, or to take away, where the settings of callbacks do not agree: one of two is
+        missing, or HTTP_PORT is 0; else an empty string, also where callbacks are off."""
         given = {"KIE_WEBHOOK_KEY": bool(self.kie_webhook_key.get_secret_value()), "PUBLIC_URL": bool(self.public_url)}
         missing = [name for name, there in given.items() if not there]
         if len(missing) == 1:
@@ -322,8 +325,8 @@ class _Names(BaseSettings, Settings):
 
 def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(REMEDIES)) -> Settings:
     """
-    Read the settings from the environment and `env_file` (which may be missing). `require` names settings that must
-    not be empty.
+    Read the settings from the environment and `env_file` (which may be missing). `require` names those of `REMEDIES`
+    that must not be empty. Unknown names are ignored, see `misspelt`.
 
     Raises ConfigurationError.
     """
@@ -353,7 +356,8 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:
-    """Return the names in `env_file` that are no settings but resemble one, each with the setting it resembles."""
+    """Return the names in `env_file`, not those in the environment, that are no settings but resemble one, each with
+    the setting it resembles; nothing if the file is missing."""
     known = [name.upper() for name in Settings.model_fields]
     if not env_file.is_file():
         return {}

@@ -4,7 +4,7 @@ Discord's errors into those of `bot.errors`.
 
 | Discord's answer | meaning |
 |---|---|
-| a `TooLargeCode`, 413 | files too large: retried smaller, at last sent as links; closed without files |
+| a `TooLargeCode`, 413 | the caller sends smaller files, at last links; if it attaches none, this route is closed |
 | `UNKNOWN_MESSAGE` | the message was deleted: this route is closed for the message |
 | a `ClosedCode`; any other explicit refusal (400, 403, 404 with a code) | this route is closed |
 | a `PassingCode`, 429, 5xx, no connection | retried later |
@@ -85,8 +85,9 @@ class TooLarge(RouteClosed):
 
 @contextmanager
 def map_discord_errors(*, by_token: bool = False) -> Iterator[None]:
-    """Translate Discord's errors within the block. Raises TooLarge, MessageGone, RouteClosed, or else Unavailable.
-    `by_token`: the requests are authorised by an interaction's token instead of the bot's own."""
+    """Count Discord's errors within the block and translate them, and those of the network: raises TooLarge,
+    MessageGone, RouteClosed, or else Unavailable. `by_token`: the requests are authorised by an interaction's token
+    instead of the bot's own, so 401 and a 403 or 404 without a code close the route too."""
     try:
         yield
     except discord.HTTPException as refusal:
@@ -109,7 +110,7 @@ def is_too_large(refusal: discord.HTTPException) -> bool:
 
 
 def is_archived(closed: RouteClosed) -> bool:
-    """Return whether the route is closed only because the thread is archived, which the bot can change."""
+    """Return whether Discord refused because the thread is archived, which the bot can change unless it is locked."""
     return getattr(closed.__cause__, "code", None) == ClosedCode.ARCHIVED_THREAD
 
 

@@ -18,19 +18,22 @@ INVITED: Final = discord.Permissions(**dict.fromkeys((*IN_CHANNEL, *IN_THREAD, "
 
 
 def lacking(allowed: discord.Permissions, channel: object) -> tuple[str, ...]:
-    """Return the names of the permissions that the bot needs in the channel and lacks."""
+    """Return the names of the permissions that the bot needs to post in the channel and that are not in `allowed`, its
+    own permissions there; none for an administrator."""
     needed = IN_THREAD if _has_threads(channel) else IN_CHANNEL
     return () if allowed.administrator else tuple(name for name in needed if not getattr(allowed, name))
 
 
 def require(allowed: discord.Permissions, channel: object) -> None:
-    """Raise MissingPermissions if the bot may not post in the channel."""
+    """Raise MissingPermissions, with the names, if the bot lacks one of the permissions that it needs to post in the
+    channel. `allowed`: the bot's own permissions there."""
     if missing := lacking(allowed, channel):
         raise MissingPermissions(Reason.MISSING_PERMISSIONS, permissions=",".join(missing))
 
 
 def may_write(allowed: discord.Permissions, channel: object) -> bool:
-    """Return whether a person or the bot, with these permissions, can write in the channel."""
+    """Return whether a person or the bot, with these permissions, can see the channel and write in it. To post
+    pictures, the bot needs more (`lacking`)."""
     writes = allowed.send_messages_in_threads if _has_threads(channel) else allowed.send_messages
     return allowed.view_channel and writes
 

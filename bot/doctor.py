@@ -2,7 +2,8 @@
 Check the installation. Each check reports what it found and, for a problem, the remedy.
 
 A failed check stops no other check, and each check takes at most `PATIENCE_SECONDS`. The checks cost nothing: they
-ask Discord who the bot is, and the image API how many credits are left.
+ask Discord who the bot is, and the image API how many credits are left. They write and delete one small picture, and
+they migrate nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from storage.sqlite import NoWriteAheadLog
 
 PATIENCE_SECONDS: Final = 10.0
 COUNTING_SECONDS: Final = 5.0
-"""Timeout for adding up the sizes of the pictures. A large bucket takes longer, which is not a problem."""
+"""Timeout for adding up the sizes of the pictures. A large bucket takes longer, which is not a problem: the finding
+then says so instead of the sum."""
 
 SCOPES: Final = ("bot", "applications.commands")
 CREDITS_FOR_A_PICTURE: Final = DEFAULT.credits[1]
@@ -46,7 +48,8 @@ CREDITS_FOR_A_PICTURE: Final = DEFAULT.credits[1]
 HINT_SECONDS: Final = 3.0
 """Timeout of one request. The requests of one check, in sequence, fit within `PATIENCE_SECONDS`."""
 CLOCK_SECONDS: Final = 60
-"""Largest deviation of the clock that is accepted. The signature of a callback is valid for five minutes."""
+"""Largest deviation of the clock, either way, that is accepted. The signature of a callback is valid for five
+minutes."""
 REACHED: Final = 405
 """HTTP status of a GET to a route that accepts only POST."""
 MEBIBYTE: Final = 1024 * 1024
@@ -66,7 +69,8 @@ Check = Callable[[Settings], Awaitable[Sequence[Finding]]]
 
 
 async def examine(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> list[Finding]:
-    """Run all checks and return their findings in the order of `CHECKS`. Never raises for an external problem."""
+    """Run all checks at the same time, each for at most `patience` seconds, and return their findings in the order of
+    `CHECKS`: none, one or several for each. A check that fails or takes too long is a finding with its remedy."""
     point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
     checks = (_bounded(name, check, remedy, settings, patience) for name, (check, remedy) in CHECKS.items())
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
@@ -158,8 +162,8 @@ def _application(application: discord.AppInfo) -> Sequence[Finding]:
 
 
 async def _names(settings: Settings) -> Sequence[Finding]:
-    """Report names that resolve to fake addresses. Return nothing for names that resolve normally, or where this
-    machine need not resolve names."""
+    """Report whether the name of Discord's host of attachments resolves to a fake address (`FAKE`). Return nothing if
+    not, or if it cannot be resolved, and where fake addresses are allowed or this machine need not resolve names."""
     local = settings.discord_api_url is not None and is_loopback(settings.discord_api_url)
     if settings.https_proxy or settings.allow_fake_ips or local:
         return []
@@ -181,7 +185,7 @@ async def fake_answers(resolver: AbstractResolver) -> Sequence[Finding]:
 
 async def _clock(settings: Settings) -> Sequence[Finding]:
     """Compare this machine's clock with the Date header of an HTTP answer from Discord. Return nothing if there is no
-    answer."""
+    answer or no such header."""
     address = f"{settings.discord_api_url or 'https://discord.com'}/api/v10/gateway"
     try:
         async with open_session(settings) as session:
@@ -235,7 +239,8 @@ async def _web(settings: Settings) -> Sequence[Finding]:
 
 
 async def _unheard(settings: Settings) -> str:
-    """Return the reason why the bot cannot listen; empty if it can, or if a bot listens already."""
+    """Return the reason why the bot cannot listen at HTTP_HOST and HTTP_PORT; empty if it can, or if a bot (anything
+    that answers `/healthz` with 200) listens there already."""
     try:
         server = await asyncio.start_server(lambda *_: None, settings.http_host, settings.http_port)
     except OSError as error:
@@ -248,7 +253,7 @@ async def _unheard(settings: Settings) -> str:
 
 async def _callbacks(settings: Settings) -> Finding:
     """Check that callbacks are configured completely or not at all, and that the public address leads to the running
-    bot."""
+    bot. If it does not and no bot is running here, that is unknown and counts as well."""
     state = "on" if settings.callbacks else "off"
     if settings.callbacks_lack:
         return Finding(name="callbacks", ok=False, detail=f"{state}, in part", remedy=settings.callbacks_lack)
@@ -287,7 +292,7 @@ async def _astray(callbacks: str) -> tuple[str, str] | None:
 
 
 async def _answers(address: str) -> bool:
-    """Return whether a bot answers at `address`."""
+    """Return whether `/healthz` at `address` answers 200, as a running bot does; False for any error."""
     try:
         return await _status(f"{address}/healthz") == 200
     except (aiohttp.ClientError, OSError, ValueError):

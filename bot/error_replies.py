@@ -27,7 +27,7 @@ from storage.disks import says_full
 HARMLESS_CODES: Final = frozenset(
     {ClosedCode.UNKNOWN_INTERACTION, ClosedCode.ALREADY_ACKNOWLEDGED, ClosedCode.UNKNOWN_WEBHOOK}
 )
-"""The answer came too late or twice. The request is already stored, and a new card is posted."""
+"""The answer came too late or twice. If the interaction was a request, it is stored, and a new card is posted."""
 FILENAME_UNITS: Final = 80
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,8 @@ _UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_heigh
 
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
-    """Return a message that says what happened and what to do next. File names are escaped and shortened here."""
+    """Return a message that says what happened and what to do next. File names and other names are escaped and
+    shortened here, and most parameters that are missing are replaced by general words."""
     if reason is Reason.REFERENCES_UNUSABLE:
         return "\n".join(_several(parameters or {}, say))
     formatted: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
@@ -61,7 +62,8 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Tex
 
 
 def _several(parameters: Mapping[str, str | int], say: Texts) -> Iterator[str]:
-    """Yield a line above the list of files that cannot be used, then a line for each file."""
+    """Yield a line above the list of files that cannot be used, then a line for each file, as `BadReference.together`
+    numbers them."""
     yield say("reason-references-unusable", count=parameters.get("count", 0))
     for number in range(1, MOST_REFERENCES + 2):
         if (reason := parameters.get(f"reason_{number}")) is not None:
@@ -71,7 +73,8 @@ def _several(parameters: Mapping[str, str | int], say: Texts) -> Iterator[str]:
 
 
 def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
-    """Return the message for the operator instead of the person."""
+    """Return the message for the operator instead of the person; for a reason without one, a message that names the
+    reason."""
     message = f"operator-{_in_a_name(reason)}"
     if message not in say:
         return say("operator-other", reason=reason.value.replace("_", " "))
@@ -80,7 +83,7 @@ def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say
 
 @asynccontextmanager
 async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
-    """Handle any exception within the block, as discord.py would only log it."""
+    """Pass any exception within the block to `answer_error`, as discord.py would only log it. None leaves the block."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # last handler: replies, and logs defects
@@ -89,9 +92,11 @@ async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterato
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
     """
-    Handle an error of an interaction: send the person an ephemeral message, and log a defect. Never raises.
+    Handle an error of an interaction: send the person an ephemeral message, and log what is not the person's to mend.
+    Never raises.
 
-    A defect after the answer is only logged: the request is stored, and "try again" would make the person pay twice.
+    Discord's refusals and network errors are only logged. So is a defect after the interaction was answered: a request
+    is stored then, and "try again" would make the person pay twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
@@ -106,9 +111,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
-    """Return the message for an error; None if no message is needed, because the request is stored and continues
-    without this answer. This holds for every refusal by Discord, as nothing is requested from Discord before the
-    request is stored."""
+    """Log the error, unless it is an AtelierError or an outdated command, and return the message for it. None if no
+    message is needed, because a request is stored and continues without this answer: for every refusal by Discord, as
+    nothing is requested from Discord before a request is stored, and for a defect if the interaction is `answered`."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters, say)

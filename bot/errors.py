@@ -3,19 +3,19 @@ Define the exceptions of the bot, and who receives which message for each:
 
 * AtelierError               carries a reason and parameters, from which `bot.error_replies` makes a message
   * UserError                the person can fix the problem and gets instructions; costs nothing
-    * LimitReached           too many open tasks, pictures per day, stored bytes, or look-ups at a time
+    * LimitReached           too many open tasks, pictures per day, stored bytes, or look-ups or exports at a time
     * NotYours               the task belongs to another person
     * NotFound               the task is unknown, or not visible to the person
-    * Gone                   a picture, a form or a batch that existed and no longer does
-    * Conflict               another person, or the same one, has done or decided the same thing already
-    * TooLate                the task can no longer be cancelled or withheld
+    * Gone                   a picture, a form or a batch that existed and no longer does, or was taken out
+    * Conflict               the same was done or decided already: by another person, this one or a late callback
+    * TooLate                the task can no longer be cancelled, withheld or posted
     * BadReference           a picture that cannot be used: which picture and why
     * BlankPrompt            neither a prompt nor a picture
     * TooLong                a text that exceeds its limit
-    * NotHere                pictures may not be made in this server or channel
+    * NotHere                this cannot be done in this server or channel
     * MissingPermissions     permissions that the bot lacks in this channel
     * NotAllowed             an action reserved for the server's managers or moderators
-    * BadChoice              a setting, a style, or alternatives in braces that would not work: which and why
+    * BadChoice              a channel, a style, a set, or alternatives in braces that would not work: which and why
       * UnknownChoice        a value that was not offered
   * NoRoom                   the bot's disk is (nearly) full: the operator has to fix this; costs nothing
 * ServiceError               neither the person nor the bot can fix the problem: retried, then an apology
@@ -26,7 +26,7 @@ Define the exceptions of the bot, and who receives which message for each:
   * Refused                  an explicit refusal; for a create, query or upload, waiting does not help
     * AccountRefused         the key or the credit (401, 402): the operator has to fix this
     * HostNotAllowed         a result on a host outside KIE_RESULT_HOSTS: the operator may allow the host
-    * ResultTooLarge         a result with more bytes or pixels than the limits allow
+    * ResultTooLarge         a result whose bytes, pixels or decoding exceed the limits
   * RouteClosed              Discord no longer allows delivery by this route
     * MessageGone            the message was deleted
 * Unconfirmed                a create that may have been accepted and paid: never retried automatically
@@ -86,23 +86,23 @@ class Reason(StrEnum):
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
     REFERENCE_EMPTY = "reference_empty"  # filename, for all that begin with reference_ and mask_
     REFERENCE_TOO_LARGE = "reference_too_large"  # megabytes
-    REFERENCE_TOO_MANY_PIXELS = "reference_too_many_pixels"
+    REFERENCE_TOO_MANY_PIXELS = "reference_too_many_pixels"  # megapixels (allowed)
     REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
-    REFERENCE_FORMAT = "reference_format"  # format: SVG, HEIC, GIF, ...
+    REFERENCE_FORMAT = "reference_format"  # format: SVG, PDF, ...; in older rows also HEIC, GIF, ...
     REFERENCE_TOO_SMALL = "reference_too_small"  # width, height
     REFERENCE_TOO_LONG = "reference_too_long"  # width, height
     REFERENCES_UNUSABLE = "references_unusable"  # count, and the reason and parameters of each, with its number
-    REFERENCE_ANIMATED = "reference_animated"
+    REFERENCE_ANIMATED = "reference_animated"  # format; of a result, or in older rows
     REFERENCE_TOO_COMPLEX = "reference_too_complex"  # decoding would take too much memory or time
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format; only in older rows
-    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has the file
+    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has the file, or the address is not Discord's
     ATTACHED_UNUSABLE = "attached_unusable"  # the process died three times while using the attachment
     REFERENCE_ERASED = "reference_erased"  # with all data of its owner
     MASK_WITHOUT_IMAGE = "mask_without_image"
     MASK_WITH_SEVERAL = "mask_with_several"
     MASK_SIZE = "mask_size"  # width, height, mask_width, mask_height
-    MASK_NOT_BLACK_AND_WHITE = "mask_not_black_and_white"
+    MASK_NOT_BLACK_AND_WHITE = "mask_not_black_and_white"  # grey, black (percentages)
     MASK_CHANGES_NOTHING = "mask_changes_nothing"
     MANAGERS_ONLY = "managers_only"
     MODERATORS_ONLY = "moderators_only"
@@ -139,11 +139,11 @@ class Reason(StrEnum):
     API_REFERENCE_UNFETCHABLE = "api_reference_unfetchable"
     GENERATION_FAILED = "generation_failed"
     NO_PICTURES = "no_pictures"  # the API reported success without a picture
-    INVALID_REQUEST = "invalid_request"  # 400, 404, 422 to a create
+    INVALID_REQUEST = "invalid_request"  # 400, 403, 404, 422 to a create; also 405, 413, 415 to an upload
     ACCOUNT_KEY = "account_key"  # 401
     ACCOUNT_CREDIT = "account_credit"  # 402
     ACCOUNT_QUOTA = "account_quota"  # 433
-    SERVICE_FAULT = "service_fault"  # 500, three times
+    SERVICE_FAULT = "service_fault"  # 500 three times, or refused without a cause, or put off for too long
     SERVICE_UNREACHABLE = "service_unreachable"
     UNCONFIRMED = "unconfirmed"
     LOST = "lost"  # no outcome in 24 hours

@@ -13,8 +13,8 @@ from storage.stores import Stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`stores.tasks`, `stores.reposts`, `stores.reports` and `picture_store` are for reading: the engine makes all
-    changes to a task."""
+    """`stores.tasks`, `stores.reposts` and `stores.reports` are for reading: the engine makes all changes to a task.
+    `picture_store` is for reading, and for storing the pictures of sets and styles under new keys."""
 
     engine: Engine
     stores: Stores

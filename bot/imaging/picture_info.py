@@ -40,7 +40,7 @@ class PlainCopy:
     is_reduced: bool = False
     """Whether the attached file exceeded a limit of pixels or bytes, so the copy is smaller."""
     is_cut: bool = False
-    """Whether the lower edge was missing in the attached file, so the copy is less high."""
+    """Whether the lower edge was missing in the attached file."""
 
 
 class Unreadable(ValueError):

@@ -13,8 +13,7 @@ from bot.imaging.exif import orientation_of
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_CHUNKS: Final = 20_000
-"""Most chunks of a file; one with more is refused. 25 MiB in the smallest chunks that encoders write (4 KiB) are
-6,400."""
+"""Most chunks of a file. 25 MiB in the smallest chunks that encoders write (4 KiB) are 6,400."""
 MAX_EXIF: Final = 64 * 1024
 MAX_PROFILE: Final = 16 * 1024
 """Most bytes, after inflation, of a colour profile that `essentials` keeps. Larger profiles (for printers) are dropped;

@@ -50,7 +50,7 @@ class Killed(Enum):
 
     DEADLINE = auto()
     UNWANTED = auto()
-    """The caller was cancelled (a card needs no thumbnails when the result arrives), or the bot stops."""
+    """The caller was cancelled (a card needs no thumbnails once the result arrives), or the bot stops."""
 
 
 class Decoders(Protocol):

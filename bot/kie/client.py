@@ -90,8 +90,8 @@ class KieClient:
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
     async def upload_url(self, url: str, filename: str) -> str:
-        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file, and wait for that. Returns
-        and raises as `upload`."""
+        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file. Returns and raises as
+        `upload`."""
         body = {"fileUrl": url, "uploadPath": UPLOAD_FOLDER, "fileName": _unique(filename)}
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
         return _read(Call.TRANSFER, Uploaded, answer).download_url

@@ -118,7 +118,7 @@ for _name in (*CALLBACK_RESULTS.values(), FAILED):
 
 @contextmanager
 def api_call(call: str) -> Iterator[None]:
-    """Time a call to the image API, failed or not, and count the error that the block raises."""
+    """Time a call to the image API and count the error it raises."""
     with API_SECONDS.labels(call).time(), api_errors(call):
         yield
 

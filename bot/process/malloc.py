@@ -1,5 +1,5 @@
 """
-Make glibc's malloc return the memory of pictures to the system as soon as the memory is freed.
+Make malloc return the memory of pictures to the system as soon as the memory is freed.
 
 glibc takes blocks above a threshold directly from the system. With each such block that is freed, glibc raises the
 threshold to the block's size, up to 32 MiB. After the first picture, the memory of all others would therefore come

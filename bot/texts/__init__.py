@@ -27,7 +27,7 @@ DEFAULT: Final = "en-US"
 LANGUAGES: Final = tuple(sorted({path.parent.name for path in FOLDER.glob("*/*.ftl")}))
 
 VALUE_CHARACTERS: Final = 2000
-"""Characters; a longer value within a message is cut. (Fluent drops the whole message from 2500 characters on.)"""
+"""Characters; a longer text within a message is cut. (Fluent drops the whole message from 2500 characters on.)"""
 
 _COMMAND: Final = re.compile(r"`/\{ ([a-z]+)-name \}(?: \{ \1-([a-z]+)-name \})?`")
 """A command in the text of a message: the name of a command, and of its subcommand if it has some."""
@@ -38,8 +38,8 @@ log = structlog.get_logger(__name__)
 
 
 def link_commands(ids: Mapping[str, int]) -> None:
-    """Show commands in all texts as mentions that can be pressed. `ids`: Discord's ids of the published commands, by
-    name. A command without an id is shown by its name."""
+    """Show commands in all texts of this process, from now on, as mentions that can be pressed. `ids`: Discord's ids of
+    the published commands, by name; they replace those given before. A command without an id is shown by its name."""
     _command_ids.clear()
     _command_ids.update(ids)
 
@@ -60,8 +60,9 @@ class Texts:
 
     def __call__(self, name: str, /, **values: str | int | datetime) -> str:
         """
-        Return the message with its values. Numbers are shown without grouping. Raises KeyError for an unknown name. A
-        missing value is logged and replaced by its name: an incomplete sentence is better than none.
+        Return the message with its values. Numbers are shown without grouping, and text is cut after
+        `VALUE_CHARACTERS`. Raises KeyError for an unknown name. A missing value is logged and replaced by its name: an
+        incomplete sentence is better than none.
         """
         pattern = self._bundle.get_message(name).value
         if pattern is None:
@@ -93,7 +94,7 @@ def _called(found: re.Match[str]) -> str:
 
 def texts_in(locale: str | None) -> Texts:
     """Return the texts for any of Discord's language codes: the language itself, else a language with the same first
-    part, else English."""
+    part, else English, as also for None."""
     return _texts(_nearest(locale or DEFAULT))
 
 

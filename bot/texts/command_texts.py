@@ -22,7 +22,7 @@ class CatalogueTranslator(app_commands.Translator):
     """
     Look up strings made by `localized` by the name of their message. Names that are written in code have a message by
     convention: `show-name` for `/show`, `style-add-name` for `/style add`, `option-prompt` for the option `prompt` of
-    any command.
+    any command. A string without such a message, and every string in English, stays as it is.
     """
 
     async def translate(

@@ -54,8 +54,9 @@ def is_blank(text: str) -> bool:
 
 
 def shortened(text: str, room: int) -> str:
-    """Shorten the text to at most `room` units, cut between words where a space is near, never inside a composed
-    character."""
+    """Shorten the text to at most `room` units, an ellipsis included; a text that fits stays as it is. Cut between
+    words where a space is near, never between a character and its combining marks or variation selector, nor at a
+    zero-width joiner."""
     if units(text) <= room:
         return text
     kept = _prefix(text, room - 1)
@@ -66,8 +67,8 @@ def shortened(text: str, room: int) -> str:
 
 
 def escaped(text: str, room: int) -> str:
-    """Clean and escape the text, shortened to at most `room` units *after* escaping, and isolate it from the
-    direction of the text around it."""
+    """Clean and escape the text, and isolate it from the direction of the text around it. It is shortened so that the
+    result has at most `room` units *after* escaping, the two marks of the isolation included."""
     clean = cleaned(text)
     room -= 2
     written = _backslashed(clean)
@@ -77,7 +78,8 @@ def escaped(text: str, room: int) -> str:
 
 
 def _longest(clean: str, room: int) -> str:
-    """Return the longest shortened form of `clean` that fits `room` once escaped."""
+    """Return the longest shortened form of `clean` that has at most `room` units once escaped; it is not escaped
+    itself."""
     low, high = 1, min(units(clean), room)
     while low < high:
         middle = (low + high + 1) // 2

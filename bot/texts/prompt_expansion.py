@@ -4,7 +4,7 @@ Expand one prompt into several: `{red, green} door in {oil, ink}` gives four.
 * A group is enclosed in braces and has commas (Western or Chinese) between its alternatives. Blanks around an
   alternative and blank alternatives are ignored; the last group varies fastest.
 * Braces with fewer than two alternatives are no group and stay as typed: `{prompt}`, `{}`, `{red,}`, a single brace.
-  The same holds for a JSON object.
+  The same holds for a JSON object. Repeated alternatives count here, but give one prompt only.
 * A backslash makes a brace literal, and inside a group also a comma.
 * A group within a group is ambiguous and is rejected.
 """
@@ -34,7 +34,8 @@ _COMMA: Final = re.compile(r"(?<!\\)[,\uff0c]")
 def expand(words: str, *, most: int = MOST) -> list[str]:
     """
     Return each distinct prompt once, in order; only one prompt if there is no group. Raises BadChoice for a nested
-    group, and for more than `most` or `MOST` prompts, which are counted before any prompt is built, repeated ones too.
+    group, and for more prompts than the smaller of `most` and `MOST`. They are counted before any prompt is built, and
+    so are prompts that two groups give alike.
     """
     choices = _choices(words)
     if prod(len(alternatives) for alternatives in choices) > min(most, MOST):

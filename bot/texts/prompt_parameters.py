@@ -51,7 +51,7 @@ _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("p", "profile", "personalize", "end"), f"(?:{_CODES})?"),
     _WITHOUT: r"[\s\S]*",
 }  # fmt: skip
-"""The values of each parameter."""
+"""The form of each parameter's value, as a regular expression for the whole value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +62,16 @@ class Parameters:
     ratio: tuple[float, float] | None = None
     """Width and height, each more than 0."""
     typed_ratio: str = ""
+    """The ratio as text with plain numbers, such as 16:9; empty without a ratio."""
     without: tuple[str, ...] = ()
     """What the picture must not show."""
     left_out: tuple[str, ...] = ()
-    """Names of the other parameters, in the order typed, each once."""
+    """Names of all other parameters, which have no effect, in the order typed, each once; a name above is among them if
+    its value is missing or cannot be read."""
 
 
 def parameters_of(typed: str) -> Parameters:
-    """Read the end of the prompt. Of several aspect ratios the last one counts."""
+    """Read the end of the prompt. Of several aspect ratios the last readable one counts; of several `--no`, all do."""
     found, begin = _at_end(typed)
     ratio, typed_ratio = None, ""
     without, left_out = list[str](), dict[str, None]()

@@ -38,7 +38,7 @@ class Refusals:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are too many refusals: true once the count is above `TOO_MANY`, until it drops below `CALM`."""
+        """Whether there are too many refusals: true above `TOO_MANY`, until the count drops below `CALM`."""
         self._look()
         return self._alarmed
 

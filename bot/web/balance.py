@@ -25,8 +25,8 @@ class Balance:
         self._asking: asyncio.Task[None] | None = None
 
     def last_known(self) -> float | None:
-        """Return the credits as last reported; None before the first answer. A call starts a new query in the
-        background, once a minute at most."""
+        """Return the credits as last reported, however old; None before the first answer. A call starts a new query in
+        the background, once a minute at most, whose answer a later call returns."""
         now = self._clock()
         if now - self._asked_at >= EVERY_MS and (self._asking is None or self._asking.done()):
             self._asked_at = now

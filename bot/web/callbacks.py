@@ -70,7 +70,8 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
 
 
 async def _body(request: web.Request) -> bytes:
-    """Return the body. Raises HTTPRequestEntityTooLarge, HTTPBadRequest for a malformed body, HTTPRequestTimeout."""
+    """Return the body. Raises HTTPRequestEntityTooLarge above `LARGEST_BODY`, HTTPBadRequest for a malformed body,
+    HTTPRequestTimeout after `READ_SECONDS`."""
     size = request.content_length or 0
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -86,8 +87,8 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _heard(engine: Engine, token: str, job_id: str) -> bool:
-    """Pass a callback to the engine. Return False if no create has the token. Raises HTTPServiceUnavailable if the
-    callback could not be stored, so that the API retries."""
+    """Pass a callback to the engine. Return False if no create has the token, True if one has, also for a repeated
+    callback. Raises HTTPServiceUnavailable if the callback could not be stored, so that the API retries."""
     try:
         return await engine.called_back(token, job_id)
     except Exception:

@@ -57,7 +57,8 @@ class Connections:
         self._warned_at = float("-inf")
 
     def admit(self, address: str) -> bool:
-        """Count a connection and return True; return False at a limit. Call `leave` for every admitted connection."""
+        """Count a connection and return True; at a limit, count nothing and return False. Call `leave` for every
+        connection for which this returned True."""
         place, outside = _place(address)
         full = outside and self._from_outside >= self.limits.connections
         if full or self._open[place] >= self.limits.per_address:
@@ -82,7 +83,7 @@ class Connections:
         limit = self.limits.connections if in_all else self.limits.per_address
         counted = "in all" if in_all else "from one address"
         log.warning(
-            "web connection refused: too many are open, further refusals in this minute are not logged",
+            "web connection refused: too many are open, further refusals in the next minute are not logged",
             limit=limit,
             counted=counted,
             address=address,
@@ -90,7 +91,8 @@ class Connections:
 
 
 def _place(address: str) -> tuple[str, bool]:
-    """Return the key under which an address is counted, and whether the address is outside this machine."""
+    """Return the key under which an address is counted, and whether the address is outside this machine: any address
+    but a loopback one, unreadable ones included."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -105,7 +107,8 @@ def _place(address: str) -> tuple[str, bool]:
 
 
 class Connection(web.RequestHandler):
-    """A connection that is closed when a request, its answer or the pause between two takes too long."""
+    """A connection that is closed without an answer when `Connections` refuses it, and when a request, its answer or
+    the pause between two takes longer than `ConnectionLimits` allow."""
 
     def __init__(self, server: web.Server, connections: Connections, *, loop: asyncio.AbstractEventLoop) -> None:
         limits = connections.limits

@@ -105,8 +105,8 @@ class Metrics:
         yield _counter("creates", "Creates sent to the image API, by their result.", "result", creates)
 
     def _never_less(self, name: str, counted: Mapping[str, int]) -> Mapping[str, int]:
-        """Return the highest counts so far: an adoption withdraws an outcome, and a counter that decreases would look
-        like a restart."""
+        """Return for each label the highest count since the process started: an adoption withdraws an outcome, and a
+        counter that decreases would look like a restart."""
         most = self._most[name]
         most.update({label: max(number, most.get(label, 0)) for label, number in counted.items()})
         return most
@@ -178,7 +178,8 @@ def _curation(figures: Statistics) -> Iterator[Metric]:
 
 
 def _by_reason(figures: Statistics) -> Mapping[str, int]:
-    """Return a count for every reason, 0 included, so that the first outcome with a reason is an increase."""
+    """Return a count for each label (`PICTURES`, `OUTCOMES`, `OTHER`), 0 included, so that the first outcome with a
+    reason is an increase."""
     counted = {PICTURES: 0, **{reason.value: 0 for reason in OUTCOMES}, OTHER: 0}
     for reason, number in figures.outcomes.items():
         if reason is None:

@@ -1,4 +1,5 @@
-"""Check whether the bot can work: all shards are connected to Discord, and the database can be written."""
+"""Check whether the bot can work: all shards of this process are connected to Discord and ready, and the database can
+be written."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 
 class Readiness:
-    """Whether the bot can work, for `/readyz`. The code that stops the bot sets `stopping`: from then on it cannot."""
+    """Whether the bot can work, for `/readyz`. The code that stops the bot sets `stopping`: from then on it cannot,
+    and nothing else is checked."""
 
     def __init__(self, client: Atelier, stores: Stores, clock: Callable[[], int] = system_clock) -> None:
         self.stopping = False

@@ -44,8 +44,8 @@ class Site:
 
     @asynccontextmanager
     async def open(self, host: str, port: int) -> AsyncIterator[str]:
-        """Serve until the end of the block and yield the address. Raises ConfigurationError if the port cannot be
-        opened."""
+        """Serve until the end of the block and yield the address, as a URL with the port that is really open (`port` 0
+        takes any). Raises ConfigurationError if the port cannot be opened."""
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         lag = asyncio.create_task(watch_lag())
