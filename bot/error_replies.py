@@ -111,9 +111,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
-    """Log the error, unless it is an AtelierError or an outdated command, and return the message for it. None if no
-    message is needed, because a request is stored and continues without this answer: for every refusal by Discord, as
-    nothing is requested from Discord before a request is stored, and for a defect if the interaction is `answered`."""
+    """Log the error, unless it is an AtelierError or an outdated command, and return the message for it. None for a
+    defect if the interaction is `answered`, and for every refusal by Discord and network error, which are taken to
+    concern the answer only: a request is stored before the first call to Discord and continues without the answer."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters, say)
