@@ -2,7 +2,9 @@
 The sandbox's web page, which is simcord's: kept up to date, with the time of day, and with clicks that are not lost.
 
 simcord's own page refuses a click that was made before its latest refresh, counts the memory of all pictures against
-128 MiB, and has a clock that does not move. `docs/sandbox.md` says what cannot be changed from here.
+128 MiB, has a clock that does not move, closes a select that it has just opened (opening draws all messages again, and
+the page scrolls until their pictures have their height), and ignores the choice of the option that was chosen before.
+`docs/sandbox.md` says what cannot be changed from here.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from types import MappingProxyType
 from typing import Final
 
 import structlog
+from aiohttp import web
 from simcord import Env, HttpLogEntry, SetupError
 from simcord.preview import Preview, _actions
+from simcord.preview._server import PreviewServer
 
 from sandbox.world import Place
 
@@ -29,7 +33,17 @@ OUTCOME_SECONDS: Final = 0.2
 PICTURE_BYTES: Final = 2**30
 """Bytes of pictures that the page holds; simcord's own 128 MiB are used up by 45 pictures."""
 
+MENDED: Final = {
+    'if (!state.ready && state.scrollIntent?.policy === "target") return;': "if (!state.ready) return;",
+    "cancelDropdown(wrap.dataset.controlKey);\n        continue;": "continue;",
+    "!state.modalDrafts.has(key) && changed": "!state.modalDrafts.has(key) && (changed || !dropdown.multi)",
+}
+"""Statements of simcord's scripts, and what replaces each: while messages are drawn, the place to scroll to is not
+changed; a select that is out of view for a moment stays open; the same option can be chosen again."""
+
 log = structlog.get_logger(__name__)
+
+_served = PreviewServer._static
 
 
 def open_page(env: Env, place: Place, *, port: int) -> AbstractAsyncContextManager[Preview]:
@@ -37,7 +51,16 @@ def open_page(env: Env, place: Place, *, port: int) -> AbstractAsyncContextManag
     specs = {kind: replace(spec, revision_bound=False) for kind, spec in _actions.ACTION_SPECS.items()}
     _actions.ACTION_SPECS = MappingProxyType(specs)
     Preview._MAX_MEDIA_BYTES = PICTURE_BYTES
+    PreviewServer._static = _mended  # type: ignore[assignment, method-assign]  # simcord offers no setting for it
     return env.preview(place.channel, viewers=place.viewers, layout="channel", port=port)
+
+
+async def _mended(server: PreviewServer, request: web.Request) -> web.Response:
+    response: web.Response = await _served(server, request)
+    if request.path.endswith(".js") and response.text is not None:
+        for statement, mended in MENDED.items():
+            response.text = response.text.replace(statement, mended)
+    return response
 
 
 def set_clock(env: Env) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
 
 from tests.sandbox.sandbox_process import sandbox
 
@@ -119,6 +119,35 @@ def test_a_click_on_a_page_that_was_refreshed_meanwhile_counts(page: Page, tmp_p
         page.get_by_role("button", name="Send").click()
         page.wait_for_function(LOADED, arg="Picture: the sea at dawn", timeout=WAIT_MS)
         assert "Action was not completed" not in page.locator("body").inner_text()
+
+
+def test_a_select_opens_again_after_its_form_was_cancelled(page: Page, tmp_path: Path) -> None:
+    """The select is below a picture that is as tall as the page, and opening it draws that picture again."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    with sandbox(tmp_path, "--speed", "4") as address:
+        page.goto(address)
+        page.get_by_placeholder(re.compile("^Message ")).press_sequentially("/settings")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Send").click()
+        choose(
+            page.locator("article", has_text="Settings of this server"), "Choose a channel for reports", "moderators"
+        )
+        compose(page, "the sea at dawn")
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_function(LOADED, arg="Picture: the sea at dawn", timeout=WAIT_MS)
+        result = page.locator("article", has_text="Your picture is ready")
+        expect(page.locator("#channel-timeline article")).to_have_count(3)
+        for _ in range(2):
+            choose(result, "More", "Report")
+            form = page.get_by_role("dialog")
+            expect(form).to_contain_text("Report")
+            form.get_by_role("button", name="Cancel").click()
+            expect(form).to_be_hidden()
+
+
+def choose(message: Locator, select: str, option: str) -> None:
+    message.get_by_role("combobox", name=select).click()
+    message.get_by_role("option", name=option).click()
 
 
 def test_times_are_those_of_the_day(page: Page, tmp_path: Path) -> None:
