@@ -17,6 +17,8 @@ from storage.schema import batches, creates, outcome_parts, task_events, tasks
 from storage.transactions import Transaction
 
 EVENT: Final = sa.insert(task_events)
+LONGEST_WHY: Final = 1000
+"""Characters of an entry's cause: the image API's own words may be part of it."""
 UNSETTLED: Final[dict[str, Any]] = {
     "settled_at": None,
     "reason": None,
@@ -102,7 +104,7 @@ async def _name_create(connection: Transaction, task: Task) -> None:
 async def write_event(
     connection: Transaction, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
 ) -> None:
-    event = {"task_id": task_id, "at": at, "before": before, "after": after, "why": why}
+    event = {"task_id": task_id, "at": at, "before": before, "after": after, "why": why[:LONGEST_WHY]}
     await connection.execute(EVENT, event)
 
 

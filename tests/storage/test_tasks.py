@@ -12,7 +12,7 @@ import pytest
 from storage.limits import DAY_MS, LimitExceeded
 from storage.models import MOVES, Limits, NewReference, ReferenceKind, Task, TaskState
 from storage.stores import Stores
-from storage.transitions import StaleTask
+from storage.transitions import LONGEST_WHY, StaleTask
 from tests.storage.rows import BACKENDS, LEASE, NOW, UNLIMITED, begun, opened_stores, prepared, request, stored
 
 WAY: dict[TaskState, tuple[TaskState, ...]] = {
@@ -222,6 +222,13 @@ async def test_every_legal_move_is_written_down(stores: Stores, before: TaskStat
     assert await stores.tasks.get(task.id) == moved
     event = (await stores.tasks.events(task.id))[-1]
     assert (event.before, event.after, event.at, event.why) == (before, after, NOW + 5, "for the test")
+
+
+async def test_a_long_cause_of_a_move_is_cut(stores: Stores) -> None:
+    task = await task_in(stores, TaskState.QUEUED)
+    await stores.tasks.move(task, TaskState.CANCELLED, now=NOW, why=f"not accepted: {'x' * 5000}")
+    event = (await stores.tasks.events(task.id))[-1]
+    assert (len(event.why), event.why[:15]) == (LONGEST_WHY, "not accepted: x")
 
 
 @pytest.mark.parametrize("before", TaskState)
