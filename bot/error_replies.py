@@ -18,7 +18,7 @@ import structlog
 from discord import app_commands
 
 from bot.discord_errors import ClosedCode
-from bot.errors import AtelierError, Reason
+from bot.errors import AtelierError, Reason, ServiceError
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from storage.bounds import MOST_REFERENCES
@@ -95,8 +95,8 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     Handle an error of an interaction: send the person an ephemeral message, and log what is not the person's to mend.
     Never raises.
 
-    Discord's refusals and network errors are only logged. So is a defect after the interaction was answered: a request
-    is stored then, and "try again" would make the person pay twice.
+    Discord's refusals and network errors are only logged. So are a defect and a ServiceError after the interaction was
+    answered: a request is stored then, and "try again" would make the person pay twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
@@ -112,8 +112,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
     """Log the error, unless it is an AtelierError or an outdated command, and return the message for it. None for a
-    defect if the interaction is `answered`, and for every refusal by Discord and network error, which are taken to
-    concern the answer only: a request is stored before the first call to Discord and continues without the answer."""
+    defect and a ServiceError if the interaction is `answered`, and for every refusal by Discord and network error that
+    discord.py raises, which are taken to concern the answer only: a request is stored before the first call to Discord
+    and continues without the answer."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters, say)
@@ -124,6 +125,12 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
                 "interaction failed: disk full, the person gets an error reply", error=str(cause).partition("\n")[0]
             )
             return explain(Reason.DISK_FULL, None, say)
+        case ServiceError():
+            log.warning(
+                "interaction failed: service unavailable, a person without an answer is asked to try later",
+                error=f"{type(cause).__name__}: {cause}",
+            )
+            return None if answered else say("answer-not-now")
         case discord.HTTPException(code=code) if code in HARMLESS_CODES:
             log.info("interaction answer dropped: too late or sent twice, a stored request continues", code=code)
             return None

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from simcord.results import InteractionResult
+from structlog.testing import capture_logs
 
+from bot.engine.work.picture_work import PictureWork
+from bot.imaging.processes import WorkerProcesses
 from storage.community import ReferenceSet, StoredPicture
 from storage.models import TaskState, new_task_id
 from storage.pictures import MissingCopy
@@ -23,6 +29,15 @@ async def save(world: BotWorld, name: str = "My cat", **images: Any) -> Interact
 
 async def use(world: BotWorld, name: str = "my CAT", **options: Any) -> InteractionResult:
     return await world.alice.slash(world.channel, "reference use", name=name, **options)
+
+
+@pytest.fixture
+async def no_decoder(world: BotWorld, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """No process that decodes pictures can be started."""
+    async with WorkerProcesses.open() as children:
+        world.client.services = replace(world.client.services, picture_work=PictureWork(children))
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        yield
 
 
 async def put(world: BotWorld, count: int) -> None:
@@ -217,3 +232,12 @@ async def test_more_pictures_than_go_in_are_refused(world: BotWorld) -> None:
     asked = await world.ask("on the moon", image=DOG, image2=DOG, image3=DOG, reference="My cat")
     assert "Choose at most 5" in world.refusal(asked)
     assert not await world.stores.tasks.of_user(world.alice.id)
+
+
+@pytest.mark.usefixtures("no_decoder")
+async def test_a_set_that_cannot_be_saved_at_the_moment_is_to_be_tried_again_later(world: BotWorld) -> None:
+    with capture_logs() as logs:
+        asked = await save(world)
+    assert world.refusal(asked) == "That does not work at the moment. Try again in a few minutes."
+    assert [entry["log_level"] for entry in logs if entry["log_level"] in {"warning", "error"}] == ["warning"]
+    assert not await world.client.services.stores.sets.of(world.alice.id)

@@ -179,3 +179,10 @@ async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_i
     assert picture.url in texts(shown.response)
     assert picture.key is not None
     assert await world.picture_store.get(picture.key)
+
+
+async def test_a_result_that_discord_does_not_take_now_is_to_be_asked_for_again_later(world: BotWorld) -> None:
+    task_id = await made(world)
+    world.env.inject_error("PATCH", "/webhooks/*", status=400)
+    shown = await world.alice.slash(world.channel, "show", what=task_id)
+    assert world.refusal(shown) == "That does not work at the moment. Try again in a few minutes."

@@ -168,6 +168,7 @@ permission-attach-files = attach files
 permission-read-message-history = read the message history
 
 answer-outdated = This command has changed. Reload Discord and try again.
+answer-not-now = That does not work at the moment. Try again in a few minutes.
 
 reason-not-yours-to-remove = Only the person who asked for it and the moderators can remove it. If something is wrong with it, tell one of them.
 reason-not-yours-to-show = Only the person who asked for it and the moderators can put it into the gallery. Ask one of them.

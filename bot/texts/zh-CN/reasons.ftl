@@ -129,6 +129,7 @@ permission-attach-files = 附加文件
 permission-read-message-history = 读取消息历史记录
 
 answer-outdated = 这个命令已经更新。请重新加载 Discord 后再试。
+answer-not-now = 暂时做不到。请过几分钟再试。
 
 reason-not-yours-to-remove = 只有提出的人和管理员可以移除它。觉得有问题的话，请告诉他们。
 reason-not-yours-to-show = 只有提出的人和管理员可以把它收进画廊。请找他们帮忙。
