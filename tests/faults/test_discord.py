@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from bot.error_replies import explain_to_operator
 from bot.errors import AccountRefused, Reason, Refused
@@ -254,3 +255,23 @@ async def test_one_picture_of_four_that_cannot_be_fetched_is_told_as_a_link(tmp_
         [number] = missing
         assert len(told.files) == 3
         assert f"(<https://results.test/kie1/{number}.png>)" in str(told.payload["components"])
+
+
+async def test_a_card_that_comes_after_the_outcome_and_cannot_be_deleted_is_logged_without_a_reply(
+    tmp_path: Path,
+) -> None:
+    async with open_discord_world(tmp_path) as world:
+
+        async def ends(_: web.Request) -> None:
+            (task,) = await world.stores.tasks.of_user(world.discord.places.alice.id)
+            await world.closed(task)
+
+        world.discord.traps.lay(ANSWER, Moment.DONE, ends)
+        deleted = world.discord.traps.lay("DELETE */messages/*", Moment.RECEIVED, says(503, {}), times=None)
+        with capture_logs() as logs:
+            task, asked = await world.ask()
+        assert deleted.met
+        assert asked.followups == []
+        assert len(await world.outcomes(task)) == 1
+        (failed,) = [entry for entry in logs if entry["event"].startswith("interaction failed")]
+        assert failed["log_level"] == "warning"
