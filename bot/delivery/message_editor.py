@@ -25,7 +25,7 @@ from bot.traffic import Priority, requests_as
 from bot.ui.kit.pictures import closing, picture_stem
 from bot.ui.results.outcomes import AttachedPicture, pictures_view
 from storage.community import Repost
-from storage.models import OutcomePart, Picture, Reach, Route
+from storage.models import OutcomePart, Picture, Reach, Route, Task
 
 
 class MessageEditor:
@@ -77,19 +77,23 @@ class MessageEditor:
             return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete the part's message. Where the bot can only answer, the answer can be deleted only while the token
-        lives; after that, do nothing, as for an ephemeral answer, for a part collected with a button, and for a part
-        without a message. Raises RouteClosed, also if such an answer is deleted already, and Unavailable."""
+        """Delete the part's message; do nothing for a part without a message or one that is not `removable`. Raises
+        RouteClosed, also if an answer is deleted already, and Unavailable."""
         task = outcome.task
-        if part.message_id is None or part.message_channel_id is None:
-            return
-        if part.route in {Route.EPHEMERAL, Route.COLLECTED}:
+        if part.message_id is None or part.message_channel_id is None or not self.removable(task, part):
             return
         if task.reach is Reach.CHANNEL or part.route is Route.DIRECT:
             await self.delete(Posted(channel_id=part.message_channel_id, message_id=part.message_id))
-        elif can_answer(task, self._clock()):
+        else:
             with map_discord_errors(by_token=True):
                 await answer_by(self._client, task.interaction_token).delete_message(ORIGINAL)
+
+    def removable(self, task: Task, part: OutcomePart) -> bool:
+        """Return whether the bot can delete the part's message. Where the bot can only answer, that is so while the
+        token lives; for an ephemeral answer and for a part collected with a button, never."""
+        if part.route in {Route.EPHEMERAL, Route.COLLECTED}:
+            return False
+        return task.reach is Reach.CHANNEL or part.route is Route.DIRECT or can_answer(task, self._clock())
 
     async def delete(self, place: Posted) -> None:
         """Delete the message; a message that is already deleted is no error. Raises RouteClosed, Unavailable."""

@@ -203,7 +203,9 @@ class Engine:
         )
         self.reposts = Reposts(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
         self.reports = Reports(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
-        self.curation = Curation(stores=stores, reposts=self.reposts, reports=self.reports, clock=clock)
+        self.curation = Curation(
+            stores=stores, delivery=delivery, reposts=self.reposts, reports=self.reports, clock=clock
+        )
         message_sync = MessageSync(stores=stores, delivery=delivery, attempts=attempts, clock=clock)
         self.erasures = Erasures(
             stores=stores,

@@ -242,9 +242,12 @@ class MessagePort(Protocol):
         """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete a posted part. A part that is already gone is no error. A message that only the asker sees as an
-        answer stays, once its interaction token has expired; an ephemeral or collected one stays always. Raises
+        """Delete a posted part. A part that is already gone is no error. One that is not `removable` stays. Raises
         RouteClosed, Unavailable."""
+
+    def removable(self, task: Task, part: OutcomePart) -> bool:
+        """Return whether the bot can delete a posted part now. A part that answered an interaction, where the bot can
+        post nothing else, cannot be deleted once the token has expired; an ephemeral or collected one, never."""
 
     async def delete(self, place: Posted) -> None:
         """Delete any other message, as `remove` does."""

@@ -441,3 +441,13 @@ async def test_where_we_may_not_attach_nothing_is_posted_again_and_it_is_said_wh
     found: Any = await world.alice.slash(quiet, "show", what=task.id)
     assert "permission to attach files" in await said(world, world.alice, found.response, "Post here")
     assert quiet.history() == []
+
+
+async def test_an_answer_that_can_no_longer_be_deleted_is_named_in_the_question_and_after_it(world: BotWorld) -> None:
+    _, result = await made(world, private=True)
+    world.clock.turn(16 * 60)
+    asked: Any = await world.alice.click(result, label="Remove")
+    assert "One message that shows it stays" in texts(asked.response)
+    answered = await world.alice.click(asked.response, label="Remove everywhere")
+    assert "Delete or dismiss it yourself" in texts(answered.response)
+    assert "gone from Discord in a moment" not in texts(answered.response)

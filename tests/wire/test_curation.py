@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,65 @@ async def test_a_report_is_posted_edited_and_posted_anew_when_it_was_deleted(wor
     (message,) = standing_in(world, room)
     assert message["attachments"] == []
     assert [part for _, part in walked(message["components"]) if part["type"] == 2] == []
+
+
+# -- a public answer in a server that has not installed the bot --------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(world: DiscordWorld) -> Channel:
+    guild = world.discord.places.add_guild("Elsewhere")
+    guild.installed = False
+    return world.discord.places.add_channel(guild)
+
+
+async def made_in(world: DiscordWorld, channel: Channel) -> tuple[Task, Role]:
+    """Return a finished task, and a moderator of the server."""
+    task, _ = await world.ask(channel=channel)
+    return await world.closed(task), Role(person_id=5, guild_id=task.guild_id, moderates=True)
+
+
+async def test_a_moderator_removes_a_public_answer_while_its_token_lives(
+    world: DiscordWorld, elsewhere: Channel
+) -> None:
+    task, moderator = await made_in(world, elsewhere)
+    assert not await world.engine.curation.stays(task.id, moderator)
+    await world.engine.curation.remove(task.id, moderator)
+    await worked(world, 1)
+    assert standing_in(world, elsewhere) == []
+
+
+async def test_a_public_answer_is_hidden_while_its_token_lives(world: DiscordWorld, elsewhere: Channel) -> None:
+    task, _ = await made_in(world, elsewhere)
+    await world.stores.curation.hide(task.id, hidden=True, now=world.discord.clock.now())
+    await worked(world, 1)
+    (message,) = standing_in(world, elsewhere)
+    assert spoilers(message) == [True]
+
+
+async def test_a_public_answer_whose_token_has_expired_is_to_be_deleted_by_people(
+    world: DiscordWorld, elsewhere: Channel
+) -> None:
+    task, moderator = await made_in(world, elsewhere)
+    world.discord.clock.turn(timedelta(minutes=16))
+    assert await world.engine.curation.stays(task.id, moderator)
+    assert await world.engine.curation.stays(task.id, asker(task))
+    await world.engine.curation.remove(task.id, moderator)
+    await worked(world, 2)
+    assert len(standing_in(world, elsewhere)) == 1
+    assert (await world.now(task)).sync_at is None
+
+
+async def test_a_private_answer_that_was_published_is_left_to_its_asker_by_moderators(world: DiscordWorld) -> None:
+    task, interaction = await world.ask(private=True)
+    await world.closed(task)
+    published = replace(copy_of(task, world.discord.places.channel), kind=RepostKind.PUBLISHED)
+    await world.engine.curation.post_again(published, asker(task))
+    moderator = Role(person_id=5, guild_id=task.guild_id, moderates=True)
+    assert not await world.engine.curation.stays(task.id, moderator)
+    await world.engine.curation.remove(task.id, moderator)
+    await worked(world, 1)
+    assert interaction.message is not None
+    assert [message["id"] for message in standing_in(world, world.discord.places.channel)] == [
+        interaction.message["id"]
+    ]

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.engine.outbox.message_sync import is_for_asker
 from bot.engine.outbox.reports import Reports
 from bot.engine.outbox.reposts import Reposts
+from bot.engine.ports import Delivery
 from bot.errors import Gone, NotAllowed, NotFound, NotYours, Reason
 from storage.community import NewRepost, Repost, RepostKind
 from storage.models import Task, TaskState
@@ -39,8 +41,11 @@ class Removable:
 
 
 class Curation:
-    def __init__(self, *, stores: Stores, reposts: Reposts, reports: Reports, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, *, stores: Stores, delivery: Delivery, reposts: Reposts, reports: Reports, clock: Callable[[], int]
+    ) -> None:
         self._stores = stores
+        self._delivery = delivery
         self._search = stores.search
         self._stored_reposts = stores.reposts
         self._store = stores.curation
@@ -88,6 +93,17 @@ class Curation:
         task = await self.check_curates(task_id, who)
         await self._store.remove(task.id, by=who.person_id, now=self._clock())
         await self._reports.over(task.id, by=who.person_id)
+
+    async def stays(self, task_id: str, who: Role) -> bool:
+        """Return whether the bot can no longer delete a message that the person has removed or asks to remove: the
+        person has to delete it. Messages that only the asker sees count for the asker alone. Raises NotFound."""
+        task = await self._known(task_id, who)
+        reposts, own = await self._stored_reposts.of_task(task_id), task.asker_id == who.person_id
+        return _may_curate(task, who) and any(
+            part.message_id is not None and not self._delivery.messages.removable(task, part)
+            for part in await self._stores.parts.of_task(task_id)
+            if own or not is_for_asker(task, part, reposts)
+        )
 
     async def check_curates(self, task_id: str, who: Role) -> Task:
         """Return the task if it is the person's own, or was asked for in the server that the person moderates. Raises

@@ -21,8 +21,8 @@ from bot.engine.outbox.worker import OutboxWorker, is_hopeless
 from bot.engine.outcomes import outcome_of, outcome_of_repost
 from bot.engine.ports import Delivery, Outcome, Posted
 from bot.errors import MessageGone, RouteClosed, ServiceError
-from storage.community import Repost
-from storage.models import LATE_PARTS, OutcomePart, Reach, Route, Task
+from storage.community import Repost, RepostKind
+from storage.models import LATE_PARTS, OutcomePart, Route, Task
 from storage.pictures import MissingCopy
 from storage.stores import Stores
 
@@ -68,7 +68,10 @@ class MessageSync:
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
         parts = _posted_parts(await self._parts(task))
         try:
-            updated = [await _tried(task, self._part(outcome, part)) for part in parts]
+            updated = [
+                await _tried(task, self._part(outcome, part, for_asker=is_for_asker(task, part, reposts)))
+                for part in parts
+            ]
             updated += [
                 await _tried(task, self._posting(outcome, repost))
                 for repost in reposts
@@ -98,11 +101,10 @@ class MessageSync:
             parts.append(before)
         return parts
 
-    async def _part(self, outcome: Outcome, part: OutcomePart) -> None:
+    async def _part(self, outcome: Outcome, part: OutcomePart, *, for_asker: bool) -> None:
         """Remove or edit one part. Messages that only the asker sees are removed only if the asker removed the result,
         and are never hidden."""
         task, late = outcome.task, _late_of(outcome, part)
-        for_asker = part.route in FOR_ASKER or task.reach is Reach.ANSWER
         if task.removed_at is not None:
             if not for_asker or task.removed_by == task.asker_id:
                 await self._delivery.messages.remove(outcome, part)
@@ -152,6 +154,13 @@ def _posted_parts(parts: Sequence[OutcomePart]) -> list[OutcomePart]:
         positions = sorted(position for part in collected for position in part.pictures)
         posted.append(replace(collected[0], pictures=tuple(positions)))
     return posted
+
+
+def is_for_asker(task: Task, part: OutcomePart, reposts: Sequence[Repost]) -> bool:
+    """Return whether only the asker sees the message of a part. `reposts`: of the task; a result that was published was
+    private before, and its first answer stays ephemeral."""
+    published = any(repost.kind is RepostKind.PUBLISHED for repost in reposts)
+    return part.route in FOR_ASKER or task.private or published
 
 
 def _late_of(outcome: Outcome, part: OutcomePart) -> tuple[int, ...]:

@@ -31,3 +31,5 @@ curation-remove-question = Remove it from Discord? This cannot be undone.
 curation-remove-own = “{ curation-remove-all }” deletes every message that shows it, also copies in a gallery. What others made from it stays. You can still find it with `/{ tasks-name }`.
 curation-remove-others = “{ curation-remove-all }” deletes every message that shows it in this server, also copies in the gallery. What others made from it stays. Nobody can look it up any more, not even the person who asked for it.
 curation-removed = Removed. It will be gone from Discord in a moment.
+curation-stays = One message that shows it stays, because Discord no longer lets me delete it. Delete or dismiss it yourself; if you may not, ask somebody who may manage messages there.
+curation-removed-but = Removed. { curation-stays }

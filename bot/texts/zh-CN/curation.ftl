@@ -31,3 +31,5 @@ curation-remove-question = 要把它从 Discord 移除吗？移除后无法恢�
 curation-remove-own = “{ curation-remove-all }”会删掉所有带有它的消息，画廊里的也一样。别人用它画的图片会保留。你仍然可以在 `/{ tasks-name }` 里找到它。
 curation-remove-others = “{ curation-remove-all }”会删掉这个服务器里所有带有它的消息，画廊里的也一样。别人用它画的图片会保留。以后谁都查不到它，提出的人也不能。
 curation-removed = 已移除，马上就会从 Discord 消失。
+curation-stays = 有一条带有它的消息会留下，因为 Discord 已经不让我删除了。请自己删除或关闭它；如果没有权限，请能管理那里消息的人帮忙。
+curation-removed-but = 已移除。{ curation-stays }

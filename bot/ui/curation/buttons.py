@@ -142,14 +142,19 @@ class RemoveButton(TaskButton, action="remove", label="curation-remove", style=d
         message_id = interaction.message.id if interaction.message is not None else None
         who = role_of(interaction)
         may = await engine_of(interaction).curation.removable(self.task_id, who, message_id)
-        view = _remove_view(texts_in(str(interaction.locale)), may, own=may.task.asker_id == who.person_id)
+        view = _remove_view(
+            texts_in(str(interaction.locale)),
+            may,
+            own=may.task.asker_id == who.person_id,
+            stays=await engine_of(interaction).curation.stays(self.task_id, who),
+        )
         await interaction.response.send_message(view=view, ephemeral=True)
 
 
 class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-all", style=discord.ButtonStyle.danger):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).curation.remove(self.task_id, role_of(interaction))
-        await _removed(interaction)
+        await answer_removed(interaction, self.task_id)
 
 
 class RemoveHereButton(
@@ -159,7 +164,7 @@ class RemoveHereButton(
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).curation.remove_repost(self.task_id, role_of(interaction))
-        await _removed(interaction)
+        await _replace_question(interaction, "curation-removed")
 
 
 def gallery_repost(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewRepost | None:
@@ -222,13 +227,18 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
     return may_write(channel.permissions_for(member), channel)
 
 
-async def _removed(interaction: discord.Interaction[Any]) -> None:
-    say = texts_in(str(interaction.locale))
-    view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("curation-removed")))
-    await interaction.response.edit_message(view=view)
+async def answer_removed(interaction: discord.Interaction[Any], task_id: str) -> None:
+    """Replace the question: the result is removed, and what the person has to delete if a message of it stays."""
+    stays = await engine_of(interaction).curation.stays(task_id, role_of(interaction))
+    await _replace_question(interaction, "curation-removed-but" if stays else "curation-removed")
 
 
-def _remove_view(say: Texts, may: Removable, *, own: bool) -> ui.LayoutView:
+async def _replace_question(interaction: discord.Interaction[Any], message: str) -> None:
+    text = texts_in(str(interaction.locale))(message)
+    await interaction.response.edit_message(view=ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text)))
+
+
+def _remove_view(say: Texts, may: Removable, *, own: bool, stays: bool) -> ui.LayoutView:
     """Build the question: what is removed, what stays, and who can still see it."""
     task, repost = may.task, may.repost
     buttons: list[ui.Item[Any]] = []
@@ -239,5 +249,7 @@ def _remove_view(say: Texts, may: Removable, *, own: bool) -> ui.LayoutView:
     lines = [say("curation-remove-question")]
     if may.everywhere:
         lines.append(say("curation-remove-own") if own else say("curation-remove-others"))
+    if stays:
+        lines.append(say("curation-stays"))
     row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay("\n".join(lines))).add_item(row)

@@ -12,6 +12,7 @@ from bot.engine.ports import Outcome
 from bot.intake.roles import moderated_by
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped, is_blank
+from bot.ui.curation.buttons import answer_removed
 from bot.ui.kit.dynamic_items import TaskButton, services_of
 from bot.ui.kit.text import alt_text, mention, message_link, quote
 from storage.community import Report, ReportCase, ReportState
@@ -63,8 +64,7 @@ class ConfirmRemovalButton(
     state = ReportState.REMOVED
 
     async def answer(self, interaction: discord.Interaction[Any]) -> None:
-        text = texts_in(str(interaction.locale))("curation-removed")
-        await interaction.response.edit_message(view=ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text)))
+        await answer_removed(interaction, self.task_id)
 
 
 class HideReportedButton(DecideButton, action="decide-hide", label="reports-hide"):
