@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job, Made
-from bot.imaging.processes import WorkerThreads
+from bot.imaging.processes import WorkerProcesses, WorkerThreads
 from storage.pictures import MASK_PREVIEW, THUMBNAIL, MissingCopy, PictureStore
 from tests.imaging.picture_files import file_of, opened, painted
 
@@ -141,3 +142,21 @@ async def test_a_strip_leaves_out_what_is_gone(copies: PictureStore, thumbnails:
     assert await thumbnails.strip([StoredCopy("sets/1/gone", 5)], ALICE) is None
     with pytest.raises(MissingCopy):
         await copies.get("sets/1/gone")
+
+
+async def test_without_a_process_to_decode_there_is_no_strip(
+    copies: PictureStore, thumbnails: Thumbnails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await copies.put(KEY, PHOTO)
+    await thumbnails.small(StoredCopy(KEY, len(PHOTO)), ALICE)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with WorkerProcesses.open() as children:
+        later = Thumbnails(copies, PictureWork(children))
+        assert await later.strip([StoredCopy(KEY, len(PHOTO))], ALICE) is None
+
+
+async def test_of_a_stored_thumbnail_that_is_damaged_there_is_no_strip(copies: PictureStore) -> None:
+    await copies.put(KEY, PHOTO)
+    await copies.put_small(KEY, THUMBNAIL, b"no picture")
+    async with WorkerProcesses.open() as children:
+        assert await Thumbnails(copies, PictureWork(children)).strip([StoredCopy(KEY, len(PHOTO))], ALICE) is None

@@ -60,11 +60,15 @@ class Thumbnails:
         return await self._kept(picture.key, MASK_PREVIEW, make)
 
     async def strip(self, copies: Sequence[StoredCopy], requester: Requester) -> bytes | None:
-        """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left. Raises what
-        `PictureWork.strip` raises."""
+        """Return a PNG of square tiles. Copies without a thumbnail are left out; None if no copy is left, or if the
+        strip cannot be made now."""
         tiles = [await self.small(copy, requester) for copy in copies]
         made = [tile for tile in tiles if tile is not None]
-        return await self._work.strip(made, requester) if made else None
+        try:
+            return await self._work.strip(made, requester) if made else None
+        except (Unavailable, Unreadable) as error:
+            log.info("strip of thumbnails left out: decoder failed or is unavailable", error=str(error))
+            return None
 
     async def _kept(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> bytes | None:
         """Return the stored file, or make it and store it; None if it cannot be made now or could not be made before.
