@@ -44,8 +44,8 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-export-command"))
     async def export(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Send the files one after the other; then say how many pictures were left out, if any. A second export of the
-        same person is refused while the first one runs; exports of other people may have to end first."""
+        """Send the files one after the other; then say how much was left out, if any. A second export of the same
+        person is refused while the first one runs; exports of other people may have to end first."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         say = texts_in(str(interaction.locale))
         async with interaction.client.services.engine.export_slots.taken(interaction.user.id):
@@ -62,7 +62,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
 
 async def _export(interaction: discord.Interaction[Atelier], say: Texts) -> int:
-    """Send the files. Return the number of pictures that were left out."""
+    """Send the files. Return the number of files of rows and pictures that were left out."""
     services, left_out = interaction.client.services, 0
     limit = min(upload_limit(interaction), BYTES_PER_MESSAGE)
     is_installed = interaction.is_guild_integration() or interaction.guild is None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.ui.privacy import export
 from storage.community import Setting
 from tests.imaging.picture_files import file_of, noise
 from tests.worlds.bot_world import PHOTO, BotWorld
@@ -93,7 +94,7 @@ async def test_what_is_too_large_for_any_file_is_listed(world: BotWorld, monkeyp
     await world.ask("a red door", variants=2)
     await world.work()
     answered = await world.alice.slash(world.channel, "privacy export")
-    assert "2 pictures are not in it. left-out.txt in the last file" in answered.followups[-1].content
+    assert "2 files are not in it. left-out.txt in the last one" in answered.followups[-1].content
     (opened,) = await exported(world)
     listed = opened.read("left-out.txt").decode()
     assert "pictures/2027-01-15 a red door 2: It is larger than a file I may send here." in listed
@@ -113,6 +114,21 @@ async def test_what_does_not_go_into_the_last_file_is_listed_and_the_sentence_st
     listed = opened[-1].read("left-out.txt").decode()
     kept = [name for archive in opened for name in archive.namelist() if name.startswith("pictures/")]
     assert len(kept) + listed.count("I may not send more files at once here") == 4
+
+
+async def test_rows_that_do_not_go_into_the_last_file_are_listed(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "BYTES_PER_MESSAGE", 256 * 1024 + 2500)
+    monkeypatch.setattr(sys.modules["cogs.privacy"], "FOLLOWUPS_UNINSTALLED", 2)
+    monkeypatch.setattr(export, "ROWS_BYTES", 1000)
+    for number in range(4):
+        await world.ask(f"red door {number} " + "of oak " * 300)
+    (opened,) = await exported(world)
+    names = [name for name in opened.namelist() if name.startswith("data-")]
+    listed = re.findall(r"^(data-\d+\.json): I may not send", opened.read("left-out.txt").decode(), re.MULTILINE)
+    assert listed
+    assert sorted(names + listed) == [f"data-{number}.json" for number in range(1, len(names + listed) + 1)]
 
 
 async def test_a_copy_that_is_gone_is_listed(world: BotWorld) -> None:

@@ -30,14 +30,14 @@ privacy-under-way = You asked to have everything erased on { $at }. That is unde
 privacy-exported = Here is what I have stored about you, with the pictures I still have. Only you see this.
 privacy-exported-more = More of your pictures, part { $number }.
 privacy-exported-part = { $count ->
-    [one] { $count } picture is not in it. { privacy-left-file } in the last file says which and why. Look for it with `/{ show-name }`.
-   *[other] { $count } pictures are not in it. { privacy-left-file } in the last file says which and why. Look for them with `/{ show-name }`.
+    [one] { $count } file is not in it. { privacy-left-file } in the last one says which and why. Look for a picture with `/{ show-name }`.
+   *[other] { $count } files are not in it. { privacy-left-file } in the last one says which and why. Look for pictures with `/{ show-name }`.
 }
 privacy-folder-pictures = pictures
 privacy-folder-attached = attached
 privacy-folder-sets = sets
 privacy-left-file = left-out.txt
-privacy-left-heading = These pictures are not in the export:
+privacy-left-heading = These files are not in the export:
 privacy-left-gone = I no longer have it.
 privacy-left-too-large = It is larger than a file I may send here. Export again in a direct message with me or in another server.
 privacy-left-no-room = I may not send more files at once here. Export again in a direct message with me.
@@ -46,7 +46,7 @@ privacy-export-readme =
 
     data.json (or data-1.json and so on, if there is much) has your requests and what became of them, your batches, sets, reports, open forms, what was posted once more for you, and the settings and styles you changed. Times are in UTC. Numbers of channels, servers and messages are those of Discord.
     { privacy-folder-pictures } has the pictures made for you, { privacy-folder-attached } what you attached, { privacy-folder-sets } the pictures of your sets. Each name has the day, the first words, and the number.
-    Further files of this export have more pictures. If any are missing, { privacy-left-file } in the last file says which and why.
+    Further files of this export have more of it. If anything is missing, { privacy-left-file } in the last file says which and why.
 
 privacy-erase-heading = Shall I erase what I have stored about you?
 privacy-erase-what =

@@ -28,13 +28,13 @@ privacy-under-way = 你在 { $at } 要求清除全部内容，正在进行中，
 privacy-exported = 这是我保存的与你有关的内容，以及我还留着的图片。只有你能看到这条消息。
 privacy-exported-more = 你的更多图片，第 { $number } 部分。
 privacy-exported-part = { $count ->
-   *[other] 有 { $count } 张图片不在里面。最后一个文件里的 { privacy-left-file } 写明了是哪些、为什么。可以用 `/{ show-name }` 查看。
+   *[other] 有 { $count } 个文件不在里面。最后一个压缩包里的 { privacy-left-file } 写明了是哪些、为什么。图片可以用 `/{ show-name }` 查看。
 }
 privacy-folder-pictures = 图片
 privacy-folder-attached = 附上的图片
 privacy-folder-sets = 图片集
-privacy-left-file = 未包含的图片.txt
-privacy-left-heading = 以下图片不在这次导出里：
+privacy-left-file = 未包含的文件.txt
+privacy-left-heading = 以下文件不在这次导出里：
 privacy-left-gone = 我已经没有这张图片了。
 privacy-left-too-large = 它比我在这里能发送的文件更大。请在与我的私信里，或在别的服务器里再导出一次。
 privacy-left-no-room = 在这里不能一次发送更多文件。请在与我的私信里再导出一次。
@@ -43,7 +43,7 @@ privacy-export-readme =
 
     data.json（内容很多时是 data-1.json、data-2.json……）里有你的请求和结果、批量请求、图片集、举报、打开的表单、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
     “{ privacy-folder-pictures }”里是为你画的图片，“{ privacy-folder-attached }”里是你附上的图片，“{ privacy-folder-sets }”里是你的图片集。文件名由日期、开头的文字和编号组成。
-    这次导出的其他文件里有更多图片。如果缺了图片，最后一个文件里的 { privacy-left-file } 会写明是哪些、为什么。
+    这次导出的其他压缩包里有更多数据和图片。如果缺了什么，最后一个文件里的 { privacy-left-file } 会写明是哪些、为什么。
 
 privacy-erase-heading = 要清除我保存的与你有关的内容吗？
 privacy-erase-what =

@@ -46,8 +46,8 @@ _FOLDERS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """One zip file, with its number from 1. `left_out`: in the last file, the number of pictures that are in none of
-    the files; 0 in the others."""
+    """One zip file, with its number from 1. `left_out`: in the last file, the number of files of rows and pictures
+    that are in none of the zip files; 0 in the others."""
 
     number: int
     file: io.BufferedRandom
@@ -106,6 +106,7 @@ class _Export:
 
     async def close(self, archive: zipfile.ZipFile) -> None:
         """Add the list of what was left out, if there is anything."""
+        self.left_out += [f"{name}: {self._say('privacy-left-no-room')}" for name, _ in self.data]
         self.left_out += [self._line(copy, "privacy-left-no-room") for copy in self.copies]
         if self.left_out:
             lines = [self._say("privacy-left-heading"), "", *self.left_out, ""]
