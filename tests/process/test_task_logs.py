@@ -1,4 +1,5 @@
-"""Tests that every log line about a task carries its id, also lines of libraries."""
+"""Tests that every log line about a task carries its id, also lines of libraries, and lines about a button the id of
+what the button is about."""
 
 from __future__ import annotations
 
@@ -11,8 +12,12 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from bot.process.logs import configure_logs
+from storage.community import Setting
+from tests.worlds.bot_batches import proposed
+from tests.worlds.bot_world import PHOTO, BotWorld, button_ids
 from tests.worlds.engine_world import EngineWorld, StandInAPI, open_engine_world
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")
@@ -85,3 +90,41 @@ async def test_an_id_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixtu
     said = [line for line in capsys.readouterr().err.splitlines() if "task=" in line]
     assert said
     assert not [line for line in said if line.count("task=") > 1]
+
+
+async def asked_about(world: BotWorld, kind: str) -> tuple[Any, Any]:
+    """Return a person, and the message with that person's button about a batch, a set, a style or a repost."""
+    person = world.add_moderator() if kind == "style" else world.alice
+    match kind:
+        case "batch":
+            return person, await proposed(world)
+        case "set":
+            await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
+            asked = await world.alice.slash(world.channel, "reference remove", name="cat")
+        case "style":
+            await person.slash(world.channel, "style add", name="Ink", template="{prompt}, in ink")
+            asked = await person.slash(world.channel, "style remove", name="Ink")
+        case _:
+            gallery = world.guild.create_text_channel("gallery")
+            await world.choose(Setting.GALLERY, gallery.id)
+            await world.ask()
+            await world.work(60)
+            await world.alice.select(world.channel.history()[-1], ["gallery"])
+            asked = await world.alice.click(gallery.history()[0], label="Remove")
+    return person, asked.response
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [("batch", "batch-drop"), ("set", "set-remove"), ("style", "style-remove"), ("repost", "remove-here")],
+)
+async def test_a_line_about_a_button_names_what_the_button_is_about(world: BotWorld, kind: str, action: str) -> None:
+    person, message = await asked_about(world, kind)
+    (custom_id,) = [found for found in button_ids(message) if found.startswith(f"a1:{action}:")]
+    world.env.inject_error("POST", "/interactions/*/callback", status=502)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        await person.click(message, custom_id=custom_id)
+    world.acknowledged = world.env.error_cursor
+    (failed,) = [line for line in logs if line["event"].startswith("interaction answer not delivered")]
+    assert failed[kind] == custom_id.rpartition(":")[2]
+    assert "task" not in failed

@@ -65,7 +65,7 @@ def proposal_view(say: Texts, proposal: Proposal) -> ui.LayoutView:
     return ui.LayoutView(timeout=None).add_item(container)
 
 
-class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
+class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make", about="batch"):
     """Begin the batch. `task_id` is the id of the batch, as in the other two buttons of the question."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -80,7 +80,7 @@ class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make"):
         await interaction.response.edit_message(view=_begun_view(texts_in(str(interaction.locale)), batch))
 
 
-class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-typed"):
+class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-typed", about="batch"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Answer with the card, as for any request, and then delete the question, even if the answer failed."""
         services = services_of(interaction)
@@ -94,7 +94,7 @@ class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-type
             await _delete_question(interaction)
 
 
-class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop"):
+class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop", about="batch"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         batches = engine_of(interaction).batches
         await batches.drop(await batches.proposed(self.task_id, interaction.user.id))

@@ -158,7 +158,7 @@ class RemoveAllButton(TaskButton, action="remove-all", label="curation-remove-al
 
 
 class RemoveHereButton(
-    TaskButton, action="remove-here", label="curation-remove-here", style=discord.ButtonStyle.danger
+    TaskButton, action="remove-here", label="curation-remove-here", about="repost", style=discord.ButtonStyle.danger
 ):
     """Remove one repost of the result, for example its copy in a gallery. `task_id` is the id of the repost."""
 

@@ -20,7 +20,7 @@ from bot.services import Services
 from bot.texts import Texts, texts_in
 
 TASK_ID: Final = "[0-9a-f]{16}"
-"""Pattern of the id of a task or a batch."""
+"""Pattern of the id of a task. The ids of batches, reposts, sets and styles have the same form."""
 PICTURE: Final = f"{TASK_ID}:[0-9]{{1,2}}"
 """Pattern of a task's id and the position of one of its pictures."""
 
@@ -31,14 +31,14 @@ T = TypeVar("T", bound=Button | Select)
 
 class MessageItem(ui.DynamicItem[T], template=""):
     """A button or select of a message. Its `custom_id` is `a1:<action>`, or `a1:<action>:<key>` if its class has a
-    pattern `key`. Subclasses implement `press`."""
+    pattern `key`. Subclasses implement `press`. `about`: what an id in the key is the id of, for the log."""
 
     _prefix: ClassVar[str]
-    _has_task: ClassVar[bool]
+    _about: ClassVar[str | None]
 
-    def __init_subclass__(cls, *, action: str, key: str = "") -> None:
+    def __init_subclass__(cls, *, action: str, key: str = "", about: str = "task") -> None:
         cls._prefix = f"a1:{action}:" if key else f"a1:{action}"
-        cls._has_task = key in {TASK_ID, PICTURE}
+        cls._about = about if key in {TASK_ID, PICTURE} else None
         super().__init_subclass__(template=f"{cls._prefix}(?P<key>{key})")
 
     def __init__(self, item: T, key: str) -> None:
@@ -47,7 +47,7 @@ class MessageItem(ui.DynamicItem[T], template=""):
         self.key = key
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        about = {"task": self.key.partition(":")[0]} if self._has_task else {}
+        about = {self._about: self.key.partition(":")[0]} if self._about is not None else {}
         with structlog.contextvars.bound_contextvars(**about):
             async with errors_answered(interaction):
                 await self.press(interaction)
@@ -95,10 +95,11 @@ class TaskButton(MessageButton, action="", key=TASK_ID):
         *,
         action: str,
         label: str,
+        about: str = "task",
         style: discord.ButtonStyle = discord.ButtonStyle.secondary,
         emoji: str | None = None,
     ) -> None:
-        super().__init_subclass__(action=action, key=TASK_ID)
+        super().__init_subclass__(action=action, key=TASK_ID, about=about)
         cls.label, cls._style, cls._emoji = label, style, emoji
 
     def __init__(self, task_id: str, say: Texts, *, label: str | None = None) -> None:

@@ -56,7 +56,7 @@ async def offer_sets(interaction: discord.Interaction[Atelier], typed: str) -> l
     ]
 
 
-class RemoveSetButton(MessageButton, action="set-remove", key=TASK_ID):
+class RemoveSetButton(MessageButton, action="set-remove", key=TASK_ID, about="set"):
     """Remove a set of the person who presses it, with the copies of its pictures. `key` is the id of the set, which has
     the form of a task's."""
 

@@ -110,7 +110,7 @@ class StylesButton(PageButton, action="styles", earlier="style-earlier", later="
         await interaction.response.edit_message(view=view)
 
 
-class RemoveStyleButton(MessageButton, action="style-remove", key=TASK_ID):
+class RemoveStyleButton(MessageButton, action="style-remove", key=TASK_ID, about="style"):
     """Remove a style of the server, for moderators only. `key` is its id, which has the form of a task's."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:

@@ -79,7 +79,7 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
 
 
-class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
+class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID, about="batch"):
     """Show a task of a batch, with all its buttons, to the person who selects the task."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
@@ -88,7 +88,9 @@ class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID):
         await look_up(interaction, await services_of(interaction).stores.tasks.get(task_id))
 
 
-class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-cancel", style=discord.ButtonStyle.danger):
+class CancelWaitingButton(
+    TaskButton, action="batch-cancel", label="batches-cancel", about="batch", style=discord.ButtonStyle.danger
+):
     """Cancel the queued tasks of a batch without asking first: they are not paid. `task_id` is the id of the batch, as
     in `ClearBatchButton`."""
 
@@ -101,7 +103,7 @@ class CancelWaitingButton(TaskButton, action="batch-cancel", label="batches-canc
         await interaction.response.send_message(" ".join(sentences), ephemeral=True)
 
 
-class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear"):
+class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear", about="batch"):
     """Delete the messages of a batch that shows no pictures."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
