@@ -19,7 +19,11 @@ _OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 """Characters that would change the direction of the surrounding text, or end our isolate early."""
 _SPECIAL: Final = re.compile(r"[\\`*_~|<>#\[@]|:(?=//)")
 """Characters that begin Discord's markdown, mentions and links; a backslash before them makes them literal."""
-_JOINING: Final = frozenset("\u200d\ufe0e\ufe0f")
+_ATTACHED: Final = re.compile("[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""Characters that are no combining marks and still belong to the emoji before them: the zero-width joiner, skin tones,
+and tags, which make flags such as that of Scotland."""
+_FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+"""The regional indicators: each two of them are shown as a flag."""
 _DROPPED: Final = frozenset({"Cc", "Cs"})
 """Unicode categories: control characters and lone surrogates."""
 
@@ -55,8 +59,8 @@ def is_blank(text: str) -> bool:
 
 def shortened(text: str, room: int) -> str:
     """Shorten the text to at most `room` units, an ellipsis included; a text that fits stays as it is. Cut between
-    words where a space is near, never between a character and its combining marks or variation selector, nor at a
-    zero-width joiner."""
+    words where a space is near, and never inside what is shown as one character: a letter with its combining marks, an
+    emoji with its skin tone, a flag, a joined sequence."""
     if units(text) <= room:
         return text
     kept = _prefix(text, room - 1)
@@ -102,10 +106,15 @@ def _prefix(text: str, room: int) -> str:
         if taken > room:
             break
         end += 1
-    while 0 < end < len(text) and _joined(text[end - 1], text[end]):
+    while 0 < end < len(text) and _is_joined(text[:end], text[end]):
         end -= 1
     return text[:end]
 
 
-def _joined(before: str, after: str) -> bool:
-    return after in _JOINING or before == "\u200d" or unicodedata.combining(after) != 0
+def _is_joined(before: str, after: str) -> bool:
+    """Return whether the character `after` is shown together with the end of the text `before`."""
+    if after in _FLAG_LETTERS:
+        begun = len(before) - len(before.rstrip(_FLAG_LETTERS))
+        return begun % 2 == 1
+    is_mark = unicodedata.category(after).startswith("M")
+    return is_mark or _ATTACHED.match(after) is not None or before.endswith("\u200d")

@@ -114,6 +114,20 @@ def test_text_is_cut_between_words() -> None:
     assert shortened("a tin robot watering sunflowers", 24) == "a tin robot watering…"
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        *("👍🏽", "👩🏽\u200d🚀", "👩\u200d👩\u200d👧", "🇩🇪", "1\ufe0f\u20e3", "❤\ufe0f", "e\u0301", "की"),
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "a", "🇫🇷", "🦊"])
+def test_text_is_not_cut_inside_what_is_shown_as_one_character(shown: str, before: str) -> None:
+    text = f"{before}{shown}{shown}"
+    for room in range(1, units(text)):
+        assert shortened(text, room) in {"…", f"{before}…", f"{before}{shown}…"}
+
+
 def test_alt_text_is_plain_and_short() -> None:
     text = alt_text(ENGLISH, "Picture 1 of 4", "*stars* " * 100)
     assert text.startswith("Picture 1 of 4: *stars*")
