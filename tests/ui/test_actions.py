@@ -8,6 +8,7 @@ from typing import Any
 
 import discord
 import pytest
+import sqlalchemy as sa
 from simcord.results import InteractionResult
 
 from bot.engine.housekeeping.retention import Retention
@@ -15,6 +16,7 @@ from bot.errors import Reason, Refused, Unavailable
 from bot.texts import texts_in
 from bot.ui.results.actions import VaryButton
 from bot.ui.results.picks import VaryPickedButton, VarySelect
+from storage import schema
 from storage.community import Setting
 from storage.models import Derivation, Task, TaskState
 from tests.worlds.bot_world import PHOTO, BotWorld, alt_texts, button_ids, components, texts
@@ -519,6 +521,16 @@ async def test_where_discord_finds_it_too_large_it_comes_as_a_link(world: BotWor
     task, result = await made(world)
     world.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005)
     shown = await world.bob.click(result, label="Full size")
+    assert f"link-of={task.job_id}" in texts(seen(shown))
+
+
+async def test_one_whose_size_is_unknown_comes_as_a_link_too_where_discord_finds_it_too_large(world: BotWorld) -> None:
+    task, result = await made(world)
+    async with world.database.write() as connection:
+        await connection.execute(sa.update(schema.pictures).values(bytes=None))
+    world.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005)
+    shown = await world.bob.click(result, label="Full size")
+    assert not seen(shown).attachments
     assert f"link-of={task.job_id}" in texts(seen(shown))
 
 

@@ -84,12 +84,14 @@ async def _originals(
 
 
 async def _copy(interaction: discord.Interaction[Any], picture: Picture, limit: int) -> bytes | None:
+    """Return the stored copy; None if it is gone or larger than `limit` bytes, also if only the file says so."""
     if picture.key is None or (picture.bytes or 0) > limit:
         return None
     try:
-        return await services_of(interaction).picture_store.get(picture.key)
+        data = await services_of(interaction).picture_store.get(picture.key)
     except MissingCopy:
         return None
+    return data if len(data) <= limit else None
 
 
 async def _link(interaction: discord.Interaction[Any], task: Task, picture: Picture, found: Originals) -> None:
