@@ -95,11 +95,15 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     Handle an error of an interaction: send the person an ephemeral message, and log what is not the person's to mend.
     Never raises.
 
-    Discord's refusals and network errors are only logged. So are a defect and a ServiceError after the interaction was
-    answered: a request is stored then, and "try again" would make the person pay twice.
+    Discord's refusals and network errors are only logged, unless the person sees "thinking". So are a defect and a
+    ServiceError after the interaction was answered: a request is stored then, and "try again" would make the person pay
+    twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    sentence = _sentence(cause, texts_in(str(interaction.locale)), answered=_is_answered(interaction))
+    say, thinking = texts_in(str(interaction.locale)), _is_thinking(interaction)
+    sentence = _sentence(cause, say, answered=interaction.response.is_done() and not thinking)
+    if sentence is None and thinking:
+        sentence = say("answer-not-now")
     if sentence is None:
         return
     try:
@@ -154,11 +158,10 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             return None if answered else explain(Reason.DEFECT, {"number": number}, say)
 
 
-def _is_answered(interaction: discord.Interaction[Any]) -> bool:
-    """Return whether the interaction has an answer other than "thinking". A "thinking" message still needs an answer,
-    or it would stay for 15 minutes. No command that makes pictures answers with "thinking"."""
-    thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
-    return interaction.response.is_done() and not thinking
+def _is_thinking(interaction: discord.Interaction[Any]) -> bool:
+    """Return whether the first answer was "thinking", which stays for 15 minutes unless another answer replaces it. No
+    command that makes pictures answers with it."""
+    return interaction.response.type is discord.InteractionResponseType.deferred_channel_message
 
 
 async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

@@ -153,7 +153,6 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     # problems for the operator
     NOBODY_TOLD = "nobody_told"
-    DISCORD_AWAY = "discord_away"
     DISCORD_REFUSES = "discord_refuses"  # more than 1,000 requests of the bot refused in ten minutes
     RESULT_HOST_NOT_ALLOWED = "result_host_not_allowed"  # host
     RESULT_HOST_REFUSES = "result_host_refuses"  # host, results

@@ -107,6 +107,16 @@ async def test_what_discord_does_not_take_now_is_published_later_once(world: Bot
     assert len(world.channel.history()) == 1
 
 
+@pytest.mark.parametrize(("status", "code"), [(400, 50035), (403, 50013), (500, 0)])
+async def test_who_sees_thinking_is_answered_though_discord_refuses_the_answer(
+    world: BotWorld, status: int, code: int
+) -> None:
+    _, result = await made(world, private=True)
+    world.env.inject_error("PATCH", "/webhooks/*/messages/@original", status=status, code=code, times=None)
+    assert "Try again in a few minutes" in await said(world, world.alice, result, "Publish")
+    assert len(world.channel.history()) == 1
+
+
 async def test_a_posting_whose_answer_was_lost_is_found_and_not_posted_twice(world: BotWorld) -> None:
     task, result = await made(world, private=True)
     await said(world, world.alice, result, "Publish")

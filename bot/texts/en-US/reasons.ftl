@@ -114,7 +114,6 @@ reason-service-fault = The image service has trouble of its own at the moment. A
 reason-service-unreachable = The image service could not be reached for a whole day, so I stopped trying. Nothing was spent. Ask again later.
 reason-unconfirmed = I lost the connection to the image service and cannot tell whether it took this request. You can ask again, but that may cost a second time.
 reason-lost = The image service gave no answer for a whole day, so I stopped waiting. Ask again.
-reason-discord-away = Discord does not answer me at the moment. Try again in a few minutes.
 reason-discord-refuses = Discord is turning down many of my requests at the moment. Please try again in a few minutes.
 reason-work-given-up = This could not be done, though I tried several times. Ask whoever runs me.
 reason-nobody-told = I could not reach you. Type `/{ imagine-name }` where I may post, and I tell you of it there.

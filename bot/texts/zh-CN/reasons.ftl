@@ -81,7 +81,6 @@ reason-service-fault = 图像服务自己出了点问题。请过几分钟再试
 reason-service-unreachable = 整整一天都连不上图像服务，所以我不再尝试了。没有任何花费。请稍后再试。
 reason-unconfirmed = 我和图像服务的连接断开了，不确定它有没有收下这个请求。你可以再试一次，但可能会再次计费。
 reason-lost = 图像服务整整一天没有答复，所以我不再等了。请再试一次。
-reason-discord-away = Discord 暂时没有回应我。请过几分钟再试。
 reason-discord-refuses = Discord 目前拒绝了我的许多请求。请过几分钟再试。
 reason-work-given-up = 我试了好几次都没能做到。请联系运行我的人。
 reason-nobody-told = 我没能联系上你。请在我可以发消息的地方输入 `/{ imagine-name }`，我会在那里告诉你结果。

@@ -15,7 +15,7 @@ from bot.client import Atelier
 from bot.discord_errors import map_discord_errors
 from bot.discord_permissions import may_write
 from bot.engine.outbox.curation import Removable
-from bot.errors import BadChoice, NotHere, Reason, RouteClosed, Unavailable, UserError
+from bot.errors import BadChoice, NotHere, Reason, RouteClosed
 from bot.intake.channels import lacking_in, unusable
 from bot.intake.origin import check_posts, upload_limit
 from bot.intake.roles import role_of
@@ -205,7 +205,7 @@ async def _post(interaction: discord.Interaction[Any], new: NewRepost) -> None:
 async def _check_speaks(interaction: discord.Interaction[Any], task: Task) -> None:
     """Check that the result may be posted in the task's channel. If the button was pressed there: that the bot may
     post. If it was pressed elsewhere, perhaps much later: that the person could write in the task's channel now, if
-    that is in a server. Raises NotHere, MissingPermissions, BadChoice, and UserError if Discord does not answer."""
+    that is in a server. Raises NotHere, MissingPermissions, BadChoice, Unavailable."""
     if interaction.channel_id == task.channel_id:
         check_posts(interaction)
     elif task.guild_id is not None and not await _speaks(interaction, task.guild_id, task.channel_id):
@@ -222,8 +222,6 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
             member = await guild.fetch_member(interaction.user.id)
     except RouteClosed:
         return False
-    except Unavailable:
-        raise UserError(Reason.DISCORD_AWAY) from None
     return may_write(channel.permissions_for(member), channel)
 
 
