@@ -32,7 +32,7 @@ CHEAP = Cost(MIB, 0.01)
 
 INSPECT = Job("inspect", [PHOTO], {"filename": "x"})
 LONG = Job("fit", [file_of(noise(1800, 1200), compress_level=0)], {"limit": 6_000_000})
-"""A job that takes some seconds of processor time."""
+"""A job that takes more than half a second of processor time on a machine of 2026."""
 
 
 @pytest.fixture
@@ -129,8 +129,14 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerPr
 @pytest.mark.skipif(process.resource is None, reason="no limits there")
 @pytest.mark.sweep
 async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
+    """The limit is below the time that the process has spent already, so that it ends a job of any length."""
+    await children.do(INSPECT, CHEAP)
+    (number,) = processes(children)
+    while hundredths_at_work(number) <= 100:
+        await children.do(LONG, Cost(100 * MIB, 10))
+    assert processes(children) == [number]
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
-        await children.do(LONG, Cost(100 * MIB, -process.SPARE_SECONDS / process.HURRY))
+        await children.do(LONG, Cost(100 * MIB, -(process.SPARE_SECONDS + 1) / process.HURRY))
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
     assert [entry["status"] for entry in logs] == [-signal.SIGXCPU]
     assert await children.do(INSPECT, CHEAP) == LOOK
@@ -139,7 +145,8 @@ async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProc
 async def test_the_bot_waits_for_no_picture_for_ever(
     children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.5)
+    await children.do(INSPECT, CHEAP)  # so that the process runs when the deadline begins
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.1)
     with capture_logs() as logs, pytest.raises(Unreadable):
         await children.do(LONG, Cost(100 * MIB, 0))
     monkeypatch.undo()
