@@ -18,6 +18,7 @@ from bot.errors import BadReference, Reason
 from bot.imaging.conversion import as_png
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
+from bot.imaging.header import MAX_EDGE
 from bot.imaging.inspection import inspect, look_at_result
 from bot.imaging.mask import PlainMask, plain_mask
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
@@ -110,9 +111,13 @@ def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
 
 def _look(words: Mapping[str, Any]) -> PictureInfo:
     content_type, width, height = words["content_type"], words["width"], words["height"]
-    if content_type not in CONTENT_TYPES.values() or not isinstance(width, int) or not isinstance(height, int):
+    if content_type not in CONTENT_TYPES.values() or not _is_edge(width) or not _is_edge(height):
         raise ProtocolError
     return PictureInfo(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
+
+
+def _is_edge(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_EDGE
 
 
 def _plain(words: Mapping[str, Any], data: bytes) -> PlainCopy:
@@ -168,7 +173,7 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         words = json.loads(line)
         sizes = words["sizes"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # the last for deeply nested values
         raise ProtocolError from error
     if not isinstance(sizes, list) or not all(isinstance(size, int) and size >= 0 for size in sizes):
         raise ProtocolError

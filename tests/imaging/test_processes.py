@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from bot.imaging import process
 from bot.imaging import processes as module
 from bot.imaging.cost import MIB, Cost
 from bot.imaging.fitting import Fitted
-from bot.imaging.jobs import Job, ProtocolError, answer_of, made_of
+from bot.imaging.jobs import LONGEST_LINE, Job, ProtocolError, answer_of, made_of, receive
 from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.processes import WorkerProcesses
 from tests.imaging.picture_files import file_of, noise, painted
@@ -260,17 +262,68 @@ def test_what_it_writes_to_its_standard_error_is_logged() -> None:
         {"made": "look"},
         {"made": "look", "content_type": "text/html", "width": 1, "height": 1, "as_shown": True},
         {"made": "look", "content_type": "image/png", "width": "1", "height": 1, "as_shown": True},
+        *(
+            {"made": "look", "content_type": "image/png", "width": width, "height": 1, "as_shown": True}
+            for width in (0, -1, 10**30, math.inf, math.nan, True, None)
+        ),
+        *({"made": "mask", "change_share": share} for share in (0, -1, 10**30, math.nan, "1")),
         {"made": "bytes"},
+        {"made": ["bytes"]},
         {"made": "fitted", "content_type": "text/html", "changed": True},
         {"made": "something"},
         {"refused": "reference", "reason": "because", "parameters": {}},
+        {"refused": "reference", "reason": [], "parameters": {}},
         {"refused": "reference", "reason": "reference_broken", "parameters": None},
         {"refused": "reference", "reason": "reference_broken", "parameters": {"reason": "twice"}},
     ],
 )
 def test_nonsense_of_a_child_is_not_believed(words: dict[str, object]) -> None:
     with pytest.raises(ProtocolError):
-        made_of(words, [])
+        made_of(words, [b"a file"] if words.get("made") == "mask" else [])
+
+
+NESTED = b'{"sizes": [], "made": ' + b"[" * 16_000 + b"\n"
+NO_MESSAGES: dict[str, bytes] = {
+    "nothing": b"",
+    "an empty line": b"\n",
+    "a list": b"[]\n",
+    "a word": b'"sizes"\n',
+    "no sizes": b"{}\n",
+    "deeply nested": NESTED,
+    "too long a line": b'{"sizes": [], "made": "' + b"x" * LONGEST_LINE + b'"}\n',
+    "a number of many digits": b'{"sizes": [' + b"9" * 5000 + b"]}\n",
+    "a size of many bytes": b'{"sizes": [' + b"9" * 30 + b"]}\n",
+    "a size below nothing": b'{"sizes": [-1]}\n',
+    "a size that is no number": b'{"sizes": [NaN, Infinity]}\n',
+    "a second list of sizes": b'{"sizes": [], "sizes": [-1]}\n',
+    "no UTF-8": b'{"sizes": [], "made": "\xff"}\n',
+    "fewer bytes than it says": b'{"sizes": [9]}\n12345678',
+}
+
+
+@pytest.mark.parametrize("data", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_what_is_no_message_is_not_read_as_one(data: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        receive(BytesIO(data))
+
+
+async def test_a_child_that_answers_nonsense_is_replaced(
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answering(data: bytes) -> subprocess.Popen[bytes]:
+        script = f"import sys; sys.stdout.buffer.write({data!r}); sys.stdout.flush(); sys.stdin.buffer.read()"
+        return subprocess.Popen(  # noqa: S603  # own code
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    monkeypatch.setattr(module, "_start", lambda: answering(NESTED))
+    with capture_logs() as logs, pytest.raises(Unreadable) as refused:
+        await children.do(INSPECT, CHEAP)
+    monkeypatch.undo()
+    assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
+    assert [entry["log_level"] for entry in logs] == ["warning"]
+    assert processes(children) == []
+    assert await children.do(INSPECT, CHEAP) == LOOK
 
 
 def test_running_out_of_memory_is_told_as_a_picture_that_is_too_much() -> None:
