@@ -14,8 +14,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.command_options import check_options
+from bot.discord_errors import map_discord_errors
 from bot.error_replies import answer_error
-from bot.errors import UserError
+from bot.errors import ServiceError, UserError
 from bot.services import Services
 from bot.texts import link_commands
 from bot.texts.command_texts import CatalogueTranslator
@@ -135,18 +136,19 @@ class Atelier(commands.AutoShardedBot):
 
     async def _command_ids(self, key_values: KeyValueStore) -> dict[str, int]:
         """Return the ids of the published commands by name, as stored. Ask Discord for them if they are not stored, as
-        after an upgrade; nothing if Discord answers with an error. Raises network errors."""
+        after an upgrade; nothing if Discord answers with an error or cannot be reached."""
         stored = await key_values.get(COMMAND_IDS_FACT)
         if stored is not None:
             return dict(json.loads(stored))
         try:
-            return await _remembered(await self.tree.fetch_commands(), key_values)
-        except discord.HTTPException as error:
+            with map_discord_errors():
+                published = await self.tree.fetch_commands()
+        except ServiceError as error:
             log.info(
-                "command ids not available: Discord answered with an error, texts show names of commands",
-                code=error.code,
+                "command ids not available: Discord or network error, texts show names of commands", error=str(error)
             )
             return {}
+        return await _remembered(published, key_values)
 
     async def _commands_digest(self) -> str:
         """Return a hash of the commands' payloads in all languages and of the application's id."""

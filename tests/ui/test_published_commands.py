@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import discord
 
 from bot.client import COMMAND_IDS_FACT
 from bot.texts import link_commands, texts_in
+from tests.wire.traps import Moment, reset
 from tests.worlds.bot_world import BotWorld
+from tests.worlds.discord_world import open_discord_world
 
 SERVER_ONLY = {"settings", "style"}
 """Commands about what belongs to a server. They are offered in servers only."""
@@ -68,6 +71,16 @@ async def test_where_discord_does_not_tell_the_ids_commands_are_shown_by_name(wo
         assert await world.client.publish_commands(world.stores.key_values) is False
     assert "`/imagine`" in texts_in("en-US")("card-nothing-spent")
     assert "`/画图`" in texts_in("zh-CN")("card-nothing-spent")
+
+
+async def test_without_a_network_for_the_ids_commands_are_shown_by_name(tmp_path: Path) -> None:
+    async with open_discord_world(tmp_path) as world:
+        await world.client.publish_commands(world.stores.key_values)
+        assert "</imagine:" in texts_in("en-US")("card-nothing-spent")
+        await world.stores.key_values.set(COMMAND_IDS_FACT, None)
+        world.discord.traps.lay("GET */applications/*/commands", Moment.RECEIVED, reset, times=None)
+        assert await world.client.publish_commands(world.stores.key_values) is False
+        assert "`/imagine`" in texts_in("en-US")("card-nothing-spent")
 
 
 async def _fetched(world: BotWorld) -> list[discord.app_commands.AppCommand]:
