@@ -38,7 +38,8 @@ class PlainCopy:
     is_first_frame: bool = False
     """Whether the attached file has more frames or pages."""
     is_reduced: bool = False
-    """Whether the attached file exceeded a limit of pixels or bytes, so the copy is smaller."""
+    """Whether the attached file exceeded a limit of pixels or bytes, so the copy has fewer pixels or is a JPEG. A PNG
+    with all pixels is no such copy."""
     is_cut: bool = False
     """Whether the lower edge was missing in the attached file."""
 

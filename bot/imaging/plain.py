@@ -96,6 +96,8 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
     image = attempt(lambda: upright(_in_srgb(_within(image), profile), header.orientation))
     made, content_type, is_scaled = attempt(lambda: _file(image, header))
     size = image.size if not is_scaled else _size_of(made)
+    is_smaller = is_scaled or scale > 1 or header.pixels > cost.CONVERTED_PIXELS
+    has_loss = len(data) > cost.SENT_BYTES and content_type == "image/jpeg"
     return PlainCopy(
         data=made,
         content_type=content_type,
@@ -103,7 +105,7 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
         height=size[1],
         is_converted=True,
         is_first_frame=header.is_animated,
-        is_reduced=is_scaled or scale > 1 or header.pixels > cost.CONVERTED_PIXELS or len(data) > cost.SENT_BYTES,
+        is_reduced=is_smaller or has_loss,
         is_cut=is_cut,
     )
 

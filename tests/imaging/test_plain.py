@@ -301,6 +301,15 @@ def test_more_bytes_than_the_image_api_takes_are_made_fewer(monkeypatch: pytest.
     assert made.width / made.height == pytest.approx(4 / 3, abs=0.02)
 
 
+def test_only_a_copy_that_has_lost_something_counts_as_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    loose, fine = file_of(photo(), compress_level=0), file_of(detailed(), "JPEG", quality=100)
+    monkeypatch.setattr(cost, "SENT_BYTES", min(len(loose), len(fine)) - 1)
+    without_loss, with_loss = plain_copy(loose, "x"), plain_copy(fine, "x")
+    assert opened(without_loss.data).tobytes() == photo().tobytes()
+    assert (without_loss.content_type, without_loss.is_reduced) == ("image/png", False)
+    assert (with_loss.width, with_loss.height, with_loss.is_reduced) == (WIDTH, HEIGHT, True)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 def test_more_pixels_than_the_image_api_takes_are_made_fewer(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "SENT_PIXELS", 10_000)
