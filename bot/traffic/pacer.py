@@ -157,11 +157,11 @@ class Pacer:
     def pause(self, seconds: float) -> None:
         """Send no request, results included, for `seconds`, at most `LONGEST_PAUSE_SECONDS`. A longer pause that runs
         already stays."""
-        until = self._timer.time() + min(seconds, LONGEST_PAUSE_SECONDS)
-        self._paused_until = max(self._paused_until, until)
+        now = self._timer.time()
+        self._paused_until = max(self._paused_until, now + min(seconds, LONGEST_PAUSE_SECONDS))
         log.info(
-            "requests to Discord paused, at most a minute: global rate limit",
-            seconds=seconds,
+            "requests to Discord paused: global rate limit",
+            seconds=round(self._paused_until - now, 3),
             waiting=len(self._waiting),
         )
 

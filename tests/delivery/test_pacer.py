@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.traffic import Claim, Pacer, Priority, Sent, claim, requests_as
 from bot.traffic.pacer import LONGEST_WAY_SECONDS
@@ -269,6 +270,13 @@ async def test_nonsense_does_not_pause_for_ever(clock: HandTurned, requests: Req
     requests.ask("result", Priority.RESULT)
     await clock.turn(60.1)
     assert requests.names == ["result"]
+
+
+async def test_the_log_says_for_how_long_requests_are_paused(requests: Requests) -> None:
+    with capture_logs() as logs:
+        for seconds in (2.5, 1.0, 3600.0):
+            requests.pacer.pause(seconds)
+    assert [entry["seconds"] for entry in logs] == [2.5, 2.5, 60.0]
 
 
 def test_what_says_nothing_is_for_a_person_who_waits() -> None:
