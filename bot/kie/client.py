@@ -89,13 +89,6 @@ class KieClient:
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-stream-upload", form=form)
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
-    async def upload_url(self, url: str, filename: str) -> str:
-        """Let the API fetch `url` (within 30 s, at most about 100 MB) and store the file. Returns and raises as
-        `upload`."""
-        body = {"fileUrl": url, "uploadPath": UPLOAD_FOLDER, "fileName": _unique(filename)}
-        answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-url-upload", json=body)
-        return _read(Call.TRANSFER, Uploaded, answer).download_url
-
     async def direct_link(self, job_id: str, url: str) -> str:
         """Return another address of the result `url`, valid for 20 minutes and for anyone who has the address. Raises
         as `upload`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -73,7 +74,6 @@ def create(client: KieClient) -> Awaitable[object]:
 QUESTIONS: dict[str, Ask] = {"record": lambda client: client.record("5fd1"), "credits": lambda client: client.credits()}
 TRANSFERS: dict[str, Ask] = {
     "upload": lambda client: client.upload("a.png", "image/png", b"png"),
-    "upload_url": lambda client: client.upload_url("https://cdn.test/a.png", "a.png"),
     "direct_link": lambda client: client.direct_link("5fd1", RESULT),
 }
 EVERY_CODE = [
@@ -170,16 +170,23 @@ async def test_the_recorded_upload_gives_an_address(server: KieServer, client: K
 async def test_two_uploads_of_one_name_do_not_overwrite_each_other(server: KieServer, client: KieClient) -> None:
     server.say(UPLOADED)
     for _ in range(2):
-        await client.upload_url("https://cdn.test/a.png?sign=1", "a.png")
-    first, second = (json.loads(asked.body) for asked in server.asked)
-    assert first["fileUrl"] == second["fileUrl"] == "https://cdn.test/a.png?sign=1"
-    assert first["fileName"] != second["fileName"]
-    assert first["fileName"].endswith("a.png")
+        await client.upload("a.png", "image/png", b"png")
+    first, second = (_name_in(asked.body) for asked in server.asked)
+    assert first != second
+    assert first.endswith(b"a.png")
+    assert second.endswith(b"a.png")
+
+
+def _name_in(form: bytes) -> bytes:
+    """Return the name that an upload gives to its file."""
+    found = re.search(rb'name="fileName"\r\n\r\n(.+)\r\n', form)
+    assert found is not None
+    return found[1]
 
 
 async def test_the_recorded_upload_failure_at_http_200_is_a_refusal(server: KieServer, client: KieClient) -> None:
     server.say(NOT_UPLOADED)
-    error = await error_of(client.upload_url("", "a.png"))
+    error = await error_of(client.upload("a.png", "image/png", b"png"))
     assert kind_of(error) == INVALID
     assert str(error) == "400: Missing required parameter: fileUrl (file download URL)"
 
