@@ -9,7 +9,7 @@ empty scans and pictures of one colour, and rounded up: they give the order of m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,17 +132,6 @@ def of_fitting(header: Header, size: int) -> Cost:
     made = _decoded(header, size)
     worked_on = header.pixels if header.pixels <= FITTED_PIXELS else header.pixels // 4
     return Cost(made.bytes + 12 * worked_on + 3 * size, made.seconds + worked_on * 1e-6)
-
-
-OF: Final[Mapping[str, Callable[[Header, int], Cost]]] = {
-    "inspect": of_look,
-    "plain_copy": of_plain_copy,
-    "look_at_result": of_look,
-    "as_png": of_conversion,
-    "thumbnail": of_thumbnail,
-    "fit": of_fitting,
-}
-"""The estimate for each kind of work on one file that needs only the file's header and size, by its name."""
 
 
 def draft_scale(header: Header, edge: int) -> int:
