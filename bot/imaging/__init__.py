@@ -24,7 +24,7 @@ plain.py       make the plain copy of an attachment, which the image API gets
 conversion.py  convert a picture to PNG
 mask.py        read a mask, and make the plain mask that the image API gets
 preview.py     tint the part of a picture that a mask changes
-metadata.py    remove metadata from a JPEG, a PNG or a WebP
+metadata.py    remove metadata from a JPEG or a PNG
 thumbnails.py  make small pictures, and a strip of several
 fitting.py     re-encode a picture to fit a limit of bytes
 decoding.py    decode a file whose estimated cost is acceptable

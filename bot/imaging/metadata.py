@@ -1,19 +1,20 @@
 """
 Remove metadata from a picture's file: place, time, camera, author. The pixels are not decoded, so there is no loss. The
-orientation and the colour information are kept.
+colour information is kept.
 
-The input must be a JPEG, a PNG or a WebP with one frame that `inspect` accepts; other formats give an unusable file.
-Raises Unreadable for a JPEG or a PNG that violates its format.
+The input must be an upright JPEG or PNG, as the orientation is removed too. Raises Unreadable for other formats and
+for a file that violates its format.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from bot.errors import Reason
 from bot.imaging.header import read_header
 from bot.imaging.headers import broken
+from bot.imaging.picture_info import Unreadable
 
 _JPEG_LEFT_OUT: Final = frozenset({*range(0xE1, 0xF0), 0xFE}) - {0xE2, 0xEE}
 """Application segments and comments, except JFIF (E0) and the two of colour: the profile (E2) and the colour transform
@@ -42,35 +43,23 @@ _PNG_KEPT: Final = frozenset(
         b"pHYs",
     )
 )
-_WEBP_KEPT: Final = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ICCP"))
-_WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
-"""Flags of the VP8X chunk."""
 
 
 def without_metadata(data: bytes) -> bytes:
     """Return the picture without metadata, in the same format. An animated PNG keeps only the picture that programs
     without animation show."""
-    header = read_header(data)
-    exif = _only_orientation(header.orientation) if header.orientation != 1 else b""
-    match header.format:
+    match read_header(data).format:
         case "JPEG":
-            return _jpeg(data, exif)
+            return _jpeg(data)
         case "PNG":
-            return _png(data, exif)
-        case _:
-            return _webp(data, exif)
+            return _png(data)
+        case other:
+            raise Unreadable(Reason.REFERENCE_FORMAT, format=other)
 
 
-def _only_orientation(orientation: int) -> bytes:
-    """Return an EXIF block with one tag, the orientation (0112), as a 16-bit number."""
-    tag = b"\x01\x12\0\x03\0\0\0\x01" + orientation.to_bytes(2) + b"\0\0"
-    return b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + tag + b"\0\0\0\0"
-
-
-def _jpeg(data: bytes, exif: bytes) -> bytes:
+def _jpeg(data: bytes) -> bytes:
     """Return the JPEG without metadata and without data after the picture's end, such as a phone's second picture."""
-    head = b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif if exif else b""
-    return b"\xff\xd8" + head + b"".join(_segments(data)) + b"\xff\xd9"
+    return b"\xff\xd8" + b"".join(_segments(data)) + b"\xff\xd9"
 
 
 def _segments(data: bytes) -> Iterator[bytes]:
@@ -108,42 +97,14 @@ def _end_of_scan(data: bytes, at: int) -> int:
             return at
 
 
-def _png(data: bytes, exif: bytes) -> bytes:
+def _png(data: bytes) -> bytes:
     kept = [_PNG_SIGNATURE]
     at = len(_PNG_SIGNATURE)
     while at + 12 <= len(data):
         kind, end = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4])
         if kind in _PNG_KEPT:
             kept.append(data[at:end])
-        if kind == b"IHDR" and exif:
-            kept.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
         if kind == b"IEND":
             return b"".join(kept)
         at = end
     raise broken()
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
-
-
-def _webp(data: bytes, exif: bytes) -> bytes:
-    kept = []
-    at = 12
-    while at + 8 <= len(data):
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        body = data[at + 8 : at + 8 + length]
-        if kind == b"VP8X":
-            flags = body[0] & ~(_WEBP_EXIF | _WEBP_XMP) | (_WEBP_EXIF if exif else 0)
-            kept.append(_riff(kind, bytes([flags]) + body[1:]))
-        elif kind in _WEBP_KEPT:
-            kept.append(_riff(kind, body))
-        at += 8 + length + length % 2
-    if exif:
-        kept.append(_riff(b"EXIF", exif))
-    content = b"WEBP" + b"".join(kept)
-    return b"RIFF" + len(content).to_bytes(4, "little") + content
-
-
-def _riff(kind: bytes, body: bytes) -> bytes:
-    return kind + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
