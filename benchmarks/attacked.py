@@ -30,7 +30,7 @@ ATTACKER, OTHER = 1, 2
 async def main(file: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     give_back_what_is_freed()
-    photo, answer, waits = file_of(painted(64, 48)), "", [0.0]
+    photo, answer, waits = file_of(painted(96, 64)), "", [0.0]
     with tempfile.TemporaryDirectory() as folder:
         async with WorkerProcesses.open() as children:
             work = PictureWork(children)
@@ -40,7 +40,7 @@ async def main(file: str) -> None:
             attack = asyncio.create_task(_attack(work, thumbnails, PictureStore.open(folder), file))
             while not attack.done():
                 began = time.perf_counter()
-                await work.inspect(photo, "photo.png", Requester(OTHER, WorkPriority.REQUEST))
+                await work.plain_copy(photo, "photo.png", Requester(OTHER, WorkPriority.REQUEST))
                 await work.thumbnail(photo, Requester(OTHER, WorkPriority.BROWSING))
                 waits.append(time.perf_counter() - began)
                 await asyncio.wait({attack}, timeout=PHOTO_EVERY)
@@ -52,7 +52,7 @@ async def main(file: str) -> None:
 
 
 async def _attack(work: PictureWork, thumbnails: Thumbnails, picture_store: PictureStore, file: str) -> str:
-    """Inspect and store the file several times at once, then make thumbnails of the accepted copies."""
+    """Copy and store the file several times at once, then make thumbnails of the accepted copies."""
     answers = await asyncio.gather(*[_saved(work, picture_store, file, f"sets/1/{number}") for number in range(FILES)])
     kept = [StoredCopy(f"sets/1/{number}", None) for number, answer in enumerate(answers) if answer == "accepted"]
     await thumbnails.strip(kept, Requester(ATTACKER, WorkPriority.BROWSING))
@@ -64,10 +64,10 @@ async def _saved(work: PictureWork, picture_store: PictureStore, file: str, key:
     async with work.holding(await asyncio.to_thread(os.path.getsize, file), requester):
         data = await asyncio.to_thread(Path(file).read_bytes)
         try:
-            await work.inspect(data, "picture", requester)
+            made = await work.plain_copy(data, "picture", requester)
         except BadReference as refused:
             return refused.reason.value
-        await picture_store.put(key, data)
+        await picture_store.put(key, made.data)
         return "accepted"
 
 

@@ -26,9 +26,7 @@ QUICK: Final = ("webp of 67 megapixels in 40 bytes", "png cut short")
 async def measure(quick: bool) -> list[Table]:
     cases = [case for case in (*CASES, *ORDINARY) if not quick or case.name in QUICK]
     rows = [await _attacked(case) for case in cases]
-    return [
-        Table(name="hostile", title="two of them looked into at once and then listed, by one person", rows=tuple(rows))
-    ]
+    return [Table(name="hostile", title="two of them copied at once and then listed, by one person", rows=tuple(rows))]
 
 
 async def _attacked(case: Case) -> Row:

@@ -19,7 +19,7 @@ cost.py        estimate the memory and the processor time of each kind of work
 
 The work itself, synchronous and CPU-bound:
 
-inspection.py  check an attachment or a result
+inspection.py  check an attached file before its header is read, and a result
 plain.py       make the plain copy of an attachment, which the image API gets
 conversion.py  convert a picture to PNG
 mask.py        read a mask, and make the plain mask that the image API gets
@@ -38,6 +38,6 @@ processes.py   start child processes and give them work; threads in tests
 process.py     the program of a child process, with limits of memory and time
 jobs.py        the messages between the bot and a child process
 
-For bytes that are not an accepted picture, `plain_copy`, `inspect` and `plain_mask` raise BadReference with the file's
-name. All other functions that decode a person's file or a result raise `Unreadable` (a ValueError).
+For bytes that are not an accepted picture, `plain_copy` and `plain_mask` raise BadReference with the file's name. All
+other functions that decode a person's file or a result raise `Unreadable` (a ValueError).
 """

@@ -1,10 +1,10 @@
-"""Check a picture by decoding it: a reference or a result."""
+"""Check an attached file before its header is read, and a result by decoding it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from bot.errors import BadReference, Reason
+from bot.errors import Reason
 from bot.imaging import cost
 from bot.imaging.decoding import MAX_BYTES, bearable, checked
 from bot.imaging.formats import CONTENT_TYPES
@@ -14,21 +14,6 @@ from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.pixels import LYING
 
 _OF_RESULTS: Final = frozenset({"JPEG", "PNG", "WebP"})
-
-
-def inspect(data: bytes, filename: str) -> PictureInfo:
-    """
-    Check a picture as it was attached by decoding it, an animation by its first frame. The format is that of the
-    content, whatever the file's name. Raises BadReference, whose reason says what is wrong with the file, with
-    `filename`.
-    """
-    try:
-        check_file(data)
-        header = bearable(data, cost.of_look)
-        checked(data, header)
-        return _look(header)
-    except Unreadable as error:
-        raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
 
 def look_at_result(data: bytes) -> PictureInfo:
@@ -59,5 +44,4 @@ def _look(header: Header) -> PictureInfo:
         content_type=CONTENT_TYPES[header.format],
         width=header.height if lies else header.width,
         height=header.width if lies else header.height,
-        as_shown=header.orientation == 1,
     )

@@ -1,7 +1,7 @@
 """
 Define the jobs of a child process, and the messages between bot and child: a line of JSON, then bytes.
 
-    asked     {"work": "inspect", "given": {...}, "sizes": [n, ...], "memory": bytes, "seconds": s}
+    asked     {"work": "plain_copy", "given": {...}, "sizes": [n, ...], "memory": bytes, "seconds": s}
     answered  {"made": {...}, "sizes": [n, ...]}, or {"refused": kind, "reason": ..., "parameters": {...}}
 
 Every answer of a child is validated, because a hostile file may have taken control of the child that decodes it.
@@ -19,7 +19,7 @@ from bot.imaging.conversion import as_png
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.header import MAX_EDGE
-from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.inspection import look_at_result
 from bot.imaging.mask import PlainMask, plain_mask
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.plain import plain_copy
@@ -48,7 +48,6 @@ class Job:
 
 
 WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
-    "inspect": lambda files, given: inspect(files[0], given["filename"]),
     "plain_copy": lambda files, given: plain_copy(files[0], given["filename"]),
     "plain_mask": lambda files, given: plain_mask(files[0], given["filename"], _size(given["size"])),
     "mask_preview": lambda files, given: mask_preview(files[0], files[1]),
@@ -113,7 +112,7 @@ def _look(words: Mapping[str, Any]) -> PictureInfo:
     content_type, width, height = words["content_type"], words["width"], words["height"]
     if content_type not in CONTENT_TYPES.values() or not _is_edge(width) or not _is_edge(height):
         raise ProtocolError
-    return PictureInfo(content_type=content_type, width=width, height=height, as_shown=words["as_shown"] is True)
+    return PictureInfo(content_type=content_type, width=width, height=height)
 
 
 def _is_edge(value: object) -> bool:
@@ -121,7 +120,7 @@ def _is_edge(value: object) -> bool:
 
 
 def _plain(words: Mapping[str, Any], data: bytes) -> PlainCopy:
-    look = _look({"as_shown": True, **words})
+    look = _look(words)
     if look.content_type not in SENT_TYPES:
         raise ProtocolError
     return PlainCopy(

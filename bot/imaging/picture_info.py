@@ -16,8 +16,6 @@ class PictureInfo:
     content_type: str
     width: int
     height: int
-    as_shown: bool = True
-    """Whether the decoded pixels are the displayed pixels: there is no orientation to apply after decoding."""
 
     @property
     def extension(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.engine.work.picture_work import PREVIEW_BYTES, PictureWork, Requester, WorkPriority
-from bot.errors import BadReference
+from bot.errors import BadReference, Reason
 from bot.imaging import cost
 from bot.imaging.conversion import as_png
-from bot.imaging.decoding import MOST_MEMORY
+from bot.imaging.decoding import BOUNDS, MOST_MEMORY, Estimate
 from bot.imaging.fitting import SMALLEST_LIMIT, fit
 from bot.imaging.header import read_header
-from bot.imaging.inspection import inspect, look_at_result
+from bot.imaging.inspection import look_at_result
 from bot.imaging.mask import plain_mask
 from bot.imaging.picture_info import Unreadable
+from bot.imaging.plain import plain_copy
 from bot.imaging.preview import mask_preview
 from bot.imaging.processes import WorkerProcesses
 from bot.imaging.thumbnails import thumbnail
@@ -32,6 +34,8 @@ from tests.imaging.picture_files import file_of, oriented, painted
 
 LIMIT = SMALLEST_LIMIT
 SOMEBODY = Requester(1, WorkPriority.REQUEST)
+OF_SHAPE = {Reason.REFERENCE_TOO_SMALL, Reason.REFERENCE_TOO_LONG}
+"""Reasons that are known from the header, before anything is decoded."""
 FRESH = 48 * MIB
 """Bytes that a process uses before it has decoded anything."""
 
@@ -60,13 +64,16 @@ async def test_whatever_is_attached_is_answered_within_the_bounds(children: Work
     work, data = PictureWork(children), made(case)
     peaks(children)
     try:
-        await work.inspect(data, "x", SOMEBODY)
+        await work.plain_copy(data, "x", SOMEBODY)
         verdict = None
     except BadReference as refused:
         verdict = refused.reason
     assert verdict is case.verdict
+    assert max(peaks(children), default=0) < expected_bytes(data, cost.of_plain_copy) * 1.1 + FRESH
+    with suppress(Unreadable):
+        await work.look_at_result(data)
     assert max(peaks(children), default=0) < expected_bytes(data, cost.of_look) * 1.1 + FRESH
-    if verdict is None:
+    if verdict in {None, *OF_SHAPE}:
         try:
             await work.thumbnail(data, SOMEBODY)
             small = True
@@ -76,13 +83,14 @@ async def test_whatever_is_attached_is_answered_within_the_bounds(children: Work
         assert max(peaks(children), default=0) < expected_bytes(data, cost.of_thumbnail) * 1.1 + FRESH
 
 
-def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
+def expected_bytes(data: bytes, estimate: Estimate) -> int:
     """Return the estimated bytes of the work. Work above the limit is not begun, so it needs 0."""
     try:
         expected = estimate(read_header(data), len(data)).bytes
     except Unreadable:
         return 0
-    return expected if expected <= MOST_MEMORY else 0
+    most, _ = BOUNDS.get(estimate, (MOST_MEMORY, 0))
+    return expected if expected <= most else 0
 
 
 @pytest.mark.parametrize("case", ORDINARY, ids=lambda case: case.name)
@@ -90,7 +98,7 @@ def expected_bytes(data: bytes, estimate: Callable[..., cost.Cost]) -> int:
 async def test_what_it_takes_is_known_beforehand(children: WorkerProcesses, case: Case) -> None:
     """The estimate is also not far too high, because then usable pictures would be refused."""
     work, data = PictureWork(children), made(case)
-    await work.inspect(file_of(painted()), "x", SOMEBODY)
+    await work.look_at_result(file_of(painted()))
     (idle, *_) = peaks(children)
     await work.thumbnail(data, SOMEBODY)
     expected = expected_bytes(data, cost.of_thumbnail)
@@ -129,14 +137,14 @@ async def test_a_mask_and_its_preview_take_what_is_estimated(
 
 # -- damaged files -----------------------------------------------------------------------------------------------------
 WHOLE = (
-    file_of(painted(), "JPEG", exif=oriented()),
-    file_of(painted(), "JPEG", progressive=True, icc_profile=bytes(300)),
-    file_of(painted(mode="CMYK"), "JPEG"),
-    file_of(painted(), exif=oriented()),
-    file_of(painted(mode="P"), transparency=bytes(range(256))),
-    file_of(painted(mode="L").convert("I;16")),
-    file_of(painted(mode="RGBA"), "WEBP", exif=oriented(), icc_profile=bytes(300)),
-    file_of(painted(), "WEBP", lossless=True),
+    file_of(painted(96, 64), "JPEG", exif=oriented()),
+    file_of(painted(96, 64), "JPEG", progressive=True, icc_profile=bytes(300)),
+    file_of(painted(96, 64, mode="CMYK"), "JPEG"),
+    file_of(painted(96, 64), exif=oriented()),
+    file_of(painted(96, 64, mode="P"), transparency=bytes(range(256))),
+    file_of(painted(96, 64, mode="L").convert("I;16")),
+    file_of(painted(96, 64, mode="RGBA"), "WEBP", exif=oriented(), icc_profile=bytes(300)),
+    file_of(painted(96, 64), "WEBP", lossless=True),
     with_chunks(
         chunk(b"zTXt", b"k\0\0" + zlib.compress(b"text")) + chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(200)))
     ),
@@ -181,8 +189,8 @@ def damaged(draw: st.DrawFn) -> bytes:
 @pytest.mark.sweep
 def test_a_damaged_file_raises_what_is_documented_and_nothing_else(data: bytes) -> None:
     for look in (
-        lambda: inspect(data, "x"),
-        lambda: plain_mask(data, "x", (60, 40)),
+        lambda: plain_copy(data, "x"),
+        lambda: plain_mask(data, "x", (96, 64)),
         lambda: plain_mask(data, "x", None),
     ):
         documented(look, BadReference)

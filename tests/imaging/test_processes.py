@@ -32,7 +32,7 @@ PHOTO = file_of(painted())
 LOOK = PictureInfo(content_type="image/png", width=60, height=40)
 CHEAP = Cost(MIB, 0.01)
 
-INSPECT = Job("inspect", [PHOTO], {"filename": "x"})
+SHORT = Job("look_at_result", [PHOTO])
 LONG = Job("fit", [file_of(noise(1800, 1200), compress_level=0)], {"limit": 6_000_000})
 """A job that takes more than half a second of processor time on a machine of 2026."""
 
@@ -74,7 +74,7 @@ async def until_begun(children: WorkerProcesses) -> int:
 
 # -- same results as the functions -------------------------------------------------------------------------------------
 async def test_a_child_makes_what_the_functions_make(children: WorkerProcesses) -> None:
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
     jpeg = file_of(painted(400, 300), "JPEG")
     for job in (
         Job("thumbnail", [jpeg]),
@@ -87,7 +87,7 @@ async def test_a_child_makes_what_the_functions_make(children: WorkerProcesses) 
 
 async def test_a_refusal_comes_with_its_reason(children: WorkerProcesses) -> None:
     with pytest.raises(BadReference) as refused:
-        await children.do(Job("inspect", [b"<svg/>"], {"filename": "a.jpg"}), CHEAP)
+        await children.do(Job("plain_copy", [b"<svg/>"], {"filename": "a.jpg"}), CHEAP)
     assert refused.value.reason is Reason.REFERENCE_FORMAT
     assert refused.value.parameters == {"filename": "a.jpg", "format": "SVG"}
     with pytest.raises(Unreadable) as unreadable:
@@ -97,10 +97,10 @@ async def test_a_refusal_comes_with_its_reason(children: WorkerProcesses) -> Non
 
 async def test_a_process_is_begun_when_it_is_needed_and_used_again(children: WorkerProcesses) -> None:
     assert processes(children) == []
-    await children.do(INSPECT, CHEAP)
+    await children.do(SHORT, CHEAP)
     first = processes(children)
     for _ in range(5):
-        await children.do(INSPECT, CHEAP)
+        await children.do(SHORT, CHEAP)
     assert processes(children) == first
     assert len(first) == 1
 
@@ -111,7 +111,7 @@ async def test_after_so_many_jobs_a_new_process_takes_its_place(
     monkeypatch.setattr(module, "JOBS_EACH", 2)
     seen = set()
     for _ in range(4):
-        assert await children.do(INSPECT, CHEAP) == LOOK
+        assert await children.do(SHORT, CHEAP) == LOOK
         seen.update(processes(children))
     assert len(seen) == 2
 
@@ -124,7 +124,7 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerPr
     with pytest.raises(Unreadable) as refused:
         await children.do(large, Cost(0, 5))
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
     assert isinstance(await children.do(large, Cost(160 * MIB, 5)), bytes)
 
 
@@ -132,7 +132,7 @@ async def test_more_memory_than_was_expected_is_not_to_be_had(children: WorkerPr
 @pytest.mark.sweep
 async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProcesses) -> None:
     """The limit is below the time that the process has spent already, so that it ends a job of any length."""
-    await children.do(INSPECT, CHEAP)
+    await children.do(SHORT, CHEAP)
     (number,) = processes(children)
     while hundredths_at_work(number) <= 100:
         await children.do(LONG, Cost(100 * MIB, 10))
@@ -141,13 +141,13 @@ async def test_more_time_than_was_expected_is_not_to_be_had(children: WorkerProc
         await children.do(LONG, Cost(100 * MIB, -(process.SPARE_SECONDS + 1) / process.HURRY))
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
     assert [entry["status"] for entry in logs] == [-signal.SIGXCPU]
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 async def test_the_bot_waits_for_no_picture_for_ever(
     children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await children.do(INSPECT, CHEAP)  # so that the process runs when the deadline begins
+    await children.do(SHORT, CHEAP)  # so that the process runs when the deadline begins
     monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.1)
     with capture_logs() as logs, pytest.raises(Unreadable):
         await children.do(LONG, Cost(100 * MIB, 0))
@@ -155,25 +155,25 @@ async def test_the_bot_waits_for_no_picture_for_ever(
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
         ("warning", "picture job failed: deadline passed, child process killed, picture counts as too complex")
     ]
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 # -- processes that end ------------------------------------------------------------------------------------------------
 async def test_a_process_that_dies_costs_the_picture_that_it_was_at_alone(children: WorkerProcesses) -> None:
     long = asyncio.create_task(children.do(LONG, Cost(100 * MIB, 10)))
     victim = await until_begun(children)
-    other = asyncio.create_task(children.do(INSPECT, CHEAP))
+    other = asyncio.create_task(children.do(SHORT, CHEAP))
     os.kill(victim, signal.SIGKILL)
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
         await long
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
     assert [(entry["log_level"], entry["status"]) for entry in logs] == [("warning", -signal.SIGKILL)]
     assert await other == LOOK
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 async def test_a_process_that_died_between_two_jobs_costs_nothing(children: WorkerProcesses) -> None:
-    await children.do(INSPECT, CHEAP)
+    await children.do(SHORT, CHEAP)
     (number,) = processes(children)
     os.kill(number, signal.SIGKILL)
 
@@ -181,7 +181,7 @@ async def test_a_process_that_died_between_two_jobs_costs_nothing(children: Work
         return not processes(children)
 
     await eventually(ended)
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: WorkerProcesses) -> None:
@@ -192,7 +192,7 @@ async def test_who_no_longer_wants_it_leaves_no_process_at_work(children: Worker
         await long
     assert [entry["log_level"] for entry in logs] == ["debug"]
     assert processes(children) == []
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 @pytest.mark.sweep
@@ -206,7 +206,7 @@ async def test_a_signal_to_stop_does_not_end_it_before_its_answer(children: Work
 
 async def test_none_is_left_when_the_bot_has_stopped() -> None:
     async with WorkerProcesses.open() as children:
-        await asyncio.gather(children.do(INSPECT, CHEAP), children.do(INSPECT, CHEAP))
+        await asyncio.gather(children.do(SHORT, CHEAP), children.do(SHORT, CHEAP))
         numbers = processes(children)
     assert len(numbers) == 2
     assert not any(of_process(number, "cmdline") for number in numbers)
@@ -219,7 +219,7 @@ from bot.imaging.cost import Cost
 from bot.imaging.jobs import Job
 async def main():
     children = WorkerProcesses()
-    await children.do(Job("inspect", [bytes.fromhex("{photo}")], {{"filename": "x"}}), Cost(2**20, 0.01))
+    await children.do(Job("look_at_result", [bytes.fromhex("{photo}")]), Cost(2**20, 0.01))
     print(children.all[-1].process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
@@ -240,7 +240,7 @@ def test_it_ends_when_the_bot_is_killed() -> None:
 # -- environment and output --------------------------------------------------------------------------------------------
 async def test_it_knows_no_secret(children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "a secret")
-    await children.do(INSPECT, CHEAP)
+    await children.do(SHORT, CHEAP)
     (number,) = processes(children)
     assert b"a secret" not in of_process(number, "environ")
 
@@ -260,10 +260,10 @@ def test_what_it_writes_to_its_standard_error_is_logged() -> None:
     [
         {},
         {"made": "look"},
-        {"made": "look", "content_type": "text/html", "width": 1, "height": 1, "as_shown": True},
-        {"made": "look", "content_type": "image/png", "width": "1", "height": 1, "as_shown": True},
+        {"made": "look", "content_type": "text/html", "width": 1, "height": 1},
+        {"made": "look", "content_type": "image/png", "width": "1", "height": 1},
         *(
-            {"made": "look", "content_type": "image/png", "width": width, "height": 1, "as_shown": True}
+            {"made": "look", "content_type": "image/png", "width": width, "height": 1}
             for width in (0, -1, 10**30, math.inf, math.nan, True, None)
         ),
         *({"made": "mask", "change_share": share} for share in (0, -1, 10**30, math.nan, "1")),
@@ -318,12 +318,12 @@ async def test_a_child_that_answers_nonsense_is_replaced(
 
     monkeypatch.setattr(module, "_start", lambda: answering(NESTED))
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
-        await children.do(INSPECT, CHEAP)
+        await children.do(SHORT, CHEAP)
     monkeypatch.undo()
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX
     assert [entry["log_level"] for entry in logs] == ["warning"]
     assert processes(children) == []
-    assert await children.do(INSPECT, CHEAP) == LOOK
+    assert await children.do(SHORT, CHEAP) == LOOK
 
 
 def test_running_out_of_memory_is_told_as_a_picture_that_is_too_much() -> None:
@@ -331,7 +331,7 @@ def test_running_out_of_memory_is_told_as_a_picture_that_is_too_much() -> None:
         def do(self) -> PictureInfo:
             raise MemoryError
 
-    words, _ = answer_of(Hungry("inspect", []))
+    words, _ = answer_of(Hungry("look_at_result", []))
     with pytest.raises(Unreadable) as refused:
         made_of(words, [])
     assert refused.value.reason is Reason.REFERENCE_TOO_COMPLEX

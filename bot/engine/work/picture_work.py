@@ -101,11 +101,6 @@ class PictureWork:
         expected = await self._expected_of_reference(data, filename, cost.of_plain_copy)
         return await self._do(PlainCopy, Job("plain_copy", [data], {"filename": filename}), expected, requester)
 
-    async def inspect(self, data: bytes, filename: str, requester: Requester) -> PictureInfo:
-        """Inspect an attachment."""
-        expected = await self._expected_of_reference(data, filename, cost.of_look)
-        return await self._do(PictureInfo, Job("inspect", [data], {"filename": filename}), expected, requester)
-
     async def plain_mask(
         self, data: bytes, filename: str, size: tuple[int, int] | None, requester: Requester
     ) -> PlainMask:
