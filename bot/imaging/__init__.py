@@ -14,6 +14,7 @@ gif.py         the header of a GIF, and its first frame
 bmp.py         the header of a BMP
 tiff.py        the header of a TIFF
 heif.py        the header and the main picture of a HEIC or AVIF
+gamut.py       a colour profile for a wide gamut that a HEIC or AVIF names by code points
 exif.py        the orientation, from EXIF or XMP
 cost.py        estimate the memory and the processor time of each kind of work
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Final, NamedTuple
 
 from PIL import Image, _avif
 
+from bot.imaging import gamut
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_BOXES: Final = 4000
@@ -48,21 +49,19 @@ def read_header(data: bytes, found: str) -> Header:
 
 
 def decoded(data: bytes, header: Header) -> Image.Image:
-    """Return the main picture as RGB, RGBA, grey or grey with alpha, with its colour profile. A HEIC is upright
-    already. Raises any exception of the two decoders."""
-    return _heic(data) if header.format == "HEIC" else _from_avif(data)
+    """Return the main picture as RGB, RGBA, grey or grey with alpha, with its colour profile; if it has none but names
+    a wide gamut by code points, with a profile made for that. A HEIC is upright already. Raises any exception of the
+    two decoders."""
+    image = _heic(data) if header.format == "HEIC" else _from_avif(data)
+    if "icc_profile" not in image.info and (profile := _profile_by_code_points(data)):
+        image.info["icc_profile"] = profile
+    return image
 
 
 def _header(data: bytes, found: str) -> Header:
-    boxes = {box.name: box for box in _boxes(data, 0, len(data))}
-    meta = boxes.get(b"meta")
-    if meta is None:
-        raise broken()
-    inner = {box.name: box for box in _boxes(data, meta.start + 4, meta.end)}
-    if b"pitm" not in inner or b"iprp" not in inner:
-        raise broken()
+    boxes = _named(data, 0, len(data))
     size, turns, axis = (0, 0), 0, None
-    for part in _properties(data, inner[b"iprp"], _main_item(data, inner[b"pitm"])):
+    for part in _main_properties(data, boxes):
         if part.name == b"ispe":
             size = struct.unpack_from(">II", data, part.start + 4)
         elif part.name == b"irot":
@@ -83,6 +82,30 @@ def _header(data: bytes, found: str) -> Header:
         pieces=len(boxes),
         is_animated=b"moov" in boxes,
     )
+
+
+def _profile_by_code_points(data: bytes) -> bytes | None:
+    for part in _main_properties(data, _named(data, 0, len(data))):
+        if part.name == b"colr" and data[part.start : part.start + 4] == b"nclx":
+            primaries, transfer = struct.unpack_from(">HH", data, part.start + 4)
+            return gamut.profile(primaries, transfer)
+    return None
+
+
+def _main_properties(data: bytes, boxes: Mapping[bytes, _Box]) -> Iterator[_Box]:
+    """Yield the properties of the main picture, in the order in which they apply. `boxes`: those of the file."""
+    meta = boxes.get(b"meta")
+    if meta is None:
+        raise broken()
+    inner = _named(data, meta.start + 4, meta.end)
+    if b"pitm" not in inner or b"iprp" not in inner:
+        raise broken()
+    yield from _properties(data, inner[b"iprp"], _main_item(data, inner[b"pitm"]))
+
+
+def _named(data: bytes, start: int, end: int) -> dict[bytes, _Box]:
+    """Return the boxes of one level by name; of several with one name, the last."""
+    return {box.name: box for box in _boxes(data, start, end)}
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
@@ -110,7 +133,7 @@ def _main_item(data: bytes, pitm: _Box) -> int:
 
 def _properties(data: bytes, iprp: _Box, item: int) -> Iterator[_Box]:
     """Yield the properties of the item, in the order in which they apply."""
-    inner = {box.name: box for box in _boxes(data, iprp.start, iprp.end)}
+    inner = _named(data, iprp.start, iprp.end)
     if b"ipco" not in inner or b"ipma" not in inner:
         raise broken()
     properties = list(_boxes(data, inner[b"ipco"].start, inner[b"ipco"].end))

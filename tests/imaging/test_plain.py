@@ -22,6 +22,8 @@ from tests.imaging.picture_files import file_of, noise, opened, oriented
 
 WIDTH, HEIGHT = 160, 120
 RED, BLUE = (200, 30, 60), (20, 60, 200)
+RED_IN_P3, RED_IN_2020 = (184, 50, 64), (164, 65, 64)
+"""The same red in Display P3 and in BT.2020, with the transfer of sRGB."""
 SECRET = b"48.8584 N, 2.2945 E"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
@@ -82,6 +84,29 @@ def wide_gamut() -> bytes:
     red, green = tags[b"rXYZ"], tags[b"gXYZ"]
     swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
     return bytes(swapped)
+
+
+def one_colour(colour: tuple[int, ...]) -> Image.Image:
+    return Image.new("RGBA" if len(colour) == 4 else "RGB", (WIDTH, HEIGHT), colour)
+
+
+def nclx(primaries: int, transfer: int = 13) -> dict[str, Any]:
+    """Return the options for a HEIC that names its colours by code points."""
+    return {
+        "quality": 95,
+        "save_nclx_profile": True,
+        "color_primaries": primaries,
+        "transfer_characteristics": transfer,
+        "matrix_coefficients": 6,
+        "full_range_flag": 1,
+    }
+
+
+def avif_of(image: Image.Image, primaries: int) -> bytes:
+    """Return an AVIF that names its primaries by this code point. Pillow always writes 1."""
+    data = file_of(image, "AVIF", quality=95)
+    assert data.count(b"colrnclx\0\1") == 1
+    return data.replace(b"colrnclx\0\1", b"colrnclx" + struct.pack(">H", primaries))
 
 
 def srgb() -> bytes:
@@ -189,6 +214,23 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
         lambda: file_of(photo(), "HEIF", quality=95, icc_profile=wide_gamut()),
         Sent(form="JPEG", probe=(30, 200, 60)),
     ),
+    "heic in Display P3": (lambda: file_of(one_colour(RED_IN_P3), "HEIF", **nclx(12)), TO_JPEG),
+    "heic in BT.2020": (lambda: file_of(one_colour(RED_IN_2020), "HEIF", **nclx(9, 1)), TO_JPEG),
+    "heic with alpha in Display P3": (lambda: file_of(one_colour((*RED_IN_P3, 99)), "HEIF", **nclx(12)), TO_PNG),
+    "grey heic in BT.2020": (
+        lambda: file_of(one_colour((128, 128, 128)), "HEIF", **nclx(9)),
+        Sent(form="JPEG", probe=(128, 128, 128)),
+    ),
+    "heic in Display P3 for HDR": (
+        lambda: file_of(one_colour(RED_IN_P3), "HEIF", **nclx(12, 16)),
+        Sent(form="JPEG", probe=RED_IN_P3),
+    ),
+    "heic whose profile counts more than its code points": (
+        lambda: file_of(photo(), "HEIF", icc_profile=wide_gamut(), **nclx(12)),
+        Sent(form="JPEG", probe=(30, 200, 60)),
+    ),
+    "avif in Display P3": (lambda: avif_of(one_colour(RED_IN_P3), 12), TO_JPEG),
+    "avif in BT.2020": (lambda: avif_of(one_colour(RED_IN_2020), 9), TO_JPEG),
     "jpeg with a broken profile": (lambda: file_of(photo(), "JPEG", quality=95, icc_profile=bytes(200)), KEPT_JPEG),
     "png of 16 bits": (png_of_16_bits, TO_PNG),
     "grey png of 16 bits": (
