@@ -59,6 +59,15 @@ WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] 
 }
 
 
+_MADE: Final[Mapping[str, type[Made]]] = {
+    "plain_copy": PlainCopy,
+    "plain_mask": PlainMask,
+    "look_at_result": PictureInfo,
+    "fit": Fitted,
+}
+"""What the kinds of work make that do not make bytes."""
+
+
 class ProtocolError(Exception):
     """The other process has ended or sent an invalid message."""
 
@@ -82,6 +91,15 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
     if isinstance(made, PlainMask):
         return {"made": "mask", "change_share": made.change_share}, [made.data]
     return {"made": "fitted", "content_type": made.content_type, "changed": made.changed}, [made.data]
+
+
+def result_of(job: Job, words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
+    """Return the result from the answer to the job. Raises what `made_of` raises; ProtocolError also if the answer is
+    that of other work."""
+    made = made_of(words, files)
+    if not isinstance(made, _MADE.get(job.work, bytes)):
+        raise ProtocolError
+    return made
 
 
 def made_of(words: Mapping[str, Any], files: Sequence[bytes]) -> Made:

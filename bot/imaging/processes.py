@@ -25,7 +25,7 @@ import structlog
 from bot.errors import Unavailable
 from bot.imaging.cost import Cost
 from bot.imaging.headers import too_complex
-from bot.imaging.jobs import Job, Made, ProtocolError, made_of, receive, send
+from bot.imaging.jobs import Job, Made, ProtocolError, receive, result_of, send
 
 AT_ONCE: Final = 2
 """Number of children, and so of pictures decoded at the same time."""
@@ -133,7 +133,7 @@ class _Child:
         try:
             send(_pipe(process.stdin), asked, job.files)
             words, files = receive(_pipe(process.stdout))
-            return made_of(words, files)
+            return result_of(job, words, files)
         except (OSError, ProtocolError) as error:
             killed = self._killed
             self.end()

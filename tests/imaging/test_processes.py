@@ -307,16 +307,21 @@ def test_what_is_no_message_is_not_read_as_one(data: bytes) -> None:
         receive(BytesIO(data))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [NESTED, b'{"made": "bytes", "sizes": [1]}\nx', b"x" * LONGEST_LINE],
+    ids=["deeply nested", "the answer of another job", "no JSON"],
+)
 async def test_a_child_that_answers_nonsense_is_replaced(
-    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
+    children: WorkerProcesses, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    def answering(data: bytes) -> subprocess.Popen[bytes]:
+    def answering() -> subprocess.Popen[bytes]:
         script = f"import sys; sys.stdout.buffer.write({data!r}); sys.stdout.flush(); sys.stdin.buffer.read()"
         return subprocess.Popen(  # noqa: S603  # own code
             [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    monkeypatch.setattr(module, "_start", lambda: answering(NESTED))
+    monkeypatch.setattr(module, "_start", answering)
     with capture_logs() as logs, pytest.raises(Unreadable) as refused:
         await children.do(SHORT, CHEAP)
     monkeypatch.undo()
