@@ -296,7 +296,7 @@ class MessageGone(RouteClosed): ...
 
 
 class Unconfirmed(Exception):
-    """`str()` says what happened, for the log and the audit trail."""
+    """The create may have been accepted and paid. `str()` says what happened, for the log and the audit trail."""
 
 
 class ConfigurationError(Exception):

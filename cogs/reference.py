@@ -177,7 +177,8 @@ async def _open_form(
 
 
 async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: FormValues) -> None:
-    """Handle the submitted form. Raises Gone if the set no longer exists."""
+    """Handle the submitted form of `/reference use`: request a picture from the set. Raises Gone if the set no longer
+    exists."""
     chosen = await interaction.client.services.stores.sets.get(interaction.user.id, set_id)
     if chosen is None:
         raise Gone(Reason.FORM_GONE)

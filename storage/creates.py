@@ -47,7 +47,7 @@ class CreateStore:
             return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
 
     async def of_token(self, token: str) -> Create | None:
-        """Return the create whose callback carries this token."""
+        """Return the create whose callback carries this token; None if there is none."""
         found = await self._creates(creates.c.token_digest == digest(token))
         return found[0] if found else None
 

@@ -93,8 +93,9 @@ class OutcomePoster:
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Post the part by its route. If `uncertain`, search for an earlier message of the part first, and return that
-        if it is found. By the route `ORIGINAL`, the first answer (the card) is edited into the part. Raises
-        RouteClosed, Unavailable, MissingCopy."""
+        if it is found; a part that went by the route `EPHEMERAL` cannot be searched for and may be sent twice. By the
+        route `ORIGINAL`, the first answer (the card) is edited into the part. Raises RouteClosed, Unavailable,
+        MissingCopy."""
         with requests_as(Priority.RESULT):
             if part.route is Route.ORIGINAL:
                 if not can_answer(outcome.task, self._clock()):

@@ -40,8 +40,8 @@ def uptime() -> int:
 
 class SteadyClock:
     """The time of this process (ms): `begins_at` and the time elapsed since, so that a jump of the machine's clock does
-    not change ages. `gap`: how long (ms) the bot was stopped before, if that is so long that the cause may instead be a
-    jump of the clock; else 0."""
+    not change ages; `follow` takes over small adjustments. `gap`: how long (ms) the bot was stopped before, if that is
+    so long that the cause may instead be a jump of the clock; else 0."""
 
     def __init__(self, begins_at: int, *, gap: int = 0, wall: Clock = system_clock, steady: Clock = uptime) -> None:
         self.wall = wall

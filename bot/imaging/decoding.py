@@ -123,7 +123,8 @@ def _within(image: Picture, header: Header) -> Picture:
 
 
 def attempt(step: Callable[[], T]) -> T:
-    """Call a decoder. Translate its exceptions to `broken`, but MemoryError (the memory limit) to `too_complex`."""
+    """Call a decoder. Translate its exceptions to `broken`, but MemoryError (the memory limit) to `too_complex`; an
+    Unreadable passes unchanged."""
     try:
         return step()
     except Unreadable:

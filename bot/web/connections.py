@@ -201,7 +201,7 @@ class _Unsigned(web.Response):
 
 @web.middleware
 async def timed(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    """Notify the connection that the headers of a request are complete."""
+    """Middleware: notify the connection that the headers of the request are complete, then handle the request."""
     if isinstance(request.protocol, Connection):
         request.protocol.head_read()
     answer: web.StreamResponse = await handler(request)

@@ -72,8 +72,9 @@ class Lifecycle:
         )
 
     async def advance(self, task: Task) -> Task:
-        """Do the next step of the task and return the task as moved. If the step fails, the task is settled with the
-        reason, or retried later. Raises StaleTask."""
+        """Do the next step of the task and return the task as moved. If the step fails, the task continues later (a
+        create that may have been sent is not sent again), or ends: settled with the reason, or, if its outcome could
+        not be delivered for as long as copies are kept, closed. Raises StaleTask."""
         try:
             return await self._next_step(task)
         except StaleTask:
@@ -94,7 +95,7 @@ class Lifecycle:
             return await self._suspects.keep_counted(task) if task.attempts else await self._later(task)
         except Exception:
             log.exception(
-                "task step failed: unexpected error, will retry unless the task is too old",
+                "task step failed: unexpected error, the task continues later or, if it is too old, ends",
                 task=task.id,
                 state=task.state.value,
             )

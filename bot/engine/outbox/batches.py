@@ -178,9 +178,10 @@ class BatchDelivery:
         await self._batches.close(batch, now=self._clock())
 
     async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> int | None:
-        """Handle a closed route: switch from the channel to direct messages; if those are closed too, retry every hour
-        from the first route, until 24 h after the start of the batch. A batch that is closed already is left as it is.
-        The pictures stay stored and can be found with the commands. Return when (ms) to continue. Raises StaleBatch."""
+        """Handle a closed route: switch from the channel to direct messages; if those are closed too, alert the
+        operator and retry every hour from the first route, until 24 h after the start of the batch. A batch that is
+        closed already is left as it is. The pictures stay stored and can be found with the commands. Return when (ms)
+        to continue. Raises StaleBatch."""
         now = self._clock()
         if batch.closed_at is not None:
             log.info("batch messages not updated: route closed after the batch was complete", error=str(closed))
@@ -193,7 +194,10 @@ class BatchDelivery:
             log.error("batch given up: every route to the asker is closed")
             await self._batches.close(batch, now=now)
             return None
-        log.info("batch not delivered: every route to the asker is closed, will retry in an hour", error=str(closed))
+        log.warning(
+            "batch not delivered: every route to the asker is closed, operator alerted, retried hourly for a day",
+            error=str(closed),
+        )
         await self._operator.alert(Reason.NOBODY_TOLD)
         await self._batches.reroute(batch, first_of(batch.asked.reach))
         return now + KEPT_RETRY_MS

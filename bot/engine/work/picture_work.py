@@ -117,7 +117,7 @@ class PictureWork:
         return await self._do(bytes, Job("mask_preview", [picture, mask]), expected, requester)
 
     async def as_png(self, data: bytes, requester: Requester) -> bytes:
-        """Convert a picture to PNG."""
+        """Convert the first frame of a picture to an upright PNG."""
         expected = await self._expected(data, cost.of_conversion)
         return await self._do(bytes, Job("as_png", [data]), expected, requester)
 
