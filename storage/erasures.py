@@ -203,12 +203,13 @@ class ErasureStore:
             await connection.execute(sa.update(references).where(these).values(_ERASED))
 
     async def forget_begun(self, erasure: Erasure) -> None:
-        """Blank the pictures that name the person as their owner in the stored input of all people's open forms and
-        batches, whenever these were made. A picture without an owner id belongs to the asker and stays."""
+        """Blank the pictures that name the person as their owner in the stored input of other people's open forms and
+        batches, whenever these were made."""
+        begun = ((drafts, drafts.c.person_id, drafts.c.pictures), (batches, batches.c.asker_id, batches.c.request))
         id_in_it = f"%{erasure.person_id}%"
         async with self._database.write() as connection:
-            for table, column in ((drafts, drafts.c.pictures), (batches, batches.c.request)):
-                these = sa.cast(column, sa.Text).like(id_in_it)
+            for table, asker, column in begun:
+                these = sa.and_(asker != erasure.person_id, sa.cast(column, sa.Text).like(id_in_it))
                 for row in (await connection.execute(sa.select(table.c.id, column.label("stored")).where(these))).all():
                     without = _without(row.stored, erasure.person_id)
                     await connection.execute(

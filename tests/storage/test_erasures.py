@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from storage.community import Erasure
+from storage.community import Batch, Draft, Erasure
 from storage.database import Database
-from storage.models import TaskState
+from storage.models import NewReference, ReferenceKind, TaskState
 from storage.personal_data import OF_PERSON
 from storage.schema import Positions, metadata
 from storage.stores import Stores
-from tests.storage.rows import BACKENDS, NOW, opened_stores, stored
+from tests.storage.rows import BACKENDS, NOW, opened_stores, request, stored
 
 PERSON, OTHER, MODERATOR = 7, 8, 99
 DAY = 24 * 3600 * 1000
@@ -112,6 +112,22 @@ async def test_what_is_later_than_the_question_stays(stores: Stores) -> None:
     assert await stores.tasks.get(later.id) is not None
 
 
+async def test_what_others_have_begun_with_a_persons_picture_loses_it_and_what_the_person_begins_keeps_it(
+    stores: Stores,
+) -> None:
+    erasure = await begun(stores)
+    theirs, others = [await _form(stores, person_id, now=NOW + 1) for person_id in (PERSON, OTHER)]
+    their_batch, others_batch = [await _proposal(stores, person_id, now=NOW + 1) for person_id in (PERSON, OTHER)]
+    await stores.erasures.forget_begun(erasure)
+    assert await stores.drafts.get(theirs.id, PERSON, now=NOW + 2) == theirs
+    assert await stores.batches.get(their_batch.id) == their_batch
+    blanked_form = await stores.drafts.get(others.id, OTHER, now=NOW + 2)
+    blanked_batch = await stores.batches.get(others_batch.id)
+    assert blanked_form is not None
+    assert blanked_batch is not None
+    assert [picture.url for picture in (*blanked_form.pictures, *blanked_batch.asked.request.references)] == ["", ""]
+
+
 async def test_it_counts_what_went_and_the_pictures_of_the_day_count_on(stores: Stores) -> None:
     for _ in range(3):
         await _over(stores, variants=2)
@@ -157,6 +173,21 @@ async def test_one_is_under_way_at_a_time_and_one_process_works_on_it(stores: St
     await stores.erasures.receipt_seen(await stores.erasures.done(erasure, now=NOW))
     assert await stores.erasures.of_person(PERSON) is None
     await begun(stores)
+
+
+def _avatar() -> NewReference:
+    """Return the avatar of PERSON as input of a request."""
+    return NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/avatar.png", filename="a.png", owner_id=PERSON)
+
+
+async def _form(stores: Stores, person_id: int, *, now: int) -> Draft:
+    form = Draft(id=f"form of {person_id}", person_id=person_id, at=now, pictures=(_avatar(),))
+    await stores.drafts.begin(form)
+    return form
+
+
+async def _proposal(stores: Stores, person_id: int, *, now: int) -> Batch:
+    return await stores.batches.propose(request(asker_id=person_id, references=(_avatar(),)), ("a", "b"), now=now)
 
 
 async def _over(stores: Stores, **changes: Any) -> str:

@@ -97,7 +97,7 @@ class Erasures:
 
     async def _erase_lent(self, erasure: Erasure) -> None:
         """Delete the person's pictures from other people's requests. These requests stay, and say that the picture is
-        gone. Forms and batches that are only begun lose it too."""
+        gone. Other people's forms and batches that are only begun lose it too."""
         while (keys := await self._erasures.lent(erasure)) is not None:
             await self._without_files(keys)
             await self._erasures.forget_lent(erasure, copies=keys)
