@@ -1,6 +1,6 @@
 """
 Store what is to happen to all messages of a result: they stay, become spoilers or are deleted. Each change makes the
-messages of the task due for an update (`tasks.sync_at`).
+messages of the task due for an update (`tasks.sync_at`), which is asked for now (`tasks.sync_asked_at`).
 """
 
 from __future__ import annotations
@@ -84,13 +84,18 @@ class CurationStore:
                 await sync_messages(connection, task_id, now=now)
 
 
+def update_asked(now: int) -> dict[str, int]:
+    """Return the columns of a task that make its messages due for an update."""
+    return {"sync_at": now, "sync_asked_at": now}
+
+
 async def sync_messages(connection: Transaction, task_id: str, *, now: int, only_touched: bool = False) -> None:
     """Make the messages of a task, and those of its batch, due for an update. `only_touched`: only if the task
     itself is hidden or removed."""
     this = tasks.c.id == task_id
     if only_touched:
         this = sa.and_(this, sa.or_(tasks.c.hidden_at.is_not(None), tasks.c.removed_at.is_not(None)))
-    if not (await connection.execute(sa.update(tasks).where(this).values(sync_at=now))).rowcount:
+    if not (await connection.execute(sa.update(tasks).where(this).values(update_asked(now)))).rowcount:
         return
     batch = sa.select(tasks.c.batch_id).where(tasks.c.id == task_id).scalar_subquery()
     await connection.execute(sa.update(batches).where(batches.c.id == batch).values(due_at=now))

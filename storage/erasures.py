@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from storage.community import Erasure, ReportCase
+from storage.curation import update_asked
 from storage.database import Database
 from storage.limits import DAY_MS
 from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_task_id
@@ -119,7 +120,7 @@ class ErasureStore:
         marks: dict[str, Any] = {"removed_at": sa.func.coalesce(tasks.c.removed_at, now)}
         marks["removed_by"] = erasure.person_id
         if erasure.removes:
-            marks["sync_at"] = now
+            marks |= update_asked(now)
         async with self._database.write() as connection:
             unmarked = sa.and_(erasures.c.id == erasure.id, erasures.c.marked_at.is_(None))
             if (await connection.execute(sa.update(erasures).where(unmarked).values(marked_at=now))).rowcount:
@@ -295,7 +296,7 @@ async def _mark_others(connection: Transaction, erasure: Erasure, *, now: int) -
     if not erasure.removes:
         return
     made_of_theirs = sa.and_(_of_others(erasure), tasks.c.parent_id.in_(_parents(erasure)))
-    await connection.execute(sa.update(tasks).where(made_of_theirs).values(sync_at=now))
+    await connection.execute(sa.update(tasks).where(made_of_theirs).values(update_asked(now)))
     await connection.execute(sa.update(report_cases).where(_by_them(erasure)).values(due_at=now))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.curation import update_asked
 from storage.database import Database
 from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
 from storage.rows import values
@@ -59,7 +60,7 @@ class LatePictureStore:
         or its row is gone.
         """
         async with self._database.write() as connection:
-            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(sync_at=now)
+            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(update_asked(now))
             task = (await connection.execute(free.returning(tasks.c.state, tasks.c.batch_id))).one_or_none()
             if task is None:
                 return False

@@ -327,6 +327,8 @@ class Task:
     """The asker or a moderator; `NO_USER` after that person was erased."""
     sync_at: int | None
     """When its messages in Discord are to be updated, because what they should show has changed."""
+    sync_asked_at: int | None
+    """When what they should show changed last; None if it never did."""
 
     @property
     def open(self) -> bool:

@@ -148,6 +148,7 @@ tasks = sa.Table(
     sa.Column("removed_at", sa.BigInteger),
     sa.Column("removed_by", sa.BigInteger),
     sa.Column("sync_at", sa.BigInteger),
+    sa.Column("sync_asked_at", sa.BigInteger),
     _among("size", all_sizes()),
     _among("variants", all_variants()),
     *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),

@@ -195,6 +195,36 @@ async def test_a_removal_waits_for_discord_and_then_takes_every_message(world: E
     assert (await world.now(task)).sync_at is None
 
 
+async def test_an_update_is_retried_however_long_ago_the_last_copy_was_removed(world: EngineWorld) -> None:
+    task = await _told(world)
+    await _copy(world, task)
+    (copy,) = await world.stores.reposts.of_task(task.id)
+    await world.stores.curation.remove_repost(copy, now=world.clock())
+    await world.stores.curation.hide(task.id, hidden=True, now=world.clock())
+    await _rest(world)
+    world.clock.turn(3 * 24 * 3600)
+    await world.stores.curation.hide(task.id, hidden=False, now=world.clock())
+    world.discord.down = True
+    await _rest(world, steps=3)
+    world.discord.down = False
+    await _rest(world, steps=3)
+    (part,) = await world.stores.parts.of_task(task.id)
+    assert world.discord.redrawn[-1] == (part.message_id, False)
+
+
+async def test_an_update_that_discord_takes_for_no_day_is_given_up_though_nothing_is_hidden(world: EngineWorld) -> None:
+    task = await _told(world)
+    await world.stores.curation.hide(task.id, hidden=True, now=world.clock())
+    await _rest(world)
+    world.discord.down = True
+    await world.stores.curation.hide(task.id, hidden=False, now=world.clock())
+    for hours in (23, 2):
+        assert (await world.now(task)).sync_at is not None
+        world.clock.turn(hours * 3600)
+        await world.engine.step_outbox()
+    assert (await world.now(task)).sync_at is None
+
+
 async def test_what_is_removed_while_it_is_being_made_is_kept_and_not_posted(world: EngineWorld) -> None:
     task = await world.ask(asker_id=ASKER, guild_id=GUILD)
     await world.work(10)

@@ -33,6 +33,7 @@ COMMON: Final[dict[str, Any]] = {
     "created_at": START - 60_000, "due_at": START, "lease_until": 0, "failures": 0, "faults": 0, "prepared_at": START,
     "by_upload": 0, "kie_id": "old", "progress": 1.0, "settled_at": START, "reason_parameters": "{}", "charged": 1,
 }  # fmt: skip
+OLD: Final = ("0001_first.py", "0002_callbacks.py")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def world(tmp_path: Path) -> AsyncIterator[BotWorld]:
 
 async def old_database(folder: Path) -> None:
     path, versions = folder / "atelier.db", folder / "versions"
-    await asyncio.to_thread(lay_versions, versions)
+    await asyncio.to_thread(lay_versions, versions, *OLD)
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database, versions=(versions,))
     await asyncio.to_thread(fill, path)
@@ -59,9 +60,9 @@ async def old_database(folder: Path) -> None:
         await migrate(database)
 
 
-def lay_versions(folder: Path) -> None:
+def lay_versions(folder: Path, *names: str) -> None:
     folder.mkdir()
-    for name in ("0001_first.py", "0002_callbacks.py"):
+    for name in names:
         (folder / name).write_text((VERSIONS / name).read_text())
 
 
@@ -88,7 +89,7 @@ async def test_a_picture_that_was_told_as_a_link_is_tried_again_while_it_is_kept
     tmp_path: Path, days: int, tried_on: bool
 ) -> None:
     path, versions = tmp_path / "atelier.db", tmp_path / "versions"
-    await asyncio.to_thread(lay_versions, versions)
+    await asyncio.to_thread(lay_versions, versions, *OLD)
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database, versions=(versions,))
     now = time.time_ns() // 1_000_000
@@ -111,6 +112,26 @@ def fill_with_a_link(path: Path, settled_at: int) -> None:
         for position, key in enumerate(["pictures/kept", None]):
             picture = {"task_id": MADE, "position": position, "url": "https://results.test/a.png", "key": key}
             insert(connection, "pictures", picture | {"unfetchable": 0 if key else 1})
+
+
+async def test_an_update_that_is_due_at_the_upgrade_counts_as_asked_for_when_it_was_due(tmp_path: Path) -> None:
+    path, versions = tmp_path / "atelier.db", tmp_path / "versions"
+    before = sorted(file.name for file in VERSIONS.glob("0*.py") if file.name < "0015")
+    await asyncio.to_thread(lay_versions, versions, *before)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database, versions=(versions,))
+    await asyncio.to_thread(fill_with_an_update, path, START)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database)
+        found = [await Stores.on(database).tasks.get(task_id) for task_id in (MADE, FAILED)]
+    assert [task and (task.sync_at, task.sync_asked_at) for task in found] == [(START, START), (None, None)]
+
+
+def fill_with_an_update(path: Path, sync_at: int) -> None:
+    common = {name: value for name, value in COMMON.items() if name != "kie_id"} | {"state": "closed"}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert(connection, "tasks", common | {"id": MADE, "interaction_id": 1, "sync_at": sync_at})
+        insert(connection, "tasks", common | {"id": FAILED, "interaction_id": 2})
 
 
 async def told(world: BotWorld) -> Any:

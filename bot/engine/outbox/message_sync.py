@@ -61,8 +61,7 @@ class MessageSync:
 
     async def _sync(self, task: Task) -> int | None:
         """Update each message on its own, so that a message that cannot be reached does not block the others. Return
-        when (ms) to retry, or None if nothing is left or the latest change (hidden, removed, late picture) is a day
-        old."""
+        when (ms) to retry, or None if nothing is left or the update was last asked for a day ago."""
         outcome = await outcome_of(self._stores, task)
         reposts = await self._reposts.of_task(task.id)
         late = [picture for picture in outcome.pictures if picture.late_at is not None]
@@ -86,12 +85,12 @@ class MessageSync:
             updated = [False]
         if task.removed_at is not None and task.card_message_id is not None:
             updated.append(await _tried(task, self._delivery.cards.remove(task)))
-        changed = [task.hidden_at, task.removed_at, *[repost.removed_at for repost in reposts]]
-        since = max(at or 0 for at in (*changed, *[picture.late_at for picture in late]))
-        if all(updated) or (since and is_hopeless(self._clock, since)):
-            await self._late.delivered(late)
-            return None
-        return self._clock() + RETRY_MS
+        if not all(updated):
+            if not is_hopeless(self._clock, task.sync_asked_at or 0):
+                return self._clock() + RETRY_MS
+            log.warning("message update given up: it failed for a day, the messages stay as they are", task=task.id)
+        await self._late.delivered(late)
+        return None
 
     async def _parts(self, task: Task) -> list[OutcomePart]:
         """Return the parts of a task; if the task is removed, also the message of an earlier outcome that was
