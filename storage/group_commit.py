@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, NestedTransaction
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE
@@ -30,7 +30,8 @@ Result = TypeVar("Result")
 
 
 class CommitRolledBack(Exception):
-    """SQLite rolled back a whole group, because one of its writes failed (for example, the disk is full)."""
+    """SQLite rolled back a whole group, because one of its writes failed (for example, the disk is full). The error of
+    that write is the cause."""
 
 
 class CommitGroup:
@@ -51,14 +52,20 @@ class CommitGroup:
 
     @contextmanager
     def member(self) -> Iterator[Connection]:
+        savepoint: NestedTransaction | None = None
         try:
-            if self._empty:
-                yield self._connection
-            else:
-                with self._connection.begin_nested():
-                    yield self._connection
-        except BaseException:
-            self._over = self._empty or not self._is_whole()
+            if not self._empty:
+                savepoint = self._connection.begin_nested()
+            yield self._connection
+            if savepoint is not None:
+                savepoint.commit()
+        except BaseException as error:
+            is_whole = self._is_whole()
+            self._over = self._empty or not is_whole
+            if not is_whole:  # SQLite has dropped the savepoint too
+                self._error.__cause__ = error
+            elif savepoint is not None:
+                savepoint.rollback()
             raise
         self._empty = False
 

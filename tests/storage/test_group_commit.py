@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.disks import says_full
 from storage.migrations import migrate
 from storage.schema import key_values
 from storage.sqlite import BUSY_SECONDS
@@ -90,6 +91,24 @@ async def test_what_sqlite_takes_back_is_told_to_each_of_the_group(database: Dat
     assert isinstance(ended[1], sa.exc.DatabaseError)
     await write(database, "later")
     assert "later" in on_disk(path)
+
+
+async def test_each_write_of_a_group_says_that_the_disk_is_full(database: Database, path: Path) -> None:
+    async def write_pages(name: str, *, most: int) -> None:
+        async with database.write() as connection:
+            await connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
+            value = "x" * 10**6 if name == "too much" else "x"
+            await connection.execute(sa.insert(key_values), {"name": name, "value": value})
+
+    await write(database, "compiled")
+    async with database.read() as connection:
+        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+    names = ["alone", "before", "too much"]
+    ended = await asyncio.gather(*[write_pages(name, most=pages + 5) for name in names], return_exceptions=True)
+    assert [error is not None and says_full(error) for error in ended] == [False, True, True]
+    assert on_disk(path) == {"compiled", "alone"}
+    await write_pages("too much", most=2**30)
+    assert on_disk(path) == {"compiled", "alone", "too much"}
 
 
 @pytest.mark.sweep
