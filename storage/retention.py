@@ -16,7 +16,7 @@ class RetentionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def stored_before(self, before: int, *, limit: int = 100) -> tuple[Reference | Picture, ...]:
+    async def stored_before(self, before: int, *, limit: int) -> tuple[Reference | Picture, ...]:
         """Return stored copies of closed or cancelled tasks older than `before` (ms; by closed_at, else created_at):
         input pictures, then results, each of the oldest tasks first."""
         async with self._database.read(long=True) as connection:
@@ -27,7 +27,7 @@ class RetentionStore:
                 old += values(Picture, await connection.execute(_kept_before(pictures, before, limit - len(old))))
         return old
 
-    async def uncharged_before(self, before: int, *, limit: int = 100) -> tuple[Reference, ...]:
+    async def uncharged_before(self, before: int, *, limit: int) -> tuple[Reference, ...]:
         """Return stored copies of references of tasks that ended before `before` (ms) and cost nothing."""
         ended = sa.func.coalesce(tasks.c.closed_at, tasks.c.due_at)  # a cancelled task was due when it was cancelled
         over = tasks.c.state.in_([TaskState.CLOSED, TaskState.CANCELLED])

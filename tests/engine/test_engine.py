@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
+from bot.engine.housekeeping import retention
 from bot.engine.housekeeping.retention import Retention
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.errors import (
@@ -344,6 +346,31 @@ async def test_a_copy_that_cannot_be_removed_keeps_no_other(
     world.clock.turn(2 * DAY)
     assert await sweep.sweep() == 1
     assert (await world.stores.references.of_task(first.id))[0].key is not None
+
+
+async def test_copies_that_cannot_be_removed_are_tried_once_in_a_sweep_and_keep_no_younger_ones(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await world.ask()
+        await world.work(60)
+    oldest = [task.id for task in await world.stores.tasks.of_user(7)][-2:]
+    delete, tried = world.picture_store.delete, list[str]()
+
+    async def deleted(key: str) -> None:
+        tried.append(key)
+        if any(task_id in key for task_id in oldest):
+            raise PermissionError(key)
+        await delete(key)
+
+    monkeypatch.setattr(world.picture_store, "delete", deleted)
+    monkeypatch.setattr(retention, "AT_ONCE", 1)
+    sweep = Retention(stores=world.stores, picture_store=world.picture_store, keep=timedelta(days=1), clock=world.clock)
+    world.clock.turn(2 * DAY)
+    with capture_logs() as logged:
+        assert await sweep.sweep() == 1
+    assert len(tried) == 3
+    assert [entry["copies"] for entry in logged if entry["log_level"] == "error"] == [2]
 
 
 async def test_old_copies_are_swept_and_the_rows_stay(tmp_path: Path) -> None:
