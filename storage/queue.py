@@ -39,11 +39,12 @@ class QueueStore:
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None))
         return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
 
-    async def place_of(self, task: Task) -> int:
+    async def place_of(self, task: Task) -> int | None:
         """Return the place of the task, from 1, among the tasks that wait for a create, as if the task were prepared;
-        0 if it is no longer queued."""
+        None if it is no longer queued."""
         async with self._database.read() as connection:
-            return (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none() or 0
+            place: int | None = (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none()
+            return place
 
     async def recent_seconds(self, model: str, *, limit: int = 200) -> tuple[float, ...]:
         """Return how long (s) the last successful tasks of a model took from create to outcome (settled_at -

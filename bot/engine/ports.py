@@ -120,7 +120,7 @@ class Card:
     phase: CardPhase
     references: tuple[Reference, ...] = ()
     place: int | None = None
-    """Place in the queue; 1 is next, 0: it has just left the queue. None unless the phase is QUEUED."""
+    """Place in the queue; 1 is next. None unless the phase is QUEUED, and if the task has just left the queue."""
     progress: float = 0.0
     """0 to 1; never below the progress stored at the last poll."""
     remaining_seconds: float | None = None

@@ -260,4 +260,4 @@ async def test_what_is_no_longer_queued_has_no_place(stores: Stores) -> None:
     task = await prepared(stores)
     assert await stores.queue.place_of(task) == 1
     await begun(stores)
-    assert await stores.queue.place_of(task) == 0
+    assert await stores.queue.place_of(task) is None
