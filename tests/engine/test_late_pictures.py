@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.engine.outbox.attempts import WorkKind
 from bot.engine.outbox.curation import Role
 from bot.engine.outbox.late_pictures import RESULTS_LIVE
 from bot.engine.timing.schedule import FIRST_LATE_RETRY, LONGEST_LATE_RETRY, late_retry_ms
+from bot.engine.work.quarantine import HELD_MS
 from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
 from storage.community import NewRepost, RepostKind
 from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
@@ -257,6 +259,19 @@ async def test_a_restart_tries_all_of_them_soon(world: EngineWorld) -> None:
     world.api.broken.clear()
     await world.restart()
     await later(world, 61)
+    await assert_brought(world, task)
+
+
+async def test_a_picture_that_must_wait_for_suspects_of_a_death_loses_no_try(world: EngineWorld) -> None:
+    task = await told_as_a_link(world)
+    world.clock.turn(HOUR)
+    await world.stores.attempts.begin(WorkKind.REPORT, "gone", owner="dead", now=world.clock())
+    await world.restart()
+    before = await second_of(world, task)
+    world.api.broken.clear()
+    await world.engine.late_pictures.step()
+    assert await second_of(world, task) == before
+    await later(world, HELD_MS / 1000)
     await assert_brought(world, task)
 
 

@@ -92,7 +92,7 @@ class LatePictures:
         elif now - (task.settled_at or task.created_at) >= _ms(RESULTS_LIVE) and not is_doubtful(self._clock):
             log.error("late result given up: image API no longer keeps it", tries=picture.tries)
             await self._late.give_up(picture, now=now, why="given up: expired at the image API")
-        elif await self._late.begin(picture, due=now + late_retry_ms(picture.tries + 1)):
+        else:
             fetch, stop = partial(self._fetch, task, picture), partial(self._stop, picture)
             await self._attempts.attempt(WorkKind.LATE_PICTURE, f"{task.id}/{picture.position}", fetch, stop)
 
@@ -101,6 +101,9 @@ class LatePictures:
         await self._late.give_up(picture, now=self._clock(), why="given up: the process died at every download")
 
     async def _fetch(self, task: Task, picture: Picture) -> None:
+        """Count a retry and make it; do nothing if another worker was faster."""
+        if not await self._late.begin(picture, due=self._clock() + late_retry_ms(picture.tries + 1)):
+            return
         try:
             copied = await self._fetching.copied(task, picture, by_link=True)
         except ResultTooLarge as error:
