@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.curation import update_asked
+from storage.curation import sync_messages
 from storage.database import Database
 from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
 from storage.rows import values
-from storage.schema import batches, outcome_parts, pictures, tasks
+from storage.schema import outcome_parts, pictures, tasks
 from storage.transactions import Transaction
 from storage.transitions import write_event
 
@@ -56,21 +56,21 @@ class LatePictureStore:
         Store a downloaded picture. The first part carries it unless another part does, and all messages of the task
         become due for an update.
 
-        Return False and do not store the picture if a worker is delivering the outcome, the picture is stored already,
+        Return False and change nothing if a worker is delivering the outcome, the picture is stored already,
         or its row is gone.
         """
         async with self._database.write() as connection:
-            free = sa.update(tasks).where(tasks.c.id == picture.task_id, FREE).values(update_asked(now))
-            task = (await connection.execute(free.returning(tasks.c.state, tasks.c.batch_id))).one_or_none()
-            if task is None:
+            free = _state_of(picture.task_id).where(FREE).with_for_update()
+            state = (await connection.execute(free)).scalar_one_or_none()
+            if state is None:
                 return False
             missing = sa.and_(_this(picture), pictures.c.key.is_(None))
             changed = await connection.execute(sa.update(pictures).where(missing).values(_columns(picture, now)))
             if not changed.rowcount:
                 return False
             await _add_to_part(connection, picture)
-            await connection.execute(sa.update(batches).where(batches.c.id == task.batch_id).values(due_at=now))
-            await _write_event(connection, picture, task.state, now=now, why="fetched late")
+            await sync_messages(connection, picture.task_id, now=now)
+            await _write_event(connection, picture, state, now=now, why="fetched late")
             return True
 
     async def give_up(self, picture: Picture, *, now: int, why: str) -> None:

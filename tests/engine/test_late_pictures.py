@@ -298,6 +298,15 @@ async def test_a_picture_of_an_outcome_that_is_being_told_is_left_alone(world: E
     assert await second_of(world, task) == second
 
 
+async def test_a_picture_that_is_stored_already_causes_no_update_of_its_messages(world: EngineWorld) -> None:
+    task = await told_as_a_link(world)
+    world.api.broken.clear()
+    await later(world, HOUR)
+    await assert_brought(world, task)
+    assert not await world.stores.late_pictures.add(await second_of(world, task), now=world.clock())
+    assert (await world.now(task)).sync_at is None
+
+
 async def test_a_link_that_cannot_be_had_is_no_defect_and_the_picture_is_tried_on(world: EngineWorld) -> None:
     task = await told_as_a_link(world)
     world.api.next_link = [Unavailable("500"), Refused(422, "record is null")]
