@@ -16,6 +16,7 @@ from bot.errors import (
     Refused,
     ServerFault,
     Throttled,
+    Unavailable,
     Unconfirmed,
     Unreachable,
 )
@@ -110,6 +111,28 @@ async def test_a_refused_account_stops_creates_tells_the_operator_once_and_goes_
     world.api.balance = 500.0
     await world.work(180)
     assert (await world.now(second)).reason is None
+
+
+async def test_credits_that_were_added_during_a_restart_are_noticed_though_they_could_not_be_read_at_first(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable() -> float:
+        raise Unavailable("500")
+
+    world.api.balance = 2.0
+    world.api.next_create = [AccountRefused(402, "credits", Reason.ACCOUNT_CREDIT)]
+    with monkeypatch.context() as patched:
+        patched.setattr(world.api, "credits", unreadable)
+        await world.ask("first")
+        await world.work(3)
+    world.clock.turn(61)
+    await world.engine.step()
+    world.api.balance = 500.0
+    await world.restart()
+    second = await world.ask("second")
+    await world.work(90)
+    assert (await world.now(second)).reason is None
+    assert len(world.api.taken) == 1
 
 
 @pytest.mark.sweep

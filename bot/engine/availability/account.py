@@ -112,8 +112,7 @@ class AccountMonitor:
         self._check_at = self._clock() + self._between_checks
         balance = await self._balance()
         if self._pause is begun:
-            self._pause = replace(begun, credits=balance)
-            await self._stores.key_values.set(FACT, json.dumps(asdict(self._pause)))
+            await self._keep(replace(begun, credits=balance))
         await self._operator.alert(reason)
 
     async def check(self) -> None:
@@ -133,8 +132,12 @@ class AccountMonitor:
             self._pause = None
             self.probe()
             await self._stores.key_values.set(FACT, None)
-        elif pause.credits is None:
-            self._pause = replace(pause, credits=balance)
+        elif pause.credits is None and balance is not None:
+            await self._keep(replace(pause, credits=balance))
+
+    async def _keep(self, pause: Pause) -> None:
+        self._pause = pause
+        await self._stores.key_values.set(FACT, json.dumps(asdict(pause)))
 
     async def _balance(self) -> float | None:
         try:
