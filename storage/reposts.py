@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from storage.community import NewRepost, Repost, RepostKind
 from storage.curation import sync_messages
 from storage.database import Database
-from storage.models import TaskState, new_task_id
+from storage.models import new_task_id
 from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import reposts, tasks
@@ -19,7 +19,6 @@ from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
 _REPOST: Final = [column for column in reposts.c if column is not reposts.c.once]
-_OVER: Final = (TaskState.CLOSED, TaskState.CANCELLED)
 
 
 class RepostStore:
