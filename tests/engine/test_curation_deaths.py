@@ -156,10 +156,12 @@ async def test_a_posting_that_discord_takes_for_no_day_is_given_up_and_can_be_as
     task = await _told(world)
     world.discord.down = True
     await _copy(world, task)
-    for _ in range(30):
-        world.clock.turn(3600)
-        await world.engine.step()
+    with capture_logs() as logged:
+        for _ in range(30):
+            world.clock.turn(3600)
+            await world.engine.step()
     assert await world.stores.reposts.of_task(task.id) == ()
+    assert [entry["task"] for entry in logged if entry["event"].startswith("repost given up")] == [task.id]
     world.discord.down = False
     await _copy(world, task)
     assert len(world.discord.reposted) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from bot.engine.outbox.attempts import Attempts, WorkKind
 from bot.engine.outbox.worker import OutboxWorker, again_at, is_hopeless
 from bot.engine.outcomes import outcome_of_repost
@@ -13,6 +15,8 @@ from bot.errors import Gone, Reason, RouteClosed, ServiceError
 from storage.community import NewRepost, Repost
 from storage.pictures import MissingCopy
 from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
 
 
 class Reposts:
@@ -64,9 +68,15 @@ class Reposts:
         except (RouteClosed, Gone):
             await self._reposts.drop(repost)
             raise
-        except ServiceError:
+        except ServiceError as error:
             if not is_hopeless(self._clock, repost.asked_at):
                 raise
+            log.warning(
+                "repost given up: it failed for a day, it can be asked for again",
+                task=repost.task_id,
+                kind=repost.kind.value,
+                error=str(error),
+            )
             await self._reposts.drop(repost)
         else:
             await self._reposts.posted(repost, message_id=message_id, now=self._clock())
