@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engine.availability.alerts import SUBJECTS_A_DAY
 from bot.engine.availability.result_hosts import REFUSED_IN_A_ROW, host_of
@@ -127,6 +128,23 @@ async def test_an_untold_operator_is_told_when_there_is_cause_again(world: Engin
     world.clock.turn(3 * 3600)
     await world.engine.step()
     assert world.discord.told_operator == [Reason.RESULT_HOST_NOT_ALLOWED]
+
+
+async def test_an_alert_that_could_not_be_sent_is_sent_within_the_hour_without_another_cause(
+    world: EngineWorld,
+) -> None:
+    world.discord.down = True
+    world.engine._alerts.note(Reason.RESULT_HOST_NOT_ALLOWED, "pictures.example", host="pictures.example")
+    with capture_logs() as logged:
+        for _ in range(3):
+            await world.engine.step()
+            world.clock.turn(5)
+    assert len([entry for entry in logged if entry["event"].startswith("operator alert not sent")]) == 1
+    world.discord.down = False
+    world.clock.turn(3600)
+    await world.engine.step()
+    await world.engine.step()
+    assert world.discord.told_hosts == ["pictures.example"]
 
 
 @pytest.mark.sweep

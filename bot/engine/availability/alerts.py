@@ -16,14 +16,16 @@ from storage.stores import Stores
 
 SENT_FACT: Final = "operator_told"
 ALERT_AGAIN_AFTER: Final = timedelta(hours=24)
+NOTED_AGAIN_AFTER: Final = timedelta(hours=1)
+"""How long noted alerts wait after one of them could not be sent."""
 SUBJECTS_A_DAY: Final = 10
 """Most alerts of one reason about single subjects (host names) in a day. Other people choose the host names, and must
 not be able to flood the operator's channel."""
 MOST_REMEMBERED: Final = 100
 """Most alerts that are remembered as sent (the newest), and most that wait to be sent (further ones are dropped)."""
 NOT_SENT: Final = (
-    "operator alert not sent, will be sent when the problem occurs again: let OPERATOR_CHANNEL_ID name a channel that "
-    "the bot may see and write in, or let the application's owner accept direct messages from the bot"
+    "operator alert not sent, will be tried again: let OPERATOR_CHANNEL_ID name a channel that the bot may see and "
+    "write in, or let the application's owner accept direct messages from the bot"
 )
 
 log = structlog.get_logger(__name__)
@@ -39,16 +41,23 @@ class OperatorAlerts:
         self._clock = clock
         self._sending = asyncio.Lock()
         self._noted: dict[str, tuple[Reason, dict[str, str | int]]] = {}
-        """Alerts to send at the next `check`, by name."""
+        """Alerts to send by `check`, by name."""
+        self._noted_due_at = 0
+        """Time (ms) from which noted alerts are sent: later than now after one could not be sent."""
 
     async def check(self) -> None:
-        """Alert the operator about the current delivery problem, if any, and send the noted alerts. A noted alert that
-        cannot be sent, or exceeds `SUBJECTS_A_DAY`, is dropped until it is noted again."""
+        """Alert the operator about the current delivery problem, if any, and send the noted alerts. If one cannot be
+        sent, all that are left wait for `NOTED_AGAIN_AFTER`. One that exceeds `SUBJECTS_A_DAY` is dropped until it is
+        noted again."""
         if reason := self._delivery.operator.trouble():
             await self.alert(reason)
         for name, (noted, parameters) in list(self._noted.items()):
-            await self._alert_once(noted, parameters, name)
-            self._noted.pop(name, None)
+            if self._clock() < self._noted_due_at:
+                return
+            if await self._alert_once(noted, parameters, name):
+                self._noted.pop(name, None)
+            else:
+                self._noted_due_at = self._clock() + int(NOTED_AGAIN_AFTER.total_seconds() * 1000)
 
     async def alert(self, reason: Reason) -> None:
         """Alert the operator, unless the same alert was sent within `ALERT_AGAIN_AFTER`. Never raises ServiceError: an
@@ -76,22 +85,26 @@ class OperatorAlerts:
             if sent.pop(_name(reason, subject), None) is not None:
                 await self._stores.key_values.set(SENT_FACT, json.dumps(sent))
 
-    async def _alert_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> None:
+    async def _alert_once(self, reason: Reason, parameters: dict[str, str | int], name: str) -> bool:
+        """Send an alert about a subject if it is to be sent. Return False if that failed."""
         async with self._sending:
             sent = await self._sent()
             day = self._clock() - ALERT_AGAIN_AFTER.total_seconds() * 1000
             today = [other for other, at in sent.items() if other.startswith(_name(reason, "")) and at > day]
-            if name not in sent and len(today) < SUBJECTS_A_DAY:
-                await self._send(reason, parameters, name, sent)
+            if name in sent or len(today) >= SUBJECTS_A_DAY:
+                return True
+            return await self._send(reason, parameters, name, sent)
 
-    async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> None:
+    async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> bool:
+        """Send an alert and remember it. Return False if it could not be sent."""
         try:
             await self._delivery.operator.send(reason, parameters)
         except ServiceError as error:
             log.error(NOT_SENT, reason=reason.value, **parameters, error=str(error))  # noqa: TRY400  # no traceback needed
-            return
+            return False
         newest = sorted({**sent, name: self._clock()}.items(), key=lambda entry: entry[1])[-MOST_REMEMBERED:]
         await self._stores.key_values.set(SENT_FACT, json.dumps(dict(newest)))
+        return True
 
     async def _sent(self) -> dict[str, int]:
         """Return the time (ms) of each remembered alert, by name."""
