@@ -18,6 +18,7 @@ import time
 from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Unpack
@@ -173,7 +174,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
             delivery=Blank(),
             fetch_reference=_no_reference,
             picture_work=PictureWork(WorkerThreads()),
-            policy=Policy(limits=NO_LIMITS, max_in_flight=max(number, 100)),
+            policy=Policy(limits=NO_LIMITS, keep_pictures=timedelta(days=1), max_in_flight=max(number, 100)),
         )
         if case == "steady":
             return await _steady(engine, api, number, seconds)

@@ -23,13 +23,13 @@ RENEW_SECONDS: Final = 10.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     limits: Limits
+    keep_pictures: timedelta
     max_in_flight: int = 100
     always_upload: bool = False
     """Send references through the File Upload API at the first attempt already (`REFERENCES_AS=upload`)."""
     least_free_bytes: int = 0
     """Free bytes required on each disk that holds the bot's files; with less, new files are refused. 0: none are
     required."""
-    keep_pictures: timedelta = timedelta(days=90)
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""

@@ -34,7 +34,7 @@ from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
 from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
-from tests.worlds.engine_world import Clock, StandInAPI
+from tests.worlds.engine_world import KEEP_PICTURES, Clock, StandInAPI
 from tests.worlds.engine_world import png as png
 from tests.worlds.ready_database import ready_database
 from tests.worlds.waiting import LONGEST_SECONDS
@@ -100,7 +100,7 @@ class BotWorld:
             delivery=self.delivery,
             fetch_reference=self._fetch,
             picture_work=work,
-            policy=Policy(limits=limits),
+            policy=Policy(limits=limits, keep_pictures=KEEP_PICTURES),
             clock=self.clock,
         )
         client.services = Services(

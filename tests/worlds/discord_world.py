@@ -40,7 +40,7 @@ from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.interactions import COMMAND, Interaction
 from tests.wire.messages import Act, Doing
 from tests.wire.places import Channel
-from tests.worlds.engine_world import NO_LIMITS, Clock, StandInAPI
+from tests.worlds.engine_world import KEEP_PICTURES, NO_LIMITS, Clock, StandInAPI
 from tests.worlds.ready_database import ready_database
 
 TOKEN = "bot-token-c0ffee"
@@ -248,7 +248,7 @@ def _built(
         delivery=delivery,
         fetch_reference=_no_reference,
         picture_work=work,
-        policy=Policy(limits=NO_LIMITS),
+        policy=Policy(limits=NO_LIMITS, keep_pictures=KEEP_PICTURES),
         clock=clock,
     )
     client.services = Services(

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ DEADLY = (
 """Stores in whose calls a test may let the process die. Batches have tests of their own."""
 START = 1_800_000_000_000
 NO_LIMITS = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
+KEEP_PICTURES = timedelta(days=90)
 
 
 def png(colour: str = "teal", size: tuple[int, int] = (64, 64)) -> bytes:
@@ -293,6 +295,7 @@ class EngineWorld:
 @asynccontextmanager
 async def open_engine_world(folder: Path, **policy: Any) -> AsyncIterator[EngineWorld]:
     clock = Clock()
+    settings: dict[str, Any] = {"limits": NO_LIMITS, "keep_pictures": KEEP_PICTURES} | policy
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(ready_database(folder / "atelier.db"))
         world = EngineWorld(
@@ -301,7 +304,7 @@ async def open_engine_world(folder: Path, **policy: Any) -> AsyncIterator[Engine
             discord=StandInDiscord(),
             stores=Stores.on(database),
             picture_store=PictureStore.open(str(folder / "pictures")),
-            policy=Policy(**({"limits": NO_LIMITS} | policy)),
+            policy=Policy(**settings),
             attachments={},
             engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
             database=database,
