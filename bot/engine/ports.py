@@ -203,8 +203,9 @@ class OutcomePort(Protocol):
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Send one part by `part.route`. If `uncertain`, search for the message of an earlier attempt first and return
-        that message if found; a message that only the asker sees cannot be found. Raises RouteClosed if this route is permanently closed (the engine then asks
-        `next_route`), MissingCopy if a stored copy is gone, else ServiceError."""
+        that message if found; a message that only the asker sees cannot be found. Raises RouteClosed if this route is
+        permanently closed (the engine then asks `next_route`), MissingCopy if a stored copy is gone, else
+        ServiceError."""
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """Search the channel and the direct messages for a part whose send got no response. Return None if the part is
