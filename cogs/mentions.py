@@ -165,7 +165,7 @@ class Mentions(commands.Cog):
             return
         if await _is_sent(message.author.send(**said)) or await self._reacted(message, MUTE):
             return
-        log.warning("mention not answered: every way to the person is closed")
+        log.warning("mention not answered: message, direct message and reaction failed")
 
 
 async def _posted_below(message: discord.Message, **said: Any) -> discord.Message:

@@ -95,7 +95,8 @@ def first_route(reach: Reach) -> Route:
 
 
 def new_task_id() -> str:
-    """Return 16 hex digits (64 random bits): short enough for a `custom_id`, a file name and a person."""
+    """Return 16 hex digits (64 random bits), short enough for a `custom_id`, a file name and a person. Batches, reposts,
+    erasures, sets, styles and drafts have ids of the same form."""
     return secrets.token_hex(8)
 
 
@@ -472,7 +473,8 @@ class OutcomePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent:
-    """One row of the audit trail."""
+    """One entry of a task's audit trail: a move (`before` is None for a new task), or, with the same state before and
+    after, what happened to a late picture. `why`: the cause, in words."""
 
     task_id: str
     at: int

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import Picture
-from storage.rows import row_of, values
+from storage.rows import values
 from storage.schema import pictures
 from storage.transactions import Transaction
 
@@ -27,12 +27,6 @@ class ResultPictureStore:
     async def of_task(self, task_id: str) -> tuple[Picture, ...]:
         async with self._database.read() as connection:
             return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
-
-    async def expects(self, picture: Picture) -> bool:
-        """Return whether there is a row for this picture."""
-        this = sa.select(pictures.c.position).where(row_of(pictures, picture))
-        async with self._database.read() as connection:
-            return (await connection.execute(this)).first() is not None
 
     async def save(self, changed: Sequence[Picture]) -> None:
         """Store all columns of pictures that `settle` created, in one transaction. A picture without a row is left

@@ -86,9 +86,9 @@ class StatisticsStore:
         Return the figures. They are counted in the database's thread, one count at a time, without blocking the event
         loop.
 
-        The time grows with the number of ended tasks: about 35 ms for 100,000. From `MANY` rows on, the result is
-        reused for about a hundred times as long (`ROWS_PER_SECOND`), so that frequent polling costs at most a
-        hundredth of a processor.
+        The time grows with the number of ended tasks: about 35 ms for 100,000. From `MANY` counted outcomes and creates
+        on, the result is reused for about a hundred times as long (`ROWS_PER_SECOND`), so that frequent polling costs
+        at most a hundredth of a processor.
         """
         async with self._counting:
             now = self._clock()

@@ -173,8 +173,9 @@ class Batches:
         return CancelledTasks(cancelled=sum(cancelled), going_on=sum(task.open for task in tasks) - sum(cancelled))
 
     async def clear(self, batch_id: str, user_id: int) -> None:
-        """Mark the cancelled and the failed tasks of a batch as removed. If no other task has, or may still get, a
-        picture, the messages of the batch are deleted. Raises NotFound and NotYours as `cancel` does."""
+        """Mark the cancelled and the failed tasks of a batch as removed; its messages then list them as removed. If no
+        other task has, or may still get, a picture that is shown, the worker deletes the messages. Raises NotFound and
+        NotYours as `cancel` does."""
         await self._check_own(batch_id, user_id)
         for task in await self._batches.tasks(batch_id):
             if task.state is TaskState.CANCELLED or task.reason is not None:

@@ -44,7 +44,8 @@ log = structlog.get_logger(__name__)
 
 
 class Counted(TypedDict, total=False):
-    """Counters of a task whose create was not accepted."""
+    """Counters of a task that returns to the queue. `failures`: throttled, image API not reached, or failed before it
+    was sent; `faults`: answered with 500."""
 
     failures: int
     faults: int

@@ -175,7 +175,11 @@ async def _tried(task: Task, doing: Awaitable[None]) -> bool:
     except MessageGone:
         log.debug("message update not needed: the message was deleted", task=task.id)
     except RouteClosed as closed:
-        log.info("message update given up: route closed, the message stays as it is", task=task.id, error=str(closed))
+        log.info(
+            "message update given up: Discord refuses it, the messages stay as they are",
+            task=task.id,
+            error=str(closed),
+        )
     except ServiceError as error:
         log.info("message update failed, will retry for up to a day", task=task.id, error=str(error))
         return False

@@ -38,8 +38,8 @@ class Thumbnails:
         self._hopeless: dict[str, None] = {}
 
     async def small(self, copy: StoredCopy, requester: Requester) -> bytes | None:
-        """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone or damaged, or cannot be
-        decoded now."""
+        """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone, or cannot be decoded: not
+        now, or, if it is damaged or too complex, not again in this process."""
 
         async def make() -> bytes:
             async with self._work.holding(copy.bytes, requester):
