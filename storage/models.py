@@ -95,8 +95,8 @@ def first_route(reach: Reach) -> Route:
 
 
 def new_task_id() -> str:
-    """Return 16 hex digits (64 random bits), short enough for a `custom_id`, a file name and a person. Batches, reposts,
-    erasures, sets, styles and drafts have ids of the same form."""
+    """Return 16 hex digits (64 random bits): short enough for a `custom_id`, a file name and a person. Batches, reposts,
+    erasures, sets, styles and drafts have such ids too."""
     return secrets.token_hex(8)
 
 
