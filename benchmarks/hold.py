@@ -35,7 +35,7 @@ from bot.engine.work.picture_work import PictureWork
 from bot.imaging.processes import WorkerThreads
 from storage.database import Database
 from storage.migrations import migrate
-from storage.models import Changes, Reference, Task, TaskState, new_task_id
+from storage.models import Changes, Reference, Task, TaskState, new_id
 from storage.pictures import PictureStore
 from storage.schema import tasks as table
 from storage.stores import Stores
@@ -142,7 +142,7 @@ def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
     return {
         **{name: getattr(new, name) for name in ORIGIN},
         **{name: getattr(new.request, name) for name in REQUEST},
-        "id": new_task_id(),
+        "id": new_id(),
         "state": TaskState.GENERATING,
         "created_at": begun,
         "prepared_at": begun,

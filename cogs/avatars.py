@@ -25,7 +25,7 @@ from bot.ui.kit.forms import (
     words_field,
 )
 from storage.community import Draft
-from storage.models import NewReference, PictureRequest, ReferenceKind, new_task_id
+from storage.models import NewReference, PictureRequest, ReferenceKind, new_id
 
 AVATAR_FORM: Final = "avatar"
 AVATAR_EDGE: Final = 1024
@@ -41,7 +41,7 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
     submitted."""
     services = interaction.client.services
     now = services.engine.clock()
-    draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))
+    draft = Draft(id=new_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))
     await services.stores.drafts.begin(draft)
     settings = await services.stores.guilds.settings(interaction.guild_id)
     say = texts_in(str(interaction.locale))

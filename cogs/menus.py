@@ -31,7 +31,7 @@ from bot.ui.kit.forms import (
 )
 from storage.bounds import MOST_REFERENCES
 from storage.community import Draft
-from storage.models import NewReference, PictureRequest, new_task_id
+from storage.models import NewReference, PictureRequest, new_id
 
 MENU_FORM: Final = "pictures"
 
@@ -47,7 +47,7 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
     if not pictures:
         raise UserError(Reason.NO_PICTURE_THERE)
     now = services.engine.clock()
-    draft = Draft(id=new_task_id(), person_id=interaction.user.id, at=now, pictures=pictures)
+    draft = Draft(id=new_id(), person_id=interaction.user.id, at=now, pictures=pictures)
     await services.stores.drafts.begin(draft)
     settings = await services.stores.guilds.settings(interaction.guild_id)
     say = texts_in(str(interaction.locale))

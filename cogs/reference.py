@@ -47,7 +47,7 @@ from bot.ui.library.sets import (
 )
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded
-from storage.models import Limits, PictureRequest, new_task_id
+from storage.models import Limits, PictureRequest, new_id
 from storage.sets import MOST_SETS, SetNameTaken, TooManySets
 
 SET_FORM: Final = "set"
@@ -209,7 +209,7 @@ async def _save(
     services: Services, owner_id: int, name: str, images: Sequence[discord.Attachment], limits: Limits
 ) -> None:
     """Save a set. If the save fails, delete the copies that were stored for it."""
-    set_id, kept = new_task_id(), list[StoredPicture]()
+    set_id, kept = new_id(), list[StoredPicture]()
     try:
         await _keep_copies(services, owner_id, images, f"sets/{set_id}", kept)
         now = services.engine.clock()

@@ -35,7 +35,7 @@ from bot.ui.waiting.cards import parameters_line
 from storage.bounds import LONGEST_TEMPLATE
 from storage.community import PROMPT, StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
-from storage.models import PictureRequest, new_task_id
+from storage.models import PictureRequest, new_id
 
 LONGEST_NAME: Final = 50
 AS_THE_SERVER: Final = "server"
@@ -75,7 +75,7 @@ class Styles(commands.GroupCog, group_name="style", group_description=localized(
         variants: int | None = None,
         picture: discord.Attachment | None = None,
     ) -> None:
-        services, style_id = interaction.client.services, new_task_id()
+        services, style_id = interaction.client.services, new_id()
         now = services.engine.clock()
         guild_id, named = moderated_by(interaction), _name(name)
         read = _template(interaction, template, size)

@@ -31,7 +31,7 @@ from storage.models import (
     ReferenceKind,
     Route,
     Task,
-    new_task_id,
+    new_id,
 )
 from storage.outbox import Outbox
 from storage.rows import values
@@ -75,7 +75,7 @@ class BatchStore:
             await self._database.serialize(connection, f"submits of {asked.asker_id}")
             if found := await _where(connection, batches.c.interaction_id == asked.interaction_id):
                 return found[0]
-            row = _row(asked, words) | {"id": new_task_id(), "created_at": now}
+            row = _row(asked, words) | {"id": new_id(), "created_at": now}
             await connection.execute(sa.insert(batches).values(row))
             return (await _where(connection, batches.c.id == row["id"]))[0]
 

@@ -17,7 +17,7 @@ from storage.community import Erasure, ReportCase
 from storage.curation import update_asked
 from storage.database import Database
 from storage.limits import DAY_MS
-from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_task_id
+from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_id
 from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import (
@@ -84,7 +84,7 @@ class ErasureStore:
                 await connection.execute(sa.update(erasures).where(paused).values(due_at=now))
                 return found[0], False
             fresh = {
-                "id": new_task_id(),
+                "id": new_id(),
                 "person_id": person_id,
                 "asked_at": now,
                 "removes": removes,

@@ -94,9 +94,9 @@ def first_route(reach: Reach) -> Route:
     return Route.CHANNEL if reach is Reach.CHANNEL else Route.ORIGINAL
 
 
-def new_task_id() -> str:
-    """Return 16 hex digits (64 random bits): short enough for a `custom_id`, a file name and a person. Batches, reposts,
-    erasures, sets, styles and drafts have such ids too."""
+def new_id() -> str:
+    """Return the id of a new task, batch, repost, erasure, set, style or draft: 16 hex digits (64 random bits), short
+    enough for a `custom_id`, a file name and a person."""
     return secrets.token_hex(8)
 
 

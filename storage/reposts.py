@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from storage.community import NewRepost, Repost, RepostKind
 from storage.curation import sync_messages
 from storage.database import Database
-from storage.models import new_task_id
+from storage.models import new_id
 from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import reposts, tasks
@@ -42,7 +42,7 @@ class RepostStore:
             if found := await _where(connection, reposts.c.once == new.once):
                 return found[0], False
             fresh = {
-                "id": new_task_id(),
+                "id": new_id(),
                 "asked_at": now,
                 "due_at": now,
                 "failures": 0,

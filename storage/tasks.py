@@ -27,7 +27,7 @@ from storage.models import (
     Task,
     TaskEvent,
     TaskState,
-    new_task_id,
+    new_id,
 )
 from storage.rows import values
 from storage.schema import pictures, references, task_events, tasks
@@ -215,7 +215,7 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     asked |= {"spoiler": any(reference.spoiler for reference in new.request.references)}
     asked |= {"provider": MODELS[new.request.model].provider, "family_id": await _family(connection, new)}
     fresh = {
-        "id": new_task_id(),
+        "id": new_id(),
         "state": TaskState.QUEUED,
         "created_at": now,
         "due_at": now,

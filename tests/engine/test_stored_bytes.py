@@ -13,7 +13,7 @@ from bot.engine.housekeeping.retention import Retention
 from bot.errors import BadReference, LimitReached, Reason, Refused
 from storage.community import ReferenceSet, StoredPicture
 from storage.limits import LimitExceeded
-from storage.models import Limits, NewReference, Origin, ReferenceKind, Task, TaskState, new_task_id
+from storage.models import Limits, NewReference, Origin, ReferenceKind, Task, TaskState, new_id
 from storage.pictures import MissingCopy
 from tests.worlds.bot_world import PHOTO, open_bot_world
 from tests.worlds.engine_world import NO_LIMITS, EngineWorld, open_engine_world, png
@@ -206,7 +206,7 @@ async def test_sets_count_too(world: EngineWorld) -> None:
         kept = StoredPicture(
             key="sets/x/1", filename="a.png", content_type="image/png", bytes=megabytes * MIB, width=1, height=1
         )
-        number = new_task_id()
+        number = new_id()
         return ReferenceSet(id=number, owner_id=7, name=number, pictures=(kept,), created_at=world.clock())
 
     await world.stores.sets.save(a_set(20), A_FEW)

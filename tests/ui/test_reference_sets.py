@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from bot.engine.work.picture_work import PictureWork
 from bot.imaging.processes import WorkerProcesses
 from storage.community import ReferenceSet, StoredPicture
-from storage.models import TaskState, new_task_id
+from storage.models import TaskState, new_id
 from storage.pictures import MissingCopy
 from storage.sets import MOST_SETS
 from tests.worlds.bot_world import NO_LIMITS, PHOTO, BotWorld, button_ids, components, png, texts
@@ -46,7 +46,7 @@ async def put(world: BotWorld, count: int) -> None:
     for number in range(count):
         await world.client.services.stores.sets.save(
             ReferenceSet(
-                id=new_task_id(), owner_id=world.alice.id, name=f"set {number:02}", pictures=(picture,), created_at=0
+                id=new_id(), owner_id=world.alice.id, name=f"set {number:02}", pictures=(picture,), created_at=0
             ),
             NO_LIMITS,
         )
