@@ -23,7 +23,7 @@ Define the exceptions of the bot, and who receives which message for each:
   * ServerFault              500 in a readable body; nothing was accepted
   * Unreachable              no connection: nothing was sent
   * Unavailable              any other failure that may pass, of a service, of Discord or of this machine
-  * Refused                  an explicit refusal; for a create, query or upload, waiting does not help
+  * Refused                  an explicit refusal, by a service or by the bot's limits; waiting does not help
     * AccountRefused         the key or the credit (401, 402): the operator has to fix this
     * HostNotAllowed         a result on a host outside KIE_RESULT_HOSTS: the operator may allow the host
     * ResultTooLarge         a result whose bytes, pixels or decoding exceed the limits
@@ -265,7 +265,8 @@ class Unavailable(ServiceError): ...
 
 
 class Refused(ServiceError):
-    """`code` is the image API's or an HTTP status. `reason` is what the task or the operator's alert gets."""
+    """`code` is the image API's or an HTTP status, also for what the bot itself refuses, such as a host that is not
+    allowed. `reason` is what the task or the operator's alert gets; a download does not use it."""
 
     def __init__(self, code: int, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
         super().__init__(f"{code}: {message}")

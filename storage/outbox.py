@@ -101,7 +101,7 @@ class Outbox(Generic[Row]):
         await self._settle(row, due=None, failures=0)
 
     async def postpone(self, row: Row, *, due: int) -> None:
-        """Make a claimed row due again at `due` (ms). The attempt did not fail: the count of failures is reset."""
+        """Make a claimed row due again at `due` (ms), and reset the count of failures."""
         await self._settle(row, due=due, failures=0)
 
     async def retry(self, row: Row, *, due: int | None) -> None:

@@ -135,8 +135,9 @@ class CardUpdater:
         self._schedule.forget_pending(task.id)
 
     async def remove(self, task: Task) -> None:
-        """Delete the card, unless it was edited into the outcome, and forget its id. A card that the bot can no longer
-        delete stays. Raises Unavailable."""
+        """Delete the card; one that was edited into the outcome, or that the bot can no longer delete, stays. Its id is
+        forgotten in all these cases. Without an id, the card is searched for. Raises Unavailable; the id is kept
+        then."""
         with requests_as(Priority.CARD):
             await self._remove(task)
 

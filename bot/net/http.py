@@ -52,8 +52,8 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
-    """Return the delay in a Retry-After header, at most an hour; None without the header and for its form with a
-    date."""
+    """Return the delay in a Retry-After header, at most an hour; None unless it is a whole number of seconds (its other
+    form is a date)."""
     seconds = response.headers.get("Retry-After", "").strip()
     if not (seconds.isascii() and seconds.isdigit()):
         return None

@@ -111,7 +111,7 @@ class PictureWork:
         return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)
 
     async def mask_preview(self, picture: bytes, mask: bytes, requester: Requester) -> bytes:
-        """Tint the part of a picture that a plain mask changes."""
+        """Make a small JPEG of a picture, with the part tinted that a plain mask changes."""
         costs = [await self._expected(data, cost.of_thumbnail) for data in (picture, mask)]
         expected = Cost(max(each.bytes for each in costs) + PREVIEW_BYTES, sum(each.seconds for each in costs))
         return await self._do(bytes, Job("mask_preview", [picture, mask]), expected, requester)

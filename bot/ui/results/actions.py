@@ -1,7 +1,8 @@
 """
 Build the rows of buttons below a result, and handle the buttons that ask for another picture.
 
-`result_rows` is the only place that decides which buttons a message with pictures has.
+`result_rows` decides which buttons the result of a task has, wherever it is shown. Batches, pictures that were chosen by
+their number, and reports have buttons of their own.
 """
 
 from __future__ import annotations
