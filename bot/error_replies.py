@@ -136,19 +136,22 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             )
             return None if answered else say("answer-not-now")
         case discord.HTTPException(code=code) if code in HARMLESS_CODES:
-            log.info("interaction answer dropped: too late or sent twice, a stored request continues", code=code)
+            log.info(
+                "interaction answer dropped: too late or sent twice; if a request is stored, it continues", code=code
+            )
             return None
         case discord.HTTPException(status=status) if status >= 500:
             log.warning(
-                "interaction answer not delivered: Discord server error, a stored request continues", status=status
+                "interaction answer not delivered: Discord server error; if a request is stored, it continues",
+                status=status,
             )
             return None
         case discord.HTTPException():
-            log.error("interaction answer refused by Discord: a stored request continues", exc_info=cause)
+            log.error("interaction answer refused by Discord: if a request is stored, it continues", exc_info=cause)
             return None
         case aiohttp.ClientError() | TimeoutError():
             log.warning(
-                "interaction answer not delivered: network error, a stored request continues",
+                "interaction answer not delivered: network error; if a request is stored, it continues",
                 error=type(cause).__name__,
             )
             return None

@@ -1,7 +1,7 @@
 """
 Build the rows of buttons below a result, and handle the buttons that ask for another picture.
 
-`result_rows` decides which buttons the result of a task has, wherever it is shown. Batches, pictures that were chosen by
+`result_rows` decides which buttons every message with the result of a task has. Batches, pictures that were chosen by
 their number, and reports have buttons of their own.
 """
 
