@@ -18,6 +18,7 @@ from bot.engine.ports import Outcome
 from bot.errors import Reason
 from bot.texts.discord_text import units
 from bot.ui.results.outcomes import AGAIN_REASONS, AttachedPicture, failure_view, pictures_view
+from bot.ui.results.picks import PickButton
 from storage.models import Route
 from storage.pictures import MissingCopy
 from tests.worlds.bot_world import (
@@ -58,6 +59,15 @@ async def test_the_outcome_names_the_asker_the_prompt_the_shape_and_the_time(wor
     assert world.pinged(message) == [world.alice.id]
     allowed = world.requests("POST", f"/channels/{world.channel.id}/messages")[-1].json["allowed_mentions"]
     assert allowed == {"parse": [], "users": [world.alice.id]}
+
+
+def test_of_a_set_in_two_messages_each_has_the_numbers_of_its_own_pictures() -> None:
+    outcome = Outcome(task=a_task(variants=4), references=(), pictures=tuple(a_picture(at) for at in range(4)))
+    part = a_part(number=1, pictures=(2, 3))
+    shown = [AttachedPicture(position=at, filename=f"{at}.png", reencoded=False) for at in part.pictures]
+    view = pictures_view(outcome, part, shown, [])
+    labels = [item.item.label for item in view.walk_children() if isinstance(item, PickButton)]
+    assert labels == ["3", "4"]
 
 
 async def test_a_long_prompt_goes_along_as_a_file(world: BotWorld) -> None:

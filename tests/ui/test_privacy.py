@@ -10,6 +10,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bot.ui.privacy import export
 from storage.community import Setting
@@ -179,6 +180,16 @@ async def test_what_was_attached_and_the_sets_have_folders_of_their_own(world: B
     assert {name.partition("/")[0] for name in opened.namelist() if "/" in name} == {"图片", "附上的图片", "图片集"}
     assert any(re.fullmatch(r"附上的图片/\S+ cat 1\.png", name) for name in opened.namelist())
     assert any(re.fullmatch(r"图片集/\S+ 我的猫 1\.png", name) for name in opened.namelist())
+
+
+async def test_the_ending_of_a_file_is_that_of_its_content(world: BotWorld) -> None:
+    """The attached photo is a JPEG with another name."""
+    await world.ask("on the moon", image=("cat.png", file_of(noise(96, 72), "JPEG")))
+    await world.work()
+    (opened,) = await exported(world)
+    (name,) = [name for name in opened.namelist() if " cat " in name]
+    assert name.endswith(".jpg")
+    assert Image.open(io.BytesIO(opened.read(name))).format == "JPEG"
 
 
 async def test_many_rows_come_in_several_files_of_data(world: BotWorld, monkeypatch: pytest.MonkeyPatch) -> None:
