@@ -24,8 +24,8 @@ def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
     """
     Send every request and connection of discord.py to these addresses; None means Discord's own address.
 
-    Asset addresses (avatars and the like) change only if both addresses are given: a proxy for requests alone does
-    not serve assets.
+    `api_url` is without `/api/v10`. Asset addresses (avatars and the like) change, to `api_url`, only if both addresses
+    are given: a proxy for requests alone does not serve assets.
     """
     Route.BASE = f"{api_url}{API}" if api_url else OWN_API
     DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url) if gateway_url else OWN_GATEWAY

@@ -70,7 +70,10 @@ class Mentions(commands.Cog):
 
     async def _defect(self, message: discord.Message, error: Exception) -> None:
         if says_full(error):
-            log.error("mention failed: disk full, asker gets an error message", error=str(error).partition("\n")[0])
+            log.error(
+                "mention failed: disk full, asker gets an error message, operator has to free space",
+                error=str(error).partition("\n")[0],
+            )
             await self._say(message, explain(Reason.DISK_FULL, None, texts_in(None)))
             return
         number = secrets.token_hex(3)

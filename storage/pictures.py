@@ -154,8 +154,8 @@ class PictureStore:
             raise
 
     async def check(self) -> None:
-        """Write, read and delete a small file. Raises what the store raises; OSError if the read bytes differ from the
-        written ones."""
+        """Write, read and delete a small file. Raises what the store raises; MissingCopy if the written file is not
+        found, OSError if the read bytes differ from the written ones."""
         key, data = f"{CHECKED}/{secrets.token_hex(8)}", b"is it kept?"
         await self.put(key, data)
         try:

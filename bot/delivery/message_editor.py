@@ -77,8 +77,9 @@ class MessageEditor:
             return await channel.fetch_message(part.message_id)
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete the part's message; do nothing for a part without a message or one that is not `removable`. Raises
-        RouteClosed, also if an answer is deleted already, and Unavailable."""
+        """Delete the part's message; do nothing for a part without a message or one that is not `removable`. A message
+        that is deleted already is no error, but MessageGone where the bot can only answer. Raises RouteClosed,
+        Unavailable."""
         task = outcome.task
         if part.message_id is None or part.message_channel_id is None or not self.removable(task, part):
             return

@@ -243,8 +243,8 @@ class MessagePort(Protocol):
         """Edit a repost to match the rows, as `redraw` does."""
 
     async def remove(self, outcome: Outcome, part: OutcomePart) -> None:
-        """Delete a posted part. A part that is already gone is no error. One that is not `removable` stays. Raises
-        RouteClosed, Unavailable."""
+        """Delete a posted part; one that is not `removable` stays. A part that is already gone is no error, but
+        MessageGone where the bot can only answer. Raises RouteClosed, Unavailable."""
 
     def removable(self, task: Task, part: OutcomePart) -> bool:
         """Return whether the bot can delete a posted part now. A part that answered an interaction, where the bot can

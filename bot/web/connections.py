@@ -83,7 +83,7 @@ class Connections:
         limit = self.limits.connections if in_all else self.limits.per_address
         counted = "in all" if in_all else "from one address"
         log.warning(
-            "web connection refused: too many are open, further refusals in the next minute are not logged",
+            "web connection refused: too many open, from its address or in all, not logged again for a minute",
             limit=limit,
             counted=counted,
             address=address,

@@ -138,7 +138,8 @@ class Requests:
         }
 
     async def cancel(self, task_id: str, user_id: int) -> Task:
-        """Cancel a queued task. Raises NotFound, NotYours, and TooLate if the task is no longer queued."""
+        """Cancel a queued task of this person. Raises NotFound as `visible` does, NotYours for another person's task,
+        and TooLate if the task is no longer queued or keeps changing."""
         for _ in range(CANCEL_TRIES):
             task = await self.visible(task_id, user_id)
             if task.asker_id != user_id:

@@ -184,7 +184,10 @@ class BatchDelivery:
         to continue. Raises StaleBatch."""
         now = self._clock()
         if batch.closed_at is not None:
-            log.info("batch messages not updated: route closed after the batch was complete", error=str(closed))
+            log.info(
+                "batch messages not updated: route closed after the end of the batch, tried again if a task changes",
+                error=str(closed),
+            )
             return None
         if batch.route is Route.CHANNEL:
             log.info("batch not delivered: channel closed, direct messages are tried", error=str(closed))

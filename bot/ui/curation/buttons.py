@@ -226,7 +226,8 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
 
 
 async def answer_removed(interaction: discord.Interaction[Any], task_id: str) -> None:
-    """Replace the question: the result is removed, and what the person has to delete if a message of it stays."""
+    """Replace the question by the answer that the result is removed. If the bot cannot delete one of its messages, the
+    answer says that the person has to."""
     stays = await engine_of(interaction).curation.stays(task_id, role_of(interaction))
     await _replace_question(interaction, "curation-removed-but" if stays else "curation-removed")
 
