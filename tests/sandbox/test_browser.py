@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.sandbox.sandbox_process import sandbox
 
@@ -146,8 +148,15 @@ def test_a_select_opens_again_after_its_form_was_cancelled(page: Page, tmp_path:
 
 
 def choose(message: Locator, select: str, option: str) -> None:
-    message.get_by_role("combobox", name=select).click()
-    message.get_by_role("option", name=option).click()
+    """Open the select and choose the option. A refresh of the page may close the select in between: it is opened
+    again, at most three times."""
+    chosen = message.get_by_role("option", name=option)
+    for _ in range(3):
+        message.get_by_role("combobox", name=select).click()
+        with suppress(NotInTime):
+            chosen.click(timeout=10_000)
+            return
+    raise AssertionError(f"{select!r} does not stay open")
 
 
 def test_times_are_those_of_the_day(page: Page, tmp_path: Path) -> None:
