@@ -55,7 +55,8 @@ class AttemptStore:
 
     async def left(self, *, now: int) -> tuple[tuple[str, str, int], ...]:
         """Return kind, subject and attempts of the work during which a process died, fewest attempts first, and keep
-        their rows. Delete old rows (`FORGOTTEN_AFTER_MS`). Called at start."""
+        their rows; if the database is shared, only of work that began at least `LONGEST_MS` ago. Delete old rows
+        (`FORGOTTEN_AFTER_MS`). Called at start."""
         old = attempts.c.at <= now - FORGOTTEN_AFTER_MS
         order = (attempts.c.attempts, attempts.c.at)
         async with self._database.write() as connection:

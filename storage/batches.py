@@ -47,7 +47,7 @@ _KNOWN: Final = frozenset(field.name for field in fields(NewTask))
 
 
 class StaleBatch(Exception):
-    """Another worker owns the batch now; nothing was changed."""
+    """Another worker owns the batch now, or it was deleted; nothing was changed."""
 
 
 class BatchStore:

@@ -33,9 +33,9 @@ class ClaimStore:
         settled, and closed ones whose create was accepted according to a callback. Skip the tasks in `except_ids`, on
         which this process still works although their rows are released.
 
-        Queued and prepared tasks are claimed by `CreateStore.begin` alone, and tasks during whose work a process died
-        by `claim_suspects`. For work that may kill the process (unprepared and settled tasks), an attempt is counted
-        with the claim, before the work begins; without `risky`, such work is not claimed.
+        Queued and prepared tasks are claimed by `CreateStore.begin` alone. For work that may kill the process
+        (unprepared and settled tasks), an attempt is counted with the claim, before the work begins; without `risky`,
+        such work is not claimed. If another process died during it, only `claim_suspects` claims it.
         """
         due = fair_queue.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
         if except_ids:
@@ -47,8 +47,8 @@ class ClaimStore:
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
 
     async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
-        """Return the ids of unprepared and settled tasks that a worker held when its process died, and how often that
-        happened, fewest deaths first."""
+        """Return the ids of unprepared and settled tasks during whose work a process died or ran out of memory, or
+        whose lease expired during it, and how often that happened, fewest first. They need not be due."""
         order = (tasks.c.attempts, tasks.c.due_at, tasks.c.id)
         found = sa.select(tasks.c.id, tasks.c.attempts).where(fair_queue.suspects(now)).order_by(*order)
         async with self._database.read() as connection:
@@ -94,8 +94,9 @@ class ClaimStore:
             return (await connection.execute(statement)).rowcount
 
     async def next_due(self, *, now: int) -> int | None:
-        """Return the earliest due time (ms; may be past) of the tasks that `claim` and `CreateStore.begin` work on and
-        that no worker holds, or None. Tasks that wait for a create count, whether or not a create may begin now."""
+        """Return the earliest due time (ms; may be past) of the open tasks, and of the closed ones that `claim` takes,
+        that no worker holds; None if there is none. Tasks count whether or not their create or work may begin
+        now."""
         async with self._database.read() as connection:
             due: int | None = (await connection.execute(fair_queue.next_due(now))).scalar_one()
         return due

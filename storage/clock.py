@@ -49,8 +49,8 @@ class ClockStore:
             await connection.execute(statement)
 
     async def shift(self, *, after: int, by: int, noting: Mapping[str, str | None]) -> None:
-        """Add `by` milliseconds to every stored time later than `after` (ms), and set the key values in `noting` (None
-        deletes one), in one transaction."""
+        """Add `by` milliseconds to every time in the columns `TIMES` that is later than `after` (ms), and set the key
+        values in `noting` (None deletes one), in one transaction."""
         async with self._database.write() as connection:
             for table, columns in TIMES.items():
                 if columns:

@@ -153,13 +153,15 @@ class Batch:
     created_at: int
     begun_at: int | None
     due_at: int | None
-    """When (ms) its messages are to be compared with its tasks and updated; None if nothing has changed."""
+    """When (ms) its messages are to be compared with its tasks and updated; None if nothing has changed since, or the
+    work was given up."""
     owner: str | None
     """The worker that holds the batch, until `lease_until`."""
     lease_until: int
     failures: int
     route: Route
-    """Route of all its messages: the channel or the asker's direct messages."""
+    """Route of its messages from now on: the channel or the asker's direct messages. Earlier ones may have the other
+    route."""
     ending_nonce: str
     ending_attempted_at: int | None
     """When (ms) the closing message, which notifies the asker, was first sent or about to be sent."""
@@ -168,7 +170,7 @@ class Batch:
     """Channel of the closing message `ending_message_id`."""
     closed_at: int | None
     """When (ms) the closing message was sent, or it became clear that none will be: all tasks were cancelled or
-    removed, or the asker cannot be reached. The other messages may still change: pictures may be hidden, removed or
+    removed, or the batch was given up. The other messages may still change: pictures may be hidden, removed or
     downloaded late."""
 
 
@@ -183,8 +185,8 @@ def batch_message_number(position: int, variants: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMessage:
-    """One message of a batch. The message exists in Discord if `message_id` is set; it is *uncertain* if only
-    `attempted_at` is set."""
+    """One message of a batch. The message was posted if `message_id` is set; it is *uncertain* if only `attempted_at`
+    is set."""
 
     batch_id: str
     route: Route
@@ -213,7 +215,7 @@ class RepostKind(StrEnum):
 class ReportState(StrEnum):
     OPEN = "open"
     HIDDEN = "hidden"
-    """The result is a spoiler until the moderators decide."""
+    """The moderators made the result a spoiler; they may still remove it or dismiss the reports."""
     REMOVED = "removed"
     DISMISSED = "dismissed"
 
@@ -235,8 +237,8 @@ class NewRepost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repost:
-    """One message that reposts a result. The message exists in Discord if `message_id` is set; it is *uncertain* if
-    only `attempted_at` is set."""
+    """One message that reposts a result. The message was posted if `message_id` is set; it is *uncertain* if only
+    `attempted_at` is set."""
 
     id: str
     task_id: str
@@ -260,7 +262,8 @@ class Repost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportCase:
-    """A result that was reported in a server, and the decision of the server's moderators."""
+    """A result that was reported in a server, and what was decided: by the server's moderators, or by a removal in
+    another way, also by the asker."""
 
     task_id: str
     guild_id: int
@@ -274,7 +277,8 @@ class ReportCase:
     decided_by: int | None
     decided_at: int | None
     due_at: int | None
-    """When (ms) the moderators' message is to be posted or updated; None once it is up to date or given up."""
+    """When (ms) a decision is to be carried out and the moderators' message to be posted or updated; None once both are
+    done or given up."""
     failures: int
     nonce: str
     attempted_at: int | None
@@ -298,10 +302,10 @@ class Erasure:
     id: str
     """Also the number of the receipt."""
     person_id: int | None
-    """None once the person has seen the receipt, or could not be reached for 30 days."""
+    """None once the person got the receipt, or could not be reached for 30 days."""
     asked_at: int
     removes: bool
-    """Whether the person's messages in Discord are deleted too."""
+    """Whether the messages of the person's results in Discord are deleted too."""
     marked_at: int | None
     """When (ms) the person's tasks were first marked as removed."""
     locale: str

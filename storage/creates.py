@@ -63,8 +63,8 @@ class CreateStore:
 
     async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
         """Return which share (0 to 1) of the last `limit` creates was called back before its task settled or at most
-        `grace_ms` after. Only creates with a token count, and only if their task settled before `before` (ms). Return
-        None if there are fewer than `limit`."""
+        `grace_ms` after. Only creates with a token count, whose job is that of the task, and only if the task settled
+        before `before` (ms). Return None if there are fewer than `limit`."""
         in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
         ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.job_id == creates.c.job_id)
         expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)

@@ -35,8 +35,8 @@ class CurationStore:
         )
 
     async def remove(self, task_id: str, *, by: int, now: int) -> Task | None:
-        """Mark all messages of a task for deletion. A moderator's removal replaces the asker's own and is never
-        replaced. Return None if there is no such task."""
+        """Mark a task as removed, so that its messages are deleted. A moderator's removal replaces the asker's own and
+        is never replaced. Return None if there is no such task."""
         own = tasks.c.removed_by == tasks.c.asker_id
         first = sa.or_(tasks.c.removed_at.is_(None), own)
         changes = {
@@ -46,13 +46,13 @@ class CurationStore:
         return await self._curate(task_id, changes, now=now)
 
     async def hide(self, task_id: str, *, hidden: bool, now: int) -> Task | None:
-        """Make all messages of a task spoilers, or with `hidden=False` visible again. Return None if there is no such
-        task."""
+        """Mark a task as hidden by moderators, so that its messages that others see become spoilers, or with
+        `hidden=False` as no longer hidden. Return None if there is no such task."""
         return await self._curate(task_id, {"hidden_at": now if hidden else None}, now=now)
 
     async def curate_in(self, task_id: str, guild_id: int, *, now: int, **changes: int | None) -> None:
         """Set `hidden_at` or `removed_at` of the reposts in a server of a task that was made elsewhere; the task itself
-        stays as it is. `hidden_at=None` makes the reposts visible again."""
+        is neither hidden nor removed. `hidden_at=None`: the reposts are no longer hidden."""
         these = sa.and_(reposts.c.task_id == task_id, reposts.c.guild_id == guild_id)
         await self._curate_reposts(task_id, these, changes, now=now)
 

@@ -40,9 +40,9 @@ class Database:
         Open the database. `url` is a SQLAlchemy URL with the driver: `sqlite+aiosqlite:///path` or
         `postgresql+asyncpg://…`.
 
-        The folder of a SQLite file is created. Raises DatabaseInUse if another process holds the file. With
-        `exclusive=False` the database is opened read-only and without the lock, beside a process that works with it;
-        raises FileNotFoundError if the file does not exist.
+        With `exclusive` a SQLite file and its folder are created if missing; raises DatabaseInUse if another process
+        holds the file. Without, the database is opened read-only and without the lock, beside a process that works with
+        it; raises FileNotFoundError if the SQLite file does not exist.
         """
         parsed = make_url(url)
         sqlite = parsed.get_backend_name() == "sqlite"
@@ -64,7 +64,8 @@ class Database:
     async def write(self, *, priority: bool = False) -> AsyncIterator[Transaction]:
         """
         Run a transaction that may write. It is committed at the end, and rolled back whole on any exception or
-        cancellation in the block. A caller that is cancelled during the commit does not learn whether it succeeded.
+        cancellation in the block. A caller that is cancelled during the commit does not learn whether it succeeded. On
+        SQLite the error of a write that was to be committed together with it may be raised after the block.
 
         `priority`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
         contain only short statements: it blocks the event loop, and other writes wait for their turn.
@@ -81,7 +82,7 @@ class Database:
         """
         Run a transaction that only reads. On SQLite all its statements see the same snapshot of the database.
 
-        `long`: for statements that take more than a few milliseconds; without it such statements block the event loop.
+        `long`: for statements that take more than a few milliseconds; without it, they block the event loop on SQLite.
         """
         if self._quick is None or long:
             async with self._engine.connect() as connection:

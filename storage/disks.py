@@ -44,7 +44,8 @@ class Disks:
         return cls(found)
 
     async def free_bytes(self) -> int | None:
-        """Return the free bytes of the fullest disk, as far as the bot may use them; None if unknown."""
+        """Return the free bytes that the bot may use, of the disk that has the fewest; None if unknown. A disk that
+        cannot be measured is left out."""
         return await asyncio.to_thread(self._least) if self._folders else None
 
     def _least(self) -> int | None:

@@ -22,7 +22,7 @@ class DraftStore:
         self._database = database
 
     async def begin(self, draft: Draft) -> None:
-        """Store a draft, and delete the drafts whose URLs have expired."""
+        """Store a draft, without the keys of stored copies, and delete the drafts older than `LIFE_MS`."""
         row = asdict(draft) | {"pictures": [_written(picture) for picture in draft.pictures]}
         async with self._database.write(priority=True) as connection:
             await connection.execute(sa.delete(drafts).where(drafts.c.at <= draft.at - LIFE_MS))

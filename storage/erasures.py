@@ -107,13 +107,13 @@ class ErasureStore:
         return await self._change(erasure, {"done_at": now})
 
     async def receipt_seen(self, erasure: Erasure) -> None:
-        """Anonymise the erasure record once its person has seen the receipt."""
+        """Anonymise the erasure record once its person got the receipt; the erasure is no longer due."""
         await self._change(erasure, {"person_id": None, "interaction_token": None, "due_at": None})
 
     # -- tasks ---------------------------------------------------------------------------------------------------
     async def mark(self, erasure: Erasure, *, now: int) -> None:
-        """Mark the person's tasks as removed: they are shown to no one, and their settled outcomes become due and are
-        not posted. With `removes`, also make the messages of these tasks due for deletion. The first such call
+        """Mark the person's tasks as removed: no other person can look them up, and their settled outcomes become due
+        and are not posted. With `removes`, also make the messages of these tasks due for deletion. The first such call
         includes tasks that were removed before, because fewer messages were deleted then, and makes messages about
         other people that name the person due for an update."""
         fresh = sa.and_(_of_asker(erasure), tasks.c.removed_at.is_(None))
@@ -148,8 +148,8 @@ class ErasureStore:
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
         """Return the ids of the person's closed and cancelled tasks that may be deleted, oldest first; not those with a
-        create in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages are not deleted yet, and those
-        that messages to moderators or other people's results still name."""
+        create in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages, or those of their batch,
+        still wait for an update, and tasks that messages to moderators or other people's results still name."""
         recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
         these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
@@ -204,8 +204,8 @@ class ErasureStore:
             await connection.execute(sa.update(references).where(these).values(_ERASED))
 
     async def forget_begun(self, erasure: Erasure) -> None:
-        """Blank the pictures that name the person as their owner in the stored input of other people's open forms and
-        batches, whenever these were made."""
+        """Blank the pictures that name the person, as their owner or in the URL of an avatar, in the stored input of
+        other people's forms and batches, whenever these were made."""
         begun = ((drafts, drafts.c.person_id, drafts.c.pictures), (batches, batches.c.asker_id, batches.c.request))
         id_in_it = f"%{erasure.person_id}%"
         async with self._database.write() as connection:

@@ -33,9 +33,9 @@ def waiting(now: int) -> sa.ColumnElement[bool]:
 
 
 def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
-    """Select due and unowned tasks, oldest due time first, but no prepared queued ones: their creates begin in fair
-    order (`next_create`). `RISKY` work is selected only with `risky`, and without tasks that another process was
-    working on when it died."""
+    """Select due and unowned tasks that wait for work, oldest due time first, but no prepared queued ones: their
+    creates begin in fair order (`next_create`). `RISKY` work is selected only with `risky`, and without `suspects` of
+    other owners."""
     claimed = sa.or_(tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), IN_QUESTION)
     if risky:
         unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
@@ -44,7 +44,8 @@ def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
 
 
 def suspects(now: int) -> sa.ColumnElement[bool]:
-    """Match tasks with `RISKY` work that a worker held when its process died."""
+    """Match unowned tasks with `RISKY` work that did not end: the process died or ran out of memory during it, or the
+    lease expired."""
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
@@ -74,7 +75,7 @@ def any_waiting(now: int) -> sa.Select[Any]:
 
 
 def queue() -> sa.Select[Any]:
-    """Select the prepared tasks in the order in which their creates begin, due or postponed."""
+    """Select the prepared tasks in the order in which their creates begin, postponed ones as if they were due."""
     turns = _turns(PREPARED)
     return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
 

@@ -70,7 +70,7 @@ class CommitGroup:
         self._empty = False
 
     def commit(self) -> None:
-        """Commit; runs in the thread. Never raises: the members raise the error in `committed`."""
+        """Commit; runs in the thread. Raises no database error: the members raise it in `committed`."""
         try:
             with self._connection:
                 if not self._empty and self._is_whole():

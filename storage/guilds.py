@@ -38,7 +38,7 @@ class TooManyStyles(Exception):
 
 
 class StyleGone(Exception):
-    """The style was removed by another person."""
+    """The style was removed since it was read."""
 
 
 class GuildStore:

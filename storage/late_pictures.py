@@ -53,11 +53,11 @@ class LatePictureStore:
 
     async def add(self, picture: Picture, *, now: int) -> bool:
         """
-        Store a downloaded picture. The first part carries it unless another part does, and all messages of the task
-        become due for an update.
+        Store a downloaded picture, and return True. The first part, if there is one, carries it unless another part
+        does, and all messages of the task become due for an update.
 
-        Return False and change nothing if a worker is delivering the outcome, the picture is stored already,
-        or its row is gone.
+        Return False and change nothing if a worker is delivering the outcome, the task was adopted, the picture is
+        stored already, or its row is gone.
         """
         async with self._database.write() as connection:
             free = _state_of(picture.task_id).where(FREE).with_for_update()
@@ -117,7 +117,8 @@ class LatePictureStore:
             await connection.execute(sa.update(outcome_parts).where(this).values(attempted_at=first))
 
     async def delivered(self, late: Sequence[Picture]) -> None:
-        """Record that the messages carry these pictures or are to stay as they are."""
+        """Record that the messages carry these pictures or are to stay as they are. Skip a picture whose `late_at` has
+        changed since it was read."""
         async with self._database.write() as connection:
             for picture in late:
                 as_read = sa.and_(_this(picture), pictures.c.late_at == picture.late_at)

@@ -52,10 +52,11 @@ async def check_limits(
 
 async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
     """
-    Return the bytes that arrived more than a day ago and are stored for a person; 0 if stored bytes are not limited.
+    Return the bytes that arrived more than a day ago and are stored, or about to be stored, for a person; 0 if stored
+    bytes are not limited.
 
     Call this before the transaction that takes the lock of the person's submits: there may be thousands of rows, and
-    the number can only decrease until then, so no limit is exceeded.
+    until then the number changes little, because such pictures are hardly ever added.
     """
     if not limits.stored_bytes_per_user:
         return 0
@@ -67,8 +68,8 @@ async def check_stored(
     connection: Transaction, person_id: int, more: int, limits: Limits, *, now: int, kept: int
 ) -> None:
     """Check whether `more` further bytes may be stored for a person: all of the person's stored bytes have a limit, and
-    those of the last 24 hours another one. `kept`: the person's bytes that are older than a day, counted before the
-    transaction. Raises LimitExceeded, never if `more` is 0."""
+    those that arrived in the last 24 hours, stored or not, another one. `kept`: the person's stored bytes that are
+    older than a day, counted before the transaction. Raises LimitExceeded, never if `more` is 0."""
     if not more:
         return
     allowed = limits.stored_bytes_per_user

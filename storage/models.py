@@ -19,17 +19,18 @@ class TaskState(StrEnum):
     """State of a task; `MOVES` lists the allowed changes."""
 
     QUEUED = "queued"
-    """Only the bot knows the task."""
+    """The task waits for its preparation or for a create; the image API works on no job of it."""
     SUBMITTING = "submitting"
     """A create was stored and may have been sent: the image API may know the task."""
     GENERATING = "generating"
     """The image API knows the task by `job_id`."""
     SETTLED = "settled"
-    """The outcome is known and not delivered yet."""
+    """The outcome is known; its delivery has not ended."""
     CLOSED = "closed"
-    """The outcome was delivered to the asker, or will not be: withheld, removed or given up."""
+    """The outcome was delivered to the asker, or will not be: withheld, removed or given up. A task of a batch is
+    closed before the batch delivers its outcome."""
     CANCELLED = "cancelled"
-    """The asker cancelled the task while it was queued."""
+    """The asker cancelled the task while it was queued, or its data was erased then."""
 
 
 MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
@@ -90,7 +91,8 @@ class Derivation(StrEnum):
 
 
 def first_route(reach: Reach) -> Route:
-    """Return the first route by which an outcome is delivered."""
+    """Return the first route of an outcome, by the task's reach alone: a refusal of the asker's files and a batch may
+    begin with another one."""
     return Route.CHANNEL if reach is Reach.CHANNEL else Route.ORIGINAL
 
 
@@ -102,20 +104,22 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReference:
-    """An input picture or mask of a new request: attached, or with a stored copy to use."""
+    """An input picture or mask of a new request: to be downloaded, or with a stored copy to use."""
 
     kind: ReferenceKind
     url: str = field(repr=False)
-    """Discord's signed URL, short-lived; empty if only the stored copy is used, or if the owner was erased."""
+    """Discord's URL, signed and short-lived for an attachment; empty if only the stored copy is used, or if the owner
+    was erased."""
     filename: str
     declared_type: str | None = None
     declared_bytes: int = 0
     stored_key: str | None = None
-    """Key of a stored copy to use instead of downloading `url`: of an earlier request, a result, a set or a style."""
+    """Key of a stored copy to use, while it exists, instead of downloading `url`: of an earlier request, a result, a
+    set or a style."""
     owner_id: int | None = None
     """Owner of the picture, as in `Reference`; None means the asker."""
     spoiler: bool = False
-    """The picture was attached as a spoiler, or is a result that is one."""
+    """The picture was a spoiler where it comes from, or another picture of the earlier request was one."""
 
     @property
     def is_gone(self) -> bool:
@@ -173,14 +177,15 @@ class Reference:
         return self.key is not None and (self.kind is not ReferenceKind.MASK or self.change_share is not None)
 
     def is_of_another(self, asker_id: int) -> bool:
-        """Return whether the picture belongs to another person than `asker_id`."""
+        """Return whether the picture belongs to another person than `asker_id`; False also if it belongs to no
+        person, as after its owner was erased."""
         return self.owner_id not in {None, NO_USER, asker_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a request came from: one interaction, or one message that mentions the bot, of one person in one channel.
-    For a message, `interaction_id` is its id."""
+    """Where a request came from: one interaction, or one message to the bot, of one person in one channel. For a
+    message, `interaction_id` is its id; for a task of a batch, it is made up and negative."""
 
     interaction_id: int
     interaction_token: str = field(repr=False)
@@ -206,8 +211,8 @@ class PictureRequest:
     """Key of the model in the `catalogue`."""
     size: str = DEFAULT.sizes[0]
     fits_picture: bool = False
-    """The size is still open: `size` is the server's until the preparation sets the one nearest to the first
-    picture."""
+    """The size is still open: `size` is the server's, in direct messages the default, until the preparation sets the
+    one nearest to the first picture."""
     variants: int = DEFAULT.variants[0]
     """Number of pictures."""
     enhance: bool = False
@@ -274,7 +279,7 @@ class Task:
     """What became of parameters in the typed words, as in `NewTask`."""
     created_at: int
     due_at: int
-    """No worker claims the task before this time."""
+    """No worker claims the task before this time, unless a process died or ran out of memory while it worked on it."""
     owner: str | None
     """The process that works on the task, until `lease_until`."""
     lease_until: int
@@ -295,7 +300,8 @@ class Task:
     unconfirmed_at: int | None
     """Since when it is unknown whether the create was accepted; a callback may still say that it was."""
     claimed_job_id: str | None
-    """The id under which the create was accepted according to a callback; not checked yet."""
+    """The id under which the create was accepted, according to a callback or to an answer that could not be stored;
+    not checked yet."""
     generating_at: int | None
     progress: float
     """0 to 1, as last reported by the image API."""
@@ -304,12 +310,13 @@ class Task:
     as in flight."""
     settled_at: int | None
     reason: str | None
-    """Why there are no pictures; None on success or while the task is open."""
+    """Why there are no pictures; None on success, while the outcome is not known, and for a cancelled task."""
     reason_parameters: Mapping[str, str | int]
     charged: bool
     """The task has cost pictures, or may still cost some: it counts against the limits per day."""
     undelivered_at: int | None
-    """Since when the outcome is kept until the asker returns, because it could not be delivered."""
+    """When the outcome first could not be delivered, so that it was kept until the asker returns; stays set after the
+    delivery."""
     collect_token: str | None = field(repr=False)
     """Token of the interaction with which the asker came for the kept outcome."""
     collect_at: int | None
@@ -321,9 +328,10 @@ class Task:
     spoiler: bool
     """An input picture was a spoiler, so all pictures of the task are shown as spoilers."""
     hidden_at: int | None
-    """Since when its messages are spoilers, because moderators hid them."""
+    """Since when its messages that others see are spoilers, because moderators hid them."""
     removed_at: int | None
-    """Since when its messages are to be deleted or are deleted."""
+    """Since when the result is removed. Its messages are to be deleted or are deleted; some stay, as after an erasure
+    that does not remove them."""
     removed_by: int | None
     """The asker or a moderator; `NO_USER` after that person was erased."""
     sync_at: int | None
@@ -432,9 +440,11 @@ class Picture:
     tries: int = 0
     """Retries of the download since the picture was delivered as a link."""
     due_at: int | None = None
-    """When (ms) the next retry is due; None once the picture is stored or given up."""
+    """When (ms) the next retry is due; None for a picture that is not retried: not delivered as a link, stored, too
+    large or given up."""
     late_at: int | None = None
-    """Since when the late copy is stored; None once the messages that showed the link carry the picture."""
+    """Since when the late copy is stored; None once the messages that showed the link carry the picture or are to stay
+    as they are, and for a picture that was not late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,13 +470,14 @@ class OutcomePart:
 
     task_id: str
     number: int
-    """From 0; part 0 mentions the asker. From `LATE_PARTS` on: sent later, with late pictures. -1: the first message of
-    an earlier outcome that an adoption withdrew."""
+    """From 0; no part but part 0 may mention the asker. From `LATE_PARTS` on: sent later, with late pictures. -1: the
+    first message of an earlier outcome that an adoption withdrew."""
     pictures: tuple[int, ...]
     nonce: str
     route: Route
     attempted_at: int | None = None
-    """When the part was first sent or about to be sent, by any route; None if never."""
+    """When the part was first sent or about to be sent, by any route but `collected`, whose attempts are not stored;
+    None if never."""
     message_id: int | None = None
     message_channel_id: int | None = None
 

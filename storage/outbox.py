@@ -73,7 +73,8 @@ class Outbox(Generic[Row]):
     async def claim(self, row: Row, *, now: int, until: int) -> Row | None:
         """
         Claim a row until `until` (ms) and store the attempt. Return the claimed row, or None if another worker was
-        faster or there is nothing left to do.
+        faster, the row is not due or there is nothing left to do; without a lease, also if its due time has changed
+        since it was read.
 
         The claimed row has the `attempted_at` from before the claim: if set, an earlier attempt may have had an effect.
         """

@@ -81,8 +81,8 @@ class PartStore:
             return await _change_part(connection, part, {"attempted_at": first})
 
     async def reroute(self, part: OutcomePart, route: Route) -> OutcomePart:
-        """Change the route of the part. The part stays uncertain: the attempt by the former route may have
-        succeeded."""
+        """Change the route of the part. A part that was attempted stays uncertain: the attempt by the former route may
+        have succeeded."""
         return await self._change_part(part, {"route": route})
 
     async def posted(self, part: OutcomePart, *, channel_id: int, message_id: int) -> OutcomePart:
@@ -97,8 +97,8 @@ class PartStore:
             await connection.execute(sa.update(outcome_parts).where(these).values(place))
 
     async def first_of(self, task_ids: Sequence[str]) -> Mapping[str, OutcomePart]:
-        """Return the first message of each task's outcome, which may be a message of its batch, by task id. Tasks
-        whose outcome was not delivered are left out."""
+        """Return the first message of each task's outcome, by task id; for a closed task of a batch, the message of the
+        batch that delivers the task. Tasks without such a posted message are left out."""
         first_posted = sa.and_(outcome_parts.c.number == 0, outcome_parts.c.message_id.is_not(None))
         statement = sa.select(outcome_parts).where(first_posted, outcome_parts.c.task_id.in_(task_ids))
         async with self._database.read() as connection:

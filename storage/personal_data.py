@@ -67,8 +67,8 @@ OF_PERSON: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
     "reposts": (reposts, "asked_by", ["task_id", "kind", "channel_id", "guild_id", "asked_at", "message_id"]),
     "drafts": (drafts, "person_id", ["id", "at"]),
 }
-"""Tables with the person's id: the column of the id, and the columns that are handed out. Tokens, signed URLs and
-other people's ids are not handed out."""
+"""Tables whose rows are handed out to the person: the column of the person's id, and the columns that are handed out.
+Tokens, signed URLs and other people's ids are not."""
 _OF_TASKS: Final[Mapping[str, tuple[sa.Table, list[str]]]] = {
     "references": (references, ["task_id", "position", "kind", "filename", *_COPY]),
     "pictures": (pictures, ["task_id", "position", *_COPY]),
@@ -81,7 +81,7 @@ class PersonalDataSummary:
     """How much is stored about one person."""
 
     counts: Mapping[str, int]
-    """By kind; every kind has an entry. `copies` counts the pictures with a stored file."""
+    """By kind; every kind has an entry. `copies` counts the stored files that `PersonalDataStore.copies` returns."""
     since: int | None
     """When (ms) the oldest of the person's tasks was created; None if there is none."""
 
@@ -124,7 +124,8 @@ class PersonalDataStore:
             return PersonalDataSummary(counts=counts, since=(await connection.execute(oldest)).scalar_one())
 
     async def rows(self, person_id: int) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows by kind, as they may be handed to the person."""
+        """Return the rows by kind, as they may be handed to the person. Input pictures that are not the person's own
+        are left out."""
         async with self._database.read() as connection:
             found = dict[str, list[dict[str, Any]]]()
             for kind, (table, column, names) in OF_PERSON.items():
@@ -139,7 +140,7 @@ class PersonalDataStore:
 
     async def copies(self, person_id: int) -> list[PersonalCopy]:
         """Return the files stored for the person: results, then attached pictures, then sets; within each, oldest
-        first. Another person's picture in a request is left out."""
+        first. A picture in a request that belongs to another person or to no person is left out."""
         async with self._database.read() as connection:
             return [
                 PersonalCopy(kind=kind, **row._asdict())

@@ -121,7 +121,7 @@ class PictureStore:
             await self._store.delete_async(key + suffix)
 
     async def small(self, key: str, suffix: str) -> bytes | None:
-        """Return the thumbnail or the preview of a copy; None if it was not made yet."""
+        """Return the thumbnail or the preview of a copy; None if there is none."""
         try:
             return await self.get(key + suffix)
         except MissingCopy:

@@ -19,7 +19,7 @@ class QueueStore:
 
     async def waiting(self, *, limit: int = 1000) -> tuple[Task, ...]:
         """Return the prepared tasks that wait for a create, in the order in which `CreateStore.begin` takes them while
-        nothing else happens. Postponed tasks are included."""
+        nothing else happens. Postponed tasks are included as if they were due."""
         return await self._tasks(fair_queue.queue().limit(limit))
 
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:

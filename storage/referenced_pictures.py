@@ -29,7 +29,7 @@ class ReferencedPictures:
 
     async def among(self, keys: Sequence[str]) -> frozenset[str]:
         """Return those of these keys that a row names, and the keys of results of open tasks, which a worker may be
-        writing now. Rows are found by id, because no table has an index of keys."""
+        writing now. Nearly all rows are found by the id in the key, because no table has an index of keys."""
         ids = {key: key.split("/")[1] for key in keys}
         busy = sa.select(tasks.c.id).where(tasks.c.id.in_(sorted(set(ids.values()))), tasks.c.state.in_(_OPEN))
         async with self._database.read(long=True) as connection:

@@ -21,8 +21,8 @@ UNDECIDED: Final = (ReportState.OPEN, ReportState.HIDDEN)
 
 
 class ReportStore:
-    """`outbox` has the cases whose moderators' message is due to be posted or updated. There, `decided_by` is `NO_USER`
-    if that moderator is having their messages erased."""
+    """`outbox` has the cases whose moderators' message is due to be posted or updated, with the decision to be carried
+    out before. There, `decided_by` is `NO_USER` if that person is having their messages erased."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Turn rows into the values of `models` and back: a table's columns have the names of its dataclass's fields."""
+"""Turn rows into values, and find the row of a value: a table's columns have the names of its dataclass's fields."""
 
 from __future__ import annotations
 

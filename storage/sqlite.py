@@ -87,7 +87,8 @@ def open_file(url: URL) -> tuple[Engine, AsyncEngine]:
 
 
 def open_beside(url: URL) -> AsyncEngine:
-    """Open the file read-only, beside a process that holds it. Raises FileNotFoundError."""
+    """Open the file read-only and without the lock, whether or not a process holds it. Raises FileNotFoundError if
+    there is none."""
     path = path_of(url)
     if not path.exists():
         raise FileNotFoundError(f"there is no database at {path} yet")
@@ -106,8 +107,8 @@ def path_of(url: URL) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of the file until the block ends, at the latest until this process ends. Create the folder and
-    the file if they are missing, and make the file readable only by the bot's user. Raises DatabaseInUse, and
-    IsADirectoryError."""
+    the file if they are missing, and make the file readable only by the bot's user. Raises DatabaseInUse if
+    another process holds the lock, and IsADirectoryError if `path` is a folder."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)

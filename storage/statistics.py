@@ -33,7 +33,8 @@ class TaskResult(StrEnum):
     TAKEN = "taken"
     """The image API gave the create an id, at once or by a callback."""
     REFUSED = "refused"
-    """The image API refused the create or could not be reached: nothing was accepted."""
+    """Nothing was accepted: the image API refused the create, failed or could not be reached, or the create was not
+    sent."""
     UNCONFIRMED = "unconfirmed"
     """It is unknown whether the create was accepted."""
     UNDER_WAY = "under_way"
@@ -57,17 +58,20 @@ class Statistics:
     undelivered: int
     """Outcomes that are kept until their asker returns."""
     outcomes: Mapping[str | None, int]
-    """Known outcomes by reason; None means pictures. An adoption removes one from the count."""
+    """Known outcomes by reason, of all tasks that still have a row; None means pictures. An adoption removes one from
+    the count."""
     creates: Mapping[TaskResult, int]
-    """Creates by result; every result has an entry. An adoption turns an unconfirmed create into a taken one."""
+    """Creates by result, of all tasks that still have a row; every result has an entry. An adoption turns an
+    unconfirmed create into a taken one."""
     reposts: int
     """Results to be reposted."""
     message_sync: int
-    """Tasks whose messages are to be updated: hidden, shown, removed, or with a picture that was downloaded late."""
+    """Tasks whose messages are to be updated, for example hidden, shown, removed, or with a picture that was downloaded
+    late."""
     reports: int
-    """Undecided reports."""
+    """Reported results without a final decision, those hidden included; counted for each server."""
     batches: int
-    """Batches that have begun and are not delivered completely."""
+    """Batches that have begun and are not closed."""
     missing: int
     """Pictures that were delivered as links and whose download is retried."""
 

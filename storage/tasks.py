@@ -66,7 +66,8 @@ class TaskStore:
             return await insert_task(connection, new, now=now, prepared=prepared), True
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
-        """Check whether `more` bytes may be stored for a person. Raises LimitExceeded."""
+        """Check whether `more` further bytes may be stored for a person. Raises LimitExceeded, never if `more` is
+        0."""
         kept = await kept_of_before(self._database, person_id, limits, now=now)
         async with self._database.read() as connection:
             await check_stored(connection, person_id, more, limits, now=now, kept=kept)
@@ -96,7 +97,8 @@ class TaskStore:
         have.
 
         `cancelled` is not charged. An adoption (back to `generating` from `settled` or `closed`) withdraws the
-        outcome: settled_at, the reason, closed_at and the parts.
+        outcome: settled_at, the reason, closed_at and the parts; a first part that may have been sent is kept as
+        number -1.
         """
         async with self._database.write() as connection:
             return await move(connection, task, to, now=now, why=why, changes={**changes})
@@ -118,9 +120,11 @@ class TaskStore:
         **changes: Unpack[Changes],
     ) -> Task:
         """
-        Move to `settled` with the outcome: result URLs (rows in `pictures`), or a reason. Sets settled_at=now.
+        Move to `settled` with the outcome: result URLs (rows in `pictures`, in place of earlier ones), or a reason.
+        Sets settled_at=now.
 
-        Raises StaleTask, and ValueError for an outcome with both or neither.
+        Raises StaleTask, and ValueError (a defect) for an outcome with both or neither, or a move that MOVES does not
+        have.
         """
         if (reason is None) != bool(urls):
             raise ValueError("an outcome is either pictures or a reason why there are none")
@@ -155,7 +159,8 @@ class TaskStore:
         return found[0] if found else None
 
     async def family(self, task: Task, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks of the same family, including this task: the newest `limit`, oldest first."""
+        """Return the newest `limit` tasks of the family, oldest first. This task is one of the family; it is left out
+        only if `limit` newer ones exist."""
         first = task.family_id or task.id
         kin = sa.or_(tasks.c.family_id == first, tasks.c.id == first)
         newest = sa.select(tasks).where(kin).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)

@@ -28,7 +28,7 @@ UNSETTLED: Final[dict[str, Any]] = {
     "collect_at": None,
     "closed_at": None,
 }
-"""Columns that an adoption resets, because the delivered outcome was not the real one."""
+"""Columns that an adoption resets, because the outcome known until then was not the real one."""
 
 
 WITHDRAWN: Final = -1
@@ -39,8 +39,8 @@ NO_DOUBT: Final[dict[str, Any]] = {"unconfirmed_at": None, "claimed_job_id": Non
 
 
 class StaleTask(Exception):
-    """The task no longer has the state or the owner it was read with, or its part no longer the route, because another
-    worker changed it. Nothing was changed."""
+    """The task no longer has the state or the owner it was read with, its part no longer the route, or its parts are
+    planned already, because it was changed or deleted since. Nothing was changed."""
 
 
 async def compare_and_set(connection: Transaction, task: Task, changes: dict[str, Any]) -> Task:

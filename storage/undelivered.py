@@ -66,7 +66,8 @@ class UndeliveredStore:
             return bool((await connection.execute(statement)).rowcount)
 
     async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
-        """Return, by asker, the ids of tasks with a kept outcome that the asker has not come for yet, newest first."""
+        """Return, by asker, the ids of tasks with a kept outcome, newest first; not those for which the asker has come
+        and the delivery through that interaction has not failed yet."""
         by_asker = defaultdict[int, tuple[str, ...]](tuple)
         async with self._database.read() as connection:
             for row in await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}):
