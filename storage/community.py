@@ -83,7 +83,7 @@ PROMPT: Final = "{prompt}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A server's named preset. If `size` or `variants` is None, the server's setting applies."""
+    """A server's named preset. If `size` or `variants` is None, the style leaves it open."""
 
     id: str
     guild_id: int

@@ -21,7 +21,7 @@ IN_FLIGHT: Final = sa.and_(
     tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_notified_at.is_(None)
 )
 IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id.is_not(None), tasks.c.state == TaskState.CLOSED)
-"""The outcome was delivered, but a callback says that there is another one."""
+"""The task is closed, but a callback says that its create was accepted."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
 """Work that processes bytes from outside (attachments, results) and may kill the process: its attempts are counted."""
 AGE: Final = (tasks.c.created_at, tasks.c.id)

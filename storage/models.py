@@ -59,13 +59,15 @@ class ReferenceKind(StrEnum):
 
 
 class Route(StrEnum):
-    """How a part of an outcome reaches the asker, in the order of the attempts."""
+    """How a part of an outcome, or a batch, reaches the asker, in the order of the attempts. No outcome tries all of
+    them."""
 
     CHANNEL = "channel"
     ORIGINAL = "original"
     """Edits the interaction's first response: idempotent."""
     EPHEMERAL = "ephemeral"
-    """Another response to the interaction, visible to the asker alone. For requests refused without a charge."""
+    """Another response to the interaction, visible to the asker alone. For refusals of the asker's files, unless the
+    request is private."""
     DIRECT = "direct"
     COLLECTED = "collected"
     """Edits the response to the button with which the asker fetched the outcome: visible to the asker alone,

@@ -4,7 +4,8 @@ Rows that wait for work outside the database: a message to post, to edit or to d
 A row is due when its due time has passed. A worker claims the row by moving the due time into the future, if that time
 is still as read: of two workers, the second one gets nothing. The claimed time proves the claim. Finishing, postponing
 and retrying change the due time only if it is still the claimed one, so a row that became due again during the work
-stays due. If the worker dies, the row becomes due when the claim ends.
+stays due; without a lease, its count of failures stays as it is, too. If the worker dies, the row becomes due when the
+claim ends.
 
 Rows with a lease (`owner`, `lease_until`) may become due again during the work any number of times, and no second
 worker gets them before the lease ends.
