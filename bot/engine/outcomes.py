@@ -34,7 +34,9 @@ async def _original(stores: Stores, task: Task) -> Posted | None:
     """Return the message in which others can see the result: the published repost, or else the first message if it is
     in a channel. None if there is none."""
     for repost in await stores.reposts.of_task(task.id):
-        if repost.kind is RepostKind.PUBLISHED and repost.message_id is not None:
+        if repost.kind is not RepostKind.PUBLISHED or repost.removed_at is not None:
+            continue
+        if repost.message_id is not None:
             return Posted(channel_id=repost.channel_id, message_id=repost.message_id)
     part = (await stores.parts.first_of([task.id])).get(task.id)
     if part is None or part.route not in {Route.CHANNEL, Route.ORIGINAL} or task.reach is not Reach.CHANNEL:

@@ -232,6 +232,18 @@ async def test_a_published_result_is_led_back_to_where_it_was_published(
     assert f"{world.channel.id}/{published.id}" in texts(gallery.history()[0])
 
 
+async def test_a_copy_leads_back_to_no_message_that_was_removed(world: BotWorld, gallery: ChannelHandle) -> None:
+    task, result = await made(world, private=True)
+    await said(world, world.alice, result, "Publish")
+    (published,) = world.channel.history()
+    found = await world.alice.slash(world.channel, "show", what=task.id)
+    await said(world, world.alice, found.response, "Post here")
+    await confirmed(world, world.alice, published, "Only this message")
+    (shown,) = world.channel.history()
+    await said(world, world.alice, shown, "To gallery")
+    assert "discord.com/channels" not in texts(gallery.history()[0])
+
+
 async def test_a_result_is_copied_once_whoever_asks_and_however(
     world: BotWorld, gallery: ChannelHandle, moderator: MemberActor
 ) -> None:
