@@ -12,7 +12,7 @@ from storage.models import Picture, Task, TaskState
 
 
 class BatchEntryState(StrEnum):
-    """Progress of one task of a batch. A task is MAKING from the start of its create until it is closed."""
+    """Progress of one task of a batch. A task is MAKING while it is submitting, generating or settled."""
 
     WAITING = "waiting"
     MAKING = "making"
@@ -78,8 +78,8 @@ class BatchView:
 
     def begun(self) -> Iterator[int]:
         """Yield, in order, the numbers of the messages that should exist now: the first message, and all messages up to
-        the last one with a closed task. A message other than the first is left out if all its tasks were cancelled or
-        their rows were deleted."""
+        the last one with a closed task. A message other than the first is left out if each of its tasks was cancelled
+        (and not removed) or has no row."""
         with_outcome = {self._number(entry.number) for entry in self.entries if entry.task.state is TaskState.CLOSED}
         for number in range(max(with_outcome, default=0) + 1):
             cancelled = all(entry.state is BatchEntryState.CANCELLED for entry in self.on(number))

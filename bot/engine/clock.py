@@ -79,6 +79,6 @@ def is_doubtful(clock: Clock) -> bool:
 
 
 def earliest(clock: Clock) -> int:
-    """Return the earlier of this clock's and the machine's time. Used for ages of files, whose stamps come from the
-    machine's clock."""
+    """Return the earlier of this clock's and the machine's time; the time of a clock that is no `SteadyClock` as it is.
+    Used for ages of files, whose stamps come from the machine's clock."""
     return min(clock(), clock.wall()) if isinstance(clock, SteadyClock) else clock()

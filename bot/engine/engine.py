@@ -60,7 +60,7 @@ from storage.transitions import StaleTask
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
 IDLE_SECONDS: Final = 5.0
-"""Longest pause of `run`. Requests, callbacks and finished work end the pause at once."""
+"""Longest pause of `run`. New requests, callbacks and finished steps of tasks end the pause at once."""
 BUSY_SECONDS: Final = 0.25
 """Pause of `run` while work is due that may not be started yet."""
 BREATH_SECONDS: Final = 0.05
@@ -233,8 +233,8 @@ class Engine:
 
     async def original_link(self, task: Task, picture: Picture) -> str | None:
         """Return an address of the picture as the image API made it, valid for 20 minutes; None if the API refuses the
-        request, because it no longer has the picture, or if the task has no `job_id`. Raises ServiceError if the API
-        cannot be asked now or refuses the account."""
+        request, mostly because it no longer has the picture, or if the task has no `job_id`. Raises ServiceError if the
+        API cannot be asked now or refuses the account."""
         if task.job_id is None:
             return None
         try:
@@ -321,7 +321,7 @@ class Engine:
         try:
             await self._suspects.let_go()
         except Exception:
-            log.exception("uncounting attempts failed: the next start treats running tasks as suspect")
+            log.exception("uncounting attempts failed: the next start treats the interrupted tasks as suspects")
 
     def _pushed(self, push: asyncio.Task[None]) -> None:
         self._pushes.discard(push)

@@ -14,8 +14,9 @@ CREATE_WINDOW_MS: Final = 11_000
 steps of the clock (`MOST_BACK_MS`)."""
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-"""A task this old is settled as failed, without a charge, when its preparation or its create fails again in a way that
-may pass, or, once prepared, while creates are paused. Waiting for its turn alone ends no task."""
+"""A task this old is settled as failed, without a charge, when its preparation fails again, when its create is
+throttled or does not reach the image API, or, once prepared, while creates are paused; not while the clock is doubtful.
+Waiting for its turn alone ends no task."""
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
 

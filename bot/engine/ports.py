@@ -36,7 +36,7 @@ class RecordStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     MISSING = "missing"
-    """The API does not know the job, or does not know it yet (422 "does not exist", or null data)."""
+    """The API does not know the job, or does not know it yet (422 "does not exist" or "is null", or no data)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,10 @@ class Record:
     """0 to 1."""
     urls: tuple[str, ...] = field(default=(), repr=False)
     reason: Reason | None = None
-    """Why it FAILED; None if neither the code nor the message of the failure is known, and for every other status."""
+    """Why it FAILED; None if its code is not 451 and its message is not known, and for every other status."""
     message: str = ""
-    """The API's own error message, for the audit trail; never shown to people."""
+    """The API's error code and message of a failure, or why the record is MISSING; for the audit trail and the log,
+    never shown to people."""
     prompt: str | None = field(default=None, repr=False)
     """Prompt of the create as the API reports it; "" for pictures without a prompt, None if it cannot be read."""
     files: tuple[str, ...] = field(default=(), repr=False)
@@ -78,9 +79,9 @@ class ImageAPI(Protocol):
         """
         Download a result: at most 64 MiB, only from allowed hosts, without sending the API key.
 
-        Raises ResultTooLarge, HostNotAllowed, Refused (any other 4xx but 408 and 425, a type that is no picture, too
-        many redirects), Throttled, Unavailable, Unreachable. All but ResultTooLarge may be temporary: a proxy in front
-        of a host may refuse today what it allows tomorrow.
+        Raises ResultTooLarge, HostNotAllowed, Refused (4xx except 408, 425 and 429; a type that is no picture; too many
+        redirects; an address that no setting can allow), Throttled, Unavailable, Unreachable. All but ResultTooLarge
+        may be temporary: a proxy in front of a host may refuse today what it allows tomorrow.
         """
 
     async def direct_link(self, job_id: str, url: str) -> str:
@@ -95,7 +96,7 @@ class FetchReference(Protocol):
     async def __call__(self, reference: Reference) -> bytes:
         """Download an attachment, streamed, with a limit of size (50 MiB) and of time. Raises BadReference
         (REFERENCE_TOO_LARGE, REFERENCE_UNFETCHABLE for 403/404/410 and for addresses that are not Discord's),
-        Unavailable (also when the time is over) or Unreachable."""
+        Unreachable (no connection) or Unavailable (all else, also when the time is over)."""
 
 
 class CardPhase(StrEnum):
@@ -122,7 +123,8 @@ class Card:
     place: int | None = None
     """Place in the queue; 1 is next. None unless the phase is QUEUED, and if the task has just left the queue."""
     progress: float = 0.0
-    """0 to 1; never below the progress stored at the last poll."""
+    """0 to 1; 0 unless it is known when the create was accepted, else never below the progress stored at the last
+    poll."""
     remaining_seconds: float | None = None
     """Estimated time until the pictures are made; None unless it is known when the create was accepted."""
     paused: Reason | None = None
@@ -155,7 +157,8 @@ class Outcome:
     references: tuple[Reference, ...]
     pictures: tuple[Picture, ...]
     undelivered: tuple[str, ...] = ()
-    """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
+    """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first. Read
+    only for the delivery of the outcome; empty whenever it is shown again or edited."""
     corrects: bool = False
     """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None
@@ -198,14 +201,13 @@ class OutcomePort(Protocol):
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Decide how many messages an outcome takes and which pictures each message carries. Posts nothing.
 
-        Raises MissingCopy, as `post` does, for a picture whose stored copy is gone.
+        Raises MissingCopy and Unavailable, only for a picture that is too large for the channel and has to be reduced.
         """
 
     async def post(self, outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
         """Send one part by `part.route`. If `uncertain`, search for the message of an earlier attempt first and return
-        that message if found; a message that only the asker sees cannot be found. Raises RouteClosed if this route is
-        permanently closed (the engine then asks `next_route`), MissingCopy if a stored copy is gone, else
-        ServiceError."""
+        that message if found; an ephemeral message cannot be found and may be sent twice. Raises RouteClosed if this
+        route is closed (the engine then asks `next_route`), MissingCopy if a stored copy is gone, else ServiceError."""
 
     async def find(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """Search the channel and the direct messages for a part whose send got no response. Return None if the part is
@@ -251,19 +253,19 @@ class MessagePort(Protocol):
         post nothing else, cannot be deleted once the token has expired; an ephemeral or collected one, never."""
 
     async def delete(self, place: Posted) -> None:
-        """Delete any other message, as `remove` does."""
+        """Delete any other message. One that is already gone is no error. Raises RouteClosed, Unavailable."""
 
 
 class BatchPort(Protocol):
     """The messages of batches."""
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
-        """Post a message of a batch by its route, or edit it if its id is stored. If `uncertain`, search for an earlier
-        message there first. Raises MessageGone, RouteClosed, Unavailable."""
+        """Edit a message of a batch if its id is stored or, if `uncertain`, a search finds it; else post it by its
+        route. Raises MessageGone if the message was deleted, RouteClosed, Unavailable."""
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         """Mention the asker and say that the batch is complete; `first` is the batch's first message. If `uncertain`,
-        search for an earlier notice first. Raises RouteClosed, Unavailable."""
+        search for an earlier notice first and return that if found. Raises RouteClosed, Unavailable."""
 
     async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         """Delete a message of a batch; without `place`, search for the message first. A message that is already gone or
@@ -276,9 +278,9 @@ class ReportPort(Protocol):
     async def post(
         self, outcome: Outcome, report_case: ReportCase, words: Sequence[Report], *, uncertain: bool
     ) -> Posted:
-        """Post or edit the message about a reported result, in the channel of `report_case`. `words`: what each
-        reporter wrote. If `uncertain`, search for an earlier message there first. Raises MessageGone, RouteClosed,
-        Unavailable."""
+        """Post the message about a reported result in the channel of `report_case`, or edit it if its id is stored or,
+        if `uncertain`, a search there finds it. `words`: what each reporter wrote. Raises MessageGone if the message
+        was deleted, RouteClosed, Unavailable."""
 
 
 class ReceiptPort(Protocol):

@@ -24,8 +24,9 @@ not be able to flood the operator's channel."""
 MOST_REMEMBERED: Final = 100
 """Most alerts that are remembered as sent (the newest), and most that wait to be sent (further ones are dropped)."""
 NOT_SENT: Final = (
-    "operator alert not sent, will be tried again: let OPERATOR_CHANNEL_ID name a channel that the bot may see and "
-    "write in, or let the application's owner accept direct messages from the bot"
+    "operator alert not sent, tried again when its reason recurs or, about a host, in an hour: unless Discord was only "
+    "unavailable, let OPERATOR_CHANNEL_ID name a channel that the bot may see and write in, or let the application's "
+    "owner accept direct messages from the bot"
 )
 
 log = structlog.get_logger(__name__)

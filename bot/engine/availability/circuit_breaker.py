@@ -99,7 +99,8 @@ class CircuitBreaker:
         return await self._api.direct_link(job_id, url)
 
     async def check(self) -> None:
-        """Ask the API whether it is back, if the breaker is open and the next check is due."""
+        """If the breaker is open and the next check is due, ask the API whether it is back, and close the breaker if it
+        answers."""
         if self._opened_at is None or self._clock() < self._check_at:
             return
         self._check_later()
@@ -142,7 +143,7 @@ class CircuitBreaker:
     def _trip(self) -> None:
         if self._opened_at is None:
             log.warning(
-                "image API unreachable: creates and polls wait until it answers",
+                "image API unreachable or leaves creates unanswered: creates and polls wait until it answers",
                 failures=self._failures,
                 unanswered_creates=self._unanswered_creates,
             )
@@ -167,8 +168,8 @@ async def _answers(question: Awaitable[object]) -> bool:
     try:
         await question
     except (Unreachable, Unavailable) as error:
-        log.debug("probe of the image API got no answer", error=str(error))
+        log.debug("probe of the image API got no usable answer", error=str(error))
         return False
     except ServiceError as error:
-        log.debug("probe of the image API got an answer: a refusal", error=str(error))
+        log.debug("probe of the image API got an answer, but not what was asked for", error=str(error))
     return True

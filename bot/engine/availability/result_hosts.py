@@ -2,7 +2,8 @@
 Alert the operator about hosts of results: a host that is not allowed, and a host from which several results in a row
 could not be downloaded.
 
-The operator gets each alert once per host, also across restarts, until a result is downloaded from the host again.
+The operator gets each alert at most once per host, also across restarts, until a result is downloaded from the host
+again.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ class ResultHostWatch:
         """Hosts that are known to have no open alert, at most `MOST_HOSTS`."""
 
     def refused(self, picture: Picture, error: Exception) -> None:
-        """Record that a result could not be downloaded from its own address, for whatever reason. Alert the operator if
-        its host is not allowed, or when `REFUSED_IN_A_ROW` different results of the host have failed since the last
-        download from it."""
+        """Record that a result could not be downloaded from its own address or be read, for whatever reason. Alert
+        the operator if its host, or one to which it redirects, is not allowed; else when `REFUSED_IN_A_ROW` different
+        results of the host have failed since the last download from it."""
         if isinstance(error, HostNotAllowed):
             self.not_allowed(error)
             return
@@ -52,7 +53,8 @@ class ResultHostWatch:
         self._operator.note(Reason.RESULT_HOST_NOT_ALLOWED, error.host, host=error.host)
 
     async def gave(self, picture: Picture) -> None:
-        """Record that a result was downloaded from its own address, and close the alerts of its host."""
+        """Record that a result was downloaded from its own address: the failures of its host are counted from zero, and
+        alerts about the host may be sent again."""
         host = host_of(picture.url)
         self._refused.pop(host, None)
         if host in self._fine:

@@ -70,8 +70,8 @@ class ProgressCards:
         )
 
     async def show_waiting(self) -> None:
-        """Update the cards of queued tasks, which move up as other creates begin, of generating tasks, which make
-        progress between polls, and those whose interaction token is about to expire. At most `SHOWN` of each."""
+        """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
+        make progress between polls, and those whose interaction token is about to expire. At most `SHOWN` of each."""
         queued, generating = (
             await self._stores.queue.waiting(limit=SHOWN),
             await self._stores.queue.generating(limit=SHOWN),

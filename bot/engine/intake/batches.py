@@ -64,8 +64,8 @@ class Proposal:
 class CancelledTasks:
     cancelled: int
     going_on: int
-    """Number of the batch's open tasks that continue, because their creates were begun or their outcomes are known
-    already."""
+    """Number of the batch's open tasks that were not cancelled: nearly always because their creates were begun or their
+    outcomes are known already."""
 
 
 class Batches:
@@ -133,11 +133,12 @@ class Batches:
 
     async def begin(self, batch: Batch, origin: Origin, *, most: int) -> Batch:
         """
-        Create all tasks of the batch, or none. Idempotent. `origin` is the interaction that confirmed the proposal,
-        `most` the largest number of tasks that the server allows.
+        Create all tasks of the batch, or none. A batch that has begun already is returned as it is. `origin` is the
+        interaction that confirmed the proposal, `most` the largest number of tasks that the server allows.
 
         Raises what `checked` raises, LimitReached, NoRoom, BadChoice if the server now allows only smaller batches,
-        NotFound, Gone, and BadReference if an input picture was erased since the proposal.
+        NotFound if the parent task is not visible to the asker, Gone if the proposal was deleted, and BadReference if
+        an input picture was erased since the proposal.
         """
         check_there(batch.asked)
         if len(batch.words) > most:
@@ -164,7 +165,7 @@ class Batches:
 
     async def cancel(self, batch_id: str, user_id: int) -> CancelledTasks:
         """Cancel the queued tasks of the batch. Raises NotFound if the batch is unknown or another person's private
-        one, NotYours if it is another person's public one, and TooLate if no task of it is queued."""
+        one, NotYours if it is another person's public one, and TooLate if no task could be cancelled."""
         await self._check_own(batch_id, user_id)
         tasks = await self._batches.tasks(batch_id)
         cancelled = [await self._cancel(task) for task in tasks if task.state is TaskState.QUEUED]
@@ -183,8 +184,8 @@ class Batches:
         self._wake()
 
     async def task_of_message(self, message_id: int) -> Task | None:
-        """Return the first task with pictures in a batch's message, or the first task if none has pictures. Return
-        None if the message belongs to no batch."""
+        """Return the first task with pictures to show in a batch's message, or the first task if none has any. Return
+        None if the message belongs to no batch or its tasks have no rows."""
         found = await self._batches.in_message(message_id)
         if found is None:
             return None

@@ -17,7 +17,8 @@ from storage.models import NewReference, NewTask, PictureRequest, ReferenceKind
 
 
 def checked(new: NewTask) -> NewTask:
-    """Return the task as it may be stored. Raises UnknownChoice, TooLong, BlankPrompt, or BadReference."""
+    """Return the task as it may be stored. Raises UnknownChoice for a value that was not offered, TooLong or
+    BlankPrompt for the prompt, BadReference for an input picture or too many."""
     if not isinstance(new.private, bool):
         raise UnknownChoice
     if new.parent_picture is not None and not (_is_whole(new.parent_picture) and new.parent_picture >= 0):

@@ -67,8 +67,8 @@ class Requests:
     async def accept(self, new: NewTask) -> Card:
         """Store a request and return its first card. Idempotent for the same interaction. Raises what `checked` raises,
         LimitReached, NoRoom; BadReference if an input picture was erased; NotFound if the parent task is not visible to
-        the asker; Conflict if the asker already has an open task that varies the same picture. Nothing is stored
-        then."""
+        the asker; Conflict if the asker already has an open task, not an undelivered one, that varies the same picture.
+        Nothing is stored then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         task, is_new = await self._stored(new)
@@ -78,8 +78,8 @@ class Requests:
 
     async def as_typed(self, proposal: Batch, origin: Origin) -> Card:
         """Make one task of a proposal, with its prompt as typed, in place of the batch, and return its first card.
-        `origin` is the interaction that asks for it. Raises what `accept` raises, and Gone if the proposal was answered
-        already."""
+        `origin` is the interaction that asks for it. Raises what `accept` raises, except Conflict, and Gone if the
+        proposal was answered or deleted already."""
         new = replace(proposal.asked, **asdict(origin))
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
@@ -88,12 +88,12 @@ class Requests:
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
         """
-        Repeat a request as a new task of the person who asks, with the stored copies of its references. `message_id` is
-        the message with the button.
+        Repeat a request as a new task of the person who asks, with the stored copies of its references, if any.
+        `message_id` is the message with the button.
 
         Raises what `accept` raises; NotYours for another person's failed task; NotFound if the task is not visible to
         the person; Conflict if the person is repeating the task already (a double click is charged once), or if the
-        create was found after it had been reported as unconfirmed, because the old message may still have the button.
+        create was found after it had been reported as unconfirmed and the button may be in the old message.
         """
         task = await self.visible(task_id, origin.asker_id)
         if task.reason is not None and task.asker_id != origin.asker_id:
@@ -158,8 +158,9 @@ class Requests:
         raise TooLate(Reason.TOO_LATE_TO_CANCEL)
 
     async def withhold(self, task_id: str, user_id: int, *, withheld: bool) -> None:
-        """Set whether the outcome of a task is only stored, or posted. Raises NotFound, NotYours, and TooLate unless
-        the task is submitting or generating."""
+        """Set whether the pictures of a task are only stored, or posted; a failure is posted in any case. Raises
+        NotFound as `visible` does, NotYours for another person's task, and TooLate unless the task is submitting or
+        generating."""
         task = await self.visible(task_id, user_id)
         if task.asker_id != user_id:
             raise NotYours
@@ -170,9 +171,9 @@ class Requests:
         await self._cards.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
-        """Store that the first response was posted as this card. If the task was closed since, delete the card; if it
-        moved on otherwise, update the card. Raises NotFound if the task is gone, and Unavailable if the deletion
-        fails."""
+        """Store that the first response was posted as this card. If the task was closed since, delete the card, unless
+        it is the outcome by now; if the task moved on otherwise, update the card. Raises NotFound if the task is gone,
+        and Unavailable if the deletion fails."""
         self._delivery.cards.posted(card)
         task = await self._card_messages.posted(card.task.id, message_id)
         if task is None:

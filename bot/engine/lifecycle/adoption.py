@@ -53,7 +53,7 @@ class Adoption:
         await self._stores.creates.called_back(create, now=self._clock())
         if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
             log.warning(
-                "callback ignored: its create is not in doubt and is not known by this job_id",
+                "callback ignored: its create has another job_id, is no longer in doubt or is older than a day",
                 task=create.task_id,
                 job_id=job_id,
             )
@@ -137,14 +137,18 @@ class Adoption:
         try:
             record = await self._api.record(job_id)
         except ServiceError as error:
-            log.debug("reading the record of a claimed job failed, will retry", job_id=job_id, error=str(error))
+            log.debug(
+                "reading the record of a claimed job failed, will retry for up to a day",
+                job_id=job_id,
+                error=str(error),
+            )
             return None
         return None if record.status is RecordStatus.MISSING or record.prompt is None else record
 
 
 def is_of(request: CreateRequest, record: Record) -> bool:
     """Return whether a record belongs to the request: the prompt is the same, apart from spaces and unprintable
-    characters, or, if both have none, the pictures are."""
+    characters, or, if both have none, the input pictures have the same addresses without their queries."""
     words = _words(request.request.prompt)
     if words != _words(record.prompt or ""):
         return False

@@ -1,5 +1,5 @@
-"""Correct an "unconfirmed" message once an adoption has shown that the create was accepted: both the outcome and the
-old message say so."""
+"""Correct an "unconfirmed" message once an adoption has shown that the create was accepted: the outcome says so, and
+the old message if it can be edited."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ class Lifecycle:
     async def advance(self, task: Task) -> Task:
         """Do the next step of the task and return the task as moved. If the step fails, the task continues later (a
         create that may have been sent is not sent again), or ends: settled with the reason, or, if its outcome could
-        not be delivered for as long as copies are kept, closed. Raises StaleTask."""
+        not be delivered for as long as copies are kept, closed. Raises StaleTask, and what the database raises if this
+        cannot be stored."""
         try:
             return await self._next_step(task)
         except StaleTask:
@@ -85,7 +86,9 @@ class Lifecycle:
             await self._account.refused(error)
             return await self._later(task)
         except ServiceError as error:
-            log.debug("task step failed: service error, will retry or settle", task=task.id, error=str(error))
+            log.debug(
+                "task step failed: service error, the task continues later or ends", task=task.id, error=str(error)
+            )
             if isinstance(error, Refused) and task.state is TaskState.QUEUED:
                 refused = await self._refuse(task, error.reason, {}, str(error))
                 await self._account.refused(error)

@@ -2,7 +2,8 @@
 Deliver settled tasks: store the pictures, plan the messages, post each message once, and delete the card. For a task of
 a batch, only the pictures are stored here; `outbox/batches.py` delivers the batch.
 
-A picture that cannot be downloaded within some minutes is delivered as a link, and left to `late_pictures`.
+A picture that cannot be downloaded within some minutes is delivered as a link and, unless it is too large, left to
+`late_pictures`.
 
 A failed task is delivered in the same way. If every route to the asker is closed, the outcome is kept. Once the asker
 comes for the outcome, all parts that are not posted yet are handed over in one message.
@@ -86,9 +87,9 @@ class OutcomeDelivery:
 
     async def deliver(self, task: Task) -> Task:
         """Deliver a settled task and return it: closed once nothing is left to post; kept if every route to the asker
-        is closed, or given up if it has been settled for as long as copies are kept. A task that is withheld, removed
-        or part of a batch is closed without a post. Raises ServiceError, and Unavailable while a result is not
-        downloaded yet; parts that were posted before the error are not posted again."""
+        is closed, or given up if it has been settled for as long as copies are kept. A task that is part of a batch,
+        removed, or withheld and not failed is closed without a post. Raises ServiceError, which is Unavailable while a
+        result is not downloaded yet, and StaleTask; parts that were posted before the error are not posted again."""
         found = await self._stores.pictures.of_task(task.id)
         fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
         try:
@@ -144,8 +145,8 @@ class OutcomeDelivery:
         return await self._stores.tasks.move(task, TaskState.CLOSED, now=now, why=why, closed_at=now, **released(now))
 
     async def deliver_later(self, task: Task) -> Task:
-        """Retry a delivery after a temporary failure, or give the outcome up if it has been settled for as long as
-        copies are kept."""
+        """Make a delivery that failed due again after a back-off, or give the outcome up if it has been settled for as
+        long as copies are kept."""
         if self._is_hopeless(task):
             return await self._give_up(task)
         failures = task.failures + 1

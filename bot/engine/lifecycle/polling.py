@@ -47,7 +47,7 @@ class Polling:
         """Number of polls that reported a success without a picture, by task."""
 
     async def ask(self, task: Task) -> Task:
-        """Poll a task. Raises ServiceError if the poll failed; the task is then polled again."""
+        """Poll a task. Raises ServiceError if the poll failed; the caller then calls `ask_later`."""
         if task.job_id is None:
             raise AssertionError("a generating task has its job_id")
         return await self.observe(task, await self._api.record(task.job_id))

@@ -41,7 +41,7 @@ class ReferenceFetching:
         closed.
 
         `seconds` limits the download itself, without the wait for a slot and for memory; None adds no limit to that of
-        `FetchReference`. Raises what `FetchReference` raises, and TimeoutError.
+        `FetchReference`. Raises what `FetchReference` raises, and TimeoutError after `seconds`.
         """
         host, requester = _host(reference), Requester(by, WorkPriority.REQUEST)
         async with self._places.taken(1, holders=(by, host)):

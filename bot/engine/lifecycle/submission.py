@@ -84,8 +84,8 @@ class Submission:
 
         Nothing is sent if the addresses of the input pictures may expire too soon (the task is prepared again), if the
         create was accepted before and only has to be stored, or if the task is not registered: it waits for its
-        callback, or a process that died may have sent its create. Such a task is unconfirmed. Raises StaleTask if
-        another worker owns the task, and what the database raises if the answer cannot be stored.
+        callback, or its create may have been sent before, by this or another process. Such a task is unconfirmed.
+        Raises StaleTask if another worker owns the task, and what the database raises if the answer cannot be stored.
         """
         if task.id in self._taken_as:
             return await self._taken(task, self._taken_as[task.id])
@@ -115,8 +115,9 @@ class Submission:
         return await self._back(task, "something failed before it was sent", wait, failures=failures)
 
     def left(self, task_id: str) -> None:
-        """Forget what this process remembers of a task it no longer owns. A create that was not sent yet must not be
-        sent from here: the new owner may have sent it. Other creates no longer wait for the answer to this one."""
+        """Forget the unsent create of a task that this process no longer works on, so that it is not sent from here:
+        the task may have another owner. Other creates no longer wait for the answer to this one. A job_id that is not
+        stored yet is remembered."""
         self._unsent.pop(task_id, None)
         self._account.ended(task_id, accepted=False)
 
@@ -267,7 +268,8 @@ class Submission:
 
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:
     """Return whether the image API will still be able to download an attachment from its original URL: the URL is valid
-    for `LINK_MARGIN` longer. False also without a URL (the reference exists only as a stored copy).
+    for `LINK_MARGIN` longer. False also without a URL (the reference exists only as a stored copy), or if the expiry in
+    it cannot be read.
 
     Discord: signed URLs carry their expiry as `ex`, in hexadecimal seconds.
     """

@@ -39,12 +39,16 @@ class Undelivered:
         self._clock = clock
 
     async def keep(self, task: Task) -> Task:
-        """Keep an outcome that could not be delivered by any route; alert the operator the first time. Raises
-        StaleTask."""
+        """Keep an outcome that could not be delivered by any route. The first time, alert the operator, unless the same
+        alert was sent within a day. Raises StaleTask."""
         now = self._clock()
         kept = await self._stores.undelivered.keep(task, now=now, due=now + _ms(TRY_EVERY))
         if task.undelivered_at is None:
-            log.error("outcome not delivered: kept for the asker, will retry every three hours", task=task.id)
+            log.error(
+                "outcome not delivered: kept for the asker and retried every three hours, the operator is alerted at "
+                "most once a day",
+                task=task.id,
+            )
             await self._operator.alert(Reason.NOBODY_TOLD)
         return kept
 
@@ -53,8 +57,9 @@ class Undelivered:
         Store that the asker came for a kept outcome, by the interaction with this token. Call `acknowledged` once the
         interaction is acknowledged.
 
-        Raises NotYours; NotFound, also for a private outcome of another person; Gone if the outcome is no longer kept;
-        Conflict if the asker came for it within the last 15 minutes by another interaction.
+        Raises NotFound if the task is unknown or another person's private one, NotYours if it is another person's
+        public one, Gone if its outcome is not kept (any longer), and Conflict if the asker came for it within the last
+        15 minutes by another interaction.
         """
         task = await self._stores.tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):
@@ -70,8 +75,8 @@ class Undelivered:
             raise Gone(Reason.NO_LONGER_KEPT)
 
     async def acknowledged(self, task_id: str, token: str) -> None:
-        """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent, also if
-        the outcome was delivered already."""
+        """Make a kept outcome due now, because the interaction with this token was acknowledged. Idempotent; changes
+        nothing if the outcome was delivered already."""
         now = self._clock()
         await self._stores.undelivered.collect(task_id, token, now=now, due=now, lapsed=now - _ms(INTERACTION_LIFE))
         self._wake()

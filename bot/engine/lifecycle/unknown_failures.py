@@ -1,4 +1,5 @@
-"""Log failures of the image API that the bot does not know. A message may repeat the prompt, which is never logged."""
+"""Log failures of the image API that the bot does not know. A message may repeat the prompt, which is cut out of it,
+apart from short passages."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def unknown_failure(task: Task, message: str) -> None:
 
 
 def without_prompt(message: str, prompt: str) -> str:
-    """Return the message in one line, with quotations, whatever follows "prompt:", and each passage of the prompt cut
-    out."""
+    """Return the message in one line, with these parts cut out: quotations, whatever follows "prompt:", and passages
+    of at least `TOLD_BYTES` that are also in the prompt."""
     line = " ".join(message.split())
     line = _without_passages(line, " ".join(prompt.split()))
     return _NAMED.sub(rf"\1 {CUT}", _QUOTED.sub(CUT, line))

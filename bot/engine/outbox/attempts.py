@@ -55,9 +55,9 @@ class Attempts:
         self, kind: WorkKind, subject: str, do: Callable[[], Awaitable[None]], give_up: Callable[[], Awaitable[None]]
     ) -> None:
         """
-        Call `do`; after `MOST_ATTEMPTS` deaths of the process, call `give_up` instead, which drops, postpones or
-        simplifies the work, and alert the operator. Do nothing while the quarantine holds this work back or another
-        process may be doing it: the row of the work is left as it is.
+        Call `do`; if the process died during each of the last `MOST_ATTEMPTS` attempts, call `give_up` instead, which
+        drops, postpones or simplifies the work, and alert the operator, at most once a day. Do nothing while the
+        quarantine holds this work back or another process may be doing it: the row of the work is left as it is.
 
         Raises what the called function raises.
         """
@@ -77,7 +77,8 @@ class Attempts:
         async def given_up() -> None:
             kind, subject = this
             log.error(
-                "outbox work given up: process died on every attempt",
+                "outbox work given up, postponed or simplified: process died on every attempt, the operator is alerted "
+                "at most once a day",
                 kind=kind,
                 subject=subject,
                 attempts=MOST_ATTEMPTS,

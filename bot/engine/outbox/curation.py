@@ -32,8 +32,8 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removable:
-    """What a person may remove: the message with the button, if it is a repost (`repost`), or all messages of the
-    result (`everywhere`)."""
+    """What a person may remove: `repost`, if the message with the button is a repost that the person may remove (else
+    None), and all messages of the result, if `everywhere`."""
 
     task: Task
     repost: Repost | None
@@ -55,21 +55,22 @@ class Curation:
 
     async def post_again(self, new: NewRepost, who: Role) -> Repost:
         """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
-        of posting. Raises what `postable` raises, NotYours, NotAllowed, and RouteClosed if the bot may not post there.
-        A repost that exists already (the same `once`) is not posted twice."""
+        of posting. Raises what `postable` and `Reposts.post_now` raise; for another person's result also NotYours,
+        unless the repost is for a gallery, and NotAllowed, unless the person moderates the gallery's server. A repost
+        that exists already (the same `once`) is not posted twice."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         return await self._reposts.post_now(new)
 
     async def copy_starred(self, new: NewRepost, who: Role) -> None:
         """Copy a result to a gallery because of a reaction. The copy is posted by the outbox, since no person waits for
-        a response. Raises what `post_again` raises, but not RouteClosed."""
+        a response. Raises what `postable` raises, and NotYours and NotAllowed as `post_again` does."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         await self._reposts.ask(new)
 
     async def postable(self, task_id: str, who: Role) -> Task:
-        """Return a result with pictures whose task is closed (delivered, or withheld for the asker) and that is not
-        private or belongs to the person. Raises NotFound, and Gone if the result is removed or hidden, has no pictures,
-        or its task is not closed."""
+        """Return a result with pictures whose task is closed (delivered or not) and that is not private or belongs to
+        the person. Raises NotFound if the task is unknown or another person's private one, and Gone if the result is
+        removed or hidden, has no pictures, or its task is not closed."""
         task = await self._known(task_id, who)
         if task.state is not TaskState.CLOSED or task.reason is not None:
             raise Gone(Reason.PICTURE_GONE)
@@ -78,8 +79,8 @@ class Curation:
         return task
 
     async def removable(self, task_id: str, who: Role, message_id: int | None) -> Removable:
-        """Return what the person may remove. `message_id` is the message with the button. Raises NotFound, and
-        NotAllowed if the person may remove nothing."""
+        """Return what the person may remove. `message_id` is the message with the button. Raises NotFound as `postable`
+        does, and NotAllowed if the person may remove nothing."""
         task = await self._known(task_id, who)
         found = await self._stored_reposts.in_message(message_id) if message_id is not None else None
         repost = found if found is not None and _may_remove(task, found, who) else None
@@ -89,14 +90,16 @@ class Curation:
         return Removable(task=task, repost=repost, everywhere=everywhere)
 
     async def remove(self, task_id: str, who: Role) -> None:
-        """Remove all messages of a result, and close its reports. Raises NotFound, NotAllowed."""
+        """Mark a result as removed, so that the outbox deletes its messages, and close its reports. Raises NotFound and
+        NotAllowed as `check_curates` does."""
         task = await self.check_curates(task_id, who)
         await self._store.remove(task.id, by=who.person_id, now=self._clock())
         await self._reports.over(task.id, by=who.person_id)
 
     async def stays(self, task_id: str, who: Role) -> bool:
         """Return whether the bot can no longer delete a message that the person has removed or asks to remove: the
-        person has to delete it. Messages that only the asker sees count for the asker alone. Raises NotFound."""
+        person has to delete it. False for a person who may not remove the result. Messages that only the asker sees
+        count for the asker alone. Raises NotFound as `postable` does."""
         task = await self._known(task_id, who)
         reposts, own = await self._stored_reposts.of_task(task_id), task.asker_id == who.person_id
         return _may_curate(task, who) and any(
@@ -107,14 +110,15 @@ class Curation:
 
     async def check_curates(self, task_id: str, who: Role) -> Task:
         """Return the task if it is the person's own, or was asked for in the server that the person moderates. Raises
-        NotFound, NotAllowed."""
+        NotFound as `postable` does, and NotAllowed for any other person."""
         task = await self._known(task_id, who)
         if not _may_curate(task, who):
             raise NotAllowed(Reason.NOT_YOURS_TO_REMOVE)
         return task
 
     async def remove_repost(self, repost_id: str, who: Role) -> None:
-        """Remove a single repost. Raises NotFound, NotAllowed."""
+        """Mark a single repost for deletion. Raises NotFound if it is unknown or of another person's private task, and
+        NotAllowed unless the result is the person's own or the person moderates the repost's server."""
         repost = await self._stored_reposts.get(repost_id)
         if repost is None:
             raise NotFound(Reason.TASK_UNKNOWN)
@@ -123,9 +127,9 @@ class Curation:
         await self._store.remove_repost(repost, now=self._clock())
 
     async def message_gone(self, message_id: int) -> None:
-        """Handle the deletion of a message in Discord, by a person or by the bot. If it was the original or the
-        published message, its copies in galleries are removed too; if it was such a copy, that copy counts as removed.
-        Any other message is ignored."""
+        """Handle the deletion of a message in Discord, by a person or by the bot. If it was a message of the outcome or
+        the published one, the copies of the result in galleries are removed too; if it was such a copy, that copy
+        counts as removed. Any other message is ignored, also one of a batch."""
         now = self._clock()
         repost = await self._stored_reposts.in_message(message_id)
         if repost is not None and repost.kind is RepostKind.GALLERY:

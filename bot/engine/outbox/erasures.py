@@ -72,8 +72,8 @@ class Erasures:
         await self._erasures.receipt_seen(erasure)
 
     async def sweep(self) -> None:
-        """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`, and the erased
-        pictures that no longer count towards limits. Do nothing while the clock is doubtful."""
+        """Forget the person of each erasure whose receipt could not be delivered for `UNSEEN_FOR`, and the numbers of
+        erased pictures that no longer count towards limits. Do nothing while the clock is doubtful."""
         if is_doubtful(self._clock):
             return
         unseen_for = int(UNSEEN_FOR.total_seconds() * 1000)
@@ -143,7 +143,9 @@ class Erasures:
             if erasure.person_id is not None:
                 await self._cancel(task_id, erasure.person_id)
         except UserError as late:
-            log.debug("task not cancelled for erasure: no longer queued", task=task_id, reason=late.reason)
+            log.debug(
+                "task not cancelled for erasure: gone, changing or no longer queued", task=task_id, reason=late.reason
+            )
 
     async def _without_files(self, keys: tuple[str, ...]) -> int:
         for key in keys:
@@ -156,7 +158,9 @@ class Erasures:
         except RouteClosed:
             return None  # the receipt is shown by /privacy show
         except ServiceError as error:
-            log.info("sending erasure receipt failed, will retry", erasure=erasure.id, error=str(error))
+            log.info(
+                "sending erasure receipt failed, will retry for up to 30 days", erasure=erasure.id, error=str(error)
+            )
             return self._clock() + AGAIN_MS
         await self._erasures.receipt_seen(erasure)
         return None

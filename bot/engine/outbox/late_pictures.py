@@ -1,6 +1,7 @@
 """
 Retry the download of pictures that were delivered as links, because they could not be downloaded within some minutes or
-because the process died while it handled them. The retries continue for as long as the image API keeps the pictures.
+because the process died while it handled them. The retries continue for as long as the image API keeps the pictures,
+but end if the result is removed, the picture is too large, or the process dies at every download.
 
 A downloaded picture is stored in the transaction that makes its messages due for an update; `MessageSync` then edits
 them. If the process dies in between, the next process repeats the last step. The repetition changes nothing: it writes
@@ -71,7 +72,7 @@ class LatePictures:
         await self._late.hurry(self._clock() + _ms(SOON))
 
     async def step(self) -> None:
-        """Retry the pictures that are due, once."""
+        """Retry the pictures that are due, at most `AT_ONCE`, once."""
         due = await self._late.due(now=self._clock(), limit=AT_ONCE)
         await asyncio.gather(*[self._in_turn(task, picture) for task, picture in due])
 
@@ -83,7 +84,7 @@ class LatePictures:
                 async with self._fetches.taken(1, holders=(host_of(picture.url),)):
                     await self._tried(task, picture)
             except Exception:
-                log.exception("late result download failed: unexpected error, retried at growing intervals")
+                log.exception("late result download failed: unexpected error, will retry")
 
     async def _tried(self, task: Task, picture: Picture) -> None:
         now = self._clock()

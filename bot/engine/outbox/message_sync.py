@@ -88,7 +88,10 @@ class MessageSync:
         if not all(updated):
             if not is_hopeless(self._clock, task.sync_asked_at or 0):
                 return self._clock() + RETRY_MS
-            log.warning("message update given up: it failed for a day, the messages stay as they are", task=task.id)
+            log.warning(
+                "message update given up: it failed for a day, messages that are not updated stay as they are",
+                task=task.id,
+            )
         await self._late.delivered(late)
         return None
 
@@ -117,7 +120,7 @@ class MessageSync:
                 if not late:
                     raise
                 log.info(
-                    "late result not added: its message cannot be edited, sent as a direct message instead",
+                    "late result not added: its message cannot be edited, to be sent as a direct message instead",
                     task=task.id,
                     error=str(closed),
                 )
@@ -176,7 +179,7 @@ async def _tried(task: Task, doing: Awaitable[None]) -> bool:
         log.debug("message update not needed: the message was deleted", task=task.id)
     except RouteClosed as closed:
         log.info(
-            "message update given up: Discord refuses it, the messages stay as they are",
+            "update of one message given up: its route is closed, it stays as it is or unsent",
             task=task.id,
             error=str(closed),
         )

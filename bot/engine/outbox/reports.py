@@ -45,17 +45,18 @@ class Reports:
     async def report(
         self, task_id: str, guild_id: int, *, by: int, why: str, locale: str, seen: tuple[int, int]
     ) -> None:
-        """Store a report. `seen` is the channel and the message that were reported. Raises Conflict if the person has
-        already reported the task or the moderators have removed the result or dismissed its reports."""
+        """Store a report. `seen` is the channel and the message that were reported. Raises Conflict if, in this server,
+        the person has already reported the task or its reports are closed: the result was removed or they were
+        dismissed."""
         word = Report(reporter_id=by, at=self._clock(), why=why)
         report_case, is_new = await self._reports.report(task_id, guild_id, word, locale=locale, seen=seen)
         if not is_new:
             raise Conflict(Reason.REPORTED_ALREADY if report_case.state in UNDECIDED else Reason.DECIDED_ALREADY)
 
     async def decide(self, task_id: str, guild_id: int, state: ReportState, *, by: int) -> None:
-        """Store a moderator's decision, which the outbox carries out. Raises NotFound, and Conflict if the result is
-        removed or its reports are dismissed already, `state` is its state already, or another moderator decides at the
-        same time."""
+        """Store a moderator's decision, which the outbox carries out. Raises NotFound if the task has no reports in
+        this server, and Conflict if the result is removed or its reports are dismissed already, `state` is its state
+        already, or another moderator decides at the same time."""
         report_case = await self._reports.get(task_id, guild_id)
         if report_case is None:
             raise NotFound(Reason.TASK_UNKNOWN)
@@ -64,7 +65,7 @@ class Reports:
             raise Conflict(Reason.DECIDED_ALREADY)
 
     async def over(self, task_id: str, *, by: int) -> None:
-        """Close the reports of a task that was removed in another way."""
+        """Close the undecided reports, in all servers, of a task that was removed in another way."""
         await self._reports.over(task_id, by=by, now=self._clock())
 
     async def _carry_out_and_post(self, report_case: ReportCase) -> int | None:

@@ -49,10 +49,10 @@ class Reposts:
         return await self._reposts.add(new, now=self._clock())
 
     async def post_now(self, new: NewRepost) -> Repost:
-        """Store a repost and post it at once. The returned repost has no `message_id` if Discord failed and the outbox
-        will retry. Raises RouteClosed, and Gone if the result was removed or the file of a stored copy is gone; the
-        repost is then dropped and can be requested again. Raises Gone also if this repost was posted and removed
-        before; that one is not dropped."""
+        """Store a repost and post it at once. The returned repost has no `message_id` if it is not posted yet: Discord
+        failed and the outbox will retry, or another worker posts it. Raises RouteClosed, and Gone if the result was
+        removed or the file of a stored copy is gone; the repost is then dropped and can be requested again. Raises Gone
+        also if this repost was removed before; that one is not dropped."""
         repost, _ = await self.ask(new)
         if repost.removed_at is not None:
             raise Gone(Reason.TAKEN_OUT)

@@ -86,7 +86,7 @@ class OutboxWorker(Generic[Row]):
         await self._rows.resume(now=self._clock())
 
     async def step(self) -> None:
-        """Do the work for the rows that are due, once. A row that fails does not stop the others."""
+        """Do the work for the rows that are due, at most `AT_ONCE`, once. A row that fails does not stop the others."""
         try:
             due = await self._rows.due(now=self._clock(), limit=AT_ONCE)
         except Exception:
@@ -99,9 +99,9 @@ class OutboxWorker(Generic[Row]):
                 await self._step(row, nullcontext())
 
     async def do(self, row: Row) -> None:
-        """Claim the row, do its work and settle it. Do nothing if another worker has claimed it. Raises what `work`
-        raises, except ServiceErrors that are not final; after an error that is not final, raised or not, the row is
-        retried or given up, as `retry_at` says."""
+        """Claim the row, do its work and settle it. Do nothing if another worker has claimed it or it is no longer due.
+        Raises what `work` raises, except ServiceErrors that are not final; after an error that is not final, raised or
+        not, the row is retried or given up, as `retry_at` says."""
         now = self._clock()
         claimed = await self._rows.claim(row, now=now, until=now + CLAIM_MS)
         if claimed is None:

@@ -76,7 +76,8 @@ DELIVERY: Final = Requester(None, WorkPriority.DELIVERY)
 
 class PictureWork:
     """Run the functions of `bot.imaging` for the rest of the bot. The methods raise what the functions of the same
-    names raise, and Unavailable if no child process can be started."""
+    names raise, Unreadable also if the child process fails or exceeds its limits, and Unavailable if none can be
+    started."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders

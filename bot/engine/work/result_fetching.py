@@ -54,7 +54,7 @@ class ResultFetching:
         if its host is not allowed (waiting does not help). It is not tried for a result that is too large, or if only
         the copy could not be stored.
 
-        Raises ServiceError, and ValueError if the download is not a picture.
+        Raises ServiceError, and ValueError if the download is not a picture that can be decoded.
         """
         try:
             copied = await self._copied(picture, picture.url)
@@ -64,7 +64,11 @@ class ResultFetching:
             if not by_link and not isinstance(error, HostNotAllowed):
                 raise
             self._hosts.refused(picture, error)
-            log.info("result download failed, trying a direct link", host=host_of(picture.url), error=str(error))
+            log.info(
+                "result not downloaded or not readable, a direct link is tried if the job_id is known",
+                host=host_of(picture.url),
+                error=str(error),
+            )
             return await self._by_link(task, picture, error)
         await self._hosts.gave(picture)
         return copied

@@ -58,7 +58,8 @@ class Suspects:
         """Release a task whose step raised MemoryError in this process, which survived. As after a death, the attempt
         stays counted and the task is retried alone."""
         log.error(
-            "task step failed: MemoryError in the bot's own process, which goes on; the task is retried alone",
+            "task step failed: MemoryError in the bot's own process, which goes on; the task is retried alone or, "
+            "after three attempts, given up",
             task=task.id,
             state=task.state.value,
             attempts=task.attempts,
@@ -70,8 +71,8 @@ class Suspects:
 
     async def check(self, task: Task) -> Task | None:
         """
-        Give up a task whose work `MOST_ATTEMPTS` times killed a process or ran out of memory. Return None if the task's
-        next step may be done, or the closed task.
+        Give up a task whose work `MOST_ATTEMPTS` times killed a process or ran out of memory, and alert the operator,
+        at most once a day. Return None if the task's next step may be done, or the closed task.
 
         Raises BadReference for a queued task, whose attachments are the cause. A settled task is from now on delivered
         as links, without decoding its pictures, and None is returned; after as many deaths again, it is closed without

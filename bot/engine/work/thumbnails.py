@@ -39,7 +39,7 @@ class Thumbnails:
 
     async def small(self, copy: StoredCopy, requester: Requester) -> bytes | None:
         """Return a JPEG with a longer side of at most 320 pixels; None if the copy is gone, or cannot be decoded: not
-        now, or, if it is damaged or too complex, not again in this process."""
+        now, or, if it is damaged or too complex or its decoder failed, not again in this process."""
 
         async def make() -> bytes:
             async with self._work.holding(copy.bytes, requester):
@@ -49,8 +49,7 @@ class Thumbnails:
 
     async def mask_preview(self, picture: StoredCopy, mask: StoredCopy, requester: Requester) -> bytes | None:
         """Return a JPEG of the picture with the part tinted that the plain mask changes, with a longer side of at most
-        640 pixels; None if a copy is gone or damaged, or cannot be decoded now. It is stored with the picture's
-        copy."""
+        640 pixels; None in the cases of `small`, for either copy. It is stored with the picture's copy."""
 
         async def make() -> bytes:
             async with self._work.holding(_together(picture, mask), requester):
@@ -90,7 +89,9 @@ class Thumbnails:
             return None
         except Unreadable as error:
             log.info(
-                "thumbnail or preview not made: picture unreadable, not tried again", key=key, reason=error.reason.value
+                "thumbnail or preview not made: picture unreadable or decoder failed, not tried again in this process",
+                key=key,
+                reason=error.reason.value,
             )
             self._give_up(key + suffix)
             return None
