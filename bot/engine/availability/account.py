@@ -98,7 +98,8 @@ class AccountMonitor:
 
     async def refused(self, refused: Refused) -> None:
         """Handle what a refusal says about the account. If the API key is rejected or the balance is too small, pause
-        creates and alert the operator. If a quota of the account is reached, only alert the operator."""
+        creates and alert the operator, unless they are paused for that reason already. If a quota of the account is
+        reached, only alert the operator. Do nothing for any other refusal."""
         if isinstance(refused, AccountRefused):
             await self._stop(refused.reason)
         elif refused.reason is Reason.ACCOUNT_QUOTA:

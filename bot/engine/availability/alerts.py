@@ -71,8 +71,9 @@ class OperatorAlerts:
             await self._send(reason, {}, reason.value, sent)
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
-        """Schedule an alert about one subject (a host) and return at once. The alert is not repeated until `forget`,
-        and at most `SUBJECTS_A_DAY` are sent for a reason in 24 hours; `check` drops the others."""
+        """Schedule an alert about one subject (a host), unless `MOST_REMEMBERED` wait already, and return at once. The
+        alert is not repeated until `forget`, and at most `SUBJECTS_A_DAY` are sent for a reason in 24 hours; `check`
+        drops the others."""
         if len(self._noted) < MOST_REMEMBERED:
             self._noted[_name(reason, subject)] = (reason, parameters)
 

@@ -93,6 +93,8 @@ class DiskSpace:
         self._short, self._alerted = short, False
         figures = {"free_mib": free // MIB if free is not None else None, "least_mib": self._least_bytes // MIB}
         if short:
-            log.error("disk space is short: new files are refused", **figures)
+            log.error(
+                "disk space is short: new files are refused, the operator is alerted at most once a day", **figures
+            )
         else:
             log.info("disk space is enough again: new files are accepted", **figures)

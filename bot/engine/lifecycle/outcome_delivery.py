@@ -110,7 +110,11 @@ class OutcomeDelivery:
         try:
             posted = await self._post_missing(outcome, parts, fetched)
         except RouteClosed as closed:
-            log.info("outcome not delivered: every route to the asker is closed", task=task.id, error=str(closed))
+            log.info(
+                "outcome not delivered: every route to the asker is closed, it is kept or, if too old, given up",
+                task=task.id,
+                error=str(closed),
+            )
             return await self._give_up(task) if self._is_hopeless(task) else await self._undelivered.keep(task)
         except MissingCopy as missing:
             await self._forget_copies(outcome)
@@ -198,7 +202,7 @@ class OutcomeDelivery:
             missing = late_pictures.missing(picture, error, now=self._clock())
             tried_on = missing.due_at is not None
             log.warning(
-                "result not downloaded or not stored, to be delivered as a link",
+                "result not downloaded or not stored, to be delivered as a link and, unless too large, retried later",
                 task=task.id,
                 tried_on=tried_on,
                 error=str(error),

@@ -32,7 +32,7 @@ def unknown_failure(task: Task, message: str) -> None:
 
 def without_prompt(message: str, prompt: str) -> str:
     """Return the message in one line, with these parts cut out: quotations, whatever follows "prompt:", and passages
-    of at least `TOLD_BYTES` that are also in the prompt."""
+    of at least `TOLD_BYTES` that are also in the prompt, or the whole prompt if it has three letters or more."""
     line = " ".join(message.split())
     line = _without_passages(line, " ".join(prompt.split()))
     return _NAMED.sub(rf"\1 {CUT}", _QUOTED.sub(CUT, line))

@@ -56,8 +56,8 @@ class Curation:
     async def post_again(self, new: NewRepost, who: Role) -> Repost:
         """Repost a result: at once, or later if Discord fails now. The repost shows the state of the result at the time
         of posting. Raises what `postable` and `Reposts.post_now` raise; for another person's result also NotYours,
-        unless the repost is for a gallery, and NotAllowed, unless the person moderates the gallery's server. A repost
-        that exists already (the same `once`) is not posted twice."""
+        unless the repost is for a gallery, and then NotAllowed, unless the person moderates the gallery's server. A
+        repost that exists already (the same `once`) is not posted twice."""
         self._check_posts(await self.postable(new.task_id, who), new, who)
         return await self._reposts.post_now(new)
 

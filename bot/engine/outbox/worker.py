@@ -132,6 +132,11 @@ class OutboxWorker(Generic[Row]):
             async with turn:
                 await self._attempts.attempt(self._kind, subject, partial(self.do, row), partial(self._give_up, row))
         except self._final as error:
-            log.warning("outbox work dropped: no longer possible", kind=self._kind, subject=subject, error=str(error))
+            log.warning(
+                "outbox work dropped: its route is closed or its subject is gone",
+                kind=self._kind,
+                subject=subject,
+                error=str(error),
+            )
         except Exception:
             log.exception("outbox work failed: unexpected error, will retry", kind=self._kind, subject=subject)

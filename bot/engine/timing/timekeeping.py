@@ -107,7 +107,7 @@ class Timekeeping:
     async def begin(
         cls, store: ClockStore, stores: Stores, *, wall: Clock = system_clock, steady: Clock = uptime
     ) -> Self:
-        """Start timekeeping; call before anything stamps a row. If other processes also stamp rows, start with the
+        """Start timekeeping; call before anything stamps a row. If other processes may also stamp rows, start with the
         machine's clock and shift nothing."""
         if not store.alone:
             return cls(SteadyClock(wall(), wall=wall, steady=steady), stores)

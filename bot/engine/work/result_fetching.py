@@ -51,8 +51,8 @@ class ResultFetching:
         """
         Download a result, store a copy and return the picture with the copy's key. A direct link is tried as well if
         the download from the result's own address fails and `by_link` is set (the address was tried often enough), or
-        if its host is not allowed (waiting does not help). It is not tried for a result that is too large, or if only
-        the copy could not be stored.
+        if its host is not allowed (waiting does not help). It is not tried for a result that is too large, if only the
+        copy could not be stored, or for a task without a `job_id`.
 
         Raises ServiceError, and ValueError if the download is not a picture that can be decoded.
         """

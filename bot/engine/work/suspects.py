@@ -81,7 +81,8 @@ class Suspects:
         if task.attempts <= MOST_ATTEMPTS or task.state not in {TaskState.QUEUED, TaskState.SETTLED}:
             return None
         log.error(
-            "task work given up: process died or ran out of memory on every attempt",
+            "task work given up: process died or ran out of memory on every attempt, the operator is alerted at most "
+            "once a day",
             task=task.id,
             state=task.state.value,
             instead=_instead(task),
