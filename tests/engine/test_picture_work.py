@@ -162,6 +162,24 @@ class Holder:
         return self.held
 
 
+class Exhausted:
+    """A stand-in for decoders whose process dies at every job."""
+
+    async def do(self, job: Job, cost: Cost) -> Made:
+        raise Unreadable(Reason.REFERENCE_TOO_COMPLEX)
+
+
+async def test_an_attachment_that_takes_its_process_down_is_refused_by_its_name() -> None:
+    work, somebody = PictureWork(Exhausted()), Requester(1, WorkPriority.REQUEST)
+    for making in (work.plain_copy(SMALL, "cat.png", somebody), work.plain_mask(SMALL, "cat.png", None, somebody)):
+        with pytest.raises(BadReference) as refused:
+            await making
+        assert (refused.value.reason, refused.value.parameters["filename"]) == (
+            Reason.REFERENCE_TOO_COMPLEX,
+            "cat.png",
+        )
+
+
 async def test_files_in_memory_are_bounded_in_all_and_for_each_person() -> None:
     holder = Holder()
     async with asyncio.TaskGroup() as group:

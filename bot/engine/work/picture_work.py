@@ -13,9 +13,9 @@ Schedule the decoding of pictures in child processes, within budgets of memory a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeVar
@@ -98,18 +98,22 @@ class PictureWork:
             yield
 
     async def plain_copy(self, data: bytes, filename: str, requester: Requester) -> PlainCopy:
-        """Check an attachment and make the copy that the image API gets."""
-        expected = await self._expected_of_reference(data, filename, cost.of_plain_copy)
-        return await self._do(PlainCopy, Job("plain_copy", [data], {"filename": filename}), expected, requester)
+        """Check an attachment and make the copy that the image API gets. Raises BadReference in place of Unreadable."""
+        with _named(filename):
+            check_file(data)
+            expected = await self._expected(data, cost.of_plain_copy)
+            return await self._do(PlainCopy, Job("plain_copy", [data], {"filename": filename}), expected, requester)
 
     async def plain_mask(
         self, data: bytes, filename: str, size: tuple[int, int] | None, requester: Requester
     ) -> PlainMask:
         """Make the mask that the image API gets from an attached mask, for a picture of `size` (width, height; None:
-        unknown, the mask keeps its own size)."""
-        expected = await self._expected_of_reference(data, filename, cost.of_mask(size))
+        unknown, the mask keeps its own size). Raises BadReference in place of Unreadable."""
         given = {"filename": filename, "size": size}
-        return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)
+        with _named(filename):
+            check_file(data)
+            expected = await self._expected(data, cost.of_mask(size))
+            return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)
 
     async def mask_preview(self, picture: bytes, mask: bytes, requester: Requester) -> bytes:
         """Make a small JPEG of a picture, with the part tinted that a plain mask changes."""
@@ -141,13 +145,6 @@ class PictureWork:
         expected = await self._expected(data, cost.of_fitting)
         return await self._do(Fitted, Job("fit", [data], {"limit": limit}), expected, DELIVERY)
 
-    async def _expected_of_reference(self, data: bytes, filename: str, estimate: Estimate) -> Cost:
-        try:
-            check_file(data)
-            return await self._expected(data, estimate)
-        except Unreadable as error:
-            raise BadReference(error.reason, filename=filename, **error.parameters) from error
-
     async def _expected(self, data: bytes, estimate: Estimate) -> Cost:
         """Return the expected cost of a job. Raises Unreadable if `data` is not a picture or would cost too much."""
         if len(data) <= READ_AT_ONCE:
@@ -169,3 +166,12 @@ class PictureWork:
         if not isinstance(made, kind):
             raise TypeError(f"{job.work} made {type(made).__name__}")
         return made
+
+
+@contextmanager
+def _named(filename: str) -> Iterator[None]:
+    """Translate Unreadable into BadReference, which names the attached file."""
+    try:
+        yield
+    except Unreadable as error:
+        raise BadReference(error.reason, filename=filename, **error.parameters) from error
