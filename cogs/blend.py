@@ -1,4 +1,4 @@
-"""`/blend`: make one picture of several, without a prompt."""
+"""`/blend`: combine several pictures, without a prompt."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Gallery(commands.Cog):
             await services.engine.curation.copy_starred(new, _role(guild, payload.channel_id, payload.member))
         except UserError as error:
             log.debug(
-                "star ignored: task or person not entitled to a copy in the gallery",
+                "star ignored: result not available for a copy in the gallery, or person not entitled to it",
                 task=new.task_id,
                 reason=error.reason,
             )

@@ -1,4 +1,5 @@
-"""Greet a server once, when the bot joins it: in a channel, else directly the person who added the bot."""
+"""Greet a server once, when the bot joins it: in a channel, else directly the person who added the bot or, if that is
+not known, the server's owner."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class Greeting(commands.Cog):
         try:
             await self._greet(guild)
         except ServiceError as error:
-            log.info("server not greeted: Discord error or every way closed, will not be tried again", error=str(error))
+            log.info(
+                "server not greeted: Discord error, network error or closed ways, not tried again", error=str(error)
+            )
 
     def _has_just_joined(self, guild: discord.Guild) -> bool:
         joined = guild.me.joined_at

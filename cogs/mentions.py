@@ -38,7 +38,8 @@ from storage.disks import says_full
 
 ASKED: tuple[discord.MessageType, ...] = (discord.MessageType.default, discord.MessageType.reply)
 GUIDED_EVERY_MS: Final = 60 * 1000
-"""A person's small talk is answered in words this often; in between with a reaction."""
+"""A person's small talk is answered in words at most this often; in between with a reaction, or not at all where the
+bot cannot react."""
 WAVE: Final = "\N{WAVING HAND SIGN}"
 SMILE: Final = "\N{SMILING FACE WITH SMILING EYES}"
 MUTE: Final = "\N{SPEAKER WITH CANCELLATION STROKE}"
@@ -55,8 +56,8 @@ class Mentions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Handle a request by message. Messages of bots, including this bot, are ignored, so that bots do not answer
-        each other forever."""
+        """Handle a request or small talk by message. Messages that are not addressed to the bot are ignored, and those
+        of webhooks and bots, including this bot, so that bots do not answer each other forever."""
         user = self._bot.user
         unasked = message.author.bot or message.webhook_id is not None or message.type not in ASKED
         if user is None or unasked or isinstance(message.channel, discord.PartialMessageable):
@@ -132,7 +133,7 @@ class Mentions(commands.Cog):
             with map_discord_errors():
                 await message.add_reaction(emoji)
         except ServiceError as error:
-            log.info("message not answered with a reaction: Discord error", error=str(error))
+            log.info("message not answered with a reaction: Discord or network error", error=str(error))
             return False
         return True
 
@@ -146,7 +147,7 @@ class Mentions(commands.Cog):
                 posted = await _posted_below(message, view=card_view(card), nonce=f"card-{card.task.id}")
         except ServiceError as error:
             log.info(
-                "card for a mention not posted: Discord error, card updates will post it",
+                "card for a mention not posted: Discord or network error, card updates will try to post it",
                 task=card.task.id,
                 error=str(error),
             )
@@ -155,7 +156,7 @@ class Mentions(commands.Cog):
             await self._bot.services.engine.requests.card_posted(card, posted.id)
         except Exception:
             log.exception(
-                "card for a mention not recorded: unexpected exception, card updates will search for it",
+                "card for a mention not recorded, updated or deleted: exception, an unrecorded card is searched for",
                 task=card.task.id,
             )
 
@@ -168,7 +169,7 @@ class Mentions(commands.Cog):
             return
         if await _is_sent(message.author.send(**said)) or await self._reacted(message, MUTE):
             return
-        log.warning("mention not answered: message, direct message and reaction failed")
+        log.warning("mention not answered: message, direct message and reaction failed or not allowed")
 
 
 async def _posted_below(message: discord.Message, **said: Any) -> discord.Message:
@@ -185,7 +186,7 @@ async def _is_sent(sending: Awaitable[discord.Message]) -> bool:
         with map_discord_errors():
             await sending
     except ServiceError as error:
-        log.info("answer to a mention not sent: Discord error, will try another way", error=str(error))
+        log.info("answer to a mention not sent: Discord or network error, next way tried, if any", error=str(error))
         return False
     return True
 

@@ -41,7 +41,8 @@ MENU_FORM: Final = "pictures"
 @app_commands.allowed_installs(guilds=True, users=True)
 async def edit_pictures(interaction: discord.Interaction[Atelier], message: discord.Message) -> None:
     """Store the addresses of the message's pictures (the first `OPTIONS_PER_SELECT`) as a draft and open the form: the
-    form's submission will not contain the message."""
+    form's submission will not contain the message. Raises UserError if there is no picture, and what `pictures_in`
+    raises."""
     services = interaction.client.services
     pictures = pictures_in(message)[:OPTIONS_PER_SELECT]
     if not pictures:

@@ -29,7 +29,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
     @app_commands.command(description=localized("privacy-show-command"))
     async def show(self, interaction: discord.Interaction[Atelier]) -> None:
         """Show what is stored, and that an erasure is in progress, or the receipt of one if it has not been
-        delivered."""
+        delivered; it counts as delivered then."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.stores.people.holdings(interaction.user.id)
@@ -55,7 +55,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=localiz
 
     @app_commands.command(description=localized("privacy-erase-command"))
     async def erase(self, interaction: discord.Interaction[Atelier]) -> None:
-        """Ask for a confirmation: its buttons begin the erasure."""
+        """Ask for a confirmation: its buttons begin the erasure, or keep the data."""
         services, say = interaction.client.services, texts_in(str(interaction.locale))
         held = await services.stores.people.holdings(interaction.user.id)
         await interaction.response.send_message(view=question_view(say, held), ephemeral=True)

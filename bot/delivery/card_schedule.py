@@ -2,7 +2,7 @@
 Decide which waiting card is edited next, and when, so that news is shown soon and all cards share Discord's rate limit
 fairly. This module sends nothing; `clock` returns milliseconds.
 
-News (a new phase, a pause, a notice) is shown as soon as `every_ms` have passed since the card's last edit. Small
+News (a new phase, a pause, a notice) is due as soon as `every_ms` have passed since the card's last edit. Small
 changes (place in the queue, progress, time left) wait up to `PATIENCE` times as long, less for a short task. The phase
 "delivering" is shown only when the result is late, because usually the result arrives first. Of several cards that are
 due, those whose interaction token is about to expire come first, then those with news, then the oldest edit.
@@ -41,13 +41,14 @@ class ShownCard:
     to make the thumbnails."""
     attachments: list[discord.Attachment] = field(default_factory=list)
     news_at: int = 0
-    """When (ms) the card first showed the present `key.news`, that is, everything except small changes."""
+    """When (ms) the card was last posted or edited to new `key.news`, that is, everything except small changes; or when
+    such an edit failed."""
     shown_at: int = 0
     """When (ms) the card was last posted or edited, or an edit failed."""
     not_before: int = 0
     """The earliest time (ms) of the next edit."""
     posted_again: bool = False
-    """Whether the card was posted again after its message was deleted; that happens at most once."""
+    """Whether the card was posted again after its message was deleted, or that was tried; not done a second time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

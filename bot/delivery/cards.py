@@ -1,9 +1,10 @@
 """
 Edit and post the waiting cards in the background; withhold and remove them while the caller waits.
 
-Only the newest request for a task's card is shown. A card is edited at most once per `every` seconds, one card at a
-time per channel, only if its look would change, and not while a result is being sent to the same channel. Once sending
-of the task's own outcome has begun, the card is not edited any longer, because the card may be edited into the outcome.
+Only the newest request for a task's card is shown. In the background, a card is edited at most once per `every`
+seconds, one card at a time per channel, only if its look would change, and not while a result is being sent to the same
+channel. Once sending of the task's own outcome has begun, the card is not edited any longer, because the card may be
+edited into the outcome.
 
 `card_schedule.py` decides which card is next. Edits use only what `bot.traffic` leaves of Discord's rate limit. While
 Discord refuses many requests, cards are not edited, except those whose interaction token is about to expire.
@@ -50,8 +51,8 @@ AT_ONCE: Final = 40
 expire: as many as are sent in a second. Further edits wait in this module, where a newer edit of the same card replaces
 an older one."""
 CALM_SECONDS: Final = 5.0
-"""How long to sleep if no waiting card may be edited now: no event says when Discord refuses fewer
-requests again."""
+"""How long to sleep if no card waits or none may be edited now: no event says when Discord refuses fewer requests
+again."""
 THUMBNAILS: Final = "thumbnails"
 """The kind of work under which attempts to make thumbnails are counted."""
 
@@ -242,7 +243,7 @@ class CardUpdater:
             await self._present(card, row, shown)
         except RouteClosed as closed:
             log.debug(
-                "card edit refused: route closed, left alone for some minutes, or as it is if the task is cancelled",
+                "card edit refused: deleted or route closed, left alone for minutes, or as it is if task cancelled",
                 task=row.id,
                 error=str(closed),
             )

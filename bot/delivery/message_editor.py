@@ -90,8 +90,9 @@ class MessageEditor:
                 await answer_by(self._client, task.interaction_token).delete_message(ORIGINAL)
 
     def removable(self, task: Task, part: OutcomePart) -> bool:
-        """Return whether the bot can delete the part's message. Where the bot can only answer, that is so while the
-        token lives; for an ephemeral answer and for a part collected with a button, never."""
+        """Return whether the part's message is of a kind that the bot can delete now; its permissions are not checked.
+        That is always so in a channel where the bot posts and for a direct message; for the first answer where the bot
+        can only answer, while the token lives; for an ephemeral answer and a part collected with a button, never."""
         if part.route in {Route.EPHEMERAL, Route.COLLECTED}:
             return False
         return task.reach is Reach.CHANNEL or part.route is Route.DIRECT or can_answer(task, self._clock())

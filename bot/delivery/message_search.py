@@ -33,8 +33,8 @@ NEWEST: Final = 500
 async def find_part(
     client: Atelier, channel: discord.abc.Messageable, outcome: Outcome, part: OutcomePart
 ) -> Posted | None:
-    """Return where the part was posted; None if it is not found, also if the bot sees the channel but may not read its
-    history: Discord then returns an empty history."""
+    """Return where the part was posted; None if it is not among the `SEARCHED` messages, also if the bot sees the
+    channel but may not read its history: Discord then returns an empty history."""
     after = discord.Object(_earliest(outcome, part))
     messages = channel.history(limit=SEARCHED, after=after, oldest_first=True)
     found = await _first_own(client, messages, lambda message: _carries(message, outcome, part))
@@ -42,13 +42,14 @@ async def find_part(
 
 
 async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Task) -> discord.Message | None:
-    """Return the task's card; None if it is not found, also if its message was edited into the outcome."""
+    """Return the task's card; None if it is not among the `LATEST` messages, also if it was edited into the outcome."""
     sought = card_id(task)
     return await _first_own(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
 
 
 async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
-    """Return the newest message of the bot with a component of this id; None if it is not found."""
+    """Return the newest message of the bot with a component of this id; None if it is not among the `NEWEST`
+    messages."""
     return await _first_own(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
 
 

@@ -45,8 +45,8 @@ _BY_TOKEN: Final = frozenset({Route.ORIGINAL, Route.EPHEMERAL, Route.COLLECTED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """The pictures of one part: `fitted` are attached; `links` are sent as links, because they have no usable stored
-    copy or Discord rejects the files as too large."""
+    """The pictures of one part: `fitted` are attached; `links` are sent as links, because they cannot be attached (see
+    `bot.delivery.sending.fitted`)."""
 
     fitted: tuple[tuple[Picture, Fitted], ...] = ()
     links: tuple[Picture, ...] = ()
@@ -75,8 +75,8 @@ class OutcomePoster:
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
         """Distribute the pictures that have a stored copy over messages, all in one if the bot can only answer the
-        interaction; the first message also links the others. Only a copy above the channel's limit is read: for such a
-        copy, raises MissingCopy, Unavailable."""
+        interaction; the first message also links the others. Only a copy above the channel's limit, or of unknown size,
+        is read: for such a copy, raises MissingCopy, Unavailable."""
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
             return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
@@ -292,7 +292,7 @@ class OutcomePoster:
 
     async def load(self, pictures: Sequence[Picture], limit: int) -> Payload:
         """Load the stored copies of the pictures. A copy of more than `limit` bytes is re-encoded; a picture that
-        cannot be attached becomes a link. Raises MissingCopy."""
+        cannot be attached becomes a link. Raises MissingCopy, and Unavailable if none can be re-encoded now."""
         copies = [(picture, await fitted(self._picture_store, self._work, picture, limit)) for picture in pictures]
         return Payload(
             fitted=tuple((picture, copy) for picture, copy in copies if copy is not None),
@@ -338,8 +338,9 @@ def part_of_repost(outcome: Outcome, repost: Repost) -> OutcomePart:
 
 
 def is_out_of_reach(outcome: Outcome, part: OutcomePart) -> bool:
-    """Return True if the part was sent as an ephemeral answer, or where the bot can only answer: without a living token
-    of that interaction, the message can be neither read nor edited. False: the bot can edit it at any time."""
+    """Return True if the part was sent as an ephemeral answer, or as the first answer where the bot can only answer:
+    without a living token of that interaction, the message can be neither read nor edited. False: the token does not
+    matter, as the message is one of a channel or a direct message."""
     return part.route in {Route.EPHEMERAL, Route.COLLECTED} or (
         part.route is Route.ORIGINAL and outcome.task.reach is Reach.ANSWER
     )

@@ -20,8 +20,8 @@ class ReceiptPoster:
         self._clock = clock
 
     async def send(self, erasure: Erasure) -> None:
-        """Send the receipt: as the answer to the interaction while its token lives, else, and if that answer is gone,
-        as a direct message. Raises RouteClosed, Unavailable."""
+        """Send the receipt: as the answer to the interaction while its token lives, else, and if Discord refuses that,
+        as a direct message. Raises RouteClosed, also if the person is no longer known, and Unavailable."""
         say = texts_in(erasure.locale)
         if erasure.interaction_token is not None and token_lives(erasure.asked_at, self._clock()):
             try:

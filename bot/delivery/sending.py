@@ -91,7 +91,7 @@ async def fitted(picture_store: PictureStore, work: PictureWork, picture: Pictur
         return await work.fit(data, limit)
     except Unreadable as error:
         log.warning(
-            "picture cannot be attached: stored copy unreadable, its message goes without the file",
+            "picture cannot be attached: stored copy damaged or too complex, its message goes without the file",
             task=picture.task_id,
             error=str(error),
         )

@@ -51,10 +51,11 @@ def mentions_only_role(message: discord.Message) -> bool:
 
 
 async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int, say: Texts) -> Wish:
-    """Return the request, with its words read, and the pictures of the replied-to message first, then those of the
-    message. Raises BadReference if both have too many pictures, if a file is no picture, or if the replied-to message
-    is gone, cannot be read, or is the bot's own and has none; and BadChoice if the prompt expands to several: these
-    need a confirmation, which only an interaction can ask for."""
+    """Return the request, with its words read, and the pictures of the replied-to message first (of one of the bot's
+    own only finished pictures), then those of the message. Raises BadReference for too many pictures in both together,
+    for a file that is no picture or of an impossible size, if the replied-to message is gone or cannot be read, and if
+    it is the bot's own and neither message has a picture; and BadChoice if the prompt expands to several or cannot be
+    expanded: several need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
     _check_other_files(message)
     if replied is not None and replied.author.id != bot_id:  # one of the bot's own may have its prompt as a file
@@ -88,7 +89,8 @@ def _check_other_files(message: discord.Message) -> None:
 def origin_of_message(message: discord.Message, settings: GuildSettings, client: Atelier) -> Origin:
     """
     Return the origin of a request by message. There is no interaction and no token: the message's id replaces the
-    interaction's, and the bot answers in the channel. Raises NotHere or MissingPermissions.
+    interaction's, and the bot answers in the channel. Raises NotHere if no pictures may be made here, and
+    MissingPermissions if the bot may not post the outcome here.
     """
     guild = message.guild
     if client.allowed_guilds and (guild is None or guild.id not in client.allowed_guilds):
@@ -110,7 +112,7 @@ def origin_of_message(message: discord.Message, settings: GuildSettings, client:
 
 def language_of(message: discord.Message, settings: GuildSettings) -> str:
     """Return the language that the server has chosen, else that of the words if they tell it, else Discord's setting
-    for the server: a message does not carry the language of its author."""
+    for the server ("en-US" in direct messages): a message does not carry the language of its author."""
     if language := settings.language or language_in(message.content):
         return language
     return str(message.guild.preferred_locale) if message.guild is not None else "en-US"

@@ -17,7 +17,8 @@ from bot.texts.discord_text import storable
 from storage.models import NO_USER, NewReference, ReferenceKind
 
 DISCORDS: Final = (".discordapp.com", ".discordapp.net")
-"""Host names of Discord. Pictures on other hosts are downloaded through Discord's proxy."""
+"""Endings of Discord's host names. A picture on another host is downloaded through Discord's proxy, if the message has
+its address there."""
 
 _OTHER_KINDS: Final = frozenset({"video", "audio", "text", "font", "model"})
 """First part of the content types that no picture has. `application` may be a picture whose type is not known."""
@@ -27,9 +28,10 @@ AnyMessage: TypeAlias = discord.Message | discord.MessageSnapshot
 
 
 def pictures_in(message: AnyMessage) -> tuple[NewReference, ...]:
-    """Return the pictures in the order shown, each once, owned by the message's author. A file whose type is not known
-    counts as a picture: the contents are checked when the references are prepared. Raises BadReference, which names the
-    files of an impossible size."""
+    """Return the pictures in the order shown, each once. Their owner is the message's author; for a bot's message
+    `NO_USER`, or None (the asker) if it is ephemeral or outside servers. A file whose type is not known counts as a
+    picture: the contents are checked when the references are prepared. Raises BadReference, which names the attachments
+    of an impossible size."""
     found: dict[str, NewReference] = {}
     owner_id = _owner(message)
     for picture in _all(message):

@@ -19,7 +19,7 @@ _REPEATED: Final = re.compile(r"([a-z])\1{2,}")
 
 class SmallTalk(Enum):
     HELP = "help"
-    """A question about the bot, or nothing that can be read as a request."""
+    """A question about the bot, a word such as "test" or "stop", or nothing that can be read as a request."""
     HELLO = "hello"
     THANKS = "thanks"
     """Thanks, praise, a short answer, an emoji: a smile is enough."""
@@ -28,8 +28,9 @@ class SmallTalk(Enum):
 def small_talk_in(words: str) -> SmallTalk | None:
     """
     Return the kind of small talk, in any language of the bot, whatever the case, punctuation, emoji and order. None if
-    the words are a request: if anything remains beside the phrases of `talk.ftl`, or if all of them are fillers. Emoji
-    alone are THANKS; no words at all, and a single ASCII letter or digit without emoji, are HELP.
+    the words are a request: if anything remains beside the phrases of `talk.ftl`, or if all of them are fillers. Emoji,
+    faces, mentions or timestamps alone are THANKS; no words at all, and a single ASCII letter or digit without any of
+    these, are HELP. Of several kinds, the first in the order of `SmallTalk`.
     """
     plain = unicodedata.normalize("NFKC", words).casefold()
     bare = _FACE.sub(" ", _NAMED.sub(" ", plain))

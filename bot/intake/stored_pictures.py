@@ -53,8 +53,8 @@ def _unnamed(reference: NewReference) -> str:
 
 
 async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
-    """Delete a copy that no row refers to; nothing for None. A failure is only logged: what the person asked for is
-    already done, and the search for files that no row names deletes the copy later."""
+    """Delete a copy that no row refers to; nothing for None. A failure is only logged, as it changes nothing for the
+    person: the search for files that no row names deletes the copy later."""
     if picture is None:
         return
     try:

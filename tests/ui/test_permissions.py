@@ -229,7 +229,7 @@ async def test_where_everything_is_closed_the_log_says_so(world: BotWorld, capsy
     close_direct_messages(world)
     asked = await mention(world)
     assert reactions(world, asked) == []
-    assert "mention not answered: message, direct message and reaction failed" in capsys.readouterr().out
+    assert "mention not answered: message, direct message and reaction failed or not allowed" in capsys.readouterr().out
     assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 

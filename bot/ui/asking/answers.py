@@ -11,7 +11,9 @@ from bot.ui.waiting.cards import card_view
 
 
 async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> None:
-    """Send the card of a stored task as the interaction's first answer, as `@original` of a task must be its card."""
+    """Send the card of a stored task as the interaction's first answer, as `@original` of a task must be its card, and
+    store the id of its message. Raises what discord.py raises if the answer is not sent, and what `card_posted`
+    raises."""
     structlog.contextvars.bind_contextvars(task=card.task.id)
     answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
     if answer.message_id is not None:

@@ -24,9 +24,10 @@ from bot.ui.library.styles import in_style
 
 
 async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: str | None = None) -> None:
-    """Store the request, in the style of this name, and answer with its card. If the prompt has groups in braces (a
-    stored prompt has none), answer with a question instead: no task is stored before it is answered. Raises
-    AtelierError, with a message for the person, if the request is refused: then nothing is stored or charged."""
+    """Store the request, in the style of this name (None: in no style), and answer with its card. If the prompt expands
+    to several, or its groups make no batch, answer with a question instead: no task is stored before it is answered. A
+    stored prompt is not expanded. Raises AtelierError, with a message for the person, if the request is refused: then
+    no task is stored and nothing is charged."""
     services = interaction.client.services
     settings = await services.stores.guilds.settings(interaction.guild_id)
     read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))

@@ -42,7 +42,7 @@ async def confirm(interaction: discord.Interaction[Atelier], asked: NewTask, wor
 
 async def refuse(interaction: discord.Interaction[Atelier], asked: NewTask, refusal: BadChoice) -> None:
     """Say why the groups in braces make no batch, and offer to send the words as typed: the braces may not have been
-    meant as groups. Raises what `propose` raises."""
+    meant as groups. For that, a proposal is stored, but no task. Raises what `propose` raises."""
     services = interaction.client.services
     proposal = await services.engine.batches.propose(asked, [asked.request.prompt])
     say, batch_id = texts_in(str(interaction.locale)), proposal.batch.id
@@ -82,7 +82,8 @@ class ConfirmBatchButton(TaskButton, action="batch-make", label="batches-make", 
 
 class SendAsTypedButton(TaskButton, action="batch-typed", label="batches-as-typed", about="batch"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Answer with the card, as for any request, and then delete the question, even if the answer failed."""
+        """Store one task instead of the batch, answer with its card, and then delete the question, even if the answer
+        failed. If the request is refused, the question stays."""
         services = services_of(interaction)
         proposal = await services.engine.batches.proposed(self.task_id, interaction.user.id)
         settings = await services.stores.guilds.settings(interaction.guild_id)
@@ -110,7 +111,7 @@ async def _delete_question(interaction: discord.Interaction[Any]) -> None:
         with map_discord_errors(by_token=True):
             await interaction.followup.delete_message(interaction.message.id)
     except ServiceError as error:
-        log.info("question about a batch not deleted: Discord error", error=str(error))
+        log.info("question about a batch not deleted: Discord or network error", error=str(error))
 
 
 def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:

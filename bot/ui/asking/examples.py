@@ -30,7 +30,7 @@ class HelpButton(MessageButton, action="help"):
 
 
 async def send_help(interaction: discord.Interaction[Any]) -> None:
-    """Show the person alone the examples, and how many pictures are left."""
+    """Show the person alone the examples, and how many pictures are left, or that there is no limit per person."""
     say = texts_in(str(interaction.locale))
     left = await _left(interaction, say)
     await interaction.response.send_message(view=help_view(say, left), ephemeral=True)

@@ -1,7 +1,8 @@
 """
 Handle the buttons that publish a result, post it again, copy it to the gallery, report it or remove it.
 
-Every repost is stored before it is sent, so it is posted exactly once, as soon as Discord accepts it.
+Every repost is stored before it is sent, so it is not posted twice, and is tried again while Discord fails. It is given
+up if the channel is closed to the bot, the result is gone, or it still fails after a day.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LONGEST_WHY: Final = 300
 
 
 class PublishButton(TaskButton, action="publish", label="curation-publish", style=discord.ButtonStyle.success):
-    """Post a private result in the channel where it was requested."""
+    """Post a private result in the channel where it was requested, once for each task."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services, who = services_of(interaction), role_of(interaction)
@@ -105,7 +106,8 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
 
 
 async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
-    """Handle the submitted report form."""
+    """Handle the submitted report form: store the report, of which the outbox informs the moderators, and thank the
+    person. Raises what `postable` and `report` raise, and NotHere outside servers."""
     services = interaction.client.services
     task = await services.engine.curation.postable(task_id, role_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:
@@ -168,8 +170,8 @@ class RemoveHereButton(
 
 
 def gallery_repost(task_id: str, guild: discord.Guild, settings: GuildSettings, *, by: int) -> NewRepost | None:
-    """Return the repost that copies a result to the server's gallery; it is stored at most once for each task. None if
-    the server has no gallery."""
+    """Return the repost that copies a result to the server's gallery; for each task, it is stored at most once in each
+    server. None if the server has no gallery."""
     if settings.gallery_channel_id is None:
         return None
     return NewRepost(
@@ -226,8 +228,8 @@ async def _speaks(interaction: discord.Interaction[Any], guild_id: int, channel_
 
 
 async def answer_removed(interaction: discord.Interaction[Any], task_id: str) -> None:
-    """Replace the question by the answer that the result is removed. If the bot cannot delete one of its messages, the
-    answer says that the person has to."""
+    """Replace the question by the answer that the result is removed. If the bot can no longer delete one of its
+    messages (`Curation.stays`), the answer also asks the person to delete it."""
     stays = await engine_of(interaction).curation.stays(task_id, role_of(interaction))
     await _replace_question(interaction, "curation-removed-but" if stays else "curation-removed")
 

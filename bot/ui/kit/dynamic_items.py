@@ -53,7 +53,8 @@ class MessageItem(ui.DynamicItem[T], template=""):
                 await self.press(interaction)
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Handle a press of the button, or a selection. Errors are sent to the person."""
+        """Handle a press of the button, or a selection. Exceptions go to `answer_error`, which answers the person or
+        only logs them."""
         raise NotImplementedError
 
 

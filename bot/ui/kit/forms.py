@@ -53,8 +53,8 @@ class FormValues:
     """
     The submitted values of a form, by the names of the fields. A missing field is empty.
 
-    Submitted values are untrusted, as Discord passes them on unchecked: each method raises UnknownChoice, or TooLong,
-    for a value that the form does not allow.
+    Submitted values are untrusted, as Discord passes them on unchecked: each method raises UnknownChoice for a value of
+    a wrong type or one that was not offered, and `words` raises TooLong. The constructor raises UnknownChoice, too.
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
@@ -64,7 +64,8 @@ class FormValues:
         self._files: Mapping[str, Any] = files if isinstance(files, Mapping) else {}
 
     def words(self, name: str, *, most: int = LONGEST_WORDS) -> str:
-        """Return the text of a field, without characters that no database stores. `most`: characters."""
+        """Return the text of a field, without the characters that no database stores (`storable`). `most`:
+        characters."""
         value = self._field(name).get("value")
         if value is None:
             return ""
@@ -87,7 +88,8 @@ class FormValues:
         return value is True
 
     def files(self, name: str) -> tuple[Upload, ...]:
-        """Return the uploaded files, at most `MOST_REFERENCES`, in the order chosen."""
+        """Return the uploaded files, in the order chosen. Raises UnknownChoice also for more than
+        `MOST_REFERENCES`."""
         sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
         return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
 
@@ -118,7 +120,7 @@ async def open_form(
 
 def add_form(bot: Atelier, name: str, submitted: Submitted) -> None:
     """Register the handler of a form; call this in a cog's `setup`. `submitted` receives the form's key ("" without
-    one) and values; its errors are sent to the person."""
+    one) and values; its exceptions go to `answer_error`, which answers the person or only logs them."""
     pattern = re.compile(f"a1:{name}:{KEY}")
 
     async def listen(interaction: discord.Interaction[Atelier]) -> None:

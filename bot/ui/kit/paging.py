@@ -53,7 +53,8 @@ class PageButton(MessageButton, action=""):
 
     @classmethod
     def rows(cls, say: Texts, place: PagePosition) -> list[ui.ActionRow[ui.LayoutView]]:
-        """Return a row of buttons for the previous and the next page; an empty list if there is only one page."""
+        """Return one row with buttons for the previous and the next page, as far as these exist; an empty list if there
+        is only one page."""
         buttons: list[ui.Item[Any]] = []
         if place.number > 0:
             buttons.append(cls(str(place.number - 1), say(cls._earlier)))

@@ -44,8 +44,8 @@ def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attac
 
 
 async def pictures_of(interaction: discord.Interaction[Any], task_id: str) -> tuple[Task, tuple[Picture, ...]]:
-    """Return a task and its pictures. Raises NotFound if the person may not see the task, or Gone if the task has no
-    pictures."""
+    """Return a task and its pictures. Raises NotFound if the task is unknown or the person may not see it, or Gone if
+    the task has no pictures."""
     services = services_of(interaction)
     task = await services.engine.requests.visible(task_id, interaction.user.id)
     pictures = await services.stores.pictures.of_task(task_id)
@@ -80,7 +80,8 @@ async def as_reference(interaction: discord.Interaction[Any], task: Task, pictur
     result is owned by its asker; a result that others could see is owned by `NO_USER`.
 
     Without a stored copy, use the attachment in the button's message, or fetch the message of the outcome or batch in
-    which the picture was posted. Raises Gone: PICTURE_GONE if there is none, ORIGINAL_LATER if Discord does not answer.
+    which the picture was posted. Raises Gone: PICTURE_GONE if there is none or the bot cannot read it, ORIGINAL_LATER
+    if Discord cannot be asked now.
     """
     owner_id = task.asker_id if task.private else NO_USER
     attachment = shown_in(interaction.message, picture)
@@ -121,7 +122,7 @@ async def _posted(interaction: discord.Interaction[Any], picture: Picture) -> di
                 return shown_in(await channel.fetch_message(part.message_id), picture)
         except RouteClosed as closed:
             log.info(
-                "posted picture not found: message not readable, refused unless another message shows it",
+                "posted picture not found: message deleted or not readable, refused unless another message shows it",
                 task=picture.task_id,
                 error=str(closed),
             )

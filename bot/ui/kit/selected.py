@@ -31,7 +31,8 @@ def several(values: Sequence[Any], offered: Mapping[str, T], *, most: int) -> tu
 
 
 def single(values: Sequence[Any], offered: Mapping[str, T]) -> T | None:
-    """Return what `offered` has for the selected value; None if nothing is selected. Raises UnknownChoice."""
+    """Return what `offered` has for the selected value; None if nothing is selected. Raises UnknownChoice for a value
+    that was not offered, and for several."""
     return next(iter(several(values, offered, most=1)), None)
 
 

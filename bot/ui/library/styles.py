@@ -76,7 +76,8 @@ async def offer_styles(interaction: discord.Interaction[Atelier], typed: str) ->
 
 
 async def offer_names(interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-    """Offer styles to people who change styles, each with its template."""
+    """Offer styles for the commands that change styles, each with its template. Whether the person may change styles is
+    not checked."""
     say = texts_in(str(interaction.locale))
     return await style_choices(interaction.client.services, interaction.guild_id, typed, PROMPT, say)
 
@@ -84,7 +85,7 @@ async def offer_names(interaction: discord.Interaction[Atelier], typed: str) -> 
 async def style_choices(
     services: Services, guild_id: int | None, typed_style: str, typed_prompt: str, say: Texts
 ) -> list[app_commands.Choice[str]]:
-    """Return the styles whose names contain the typed text; names that begin with it come first."""
+    """Return up to `CHOICES` styles whose names contain the typed text; names that begin with it come first."""
     styles = offered(await services.stores.guilds.styles(guild_id), typed_style)
     prompt = PROMPT if is_blank(typed_prompt) else typed_prompt
     return [app_commands.Choice(name=_preview(say, style, prompt), value=style.name) for style in styles]
@@ -111,7 +112,8 @@ class StylesButton(PageButton, action="styles", earlier="style-earlier", later="
 
 
 class RemoveStyleButton(MessageButton, action="style-remove", key=TASK_ID, about="style"):
-    """Remove a style of the server, for moderators only. `key` is its id, which has the form of a task's."""
+    """Remove a style of the server, with the copy of its picture, for moderators only. `key` is its id, which has the
+    form of a task's."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         services, guild_id = services_of(interaction), moderated_by(interaction)

@@ -33,8 +33,9 @@ class EraseButton(MessageButton, action="erase", key="keep|remove"):
     too."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Begin the erasure, unless one is in progress. When it is done, the receipt replaces this message; once this
-        interaction's token has expired, it is a direct message instead."""
+        """Begin the erasure; if one is in progress, only say so, and continue it if it is paused. When a begun one is
+        done, the receipt replaces this message; if the message is gone or its interaction's token has expired, it is a
+        direct message, and if that is refused, only `/privacy show` shows it."""
         say = texts_in(str(interaction.locale))
         _, is_new = await engine_of(interaction).erasures.ask(
             interaction.user.id,
@@ -55,8 +56,9 @@ class CancelEraseButton(MessageButton, action="erase-not"):
 
 
 def question_view(say: Texts, held: PersonalDataSummary) -> ui.LayoutView:
-    """Build the question: what would be erased, what stays, and that an erasure is final. A person without stored data
-    may still have pictures in requests of others; their number is not shown, as it would reveal what others asked."""
+    """Build the question: what would be erased, what stays, and that an erasure is final. For a person without stored
+    data, it says so and still offers an erasure, as requests of others may have the person's pictures; their number is
+    not shown, as it would reveal what others asked."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     keep = EraseButton("keep", say("privacy-erase-keep"), style=discord.ButtonStyle.danger)
     remove = EraseButton("remove", say("privacy-erase-remove"), style=discord.ButtonStyle.danger)

@@ -1,6 +1,6 @@
 """
-Export a person's data as zip files: the rows first, then the pictures, in as many files as needed. The last file lists
-what was left out, and why.
+Export a person's data as zip files: the rows first, then the pictures, in as many files as needed and allowed. If
+something was left out, the last file lists it, and why.
 
 The files are written to disk one at a time and sent from there, so only one picture is in memory. Such a file has no
 name by which another program could open it, and the system removes it when it is closed or the process ends.

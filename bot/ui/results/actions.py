@@ -2,7 +2,7 @@
 Build the rows of buttons below a result, and handle the buttons that ask for another picture.
 
 `result_rows` decides which buttons every message with the result of a task has. Batches, pictures that were chosen by
-their number, and reports have buttons of their own.
+their number, and reports have buttons of their own; pictures at full size have none.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class EditButton(TaskButton, action="edit", label="actions-edit", style=discord.
 
 class VaryButton(TaskButton, action="vary", label="actions-vary"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Ask which picture to vary if the task has several."""
+        """Vary the task's picture; if it has several, ask which one."""
         task, pictures = await pictures_of(interaction, self.task_id)
         if len(pictures) == 1:
             await vary(interaction, task, pictures[0])

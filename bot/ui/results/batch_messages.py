@@ -43,7 +43,8 @@ Files = Mapping[tuple[str, int], str]
 
 
 def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.LayoutView:
-    """Build one message of a batch. The pictures follow the order of the lines, and each line names its pictures."""
+    """Build one message of a batch. The pictures follow the order of the lines, and the line of a task names the
+    numbers of its pictures that are attached."""
     say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
     colour = _OVER if shared.is_over else _WORKING
     container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
@@ -80,7 +81,7 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
 
 
 class OpenSelect(MessageSelect, action="batch-open", key=TASK_ID, about="batch"):
-    """Show a task of a batch, with all its buttons, to the person who selects the task."""
+    """Show a task of a batch, with the buttons of a task that is looked up, to the person who selects the task."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         task_id = task_in(self.item.values)
@@ -104,7 +105,8 @@ class CancelWaitingButton(
 
 
 class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear", about="batch"):
-    """Delete the messages of a batch that shows no pictures."""
+    """Mark the cancelled and the failed tasks of a batch as removed. The worker then deletes the messages of the batch,
+    as they show no pictures; if all tasks are withheld, nothing is marked and the messages stay."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).batches.clear(self.task_id, interaction.user.id)

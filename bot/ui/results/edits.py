@@ -35,7 +35,8 @@ EDIT_FORM: Final = "edit"
 
 async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, position: int | None = None) -> None:
     """Open the form with the task's values. `position`: the picture that is selected; None selects the first one in the
-    button's message. Raises NotFound, or Gone if the task has no picture."""
+    button's message, or else of the task. Raises NotFound if the task is unknown or the person may not see it, or Gone
+    if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, _as_typed(task), changes=True)]

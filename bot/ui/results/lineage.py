@@ -42,8 +42,8 @@ class FamilyButton(TaskButton, action="family", label="actions-family"):
 def family_view(
     say: Texts, task: Task, family: Sequence[Task], parts: Mapping[str, OutcomePart], *, viewer_id: int
 ) -> ui.LayoutView:
-    """Build the list of the family: the newest `MOST_KIN`, oldest first, and how many are older. `task`: the task whose
-    button was pressed."""
+    """Build the list: the newest `MOST_KIN` of `family`, oldest first, and how many of `family` are older; for a single
+    task, only a note. `task`: the task whose button was pressed."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     if len(family) == 1:
         container.add_item(ui.TextDisplay(say("actions-kin-alone")))
@@ -87,7 +87,8 @@ def _link(part: OutcomePart | None, task: Task, viewer_id: int) -> str | None:
 
 def may_see(interaction: discord.Interaction[Any], task: Task) -> bool:
     """Return True for an own task, and for another person's task that is neither private nor removed and is from this
-    channel or from a channel of this server that the person can read."""
+    channel or from another channel of this server that the person can read; of private threads and of channels that are
+    not in the cache, only from this one."""
     if not visible_to(task, interaction.user.id):
         return False
     return _is(task, interaction.user.id) or task.channel_id == interaction.channel_id or _reads(interaction, task)

@@ -103,7 +103,7 @@ async def _link(interaction: discord.Interaction[Any], task: Task, picture: Pict
         link = await engine.original_link(task, picture)
     except ServiceError as error:
         log.info(
-            "fresh address of a picture not available: image API error, will use the first one if still valid",
+            "fresh address of a picture not available: image API error, first one used if results of its age are kept",
             error=str(error),
         )
         link = picture.url if age < RESULTS_LIVE.total_seconds() * 1000 else None

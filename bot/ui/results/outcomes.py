@@ -112,7 +112,8 @@ def pictures_view(
 
 
 def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
-    """Build the message of a failure: what happened, what to do next, and a button if asking again may help."""
+    """Build the message of a failure: what happened, what to do next, the prompt, a button to ask again if that may
+    help, and a button that deletes the message, unless it is private, collected or looked up."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     reason = Reason(task.reason or Reason.DEFECT)
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_FAILED)

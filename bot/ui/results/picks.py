@@ -29,8 +29,8 @@ class PickButton(PictureButton, action="pick"):
     """A numbered button below the result of a task with several pictures."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Show a thumbnail of the picture, with the buttons that use the picture, to the person who chose it. The
-        answer is deferred, as the thumbnail may have to be made."""
+        """Show a thumbnail of the picture, if one can be made, and the buttons that use the picture, to the person who
+        chose it. The answer is deferred, as the thumbnail may have to be made."""
         task, pictures = await pictures_of(interaction, self.task_id)
         picture = _at(self.position, pictures)
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -66,8 +66,8 @@ _UNCHOSEN: Final = {
 
 Row: TypeAlias = ui.ActionRow[ui.LayoutView]
 Sight: TypeAlias = Mapping[int, tuple[str, ...] | None]
-"""By the id of each chosen channel: the permissions that the bot lacks there; None if the channel is gone or not
-visible to the bot."""
+"""By the id of each chosen channel: the permissions that the bot lacks there; None if the bot does not know such a
+channel of the server."""
 
 
 class SettingSelect(MessageSelect, action="setting", key=_WHICH):

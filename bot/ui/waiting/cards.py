@@ -1,4 +1,5 @@
-"""Build the waiting card: the prompt, the state, the estimated time, and the buttons to cancel, withhold or post."""
+"""Build the waiting card: the prompt, the state, the estimated time, and the buttons to cancel, withhold, post or
+delete; handle the first three."""
 
 from __future__ import annotations
 
@@ -136,7 +137,8 @@ class CancelButton(TaskButton, action="cancel", label="card-cancel", style=disco
 
 class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Only acknowledge the interaction: the engine updates the card."""
+        """Store the choice, and only acknowledge the interaction: the engine updates the task's card, if it has one,
+        but no message that shows the task to a person who looked it up."""
         await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=True)
         await interaction.response.defer()
 

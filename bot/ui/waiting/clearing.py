@@ -1,6 +1,6 @@
 """
-The button with which the asker, or a moderator of the server, deletes a message that shows no picture: of a cancelled,
-withheld or failed request.
+The button with which the asker, or a moderator of the server of the request, deletes a message that shows no picture:
+of a cancelled, withheld or failed request, or about an unconfirmed create that was found after all.
 """
 
 from __future__ import annotations
