@@ -44,7 +44,8 @@ class Gallery(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """Have a result copied to the server's gallery if its asker or a moderator of the server reacts with a star.
-        Ignore stars of other people, and those below a result that is hidden or removed."""
+        Ignore stars of other people, those on messages of batches and in the gallery, and those below a result that is
+        hidden or removed. A result is copied once."""
         guild = self._bot.get_guild(payload.guild_id) if payload.guild_id is not None else None
         if guild is None or payload.member is None or payload.member.bot or payload.emoji.name != STAR:
             return

@@ -72,13 +72,15 @@ class Mentions(commands.Cog):
     async def _defect(self, message: discord.Message, error: Exception) -> None:
         if says_full(error):
             log.error(
-                "mention failed: disk full, asker gets an error message, operator has to free space",
+                "mention failed: disk full, operator has to free space, asker gets an error message if possible",
                 error=str(error).partition("\n")[0],
             )
             await self._say(message, explain(Reason.DISK_FULL, None, texts_in(None)))
             return
         number = secrets.token_hex(3)
-        log.error("mention failed: unexpected exception, asker gets the number", number=number, exc_info=error)
+        log.error(
+            "mention failed: unexpected exception, asker gets the number if possible", number=number, exc_info=error
+        )
         await self._say(message, explain(Reason.DEFECT, {"number": number}, texts_in(None)))
 
     async def _answer(self, message: discord.Message, words: str, bot_id: int) -> None:

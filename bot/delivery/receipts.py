@@ -30,7 +30,7 @@ class ReceiptPoster:
                     await answer.edit_message(ORIGINAL, view=receipt_view(say, erasure))
                 return
             except RouteClosed:
-                pass  # the person has dismissed the answer
+                pass  # the person has dismissed the answer, or Discord no longer allows its edit
         if erasure.person_id is None:
             raise RouteClosed("the erased person is no longer known")
         direct = await direct_messages(self._client, erasure.person_id)

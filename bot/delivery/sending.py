@@ -69,7 +69,7 @@ async def with_smaller_files(limit: int, send: Callable[[int], Awaitable[T]], **
             return await send(limit >> attempt)
         except TooLarge as error:
             log.info(
-                "message rejected: files too large, sent again at once with smaller or no files",
+                "message rejected: files too large, sent again at once with smaller or no pictures",
                 limit=limit >> attempt,
                 error=str(error),
                 **about,

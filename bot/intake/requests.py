@@ -27,7 +27,7 @@ class Wish:
     former_size: str | None = None
     """Size of the result that the request starts from: used where the person, the words and a style choose none."""
     fits_picture: bool = True
-    """Without any size, the first picture decides and not the server."""
+    """Whether, without any of these sizes, the first picture decides, if there is one, and not the server."""
     variants: int | None = None
     private: bool = False
     as_stored: bool = False

@@ -54,13 +54,13 @@ def _unnamed(reference: NewReference) -> str:
 
 async def drop_copy(services: Services, picture: StoredPicture | None) -> None:
     """Delete a copy that no row refers to; nothing for None. A failure is only logged, as it changes nothing for the
-    person: the search for files that no row names deletes the copy later."""
+    person: the search for files that no row names tries again later."""
     if picture is None:
         return
     try:
         await services.picture_store.delete(picture.key)
     except Exception:
-        log.exception("copy not deleted: unexpected exception, orphan search will delete it", key=picture.key)
+        log.exception("copy not deleted: unexpected exception, orphan search will try again", key=picture.key)
 
 
 async def _fetched(services: Services, reference: NewReference, by: int, held: AsyncExitStack) -> bytes:

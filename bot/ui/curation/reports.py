@@ -30,7 +30,8 @@ _STATES: Final = {
 
 
 class DecideButton(TaskButton, action="decide", label="reports-dismiss"):
-    """Store a moderator's decision; subclasses set the decision. The engine then updates the message from the row."""
+    """Store a moderator's decision; subclasses set the decision. The engine then carries it out, and updates the
+    message from the row."""
 
     state: ReportState
 

@@ -39,7 +39,8 @@ def delivered_elsewhere_view(task: Task) -> ui.LayoutView:
 
 class ShowButton(TaskButton, action="show", label="kept-show"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Store the asker's wish, then acknowledge; the outcome becomes the answer, which only the asker sees."""
+        """Store the asker's wish, then acknowledge; the outcome, or a note that it was delivered elsewhere, becomes the
+        answer, which only the asker sees."""
         undelivered = engine_of(interaction).undelivered
         await undelivered.collect(self.task_id, interaction.user.id, interaction.token)
         await interaction.response.defer(ephemeral=True, thinking=True)
