@@ -212,7 +212,7 @@ class CardUpdater:
             await self._update(card)
         except Unavailable as error:
             log.debug(
-                "card edit failed: Discord or decoder unavailable, retried after some seconds unless the outcome is sent",
+                "card edit failed: Discord or decoder unavailable, retried in seconds unless the outcome is sent",
                 task=task.id,
                 error=str(error),
             )

@@ -107,7 +107,7 @@ class ReportButton(TaskButton, action="report", label="curation-report"):
 
 async def reported(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted report form: store the report, of which the outbox informs the moderators, and thank the
-    person. Raises what `postable` and `report` raise, and NotHere outside servers."""
+    person. Raises AtelierError if the report is refused."""
     services = interaction.client.services
     task = await services.engine.curation.postable(task_id, role_of(interaction))
     if interaction.guild_id is None or interaction.channel_id is None:

@@ -106,7 +106,7 @@ class CancelWaitingButton(
 
 class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear", about="batch"):
     """Mark the cancelled and the failed tasks of a batch as removed. The worker then deletes the messages of the batch,
-    as they show no pictures; if all tasks are withheld, nothing is marked and the messages stay."""
+    unless a picture is shown or may still come; if all tasks are withheld, nothing is marked and the messages stay."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         await engine_of(interaction).batches.clear(self.task_id, interaction.user.id)

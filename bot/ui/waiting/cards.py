@@ -137,8 +137,8 @@ class CancelButton(TaskButton, action="cancel", label="card-cancel", style=disco
 
 class WithholdButton(TaskButton, action="withhold", label="card-withhold"):
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Store the choice, and only acknowledge the interaction: the engine updates the task's card, if it has one,
-        but no message that shows the task to a person who looked it up."""
+        """Store the choice, and only acknowledge the interaction: the engine updates the task's card (a task of a batch
+        has none), but no message that shows the task to a person who looked it up."""
         await engine_of(interaction).requests.withhold(self.task_id, interaction.user.id, withheld=True)
         await interaction.response.defer()
 
