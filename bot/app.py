@@ -74,7 +74,7 @@ STORE_SECONDS: Final = 20.0
 """Timeout for the picture store (a bucket, say) to store, return and delete a small file at start."""
 MIB: Final = 2**20
 CARD_SECONDS: Final = 3.0
-"""Shortest interval between two edits of the same waiting card."""
+"""Shortest interval between two edits of the same waiting card, except the one that says withheld."""
 STOP_SECONDS: Final = 13.0
 """Limit for the whole shutdown after a signal, from which on the process is ended with parts still open: the grace
 periods of the engine and of the Discord client, and a few seconds for the web endpoint and the files."""
@@ -99,8 +99,9 @@ class Running:
     figures: StatisticsStore
 
     async def work(self) -> None:
-        """Process tasks, update cards and keep the time until `engine.stop()` is called. If one of the three fails, the
-        others are cancelled; raises an ExceptionGroup then."""
+        """Start the engine, then process tasks, update cards and keep the time until `engine.stop()` is called. If one
+        of the three fails, the others are cancelled; raises an ExceptionGroup then. Raises an error of the start as it
+        is."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self.delivery.cards.run()), group.create_task(self.timekeeping.run())]
@@ -137,8 +138,8 @@ async def open_atelier(
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Running]:
-    """Open and migrate the database, and open the picture store, the image API's client and the bot; nothing is sent to
-    Discord or the image API. All are closed at the end of the block.
+    """Open and migrate the database, open and test the picture store, and open the image API's client and the bot;
+    nothing is sent to Discord or the image API. All are closed at the end of the block.
 
     `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). `card_every` is in seconds.
     Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
@@ -198,9 +199,9 @@ async def open_atelier(
 @asynccontextmanager
 async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readiness]:
     """Serve health, metrics and, if they are on, callbacks until the end of the block. `run` opens this before the
-    Discord login and closes it after the Discord client: a callback is useful at any time.
+    Discord login and, once logged in, closes it after the Discord client: a callback is useful at any time.
 
-    Raises ConfigurationError when the port cannot be opened.
+    Raises ConfigurationError if the bot cannot listen at HTTP_HOST and HTTP_PORT.
     """
     clock = atelier.timekeeping.clock
     readiness = Readiness(atelier.client, atelier.stores, clock=clock)
@@ -262,7 +263,7 @@ async def run(settings: Settings) -> None:
     """
     if settings.callbacks_lack:
         log.warning(
-            "callbacks cannot arrive: settings incomplete or HTTP_PORT is 0, outcomes are polled",
+            "callbacks off or unlikely to arrive: settings incomplete or HTTP_PORT is 0, outcomes are polled",
             remedy=settings.callbacks_lack,
         )
     stop = asyncio.create_task(_stop_signal().wait())
@@ -291,7 +292,7 @@ async def run(settings: Settings) -> None:
 
 async def sync(settings: Settings) -> None:
     """Publish the commands now, even if they are unchanged. Raises what `open_atelier` raises, and ConfigurationError
-    if Discord cannot be reached (after `LOGIN_TRIES` logins), or rejects the token or the commands."""
+    if Discord cannot be reached or answers with an error, also after `LOGIN_TRIES` logins, or rejects the token."""
     async with open_atelier(settings) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
@@ -371,11 +372,11 @@ async def _publish(atelier: Running) -> None:
         await atelier.client.publish_commands(atelier.stores.key_values)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning(
-            "commands not published: Discord or network error, the earlier ones stay, `sync` or the next start retries",
+            "commands not published or not confirmed: Discord or network error, `sync` or the next start retries",
             error=str(error),
         )
     except Exception:
-        log.exception("commands perhaps not published: unexpected exception, `sync` or the next start retries")
+        log.exception("commands perhaps not published: unexpected exception; if so, `sync` or the next start retries")
 
 
 async def _parted(connection: asyncio.Task[None]) -> None:

@@ -49,8 +49,9 @@ class AtelierTree(app_commands.CommandTree["Atelier"]):
 
 class Atelier(commands.AutoShardedBot):
     """
-    The Discord client. It needs no privileged intent, as it reads only its own messages and messages that mention it.
-    `message_content` requests the privileged Message Content Intent, for pictures in other people's messages.
+    The Discord client. It needs no privileged intent, as it reads only messages that mention it, direct messages, its
+    own messages, and those on which a command is used. `message_content` requests the privileged Message Content
+    Intent, for pictures in other people's messages.
     """
 
     services: Services
@@ -121,9 +122,9 @@ class Atelier(commands.AutoShardedBot):
         await closing
 
     async def publish_commands(self, key_values: KeyValueStore, *, force: bool = False) -> bool:
-        """Publish the global commands if they differ from those published last, or with `force`, and show them as
-        mentions in all texts (`link_commands`). Return whether they were published. Call after `login`. Raises what
-        discord.py raises."""
+        """Publish the global commands if they differ from those published last, or with `force`. In either case, show
+        commands as mentions in all texts (`link_commands`), where their ids are known. Return whether they were
+        published. Call after `login`. Raises what discord.py and the database raise."""
         digest = await self._commands_digest()
         if not force and await key_values.get(PUBLISHED_FACT) == digest:
             link_commands(await self._command_ids(key_values))
@@ -145,7 +146,8 @@ class Atelier(commands.AutoShardedBot):
                 published = await self.tree.fetch_commands()
         except ServiceError as error:
             log.info(
-                "command ids not available: Discord or network error, texts show names of commands", error=str(error)
+                "command ids not available: Discord or network error, texts show names of commands until a restart",
+                error=str(error),
             )
             return {}
         return await _remembered(published, key_values)

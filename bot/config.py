@@ -35,7 +35,7 @@ DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
 }
 PLACES: Final = frozenset({"file", "s3", "gs", "az"})
-"""URL schemes of picture stores. A folder is given without a scheme."""
+"""URL schemes of picture stores. A folder needs no scheme."""
 REMEDIES: Final = {
     "DISCORD_TOKEN": "copy the token from your application's page 'Bot' at https://discord.com/developers/applications",
     "KIE_API_KEY": "make a key at https://kie.ai/api-key",
@@ -215,7 +215,8 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 
 
 class Settings(BaseModel):
-    """Each field is the setting of the same name in capitals. The repr contains no secrets."""
+    """Each field is the setting of the same name in capitals. The repr leaves out the keys, and the database, the
+    picture store and the proxy, whose addresses may contain a password."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
@@ -308,7 +309,8 @@ class Settings(BaseModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that must never appear in a log: keys, tokens, and passwords within addresses."""
+        """Return the values that must never appear in a log: keys, tokens, and the passwords within DATABASE_URL,
+        PICTURES_URL and HTTPS_PROXY."""
         fields = (getattr(self, name) for name in type(self).model_fields)
         keys = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
         places = filter(None, (self.database_url, self.pictures_url, self.https_proxy))

@@ -27,7 +27,7 @@ from bot.process.counters import discord_error
 
 
 class ClosedCode(IntEnum):
-    """A retry by the same route cannot succeed."""
+    """A retry by the same route cannot succeed unless something changes in Discord."""
 
     UNKNOWN_CHANNEL = 10003
     UNKNOWN_USER = 10013

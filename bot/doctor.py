@@ -324,4 +324,4 @@ CHECKS: Final[dict[str, tuple[Check, str]]] = {
     "image API": (_kie, "check this machine's network, and HTTPS_PROXY and KIE_API_URL if they are set"),
     "web endpoint": (_web, "check HTTP_HOST and HTTP_PORT"),
 }
-"""The checks by name, each with the remedy for an error that the check does not explain."""
+"""The checks by name, each with the remedy for an error that the check does not explain, and for no answer in time."""

@@ -22,10 +22,11 @@ OWN_ASSETS: Final = Asset.BASE
 
 def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
     """
-    Send every request and connection of discord.py to these addresses; None means Discord's own address.
+    Send the requests and connections of discord.py to these addresses; None means Discord's own address.
 
-    `api_url` is without `/api/v10`. Asset addresses (avatars and the like) change, to `api_url`, only if both addresses
-    are given: a proxy for requests alone does not serve assets.
+    discord.py connects to `gateway_url` only if the number of shards is set, or when a shard begins another session;
+    else to the address that the API or the session names. `api_url` is without `/api/v10`. Asset addresses (avatars and
+    the like) change, to `api_url`, only if both addresses are given: a proxy for requests alone does not serve assets.
     """
     Route.BASE = f"{api_url}{API}" if api_url else OWN_API
     DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url) if gateway_url else OWN_GATEWAY

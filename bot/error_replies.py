@@ -27,7 +27,7 @@ from storage.disks import says_full
 HARMLESS_CODES: Final = frozenset(
     {ClosedCode.UNKNOWN_INTERACTION, ClosedCode.ALREADY_ACKNOWLEDGED, ClosedCode.UNKNOWN_WEBHOOK}
 )
-"""The answer came too late or twice. If the interaction was a request, it is stored, and a new card is posted."""
+"""The answer came too late or twice. If a request is stored, it continues."""
 FILENAME_UNITS: Final = 80
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ _UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_heigh
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
     """Return a message that says what happened and what to do next. File names and other names are escaped and
-    shortened here, and most parameters that are missing are replaced by general words."""
+    shortened here, and most parameters that are missing are replaced by general words or `?`."""
     if reason is Reason.REFERENCES_UNUSABLE:
         return "\n".join(_several(parameters or {}, say))
     formatted: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
@@ -92,12 +92,12 @@ async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterato
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
     """
-    Handle an error of an interaction: send the person an ephemeral message, and log what is not the person's to mend.
-    Never raises.
+    Handle an error of an interaction: send the person an ephemeral message, and log every error but an AtelierError and
+    an outdated command. Never raises an Exception.
 
     Discord's refusals and network errors are only logged, unless the person sees "thinking". So are a defect and a
-    ServiceError after the interaction was answered: a request is stored then, and "try again" would make the person pay
-    twice.
+    ServiceError after the interaction was answered: a request may be stored then, and "try again" would make the person
+    pay twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     say, thinking = texts_in(str(interaction.locale)), _is_thinking(interaction)
@@ -126,12 +126,14 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             return say("answer-outdated")
         case _ if says_full(cause):
             log.error(
-                "interaction failed: disk full, the person gets an error reply", error=str(cause).partition("\n")[0]
+                "interaction failed: disk full, an error reply is sent to the person",
+                error=str(cause).partition("\n")[0],
             )
             return explain(Reason.DISK_FULL, None, say)
         case ServiceError():
             log.warning(
-                "interaction failed: service unavailable, a person without an answer is asked to try later",
+                "interaction failed: a service, Discord or this machine failed or refused, a person without an answer "
+                "is asked to try later",
                 error=f"{type(cause).__name__}: {cause}",
             )
             return None if answered else say("answer-not-now")
@@ -142,7 +144,7 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             return None
         case discord.HTTPException(status=status) if status >= 500:
             log.warning(
-                "interaction answer not delivered: Discord server error; if a request is stored, it continues",
+                "interaction answer perhaps not delivered: Discord server error; if a request is stored, it continues",
                 status=status,
             )
             return None
@@ -151,7 +153,7 @@ def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
             return None
         case aiohttp.ClientError() | TimeoutError():
             log.warning(
-                "interaction answer not delivered: network error; if a request is stored, it continues",
+                "interaction answer perhaps not delivered: network error; if a request is stored, it continues",
                 error=type(cause).__name__,
             )
             return None

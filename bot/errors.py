@@ -2,23 +2,23 @@
 Define the exceptions of the bot, and who receives which message for each:
 
 * AtelierError               carries a reason and parameters, from which `bot.error_replies` makes a message
-  * UserError                the person can fix the problem and gets instructions; costs nothing
+  * UserError                what the person asks for cannot be done, and the message says why; costs nothing
     * LimitReached           too many open tasks, pictures per day, stored bytes, or look-ups or exports at a time
-    * NotYours               the task belongs to another person
-    * NotFound               the task is unknown, or not visible to the person
-    * Gone                   a picture, a form or a batch that existed and no longer does, or was taken out
+    * NotYours               the task, the batch or the outcome belongs to another person
+    * NotFound               the task, or what belongs to it, is unknown, or not visible to the person
+    * Gone                   a picture, a form, a batch or an outcome that existed and cannot be had now
     * Conflict               the same was done or decided already: by another person, this one or a late callback
-    * TooLate                the task can no longer be cancelled, withheld or posted
-    * BadReference           a picture that cannot be used: which picture and why
+    * TooLate                the task or the batch can no longer be cancelled, withheld or posted
+    * BadReference           a picture that cannot be used (which and why), too many, or none where one is needed
     * BlankPrompt            neither a prompt nor a picture
     * TooLong                a text that exceeds its limit
     * NotHere                this cannot be done in this server or channel
     * MissingPermissions     permissions that the bot lacks in this channel
-    * NotAllowed             an action reserved for the server's managers or moderators
-    * BadChoice              a channel, a style, a set, or alternatives in braces that would not work: which and why
+    * NotAllowed             an action reserved for the server's managers or moderators, or also for the asker
+    * BadChoice              a choice that would not work, such as a channel, a style, or alternatives in braces
       * UnknownChoice        a value that was not offered
   * NoRoom                   the bot's disk is (nearly) full: the operator has to fix this; costs nothing
-* ServiceError               neither the person nor the bot can fix the problem: retried, then an apology
+* ServiceError               a service, Discord or this machine failed or refused: often retried, then an apology
   * Throttled                a request to retry later; nothing was accepted (429, 455, 550)
   * ServerFault              500 in a readable body; nothing was accepted
   * Unreachable              no connection: nothing was sent
@@ -30,9 +30,9 @@ Define the exceptions of the bot, and who receives which message for each:
   * RouteClosed              Discord no longer allows delivery by this route
     * MessageGone            the message was deleted
 * Unconfirmed                a create that may have been accepted and paid: never retried automatically
-* ConfigurationError         a setting is wrong or missing: names the setting and the remedy
+* ConfigurationError         a setting is wrong or missing, or what it names cannot be used: says what to put right
 
-Any other exception is a defect: the person gets a reference number, the log gets the traceback.
+Most other exceptions are defects: the log gets the traceback, and a person without an answer a reference number.
 """
 
 from __future__ import annotations
@@ -265,8 +265,9 @@ class Unavailable(ServiceError): ...
 
 
 class Refused(ServiceError):
-    """`code` is the image API's or an HTTP status, also for what the bot itself refuses, such as a host that is not
-    allowed. `reason` is what the task or the operator's alert gets; a download does not use it."""
+    """`code` is one of the image API, the HTTP status of an answer, or an HTTP status that the bot chooses for what it
+    refuses itself, such as a host that is not allowed. `reason` is what the task or the operator's alert gets; a
+    download does not use it."""
 
     def __init__(self, code: int, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
         super().__init__(f"{code}: {message}")
@@ -301,6 +302,7 @@ class Unconfirmed(Exception):
 
 
 class ConfigurationError(Exception):
-    """`str()` is one line that names the setting and the remedy."""
+    """The operator has to put something right. `str()` is one line that names the problem, and the setting and the
+    remedy where they are known."""
 
     exit_code: ClassVar[int] = 78

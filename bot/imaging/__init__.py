@@ -1,5 +1,5 @@
 """
-Read, check and convert pictures (Pillow). The rest of the bot calls this package through
+Read, check and convert pictures (Pillow). The rest of the bot has pictures decoded through
 `bot.engine.work.picture_work`, which queues the work fairly.
 
 The cost of decoding a file is estimated before it is decoded:

@@ -34,7 +34,7 @@ CONVERTED_PIXELS: Final = 24_500_000
 """Most pixels of a converted picture; a larger one is reduced. A phone's photo of 24 megapixels keeps its size."""
 DRAFT_EDGE: Final = 640
 """Pixels. Where the format can be decoded at a fraction of its size, a thumbnail is made from a picture with sides of
-at least this length."""
+at least this length, if they were as long."""
 
 _CHANNELS_SENT: Final = {"JPEG": 3, "PNG": 4}
 """Most channels of a JPEG (a fourth is the black of a print) and of a PNG (a fourth is transparency)."""
@@ -93,15 +93,16 @@ def of_conversion(header: Header, size: int) -> Cost:
 
 
 def needs_conversion(header: Header, size: int) -> bool:
-    """Return whether the header alone shows that the image API must not get the pixels as they are stored. A picture
-    for which this is false may still need conversion because of its colour profile."""
+    """Return whether the header and the size (bytes) show that the image API must not get the pixels as they are
+    stored. A picture for which this is false may still need conversion because of its colour profile."""
     kept = header.format in {"JPEG", "PNG"} and header.channels <= _CHANNELS_SENT[header.format] and header.depth <= 8
     is_whole = not header.is_damaged and not header.has_palette and header.orientation == 1
     return not kept or not is_whole or size > SENT_BYTES or header.pixels > SENT_PIXELS
 
 
 def conversion_scale(header: Header) -> int:
-    """Return the factor (1, 2, 4 or 8) by which libjpeg divides both sides of a JPEG before its conversion."""
+    """Return the factor (1, 2, 4 or 8) by which libjpeg divides both sides of a JPEG before its conversion; 1
+    for other formats."""
     if header.format != "JPEG":
         return 1
     return next((scale for scale in (1, 2, 4) if header.pixels <= CONVERTED_PIXELS * scale**2), 8)
@@ -128,7 +129,7 @@ def of_copying(header: Header, size: int) -> Cost:
 
 
 def of_fitting(header: Header, size: int) -> Cost:
-    """Estimate several encodings; the slowest are tried only for small pictures."""
+    """Estimate decoding and several encodings; the slowest are tried only for small pictures."""
     made = _decoded(header, size)
     worked_on = header.pixels if header.pixels <= FITTED_PIXELS else header.pixels // 4
     return Cost(made.bytes + 12 * worked_on + 3 * size, made.seconds + worked_on * 1e-6)

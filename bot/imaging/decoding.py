@@ -32,7 +32,7 @@ MOST_MEMORY: Final = 304 * 1024 * 1024
 """Limit of the estimated peak memory of work on one picture, in bytes, except plain copies and fitting (`BOUNDS`). A
 progressive photo of 50 megapixels (4:2:2) and a WebP of 24 megapixels are within the limit."""
 MOST_SECONDS: Final = 2.5
-"""Limit of the estimated processor time for checking that a picture, not a mask, is complete: a person waits for it."""
+"""Limit of the estimated processor time for checking a result (`cost.of_look`), for which a person waits."""
 MOST_SECONDS_OF_WORK: Final = 6.0
 """Limit of the estimated processor time for all other work except plain copies and fitting (`BOUNDS`)."""
 
@@ -61,8 +61,9 @@ def bearable(data: bytes, estimate: Estimate) -> Header:
 
 
 def checked(data: bytes, header: Header) -> None:
-    """Check that the file is not damaged: by its header, then by decoding the first frame with as little memory as the
-    format allows (a PNG is only inflated, a JPEG decoded at a fraction of its size). Raises Unreadable."""
+    """Check the file for damage: by its header, then by decoding the first frame with as little memory as the format
+    allows (a PNG is only inflated, a JPEG decoded at a fraction of its size). Raises Unreadable. Damage that the
+    decoder does not report is not found: libjpeg tolerates wrong or missing pixels before the mark of the end."""
     if header.is_damaged:
         raise broken()
     match header.format:
@@ -76,8 +77,8 @@ def checked(data: bytes, header: Header) -> None:
 
 def decoded(data: bytes, header: Header, *, edge: int | None = None) -> Image.Image:
     """Return the pixels of the first frame, before `header.orientation` is applied. With `edge`, a JPEG may be decoded
-    at a fraction of its size, with both sides at least `edge` pixels long if they were. Pixels that a JPEG without
-    its end lacks are grey. Raises Unreadable, also if pixels are missing in any other file."""
+    at a fraction of its size, with both sides at least `edge` pixels long if they were. Pixels that a JPEG lacks are
+    grey. Raises Unreadable, also if the decoder of another format reports that pixels are missing."""
     match header.format:
         case "PNG":
             png.check(data, header)

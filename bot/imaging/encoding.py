@@ -12,8 +12,8 @@ MAX_PROFILE_BYTES: Final = 16 * 1024
 
 
 def profile(image: Image.Image) -> bytes | None:
-    """Return the colour profile; None if there is none, if `colours` makes it invalid (grey and CMYK pictures), or if
-    it has more than `MAX_PROFILE_BYTES`."""
+    """Return the colour profile; None if there is none, if the image has neither RGB nor a palette (`colours` makes the
+    profile of a grey or CMYK picture invalid), or if the profile has more than `MAX_PROFILE_BYTES`."""
     found = image.info.get("icc_profile")
     fits = isinstance(found, bytes) and len(found) <= MAX_PROFILE_BYTES
     return found if fits and image.mode in {"RGB", "RGBA", "RGBX", "P"} else None
@@ -27,5 +27,5 @@ def encoded(image: Image.Image, encoder: str, **options: object) -> bytes:
 
 
 def png(image: Image.Image, profile: bytes | None = None, *, optimize: bool = False) -> bytes:
-    """Encode the image as a PNG."""
+    """Encode the image as a PNG with this colour profile; None: without one."""
     return encoded(image, "PNG", icc_profile=profile, optimize=optimize)

@@ -1,5 +1,5 @@
-"""Detect the format of a picture from its bytes or its file name. Formats that the bot does not accept are detected
-too, to name them in error messages."""
+"""Detect the format of a picture from its bytes or its file name. Some formats that the bot does not accept are
+detected too, to name them in error messages."""
 
 from __future__ import annotations
 

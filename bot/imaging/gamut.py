@@ -19,7 +19,8 @@ _TAG_COUNT: Final = 128
 
 
 def profile(primaries: int, transfer: int) -> bytes | None:
-    """Return the colour profile; None for a gamut that is not wide, and for any other transfer."""
+    """Return the colour profile of BT.2020 or Display P3; None for other primaries, and for a transfer outside
+    `_LIKE_SRGB`."""
     colours = _XYZ.get(primaries)
     if colours is None or transfer not in _LIKE_SRGB:
         return None

@@ -41,8 +41,8 @@ _WALKS: Final[Mapping[str, Callable[[bytes], Header]]] = {
 
 
 def read_header(data: bytes) -> Header:
-    """Return the header of a picture with an accepted format and number of pixels. Raises Unreadable for everything
-    else."""
+    """Return the header of a picture with an accepted format, number of pixels and length of its sides. Raises
+    Unreadable for everything else."""
     header = _WALKS[known_format(data)](data)
     most = MOST_PIXELS.get(header.format, MAX_PIXELS)
     if header.pixels > most or max(header.width, header.height) > MAX_EDGE:
@@ -51,7 +51,7 @@ def read_header(data: bytes) -> Header:
 
 
 def known_format(data: bytes) -> str:
-    """Return the format by the first bytes. Raises Unreadable for a format that is not accepted."""
+    """Return the format by the first bytes. Raises Unreadable for a format that is not accepted or not known."""
     found = format_of(data)
     if found is None:
         raise Unreadable(Reason.REFERENCE_NOT_A_PICTURE)

@@ -11,7 +11,7 @@ from bot.imaging.picture_info import Unreadable
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """The header of a picture. Width and height are as stored, before `orientation` is applied; those of a TIFF and a
-    HEIC are as displayed, and their `orientation` is 1, because the decoders apply it."""
+    HEIC are as displayed, and their `orientation` is 1, because the decoders apply it. A HEIC may be cropped later."""
 
     format: str
     """A key of `CONTENT_TYPES`."""
@@ -19,17 +19,17 @@ class Header:
     height: int
     channels: int
     depth: int = 8
-    """Bits per channel."""
+    """Bits per channel, as stored (JPEG, PNG, TIFF); 8 for the other formats, which are decoded to 8."""
     orientation: int = 1
     """1 to 8, as in EXIF."""
     scans: int = 1
-    """Passes over all pixels (JPEG)."""
+    """Scans found in the file, those of a second picture included (JPEG)."""
     coefficient_bytes: int = 0
     """Bytes that libjpeg keeps in memory until the last scan, for a picture with several scans."""
     pieces: int = 0
     """Number of chunks, segments, blocks, tags or boxes; Pillow reads most of them one by one in Python."""
     is_animated: bool = False
-    """Whether there is a second frame or page."""
+    """Whether the file has or announces a second frame or page; always false for a JPEG."""
     is_interlaced: bool = False
     """Adam7 (PNG)."""
     extras: bool = False
@@ -53,5 +53,5 @@ def broken() -> Unreadable:
 
 
 def too_complex() -> Unreadable:
-    """Return the error for a file whose decoding would take too much memory or time."""
+    """Return the error for a file whose decoding would take too much memory or time, or whose process failed."""
     return Unreadable(Reason.REFERENCE_TOO_COMPLEX)

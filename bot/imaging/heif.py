@@ -13,7 +13,7 @@ from bot.imaging import gamut
 from bot.imaging.headers import Header, broken, too_complex
 
 MAX_BOXES: Final = 4000
-"""Most boxes of one level; a file with more is refused. A phone's photo of 48 megapixels has some hundred
+"""A file with this many boxes on one level is refused. A phone's photo of 48 megapixels has some hundred
 properties."""
 MAX_ITEMS: Final = 20_000
 """Most items that have properties; a file with more is refused."""
@@ -49,9 +49,9 @@ def read_header(data: bytes, found: str) -> Header:
 
 
 def decoded(data: bytes, header: Header) -> Image.Image:
-    """Return the main picture as RGB, RGBA, grey or grey with alpha, with its colour profile; if it has none but names
-    a wide gamut by code points, with a profile made for that. A HEIC is upright already. Raises any exception of the
-    two decoders."""
+    """Return the main picture with 8 bits per channel and with its colour profile; if it has none, with the profile
+    that `gamut.profile` makes for its code points, if any. A HEIC is upright already. Raises Unreadable, and any
+    exception of the two decoders."""
     image = _heic(data) if header.format == "HEIC" else _from_avif(data)
     if "icc_profile" not in image.info and (profile := _profile_by_code_points(data)):
         image.info["icc_profile"] = profile

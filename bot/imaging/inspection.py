@@ -17,7 +17,7 @@ _OF_RESULTS: Final = frozenset({"JPEG", "PNG", "WebP"})
 
 
 def look_at_result(data: bytes) -> PictureInfo:
-    """Check a picture from the image API by decoding it, within the limits of pixels, memory and time. Raises
+    """Check a picture from the image API with `checked`, within the limits of pixels, memory and time. Raises
     Unreadable, also for an animation and for any format but JPEG, PNG and WebP, which Discord shows everywhere."""
     header = bearable(data, cost.of_look)
     if header.format not in _OF_RESULTS:

@@ -2,7 +2,8 @@
 Define the jobs of a child process, and the messages between bot and child: a line of JSON, then bytes.
 
     asked     {"work": "plain_copy", "given": {...}, "sizes": [n, ...], "memory": bytes, "seconds": s}
-    answered  {"made": {...}, "sizes": [n, ...]}, or {"refused": kind, "reason": ..., "parameters": {...}}
+    answered  {"made": kind, ...}, or {"refused": kind, "reason": ..., "parameters": {...}};
+              both with "grown": whether the child should be replaced, and "sizes": [n, ...]
 
 Every answer of a child is validated, because a hostile file may have taken control of the child that decodes it.
 """
@@ -94,8 +95,8 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
 
 
 def result_of(job: Job, words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
-    """Return the result from the answer to the job. Raises what `made_of` raises; ProtocolError also if the answer is
-    that of other work."""
+    """Return the result from the answer to the job. Raises what `made_of` raises; ProtocolError also if the
+    job's work makes another type."""
     made = made_of(words, files)
     if not isinstance(made, _MADE.get(job.work, bytes)):
         raise ProtocolError

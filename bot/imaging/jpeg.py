@@ -94,8 +94,8 @@ def completed(data: bytes) -> bytes:
 
 
 def essentials(data: bytes) -> bytes:
-    """Return the file without metadata, which Pillow would read tag by tag. A colour profile of one
-    segment stays. Raises Unreadable."""
+    """Return the file without the metadata before its first scan, which Pillow would read tag by tag. A colour profile
+    of one segment stays. Raises Unreadable."""
     walk = _Walk()
     scan, view = _first_scan(data, walk), memoryview(data)
     return b"".join([view[:2], *[view[start:end] for start, end in walk.of_use], view[scan:]])

@@ -51,10 +51,10 @@ class PlainMask:
 def plain_mask(data: bytes, filename: str, size: tuple[int, int] | None) -> PlainMask:
     """
     Make the plain mask for a picture of `size` (width and height as displayed). None: the picture is unusable, so the
-    mask is checked alone and keeps its own size. A mask of another size and the same shape is scaled.
+    mask is checked alone and keeps its own size. A mask of another size and about the same shape is scaled.
 
-    Raises BadReference with `filename`, the name of the mask: REFERENCE_* for a file that cannot be decoded, MASK_SIZE
-    for another shape, MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
+    Raises BadReference with `filename`, the name of the mask: REFERENCE_* for a file that is not accepted or
+    cannot be decoded, MASK_SIZE for another shape, MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
     """
     try:
         check_file(data)

@@ -3,7 +3,7 @@ Remove metadata from a picture's file: place, time, camera, author. The pixels a
 colour information is kept.
 
 The input must be an upright JPEG or PNG, as the orientation is removed too. Raises Unreadable for other formats and
-for a file that violates its format.
+for a file whose parts it cannot follow; the pixels are not checked.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PNG_KEPT: Final = frozenset(
 
 def without_metadata(data: bytes) -> bytes:
     """Return the picture without metadata, in the same format. An animated PNG keeps only the picture that programs
-    without animation show."""
+    without animation show; a JPEG loses what follows its end, such as a second picture."""
     match read_header(data).format:
         case "JPEG":
             return _jpeg(data)

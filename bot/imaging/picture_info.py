@@ -34,12 +34,12 @@ class PlainCopy:
     is_converted: bool
     """Whether the file differs from the attached one."""
     is_first_frame: bool = False
-    """Whether the attached file has more frames or pages."""
+    """Whether the attached file has or announces more frames or pages."""
     is_reduced: bool = False
-    """Whether the attached file exceeded a limit of pixels or bytes, so the copy has fewer pixels or is a JPEG. A PNG
-    with all pixels is no such copy."""
+    """Whether a limit of pixels or bytes applied: the copy has fewer pixels than the header of the attached file says,
+    or is a new JPEG because that file had too many bytes. A PNG with all pixels is no such copy."""
     is_cut: bool = False
-    """Whether the lower edge was missing in the attached file."""
+    """Whether rows at the lower edge, as stored, were missing in the attached file and are left out."""
 
 
 class Unreadable(ValueError):

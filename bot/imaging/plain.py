@@ -44,7 +44,8 @@ _SPACES: Final = {"RGB": {"RGB", "RGBA"}, "GRAY": {"L"}, "CMYK": {"CMYK"}}
 def plain_copy(data: bytes, filename: str) -> PlainCopy:
     """Return the picture, or its first frame, as an upright JPEG or PNG in sRGB, without metadata, within the limits of
     the image API. A file that differs only by its metadata loses these without being encoded again; one without
-    metadata is returned unchanged. Raises BadReference (REFERENCE_*) with `filename`."""
+    metadata is returned unchanged. Such a file keeps a colour profile that changes its colours little or not at all.
+    Raises BadReference (REFERENCE_*) with `filename`."""
     try:
         check_file(data)
         header = bearable(data, cost.of_plain_copy)

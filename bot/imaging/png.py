@@ -89,7 +89,7 @@ def inflated_bytes(header: Header) -> int:
 
 def check(data: bytes, header: Header) -> None:
     """Check the checksums of the chunks that decoding needs (IHDR, PLTE, IDAT), and that there are at least as many
-    pixels as the header says; keep none. Raises Unreadable."""
+    pixels as the header says, in rows with known filters unless interlaced; keep none. Raises Unreadable."""
     try:
         _inflate(data, header)
     except zlib.error as error:

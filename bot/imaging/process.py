@@ -40,7 +40,7 @@ SPARE_SECONDS: Final = 4
 
 
 def main() -> None:
-    """Answer jobs until the input ends."""
+    """Answer jobs until the input ends or is invalid, or the bot no longer reads."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # if both get the signal, the bot may still need the running job
     if resource is not None:
@@ -54,7 +54,7 @@ def main() -> None:
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
     """Answer jobs one at a time. Raises ProtocolError at the end of the input and for an invalid message,
-    BrokenPipeError if the bot no longer reads."""
+    BrokenPipeError if the bot no longer reads, and what `answer_of` lets pass."""
     while True:
         words, files = receive(jobs)
         limit(words["memory"], words["seconds"])
@@ -66,7 +66,7 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
 
 def limit(memory: int, seconds: float) -> None:
     """Limit this process from now on: `memory` and `SPARE_BYTES` more bytes, where /proc says how many it has, and the
-    processor time for a job estimated at `seconds`."""
+    processor time for a job estimated at `seconds`. Does nothing without the module `resource`."""
     if resource is None:
         return
     if taken := _memory(ADDRESS_SPACE):

@@ -62,7 +62,8 @@ class Decoders(Protocol):
 
 
 class WorkerThreads:
-    """Run jobs in threads of this process, limited only by the header checks. For tests, which run 10,000 jobs."""
+    """Run jobs in threads of this process, limited only by the header checks. For tests, which run 10,000 jobs, and
+    benchmarks."""
 
     async def do(self, job: Job, cost: Cost) -> Made:
         """See `Decoders.do`."""
@@ -80,7 +81,7 @@ class WorkerProcesses:
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[WorkerProcesses]:
-        """Yield the runner of jobs, which starts a child with its first job; all are ended at the end of the block."""
+        """Yield the runner of jobs. Each child is started with its first job; all are ended at the end of the block."""
         children = cls()
         try:
             yield children
@@ -145,7 +146,7 @@ class _Child:
                 self.end()
 
     def kill(self, why: Killed) -> None:
-        """Kill the process, from any thread. The thread that waits for its answer then gets an error."""
+        """Kill the process, if one runs, from any thread. A thread that waits for its answer then gets an error."""
         process = self.process
         if process is not None:
             self._killed = self._killed or why

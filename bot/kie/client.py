@@ -54,7 +54,7 @@ class KieClient:
         transfer_timeout: aiohttp.ClientTimeout = TRANSFER_TIMEOUT,
     ) -> None:
         """The key is sent only to the hosts of `api_url` and `upload_url`. Results may come from `result_hosts` (and
-        their subdomains) and from the host and port of `api_url`."""
+        their subdomains) and from the scheme, host and port of `api_url`."""
         self._session = session
         self._key = api_key
         self._api = URL(api_url)

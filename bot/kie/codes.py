@@ -65,8 +65,8 @@ class UnknownRecord(Unavailable):
 
 
 def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = None) -> Exception:
-    """Return the error for an API code other than 200, for an unknown code the one of `broken`; `words` is the API's
-    message, made fit for a log by `tidy`."""
+    """Return the error for an API code other than 200, for a code without a meaning for this kind of call the one of
+    `broken`; `words` is the API's message, made fit for a log by `tidy`."""
     if code in THROTTLED:
         return Throttled(f"{code}: {words}", retry_after)
     if reason := _ACCOUNT[call].get(code):
@@ -92,7 +92,8 @@ def unread(call: Call, status: int, retry_after: timedelta | None = None) -> Exc
 
 
 def broken(call: Call, what: str) -> Exception:
-    """Return the error for a call whose outcome is unknown, after any part of the call was sent."""
+    """Return the error for a call that was sent, in part at least, and whose outcome is unknown: Unconfirmed for a
+    create, else Unavailable."""
     return Unconfirmed(what) if call is Call.CREATE else Unavailable(what)
 
 

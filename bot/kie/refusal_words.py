@@ -122,5 +122,6 @@ def reason_in(message: str) -> Reason | None:
 
 
 def is_ordinary(message: str) -> bool:
-    """Return whether the message is empty, or one that the API is known to send for failures without a cause."""
+    """Return whether the message is empty, or contains words that the API is known to send for failures without a
+    cause."""
     return not message.strip() or bool(_ORDINARY.search(message))

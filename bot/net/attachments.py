@@ -41,7 +41,7 @@ class AttachmentFetcher:
     session would send both to Discord. The session's resolver ensures that Discord's names lead to no private address
     (`bot.net.public_addresses`).
 
-    `origin`: scheme, host and port of an address that replaces Discord's (DISCORD_API_URL), also without https.
+    `origin`: an address (DISCORD_API_URL) whose scheme, host and port are allowed as well, also without https.
     """
 
     def __init__(

@@ -4,7 +4,8 @@ Decide which hosts may be contacted for URLs that users and results supply.
 A host is checked twice. `is_name` accepts only a plain host name, never an IP address in any notation. Then
 `PublicAddresses`, the resolver of the one HTTP session that fetches such URLs, drops every resolved address that is
 not public. aiohttp connects to exactly the addresses that the resolver returned, so nothing can change in between.
-aiohttp does not call the resolver for a host that is written as an IP address: only `is_name` rejects those.
+aiohttp does not call the resolver for a host that is written as an IP address: only `is_name`, or for attachments the
+list of hosts, rejects those.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def is_name(host: str) -> bool:
 
 def is_public(address: str) -> bool:
     """Return whether `address`, an IP address, is on the public internet; False for anything else. If an IPv6 address
-    embeds an IPv4 address, the IPv4 address decides."""
+    embeds an IPv4 address (mapped, 6to4, NAT64), the IPv4 address decides."""
     try:
         found = _unwrapped(ipaddress.ip_address(address))
     except ValueError:

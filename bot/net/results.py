@@ -46,7 +46,8 @@ class ResultHosts:
         return _can_be_allowed(url) and f".{host}".endswith(tuple(f".{suffix}" for suffix in self.suffixes))
 
     def refusal(self, url: URL) -> Refused:
-        """Return the error for an address that is not allowed."""
+        """Return the error for an address that is not allowed: HostNotAllowed if KIE_RESULT_HOSTS could allow its
+        host, else Refused."""
         if _can_be_allowed(url):
             return HostNotAllowed(url.raw_host or "")
         return Refused(403, f"results are not fetched from {url.scheme} {ascii(url.raw_host)[:100]}")
@@ -62,7 +63,7 @@ async def fetch_result(
     session: aiohttp.ClientSession, address: str, hosts: ResultHosts, limits: aiohttp.ClientTimeout
 ) -> bytes:
     """Return the bytes of a result; `limits.total` covers all redirects together. Raises Refused, whose code is the
-    host's HTTP status or, where this module refuses, the HTTP status with that meaning (403 host, 415 type, 508
+    host's HTTP status or, where this module refuses, the HTTP status with that meaning (403 address, 415 type, 508
     redirects); HostNotAllowed (403), ResultTooLarge (413), Throttled, Unavailable, Unreachable. No error message
     contains the path or query of an address."""
     try:

@@ -35,7 +35,7 @@ CALLBACK_RESULTS: Final = {
     413: "too_large",
 }
 FAILED: Final = "failed"
-"""A callback that could not be stored; the image API sends it again."""
+"""A callback that could not be stored; the image API retries it."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client has no types for this function
 
@@ -118,7 +118,7 @@ for _name in (*CALLBACK_RESULTS.values(), FAILED):
 
 @contextmanager
 def api_call(call: str) -> Iterator[None]:
-    """Time a call to the image API and count the error it raises."""
+    """Time the block, a call to the image API or a download of a result, and count the error it raises."""
     with API_SECONDS.labels(call).time(), api_errors(call):
         yield
 
@@ -150,7 +150,7 @@ def discord_request(purpose: str) -> None:
 
 
 def discord_refusal(status: int) -> None:
-    """Count a refusal of Discord; `status` is one of `REFUSALS`."""
+    """Count a refusal of Discord; `status` is 401, 403 or 429."""
     DISCORD_REFUSALS.labels(str(status)).inc()
 
 

@@ -60,7 +60,7 @@ class Texts:
 
     def __call__(self, name: str, /, **values: str | int | datetime) -> str:
         """
-        Return the message with its values. Numbers are shown without grouping, and text is cut after
+        Return the message with its values. Numbers are shown without grouping, and a text among the values is cut after
         `VALUE_CHARACTERS`. Raises KeyError for an unknown name. A missing value is logged and replaced by its name: an
         incomplete sentence is better than none.
         """
@@ -70,7 +70,7 @@ class Texts:
         text, errors = self._bundle.format_pattern(pattern, {key: _value(value) for key, value in values.items()})
         if errors:
             log.error(
-                "text shown incomplete: value missing or unusable",
+                "text shown incomplete: a value or another part of it is missing or unusable",
                 message=name,
                 language=self.language,
                 errors=[str(error) for error in errors],

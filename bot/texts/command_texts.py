@@ -14,7 +14,7 @@ _COMMAND_NAMES: Final = frozenset({Location.command_name, Location.group_name})
 
 
 def localized(name: str) -> app_commands.locale_str:
-    """Return the message `name` in English; `CatalogueTranslator` translates it into every other language."""
+    """Return the message `name` in English; `CatalogueTranslator` translates it into the other languages."""
     return app_commands.locale_str(texts_in(DEFAULT)(name), message=name)
 
 

@@ -42,7 +42,8 @@ def units(text: str) -> int:
 
 
 def cleaned(text: str) -> str:
-    """Return one line without control characters, lone surrogates and characters that change the text direction."""
+    """Return one line without control characters, lone surrogates, and characters that embed, override or isolate the
+    text direction."""
     spaced = " ".join(text.split())
     return "".join(c for c in spaced if c not in _OVERRIDES and unicodedata.category(c) not in _DROPPED).strip()
 
@@ -53,14 +54,15 @@ def storable(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Return whether the text contains no visible character."""
+    """Return whether the text contains no character that is visible by Python's data of Unicode; characters that these
+    do not know count as invisible."""
     return all(unicodedata.category(character)[0] in "CZ" for character in _BLANK.sub("", text))
 
 
 def shortened(text: str, room: int) -> str:
-    """Shorten the text to at most `room` units, an ellipsis included; a text that fits stays as it is. Cut between
-    words where a space is near, and never inside what is shown as one character: a letter with its combining marks, an
-    emoji with its skin tone, a flag, a joined sequence."""
+    """Shorten the text to at most `room` units (1 or more), an ellipsis included; a text that fits stays as it is. Cut
+    between words where a space is near, and never inside a letter with its combining marks, an emoji with its skin
+    tone, a flag, or a sequence of emoji with joiners."""
     if units(text) <= room:
         return text
     kept = _prefix(text, room - 1)
@@ -72,7 +74,7 @@ def shortened(text: str, room: int) -> str:
 
 def escaped(text: str, room: int) -> str:
     """Clean and escape the text, and isolate it from the direction of the text around it. It is shortened so that the
-    result has at most `room` units *after* escaping, the two marks of the isolation included."""
+    result has at most `room` units (4 or more) *after* escaping, the two marks of the isolation included."""
     clean = cleaned(text)
     room -= 2
     written = _backslashed(clean)

@@ -6,7 +6,7 @@ Expand one prompt into several: `{red, green} door in {oil, ink}` gives four.
 * Braces with fewer than two alternatives are no group and stay as typed: `{prompt}`, `{}`, `{red,}`, a single brace.
   The same holds for a JSON object. Repeated alternatives count here, but give one prompt only.
 * A backslash makes a brace literal, and inside a group also a comma.
-* A group within a group is ambiguous and is rejected.
+* A brace within a group, such as that of another group, is ambiguous and is rejected.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _COMMA: Final = re.compile(r"(?<!\\)[,\uff0c]")
 
 def expand(words: str, *, most: int = MOST) -> list[str]:
     """
-    Return each distinct prompt once, in order; only one prompt if there is no group. Raises BadChoice for a nested
-    group, and for more prompts than the smaller of `most` and `MOST`. They are counted before any prompt is built, and
-    so are prompts that two groups give alike.
+    Return each distinct prompt once, in order; only one prompt if there is no group. Raises BadChoice for a brace
+    within a group, and for more prompts than the smaller of `most` and `MOST`. They are counted before any prompt is
+    built, and so are prompts that two groups give alike.
     """
     choices = _choices(words)
     if prod(len(alternatives) for alternatives in choices) > min(most, MOST):
@@ -82,8 +82,8 @@ def _outermost(words: str) -> list[tuple[int, int]]:
 
 
 def _alternatives(inside: str, *, whole: str) -> Sequence[str]:
-    """Return the distinct alternatives of a group; nothing if the braces are no group. Raises BadChoice for a nested
-    group."""
+    """Return the distinct alternatives of a group; nothing if the braces are no group. Raises BadChoice for a brace
+    within a group."""
     parts = _COMMA.split(inside)
     if len(parts) < 2 or _is_json(whole):
         return ()

@@ -5,7 +5,7 @@ after them.
 
 Discord counts a request at an unknown moment between its sending and its response. The pacer therefore counts each
 request for all of that time and one second more. No second on Discord's side can have more than `MOST` requests, even
-if some arrive late.
+if some arrive up to `LONGEST_WAY_SECONDS` late. Requests by an interaction's token are not paced.
 
 The priority of a request depends on its purpose. The code that makes requests sets their priority with `requests_as`;
 the default is `Priority.PERSON`.
@@ -44,7 +44,7 @@ class Priority(IntEnum):
     """The priority of a request, the most urgent first."""
 
     RESULT = 0
-    """Delivers a result, including the searches that precede the delivery."""
+    """Delivers a result or a batch, searches included, or says on its card that a result is withheld."""
     PERSON = 1
     """A person waits for the response."""
     CARD = 2
@@ -155,12 +155,12 @@ class Pacer:
         self._grant()
 
     def pause(self, seconds: float) -> None:
-        """Send no request, results included, for `seconds`, at most `LONGEST_PAUSE_SECONDS`. A longer pause that runs
+        """Grant no turn, to results either, for `seconds`, at most `LONGEST_PAUSE_SECONDS`. A longer pause that runs
         already stays."""
         now = self._timer.time()
         self._paused_until = max(self._paused_until, now + min(seconds, LONGEST_PAUSE_SECONDS))
         log.info(
-            "requests to Discord paused: global rate limit",
+            "requests to Discord paused, except those by an interaction's token: global rate limit",
             seconds=round(self._paused_until - now, 3),
             waiting=len(self._waiting),
         )

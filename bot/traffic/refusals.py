@@ -1,7 +1,7 @@
 """
 Count Discord's recent refusals (401, 403, 429). Discord bans an IP address after `REFUSALS` of them in
 `REFUSALS_SECONDS`; long before that limit, the bot stops its least important requests: edits of cards, except the last
-edit of a card whose token expires soon.
+edit of a card whose token expires soon, and the one that says withheld. The operator is alerted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Refusals:
             self._times.popleft()
         refused = len(self._times)
         if not self._alarmed and refused > TOO_MANY:
-            log.warning("card edits stopped: Discord refuses many requests", refused=refused)
+            log.warning(
+                "card edits stopped, with few exceptions: Discord refuses many requests, the operator is alerted",
+                refused=refused,
+            )
             self._alarmed = True
         elif self._alarmed and refused < CALM:
             log.info("card edits resumed: Discord refuses few requests", refused=refused)

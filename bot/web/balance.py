@@ -42,4 +42,4 @@ class Balance:
         try:
             self._credits = await self._ask()
         except ServiceError as error:
-            log.debug("credit query for metrics failed, the last known credits stay", error=str(error))
+            log.debug("credit query for metrics failed: credits last reported stay, if any", error=str(error))

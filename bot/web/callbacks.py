@@ -34,8 +34,9 @@ def callback_routes(engine: Engine, key: SecretStr, clock: Callable[[], int] = s
         nonlocal warned
         if not warned:
             log.warning(
-                "callback refused: signature invalid. Compare KIE_WEBHOOK_KEY with the key at kie.ai/settings, and "
-                "check this machine's clock; if both are right, the sender was not the image API. Logged once"
+                "callback refused: signature missing, wrong or too old. Compare KIE_WEBHOOK_KEY with the key at "
+                "kie.ai/settings, and check this machine's clock; if both are right, the sender was probably not the "
+                "image API. Logged once"
             )
             warned = True
         return web.HTTPUnauthorized()
@@ -88,9 +89,13 @@ async def _body(request: web.Request) -> bytes:
 
 async def _heard(engine: Engine, token: str, job_id: str) -> bool:
     """Pass a callback to the engine. Return False if no create has the token, True if one has, also for a repeated
-    callback. Raises HTTPServiceUnavailable if the callback could not be stored, so that the API retries."""
+    callback. Raises HTTPServiceUnavailable after any exception, so that the API retries."""
     try:
         return await engine.called_back(token, job_id)
     except Exception:
-        log.exception("callback not stored: unexpected exception, the image API will retry", job_id=job_id)
+        log.exception(
+            "callback perhaps not stored: unexpected exception, answered with 503, on which the image API retries up "
+            "to three times",
+            job_id=job_id,
+        )
         raise web.HTTPServiceUnavailable from None

@@ -165,8 +165,8 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Log an unreadable request as one line, without its content, which may include the secret path of a
-        callback."""
+        """Log an unreadable request as one line, without its content, which may include the secret path of a callback,
+        answer it, and close the connection. Errors with a `status` from 500 on are handled by aiohttp."""
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         log.info("web request refused: not readable as HTTP", address=request.remote, cause=type(exc).__name__)

@@ -35,7 +35,8 @@ class Readiness:
         self._tried_at = 0
 
     async def missing(self) -> list[str]:
-        """Return the problems that keep the bot from working, in words; empty if there are none."""
+        """Return the problems of Discord's connection and the database that keep the bot from working, in words; empty
+        if there are none."""
         if self.stopping:
             return ["the bot is stopping"]
         connected, expected = len(connected_shards(self._client)), len(expected_shards(self._client))
@@ -62,7 +63,7 @@ class Readiness:
                 await self._stores.key_values.set(WRITTEN_FACT, str(self._clock()))
         except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
             log.warning(
-                "readiness check failed: database not writable, `/readyz` answers 503",
+                "readiness check failed: database not writable or too slow, `/readyz` answers 503",
                 error=str(error) or type(error).__name__,
             )
             return False
@@ -70,7 +71,7 @@ class Readiness:
 
 
 def expected_shards(client: Atelier) -> Sequence[int]:
-    """Return the shards of this process; none before Discord has reported how many shards there are."""
+    """Return the shards of this process; none until their number is set (SHARD_COUNT) or Discord has reported it."""
     return client.shard_ids or range(client.shard_count or 0)
 
 

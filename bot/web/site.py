@@ -1,7 +1,7 @@
 """
 Serve the bot's HTTP endpoint: liveness, readiness, metrics, and callbacks where they are on.
 
-Nothing here is secret, but only callbacks are meant for the public internet (docs/running.md).
+No answer has a secret, but only callbacks are meant for the public internet (docs/running.md).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Site:
     @asynccontextmanager
     async def open(self, host: str, port: int) -> AsyncIterator[str]:
         """Serve until the end of the block and yield the address, as a URL with the port that is really open (`port` 0
-        takes any). Raises ConfigurationError if the port cannot be opened."""
+        takes any). Raises ConfigurationError if the bot cannot listen at this host and port."""
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         lag = asyncio.create_task(watch_lag())
