@@ -292,7 +292,8 @@ async def run(settings: Settings) -> None:
 
 async def sync(settings: Settings) -> None:
     """Publish the commands now, even if they are unchanged. Raises what `open_atelier` raises, and ConfigurationError
-    if Discord cannot be reached or answers with an error, also after `LOGIN_TRIES` logins, or rejects the token."""
+    if Discord cannot be reached or answers with an error (a login is tried `LOGIN_TRIES` times), or rejects the
+    token."""
     async with open_atelier(settings) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)

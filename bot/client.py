@@ -49,9 +49,9 @@ class AtelierTree(app_commands.CommandTree["Atelier"]):
 
 class Atelier(commands.AutoShardedBot):
     """
-    The Discord client. It needs no privileged intent, as it reads only messages that mention it, direct messages, its
-    own messages, and those on which a command is used. `message_content` requests the privileged Message Content
-    Intent, for pictures in other people's messages.
+    The Discord client. It needs no privileged intent: Discord shows it the content of messages that mention it, of
+    direct messages, of its own, and of those on which a command is used. `message_content` requests the privileged
+    Message Content Intent, for pictures in other people's messages.
     """
 
     services: Services

@@ -2,7 +2,7 @@
 Read the settings from the environment and `.env` (the environment wins) and validate them once; they never change.
 
 `Settings(...)` only holds values; `load_settings` is the only code that reads the environment. An invalid value
-raises a ConfigurationError of one line that names the setting and the remedy, and never the value of a secret.
+raises a ConfigurationError of one line that names the setting and what is wrong, and never the value of a secret.
 `.env.example` explains each setting.
 """
 

@@ -44,8 +44,8 @@ from typing import ClassVar, Final
 
 
 class Reason(StrEnum):
-    """Why a task has no picture, or why a request is refused. Rows store the reason; `bot.error_replies` makes the
-    message. Comments name a reason's parameters or cause."""
+    """Why a task has no picture, why what a person asks for is refused, or what the operator is alerted about. Rows
+    store the reason; `bot.error_replies` makes the message. Comments name a reason's parameters or cause."""
 
     # problems of the person's request
     TOO_MANY_OPEN = "too_many_open"  # allowed
@@ -84,7 +84,7 @@ class Reason(StrEnum):
     NOT_THIS_CHANNEL = "not_this_channel"  # channels
     TOO_MANY_REFERENCES = "too_many_references"  # allowed
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
-    REFERENCE_EMPTY = "reference_empty"  # filename, for all that begin with reference_ and mask_
+    REFERENCE_EMPTY = "reference_empty"  # filename, for most that begin with reference_ and mask_
     REFERENCE_TOO_LARGE = "reference_too_large"  # megabytes
     REFERENCE_TOO_MANY_PIXELS = "reference_too_many_pixels"  # megapixels (allowed)
     REFERENCE_NOT_A_PICTURE = "reference_not_a_picture"
@@ -96,7 +96,7 @@ class Reason(StrEnum):
     REFERENCE_TOO_COMPLEX = "reference_too_complex"  # decoding would take too much memory or time
     REFERENCE_BROKEN = "reference_broken"  # truncated or damaged
     REFERENCE_MISNAMED = "reference_misnamed"  # named, format; only in older rows
-    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # Discord no longer has the file, or the address is not Discord's
+    REFERENCE_UNFETCHABLE = "reference_unfetchable"  # the file is gone, not at Discord, or all tries failed
     ATTACHED_UNUSABLE = "attached_unusable"  # the process died three times while using the attachment
     REFERENCE_ERASED = "reference_erased"  # with all data of its owner
     MASK_WITHOUT_IMAGE = "mask_without_image"
@@ -107,7 +107,7 @@ class Reason(StrEnum):
     MANAGERS_ONLY = "managers_only"
     MODERATORS_ONLY = "moderators_only"
     CHANNEL_UNUSABLE = "channel_unusable"  # channel, permissions (comma-separated names)
-    STYLE_UNKNOWN = "style_unknown"  # name, for all that begin with style_
+    STYLE_UNKNOWN = "style_unknown"  # name, for most that begin with style_
     STYLE_NAMELESS = "style_nameless"
     STYLE_TAKEN = "style_taken"
     STYLES_FULL = "styles_full"  # allowed

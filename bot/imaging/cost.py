@@ -34,7 +34,7 @@ CONVERTED_PIXELS: Final = 24_500_000
 """Most pixels of a converted picture; a larger one is reduced. A phone's photo of 24 megapixels keeps its size."""
 DRAFT_EDGE: Final = 640
 """Pixels. Where the format can be decoded at a fraction of its size, a thumbnail is made from a picture with sides of
-at least this length, if they were as long."""
+at least this length, or in full size."""
 
 _CHANNELS_SENT: Final = {"JPEG": 3, "PNG": 4}
 """Most channels of a JPEG (a fourth is the black of a print) and of a PNG (a fourth is transparency)."""

@@ -44,7 +44,8 @@ def fit(data: bytes, limit: int) -> Fitted:
     """
     Return the picture with at most `limit` bytes. Use the first step that fits: unchanged; for a PNG only, optimised
     PNG and lossless WebP; JPEG, or WebP for transparent pictures, at falling quality; then scaled down in steps. A
-    picture of more than `FITTED_PIXELS` is first reduced to half its width and height, without the lossless steps.
+    picture of more than `FITTED_PIXELS` is first reduced to half its width and height, and the lossless steps are left
+    out.
 
     The same input always gives the same result. Steps that would take long and hardly help are skipped. Raises
     Unreadable; ValueError if the file has more than `limit` bytes and `limit` is below `SMALLEST_LIMIT`.

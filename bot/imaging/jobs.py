@@ -96,7 +96,7 @@ def answer_of(job: Job) -> tuple[dict[str, Any], Sequence[bytes]]:
 
 def result_of(job: Job, words: Mapping[str, Any], files: Sequence[bytes]) -> Made:
     """Return the result from the answer to the job. Raises what `made_of` raises; ProtocolError also if the
-    job's work makes another type."""
+    job's work makes results of another type."""
     made = made_of(words, files)
     if not isinstance(made, _MADE.get(job.work, bytes)):
         raise ProtocolError

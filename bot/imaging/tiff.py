@@ -43,7 +43,7 @@ def read_header(data: bytes) -> Header:
 
 
 def shades(image: Image.Image) -> Image.Image:
-    """Return a picture of 16 or 32 bits per pixel in 8 bits of grey. Numbers of 32 bits have no fixed white: the
+    """Return a grey picture of 16 or 32 bits per pixel in 8 bits. Numbers of 32 bits have no fixed white: the
     smallest becomes black, the greatest white. Any other picture is returned unchanged."""
     if image.mode.startswith("I;16"):
         image = image.convert("I") if image.mode != "I;16" else image

@@ -1,6 +1,6 @@
 """
-Configure the logs: one line per event on standard error, and a traceback below where people read (`console`) and not
-machines (`json`). Secrets that are known or look like one are replaced.
+Configure the logs: one line per event on standard error, for people (`console`, tracebacks below) or machines
+(`json`). Known secrets, and what looks like one, are replaced.
 
 The records of libraries (discord.py, aiohttp, Alembic, warnings) pass the same processors as our own, tracebacks
 included, so nothing reaches the log without passing `SecretRedactor`. Two errors that are no defects are logged without
@@ -42,7 +42,7 @@ RECONNECTS: Final = (
 )
 """Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
-    "database access failed: the database is held, mostly by another program, such as a backup or an open sqlite3 "
+    "database access failed: the database is held, usually by another program, such as a backup or an open sqlite3 "
     "shell; end that program, stored work is retried"
 )
 

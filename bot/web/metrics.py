@@ -75,7 +75,7 @@ class Metrics:
                 return await self._store.figures()
         except Exception as error:  # noqa: BLE001  # the counts of this process are shown anyway
             log.warning(
-                "metrics incomplete: counting the rows failed or took too long, only this process's are served",
+                "metrics incomplete: counting the rows failed or took too long, only counts of this process are served",
                 error=str(error) or type(error).__name__,
             )
             return None
