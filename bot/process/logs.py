@@ -42,8 +42,8 @@ RECONNECTS: Final = (
 )
 """Messages that discord.py logs as errors, with a traceback, while Discord is unavailable for a short time."""
 HELD: Final = (
-    "database access failed: the database is held, usually by another program, such as a backup or an open sqlite3 "
-    "shell; end that program, stored work is retried"
+    "database access failed: the database is locked, usually held by another program, such as a backup or an open "
+    "sqlite3 shell; end that program, stored work is retried"
 )
 
 QUIET: Final = {
