@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -92,9 +93,29 @@ def test_sizes_are_those_one_sees(form: str) -> None:
     assert (look.width, look.height) == (made.width, made.height) == (HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_sizes_are_those_one_sees_also_in_the_byte_order_of_a_macintosh(form: str) -> None:
+    tags = b"".join(struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in ((0x0111, 1), (0x0112, 6)))
+    exif = b"MM\0*\0\0\0\x08\0\2" + tags + bytes(4)
+    look = look_at_result(file_of(painted(), form, exif=b"Exif\0\0" + exif if form == "JPEG" else exif))
+    assert (look.width, look.height) == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_whose_metadata_name_no_orientation_is_upright(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    look = look_at_result(file_of(painted(), form, exif=exif))
+    assert (look.width, look.height) == (WIDTH, HEIGHT)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns about such a tag and continues
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("exif", [b"nonsense", b"II*\0\x08\0\0\0\xff\xff", bytes(40)], ids=["words", "cut", "zeros"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"nonsense", b"II*\0\x08\0\0\0\xff\xff", b"MM\0*\x7f\xff\xff\xff" + bytes(9), bytes(40)],
+    ids=["words", "cut", "tags beyond the end", "zeros"],
+)
 def test_unreadable_metadata_spoils_no_picture(form: str, exif: bytes) -> None:
     data = file_of(painted(), form, exif=b"Exif\0\0" + exif if form == "JPEG" else exif)
     look, made = look_at_result(data), plain_copy(data, "x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -109,6 +109,53 @@ def avif_of(image: Image.Image, primaries: int) -> bytes:
     return data.replace(b"colrnclx\0\1", b"colrnclx" + struct.pack(">H", primaries))
 
 
+def as_phones_write(data: bytes, name: bytes, value: int) -> bytes:
+    """Return a HEIC whose second property (the code points of its colours) is replaced by a rotation or a mirror, which
+    libheif does not write."""
+    at = data.index(b"colrnclx")
+    return data[:at] + name + bytes([value]) + bytes(10) + data[at + 15 :]
+
+
+def with_long_numbers(data: bytes) -> bytes:
+    """Return an AVIF with one picture, whose items have numbers of 32 bits, and their properties numbers of 16 bits, as
+    encoders write for long lists."""
+    item, list_ = data.index(b"pitm"), data.index(b"ipma")
+    first, count = list_ + 15, data[list_ + 14]
+    properties = [struct.pack(">H", (number & 0x80) << 8 | number & 0x7F) for number in data[first : first + count]]
+    (length,) = struct.unpack_from(">I", data, list_ - 4)
+    assert length == 19 + count, "properties of one item"
+    longer = b"ipma\1\0\0\1" + struct.pack(">IIB", 1, 1, count) + b"".join(properties)
+    made = bytearray(data[:item] + b"pitm\1\0\0\0\0\0\0\1" + data[item + 10 : list_ - 4])
+    made += struct.pack(">I", 4 + len(longer)) + longer + data[list_ - 4 + length :]
+    grown = len(made) - len(data)
+    for at, more in ((item - 4, 2), (made.index(b"meta") - 4, grown), (made.index(b"iprp") - 4, grown - 2)):
+        struct.pack_into(">I", made, at, struct.unpack_from(">I", made, at)[0] + more)
+    pixels = made.index(struct.pack(">I", data.index(b"mdat") + 4))
+    struct.pack_into(">I", made, pixels, made.index(b"mdat") + 4)
+    return bytes(made)
+
+
+def bmp(*, is_old: bool = False, is_downward: bool = False) -> bytes:
+    """Return a BMP with the header of OS/2, or with its rows from top to bottom."""
+    rows = list(batched_rows(photo().convert("RGB").tobytes("raw", "BGR"), WIDTH * 3))
+    layout, height = ("<IHHHH", HEIGHT) if is_old else ("<IiiHH24x", -HEIGHT if is_downward else HEIGHT)
+    head = struct.pack(layout, 12 if is_old else 40, WIDTH, height, 1, 24)
+    body = b"".join(rows if is_downward else reversed(rows))
+    return b"BM" + struct.pack("<III", 14 + len(head) + len(body), 0, 14 + len(head)) + head + body
+
+
+def batched_rows(pixels: bytes, length: int) -> Iterator[bytes]:
+    for start in range(0, len(pixels), length):
+        yield pixels[start : start + length]
+
+
+def measured(mode: str, low: float, high: float) -> Image.Image:
+    """Return a picture of one number per pixel, as instruments make them: `low` in the upper left quarter."""
+    image = Image.new(mode, (WIDTH, HEIGHT), high)
+    image.paste(Image.new(mode, (WIDTH // 2, HEIGHT // 2), low), (0, 0))
+    return image
+
+
 def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -130,6 +177,19 @@ def cut(data: bytes, part: float) -> bytes:
 def detailed() -> Image.Image:
     """Return the photo with noise, so that each part of a JPEG's bytes is a part of its rows."""
     return Image.blend(photo(), noise(WIDTH, HEIGHT), 0.1)
+
+
+def without_box(name: bytes) -> bytes:
+    """Return a HEIC in which the box of this name has another name."""
+    return file_of(photo(), "HEIF").replace(name, b"free", 1)
+
+
+def with_items(count: int, *, main: int) -> bytes:
+    """Return a HEIC that claims to have so many items with properties, and this number as its main picture."""
+    data = bytearray(file_of(photo(), "HEIF"))
+    struct.pack_into(">I", data, data.index(b"ipma") + 8, count)
+    struct.pack_into(">H", data, data.index(b"pitm") + 8, main)
+    return bytes(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +235,23 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
     "heic in tiles": (lambda: file_of(photo(), "HEIF", quality=95, tile_size=64), TO_JPEG),
     "avif": (lambda: file_of(photo(), "AVIF", quality=95), TO_JPEG),
     "webp": (lambda: file_of(photo(), "WEBP", quality=95), TO_JPEG),
+    "avif with a long list of properties": (
+        lambda: with_long_numbers(file_of(lying(6), "AVIF", quality=95, exif=oriented(6))),
+        TO_JPEG,
+    ),
+    "avif with an empty box of 64 bits": (
+        lambda: file_of(photo(), "AVIF", quality=95) + struct.pack(">I4sQ", 1, b"free", 16),
+        TO_JPEG,
+    ),
+    "heic whose last box ends with the file": (
+        lambda: file_of(photo(), "HEIF", quality=95) + b"\0\0\0\0free" + bytes(40),
+        TO_JPEG,
+    ),
     "gif": (lambda: file_of(photo(), "GIF"), TO_PNG),
+    "gif without its end": (lambda: file_of(photo(), "GIF").removesuffix(b";"), TO_PNG),
     "bmp": (lambda: file_of(photo(), "BMP"), TO_PNG),
+    "bmp of OS/2": (lambda: bmp(is_old=True), TO_PNG),
+    "bmp from top to bottom": (lambda: bmp(is_downward=True), TO_PNG),
     "bmp of 8 bits": (lambda: file_of(photo().quantize(8), "BMP"), TO_PNG),
     "tiff": (lambda: file_of(photo(), "TIFF"), TO_PNG),
     "compressed tiff": (lambda: file_of(photo(), "TIFF", compression="tiff_lzw"), TO_PNG),
@@ -184,6 +259,26 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
     "tiff of 16 bits": (
         lambda: file_of(Image.new("I;16", (WIDTH, HEIGHT), 0x8000), "TIFF"),
         Sent(form="PNG", probe=(128, 128, 128)),
+    ),
+    "tiff of 16 bits, written by a Macintosh": (
+        lambda: file_of(Image.new("I;16B", (WIDTH, HEIGHT), 0x8000), "TIFF"),
+        Sent(form="PNG", probe=(128, 128, 128)),
+    ),
+    "tiff of 32 bits": (
+        lambda: file_of(measured("I", 1_000, 900_000), "TIFF"),
+        Sent(form="PNG", probe=(0, 0, 0)),
+    ),
+    "tiff of fractions": (
+        lambda: file_of(measured("F", 0.75, -0.25), "TIFF"),
+        Sent(form="PNG", probe=(255, 255, 255)),
+    ),
+    "tiff of fractions with a profile": (
+        lambda: file_of(measured("F", 0.75, -0.25), "TIFF", icc_profile=srgb()),
+        Sent(form="PNG", probe=(255, 255, 255)),
+    ),
+    "tiff of 32 bits, all the same": (
+        lambda: file_of(Image.new("I", (WIDTH, HEIGHT), 70_000), "TIFF"),
+        Sent(form="PNG", probe=(0, 0, 0)),
     ),
     "tiff of two pages": (
         lambda: file_of(photo(), "TIFF", save_all=True, append_images=[photo("L")]),
@@ -212,6 +307,10 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
     ),
     "heic with a profile of its own": (
         lambda: file_of(photo(), "HEIF", quality=95, icc_profile=wide_gamut()),
+        Sent(form="JPEG", probe=(30, 200, 60)),
+    ),
+    "avif with a profile of its own": (
+        lambda: file_of(photo(), "AVIF", quality=95, icc_profile=wide_gamut()),
         Sent(form="JPEG", probe=(30, 200, 60)),
     ),
     "heic in Display P3": (lambda: file_of(one_colour(RED_IN_P3), "HEIF", **nclx(12)), TO_JPEG),
@@ -243,6 +342,11 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
     "png with a damaged text": (lambda: with_chunk(b"tEXt", b"Comment\0" + SECRET, checksum=1), TO_PNG),
     "png with a damaged transparency": (lambda: with_chunk(b"tRNS", b"\0\0\0\0\0\0", checksum=1), TO_PNG),
     "png with 8 megabytes of text": (lambda: with_chunk(b"zTXt", b"Comment\0\0" + bytes(8 * 2**20)), TO_PNG),
+    "png with a damaged profile": (lambda: with_chunk(b"iCCP", b"own\0\0" + bytes(40)), TO_PNG),
+    "jpeg with a restart mark before its rows": (
+        lambda: b"\xff\xd8\xff\xd0" + file_of(photo(), "JPEG", quality=95)[2:],
+        KEPT_JPEG,
+    ),
     "png without its end": (lambda: file_of(photo()).removesuffix(PNG_END), TO_PNG),
     "jpeg without its last bytes": (lambda: file_of(photo(), "JPEG", quality=95)[:-2], TO_JPEG),
     "jpeg without its last rows": (
@@ -277,6 +381,45 @@ def check_plain(made: PlainCopy, must: Sent) -> None:
     assert flags == (must.converted, must.first_frame, must.reduced, must.cut)
     if must.probe is not None:
         assert seen.convert("RGB").getpixel((8, 8)) == pytest.approx(must.probe, abs=6)
+
+
+STORED: Final[dict[int, Image.Transpose | None]] = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera stores the pixels of `photo`, by the EXIF orientation."""
+
+
+def as_stored(orientation: int) -> Image.Image:
+    turned = STORED[orientation]
+    return photo() if turned is None else photo().transpose(turned)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_picture_is_sent_upright_however_the_camera_was_held(form: str, orientation: int) -> None:
+    options = {} if form in {"PNG", "TIFF"} else {"quality": 95}
+    seen = opened(plain_copy(file_of(as_stored(orientation), form, exif=oriented(orientation), **options), "x").data)
+    assert seen.size == (WIDTH, HEIGHT)
+    assert seen.convert("RGB").getpixel((8, 8)) == pytest.approx(RED, abs=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "orientation"),
+    [(b"irot", 1, 8), (b"irot", 2, 3), (b"irot", 3, 6), (b"imir", 0, 4), (b"imir", 1, 2)],
+)
+def test_a_phones_heic_is_sent_upright(name: bytes, value: int, orientation: int) -> None:
+    data = as_phones_write(file_of(as_stored(orientation), "HEIF", quality=95), name, value)
+    made = plain_copy(data, "x")
+    seen = opened(made.data)
+    assert seen.size == (made.width, made.height) == (WIDTH, HEIGHT)
+    assert seen.convert("RGB").getpixel((8, 8)) == pytest.approx(RED, abs=6)
 
 
 @pytest.mark.parametrize("name", ["photo.png", "photo.gif", "photo.svg", "photo.mp4", "photo", "notes.txt"])
@@ -316,6 +459,64 @@ REFUSED: Final[dict[str, tuple[Callable[[], bytes], Reason, dict[str, Any]]]] = 
     "half a webp": (lambda: cut(file_of(detailed(), "WEBP"), 0.5), Reason.REFERENCE_BROKEN, {}),
     "head of a gif": (lambda: b"GIF89a", Reason.REFERENCE_BROKEN, {}),
     "head of a tiff": (lambda: b"II*\0\x08\0\0\0" + bytes(40), Reason.REFERENCE_BROKEN, {}),
+    "head of a bmp": (lambda: b"BM" + bytes(20), Reason.REFERENCE_BROKEN, {}),
+    "bmp of no height": (lambda: promising("BMP", 90, 0), Reason.REFERENCE_BROKEN, {}),
+    "bmp of negative width": (lambda: promising("BMP", -90, 90), Reason.REFERENCE_BROKEN, {}),
+    "gif of no width": (
+        lambda: b"GIF89a" + bytes(7) + b"," + bytes(8) + b"\0\2\0;",
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "jpeg that ends before its pixels": (lambda: b"\xff\xd8\xff\xe0\0\2\xff\xd9", Reason.REFERENCE_BROKEN, {}),
+    "jpeg of no height": (
+        lambda: re.sub(rb"(\xff\xc0..\x08)..", rb"\1\0\0", file_of(photo(), "JPEG"), count=1, flags=re.DOTALL),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "webp whose frame is none": (
+        lambda: file_of(photo(), "WEBP").replace(b"\x9d\x01\x2a", bytes(3)),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "lossless webp whose frame is none": (
+        lambda: re.sub(rb"(VP8L....)/", rb"\1.", file_of(photo(), "WEBP", lossless=True), flags=re.DOTALL),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "head of a tiff whose tags are missing": (
+        lambda: b"II*\0\x08\0\0\0\x09\0" + bytes(20),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "tiff of 1,001 tags": (
+        lambda: b"MM\0*\0\0\0\x08\3\xe9" + bytes(12 * 1001 + 4),
+        Reason.REFERENCE_TOO_COMPLEX,
+        {},
+    ),
+    "heic larger than it says": (lambda: promising("HEIF", 100, 100), Reason.REFERENCE_BROKEN, {}),
+    "heic of no width": (lambda: promising("HEIF", 0, 100), Reason.REFERENCE_BROKEN, {}),
+    "heic without a list of boxes": (lambda: without_box(b"meta"), Reason.REFERENCE_BROKEN, {}),
+    "heic without a main picture": (lambda: without_box(b"pitm"), Reason.REFERENCE_BROKEN, {}),
+    "heic without properties": (lambda: without_box(b"ipco"), Reason.REFERENCE_BROKEN, {}),
+    "heic whose properties belong to no picture": (lambda: without_box(b"ipma"), Reason.REFERENCE_BROKEN, {}),
+    "heic whose main picture has no properties": (lambda: with_items(1, main=77), Reason.REFERENCE_BROKEN, {}),
+    "heic whose list of pictures is cut": (lambda: with_items(9_000, main=77), Reason.REFERENCE_BROKEN, {}),
+    "heic of 20,001 pictures": (lambda: with_items(20_001, main=77), Reason.REFERENCE_TOO_COMPLEX, {}),
+    "heic of 4,001 boxes": (
+        lambda: file_of(photo(), "HEIF") + b"\0\0\0\x08free" * 4001,
+        Reason.REFERENCE_TOO_COMPLEX,
+        {},
+    ),
+    "heic whose last box is cut": (
+        lambda: file_of(photo(), "HEIF") + struct.pack(">I4sQ", 1, b"free", 2**63),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "heic whose last box is shorter than its name": (
+        lambda: file_of(photo(), "HEIF") + b"\0\0\0\4free",
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
     "head of a heic": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), Reason.REFERENCE_BROKEN, {}),
 }
 
