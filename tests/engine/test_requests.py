@@ -5,13 +5,30 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.engine.ports import CardPhase, Record, RecordStatus
-from bot.errors import BadReference, Conflict, LimitReached, NotFound, NotYours, Reason, Refused, Throttled, TooLate
-from storage.models import Derivation, Limits, Origin, TaskState
-from tests.worlds.engine_world import NO_LIMITS, EngineWorld, open_engine_world, png
+from bot.errors import (
+    BadReference,
+    BlankPrompt,
+    Conflict,
+    Gone,
+    LimitReached,
+    NotFound,
+    NotYours,
+    Reason,
+    Refused,
+    Throttled,
+    TooLate,
+    TooLong,
+    UnknownChoice,
+)
+from storage.bounds import LARGEST_REFERENCE_BYTES, LONGEST_TEMPLATE, LONGEST_WORDS
+from storage.models import Derivation, Limits, NewReference, Origin, ReferenceKind, Task, TaskState
+from tests.worlds.engine_batches import origin, proposed
+from tests.worlds.engine_world import NO_LIMITS, Deaths, EngineWorld, Meanwhile, open_engine_world, png
 
 DAY = 24 * 3600.0
 
@@ -34,6 +51,143 @@ async def test_ten_quick_submits_against_a_limit_of_three_store_three(tmp_path: 
         assert {(error.reason, error.parameters["allowed"]) for error in refused} == {(Reason.TOO_MANY_OPEN, 3)}
         await world.work(90)
         assert len(world.api.taken) == 3
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"private": "yes"},
+        {"parent_picture": -1},
+        {"parent_picture": 1.0},
+        {"model": "another"},
+        {"size": "9:9"},
+        {"variants": 3},
+        {"variants": 2.0},
+        {"variants": True},
+        {"enhance": "true"},
+        {"fallback": 1},
+        {"prompt": 5},
+        {"prompt": None},
+    ],
+    ids=str,
+)
+async def test_a_value_that_was_never_offered_is_refused_and_stores_nothing(
+    world: EngineWorld, forged: dict[str, Any]
+) -> None:
+    with pytest.raises(UnknownChoice):
+        await world.ask(**forged)
+    assert await world.tasks.of_user(7) == ()
+
+
+async def test_a_style_adds_to_the_longest_words_that_may_be_asked_for(world: EngineWorld) -> None:
+    longest = LONGEST_WORDS + LONGEST_TEMPLATE
+    assert len((await world.ask("x" * LONGEST_WORDS)).prompt) == LONGEST_WORDS
+    assert len((await world.ask("x" * longest, style="ink")).prompt) == longest
+    for style, allowed in ((None, LONGEST_WORDS), ("ink", longest)):
+        with pytest.raises(TooLong) as refused:
+            await world.ask("x" * (allowed + 1), style=style)
+        assert refused.value.parameters == {"allowed": allowed}
+
+
+async def test_words_that_nobody_can_see_are_enough_only_with_a_picture(world: EngineWorld) -> None:
+    with pytest.raises(BlankPrompt):
+        await world.ask("\u200b ")
+    assert (await world.ask("\u200b ", references=(world.attach("a.png", png()),))).prompt == ""
+
+
+async def test_what_no_database_stores_is_left_out_of_words_and_names(world: EngineWorld) -> None:
+    reference = NewReference(
+        kind=ReferenceKind.IMAGE, url="https://cdn.discordapp.com/a\0b", filename="a\0.png", declared_type="im\0age/png"
+    )
+    task = await world.ask("a red\0 door\ud800", references=(reference,))
+    (stored,) = await world.stores.references.of_task(task.id)
+    assert (task.prompt, stored.filename, stored.url) == ("a red door?", "a.png", "https://cdn.discordapp.com/a%00b")
+
+
+async def test_as_many_pictures_are_taken_as_the_model_takes_and_one_mask(world: EngineWorld) -> None:
+    pictures = tuple(world.attach(f"{number}.png", png()) for number in range(6))
+    masks = tuple(world.attach(f"mask{number}.png", png(), ReferenceKind.MASK) for number in range(2))
+    await world.ask(references=(*pictures[:5], masks[0]))
+    for too_many in (pictures, (pictures[0], *masks)):
+        with pytest.raises(BadReference) as refused:
+            await world.ask(references=too_many)
+        assert (refused.value.reason, refused.value.parameters) == (Reason.TOO_MANY_REFERENCES, {"allowed": 5})
+
+
+@pytest.mark.parametrize(
+    ("forged", "reason"),
+    [
+        ({"url": 5}, Reason.REFERENCE_NOT_A_PICTURE),
+        ({"filename": None}, Reason.REFERENCE_NOT_A_PICTURE),
+        ({"declared_type": 7}, Reason.REFERENCE_NOT_A_PICTURE),
+        ({"declared_bytes": -1}, Reason.REFERENCE_NOT_A_PICTURE),
+        ({"declared_bytes": 2.0}, Reason.REFERENCE_NOT_A_PICTURE),
+        ({"declared_bytes": LARGEST_REFERENCE_BYTES + 1}, Reason.REFERENCE_TOO_LARGE),
+    ],
+    ids=str,
+)
+async def test_a_picture_that_discord_would_not_describe_so_is_refused_before_it_is_fetched(
+    world: EngineWorld, forged: dict[str, Any], reason: Reason
+) -> None:
+    with pytest.raises(BadReference) as refused:
+        await world.ask(references=(replace(world.attach("a.png", png()), **forged),))
+    assert refused.value.reason is reason
+    assert await world.tasks.of_user(7) == ()
+
+
+async def test_the_largest_picture_and_a_stored_one_of_any_size_are_taken(world: EngineWorld) -> None:
+    largest = replace(world.attach("a.png", png()), declared_bytes=LARGEST_REFERENCE_BYTES)
+    stored = replace(largest, declared_bytes=LARGEST_REFERENCE_BYTES + 1, stored_key="sets/1/0")
+    for reference in (largest, stored):
+        (kept,) = await world.stores.references.of_task((await world.ask(references=(reference,))).id)
+        assert kept.declared_bytes == reference.declared_bytes
+
+
+async def test_a_card_that_cannot_be_loaded_is_shown_plain_because_the_request_is_stored(world: EngineWorld) -> None:
+    deaths = Deaths()
+    world.wrap = lambda part: deaths.wrap(part) if part is world.stores.undelivered else part
+    await world.restart()
+    deaths.arm(0, after=False, fails=True)
+    card = await world.engine.requests.accept(world.request())
+    assert card.phase is CardPhase.PREPARING
+    await world.work(60)
+    assert len(world.api.taken) == 1
+    assert (await world.now(card.task)).state is TaskState.CLOSED
+
+
+async def test_a_card_that_was_posted_for_an_erased_task_is_known_to_be_of_no_task(world: EngineWorld) -> None:
+    card = await world.engine.requests.accept(world.request())
+    await world.engine.erasures.ask(7, removes=False, locale="en-US", token="t")
+    for _ in range(10):
+        await world.engine.step()
+        world.clock.turn(10)
+    with pytest.raises(NotFound) as unknown:
+        await world.engine.requests.card_posted(card, 55)
+    assert unknown.value.reason is Reason.TASK_UNKNOWN
+
+
+async def test_a_picture_that_was_erased_is_not_asked_for(world: EngineWorld) -> None:
+    erased = NewReference(kind=ReferenceKind.IMAGE, url="", filename="a.png")
+    for asked in (world.ask(references=(erased,)), proposed(world, references=(erased,))):
+        with pytest.raises(BadReference) as refused:
+            await asked
+        assert (refused.value.reason, refused.value.parameters) == (Reason.REFERENCE_ERASED, {"filename": "a.png"})
+
+
+async def test_a_proposal_as_typed_is_one_task_and_needs_a_picture_that_is_theirs_to_see(world: EngineWorld) -> None:
+    first = await world.ask()
+    await world.work(60)
+    batch = await proposed(world, asker_id=8, parent_id=first.id, derivation=Derivation.EDIT)
+    theirs = origin(world, batch, asker_id=8)
+    await world.tasks.change(await world.now(first), removed_at=world.clock())
+    with pytest.raises(NotFound):
+        await world.engine.requests.as_typed(batch, theirs)
+    await world.tasks.change(await world.now(first), removed_at=None)
+    card = await world.engine.requests.as_typed(batch, theirs)
+    assert (card.task.prompt, card.task.parent_id) == ("a {red, green, blue} door", first.id)
+    with pytest.raises(Gone):
+        await world.engine.requests.as_typed(batch, replace(theirs, interaction_id=5))
+    assert len(await world.tasks.of_user(8)) == 1
 
 
 async def test_pictures_per_day_count_variants_and_are_given_back_by_a_failure(tmp_path: Path) -> None:
@@ -60,6 +214,50 @@ async def test_a_queued_task_can_be_cancelled_by_its_asker_alone(world: EngineWo
     await world.work(120)
     assert world.api.taken == []
     assert world.discord.sent == []
+
+
+async def waiting(world: EngineWorld) -> Task:
+    """Return a task that is prepared and waits to be created."""
+    world.api.next_create = [Throttled("429")]
+    task = await world.ask()
+    await world.work(1)
+    return await world.now(task)
+
+
+async def test_a_task_that_a_worker_claims_at_that_moment_is_cancelled_all_the_same(world: EngineWorld) -> None:
+    task = await waiting(world)
+
+    async def claimed() -> None:
+        await world.tasks.change(await world.now(task), owner="another worker")
+
+    await world.restart_with(Meanwhile(world.tasks, "get", claimed))
+    assert (await world.engine.requests.cancel(task.id, 7)).state is TaskState.CANCELLED
+
+
+async def test_a_task_whose_create_begins_at_that_moment_is_not_cancelled(world: EngineWorld) -> None:
+    task = await waiting(world)
+    world.clock.turn(60)
+
+    async def begun() -> None:
+        await world.stores.creates.begin("another worker", world.policy.creates, now=world.clock(), lease_ms=60_000)
+
+    await world.restart_with(Meanwhile(world.tasks, "get", begun))
+    with pytest.raises(TooLate):
+        await world.engine.requests.cancel(task.id, 7)
+    assert (await world.now(task)).state is TaskState.SUBMITTING
+
+
+async def test_a_task_that_changes_hands_at_every_attempt_is_not_cancelled_for_ever(world: EngineWorld) -> None:
+    task, workers = await waiting(world), iter("abcdefgh")
+
+    async def claimed() -> None:
+        await world.tasks.change(await world.now(task), owner=next(workers))
+
+    await world.restart_with(Meanwhile(world.tasks, "get", claimed, times=8))
+    with pytest.raises(TooLate) as late:
+        await world.engine.requests.cancel(task.id, 7)
+    assert late.value.reason is Reason.TOO_LATE_TO_CANCEL
+    assert (await world.tasks.of_user(7))[0].state is TaskState.QUEUED
 
 
 async def test_what_is_paid_cannot_be_cancelled(world: EngineWorld) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pillow_heif
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 from bot.errors import BadReference, Reason
 from bot.imaging import cost
@@ -156,6 +156,26 @@ def measured(mode: str, low: float, high: float) -> Image.Image:
     return image
 
 
+def halfway() -> Image.Image:
+    """Return a picture of fractions from 0 to 1, and 0.5 in the upper left corner."""
+    image = measured("F", 0.0, 1.0)
+    image.paste(Image.new("F", (40, 40), 0.5), (0, 0))
+    return image
+
+
+def linear_grey() -> bytes:
+    """Return the colour profile of a scanner whose greys are proportional to the light."""
+    white = struct.pack(">3i", 63190, 65536, 54061)
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + white, b"kTRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, 0x100) + bytes(2)}
+    place, table, body = 132 + 12 * len(tags), b"", b""
+    for name, value in tags.items():
+        table += name + struct.pack(">II", place + len(body), len(value))
+        body += value
+    head = bytes(4) + struct.pack(">I4s4s4s", 0x02100000, b"scnr", b"GRAY", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    rest = head + white + bytes(48) + struct.pack(">I", len(tags)) + table + body
+    return struct.pack(">I", 4 + len(rest)) + rest
+
+
 def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -272,9 +292,9 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
         lambda: file_of(measured("F", 0.75, -0.25), "TIFF"),
         Sent(form="PNG", probe=(255, 255, 255)),
     ),
-    "tiff of fractions with a profile": (
-        lambda: file_of(measured("F", 0.75, -0.25), "TIFF", icc_profile=srgb()),
-        Sent(form="PNG", probe=(255, 255, 255)),
+    "tiff of fractions with a profile of its own": (
+        lambda: file_of(halfway(), "TIFF", icc_profile=linear_grey()),
+        Sent(form="PNG", probe=(187, 187, 187)),
     ),
     "tiff of 32 bits, all the same": (
         lambda: file_of(Image.new("I", (WIDTH, HEIGHT), 70_000), "TIFF"),
@@ -422,6 +442,19 @@ def test_a_phones_heic_is_sent_upright(name: bytes, value: int, orientation: int
     assert seen.convert("RGB").getpixel((8, 8)) == pytest.approx(RED, abs=6)
 
 
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_avif_is_sent_as_other_programs_show_it(turns: int, axis: int) -> None:
+    data = bytearray(file_of(photo(), "AVIF", quality=95, exif=oriented(7)))
+    data[data.index(b"irot") + 4], data[data.index(b"imir") + 4] = turns, axis
+    shown = ImageOps.exif_transpose(opened(bytes(data)))
+    sent = opened(plain_copy(bytes(data), "x").data)
+    assert sent.size == shown.size
+    width, height = shown.size
+    for place in ((8, 8), (width - 9, 8), (8, height - 9), (width - 9, height - 9)):
+        assert sent.getpixel(place) == pytest.approx(shown.getpixel(place), abs=6)
+
+
 @pytest.mark.parametrize("name", ["photo.png", "photo.gif", "photo.svg", "photo.mp4", "photo", "notes.txt"])
 def test_the_content_decides_and_never_the_name(name: str) -> None:
     data = file_of(photo(), "JPEG")
@@ -450,6 +483,11 @@ REFUSED: Final[dict[str, tuple[Callable[[], bytes], Reason, dict[str, Any]]]] = 
         lambda: file_of(photo().resize((63, 100)), "JPEG", exif=oriented(6)),
         Reason.REFERENCE_TOO_SMALL,
         {"width": 100, "height": 63},
+    ),
+    "too small heic on its side": (
+        lambda: as_phones_write(file_of(photo().resize((62, 100)), "HEIF"), b"irot", 3),
+        Reason.REFERENCE_TOO_SMALL,
+        {"width": 100, "height": 62},
     ),
     "too long": (lambda: file_of(photo().resize((301, 100))), Reason.REFERENCE_TOO_LONG, {"width": 301, "height": 100}),
     "half a jpeg": (lambda: cut(file_of(detailed(), "JPEG", quality=95), 0.5), Reason.REFERENCE_BROKEN, {}),
@@ -509,6 +547,11 @@ REFUSED: Final[dict[str, tuple[Callable[[], bytes], Reason, dict[str, Any]]]] = 
     ),
     "heic whose last box is cut": (
         lambda: file_of(photo(), "HEIF") + struct.pack(">I4sQ", 1, b"free", 2**63),
+        Reason.REFERENCE_BROKEN,
+        {},
+    ),
+    "heic with a cut box after one of 64 bits": (
+        lambda: file_of(photo(), "HEIF") + struct.pack(">I4sQ", 1, b"free", 16) + b"\0\0\0\x09free",
         Reason.REFERENCE_BROKEN,
         {},
     ),

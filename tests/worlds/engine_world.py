@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import io
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -112,6 +112,40 @@ class _Mortal:
             answer = await value(*args, **kwargs)
             if dies:
                 raise self._deaths.strike(name)
+            return answer
+
+        return call
+
+
+@dataclass
+class Meanwhile:
+    """Does something after the call `name` of a store has returned, as another worker might at that moment; the first
+    `times` times."""
+
+    store: Any
+    name: str
+    act: Callable[[], Awaitable[object]]
+    times: int = 1
+
+    def wrap(self, part: Any) -> Any:
+        return _Watched(part, self) if part is self.store else part
+
+
+class _Watched:
+    def __init__(self, part: Any, meanwhile: Meanwhile) -> None:
+        self._part = part
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._part, name)
+        if name != self._meanwhile.name:
+            return value
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            answer = await value(*args, **kwargs)
+            if self._meanwhile.times:
+                self._meanwhile.times -= 1
+                await self._meanwhile.act()
             return answer
 
         return call
@@ -234,6 +268,10 @@ class EngineWorld:
         await self.stores.claims.void_leases()
         self.engine = self._new_engine()
         await self.engine.start()
+
+    async def restart_with(self, meanwhile: Meanwhile) -> None:
+        self.wrap = meanwhile.wrap
+        await self.restart()
 
     def _new_engine(self) -> Engine:
         return Engine(
