@@ -23,7 +23,7 @@ from storage.batches import BatchStore
 from storage.models import Reach, Route, TaskState
 from storage.schema import batch_messages, batches
 from tests.worlds.engine_batches import DONE, WORDS, begun, current, shown, tasks_of, work
-from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world
+from tests.worlds.engine_world import Crash, Deaths, EngineWorld, Meanwhile, open_engine_world
 
 
 @pytest.fixture
@@ -111,6 +111,85 @@ async def test_nobody_else_cancels_and_nothing_is_cancelled_twice(world: EngineW
     with pytest.raises(TooLate) as refused:
         await world.engine.batches.cancel(batch.id, 7)
     assert refused.value.reason is Reason.BATCH_NOTHING_WAITS
+
+
+async def test_a_task_that_a_worker_claims_at_that_moment_is_cancelled_with_its_batch(world: EngineWorld) -> None:
+    batch = await begun(world)
+
+    async def claimed() -> None:
+        for task in await tasks_of(world, batch):
+            await world.tasks.change(task, owner="another worker")
+
+    await world.restart_with(Meanwhile(world.tasks, "get", claimed))
+    assert (await world.engine.batches.cancel(batch.id, 7)).cancelled == 3
+
+
+async def test_a_task_whose_create_begins_at_that_moment_goes_on_when_its_batch_is_cancelled(
+    world: EngineWorld,
+) -> None:
+    batch = await begun(world)
+
+    async def one_begins() -> None:
+        assert await world.stores.creates.begin("a", world.policy.creates, now=world.clock(), lease_ms=60_000)
+
+    await world.restart_with(Meanwhile(world.tasks, "get", one_begins))
+    answer = await world.engine.batches.cancel(batch.id, 7)
+    assert (answer.cancelled, answer.going_on) == (2, 1)
+    states = [task.state for task in await tasks_of(world, batch)]
+    assert states.count(TaskState.SUBMITTING) == 1
+
+
+async def test_a_task_that_changes_hands_at_every_attempt_is_not_cancelled_for_ever(world: EngineWorld) -> None:
+    batch, workers = await begun(world, WORDS[:1]), iter("abcdefgh")
+
+    async def claimed() -> None:
+        (task,) = await tasks_of(world, batch)
+        await world.tasks.change(task, owner=next(workers))
+
+    await world.restart_with(Meanwhile(world.tasks, "get", claimed, times=8))
+    with pytest.raises(TooLate) as refused:
+        await world.engine.batches.cancel(batch.id, 7)
+    assert refused.value.reason is Reason.BATCH_NOTHING_WAITS
+
+
+async def test_what_failed_or_was_cancelled_is_cleared_and_the_rest_stays(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path, max_in_flight=1) as world:
+        world.api.next_create = [Refused(422, "size error")]
+        batch = await begun(world)
+        await work(world, 8)
+        await world.engine.batches.cancel(batch.id, 7)
+        await work(world, 60)
+        before = set(shown(world)[0])
+        with pytest.raises(NotYours):
+            await world.engine.batches.clear(batch.id, 8)
+        await world.engine.batches.clear(batch.id, 7)
+        await work(world, 10)
+        made = await tasks_of(world, batch)
+        assert before == {BatchEntryState.FAILED, BatchEntryState.DONE, BatchEntryState.CANCELLED}
+        removed, done = BatchEntryState.REMOVED, BatchEntryState.DONE
+        assert shown(world) == [tuple(done if task.reason is None and task.charged else removed for task in made)]
+
+
+async def test_a_message_is_looked_up_by_its_first_picture(world: EngineWorld) -> None:
+    world.api.next_create = [Refused(422, "size error")]
+    batch = await begun(world)
+    await work(world, 60)
+    (message_id,) = world.discord.batch_messages
+    found = await world.engine.batches.task_of_message(message_id)
+    first = next(task for task in await tasks_of(world, batch) if task.reason is None)
+    assert found is not None
+    assert found.id == first.id
+    assert await world.engine.batches.task_of_message(message_id + 1) is None
+
+
+async def test_a_message_without_a_picture_is_looked_up_by_its_first_task(world: EngineWorld) -> None:
+    world.api.next_create = [Refused(422, "size error") for _ in WORDS]
+    batch = await begun(world)
+    await work(world, 60)
+    (message_id,) = world.discord.batch_messages
+    found = await world.engine.batches.task_of_message(message_id)
+    assert found is not None
+    assert found.id == (await tasks_of(world, batch))[0].id
 
 
 async def test_who_takes_all_of_it_back_hears_nothing_more(world: EngineWorld) -> None:

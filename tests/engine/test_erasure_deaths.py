@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.clock import SteadyClock
+from storage.community import Setting
 from storage.models import Route, Task, TaskState
-from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world
+from tests.worlds.engine_world import Crash, Deaths, EngineWorld, Meanwhile, open_engine_world
 
 PERSON = 7
+GUILD, MODERATORS = 77, 600
 
 
 @pytest.fixture
@@ -98,6 +101,90 @@ async def test_a_receipt_waits_for_discord(world: EngineWorld) -> None:
         world.discord.down = True
     world.discord.down = False
     await rest(world)
+    assert len(world.discord.receipts_sent) == 1
+
+
+async def test_a_receipt_that_discord_does_not_take_is_sent_later_and_its_person_is_then_forgotten(
+    world: EngineWorld,
+) -> None:
+    world.discord.down = True
+    await world.engine.erasures.ask(PERSON, removes=False, locale="en-US", token="t")
+    await rest(world, 5)
+    waits = await world.stores.erasures.of_person(PERSON)
+    assert waits is not None
+    assert waits.done_at is not None
+    world.discord.down = False
+    await rest(world, 5)
+    assert [receipt.done_at for receipt in world.discord.receipts_sent] == [waits.done_at]
+    assert await world.stores.erasures.of_person(PERSON) is None
+
+
+async def test_a_receipt_that_cannot_be_sent_waits_for_its_person_for_thirty_days(world: EngineWorld) -> None:
+    world.discord.receipts_closed = True
+    await world.engine.erasures.ask(PERSON, removes=False, locale="en-US", token="t")
+    await rest(world, 5)
+    for days, waits in ((29, True), (2, False)):
+        world.clock.turn(days * 24 * 3600)
+        await world.engine.erasures.sweep()
+        assert (await world.stores.erasures.of_person(PERSON) is not None) is waits
+    assert world.discord.receipts_sent == []
+
+
+async def test_while_the_clock_is_in_doubt_a_receipt_waits_for_longer(world: EngineWorld) -> None:
+    world.discord.receipts_closed = True
+    await world.engine.erasures.ask(PERSON, removes=False, locale="en-US", token="t")
+    await rest(world, 5)
+    jumped = world.clock() + 40 * 24 * 3600 * 1000
+    world.engine_clock = SteadyClock(jumped, gap=jumped, wall=lambda: jumped, steady=lambda: 0)
+    await world.restart()
+    await world.engine.erasures.sweep()
+    assert await world.stores.erasures.of_person(PERSON) is not None
+
+
+async def test_a_task_that_its_asker_cancels_at_that_moment_is_erased_with_the_others(world: EngineWorld) -> None:
+    _, _, waits = await begun(world)
+
+    async def cancelled() -> None:
+        await world.tasks.move(await world.now(waits), TaskState.CANCELLED, now=world.clock(), why="by the asker")
+
+    await world.restart_with(Meanwhile(world.stores.erasures, "queued", cancelled))
+    await asked(world)
+    await rest(world)
+    assert await world.tasks.of_user(PERSON) == ()
+    assert len(world.discord.receipts_sent) == 1
+
+
+async def reported(world: EngineWorld) -> None:
+    """Let another person report a result; the moderators get a message about it."""
+    await world.stores.guilds.choose(GUILD, Setting.MODERATORS, MODERATORS, by=1, now=world.clock())
+    task = await world.ask(asker_id=PERSON, guild_id=GUILD)
+    await world.work(60)
+    await world.engine.reports.report(task.id, GUILD, by=2, why="no", locale="en-US", seen=(9, 1))
+    await world.engine.step()
+    assert len(world.discord.report_nonces) == 1
+
+
+async def test_moderators_messages_about_their_results_are_deleted_as_soon_as_discord_allows(
+    world: EngineWorld,
+) -> None:
+    await reported(world)
+    await asked(world)
+    world.discord.down = True
+    await rest(world, 5)
+    assert len(await world.tasks.of_user(PERSON)) == 1
+    world.discord.down = False
+    await rest(world)
+    assert 2000 in world.discord.deleted
+    assert await world.tasks.of_user(PERSON) == ()
+
+
+async def test_a_moderators_message_that_the_bot_cannot_reach_delays_no_erasure(world: EngineWorld) -> None:
+    await reported(world)
+    world.discord.closed_channels = {MODERATORS}
+    await asked(world)
+    await rest(world)
+    assert 2000 not in world.discord.deleted
+    assert await world.tasks.of_user(PERSON) == ()
     assert len(world.discord.receipts_sent) == 1
 
 

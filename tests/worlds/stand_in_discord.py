@@ -286,6 +286,8 @@ class StandInDiscord:
     async def remove_repost(self, place: Posted) -> None:
         if self.down:
             raise Unavailable("Discord is down")
+        if place.channel_id in self.closed_channels:
+            raise RouteClosed("not there")
         self.deleted.append(place.message_id)
 
     async def tell_erased(self, erasure: Erasure) -> None:
