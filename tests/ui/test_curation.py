@@ -439,6 +439,14 @@ async def test_who_has_left_the_server_publishes_nothing_there(world: BotWorld) 
     assert (await world.only_task()).private
 
 
+async def test_into_a_channel_that_was_deleted_nothing_is_published(world: BotWorld) -> None:
+    result = await told_directly(world)
+    world.guild.create_text_channel("another")
+    world.env.backend.delete_channel(world.channel.id)
+    assert f"I cannot post in <#{world.channel.id}>" in await said_to_user(world, result)
+    assert (await world.only_task()).private
+
+
 async def said_to_user(world: BotWorld, message: Any) -> str:
     pressed: Any = await world.alice.user.click(message, label="Publish")
     world.acknowledged = world.env.error_cursor

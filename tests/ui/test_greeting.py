@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import discord
+import pytest
 from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
+from structlog.testing import capture_logs
 
 from tests.worlds.bot_world import BotWorld, button_ids, texts
 
@@ -80,6 +82,65 @@ async def test_the_first_open_channel_is_used(world: BotWorld) -> None:
     await join(world)
     assert not said(world)
     assert len(said(world, other)) == 1
+
+
+async def test_a_channel_that_discord_closes_at_that_moment_is_passed_over(world: BotWorld) -> None:
+    other = world.guild.create_text_channel("other")
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50013)
+    await join(world)
+    assert not said(world)
+    assert len(said(world, other)) == 1
+
+
+async def test_no_more_than_three_channels_are_tried_before_the_owner_is_told(world: BotWorld) -> None:
+    channels = [world.channel, *(world.guild.create_text_channel(f"room-{number}") for number in range(3))]
+    for channel in channels[:3]:
+        world.env.inject_error("POST", f"/channels/{channel.id}/messages", status=403, code=50013)
+    await join(world)
+    assert not any(said(world, channel) for channel in channels)
+    owner_id = guild_of(world).owner_id
+    assert owner_id is not None
+    assert len(world.env.backend.messages[world.env.backend.get_dm_channel(owner_id).id]) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 50007), (503, 0)])
+async def test_where_every_way_is_closed_nothing_is_said_then_or_later(world: BotWorld, status: int, code: int) -> None:
+    close(world, world.channel)
+    world.env.inject_error("POST", "/channels/*/messages", status=status, code=code)
+    with capture_logs() as logged:
+        await join(world)
+        await announce(world)
+    assert [entry["log_level"] for entry in logged if "server not greeted" in entry["event"]] == ["info"]
+    assert not said(world)
+
+
+async def test_who_added_another_bot_is_not_told(world: BotWorld) -> None:
+    close(world, world.channel)
+    world.env.backend.record_audit_log(
+        world.guild.id, discord.AuditLogAction.bot_add.value, user_id=world.bob.id, target_id=world.alice.id
+    )
+    await join(world)
+    owner_id = guild_of(world).owner_id
+    assert owner_id is not None
+    assert len(world.env.backend.messages[world.env.backend.get_dm_channel(owner_id).id]) == 1
+
+
+async def test_where_the_bot_may_not_read_who_added_it_the_owner_is_told(world: BotWorld) -> None:
+    close(world, world.channel)
+    assert world.client.user is not None
+    world.env.backend.record_audit_log(
+        world.guild.id, discord.AuditLogAction.bot_add.value, user_id=world.bob.id, target_id=world.client.user.id
+    )
+    me = guild_of(world).me
+    (own,) = [role for role in me.roles if role.managed]
+    allowed = own.permissions
+    allowed.view_audit_log = False
+    world.env.backend.edit_role(world.guild.id, own.id, {"permissions": allowed.value})
+    await join(world)
+    owner_id = guild_of(world).owner_id
+    assert owner_id is not None
+    assert len(world.env.backend.messages[world.env.backend.get_dm_channel(owner_id).id]) == 1
+    assert world.requests("GET", "/audit-logs") == []
 
 
 async def test_where_the_bot_may_write_nowhere_the_owner_is_told_directly(world: BotWorld) -> None:

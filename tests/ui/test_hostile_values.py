@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from simcord.results import InteractionResult
 from structlog.testing import capture_logs
 
+from bot.errors import UnknownChoice
+from bot.ui.kit.forms import FormValues, Upload
 from bot.ui.results.picks import VarySelect
 from storage.bounds import LONGEST_WORDS
 from storage.catalogue import all_sizes, all_variants
@@ -299,6 +301,56 @@ async def assert_sound(world: BotWorld) -> None:
         assert task["size"] in all_sizes()
         assert task["variants"] in all_variants()
         assert len(task["prompt"]) <= LONGEST_WORDS
+
+
+PICTURE: Final[dict[str, Any]] = {"url": "https://cdn.discordapp.com/a.png", "filename": "a.png", "size": 5}
+
+
+def form(*components: Any, **file: Any) -> FormValues:
+    """Return what was submitted: the components, and a file `1` with the values of `PICTURE` and of `file`."""
+    return FormValues({"components": list(components), "resolved": {"attachments": {"1": PICTURE | file}}})
+
+
+FILES: Final = {"component": {"custom_id": "files", "values": ["1"]}}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"url": 5},
+        {"filename": None},
+        {"content_type": 7},
+        {"size": "5"},
+        {"size": True},
+        {"size": 5.0},
+        {"flags": "1"},
+        {"flags": None},
+    ],
+    ids=str,
+)
+def test_an_uploaded_file_that_discord_would_not_describe_so_is_refused(file: dict[str, Any]) -> None:
+    assert form(FILES).files("files") == (Upload(**PICTURE, content_type=None),)
+    with pytest.raises(UnknownChoice):
+        form(FILES, **file).files("files")
+
+
+@pytest.mark.parametrize("part", [None, "abc", 5, ["a"]], ids=str)
+def test_a_part_of_a_form_that_is_no_part_is_refused(part: Any) -> None:
+    for components in ((part,), ({"components": [part]},)):
+        with pytest.raises(UnknownChoice):
+            form(*components)
+
+
+def test_a_part_of_a_form_without_a_name_is_no_field() -> None:
+    row = {"components": [{"custom_id": "words", "value": "a door"}]}
+    parts = ({"type": 10, "content": "a text"}, {"component": "none"}, {"component": {"custom_id": 7}}, row)
+    assert form(*parts).words("words") == "a door"
+
+
+def test_files_that_were_not_uploaded_are_refused() -> None:
+    for resolved in (None, {"attachments": None}, {"attachments": {"1": "a.png"}}):
+        with pytest.raises(UnknownChoice):
+            FormValues({"components": [FILES], "resolved": resolved}).files("files")
 
 
 # -- other interactions ------------------------------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import discord
 import pytest
 
+from bot.errors import Reason, Refused
+from storage.models import Reach
 from tests.worlds.bot_world import BotWorld, texts
 
 
@@ -51,6 +54,43 @@ async def test_the_first_one_shows_what_came_of_it(world: BotWorld) -> None:
     first = await made(world)
     await varied(world, world.bob, first)
     assert f"Varied by <@{world.bob.id}>" in await family(world, world.alice, first)
+
+
+async def test_one_that_failed_has_no_picture_and_one_in_the_making_is_not_finished(world: BotWorld) -> None:
+    first = await made(world)
+    world.api.next_create = [Refused(400, "policy", Reason.POLICY)]
+    await varied(world, world.bob, first)
+    await world.bob.click(first, label="Again")
+    lines = (await family(world, world.bob, first)).splitlines()
+    facts = {line.split(":")[0]: following for line, following in pairwise(lines) if line.startswith("**")}
+    by = f"by <@{world.bob.id}>**"
+    assert facts[f"**Varied {by}"].endswith("no picture")
+    assert facts[f"**Asked for again {by}"].endswith("not finished yet")
+    assert "no picture" not in facts[f"**Asked for by <@{world.alice.id}>**"]
+
+
+async def test_one_in_a_direct_message_has_a_link_for_its_asker_alone(world: BotWorld) -> None:
+    first = await made(world)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50001, times=None)
+    world.env.inject_error("PATCH", "/webhooks/*", status=401, code=50027, times=None)
+    await world.bob.click(first, label="Vary")
+    await world.work(60)
+    (direct,) = world.bob.user.dm_channel.history()
+    link = f"https://discord.com/channels/@me/{direct.channel.id}/{direct.id}"
+    assert link in await family(world, world.bob, first)
+    lines = await family(world, world.alice, first)
+    assert f"Varied by <@{world.bob.id}>" in lines
+    assert link not in lines
+
+
+async def test_one_that_only_its_asker_was_answered_has_no_link(world: BotWorld) -> None:
+    first = await made(world)
+    await varied(world, world.bob, first)
+    (child,) = await world.stores.tasks.of_user(world.bob.id)
+    (part,) = await world.stores.parts.of_task(child.id)
+    assert f"/{part.message_id})" in await family(world, world.bob, first)
+    await world.stores.tasks.change(child, reach=Reach.ANSWER)  # type: ignore[call-arg]  # as where the bot is no member
+    assert f"/{part.message_id})" not in await family(world, world.bob, first)
 
 
 async def test_private_and_removed_ones_of_others_are_left_out(world: BotWorld) -> None:

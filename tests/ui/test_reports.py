@@ -16,6 +16,7 @@ from bot.ui.curation.buttons import ReportButton
 from storage.community import ReportState, Setting
 from storage.models import Task
 from storage.schema import report_cases
+from tests.worlds.bot_batches import begun, posted, tasks_of
 from tests.worlds.bot_world import BotWorld, button_ids, components, texts
 
 
@@ -108,6 +109,30 @@ async def test_more_reports_come_to_the_same_message(
     assert "reported by 2 people" in said
     assert "It hurts" in said
     assert f"<@{moderator.id}> gave no reason" in said
+
+
+async def test_one_of_a_batch_is_reported_from_the_answer_in_which_it_was_opened(
+    world: BotWorld, room: ChannelHandle
+) -> None:
+    await begun(world)
+    await world.work(60)
+    message = posted(world)[0]
+    second = (await tasks_of(world))[1]
+    opened = await world.bob.select(message, [second.id])
+    assert "Thank you" in await report(world, world.bob, opened.response)
+    said = texts(await told(world, room))
+    assert "red door in ink" in said
+    assert f"https://discord.com/channels/{world.guild.id}/{world.channel.id}/" in said
+
+
+async def test_one_that_was_looked_up_is_reported_with_a_link_to_where_everyone_sees_it(
+    world: BotWorld, room: ChannelHandle
+) -> None:
+    task, result = await made(world)
+    found: Any = await world.bob.slash(world.channel, "show", what=task.id)
+    assert "Thank you" in await report(world, world.bob, found.response)
+    link = f"https://discord.com/channels/{world.guild.id}/{world.channel.id}/{result.id}"
+    assert link in texts(await told(world, room))
 
 
 async def test_the_same_person_reports_once(world: BotWorld, room: ChannelHandle) -> None:

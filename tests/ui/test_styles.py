@@ -14,10 +14,12 @@ from bot.errors import BadChoice, BlankPrompt, Reason, Unavailable
 from bot.intake.requests import Wish
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.library.styles import in_style, style_choices, styles_view
+from storage.bounds import LONGEST_TEMPLATE
 from storage.community import StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
 from storage.models import NewReference, PictureRequest, ReferenceKind, TaskState
 from storage.pictures import MissingCopy
+from tests.hostile.forging import Forger
 from tests.worlds.bot_world import PHOTO, BotWorld, button_ids, png, texts
 
 ENGLISH = texts_in("en-US")
@@ -237,6 +239,35 @@ async def test_a_style_there_is_not_is_refused(world: BotWorld, carol: MemberAct
 async def test_an_edit_of_nothing_is_refused(world: BotWorld, carol: MemberActor) -> None:
     await add(world, carol)
     assert "nothing to change" in world.refusal(await carol.slash(world.channel, "style edit", name="Ink"))
+
+
+async def test_a_template_longer_than_may_be_stored_is_refused(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    fits = "{prompt}" + "x" * (LONGEST_TEMPLATE - len("{prompt}"))
+    forger = Forger(world.client)
+    forger.forge("template", fits + "x")
+    assert f"{LONGEST_TEMPLATE}" in world.refusal(await add(world, carol))
+    assert await guilds.styles(world.guild.id) == ()
+    await add(world, carol, template=fits)
+    (style,) = await guilds.styles(world.guild.id)
+    assert style.template == fits
+
+
+async def test_a_style_that_somebody_else_removes_during_an_edit_is_unknown_and_its_new_picture_is_dropped(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    await add(world, carol)
+
+    async def fetch(reference: object) -> bytes:
+        (style,) = await guilds.styles(world.guild.id)
+        await guilds.remove_style(style)
+        return PHOTO[1]
+
+    world.engine.attachments = ReferenceFetching(fetch, world.client.services.picture_work)
+    edited = await carol.slash(world.channel, "style edit", name="Ink", picture=PHOTO)
+    assert "no style called" in world.refusal(edited)
+    assert await world.picture_store.used_bytes() == 0
 
 
 async def test_a_bad_picture_is_refused_and_nothing_is_stored(

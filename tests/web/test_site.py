@@ -200,6 +200,14 @@ async def test_a_host_of_another_machine_is_one_line_that_names_it(tmp_path: Pat
             pass
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+async def test_a_host_that_cannot_be_listened_at_is_one_line_with_the_cause(tmp_path: Path) -> None:
+    """An address of a link without the name of the link."""
+    with pytest.raises(ConfigurationError, match=r"^HTTP_PORT 8123 on HTTP_HOST fe80::1 cannot be listened at: .+$"):
+        async with opened(tmp_path, http_host="fe80::1", http_port=8123):
+            pass
+
+
 @pytest.mark.sweep
 async def test_a_port_that_is_taken_ends_the_bot_with_78(tmp_path: Path, discord: LoopbackDiscord) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
