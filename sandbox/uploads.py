@@ -26,10 +26,6 @@ MAX_BYTES: Final = 100 * 1024 * 1024
 BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class BadUpload(Exception):
-    pass
-
-
 @dataclass(slots=True, kw_only=True)
 class Uploads:
     """`files` maps the path of an address to the file's content and type."""
