@@ -275,8 +275,8 @@ def link_is_good(url: str, arrived_at: int, now: int) -> bool:
     """
     if not url:
         return False
-    expiry = parse_qs(urlsplit(url).query).get("ex")
     try:
+        expiry = parse_qs(urlsplit(url).query).get("ex")
         expires_at = int(expiry[0], 16) * 1000 if expiry else arrived_at + _ms(LINK_LIVES)
     except ValueError:
         return False
