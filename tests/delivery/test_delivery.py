@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.engine.ports import Card, CardPhase, Outcome
+from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import Reason, Refused, RouteClosed, Unavailable
 from bot.ui.results.outcomes import part_id
 from storage.models import OutcomePart, Route, Task, TaskState
@@ -154,6 +154,72 @@ async def test_a_channel_that_shows_nothing_any_more_keeps_nobody_from_being_tol
     world.env.inject_error("GET", f"/channels/{world.channel.id}/messages", status=403, code=50001, times=None)
     await world.post(outcome, replace(part, route=Route.DIRECT), uncertain=True)
     assert len(world.alice.user.dm_channel.history()) == 1
+
+
+async def test_an_answer_that_only_its_asker_sees_is_found_by_no_search_and_sent_again(world: BotWorld) -> None:
+    outcome = await settled(world)
+    part = replace((await world.stores.parts.of_task(outcome.task.id))[0], route=Route.EPHEMERAL)
+    first = await world.post(outcome, part)
+    again = await world.post(outcome, part, uncertain=True)
+    assert again.message_id != first.message_id
+    assert len(world.channel.history()) == 1
+    assert world.requests("GET", "/messages") == []
+
+
+@pytest.mark.parametrize("route", [Route.EPHEMERAL, Route.ORIGINAL])
+async def test_an_answer_to_an_interaction_that_has_expired_is_not_tried(world: BotWorld, route: Route) -> None:
+    outcome = await settled(world)
+    part = replace((await world.stores.parts.of_task(outcome.task.id))[0], route=route)
+    world.clock.turn(15 * 60)
+    sent = len(world.env.http_requests)
+    with pytest.raises(RouteClosed):
+        await world.post(outcome, part)
+    assert len(world.env.http_requests) == sent
+
+
+async def test_a_part_is_found_wherever_it_was_posted_and_a_closed_place_is_left_out(world: BotWorld) -> None:
+    outcome = await settled(world)
+    (part,) = await world.stores.parts.of_task(outcome.task.id)
+
+    async def found() -> Posted | None:
+        with world.env.time_context():
+            return await world.delivery.outcomes.find(outcome, part)
+
+    assert await found() is None
+    direct = await world.post(outcome, replace(part, route=Route.DIRECT))
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages", status=403, code=50001)
+    assert await found() == direct
+    assert await found() == direct
+    in_channel = await world.post(outcome, part)
+    assert await found() == in_channel
+    world.env.inject_error("GET", "/channels/*/messages", status=403, code=50001, times=None)
+    assert await found() is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"message_id": 5}, {"route": Route.EPHEMERAL}], ids=str)
+async def test_a_message_that_the_bot_cannot_reach_is_not_withdrawn(world: BotWorld, changes: dict[str, Any]) -> None:
+    outcome = await settled(world)
+    part = replace((await world.stores.parts.of_task(outcome.task.id))[0], **changes)
+    if "route" in changes:
+        part = replace(part, message_id=5, message_channel_id=world.channel.id)
+    sent = len(world.env.http_requests)
+    with world.env.time_context(), pytest.raises(RouteClosed):
+        await world.delivery.outcomes.withdraw(outcome, part)
+    assert len(world.env.http_requests) == sent
+
+
+@pytest.mark.parametrize("minutes", [None, 15])
+async def test_who_came_too_long_ago_is_not_answered(world: BotWorld, minutes: int | None) -> None:
+    outcome = await settled(world)
+    if minutes is not None:
+        came = replace(outcome.task, collect_token="token", collect_at=world.clock())
+        outcome = replace(outcome, task=came)
+        world.clock.turn(minutes * 60)
+    parts = await world.stores.parts.of_task(outcome.task.id)
+    sent = len(world.env.http_requests)
+    with world.env.time_context(), pytest.raises(RouteClosed):
+        await world.delivery.outcomes.post_collected(outcome, parts)
+    assert len(world.env.http_requests) == sent
 
 
 async def test_closed_direct_messages_are_the_end_of_the_routes(world: BotWorld) -> None:

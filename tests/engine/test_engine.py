@@ -15,15 +15,17 @@ from structlog.testing import capture_logs
 
 from bot.engine.housekeeping import retention
 from bot.engine.housekeeping.retention import Retention
+from bot.engine.lifecycle import preparation
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.errors import (
+    AccountRefused,
     Reason,
     Refused,
     Unavailable,
 )
-from storage.models import NewReference, Reference, ReferenceKind, Route, Task, TaskState
-from storage.pictures import MASK_PREVIEW
-from tests.worlds.engine_world import Deaths, EngineWorld, open_engine_world, png
+from storage.models import NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
+from storage.pictures import MASK_PREVIEW, MissingCopy
+from tests.worlds.engine_world import Deaths, EngineWorld, Meanwhile, open_engine_world, png
 from tests.worlds.waiting import eventually
 
 DAY = 24 * 3600.0
@@ -50,6 +52,14 @@ async def test_references_go_as_links_in_their_order(world: EngineWorld) -> None
     await world.work(3)
     assert [url.rsplit("/")[-1] for url in world.api.taken[0].files] == ["a.png", "b.png"]
     assert world.api.uploads == []
+
+
+@pytest.mark.parametrize("url", ["https://cdn.discordapp.com/a/a.png?ex=soon", "", "http://[::1/a.png"])
+async def test_references_whose_expiry_cannot_be_read_go_by_upload(world: EngineWorld, url: str) -> None:
+    attached = replace(world.attach("a.png", png()), url=url, stored_key=None if url else "references/none/0")
+    await world.ask(references=(attached,))
+    await world.work(5)
+    assert [request.files[0].split("/")[2] for request in world.api.taken] == ["uploads.test"]
 
 
 async def test_references_that_may_have_expired_go_by_upload(world: EngineWorld) -> None:
@@ -114,6 +124,47 @@ async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: Engi
     request = world.api.taken[0]
     assert request.mask is not None
     assert len(request.files) == 1
+
+
+async def test_a_picture_that_is_too_large_as_png_is_refused_with_its_mask(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "SENT_BYTES", 50)
+    photo, mask = _photo_and_mask()
+    task = await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
+    await world.work(30)
+    refused = await world.now(task)
+    assert refused.reason == Reason.REFERENCE_TOO_LARGE
+    assert refused.reason_parameters["filename"] == "a.jpg"
+    assert world.api.taken == []
+
+
+async def test_a_copy_that_was_spoilt_on_disk_is_refused_when_it_is_converted_for_a_mask(world: EngineWorld) -> None:
+    photo, mask = _photo_and_mask()
+    world.api.next_upload = [Unavailable("503")]
+    task = await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
+    await world.engine.step()
+    await world.picture_store.put(f"references/{task.id}/0", photo[: len(photo) // 2])
+    await world.work(60)
+    assert (await world.now(task)).reason == Reason.REFERENCE_BROKEN
+    assert world.api.taken == []
+
+
+async def test_a_picture_whose_owner_is_erased_while_it_is_fetched_leaves_no_copy(world: EngineWorld) -> None:
+    arrives = asyncio.Event()
+    theirs = replace(world.attach("a.png", arrives), owner_id=8)
+    task = await world.ask(references=(theirs,))
+    step = asyncio.create_task(world.engine.step())
+    await world.fetching.wait()
+    await world.engine.erasures.ask(8, removes=False, locale="en-US", token="t")
+    await world.engine.erasures.outbox.step()
+    arrives.set()
+    await step
+    with pytest.raises(MissingCopy):
+        await world.picture_store.get(f"references/{task.id}/0")
+    await world.work(60)
+    assert (await world.now(task)).reason == Reason.REFERENCE_ERASED
+    assert world.api.taken == []
 
 
 async def test_the_plain_mask_is_what_is_stored_and_sent(world: EngineWorld) -> None:
@@ -306,6 +357,50 @@ async def test_run_does_the_same_by_itself_and_stops_when_told(world: EngineWorl
     world.engine.stop()
     await running
     assert len(world.discord.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "call", "line"),
+    [
+        ("claims", "claim", "claiming due tasks failed"),
+        ("claims", "next_due", "finding when the next task is due failed"),
+        ("claims", "uncount_attempts", "uncounting attempts failed"),
+        ("erasures", "sweep", "periodic job failed"),
+    ],
+)
+async def test_run_goes_on_after_an_error_of_the_database(world: EngineWorld, store: str, call: str, line: str) -> None:
+    async def fails() -> None:
+        raise OSError("the disk is busy")
+
+    failing = Meanwhile(getattr(world.stores, store), call, fails)
+    await world.restart_with(failing)
+    world.api.seconds = 0
+    with capture_logs() as logged:
+        running = asyncio.create_task(world.engine.run())
+        task = await world.ask()
+        while world.discord.removed != [task.id]:
+            await asyncio.sleep(0)
+            world.clock.turn(0.1)
+            world.engine._wake.set()
+        world.engine.stop()
+        await running
+    assert len(world.discord.sent) == 1
+    assert failing.times == 0
+    assert [entry["log_level"] for entry in logged if entry["event"].startswith(line)] == ["error"]
+
+
+async def test_the_address_of_an_original_is_asked_of_the_image_api(world: EngineWorld) -> None:
+    task = await world.ask()
+    (picture_less, link) = await world.now(task), world.engine.original_link
+    assert await link(picture_less, Picture(task_id=task.id, position=0, url="https://results.test/1.png")) is None
+    await world.work(60)
+    made, (picture,) = await world.now(task), await world.stores.pictures.of_task(task.id)
+    assert await link(made, picture) == f"{picture.url}?link-of={made.job_id}"
+    world.api.next_link = [Refused(422, "gone"), AccountRefused(401, "key", Reason.ACCOUNT_KEY), Unavailable("503")]
+    assert await link(made, picture) is None
+    for error in (AccountRefused, Unavailable):
+        with pytest.raises(error):
+            await link(made, picture)
 
 
 async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: EngineWorld) -> None:

@@ -66,6 +66,13 @@ class Bucket:
         return web.Response(text=text, content_type="application/xml")
 
 
+class Spoiling(dict[str, bytes]):
+    """What a cache on the way makes of stored files."""
+
+    def __setitem__(self, key: str, data: bytes) -> None:
+        super().__setitem__(key, data[::-1])
+
+
 def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
@@ -143,6 +150,15 @@ async def test_what_is_older_than_a_time_is_listed_by_its_folder(store: PictureS
 async def test_a_check_leaves_nothing_behind(store: PictureStore) -> None:
     await store.check()
     assert await store.used_bytes() == 0
+
+
+async def test_a_store_that_gives_back_something_else_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket()
+    bucket.objects = Spoiling()
+    async with opened(bucket, monkeypatch) as store:
+        with pytest.raises(OSError, match="something else"):
+            await store.check()
+        assert await store.used_bytes() == 0
 
 
 async def test_many_copies_are_put_at_once(store: PictureStore) -> None:
