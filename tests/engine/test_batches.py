@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from bot.engine.batch_view import BatchEntryState
 from bot.engine.engine import Engine
@@ -221,6 +222,46 @@ async def test_what_is_deleted_after_the_end_stays_away(world: EngineWorld) -> N
     await work(world, 60)
     assert shown(world) == []
     assert (await current(world, batch)).due_at is None
+
+
+async def test_a_channel_that_closes_after_the_end_of_a_batch_is_no_reason_to_write_elsewhere(
+    world: EngineWorld,
+) -> None:
+    batch = await begun(world)
+    await work(world, 60)
+    before = dict(world.discord.batch_messages)
+    world.discord.closed_routes = {Route.CHANNEL}
+    await world.stores.curation.hide((await tasks_of(world, batch))[0].id, hidden=True, now=world.clock())
+    await work(world, 60)
+    assert world.discord.batch_messages == before
+    assert (await current(world, batch)).due_at is None
+    assert (await current(world, batch)).route is Route.CHANNEL
+
+
+async def test_a_batch_that_another_worker_takes_over_is_shown_by_that_one_alone(world: EngineWorld) -> None:
+    batch, store = await begun(world), world.stores.batches
+
+    async def taken_over() -> None:
+        row = await current(world, batch)
+        assert row.due_at is not None
+        world.clock.now = row.due_at
+        assert await store.outbox.claim(row, now=world.clock(), until=world.clock() + 60_000)
+
+    await work(world, 40)
+    taking = Meanwhile(store, "tasks", taken_over)
+    world.stores = replace(world.stores, batches=taking.wrap(store))
+    await world.restart()
+    await store.outbox.resume(now=world.clock())
+    shown_before, edits = shown(world), len(world.discord.batch_edits)
+    with capture_logs() as logged:
+        await world.engine.step_outbox()
+    assert taking.times == 0
+    assert (shown(world), len(world.discord.batch_edits)) == (shown_before, edits)
+    assert [entry["log_level"] for entry in logged if "another worker claimed" in entry["event"]] == ["info"]
+    world.clock.turn(60)
+    await work(world, 60)
+    assert shown(world) == [DONE]
+    assert len(world.discord.endings) == 1
 
 
 async def test_what_is_hidden_or_removed_later_changes_the_message(world: EngineWorld) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engine.clock import SteadyClock
 from storage.community import Setting
@@ -123,6 +124,9 @@ async def test_a_receipt_that_cannot_be_sent_waits_for_its_person_for_thirty_day
     world.discord.receipts_closed = True
     await world.engine.erasures.ask(PERSON, removes=False, locale="en-US", token="t")
     await rest(world, 5)
+    unseen = await world.stores.erasures.of_person(PERSON)
+    assert unseen is not None
+    assert unseen.due_at is None
     for days, waits in ((29, True), (2, False)):
         world.clock.turn(days * 24 * 3600)
         await world.engine.erasures.sweep()
@@ -149,9 +153,11 @@ async def test_a_task_that_its_asker_cancels_at_that_moment_is_erased_with_the_o
 
     await world.restart_with(Meanwhile(world.stores.erasures, "queued", cancelled))
     await asked(world)
-    await rest(world)
+    with capture_logs() as logged:
+        await rest(world)
     assert await world.tasks.of_user(PERSON) == ()
     assert len(world.discord.receipts_sent) == 1
+    assert [entry for entry in logged if entry["log_level"] == "error"] == []
 
 
 async def reported(world: EngineWorld) -> None:

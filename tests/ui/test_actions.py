@@ -14,7 +14,8 @@ from simcord.results import InteractionResult
 from bot.engine.housekeeping.retention import Retention
 from bot.errors import Reason, Refused, Unavailable
 from bot.texts import texts_in
-from bot.ui.results.actions import VaryButton
+from bot.ui.results.actions import EditButton, VaryButton
+from bot.ui.results.originals import FullSizeButton
 from bot.ui.results.picks import VaryPickedButton, VarySelect
 from storage import schema
 from storage.community import Setting
@@ -540,3 +541,15 @@ async def test_a_chinese_person_reads_chinese(world: BotWorld) -> None:
     picked = await world.bob.click(result, custom_id=button_ids(result)[1])
     assert "图片 2/2" in texts(seen(picked))
     assert [part["label"] for part in components(seen(picked)) if part["type"] == 2] == ["修改", "变化", "原图"]
+
+
+async def test_an_old_button_for_a_request_without_pictures_says_that_there_are_none(world: BotWorld) -> None:
+    world.api.next_create = [Refused(400, "policy", Reason.POLICY)]
+    await world.ask("refused")
+    await world.work(60)
+    failed = await world.only_task()
+    for button, action in ((EditButton, "edit"), (VaryButton, "vary"), (FullSizeButton, "full")):
+        message = await world.post_item(button(failed.id, texts_in("en-US")))
+        pressed = await world.alice.click(message, custom_id=f"a1:{action}:{failed.id}")
+        assert "I no longer keep this picture" in world.refusal(pressed)
+    assert len(await world.stores.tasks.of_user(world.alice.id)) == 1

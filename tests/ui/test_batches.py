@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.errors import Reason, Refused
 from storage.community import Setting
@@ -65,6 +66,28 @@ async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which
     assert lines[1].endswith("picture 1 below")
     assert alt_texts(message)[0] == "Picture 2: red door in ink"
     assert "3 pictures are ready, and the rest did not work" in texts(ending)
+
+
+async def test_a_question_that_cannot_be_deleted_is_no_reason_to_make_less(world: BotWorld) -> None:
+    question = await proposed(world)
+    world.env.inject_error("DELETE", "/webhooks/*", status=503, times=None)
+    with capture_logs() as logged:
+        answered = await world.alice.click(question, label="Send as typed")
+    world.acknowledged = world.env.error_cursor
+    assert [entry["log_level"] for entry in logged if "question about a batch not deleted" in entry["event"]] == [
+        "info"
+    ]
+    assert "Something went wrong" not in str(answered.response)
+    assert (await world.only_task()).prompt == DOORS
+
+
+async def test_of_a_large_batch_the_question_lists_the_first_ten(world: BotWorld) -> None:
+    await choose(world, Setting.GREATEST_BATCH, 20)
+    colours = [f"colour {number}" for number in range(12)]
+    said = texts(await proposed(world, f"a door in {{{', '.join(colours)}}}"))
+    assert "10. \u2068a door in colour 9\u2069" in said
+    assert "colour 10" not in said
+    assert "and 2 more" in said
 
 
 async def test_two_quick_clicks_make_it_once(world: BotWorld) -> None:

@@ -222,6 +222,32 @@ async def test_the_asker_copies_a_result_to_the_gallery_with_credit_and_a_link_b
     assert world.pinged(copy) == []
 
 
+async def test_a_copy_of_a_result_that_came_directly_has_no_link_back(world: BotWorld, gallery: ChannelHandle) -> None:
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50001, times=None)
+    world.env.inject_error("PATCH", "/webhooks/*", status=401, code=50027)
+    task, _ = await made_directly(world)
+    found: Any = await world.alice.slash(world.channel, "show", what=task.id)
+    await said(world, world.alice, found.response, "To gallery")
+    (copy,) = gallery.history()
+    assert "In the gallery" in texts(copy)
+    assert "https://discord.com/channels/" not in texts(copy)
+
+
+async def made_directly(world: BotWorld) -> tuple[Task, Any]:
+    await world.ask()
+    await world.work(60)
+    (message,) = world.alice.user.dm_channel.history()
+    return await world.only_task(), message
+
+
+async def test_where_the_bot_serves_no_longer_nothing_is_posted_again(world: BotWorld) -> None:
+    task, _ = await made(world)
+    found: Any = await world.alice.slash(world.channel, "show", what=task.id)
+    world.client.allowed_guilds = frozenset({1})
+    assert "I can only answer you here" in await said(world, world.alice, found.response, "Post here")
+    assert len(world.channel.history()) == 1
+
+
 async def test_a_published_result_is_led_back_to_where_it_was_published(
     world: BotWorld, gallery: ChannelHandle
 ) -> None:
@@ -441,10 +467,10 @@ async def test_who_has_left_the_server_publishes_nothing_there(world: BotWorld) 
 
 async def test_into_a_channel_that_was_deleted_nothing_is_published(world: BotWorld) -> None:
     result = await told_directly(world)
-    world.guild.create_text_channel("another")
     world.env.backend.delete_channel(world.channel.id)
     assert f"I cannot post in <#{world.channel.id}>" in await said_to_user(world, result)
     assert (await world.only_task()).private
+    assert world.requests("POST", f"/channels/{world.channel.id}/messages") == []
 
 
 async def said_to_user(world: BotWorld, message: Any) -> str:

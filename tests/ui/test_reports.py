@@ -122,6 +122,21 @@ async def test_one_of_a_batch_is_reported_from_the_answer_in_which_it_was_opened
     assert "Thank you" in await report(world, world.bob, opened.response)
     said = texts(await told(world, room))
     assert "red door in ink" in said
+    assert f"https://discord.com/channels/{world.guild.id}/{world.channel.id}/{message.id}" in said
+
+
+async def test_one_that_was_not_posted_is_reported_with_a_link_to_where_it_was_looked_up(
+    world: BotWorld, room: ChannelHandle
+) -> None:
+    await world.ask()
+    await world.work(10)
+    task = await world.only_task()
+    await world.engine.requests.withhold(task.id, world.alice.id, withheld=True)
+    await world.work(60)
+    found: Any = await world.bob.slash(world.channel, "show", what=task.id)
+    assert "Thank you" in await report(world, world.bob, found.response)
+    said = texts(await told(world, room))
+    assert "a red door" in said
     assert f"https://discord.com/channels/{world.guild.id}/{world.channel.id}/" in said
 
 

@@ -19,7 +19,6 @@ from storage.community import StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, GuildStore, NameTaken, StyleGone, TooManyStyles
 from storage.models import NewReference, PictureRequest, ReferenceKind, TaskState
 from storage.pictures import MissingCopy
-from tests.hostile.forging import Forger
 from tests.worlds.bot_world import PHOTO, BotWorld, button_ids, png, texts
 
 ENGLISH = texts_in("en-US")
@@ -241,17 +240,24 @@ async def test_an_edit_of_nothing_is_refused(world: BotWorld, carol: MemberActor
     assert "nothing to change" in world.refusal(await carol.slash(world.channel, "style edit", name="Ink"))
 
 
-async def test_a_template_longer_than_may_be_stored_is_refused(
+async def test_where_the_bot_does_not_serve_no_style_is_kept(
     world: BotWorld, carol: MemberActor, guilds: GuildStore
 ) -> None:
-    fits = "{prompt}" + "x" * (LONGEST_TEMPLATE - len("{prompt}"))
-    forger = Forger(world.client)
-    forger.forge("template", fits + "x")
-    assert f"{LONGEST_TEMPLATE}" in world.refusal(await add(world, carol))
+    world.client.allowed_guilds = frozenset({1})
+    assert "I may not make pictures here" in world.refusal(await add(world, carol))
     assert await guilds.styles(world.guild.id) == ()
-    await add(world, carol, template=fits)
+
+
+async def test_a_template_that_is_too_long_once_its_times_are_written_out_is_refused(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    time, place = "<t:1800000000:F>", "{prompt}"
+    times = (LONGEST_TEMPLATE - len(place)) // len(time)
+    assert f"{LONGEST_TEMPLATE}" in world.refusal(await add(world, carol, template=place + time * times))
+    assert await guilds.styles(world.guild.id) == ()
+    await add(world, carol, template=place + time * 2)
     (style,) = await guilds.styles(world.guild.id)
-    assert style.template == fits
+    assert style.template.count("2027") == 2
 
 
 async def test_a_style_that_somebody_else_removes_during_an_edit_is_unknown_and_its_new_picture_is_dropped(
