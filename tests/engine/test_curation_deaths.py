@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.engine.outbox.curation import Role
 from bot.engine.ports import Outcome, Posted
-from bot.errors import NotAllowed
+from bot.errors import NotAllowed, NotFound
 from storage.community import NewRepost, ReportState, Repost, RepostKind, Setting
 from storage.models import Route, Task, TaskState
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld
@@ -271,6 +271,49 @@ async def test_a_direct_message_goes_by_its_askers_word_alone(world: EngineWorld
         await _rest(world)
         assert len(world.discord.deleted) == gone
         assert (await world.now(task)).sync_at is None
+
+
+async def test_what_is_not_reported_or_known_is_neither_decided_nor_removed(world: EngineWorld) -> None:
+    task, moderator = await _told(world), Role(person_id=MODERATOR, guild_id=GUILD, moderates=True)
+    for act in (
+        world.engine.reports.decide(task.id, GUILD, ReportState.HIDDEN, by=MODERATOR),
+        world.engine.curation.remove_repost("0123456789abcdef", moderator),
+        world.engine.curation.remove("0123456789abcdef", moderator),
+    ):
+        with pytest.raises(NotFound):
+            await act
+    assert ((await world.now(task)).hidden_at, (await world.now(task)).removed_at) == (None, None)
+
+
+async def test_a_copy_is_removed_by_its_asker_and_the_moderators_of_its_server_alone(world: EngineWorld) -> None:
+    task = await _told(world)
+    await _copy(world, task)
+    (copy,) = await world.stores.reposts.of_task(task.id)
+    for who in (
+        Role(person_id=REPORTER, guild_id=GUILD, moderates=False),
+        Role(person_id=MODERATOR, guild_id=GUILD + 1, moderates=True),
+        Role(person_id=MODERATOR, guild_id=None, moderates=True),
+    ):
+        with pytest.raises(NotAllowed):
+            await world.engine.curation.remove_repost(copy.id, who)
+    assert (await world.stores.reposts.of_task(task.id))[0].removed_at is None
+    await world.engine.curation.remove_repost(copy.id, Role(person_id=MODERATOR, guild_id=GUILD, moderates=True))
+    await _rest(world, steps=2)
+    assert copy.message_id in world.discord.deleted
+
+
+async def test_a_report_of_a_result_that_was_erased_is_posted_nowhere(world: EngineWorld) -> None:
+    await world.stores.guilds.choose(GUILD, Setting.MODERATORS, MODERATORS, by=MODERATOR, now=world.clock())
+    task = await _told(world)
+    await _report(world, task)
+    (due,) = await world.stores.reports.outbox.due(now=world.clock(), limit=9)
+    await world.engine.erasures.ask(ASKER, removes=False, locale="en-US", token="t")
+    for _ in range(3):
+        await world.engine.erasures.outbox.step()
+        world.clock.turn(20)
+    assert await world.stores.tasks.get(task.id) is None
+    assert await world.engine.reports._carry_out_and_post(due) is None
+    assert world.discord.report_nonces == []
 
 
 async def test_a_moderator_of_another_server_decides_nothing(world: EngineWorld) -> None:

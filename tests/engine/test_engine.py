@@ -378,7 +378,7 @@ async def test_run_goes_on_after_an_error_of_the_database(world: EngineWorld, st
     with capture_logs() as logged:
         running = asyncio.create_task(world.engine.run())
         task = await world.ask()
-        while world.discord.removed != [task.id]:
+        while world.discord.removed != [task.id] and not running.done():
             await asyncio.sleep(0)
             world.clock.turn(0.1)
             world.engine._wake.set()

@@ -137,6 +137,20 @@ async def test_in_the_end_a_task_that_nobody_could_be_told_is_closed_and_its_pic
     assert (await world.stores.pictures.of_task(task.id))[0].key is not None
 
 
+async def test_while_discord_is_down_an_outcome_waits_for_as_long_as_its_copies_are_kept(world: EngineWorld) -> None:
+    world.discord.down = True
+    task = await world.ask()
+    await world.work(120)
+    for days, state in ((89, TaskState.SETTLED), (2, TaskState.CLOSED)):
+        world.clock.turn(days * DAY)
+        await world.engine.step()
+        assert (await world.now(task)).state is state
+    assert (await world.stores.tasks.events(task.id))[-1].why == "given up: no route to the asker"
+    world.discord.down = False
+    await world.work(60)
+    assert world.discord.sent == []
+
+
 async def test_a_kept_picture_that_is_gone_is_fetched_again(world: EngineWorld) -> None:
     world.discord.down = True
     task = await world.ask()

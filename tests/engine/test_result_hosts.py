@@ -57,6 +57,13 @@ async def test_a_result_between_them_begins_the_count_anew(world: EngineWorld) -
     assert world.discord.told_operator == []
 
 
+async def test_a_host_to_which_a_direct_link_leads_is_told_if_it_is_not_allowed(world: EngineWorld) -> None:
+    world.api.broken = {"link-of": HostNotAllowed("elsewhere.test"), HOST: NO}
+    await asked(world)
+    assert world.discord.told_operator == [Reason.RESULT_HOST_NOT_ALLOWED]
+    assert world.discord.told_hosts == ["elsewhere.test"]
+
+
 async def test_one_result_that_is_refused_again_and_again_says_nothing_of_its_host(world: EngineWorld) -> None:
     world.api.broken[HOST] = NO
     await asked(world)

@@ -132,6 +132,13 @@ def test_words_without_a_group_are_offered_as_they_are() -> None:
     assert literal("{red, green} door") == r"\{red, green\} door"
 
 
+def test_words_with_more_groups_than_may_be_expanded_are_escaped_too() -> None:
+    words = "{red, green, blue} " * 20
+    with pytest.raises(BadChoice):
+        expand(words)
+    assert expand(literal(words)) == [words]
+
+
 @given(some.lists(some.tuples(between, group), min_size=1, max_size=3), between)
 def test_there_are_as_many_as_the_alternatives_multiply_to(groups: list[tuple[str, list[str]]], end: str) -> None:
     words = "".join(f"{before}{{{','.join(parts)}}}" for before, parts in groups) + end
