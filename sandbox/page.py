@@ -10,6 +10,7 @@ the page scrolls until their pictures have their height), and ignores the choice
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -21,6 +22,7 @@ import structlog
 from aiohttp import web
 from simcord import Env, HttpLogEntry, SetupError
 from simcord.preview import Preview, _actions
+from simcord.preview._media import MediaInfo, MediaWorker
 from simcord.preview._server import PreviewServer
 
 from sandbox.world import Place
@@ -43,7 +45,8 @@ changed; a select that is out of view for a moment stays open; the same option c
 
 log = structlog.get_logger(__name__)
 
-_served = PreviewServer._static
+_served, _validate = PreviewServer._static, MediaWorker.validate
+_validated: dict[tuple[bytes, float | None], MediaInfo] = {}
 
 
 def open_page(env: Env, place: Place, *, port: int) -> AbstractAsyncContextManager[Preview]:
@@ -51,8 +54,17 @@ def open_page(env: Env, place: Place, *, port: int) -> AbstractAsyncContextManag
     specs = {kind: replace(spec, revision_bound=False) for kind, spec in _actions.ACTION_SPECS.items()}
     _actions.ACTION_SPECS = MappingProxyType(specs)
     Preview._MAX_MEDIA_BYTES = PICTURE_BYTES
+    MediaWorker.validate = validate_once  # type: ignore[assignment, method-assign]
     PreviewServer._static = _mended  # type: ignore[assignment, method-assign]  # simcord offers no setting for it
     return env.preview(place.channel, viewers=place.viewers, layout="channel", port=port)
+
+
+async def validate_once(worker: MediaWorker, key: str, blob: bytes, *, media_time: float | None = None) -> MediaInfo:
+    """Return what is known of the same bytes: simcord starts a process for each picture each time a page is opened."""
+    same = (hashlib.sha256(blob).digest(), media_time)
+    if same not in _validated:
+        _validated[same] = await _validate(worker, key, blob, media_time=media_time)
+    return _validated[same]
 
 
 async def _mended(server: PreviewServer, request: web.Request) -> web.Response:

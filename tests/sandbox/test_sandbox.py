@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from simcord.preview._media import MediaWorker
 
 from sandbox.magic import EFFECTS
+from sandbox.page import validate_once
 from tests.sandbox.sandbox_process import ROOT, sandbox
+from tests.worlds.engine_world import png
 
 PAGE = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -48,3 +51,10 @@ def test_the_help_lists_the_magic_words_and_the_documentation_lists_the_options(
     assert all(f"{word.value} " in told for word in EFFECTS)
     options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE))
     assert options == set(re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE))
+
+
+async def test_a_picture_is_inspected_once_however_often_the_page_is_opened() -> None:
+    worker = MediaWorker()
+    first = await validate_once(worker, "one page", png())
+    await worker.close()  # it inspects nothing any more
+    assert await validate_once(worker, "another page", png()) is first
