@@ -26,6 +26,7 @@ limits.py         limits that new tasks and sets must keep: open tasks, pictures
 search.py         find tasks by words, state or message
 late_pictures.py  pictures that were delivered as links and are still to be downloaded
 batches.py        batches and their messages
+undelivered_batches.py batches that could not be delivered and wait for their asker
 reposts.py        reposts of results
 curation.py       what is to happen to all messages of a result: they stay, become spoilers or are deleted
 outbox.py         rows that wait for work: due, claim, finish, postpone, retry

@@ -189,7 +189,7 @@ class BatchStore:
 
     async def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
         async with self._database.write() as connection:
-            await _change(connection, batch, changes)
+            await change_owned(connection, batch, changes)
 
     # -- messages ------------------------------------------------------------------------------------------------
     async def messages(self, batch: Batch) -> tuple[BatchMessage, ...]:
@@ -210,7 +210,7 @@ class BatchStore:
         message, and True if an earlier attempt may have posted it although its id is unknown: search for it first."""
         this = _this(batch, number)
         async with self._database.write() as connection:
-            await _change(connection, batch, {"lease_until": until})
+            await change_owned(connection, batch, {"lease_until": until})
             found = values(BatchMessage, await connection.execute(sa.select(batch_messages).where(this)))
             if found and found[0].attempted_at is not None:
                 return found[0], found[0].message_id is None
@@ -229,12 +229,12 @@ class BatchStore:
         """Store the id of the message and the digest of what the message shows."""
         changes = {"message_channel_id": channel_id, "message_id": message_id, "shows": shows, "shown_at": now}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(batch_messages).where(_same(message)).values(changes))
+            await connection.execute(sa.update(batch_messages).where(same_message(message)).values(changes))
 
     async def forget(self, message: BatchMessage) -> None:
         """Delete the row of a message that was deleted in Discord; the next message gets a new row and nonce."""
         async with self._database.write() as connection:
-            await connection.execute(sa.delete(batch_messages).where(_same(message)))
+            await connection.execute(sa.delete(batch_messages).where(same_message(message)))
 
     async def in_message(self, message_id: int) -> tuple[Batch, BatchMessage] | None:
         """Return the batch message with this Discord id, and its batch."""
@@ -303,7 +303,7 @@ async def _where(connection: Transaction, these: sa.ColumnElement[bool]) -> tupl
     return values(_read, await connection.execute(sa.select(*_BATCH, batches.c.request).where(these)))
 
 
-async def _change(connection: Transaction, batch: Batch, changes: dict[str, Any]) -> None:
+async def change_owned(connection: Transaction, batch: Batch, changes: dict[str, Any]) -> None:
     """Change the batch if the caller still owns it. Raises StaleBatch."""
     own = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
     if not (await connection.execute(sa.update(batches).where(own).values(changes))).rowcount:
@@ -318,7 +318,7 @@ def _this(batch: Batch, number: int) -> sa.ColumnElement[bool]:
     )
 
 
-def _same(message: BatchMessage) -> sa.ColumnElement[bool]:
+def same_message(message: BatchMessage) -> sa.ColumnElement[bool]:
     return sa.and_(
         batch_messages.c.batch_id == message.batch_id,
         batch_messages.c.route == message.route,

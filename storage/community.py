@@ -160,8 +160,8 @@ class Batch:
     lease_until: int
     failures: int
     route: Route
-    """Route of its messages from now on: the channel or the asker's direct messages. Earlier ones may have the other
-    route."""
+    """Route of its messages from now on: the channel or the asker's direct messages; `COLLECTED` once the asker has
+    collected one of them. Earlier ones may have another route."""
     ending_nonce: str
     ending_attempted_at: int | None
     """When (ms) the closing message, which notifies the asker, was first sent or about to be sent."""
@@ -170,8 +170,15 @@ class Batch:
     """Channel of the closing message `ending_message_id`."""
     closed_at: int | None
     """When (ms) the closing message was sent, or it became clear that none will be: all tasks were cancelled or
-    removed, or the batch was given up. The other messages may still change: pictures may be hidden, removed or
-    downloaded late."""
+    removed, the asker has collected the last message, or did not come for as long as copies are kept. The other
+    messages may still change: pictures may be hidden, removed or downloaded late."""
+    undelivered_at: int | None = None
+    """When (ms) the complete batch was first found to be undeliverable by any route. Until `closed_at` it is kept for
+    its asker."""
+    collect_token: str | None = field(default=None, repr=False)
+    """Token of the last interaction with which the asker came for the next message of the kept batch."""
+    collect_at: int | None = None
+    """When (ms) the asker came by `collect_token`; None once that interaction is answered."""
 
 
 PICTURES_PER_MESSAGE: Final = 10

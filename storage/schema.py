@@ -361,6 +361,9 @@ batches = sa.Table(
     sa.Column("ending_message_id", sa.BigInteger),
     sa.Column("ending_channel_id", sa.BigInteger),
     sa.Column("closed_at", sa.BigInteger),
+    sa.Column("undelivered_at", sa.BigInteger),
+    sa.Column("collect_token", sa.Text),
+    sa.Column("collect_at", sa.BigInteger),
     *_at_least(1, "tasks"),
     *_at_least(0, "failures"),
 )

@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.models import OPEN_STATES, TaskState
 from storage.reports import UNDECIDED
 from storage.schema import batches, creates, pictures, report_cases, reposts, tasks
+from storage.undelivered_batches import KEPT_BATCH
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000
@@ -56,7 +57,7 @@ class Statistics:
     overdue: int
     """Tasks that have been `generating` for longer than expected; they are still polled."""
     undelivered: int
-    """Outcomes that are kept until their asker returns."""
+    """Outcomes that are kept until their asker returns; a kept batch counts as one."""
     outcomes: Mapping[str | None, int]
     """Known outcomes by reason, of all tasks that still have a row; None means pictures. An adoption removes one from
     the count."""
@@ -71,7 +72,7 @@ class Statistics:
     reports: int
     """Reported results without a final decision, those hidden included; counted for each server."""
     batches: int
-    """Batches that have begun and are not closed."""
+    """Batches that have begun, are not delivered completely, and are not kept for their asker."""
     missing: int
     """Pictures that were delivered as links and whose download is retried."""
 
@@ -117,7 +118,7 @@ class StatisticsStore:
             queue=_sum(still_open, "queue"),
             unconfirmed=silent,
             overdue=_sum(still_open, "overdue"),
-            undelivered=_sum(still_open, "kept"),
+            undelivered=_sum(still_open, "kept") + waiting.kept_batches,
             outcomes=outcomes,
             reposts=waiting.reposts,
             message_sync=waiting.message_sync,
@@ -171,13 +172,17 @@ def _creates() -> sa.Select[int, int]:
     return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
 
 
-def _curation() -> sa.Select[int, int, int, int, int]:
+def _curation() -> sa.Select[int, int, int, int, int, int]:
+    incomplete = sa.and_(
+        batches.c.begun_at.is_not(None), batches.c.closed_at.is_(None), batches.c.undelivered_at.is_(None)
+    )
     due = sa.and_(reposts.c.due_at.is_not(None), reposts.c.removed_at.is_(None))
     return sa.select(
         _count(reposts, due).label("reposts"),
         _count(tasks, tasks.c.sync_at.is_not(None)).label("message_sync"),
         _count(report_cases, report_cases.c.state.in_(UNDECIDED)).label("reports"),
-        _count(batches, sa.and_(batches.c.begun_at.is_not(None), batches.c.closed_at.is_(None))).label("batches"),
+        _count(batches, incomplete).label("batches"),
+        _count(batches, KEPT_BATCH).label("kept_batches"),
         _count(pictures, pictures.c.due_at.is_not(None)).label("missing"),
     )
 

@@ -29,6 +29,7 @@ from storage.search import SearchStore
 from storage.sets import SetStore
 from storage.tasks import TaskStore
 from storage.undelivered import UndeliveredStore
+from storage.undelivered_batches import UndeliveredBatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Stores:
     pictures: ResultPictureStore
     parts: PartStore
     undelivered: UndeliveredStore
+    undelivered_batches: UndeliveredBatchStore
     retention: RetentionStore
     key_values: KeyValueStore
     batches: BatchStore
@@ -68,6 +70,7 @@ class Stores:
             pictures=ResultPictureStore(database),
             parts=PartStore(database),
             undelivered=UndeliveredStore(database),
+            undelivered_batches=UndeliveredBatchStore(database),
             retention=RetentionStore(database),
             key_values=KeyValueStore(database),
             batches=BatchStore(database),

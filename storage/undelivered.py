@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -68,8 +68,13 @@ class UndeliveredStore:
     async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
         """Return, by asker, the ids of tasks with a kept outcome, newest first; not those for which the asker has come
         and the delivery through that interaction has not failed yet."""
-        by_asker = defaultdict[int, tuple[str, ...]](tuple)
         async with self._database.read() as connection:
-            for row in await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}):
-                by_asker[row.asker_id] += (row.id,)
-        return by_asker
+            return by_asker(await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}))
+
+
+def by_asker(rows: Iterable[Any]) -> Mapping[int, tuple[str, ...]]:
+    """Group the rows, each the id of an asker and of something kept for this asker, in their order."""
+    found = defaultdict[int, tuple[str, ...]](tuple)
+    for asker_id, kept_id in rows:
+        found[asker_id] += (kept_id,)
+    return found

@@ -29,9 +29,9 @@ from bot.process import counters
 from bot.web.balance import Balance
 from sandbox.kie import Emulator
 from storage.community import NewRepost, Report, RepostKind
-from storage.models import Origin, TaskState, released
+from storage.models import Origin, Route, TaskState, released
 from storage.statistics import StatisticsStore, TaskResult
-from tests.storage.rows import NOW, begun, opened_stores, prepared, request, stored
+from tests.storage.rows import NOW, UNLIMITED, begun, opened_stores, prepared, request, stored
 from tests.web.visiting import Visitor, address_of, opened, visiting
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, bot, called_back
@@ -178,6 +178,23 @@ async def test_outcomes_are_counted_by_reason_and_each_is_there_from_the_start(
         values = await scraped(visitor)
     counted = {reason: values["atelier_outcomes_total", reason] for reason in reasons}
     assert {reason: number for reason, number in counted.items() if number} == {"policy": 2, "other": 1, "pictures": 1}
+
+
+async def test_a_kept_batch_is_counted_as_kept_and_not_as_open(tmp_path: Path) -> None:
+    async with opened_stores("sqlite", tmp_path) as stores:
+        figures = StatisticsStore(stores.tasks._database)
+        batch = await stores.batches.propose(request(), ["a red door", "a blue door"], now=NOW)
+        origin = Origin(interaction_id=9, interaction_token="t", arrived_at=NOW, asker_id=7, channel_id=9)
+        await stores.batches.begin(batch, origin, UNLIMITED, now=NOW)
+        (due,) = await stores.batches.outbox.due(now=NOW, limit=1)
+        claimed = await stores.batches.outbox.claim(due, now=NOW, until=NOW + 1)
+        assert claimed is not None
+        counted = [await figures.figures()]
+        await stores.undelivered_batches.keep(claimed, Route.CHANNEL, now=NOW)
+        counted.append(await figures.figures())
+        await stores.batches.close(claimed, now=NOW)
+        counted.append(await figures.figures())
+    assert [(found.batches, found.undelivered) for found in counted] == [(1, 0), (0, 1), (0, 0)]
 
 
 async def test_creates_are_counted_by_what_became_of_them(tmp_path: Path) -> None:

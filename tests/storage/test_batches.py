@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,103 @@ async def test_what_is_not_there_yet_is_found_nowhere(stores: Stores) -> None:
     await shown(stores, await held(stores))
     assert await stores.parts.first_of([task.id for task in await stores.batches.tasks(batch.id)]) == {}
     assert await stores.batches.in_message(49) is None
+
+
+# -- kept for its asker ------------------------------------------------------------------------------------------------
+
+
+async def kept(stores: Stores, **changes: Any) -> Batch:
+    """Return a claimed batch that is kept since NOW."""
+    await begun(stores, **changes)
+    batch = await held(stores)
+    await stores.undelivered_batches.keep(batch, Route.CHANNEL, now=NOW)
+    return batch
+
+
+async def came(stores: Stores, batch: Batch, by: str = "press", *, at: int = NOW, lapsed: int = NOW - LEASE) -> bool:
+    return await stores.undelivered_batches.collect(batch.id, by, now=at, due=at, lapsed=lapsed)
+
+
+async def again(stores: Stores, batch: Batch) -> Batch:
+    found = await stores.batches.get(batch.id)
+    assert found is not None
+    return found
+
+
+async def offered(stores: Stores, asker_id: int = 7) -> tuple[str, ...]:
+    return (await stores.undelivered_batches.of_askers([asker_id, 99])).get(asker_id, ())
+
+
+async def test_a_batch_is_offered_to_its_asker_from_the_day_it_was_kept(stores: Stores) -> None:
+    batch = await kept(stores)
+    assert (await offered(stores), await offered(stores, 99)) == ((batch.id,), ())
+    await stores.undelivered_batches.keep(batch, Route.DIRECT, now=NOW + 5)
+    row = await again(stores, batch)
+    assert (row.undelivered_at, row.route, row.closed_at) == (NOW, Route.DIRECT, None)
+    await stores.batches.close(batch, now=NOW)
+    assert await offered(stores) == ()
+
+
+async def test_one_interaction_at_a_time_comes_for_a_batch(stores: Stores) -> None:
+    batch = await kept(stores)
+    assert await came(stores, batch)
+    assert await came(stores, batch)
+    assert await offered(stores) == ()
+    assert not await came(stores, batch, "another", at=NOW + 1)
+    assert (await again(stores, batch)).due_at == NOW
+    assert await came(stores, batch, "another", at=NOW + LEASE, lapsed=NOW)
+    row = await again(stores, batch)
+    assert (row.collect_token, row.collect_at, row.due_at) == ("another", NOW + LEASE, NOW + LEASE)
+
+
+async def test_a_batch_that_is_not_kept_is_not_collected(stores: Stores) -> None:
+    batch = await begun(stores)
+    assert not await came(stores, batch)
+    claimed = await held(stores)
+    await stores.undelivered_batches.keep(claimed, Route.CHANNEL, now=NOW)
+    await stores.batches.close(claimed, now=NOW)
+    assert not await came(stores, batch)
+
+
+async def test_an_interaction_shows_one_message_and_the_last_one_closes_the_batch(stores: Stores) -> None:
+    batch = await kept(stores)
+    for number, by in enumerate(["first", "second"]):
+        assert await came(stores, batch, by)
+        coming = replace(await again(stores, batch), owner=batch.owner, route=Route.COLLECTED)
+        message, _ = await stores.batches.attempt(coming, number, now=NOW, until=NOW + LEASE)
+        await stores.undelivered_batches.collected(
+            coming, message, message_id=60 + number, last=number == 1, now=NOW + number
+        )
+        assert not await came(stores, batch, by), "its answer shows a message already"
+        assert await offered(stores) == ((batch.id,) if number == 0 else ())
+    row = await again(stores, batch)
+    assert (row.route, row.closed_at, row.collect_at) == (Route.COLLECTED, NOW + 1, None)
+    assert [message.message_id for message in await stores.batches.messages(row)] == [60, 61]
+
+
+async def test_an_interaction_that_cannot_be_answered_leaves_the_batch_kept(stores: Stores) -> None:
+    batch = await kept(stores)
+    await came(stores, batch)
+    coming = replace(await again(stores, batch), owner=batch.owner)
+    left = await stores.undelivered_batches.not_collected(coming)
+    assert (left.collect_token, await offered(stores)) == (None, (batch.id,))
+    assert await came(stores, batch)
+
+
+async def test_a_later_interaction_is_not_forgotten_with_an_earlier_one(stores: Stores) -> None:
+    batch = await kept(stores)
+    await came(stores, batch)
+    coming = replace(await again(stores, batch), owner=batch.owner)
+    await came(stores, batch, "later", at=NOW + LEASE, lapsed=NOW)
+    await stores.undelivered_batches.not_collected(coming)
+    assert (await again(stores, batch)).collect_token == "later"
+
+
+async def test_a_batch_that_nobody_came_for_is_given_up_after_its_time(stores: Stores) -> None:
+    batch = await kept(stores)
+    assert await stores.undelivered_batches.give_up(before=NOW, now=NOW) == 0
+    await came(stores, batch)
+    assert await stores.undelivered_batches.give_up(before=NOW + 1, now=NOW + 1) == 0, "its asker is coming"
+    await stores.undelivered_batches.not_collected(replace(await again(stores, batch), owner=batch.owner))
+    assert await stores.undelivered_batches.give_up(before=NOW + 1, now=NOW + 1) == 1
+    assert ((await again(stores, batch)).closed_at, await offered(stores)) == (NOW + 1, ())

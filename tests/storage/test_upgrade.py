@@ -20,7 +20,7 @@ from storage.late_pictures import LatePictureStore
 from storage.migrations import VERSIONS, migrate
 from storage.models import Derivation, TaskState
 from storage.pictures import PictureStore
-from storage.schema import tasks
+from storage.schema import batches, tasks
 from storage.stores import Stores
 from tests.worlds.bot_world import BotWorld, button_ids, open_bot_world, png, texts
 from tests.worlds.engine_world import START
@@ -132,6 +132,35 @@ def fill_with_an_update(path: Path, sync_at: int) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         insert(connection, "tasks", common | {"id": MADE, "interaction_id": 1, "sync_at": sync_at})
         insert(connection, "tasks", common | {"id": FAILED, "interaction_id": 2})
+
+
+async def test_a_batch_of_before_the_upgrade_is_not_taken_for_one_that_is_kept(tmp_path: Path) -> None:
+    path, versions = tmp_path / "atelier.db", tmp_path / "versions"
+    before = sorted(file.name for file in VERSIONS.glob("0*.py") if file.name < "0016")
+    await asyncio.to_thread(lay_versions, versions, *before)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database, versions=(versions,))
+    await asyncio.to_thread(fill_with_a_batch, path)
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        await migrate(database)
+        stores = Stores.on(database)
+        offered = await stores.undelivered_batches.of_askers([7])
+        async with database.read() as connection:
+            row = (await connection.execute(sa.select(batches).where(batches.c.id == MADE))).one()
+    assert (row.begun_at, row.due_at, row.undelivered_at, row.collect_token, row.collect_at, offered) == (
+        *(START, START, None, None, None),
+        {},
+    )
+
+
+def fill_with_a_batch(path: Path) -> None:
+    batch = {
+        "id": MADE, "interaction_id": 1, "asker_id": 7, "channel_id": 9, "prompt": "{a, b}", "tasks": 2, "words": "[]",
+        "request": "{}", "created_at": START, "begun_at": START, "due_at": START, "lease_until": 0, "failures": 0,
+        "route": "channel", "ending_nonce": "n",
+    }  # fmt: skip
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert(connection, "batches", batch)
 
 
 async def told(world: BotWorld) -> Any:
