@@ -76,7 +76,7 @@ class DiscordDelivery:
             client, picture_store, picture_work, cards=self.cards, results_first=results_first, clock=clock
         )
         self.messages = MessageEditor(client, self.outcomes, clock=clock)
-        self.batches = BatchPoster(client, picture_store, picture_work, self.messages)
+        self.batches = BatchPoster(client, picture_store, picture_work, self.messages, clock=clock)
         self.reports = ReportPoster(client, thumbnails)
         self.receipts = ReceiptPoster(client, clock=clock)
         self.operator = OperatorMessages(client, operator_channel_id)

@@ -1,12 +1,14 @@
 """
 Post each message of a batch once, then edit it. An edit keeps the files of the pictures that are still shown and
 attaches only the pictures that the message does not have yet, so a picture that is shown needs no stored copy any
-longer. The rest of the message is rebuilt each time.
+longer. The rest of the message is rebuilt each time. A batch that the asker collects is shown in answers that only the
+asker sees.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -14,6 +16,7 @@ import discord
 import structlog
 
 from bot.client import Atelier
+from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
 from bot.delivery.message_editor import MessageEditor
 from bot.delivery.message_search import find_by_id
 from bot.delivery.sending import NO_USER, direct_messages, fitted, in_open_thread, only, posted, with_smaller_files
@@ -22,10 +25,12 @@ from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.batch_view import BatchView
 from bot.engine.ports import Posted
 from bot.engine.work.picture_work import PictureWork
+from bot.errors import RouteClosed
 from bot.traffic import Priority, requests_as
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.pictures import closing, picture_stem, shown_in
 from bot.ui.results.batch_messages import batch_view, ended_view
+from bot.ui.waiting.undelivered import delivered_elsewhere_view
 from storage.community import BatchMessage
 from storage.models import Picture, Route
 from storage.pictures import MissingCopy, PictureStore
@@ -40,11 +45,20 @@ File = discord.Attachment | discord.File
 
 
 class BatchPoster:
-    def __init__(self, client: Atelier, picture_store: PictureStore, work: PictureWork, editor: MessageEditor) -> None:
+    def __init__(
+        self,
+        client: Atelier,
+        picture_store: PictureStore,
+        work: PictureWork,
+        editor: MessageEditor,
+        *,
+        clock: Callable[[], int],
+    ) -> None:
         self._client = client
         self._editor = editor
         self._picture_store = picture_store
         self._work = work
+        self._clock = clock
 
     async def show(self, shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
         """Edit the message if its id is stored, else post it in the place of its route. If `uncertain`, search that
@@ -79,6 +93,28 @@ class BatchPoster:
         found = place or await self._find(shared, route, nonce)
         if found is not None:
             await self._editor.delete(found)
+
+    async def hand_over(self, shared: BatchView, message: BatchMessage | None, *, more: bool) -> Posted:
+        """Edit the answer to the interaction with which the asker came for a kept batch: show the message, and with
+        `more` the button for the next one; without a message, say that the batch was delivered elsewhere. Raises
+        RouteClosed, Unavailable."""
+        batch = shared.batch
+        token, came_at = batch.collect_token, batch.collect_at
+        if token is None or came_at is None or not token_lives(came_at, self._clock()):
+            raise RouteClosed("the interaction by which the asker came has expired")
+        answer = answer_by(self._client, token)
+        if message is None:
+            with map_discord_errors(by_token=True):
+                view = delivered_elsewhere_view(batch.asked)
+                return posted(await answer.edit_message(ORIGINAL, view=view, attachments=[]))
+
+        async def sent(limit: int) -> Posted:
+            _, fresh, names = await self._files(shared, message, None, limit)
+            view = batch_view(shared, message, names, more=more)
+            with closing(fresh), map_discord_errors(by_token=True):
+                return posted(await answer.edit_message(ORIGINAL, view=view, attachments=fresh))
+
+        return await with_smaller_files(min(SHARE, batch.asked.upload_limit), sent)
 
     async def _end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
         channel, batch = await self._place(shared, first.route), shared.batch

@@ -95,6 +95,12 @@ class BatchView:
         return all(entry.task.state in {TaskState.CLOSED, TaskState.CANCELLED} for entry in self.entries)
 
     @property
+    def has_outcome(self) -> bool:
+        """Whether the batch is over and its asker has something to see: it was not removed, and at least one task was
+        not cancelled."""
+        return self.is_over and not self.is_removed and self.count(BatchEntryState.CANCELLED) < len(self.entries)
+
+    @property
     def is_removed(self) -> bool:
         """Whether at least one task was removed and no other task has, or may still get, a picture to show."""
         to_show = self.count(BatchEntryState.WAITING, BatchEntryState.MAKING, BatchEntryState.DONE)

@@ -435,6 +435,7 @@ class Engine:
             *[(outbox.step, seconds) for outbox, seconds in self._outboxes.items()],
             (self.erasures.sweep, SWEEP_EVERY.total_seconds()),
             (self.batches.sweep_proposals, SWEEP_EVERY.total_seconds()),
+            (self.batches.sweep_kept, SWEEP_EVERY.total_seconds()),
             (self.disk_space.check, CHECK_SECONDS),
             (self._retention.sweep, SWEEP_EVERY.total_seconds()),
             (self._retention.sweep_uncharged, UNCHARGED_SWEEP_EVERY.total_seconds()),

@@ -132,6 +132,8 @@ class Card:
     not."""
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
+    undelivered_batches: tuple[str, ...] = ()
+    """Ids of the asker's batches that could not be delivered and wait for the asker, newest first."""
     usual: tuple[float, float] | None = None
     """Seconds from the accepted create within which half, and 90 %, of the model's recent successful tasks were
     settled; None if fewer than ten are known."""
@@ -159,6 +161,8 @@ class Outcome:
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first. Read
     only for the delivery of the outcome; empty whenever it is shown again or edited."""
+    undelivered_batches: tuple[str, ...] = ()
+    """The same for the asker's batches that could not be delivered."""
     corrects: bool = False
     """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None
@@ -270,6 +274,11 @@ class BatchPort(Protocol):
     async def remove(self, shared: BatchView, route: Route, nonce: str, place: Posted | None) -> None:
         """Delete a message of a batch; without `place`, search for the message first. A message that is already gone or
         not found is no error. Raises RouteClosed, Unavailable."""
+
+    async def hand_over(self, shared: BatchView, message: BatchMessage | None, *, more: bool) -> Posted:
+        """Show one message of a kept batch to the asker alone, as the response to the interaction with which the asker
+        came (`collect_token`); without `message`, say that the batch was delivered elsewhere. `more`: offer the next
+        message. Idempotent. Raises RouteClosed if the interaction can no longer be answered, Unavailable."""
 
 
 class ReportPort(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from bot.imaging.processes import WorkerThreads
 from storage.batches import BatchStore
 from storage.models import Reach, Route, TaskState
 from storage.schema import batch_messages, batches
-from tests.worlds.engine_batches import DONE, WORDS, begun, current, shown, tasks_of, work
+from tests.worlds.engine_batches import DONE, WORDS, Writing, begun, current, shown, tasks_of, work
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld, Meanwhile, open_engine_world
 
 
@@ -314,15 +313,6 @@ async def test_where_nobody_can_be_told_it_is_kept_and_told_as_soon_as_a_way_ope
     assert len(world.discord.endings) == 1
 
 
-@pytest.mark.sweep
-async def test_after_a_day_nobody_is_looked_for_any_more(world: EngineWorld) -> None:
-    batch = await begun(world)
-    world.discord.closed_routes = {Route.CHANNEL, Route.DIRECT}
-    await work(world, timedelta(hours=26).total_seconds(), every=600)
-    assert (await current(world, batch)).due_at is None
-    assert world.discord.batch_edits == []
-
-
 async def test_a_picture_that_is_found_after_all_is_shown_without_another_mention(world: EngineWorld) -> None:
     batch = await begun(world)
     world.api.lose_answer = 1
@@ -346,18 +336,6 @@ async def test_rows_that_are_gone_keep_nothing_up(world: EngineWorld) -> None:
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------
-
-
-class Writing:
-    """Wrap a store so that the process can die in its writes. A death in a read would lose nothing."""
-
-    QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume"})
-
-    def __init__(self, store: BatchStore, deaths: Deaths) -> None:
-        self._store, self._mortal = store, deaths.wrap(store)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store if name in self.QUESTIONS else self._mortal, name)
 
 
 @pytest.mark.sweep

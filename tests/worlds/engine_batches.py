@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from bot.engine.batch_view import BatchEntryState
+from storage.batches import BatchStore
 from storage.community import Batch
 from storage.models import Origin, Task
-from tests.worlds.engine_world import EngineWorld
+from storage.undelivered_batches import UndeliveredBatchStore
+from tests.worlds.engine_world import Deaths, EngineWorld
 
 WORDS = ("a red door", "a green door", "a blue door")
 DONE = (BatchEntryState.DONE,) * 3
+
+
+class Writing:
+    """Wrap a store so that the process can die in its writes. A death in a read would lose nothing."""
+
+    QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume", "of_askers"})
+
+    def __init__(self, store: BatchStore | UndeliveredBatchStore, deaths: Deaths) -> None:
+        self._store, self._mortal = store, deaths.wrap(store)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store if name in self.QUESTIONS else self._mortal, name)
 
 
 async def proposed(world: EngineWorld, words: tuple[str, ...] = WORDS, **changes: Any) -> Batch:

@@ -89,6 +89,11 @@ class StandInDiscord:
     batch_edits: list[tuple[int, int]] = field(default_factory=list)
     endings: list[str] = field(default_factory=list)
     """Nonces of the messages at the end of batches; a message posted twice is here twice."""
+    handed_batches: dict[str, BatchShown] = field(default_factory=dict)
+    """Messages of batches handed to their asker, by the token of the interaction; a repeated hand-over replaces the
+    entry."""
+    more_to_hand: dict[str, bool] = field(default_factory=dict)
+    """Whether each of these messages offered the next one."""
     said_elsewhere: list[str] = field(default_factory=list)
     """Tokens of askers who came for an outcome that had already been delivered another way."""
 
@@ -106,7 +111,7 @@ class StandInDiscord:
 
     @property
     def batches(self) -> Any:
-        return Port(self, show="show_batch", end="end_batch", remove="remove_of_batch")
+        return Port(self, show="show_batch", end="end_batch", remove="remove_of_batch", hand_over="hand_over_batch")
 
     @property
     def reports(self) -> Any:
@@ -352,3 +357,21 @@ class StandInDiscord:
             self.lose_answers -= 1
             raise Unavailable("no answer")
         return Posted(channel_id=1, message_id=4000 + self.endings.index(shared.batch.ending_nonce))
+
+    async def hand_over_batch(self, shared: BatchView, message: BatchMessage | None, *, more: bool) -> Posted:
+        token = shared.batch.collect_token
+        assert token is not None
+        if self.down:
+            raise Unavailable("Discord is down")
+        if Route.COLLECTED in self.closed_routes:
+            raise RouteClosed("the token has run out")
+        if message is None:
+            self.said_elsewhere.append(token)
+        else:
+            standings = tuple(entry.state for entry in shared.on(message.number))
+            self.handed_batches[token] = BatchShown(message.nonce, message.number, message.route, standings)
+            self.more_to_hand[token] = more
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("no answer")
+        return Posted(channel_id=2, message_id=5000 + len(self.handed_batches))

@@ -3,9 +3,9 @@ which decides when to edit the message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.ports import Card, CardPhase, Delivery
@@ -25,6 +25,9 @@ LEAVES_AFTER_MS: Final = 13 * 60 * 1000
 come."""
 LAST_EDIT_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
 """ms. After this age, a card that answers an interaction cannot be edited."""
+
+_Undelivered: TypeAlias = tuple[Mapping[int, tuple[str, ...]], Mapping[int, tuple[str, ...]]]
+"""Ids of tasks with a kept outcome, and of kept batches, by asker."""
 
 
 class ProgressCards:
@@ -64,10 +67,8 @@ class ProgressCards:
 
     async def card(self, task: Task) -> Card:
         place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
-        undelivered = await self._stores.undelivered.of_askers([task.asker_id])
-        return self._made(
-            task, await self._stores.references.of_task(task.id), place, undelivered.get(task.asker_id, ())
-        )
+        references = await self._stores.references.of_task(task.id)
+        return self._made(task, references, place, await self._undelivered([task.asker_id]))
 
     async def show_waiting(self) -> None:
         """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
@@ -78,10 +79,10 @@ class ProgressCards:
         )
         references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
         places = {task.id: place for place, task in enumerate(queued, start=1)}
-        undelivered = await self._stores.undelivered.of_askers({task.asker_id for task in (*queued, *generating)})
+        undelivered = await self._undelivered({task.asker_id for task in (*queued, *generating)})
         for task in [task for task in (*queued, *generating) if task.batch_id is None]:
-            contents = references.get(task.id, ()), places.get(task.id), undelivered.get(task.asker_id, ())
-            self._delivery.cards.show(self._made(task, *contents))
+            card = self._made(task, references.get(task.id, ()), places.get(task.id), undelivered)
+            self._delivery.cards.show(card)
         await self._show_leaving({task.id for task in (*queued, *generating)})
 
     async def _show_leaving(self, shown: Set[str]) -> None:
@@ -95,9 +96,16 @@ class ProgressCards:
             if task.id not in shown:
                 await self.show(task)
 
+    async def _undelivered(self, asker_ids: Collection[int]) -> _Undelivered:
+        return (
+            await self._stores.undelivered.of_askers(asker_ids),
+            await self._stores.undelivered_batches.of_askers(asker_ids),
+        )
+
     def _made(
-        self, task: Task, references: tuple[Reference, ...], place: int | None, undelivered: tuple[str, ...]
+        self, task: Task, references: tuple[Reference, ...], place: int | None, undelivered: _Undelivered
     ) -> Card:
+        kept, kept_batches = (of_askers.get(task.asker_id, ()) for of_askers in undelivered)
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
         recent = self.recent(task.model)
         return Card(
@@ -108,7 +116,8 @@ class ProgressCards:
             progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
             remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
             paused=self._paused(),
-            undelivered=tuple(task_id for task_id in undelivered if task_id != task.id),
+            undelivered=tuple(task_id for task_id in kept if task_id != task.id),
+            undelivered_batches=kept_batches,
             usual=schedule.usual(recent),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,

@@ -1,4 +1,4 @@
-"""Propose, begin, drop and cancel batches (several tasks from one request)."""
+"""Propose, begin, drop, cancel and collect batches (several tasks from one request)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import structlog
 from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.clock import is_doubtful
 from bot.engine.intake.checks import checked
 from bot.engine.intake.requests import CANCEL_TRIES, check_there, visible_to
+from bot.engine.lifecycle.undelivered import ACKNOWLEDGED_WITHIN
 from bot.engine.limit_errors import limit_error
 from bot.engine.outbox.attempts import Attempts
 from bot.engine.outbox.batches import BatchDelivery
 from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
-from bot.errors import BadChoice, Gone, NotFound, NotYours, Reason, TooLate
+from bot.errors import BadChoice, Conflict, Gone, NotFound, NotYours, Reason, TooLate
 from storage.batches import BatchStore
 from storage.community import Batch
 from storage.limits import LimitExceeded
@@ -28,7 +30,8 @@ from storage.stores import Stores
 from storage.transitions import StaleTask
 
 ANSWERED_WITHIN_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
-"""ms. How long the buttons of a proposal work: as long as the response that shows them can be edited."""
+"""ms. How long the buttons of a proposal work: as long as the response that shows them can be edited. Also how long a
+person who comes for a kept batch can be answered."""
 _REFUSED: Final[Mapping[str, Reason]] = {
     "open_tasks_per_user": Reason.BATCH_TOO_MANY_OPEN,
     "pictures_per_user_per_day": Reason.BATCH_TOO_MANY_TODAY,
@@ -183,6 +186,44 @@ class Batches:
                 await self._stores.curation.remove(task.id, by=user_id, now=self._clock())
         self._wake()
 
+    async def collect(self, batch_id: str, user_id: int, token: str) -> None:
+        """
+        Store that the asker came for the next message of a kept batch, by the interaction with this token. Call
+        `acknowledged` once the interaction is acknowledged.
+
+        Raises NotFound and NotYours as `cancel` does; Gone if the batch is no longer kept or was removed; Conflict if
+        the asker came for it within the last 15 minutes by another interaction that is not answered yet.
+        """
+        batch = await self._check_own(batch_id, user_id)
+        if (await self.delivery.read(batch)).is_removed:
+            raise Gone(Reason.NO_LONGER_KEPT)
+        if not await self._collect(batch_id, token, due_in=ACKNOWLEDGED_WITHIN):
+            if batch.undelivered_at is not None and batch.closed_at is None:
+                raise Conflict(Reason.COLLECTED_ALREADY)
+            raise Gone(Reason.NO_LONGER_KEPT)
+
+    async def acknowledged(self, batch_id: str, token: str) -> None:
+        """Make a kept batch due now, because the interaction with this token was acknowledged. Idempotent, also if the
+        interaction was answered already."""
+        await self._collect(batch_id, token, due_in=timedelta(0))
+        self._wake()
+
+    async def _collect(self, batch_id: str, token: str, *, due_in: timedelta) -> bool:
+        now = self._clock()
+        due, lapsed = now + due_in // timedelta(milliseconds=1), now - ANSWERED_WITHIN_MS
+        return await self._stores.undelivered_batches.collect(batch_id, token, now=now, due=due, lapsed=lapsed)
+
+    async def sweep_kept(self) -> None:
+        """Close the batches that were kept, and not collected by their askers, for as long as stored copies are kept.
+        Does nothing while the clock is doubtful."""
+        if is_doubtful(self._clock):
+            return
+        now = self._clock()
+        before = now - self._policy.keep_pictures // timedelta(milliseconds=1)
+        closed = await self._stores.undelivered_batches.give_up(before=before, now=now)
+        if closed:
+            log.error("batches given up: not delivered for as long as copies are kept", batches=closed)
+
     async def task_of_message(self, message_id: int) -> Task | None:
         """Return the first task with pictures to show in a batch's message, or the first task if none has any. Return
         None if the message belongs to no batch or its tasks have no rows."""
@@ -194,12 +235,13 @@ class Batches:
         shown = [entry.task for entry in entries if entry.shown] or [entry.task for entry in entries]
         return shown[0] if shown else None
 
-    async def _check_own(self, batch_id: str, user_id: int) -> None:
+    async def _check_own(self, batch_id: str, user_id: int) -> Batch:
         batch = await self._batches.get(batch_id)
         if batch is None or (batch.asked.private and batch.asked.asker_id != user_id):
             raise NotFound(Reason.TASK_UNKNOWN)
         if batch.asked.asker_id != user_id:
             raise NotYours
+        return batch
 
     async def _cancel(self, task: Task) -> bool:
         for _ in range(CANCEL_TRIES):

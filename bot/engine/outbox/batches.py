@@ -4,13 +4,15 @@ end.
 
 Every attempt to post is stored first; if its result is unknown, the next attempt searches for the message. A message
 that somebody deletes before the batch is closed is posted again. Where the bot may not post, the whole batch goes to
-the asker as direct messages.
+the asker as direct messages. If these are closed too, the batch is kept for its asker, who collects it message by
+message: each interaction of the asker is stored before it is acknowledged, and its answer becomes the next message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -34,7 +36,7 @@ MESSAGES_AT_ONCE: Final = 3
 """Batches delivered at the same time. Each may hold 24 MiB, and wait for half a minute while Discord has trouble."""
 MESSAGES_PER_PERSON: Final = 2
 KEPT_RETRY_MS: Final = 60 * 60 * 1000
-"""Delay before the next attempt if every route to the asker is closed."""
+"""ms. Delay before the next attempt if every route to the asker is closed."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,7 @@ class BatchDelivery:
         clock: Callable[[], int],
     ) -> None:
         self._batches = batches
+        self._undelivered = stores.undelivered_batches
         self._stores = stores
         self._delivery = delivery
         self._operator = operator
@@ -82,7 +85,7 @@ class BatchDelivery:
         """Update all messages of a claimed batch. Return when (ms) to continue, or None until a task changes."""
         with structlog.contextvars.bound_contextvars(batch=batch.id):
             try:
-                return await self._by_route(batch)
+                return await self._by_route(await self._answered(batch))
             except StaleBatch:
                 log.info("batch delivery stopped: another worker claimed the batch")
                 return None
@@ -92,6 +95,42 @@ class BatchDelivery:
             return await self._update(batch)
         except RouteClosed as closed:
             return await self._elsewhere(batch, closed)
+
+    async def _answered(self, claimed: Batch) -> Batch:
+        """Answer the interaction with which the asker came for the batch, if there is one, and return the batch as it
+        is then. The row is read again, as the asker may have come between the reading of the due rows and the claim.
+        Raises StaleBatch, Unavailable."""
+        found = await self._batches.get(claimed.id)
+        if found is None:
+            raise StaleBatch(f"batch {claimed.id} was deleted")
+        batch = replace(found, owner=claimed.owner)
+        if batch.collect_at is None:
+            return batch
+        try:
+            return await self._hand_over(await self.read(batch))
+        except RouteClosed as closed:
+            log.info(
+                "batch hand-over failed: the asker's interaction cannot be answered, other routes are tried",
+                error=str(closed),
+            )
+            return await self._undelivered.not_collected(batch)
+
+    async def _hand_over(self, shared: BatchView) -> Batch:
+        """Show the asker the next message that they have not collected, and close the batch with the last one. If there
+        is none, say so. Return the batch as stored then. Raises StaleBatch, RouteClosed, Unavailable."""
+        batch, now = replace(shared.batch, route=Route.COLLECTED), self._clock()
+        collected = {message.number for message in await self._batches.messages(batch) if message.message_id}
+        left = [number for number in shared.begun() if number not in collected]
+        if batch.closed_at is not None or shared.is_removed or not left:
+            await self._delivery.batches.hand_over(shared, None, more=False)
+            if shared.is_over and not left:
+                await self._batches.close(batch, now=now)
+            return await self._undelivered.not_collected(shared.batch)
+        last = len(left) == 1 and shared.is_over
+        message, _ = await self._batches.attempt(batch, left[0], now=now, until=now + CLAIM_MS)
+        posted = await self._delivery.batches.hand_over(shared, message, more=len(left) > 1)
+        await self._undelivered.collected(batch, message, message_id=posted.message_id, last=last, now=now)
+        return replace(batch, collect_at=None, closed_at=now if last else None)
 
     async def _give_up(self, batch: Batch) -> None:
         """Handle a batch whose messages have crashed the process too often: deliver its pictures as links. If links
@@ -114,6 +153,8 @@ class BatchDelivery:
         messages = {message.number: message for message in await self._batches.messages(batch)}
         if shared.is_removed or not shared.entries:
             await self._removed(shared)
+            return None
+        if shared.batch.route is Route.COLLECTED:  # the asker's answers cannot be edited, and get the rest
             return None
         fresh = [await self._message(shared, number, messages.get(number)) for number in shared.begun()]
         if not all(fresh):
@@ -169,7 +210,8 @@ class BatchDelivery:
         batch = shared.batch
         for message in await self._batches.all_messages(batch):
             place = _place(message.message_channel_id, message.message_id)
-            await self._delivery.batches.remove(shared, message.route, message.nonce, place)
+            if message.route is not Route.COLLECTED:
+                await self._delivery.batches.remove(shared, message.route, message.nonce, place)
             await self._batches.forget(message)
         if batch.ending_attempted_at is not None:
             place = _place(batch.ending_channel_id, batch.ending_message_id)
@@ -178,10 +220,9 @@ class BatchDelivery:
         await self._batches.close(batch, now=self._clock())
 
     async def _elsewhere(self, batch: Batch, closed: RouteClosed) -> int | None:
-        """Handle a closed route: switch from the channel to direct messages; if those are closed too, alert the
-        operator and retry every hour from the first route, until 24 h after the start of the batch. A batch that is
-        closed already is left as it is. The pictures stay stored and can be found with the commands. Return when (ms)
-        to continue. Raises StaleBatch."""
+        """Handle a closed route: switch from the channel to direct messages; if those are closed too, keep a complete
+        batch for its asker, and retry every hour from the first route, until 24 h after the start of the batch. A batch
+        that is closed already is left as it is. Return when (ms) to continue. Raises StaleBatch."""
         now = self._clock()
         if batch.closed_at is not None:
             log.info(
@@ -193,17 +234,23 @@ class BatchDelivery:
             log.info("batch not delivered: channel closed, direct messages are tried", error=str(closed))
             await self._batches.reroute(batch, Route.DIRECT)
             return now
-        if is_hopeless(self._clock, batch.begun_at or 0):
-            log.error("batch given up: every route to the asker is closed")
+        shared, first = await self.read(batch), first_of(batch.asked.reach)
+        hopeless = is_hopeless(self._clock, batch.begun_at or 0)
+        if shared.has_outcome:
+            await self._keep(batch, first)
+        elif hopeless and (shared.is_over or shared.is_removed):
+            log.warning("batch closed: every route to the asker is closed, and it has no outcome to show")
             await self._batches.close(batch, now=now)
-            return None
-        log.warning(
-            "batch not delivered: every route to the asker is closed, operator alerted, retried hourly for a day",
-            error=str(closed),
-        )
-        await self._operator.alert(Reason.NOBODY_TOLD)
-        await self._batches.reroute(batch, first_of(batch.asked.reach))
-        return now + KEPT_RETRY_MS
+        else:
+            await self._batches.reroute(batch, first)
+        return None if hopeless else now + KEPT_RETRY_MS
+
+    async def _keep(self, batch: Batch, route: Route) -> None:
+        """Keep a complete batch for its asker; alert the operator the first time. Raises StaleBatch."""
+        if batch.undelivered_at is None:
+            log.error("batch not delivered: kept for the asker, retried hourly until a day after its start")
+            await self._operator.alert(Reason.NOBODY_TOLD)
+        await self._undelivered.keep(batch, route, now=self._clock())
 
 
 def _place(channel_id: int | None, message_id: int | None) -> Posted | None:

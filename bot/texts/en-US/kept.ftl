@@ -11,3 +11,9 @@ kept-more = { $count ->
 kept-told-elsewhere = This one has just reached you in another way. You asked for it in { $channel }.
 kept-show = Show it to me
 kept-show-next = Show the next one
+
+# Several requests out of one, which could not be told together.
+kept-batch-waiting = Several requests that you made together are finished, but I could not reach you. Only you will see them.
+kept-batch-more = More of these pictures wait for you.
+kept-batch-show = Show them to me
+kept-batch-next = Show me more

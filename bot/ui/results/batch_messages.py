@@ -20,6 +20,7 @@ from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton,
 from bot.ui.kit.selected import task_in
 from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, shape_of
 from bot.ui.results.lookup import look_up
+from bot.ui.waiting.undelivered import add_rest
 from storage.community import BatchMessage
 from storage.models import Reach, Route, Task
 
@@ -42,9 +43,10 @@ Files = Mapping[tuple[str, int], str]
 """File names of a message's pictures, by task id and position of the picture."""
 
 
-def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.LayoutView:
+def batch_view(shared: BatchView, message: BatchMessage, files: Files, *, more: bool = False) -> ui.LayoutView:
     """Build one message of a batch. The pictures follow the order of the lines, and the line of a task names the
-    numbers of its pictures that are attached."""
+    numbers of its pictures that are attached. `more`: the asker collects the batch, and can go on to the next
+    message."""
     say, entries = texts_in(shared.batch.asked.locale), shared.on(message.number)
     colour = _OVER if shared.is_over else _WORKING
     container: ui.Container[ui.LayoutView] = ui.Container(id=component_id(message.nonce), accent_colour=colour)
@@ -58,7 +60,8 @@ def batch_view(shared: BatchView, message: BatchMessage, files: Files) -> ui.Lay
     container.add_item(ui.TextDisplay(f"-# {' · '.join(_facts(say, shared, message))}"))
     for row in _controls(say, shared, message):
         container.add_item(row)
-    return ui.LayoutView(timeout=None).add_item(container)
+    view = ui.LayoutView(timeout=None).add_item(container)
+    return add_rest(view, shared.batch, say) if more else view
 
 
 def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
@@ -183,7 +186,7 @@ def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     facts = [asked_by(say, asked.asker_id), shape_of(say, shaped)]
     if shared.messages > 1:
         facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
-    if message.route is Route.DIRECT and asked.reach is Reach.CHANNEL:
+    if message.route is not Route.CHANNEL and asked.reach is Reach.CHANNEL:
         facts.append(say("outcome-elsewhere", channel=f"<#{asked.channel_id}>"))
     return facts
 
@@ -199,6 +202,8 @@ def _controls(say: Texts, shared: BatchView, message: BatchMessage) -> Iterator[
     if message.number == 0 and shared.count(BatchEntryState.WAITING):
         yield ui.ActionRow(CancelWaitingButton(shared.batch.id, say))
     elif message.number == 0 and shared.is_over and not shared.count(BatchEntryState.DONE):
+        if message.route is Route.COLLECTED:  # an answer that only the asker sees cannot be deleted
+            return
         yield ui.ActionRow(ClearBatchButton(shared.batch.id, say))
 
 

@@ -170,7 +170,8 @@ def _with_kept(view: ui.LayoutView, outcome: Outcome, part: OutcomePart) -> ui.L
     and to an outcome that the asker has just collected."""
     if part.number and part.route is not Route.COLLECTED:
         return view
-    return add_undelivered(view, outcome.undelivered, texts_in(outcome.task.locale), more=part.route is Route.COLLECTED)
+    say, more = texts_in(outcome.task.locale), part.route is Route.COLLECTED
+    return add_undelivered(view, outcome.undelivered, outcome.undelivered_batches, say, more=more)
 
 
 def _headline(say: Texts, outcome: Outcome, part: OutcomePart, shown: Sequence[AttachedPicture]) -> str:

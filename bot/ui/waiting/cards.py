@@ -65,7 +65,7 @@ _PAUSED: Final = {
 class CardKey:
     """Compare cards: a card is edited only if its key has changed."""
 
-    news: tuple[CardPhase, Reason | None, tuple[str, ...], tuple[bool, ...]]
+    news: tuple[CardPhase, Reason | None, tuple[str, ...], tuple[str, ...], tuple[bool, ...]]
     """A change is worth an edit soon."""
     drift: tuple[int | None, int, str]
     """A change is worth an edit now and then: the place, the progress, and the remaining time as text."""
@@ -77,6 +77,7 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
             card.phase,
             card.paused,
             card.undelivered,
+            card.undelivered_batches,
             (card.leaving, card.back, card.task.withheld_at is not None, change_share(card) is not None),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
@@ -103,7 +104,8 @@ def card_view(card: Card, *, steps: int = DEFAULT_STEPS, strip: str | None = Non
         container.add_item(ui.ActionRow(button(card.task.id, say)))
     elif card.phase in _ENDED and not card.task.private:
         container.add_item(ui.ActionRow(ClearButton(card.task.id, say)))
-    return add_undelivered(ui.LayoutView(timeout=None).add_item(container), card.undelivered, say)
+    view = ui.LayoutView(timeout=None).add_item(container)
+    return add_undelivered(view, card.undelivered, card.undelivered_batches, say)
 
 
 def card_id(task: Task) -> int:
