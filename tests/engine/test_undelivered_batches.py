@@ -244,7 +244,7 @@ async def test_who_comes_while_the_channel_refuses_once_more_is_shown_it(world: 
 
 
 async def test_who_comes_between_the_search_for_due_batches_and_the_claim_is_shown_it(world: EngineWorld) -> None:
-    batch = await kept(world)
+    batch = await kept(world, private=True, reach=Reach.ANSWER)
     world.clock.turn(HOUR)
     (due,) = await world.stores.batches.outbox.due(now=world.clock(), limit=9)
     await press(world, batch)
