@@ -20,7 +20,7 @@ from bot.config import Settings
 from bot.delivery import DiscordDelivery
 from bot.endpoints import point_discord_at
 from bot.engine.engine import Engine
-from bot.engine.policy import Policy
+from bot.engine.policy import PREVIEW_WAIT, Policy
 from bot.engine.ports import FetchReference
 from bot.engine.timing.schedule import backoff
 from bot.engine.timing.timekeeping import Timekeeping
@@ -137,6 +137,7 @@ async def open_atelier(
     card_every: float = CARD_SECONDS,
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
+    preview_wait: timedelta = PREVIEW_WAIT,
 ) -> AsyncIterator[Running]:
     """Open and migrate the database, open and test the picture store, and open the image API's client and the bot;
     nothing is sent to Discord or the image API. All are closed at the end of the block.
@@ -178,7 +179,7 @@ async def open_atelier(
             delivery=delivery,
             fetch_reference=fetch,
             picture_work=picture_work,
-            policy=_policy(settings, probe_account_after),
+            policy=_policy(settings, probe_account_after, preview_wait),
             disks=Disks.under(settings.database_url, settings.pictures_url),
             clock=timekeeping.clock,
         )
@@ -320,7 +321,7 @@ def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
     )
 
 
-def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
+def _policy(settings: Settings, probe_account_after: timedelta, preview_wait: timedelta) -> Policy:
     return Policy(
         limits=Limits(
             open_tasks_per_user=settings.max_open_tasks_per_user,
@@ -334,6 +335,7 @@ def _policy(settings: Settings, probe_account_after: timedelta) -> Policy:
         always_upload=settings.references_as == "upload",
         keep_pictures=timedelta(days=settings.keep_pictures_days),
         probe_account_after=probe_account_after,
+        preview_wait=preview_wait,
         callbacks=settings.callbacks,
     )
 

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from bot.app import Running, open_atelier, open_site
 from bot.config import Settings
+from bot.engine.policy import PREVIEW_WAIT
 from bot.process.logs import configure_logs
 from sandbox import magic
 from sandbox.kie import Emulator
@@ -59,6 +60,7 @@ async def run(given: argparse.Namespace) -> None:
                 settings,
                 attachments=lambda client: Attachments(client=client),
                 probe_account_after=PROBE_AFTER,
+                preview_wait=PREVIEW_WAIT / given.speed,
             )
         )
         if settings.callbacks:

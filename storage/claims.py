@@ -71,8 +71,10 @@ class ClaimStore:
             await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
-        """Make the tasks of a state that are due later due at once, claimed or not. Return how many."""
-        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now).values(due_at=now)
+        """Make the tasks of a state that are due later due at once, claimed or not. Return how many. A queued task that
+        waits without a failure is left out: its asker looks at the preview of a mask."""
+        failed = sa.or_(tasks.c.state != TaskState.QUEUED, tasks.c.failures > 0, tasks.c.faults > 0)
+        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now, failed).values(due_at=now)
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 

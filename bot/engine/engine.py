@@ -149,6 +149,7 @@ class Engine:
             limits_for=policy.limits_for,
             space=space,
             always_upload=policy.always_upload,
+            preview_wait=policy.preview_wait,
             clock=clock,
         )
         results = ResultFetching(

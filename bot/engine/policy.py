@@ -17,6 +17,7 @@ GIVE_UP_AFTER: Final = timedelta(hours=24)
 """A task this old is settled as failed, without a charge, when its preparation fails again, when its create is
 throttled or does not reach the image API, or, once prepared, while creates are paused; not while the clock is doubtful.
 Waiting for its turn alone ends no task."""
+PREVIEW_WAIT: Final = timedelta(seconds=10)
 LEASE_MS: Final = 30_000
 RENEW_SECONDS: Final = 10.0
 
@@ -31,6 +32,9 @@ class Policy:
     least_free_bytes: int = 0
     """Free bytes required on each disk that holds the bot's files; with less, new files are refused. 0: none are
     required."""
+    preview_wait: timedelta = PREVIEW_WAIT
+    """How long the create of a task waits, once the task is prepared, for its asker to look at the preview of the
+    mask."""
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""

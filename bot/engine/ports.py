@@ -140,6 +140,8 @@ class Card:
     back: bool = False
     """Whether the card says that the work continues after a restart: the task was already in this phase when the
     process started."""
+    previewed: bool = False
+    """Whether the task has a mask and its create waits for the asker to look at the preview."""
     leaving: bool = False
     """Whether the card says how the result will come: it answers an interaction whose token expires soon, and after
     that the card cannot be edited."""

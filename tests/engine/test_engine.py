@@ -119,7 +119,7 @@ async def test_an_upload_that_cannot_be_fetched_either_is_told(world: EngineWorl
 async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: EngineWorld) -> None:
     photo, mask = _photo_and_mask()
     await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
-    await world.work(5)
+    await world.work(15)
     assert [line.split()[1] for line in world.api.uploads] == ["image/png", "image/png"]
     request = world.api.taken[0]
     assert request.mask is not None
@@ -169,7 +169,7 @@ async def test_a_picture_whose_owner_is_erased_while_it_is_fetched_leaves_no_cop
 
 async def test_the_plain_mask_is_what_is_stored_and_sent(world: EngineWorld) -> None:
     task = await world.ask(references=_with_a_transparent_hole(world))
-    await world.work(5)
+    await world.work(15)
     mask = (await world.stores.references.of_task(task.id))[1]
     assert (mask.content_type, mask.width, mask.height, mask.change_share) == ("image/png", 64, 64, 1 / 4)
     sent = Image.open(io.BytesIO(await world.picture_store.get(f"references/{task.id}/1")))

@@ -189,6 +189,16 @@ async def test_only_what_is_prepared_due_and_in_nobody_s_hands_is_created(stores
     assert began.id == free.id
 
 
+@pytest.mark.parametrize(("failures", "faults", "comes_at_once"), [(0, 0, False), (1, 0, True), (0, 1, True)])
+async def test_after_an_outage_only_creates_that_failed_come_sooner_not_those_that_are_looked_at(
+    stores: Stores, failures: int, faults: int, comes_at_once: bool
+) -> None:
+    task = await stored(stores)
+    await stores.tasks.change(task, prepared_at=NOW, due_at=NOW + 9, failures=failures, faults=faults)
+    await stores.claims.expedite(TaskState.QUEUED, now=NOW)
+    assert (await begun(stores) is not None) is comes_at_once
+
+
 async def test_the_turn_goes_to_who_has_the_fewest_in_flight_then_to_the_oldest(stores: Stores) -> None:
     for offset, asker in enumerate((1, 1, 1, 2, 2, 3)):
         await prepared(stores, now=NOW + offset, asker_id=asker)

@@ -3,7 +3,7 @@ which decides when to edit the message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Final, TypeAlias
 
@@ -119,9 +119,17 @@ class ProgressCards:
             undelivered=tuple(task_id for task_id in kept if task_id != task.id),
             undelivered_batches=kept_batches,
             usual=schedule.usual(recent),
+            previewed=_waits_for_look(task, references, self._clock()),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,
         )
+
+
+def _waits_for_look(task: Task, references: Sequence[Reference], now: int) -> bool:
+    """Return whether the create waits after the preview of a mask. After a failure, it waits for another reason."""
+    masked = any(reference.change_share is not None for reference in references)
+    is_waiting = _phase(task) is CardPhase.QUEUED and task.due_at > now
+    return masked and is_waiting and not task.failures and not task.faults
 
 
 def _phase(task: Task) -> CardPhase:

@@ -48,6 +48,7 @@ class Preparation:
         limits_for: Callable[[int, int | None], Limits],
         space: DiskSpace,
         always_upload: bool,
+        preview_wait: timedelta,
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
@@ -60,13 +61,15 @@ class Preparation:
         self._limits_for = limits_for
         self._space = space
         self._always_upload = always_upload
+        self._preview_wait_ms = int(preview_wait.total_seconds() * 1000)
         self._clock = clock
         self._uploads = ByteBudget(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
     async def prepare(self, task: Task) -> Task:
-        """Prepare a task, release its lease and return the task with `prepared_at` set. Raises BadReference,
-        LimitReached or NoRoom, with which the task fails without a charge; ServiceError, also if a reference was erased
-        during its download."""
+        """Prepare a task, release its lease and return the task with `prepared_at` set. Its create may begin at once
+        or, the first time that the preview of a mask was shown, after `preview_wait`. Raises BadReference, LimitReached
+        or NoRoom, with which the task fails without a charge; ServiceError, also if a reference was erased during its
+        download."""
         references = await self._all_stored(task)
         masked = await self._show_mask(task, references)
         unlinked = any(reference.is_converted or not reference.url for reference in references)
@@ -76,8 +79,10 @@ class Preparation:
                 await self._upload(task, reference, as_png=masked)
         now = self._clock()
         size = _size(task, references)
+        is_looked_at = masked and task.batch_id is None and not task.by_upload  # set when it was prepared before
+        due = now + self._preview_wait_ms if is_looked_at else now
         return await self._stores.tasks.change(
-            task, prepared_at=now, by_upload=by_upload, failures=0, size=size, fits_picture=False, **released(now)
+            task, prepared_at=now, by_upload=by_upload, failures=0, size=size, fits_picture=False, **released(due)
         )
 
     async def _all_stored(self, task: Task) -> list[Reference]:

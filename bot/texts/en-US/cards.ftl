@@ -7,6 +7,9 @@ card-joining = It joins the line in a moment.
 card-queued = Waiting in line
 card-soon = It starts soon.
 card-next = You are next.
+# While the asker looks at the tinted part of a mask: for the next request, and for one with others ahead.
+card-look-soon = I start in a few seconds. Cancel if this is not the part.
+card-look = Cancel if this is not the part.
 card-before = { $count ->
     [one] { $count } request is ahead of yours.
    *[other] { $count } requests are ahead of yours.

@@ -7,6 +7,9 @@ card-joining = 马上就会排进队伍。
 card-queued = 排队中
 card-soon = 很快就开始。
 card-next = 下一个就是你。
+# While the asker looks at the tinted part of a mask: for the next request, and for one with others ahead.
+card-look-soon = 几秒后就开始。如果不是这部分，请点“{ card-cancel }”。
+card-look = 如果不是这部分，请点“{ card-cancel }”。
 card-before = 你前面还有 { $count } 个请求。
 card-paused = { $why }你的位置会保留，之后会自动继续。
 card-stopped = 我暂时无法画新的图片。

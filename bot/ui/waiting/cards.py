@@ -78,7 +78,13 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
             card.paused,
             card.undelivered,
             card.undelivered_batches,
-            (card.leaving, card.back, card.task.withheld_at is not None, change_share(card) is not None),
+            (
+                card.leaving,
+                card.back,
+                card.previewed,
+                card.task.withheld_at is not None,
+                change_share(card) is not None,
+            ),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
     )
@@ -263,8 +269,11 @@ def _queue(card: Card, say: Texts) -> str:
         return say("card-paused", why=say(_PAUSED.get(card.paused, "card-stopped")))
     if card.place is None:
         return say("card-soon")
+    if card.previewed and card.place == 1:
+        return say("card-look-soon")
     lines = [say("card-next") if card.place == 1 else say("card-before", count=card.place - 1)]
     if card.place > 1:
+        lines += [say("card-look")] if card.previewed else []
         lines.append(f"-# {say('card-fair')}")
     if card.usual is not None:
         half, most = (rough_time(say, seconds) for seconds in card.usual)
