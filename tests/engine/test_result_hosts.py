@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -9,8 +12,10 @@ from bot.engine.availability.alerts import SUBJECTS_A_DAY
 from bot.engine.availability.result_hosts import REFUSED_IN_A_ROW, host_of
 from bot.error_replies import explain_to_operator
 from bot.errors import HostNotAllowed, Reason, Refused
+from bot.imaging.processes import WorkerProcesses
 from bot.texts import texts_in
 from storage.models import Task
+from tests.worlds import engine_world
 from tests.worlds.engine_world import EngineWorld
 
 NO = Refused(403, "to a result")
@@ -103,6 +108,24 @@ async def test_a_store_of_ours_that_takes_nothing_is_no_fault_of_the_host(
     await asked(world, times=REFUSED_IN_A_ROW)
     assert world.discord.told_operator == []
     assert not [url for url in world.api.fetched if "link-of" in url]
+
+
+async def test_a_machine_that_starts_no_process_for_pictures_is_no_fault_of_the_host(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine_world, "WorkerThreads", WorkerProcesses)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    await world.restart()
+    await asked(world, times=REFUSED_IN_A_ROW)
+    assert world.api.fetched
+    assert world.discord.told_operator == []
+    assert not [url for url in world.api.fetched if "link-of" in url]
+
+
+async def test_a_host_that_gives_something_else_than_pictures_is_told(world: EngineWorld) -> None:
+    world.api.next_fetch = [b"<html>"] * 100
+    await asked(world, times=REFUSED_IN_A_ROW)
+    assert world.discord.told_operator == [Reason.RESULT_HOST_REFUSES]
 
 
 async def test_a_host_that_is_not_allowed_is_told_once_and_the_picture_comes_when_it_is(world: EngineWorld) -> None:

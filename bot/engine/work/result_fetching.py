@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 
 
 class CopyNotKept(Unavailable):
-    """The picture was downloaded, but the bot's own store failed; the host is not to blame."""
+    """The picture was downloaded, but the bot's own store failed, or no process could be started to inspect the
+    picture; the host is not to blame."""
 
 
 class ResultFetching:
@@ -52,7 +53,7 @@ class ResultFetching:
         Download a result, store a copy and return the picture with the copy's key. A direct link is tried as well if
         the download from the result's own address fails and `by_link` is set (the address was tried often enough), or
         if its host is not allowed (waiting does not help). It is not tried for a result that is too large, if only the
-        copy could not be stored, or for a task without a `job_id`.
+        copy could not be inspected or stored here, or for a task without a `job_id`.
 
         Raises ServiceError, and ValueError if the download is not a picture that can be decoded.
         """
@@ -96,6 +97,8 @@ class ResultFetching:
                 await self._picture_store.delete(key)
             if isinstance(look, Unreadable) and look.reason in TOO_MUCH:
                 raise ResultTooLarge("can be looked into") from look
+            if isinstance(look, ServiceError):
+                raise CopyNotKept(str(look)) from look
             raise look
         if isinstance(put, Exception):  # any error of a bucket or a full disk; the outcome is still delivered
             self._space.found_full(put)
