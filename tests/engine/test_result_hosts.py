@@ -177,6 +177,28 @@ async def test_an_alert_that_could_not_be_sent_is_sent_within_the_hour_without_a
     assert world.discord.told_hosts == ["pictures.example"]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_host_that_fails_and_works_in_turn_does_not_fill_the_operators_channel(
+    world: EngineWorld, restarts: bool
+) -> None:
+    for _ in range(3 * SUBJECTS_A_DAY):
+        await noted(world, "pictures.example")
+        await world.engine._alerts.forget(Reason.RESULT_HOST_NOT_ALLOWED, "pictures.example")
+        if restarts:
+            await world.restart()
+    assert world.discord.told_hosts == ["pictures.example"] * SUBJECTS_A_DAY
+    await noted(world, "another.example", Reason.RESULT_HOST_REFUSES)
+    assert world.discord.told_hosts[-1] == "another.example"
+    world.clock.turn(25 * 3600)
+    await noted(world, "pictures.example")
+    assert world.discord.told_hosts[-1] == "pictures.example"
+
+
+async def noted(world: EngineWorld, host: str, reason: Reason = Reason.RESULT_HOST_NOT_ALLOWED) -> None:
+    world.engine._alerts.note(reason, host, host=host)
+    await world.engine.step()
+
+
 @pytest.mark.sweep
 async def test_whoever_names_many_hosts_does_not_fill_the_operators_channel(world: EngineWorld) -> None:
     for number in range(3 * SUBJECTS_A_DAY):

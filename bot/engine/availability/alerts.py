@@ -15,6 +15,9 @@ from bot.errors import Reason, ServiceError
 from storage.stores import Stores
 
 SENT_FACT: Final = "operator_told"
+TODAY_FACT: Final = "operator_told_today"
+"""Followed by a reason. The times of its alerts about subjects outlive `forget`, so that a subject whose problem comes
+and goes is counted each time."""
 ALERT_AGAIN_AFTER: Final = timedelta(hours=24)
 NOTED_AGAIN_AFTER: Final = timedelta(hours=1)
 """How long noted alerts wait after one of them could not be sent."""
@@ -91,11 +94,13 @@ class OperatorAlerts:
         """Send an alert about a subject if it is to be sent. Return False if that failed."""
         async with self._sending:
             sent = await self._sent()
-            day = self._clock() - ALERT_AGAIN_AFTER.total_seconds() * 1000
-            today = [other for other, at in sent.items() if other.startswith(_name(reason, "")) and at > day]
+            today = await self._today(reason)
             if name in sent or len(today) >= SUBJECTS_A_DAY:
                 return True
-            return await self._send(reason, parameters, name, sent)
+            if not await self._send(reason, parameters, name, sent):
+                return False
+            await self._stores.key_values.set(_name(TODAY_FACT, reason), json.dumps([*today, self._clock()]))
+            return True
 
     async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> bool:
         """Send an alert and remember it. Return False if it could not be sent."""
@@ -113,6 +118,12 @@ class OperatorAlerts:
         sent: dict[str, int] = json.loads(await self._stores.key_values.get(SENT_FACT) or "{}")
         return sent
 
+    async def _today(self, reason: Reason) -> list[int]:
+        """Return the times (ms) of the alerts about subjects that were sent for a reason within a day."""
+        day = self._clock() - ALERT_AGAIN_AFTER.total_seconds() * 1000
+        times: list[int] = json.loads(await self._stores.key_values.get(_name(TODAY_FACT, reason)) or "[]")
+        return [at for at in times if at > day]
 
-def _name(reason: Reason, subject: str) -> str:
-    return f"{reason.value} {subject}"
+
+def _name(first: str, second: str) -> str:
+    return f"{first} {second}"
