@@ -45,6 +45,25 @@ def with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
     return image
 
 
+def halves(left: Colour = "black", right: Colour = "white") -> Image.Image:
+    """Return a mask whose left half has one colour and whose right half the other."""
+    image = Image.new("RGBA", SIZE, right)
+    image.paste(Image.new("RGBA", (SIZE[0] // 2, SIZE[1]), left))
+    return image
+
+
+def stray(image: Image.Image, colour: tuple[int, ...] = CLEAR, place: Point = (59, 39)) -> Image.Image:
+    """Return the mask with one pixel of this colour in its lower right corner, or in another place."""
+    image = image.convert("RGBA")
+    image.putpixel(place, colour)
+    return image
+
+
+def erased(ground: Colour, percent: int) -> Image.Image:
+    """Return a mask in which an eraser has left the hole as opaque as `percent` says."""
+    return with_alpha(Image.new("RGB", SIZE, ground), mask(255, round(255 * percent / 100), "L"))
+
+
 def soft(image: Image.Image) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(1))
 
@@ -69,6 +88,25 @@ CASES: dict[str, tuple[bytes, float]] = {
     "a soft transparent edge": (file_of(with_alpha(painted(), soft(ALPHA))), HOLE),
     "black painted on an empty layer: all the rest": (file_of(mask(CLEAR, "black", "RGBA")), 1 - HOLE),
     "all transparent": (file_of(Image.new("RGBA", SIZE, CLEAR)), 1),
+    # an eraser that was too soft: the more transparent part changes where the colours say nothing
+    **{f"black, its hole {percent} % opaque": (file_of(erased("black", percent)), HOLE) for percent in (40, 55, 70)},
+    "white, its hole 55 % opaque": (file_of(erased("white", 55)), HOLE),
+    "red, its hole 55 % opaque": (file_of(erased("red", 55)), HOLE),
+    "the photo, its hole 55 % opaque": (file_of(with_alpha(painted(), mask(255, 140, "L"))), HOLE),
+    "a soft hole with a soft edge": (file_of(with_alpha(painted(), soft(mask(255, 140, "L")))), HOLE),
+    "a soft hole, rubbed more often in places": (file_of(stray(erased("black", 55), (0, 0, 0, 60), INSIDE)), HOLE),
+    "a layer of 45 % opacity with a transparent hole": (file_of(mask((0, 0, 0, 115), CLEAR, "RGBA")), HOLE),
+    "a soft hole in black with a white speck": (file_of(stray(erased("black", 55), (255, 255, 255, 255))), HOLE),
+    # stray transparent pixels do not count where black and white say more
+    "a stray transparent pixel": (file_of(stray(mask())), HOLE),
+    "a stray transparent pixel that is white": (file_of(stray(mask(), (255, 255, 255, 0))), HOLE),
+    "a stray pixel, hardly transparent": (file_of(stray(mask(), (255, 255, 255, 140))), HOLE),
+    "a stray transparent pixel and a soft edge": (file_of(stray(soft(mask()))), HOLE),
+    "a small transparent hole in black": (file_of(stray(Image.new("RGB", SIZE, "black"), place=INSIDE)), 1 / 2400),
+    "a small transparent hole in the photo": (file_of(stray(painted(), place=INSIDE)), 1 / 2400),
+    "a small white hole that is transparent": (
+        file_of(stray(Image.new("RGB", SIZE, "black"), (255, 255, 255, 0), INSIDE)), 1 / 2400,
+    ),
     # nothing transparent: black changes
     "black on white": (file_of(mask()), HOLE),
     "white on black": (file_of(mask("black", "white")), 1 - HOLE),
@@ -91,7 +129,7 @@ CASES: dict[str, tuple[bytes, float]] = {
     "small, and rounded": (file_of(mask(size=(16, 10))), HOLE),
     "twice as large with a transparent hole": (file_of(mask("black", CLEAR, "RGBA", size=(120, 80))), HOLE),
     "turned upright": (file_of(mask(size=(40, 60)), "JPEG", exif=oriented()), 1 / 2 / 3),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "share"), CASES.values(), ids=CASES.keys())
@@ -107,12 +145,39 @@ def test_a_mask_says_which_share_changes_and_black_is_what_is_sent_for_it(data: 
     assert sent.convert("L").histogram()[0] / (60 * 40) == made.change_share
 
 
+@pytest.mark.parametrize("specks", [0, 1, 2])
+@pytest.mark.parametrize("clear", [CLEAR, (255, 255, 255, 0), (0, 0, 0, 60)])
+def test_a_few_transparent_pixels_do_not_hide_the_black_half(specks: int, clear: tuple[int, ...]) -> None:
+    image = halves()
+    for place in [(59, 39), (58, 39)][:specks]:
+        image.putpixel(place, clear)
+    made = plain_mask(file_of(image), "mask", SIZE)
+    assert made.change_share == pytest.approx(0.5, abs=0.01)
+    assert opened(made.data).getpixel((0, 0)) == BLACK
+
+
+def test_a_black_spot_counts_beside_a_smaller_transparent_one() -> None:
+    """Each is below the share from which transparency counts in any case."""
+    image = Image.new("RGBA", (300, 200), "white")
+    image.paste(Image.new("RGBA", (6, 6), "black"), (100, 100))
+    image.putpixel((299, 0), (255, 255, 255, 0))
+    assert plain_mask(file_of(image), "mask", (300, 200)).change_share == pytest.approx(36 / 60_000)
+
+
+def test_the_colours_count_in_a_mask_that_is_half_transparent_where_it_is_white() -> None:
+    made = plain_mask(file_of(halves("black", (255, 255, 255, 140))), "mask", SIZE)
+    assert (made.change_share, opened(made.data).getpixel((0, 0))) == (0.5, BLACK)
+
+
 REFUSED: dict[str, tuple[bytes, Reason, dict[str, Any]]] = {
     "all white": (file_of(Image.new("RGB", SIZE, "white")), Reason.MASK_CHANGES_NOTHING, {}),
     "nearly white": (file_of(Image.new("RGB", SIZE, (200, 220, 210))), Reason.MASK_CHANGES_NOTHING, {}),
     "white and opaque": (file_of(Image.new("RGBA", SIZE, "white")), Reason.MASK_CHANGES_NOTHING, {}),
     "white, hardly transparent": (
         file_of(Image.new("RGBA", SIZE, (255, 255, 255, 128))), Reason.MASK_CHANGES_NOTHING, {},
+    ),
+    "red, hardly transparent": (
+        file_of(erased("red", 85)), Reason.MASK_NOT_BLACK_AND_WHITE, {"grey": 100, "black": 0},
     ),
     "a photo": (file_of(Image.linear_gradient("L").resize(SIZE)), Reason.MASK_NOT_BLACK_AND_WHITE, {}),
     **{
