@@ -166,7 +166,7 @@ class Reference:
     is_reduced: bool = False
     """Whether the copy was made smaller than the attached picture, in pixels or bytes, to fit the limits."""
     is_cut: bool = False
-    """Whether the attached file lacked its last bytes, so the copy lacks the lower edge."""
+    """Whether the attached file lacked its last bytes, so the copy lacks the lower edge or detail."""
 
     @property
     def is_gone(self) -> bool:

@@ -77,13 +77,16 @@ def checked(data: bytes, header: Header) -> None:
 
 def decoded(data: bytes, header: Header, *, edge: int | None = None) -> Image.Image:
     """Return the pixels of the first frame, before `header.orientation` is applied. With `edge`, a JPEG may be decoded
-    at a fraction of its size, with both sides at least `edge` pixels long if they were. Pixels that a JPEG lacks are
-    grey. Raises Unreadable, also if the decoder of another format reports that pixels are missing."""
+    at a fraction of its size, with both sides at least `edge` pixels long if they were. Pixels that a JPEG without
+    its end lacks are grey. Raises Unreadable, also if such a JPEG lacks scans (`jpeg.lacks_scans`), or if pixels are
+    missing in any other file."""
     match header.format:
         case "PNG":
             png.check(data, header)
             return _loaded(PngImageFile, png.essentials(data) if header.extras else data, header)
         case "JPEG":
+            if header.is_damaged and header.coefficient_bytes and attempt(lambda: jpeg.lacks_scans(data)):
+                raise broken()
             whole = jpeg.completed(data) if header.is_damaged else data
             return _loaded(JpegImageFile, jpeg.essentials(whole), header, cost.draft_scale(header, edge) if edge else 1)
         case "GIF":

@@ -30,6 +30,8 @@ _METADATA: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 _PROFILE: Final = b"ICC_PROFILE\0\1\1"
 """Start of a colour profile in one segment, which `essentials` keeps; it drops profiles of several segments."""
 _PROFILE_PART: Final = b"ICC_PROFILE\0"
+_COEFFICIENTS: Final = 64
+"""Of a block of 8 by 8 pixels."""
 _SCAN: Final = b"\xff\xda"
 _END: Final = b"\xff\xd9"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
@@ -88,8 +90,25 @@ def profile(data: bytes, most: int) -> bytes | None:
     return found if 0 < len(found) <= most else None
 
 
+def lacks_scans(data: bytes) -> bool:
+    """Return whether a JPEG of several scans ends before each coefficient of each component has come in a whole scan,
+    if only roughly. Such a picture has blocks instead of details; later scans only make the coefficients more
+    precise. A scan is whole if another follows. The file must have no end, and a header that `read_header` accepts."""
+    walk = _Walk()
+    scan = _first_scan(data, walk)
+    components = walk.frame[6 : 6 + 3 * walk.frame[5] : 3]
+    missing = {(component, number) for component in components for number in range(_COEFFICIENTS)}
+    while (following := data.find(_SCAN, scan + 2)) >= 0:
+        bounds = scan + 5 + 2 * data[scan + 4]
+        numbers = range(data[bounds], data[bounds + 1] + 1)
+        missing -= {(component, number) for component in data[scan + 5 : bounds : 2] for number in numbers}
+        scan = following
+    return bool(missing)
+
+
 def completed(data: bytes) -> bytes:
-    """Return the file with the marker of its end, so that libjpeg paints what is missing grey."""
+    """Return the file with the marker of its end, so that libjpeg paints missing rows grey and decodes without
+    missing scans."""
     return data + _END
 
 

@@ -39,7 +39,7 @@ class PlainCopy:
     """Whether a limit of pixels or bytes applied: the copy has fewer pixels than the header of the attached file says,
     or is a new JPEG because that file had too many bytes. A PNG with all pixels is no such copy."""
     is_cut: bool = False
-    """Whether rows at the lower edge, as stored, were missing in the attached file and are left out."""
+    """Whether the attached file lacked the lower edge or, as a JPEG of several scans, its end and thus detail."""
 
 
 class Unreadable(ValueError):

@@ -26,7 +26,7 @@ LONGEST_RATIO: Final = 3
 MOST_PROFILE: Final = 4 * 1024 * 1024
 """Most bytes of a colour profile that is applied; a larger one is ignored. A profile for printers has about 2 MiB."""
 MOST_MISSING: Final = 0.25
-"""Largest share of the rows that a JPEG may lack; with more missing, it is refused as broken."""
+"""Largest share of the rows that a JPEG of one scan may lack; with more missing, it is refused as broken."""
 LOSSLESS_PIXELS: Final = 4_000_000
 """Up to this size, a picture from a lossless format is converted to PNG; a larger one to JPEG, unless it is
 transparent."""
@@ -90,10 +90,11 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
     edge = min(header.width, header.height) // scale if scale > 1 else None
     image = decoded(data, header, edge=edge)
     profile = _profile(data, header) or _kept_profile(image)
-    before = image.height
-    if header.format == "JPEG" and header.is_damaged:
+    before, is_cut_jpeg = image.height, header.format == "JPEG" and header.is_damaged
+    lacks_detail = is_cut_jpeg and header.coefficient_bytes > 0
+    if is_cut_jpeg and not lacks_detail:
         image = _without_missing_rows(image)
-    is_cut = image.height < before
+    is_cut = lacks_detail or image.height < before
     image = attempt(lambda: upright(_in_srgb(_within(image), profile), header.orientation))
     made, content_type, is_scaled = attempt(lambda: _file(image, header))
     size = image.size if not is_scaled else _size_of(made)

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pillow_heif
@@ -213,6 +214,25 @@ def with_items(count: int, *, main: int) -> bytes:
     return bytes(data)
 
 
+def progressive(part: float = 1, mode: str = "RGB") -> bytes:
+    """Return the start of a progressive JPEG of ten scans, six if it is grey."""
+    return cut(file_of(detailed().convert(mode), "JPEG", quality=95, progressive=True), part)
+
+
+def grey_below() -> Image.Image:
+    """Return the photo, its lower half as grey as what libjpeg paints where rows are missing."""
+    image = photo()
+    ImageDraw.Draw(image).rectangle((0, HEIGHT // 2, WIDTH, HEIGHT), fill=(128, 128, 128))
+    return image
+
+
+def of_scans(count: int, mode: str = "RGB") -> bytes:
+    """Return a progressive JPEG that ends after this number of scans, early in the next one."""
+    data = progressive(mode=mode)
+    starts = [found.start() for found in re.finditer(rb"\xff\xda", data)]
+    return data[: starts[count] + 20]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """What must be sent. `probe` is the colour near the upper left corner, None where any will do."""
@@ -374,10 +394,17 @@ TAKEN: Final[dict[str, tuple[Callable[[], bytes], Sent]]] = {
         lambda: cut(file_of(detailed(), "JPEG", quality=95), 0.9),
         Sent(form="JPEG", size=(160, 112), probe=None, cut=True),
     ),
-    "progressive jpeg without its last bytes": (
-        lambda: cut(file_of(detailed(), "JPEG", quality=95, progressive=True), 0.95),
-        Sent(form="JPEG", probe=None),
+    **{
+        f"{share} % of a progressive jpeg": (partial(progressive, share / 100), Sent(form="JPEG", probe=None, cut=True))
+        for share in (95, 60, 30)
+    },
+    "progressive jpeg without its last bytes": (lambda: progressive()[:-2], Sent(form="JPEG", probe=None, cut=True)),
+    "progressive jpeg without its last bytes that has grey rows at its end": (
+        lambda: file_of(grey_below(), "JPEG", quality=95, progressive=True)[:-2],
+        Sent(form="JPEG", cut=True),
     ),
+    "progressive jpeg of five scans": (lambda: of_scans(5), Sent(form="JPEG", probe=None, cut=True)),
+    "grey progressive jpeg of three scans": (lambda: of_scans(3, "L"), Sent(form="JPEG", probe=None, cut=True)),
 }
 
 
@@ -492,6 +519,10 @@ REFUSED: Final[dict[str, tuple[Callable[[], bytes], Reason, dict[str, Any]]]] = 
     ),
     "too long": (lambda: file_of(photo().resize((301, 100))), Reason.REFERENCE_TOO_LONG, {"width": 301, "height": 100}),
     "half a jpeg": (lambda: cut(file_of(detailed(), "JPEG", quality=95), 0.5), Reason.REFERENCE_BROKEN, {}),
+    "a tenth of a progressive jpeg": (lambda: progressive(0.1), Reason.REFERENCE_BROKEN, {}),
+    "first scan of a progressive jpeg": (lambda: of_scans(1), Reason.REFERENCE_BROKEN, {}),
+    "four scans of a progressive jpeg": (lambda: of_scans(4), Reason.REFERENCE_BROKEN, {}),
+    "two scans of a grey progressive jpeg": (lambda: of_scans(2, "L"), Reason.REFERENCE_BROKEN, {}),
     "half a png": (lambda: cut(file_of(detailed()), 0.5), Reason.REFERENCE_BROKEN, {}),
     "half a heic": (lambda: cut(file_of(detailed(), "HEIF"), 0.5), Reason.REFERENCE_BROKEN, {}),
     "half an avif": (lambda: cut(file_of(detailed(), "AVIF"), 0.5), Reason.REFERENCE_BROKEN, {}),

@@ -46,7 +46,7 @@ card-nothing-spent = Nothing was made and nothing was spent. Type `/{ imagine-na
 
 card-first-frame = { $filename } has more than one picture in it. I use the first.
 card-reduced = { $filename } is larger than the image service takes, so I make it smaller.
-card-cut = The lower edge of { $filename } is missing. I use the part that is there.
+card-cut = { $filename } ends too early: its lower edge or some detail may be missing. I use what is there.
 
 card-cancel = Cancel
 card-clear = Dismiss

@@ -43,7 +43,7 @@ card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ ima
 
 card-first-frame = { $filename } 里不止一张画面，我用第一张。
 card-reduced = { $filename } 超出了图像服务的上限，我会把它缩小。
-card-cut = { $filename } 的下边缘不完整，我用看得见的部分。
+card-cut = { $filename } 不完整，可能缺少下边缘或部分细节，我用现有的部分。
 
 card-cancel = 取消
 card-clear = 收起
