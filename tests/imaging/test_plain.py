@@ -20,6 +20,7 @@ from bot.imaging.decoding import MAX_BYTES, bearable
 from bot.imaging.header import read_header
 from bot.imaging.picture_info import PlainCopy, Unreadable
 from bot.imaging.plain import plain_copy
+from tests.hostile import pictures
 from tests.imaging.picture_files import file_of, noise, opened, oriented
 
 WIDTH, HEIGHT = 160, 120
@@ -627,13 +628,67 @@ def test_more_pixels_than_the_image_api_takes_are_made_fewer(form: str, monkeypa
     assert opened(made.data).convert("RGB").getpixel((8, 8)) == pytest.approx(RED, abs=6)
 
 
-def promising(form: str, width: int, height: int) -> bytes:
+def promising(form: str, width: int, height: int, mode: str = "RGB", **options: Any) -> bytes:
     """Return a small file that claims to have many pixels."""
-    data = bytearray(file_of(photo(), form))
-    at = {"GIF": 6, "BMP": 18}.get(form) or data.index(b"ispe") + 8
+    data = bytearray(file_of(photo(mode), form, **options))
+    if form == "TIFF":  # its first two tags are the width and the height, as numbers of two or four bytes
+        at = int.from_bytes(data[4:8], "little") + 2
+        struct.pack_into("<HHIIHHII", data, at, 256, 4, 1, width, 257, 4, 1, height)
+        return bytes(data)
+    if form == "JPEG":
+        frame = re.search(rb"\xff[\xc0\xc2]\0\x11\x08", data)
+        assert frame is not None
+        struct.pack_into(">HH", data, frame.end(), height, width)
+        return bytes(data)
+    at = {"GIF": 6, "BMP": 18, "PNG": 16}.get(form) or data.index(b"ispe") + 8
     layout = {"GIF": "<HH", "BMP": "<ii"}.get(form, ">II")
     struct.pack_into(layout, data, at, width, height)
+    if form == "PNG":
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
     return bytes(data)
+
+
+def promising_webp(width: int, height: int) -> bytes:
+    return pictures.riff(pictures.one_colour(width, height))
+
+
+def png_of_16_bits_with_alpha(width: int, height: int) -> bytes:
+    chunks = pictures.ihdr(width, height, 16, 6) + pictures.chunk(b"IDAT", zlib.compress(bytes(99)))
+    return pictures.PNG + chunks + pictures.chunk(b"IEND", b"")
+
+
+TOO_MANY, TOO_MUCH = Reason.REFERENCE_TOO_MANY_PIXELS, Reason.REFERENCE_TOO_COMPLEX
+progressive_of: Final = partial(promising, "JPEG", progressive=True, subsampling=0)
+SIZES: Final[dict[str, tuple[Callable[[int, int], bytes], dict[tuple[int, int], Reason | None]]]] = {
+    "JPEG": (partial(promising, "JPEG"), {(12_000, 9000): None, (16_384, 16_384): None, (20_000, 15_000): TOO_MANY}),
+    "progressive JPEG": (progressive_of, {(9000, 6900): None, (12_000, 9000): TOO_MUCH, (20_000, 15_000): TOO_MANY}),
+    "PNG": (partial(promising, "PNG"), {(8192, 8192): None, (12_000, 9000): TOO_MUCH, (16_384, 12_288): TOO_MANY}),
+    "grey PNG": (partial(promising, "PNG", mode="L"), {(12_000, 9000): None, (16_384, 12_288): TOO_MANY}),
+    "PNG of 16 bits with alpha": (png_of_16_bits_with_alpha, {(9000, 6000): None, (8192, 8192): TOO_MUCH}),
+    **{
+        form: (partial(promising, form), {(8000, 6000): None, (8192, 8192): TOO_MUCH, (12_000, 9000): TOO_MANY})
+        for form in ("GIF", "BMP", "TIFF")
+    },
+    **{
+        form: (partial(promising, form), {(8000, 6000): None, (8064, 6048): None, (8192, 6144): TOO_MANY})
+        for form in ("HEIF", "AVIF")
+    },
+    "WebP": (promising_webp, {(6000, 4000): None, (8000, 6000): TOO_MANY}),
+}
+"""How a file of a size is made, and with which reason sizes are refused; None if they are taken."""
+
+
+@pytest.mark.parametrize(
+    ("form", "size"), [(form, size) for form, (_, sizes) in SIZES.items() for size in sizes], ids=str
+)
+def test_up_to_which_size_a_picture_is_taken_depends_on_its_format(form: str, size: tuple[int, int]) -> None:
+    make, verdicts = SIZES[form]
+    try:
+        assert bearable(make(*size), cost.of_plain_copy).pixels == size[0] * size[1]
+        verdict = None
+    except Unreadable as refused:
+        verdict = refused.reason
+    assert verdict is verdicts[size]
 
 
 @pytest.mark.parametrize(
