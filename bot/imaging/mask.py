@@ -18,6 +18,7 @@ from bot.errors import BadReference, Reason
 from bot.imaging import cost
 from bot.imaging.decoding import bearable, decoded
 from bot.imaging.encoding import png
+from bot.imaging.headers import broken
 from bot.imaging.inspection import check_file
 from bot.imaging.picture_info import Unreadable
 from bot.imaging.pixels import LYING, bands, upright
@@ -66,12 +67,15 @@ def plain_mask(data: bytes, filename: str, size: tuple[int, int] | None) -> Plai
     Make the plain mask for a picture of `size` (width and height as displayed). None: the picture is unusable, so the
     mask is checked alone and keeps its own size. A mask of another size and about the same shape is scaled.
 
-    Raises BadReference with `filename`, the name of the mask: REFERENCE_* for a file that is not accepted or
-    cannot be decoded, MASK_SIZE for another shape, MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
+    Raises BadReference with `filename`, the name of the mask: REFERENCE_* for a file that is not accepted or cannot be
+    decoded, and for a JPEG without its end, because the rows that it may lack would stay; MASK_SIZE for another shape,
+    MASK_NOT_BLACK_AND_WHITE and MASK_CHANGES_NOTHING.
     """
     try:
         check_file(data)
         header = bearable(data, cost.of_mask(size))
+        if header.format == "JPEG" and header.is_damaged:
+            raise broken()
         mask = decoded(data, header)
     except Unreadable as error:
         raise BadReference(error.reason, filename=filename, **error.parameters) from error

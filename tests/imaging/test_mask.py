@@ -64,6 +64,11 @@ def erased(ground: Colour, percent: int) -> Image.Image:
     return with_alpha(Image.new("RGB", SIZE, ground), mask(255, round(255 * percent / 100), "L"))
 
 
+def first_scan(jpeg: bytes) -> bytes:
+    """Return the start of a progressive JPEG, up to the first bytes of its second scan."""
+    return jpeg[: jpeg.index(b"\xff\xda", jpeg.index(b"\xff\xda") + 2) + 12]
+
+
 def soft(image: Image.Image) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(1))
 
@@ -204,6 +209,15 @@ REFUSED: dict[str, tuple[bytes, Reason, dict[str, Any]]] = {
         {"width": 60, "height": 40, "mask_width": 50, "mask_height": 50},
     ),
     "cut short": (file_of(mask())[:-30], Reason.REFERENCE_BROKEN, {}),
+    "the head and the first scan of a progressive JPEG": (
+        first_scan(file_of(mask(), "JPEG", progressive=True)), Reason.REFERENCE_BROKEN, {},
+    ),
+    **{
+        f"a JPEG without its last {count} bytes": (
+            file_of(mask(), "JPEG", quality=90)[:-count], Reason.REFERENCE_BROKEN, {},
+        )
+        for count in (2, 10, 40)
+    },
     "nothing": (b"", Reason.REFERENCE_EMPTY, {}),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ ANIMATED = (
     "cat.gif",
     file_of(painted(*BIG), "GIF", save_all=True, append_images=[Image.new("RGB", BIG)], duration=100),
 )
-CUT = ("half.jpg", file_of(noise(*BIG), "JPEG")[:-1200])
+CUT = ("cut.jpg", file_of(noise(*BIG), "JPEG", progressive=True)[:-99])
 WORDS = ("notes.png", b"these are just words")
 SMALL = ("dot.png", png("red", (20, 20)))
 
@@ -50,7 +50,7 @@ async def test_what_is_plain_already_goes_as_its_link(world: BotWorld) -> None:
     ("file", "said"),
     [
         (ANIMATED, "has more than one picture in it. I use the first"),
-        (CUT, "The lower edge of **\u2068half.jpg\u2069** is missing"),
+        (CUT, "ends too early: its lower edge or some detail may be missing. I use what is there"),
         (LYING, None),
         (PHOTO, None),
     ],
@@ -62,7 +62,7 @@ async def test_the_card_says_what_became_of_a_picture(
     await world.ask(image=file)
     await world.work(20)
     (card,) = world.channel.history()
-    assert ("I use the" in texts(card)) == (said is not None)
+    assert ("I use" in texts(card)) == (said is not None)
     assert (said or "") in texts(card)
 
 
