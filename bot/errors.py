@@ -135,8 +135,10 @@ class Reason(StrEnum):
     POLICY = "policy"
     REFERENCE_POLICY = "reference_policy"
     API_REFERENCE_TOO_LARGE = "api_reference_too_large"
+    API_REFERENCE_TOO_SMALL = "api_reference_too_small"
     API_REFERENCE_FORMAT = "api_reference_format"
     API_REFERENCE_UNFETCHABLE = "api_reference_unfetchable"
+    API_MASK = "api_mask"
     GENERATION_FAILED = "generation_failed"
     NO_PICTURES = "no_pictures"  # the API reported success without a picture
     INVALID_REQUEST = "invalid_request"  # 400, 403, 404, 422 to a create; also 405, 413, 415 to an upload

@@ -226,6 +226,12 @@ FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
     (400, "Image size exceeds maximum of 26214400 bytes"): Comes(
         reason=Reason.API_REFERENCE_TOO_LARGE, words="found an attached picture too large", charged=False
     ),
+    (400, "Image dimensions too small"): Comes(
+        reason=Reason.API_REFERENCE_TOO_SMALL, words="found an attached picture too small", charged=False
+    ),
+    (400, "Mask size does not match the image"): Comes(
+        reason=Reason.API_MASK, words="could not use the mask", charged=False
+    ),
     (400, "We couldn't process the provided image file (code=invalid_image_format)"): Comes(
         reason=Reason.API_REFERENCE_FORMAT, words="could not read an attached picture", charged=False
     ),
