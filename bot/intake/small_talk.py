@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Final
@@ -61,27 +63,42 @@ def _letters(text: str) -> str:
 
 
 def _kind_of(said: str) -> SmallTalk | None:
-    """Return the first kind, in the order of `SmallTalk`, of the phrases that `said` consists of; None if other words
-    remain, or if all phrases are fillers."""
-    phrases, phrase = _phrases()
-    found, position = set(), 0
-    while position < len(said):
-        match = phrase.match(said, position)
-        if match is None:
-            return None
-        found.add(phrases[match["phrase"]])
-        position = match.end()
-    return next((kind for kind in SmallTalk if kind in found), None)
+    """Return the first kind, in the order of `SmallTalk`, of the fewest phrases that `said` consists of; None if other
+    words remain, or if all these phrases are fillers. Each position is read once, from the end, so that the time grows
+    only with the length."""
+    read: dict[int, tuple[int, frozenset[SmallTalk | None]]] = {len(said): (0, frozenset())}
+    for position in reversed(range(len(said))):
+        after = ((kind, _after(said, position, phrase)) for phrase, kind in _phrases().get(said[position], ()))
+        readings = [(kind, *read[end]) for kind, end in after if end in read]
+        if readings:
+            kind, count, others = min(readings, key=lambda reading: reading[1])
+            read[position] = count + 1, others | {kind}
+    _, kinds = read.get(0, (0, frozenset()))
+    return next((kind for kind in SmallTalk if kind in kinds), None)
+
+
+def _after(said: str, position: int, phrase: str) -> int | None:
+    """Return where the words after the phrase begin; None if the phrase is not at the position. Chinese phrases need no
+    space after them."""
+    if not said.startswith(phrase, position):
+        return None
+    end = position + len(phrase)
+    following = said[end : end + 1]
+    if following == " ":
+        return end + 1
+    return None if following.isascii() and following.isalnum() else end
 
 
 @cache
-def _phrases() -> tuple[dict[str, SmallTalk | None], re.Pattern[str]]:
-    """Return the kind of each phrase in all languages, None for fillers, which only accompany others; and the pattern
-    that reads the longest phrase. Chinese phrases need no space after them."""
-    phrases: dict[str, SmallTalk | None] = {}
+def _phrases() -> Mapping[str, Sequence[tuple[str, SmallTalk | None]]]:
+    """Return the phrases of all languages by their first character, the longest first, each with its kind: None for
+    fillers, which only accompany others."""
+    kinds: dict[str, SmallTalk | None] = {}
     for kind in (None, *SmallTalk):
         for language in LANGUAGES:
             listed = texts_in(language)(f"talk-{kind.value if kind else 'filler'}")
-            phrases |= dict.fromkeys((" ".join(phrase.split()) for phrase in listed.split(",")), kind)
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return phrases, re.compile(rf"(?P<phrase>{'|'.join(map(re.escape, longest_first))})(?![a-z0-9]) ?")
+            kinds |= dict.fromkeys((" ".join(phrase.split()) for phrase in listed.split(",")), kind)
+    phrases = defaultdict[str, list[tuple[str, SmallTalk | None]]](list)
+    for phrase in sorted(kinds, key=len, reverse=True):
+        phrases[phrase[0]].append((phrase, kinds[phrase]))
+    return phrases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,19 @@ SMILE, WAVE = "😊", "👋"
         ("谢谢", THANKS), ("謝謝你！", THANKS), ("太好看了", THANKS), ("哈哈哈哈", THANKS),
         ("好的，谢谢", THANKS), ("😀", THANKS), ("❤️", THANKS), ("👍🏽👍🏽", THANKS), ("🇩🇪", THANKS),
         ("👨‍👩‍👧", THANKS), ("<:cat:123456789>", THANKS), (":)", THANKS), ("<3", THANKS),
+        ("how do I use the bot?", HELP), ("how do I use this bot", HELP), ("how can I make a picture?", HELP),
+        ("can you make pictures?", HELP), ("can you make a picture?", HELP), ("what commands do you have?", HELP),
+        ("how do I edit a picture?", HELP), ("how many pictures do I have left?", HELP), ("how do I cancel?", HELP),
+        ("is anyone there?", HELP), ("hello, is anyone there?", HELP), ("who made you?", HELP), ("are you ai?", HELP),
+        ("it's not working", HELP), ("doesn't work", HELP), ("that's not what I wanted", HELP),
+        ("why is it so slow?", HELP), ("so pretty", THANKS), ("love these", THANKS), ("that was fast!", THANKS),
+        ("great stuff", THANKS), ("amazing work", THANKS), ("amazing work, thank you so much", THANKS),
+        ("gg", THANKS), ("wtf", THANKS), ("how nice", THANKS), ("happy new year!", HELLO),
+        ("你会画画吗", HELP), ("你会画画吗？", HELP), ("能画什么", HELP), ("怎么修改图片", HELP), ("还有几张", HELP),
+        ("我还有几张图呢", HELP), ("为什么这么慢", HELP), ("谢谢大佬", THANKS), ("太强了", THANKS),
+        ("画得真好", THANKS), ("画得不错啊", THANKS), ("666", THANKS), ("新年快乐", HELLO), ("大家新年快乐", HELLO),
+        ("早", HELLO), ("早啊", HELLO), ("谢谢你的图", THANKS), ("谢谢你的图片，太好看了", THANKS),
+        ("谢谢你的帮助", THANKS), ("谢谢" * 900, THANKS),
     ],
 )  # fmt: skip
 def test_small_talk_is_known_as_such(words: str, kind: SmallTalk) -> None:
@@ -47,11 +61,31 @@ def test_small_talk_is_known_as_such(words: str, kind: SmallTalk) -> None:
         "nice hat", "cool cat", "perfect circle", "test pattern", "stop sign", "ok corral", "a bot",
         "thank you note", "a 😀", "🐱 in space", "what does a dragon look like?", "how to train your dragon",
         "can you draw a cat?", "谢谢，再画一扇红门", "你好，画一只猫", "画一张谢谢的卡片", "猫", "红", "牛",
+        "can you make a picture of a cat", "can you make pictures of dogs?", "can you draw this", "can you make it red",
+        "how a cat sleeps", "how do I look as a pirate", "how many cats fit into a box",
+        "who is the king, oil painting",
+        "who made the sun", "are you a cat", "is anyone there in the dark house", "that was fast food",
+        "love these flowers in a vase", "so pretty a garden", "amazing work of art", "great stuffed animals",
+        "gg in neon letters", "the bot", "this bot", "make the bot smile", "a bot that is not working", "pretty",
+        "better", "happy birthday", "how do I edit a picture of a cat", "that's not what I wanted, make it blue",
+        "会画画的猫", "能画什么的魔法笔", "还有几张椅子", "太强了的怪兽", "画得真好的猫", "666路公交车",
+        "新年快乐的贺卡", "早晨的海", "大佬", "画一位大佬", "你的图", "谢谢你的图，再加一只猫", "你会画画吗，画一只猫",
+        "谢谢" * 900 + "猫",
         "好看的猫", "可爱的猫", "太阳", "美女", "早餐", "不要帽子", "привет", "ありがとうの猫", "кот", "قطة",
     ],
 )  # fmt: skip
 def test_other_words_are_requests(words: str) -> None:
     assert small_talk_in(words) is None
+
+
+@pytest.mark.parametrize(
+    "words", ["谢谢你的" * 1000, "thank you so much " * 220, "谢谢你的图" * 800 + "猫", "哈" * 4000 + "x"]
+)
+def test_long_words_that_can_be_read_in_many_ways_take_no_time(words: str) -> None:
+    small_talk_in("hi")  # loads the phrases
+    began = time.process_time()
+    small_talk_in(words)
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,34 @@ talk-help =
     how do i make a picture, how do i make an image, how can i use you, what can you do, what do you do, what is this,
     whats this, what are you, who are you, how much does it cost, is it free, is this free, are you there, you there, are you alive,
     are you a bot, are you real, are you online, are you working, does this work, what, why, who, when, where,
-    test, testing, this is a test, just testing, ping, cancel, stop, never mind, nevermind, nvm
+    test, testing, this is a test, just testing, ping, cancel, stop, never mind, nevermind, nvm,
+    how do i use, how can i use, can i use, how does the bot work, how do i make pictures, how do i make images, how can i make a picture,
+    how can i make pictures, how can i make an image, how can i make images, how to make a picture, how to make pictures, how to make an image,
+    how to make images, how do i create a picture, how do i create an image, how do i get a picture, how do i get pictures, how do i get started,
+    how do i generate images, how do i generate an image, can you make pictures, can you make images, can you make a picture, can you make an image,
+    can you make me a picture, can you make me an image, can you draw pictures, can you create pictures, can you create images, can you generate images,
+    can you generate pictures, do you make pictures, do you make images, what can you make, what can you draw, what can i do, what can i ask,
+    what commands do you have, which commands do you have, what commands are there, what are your commands, what are the commands, list commands,
+    show commands, show me the commands, how do i edit a picture, how do i edit pictures, how do i edit an image, how do i edit images, how do i edit,
+    how do i edit my picture, how can i edit a picture, how can i edit an image, how can i edit pictures, how to edit a picture, how to edit an image,
+    how to edit pictures, how do i change a picture, how do i change an image, how do i change the picture, how many pictures do i have left,
+    how many images do i have left, how many do i have left, how many pictures are left, how many images are left, how many pictures can i make,
+    how many images can i make, how many can i make, how many are left, what is my limit, whats my limit, how much does a picture cost, how much is it,
+    how much does this cost, what does it cost, how do i cancel, how can i cancel, how to cancel, how do i cancel a picture, how do i cancel a request,
+    how do i stop, how do i stop it, is anyone there, is anyone here, is anybody there, is anybody here, anyone there, anybody there, anyone here,
+    who made you, who created you, who built you, who runs you, who owns you, are you ai, are you an ai, are you a robot, are you human, are you a human,
+    are you a person, are you a real person, are you awake, are you broken, are you down, are you ok, are you okay, its not working, it is not working,
+    this is not working, thats not working, the bot is not working, bot is not working, bot not working, it isnt working, this isnt working, doesnt work,
+    it doesnt work, this doesnt work, that doesnt work, it does not work, this does not work, didnt work, it didnt work, that didnt work, nothing happens,
+    nothing happened, why doesnt it work, why is it not working, why isnt it working, why so slow, why is it so slow, why are you so slow, so slow,
+    why does it take so long, whats taking so long, how long does it take, is it done, is it ready, are you done, where is my picture, wheres my picture,
+    where are my pictures, thats not what i wanted, that is not what i wanted, this is not what i wanted, this isnt what i wanted, that isnt what i wanted,
+    not what i wanted, its not what i wanted, thats not what i asked for, this is not what i asked for, not what i asked for, thats wrong, this is wrong,
+    thats not right, this is not right
 talk-hello =
     hi, hello, hey, heya, hiya, helo, hallo, howdy, yo, sup, whats up, wassup, greetings, good morning, good afternoon, good evening,
     good day, how are you, how are you doing, how are you today, how is it going, hows it going, how do you do,
-    nice to meet you, welcome back, im back, what is your name, whats your name
+    nice to meet you, welcome back, im back, what is your name, whats your name, happy new year, merry christmas, happy holidays
 talk-thanks =
     thanks, thank you, thank u, thank, thanx, thx, thnx, thankyou, ty, tysm, tyvm, tx, cheers, much appreciated, appreciate it,
     i appreciate it, appreciated, good bot, bad bot, good job, great job, nice job, well done, good work, great work, nice work,
@@ -24,9 +47,15 @@ talk-thanks =
     youre awesome, youre amazing, youre the best, the best, best bot, bravo, congrats, congratulations, lol, lmao, rofl, haha,
     hahaha, hahahaha, hehe, xd, ok, okay, okey, k, kk, yes, yep, yeah, yup, no, nope, nah, sure, right, fine, alright, got it, i see,
     good, very good, not bad, please, pls, plz, sorry, my bad, oops, no problem, np, no worries, youre welcome, you are welcome, yw, bye, goodbye,
-    bye bye, see you, see ya, see you later, cya, later, good night, goodnight, gn, gm, hm, hmm, oh, ah, aha, eh, huh, uh, um
+    so pretty, very pretty, pretty good, pretty cool, pretty nice, love these, i love these, love them, i love them, love those, i love those,
+    that was fast, that was quick, so fast, very fast, great stuff, good stuff, nice stuff, cool stuff, amazing work, awesome work, excellent work,
+    wonderful work, fantastic work, beautiful work, amazing job, awesome job, excellent job, fantastic job, gg, ggs, ggwp, gj, wtf, wth, gorgeous,
+    so gorgeous, stunning, incredible, impressive, superb, so adorable, they look great, they look amazing, they look good, these look great,
+    these look amazing, these look good, they are great, theyre great, they are beautiful, theyre beautiful, these are great, these are amazing,
+    these are beautiful, these are awesome, these are perfect, this is beautiful, this is so beautiful, thats so pretty, thats so cool, you rock,
+    well played, bye bye, see you, see ya, see you later, cya, later, good night, goodnight, gn, gm, hm, hmm, oh, ah, aha, eh, huh, uh, um
 talk-filler =
-    there, again, all, everyone, everybody, guys, friend, my friend, buddy, mate, man, dude, bro, dear, bot, atelier, so, so much,
+    there, again, all, everyone, everybody, guys, friend, my friend, buddy, mate, man, dude, bro, dear, bot, the bot, this bot, atelier, so, so much,
     very much, a lot, lots, a bunch, a million, a ton, to you, you too, too, for that, for this, for it, for the picture,
     for the pictures, for the image, for your help, for the help, for your work, for everything, for helping, for helping me, and, it,
     this, that, is, its, thats, looks, really, very, u
