@@ -9,6 +9,7 @@ ratio      the aspect ratio that chose the shape
 overruled  the aspect ratio that did not, because the person had chosen a shape
 without    "1" if something that must not be shown became words
 left_out   names of the others, separated by blanks
+stayed     "1" if something at the end could not be read and stayed in the words
 """
 
 from __future__ import annotations
@@ -52,5 +53,6 @@ def _kept(read: Parameters, *, overruled: bool) -> Mapping[str, str]:
         "overruled" if overruled else "ratio": read.typed_ratio,
         "without": "1" if read.without else "",
         "left_out": " ".join(read.left_out),
+        "stayed": "1" if read.stayed else "",
     }
     return {name: value for name, value in kept.items() if value}

@@ -1,8 +1,10 @@
 """
 Read the parameters that people add to the end of a prompt for Midjourney: `a cat --ar 16:9 --v 6 --no dogs`.
 
-* Only the end of the prompt has parameters: an unknown name, or a value that does not fit, ends the search there, and
+* Only the end of the prompt has parameters: several words after a name that do not fit it end the search there, and
   everything before stays as typed. So do double dashes inside the prompt.
+* An unknown name, or a value that does not fit, with one word at most, stays in the words; the ones before it are read.
+* One dash is enough for a known name, but a single letter then needs a value.
 * Phones write an em dash for two hyphens (`—ar`), web pages other hyphens, Chinese keyboards a wide colon.
 * A backslash before the dashes makes them part of the prompt.
 
@@ -16,10 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_DASHES: Final = "(?:[-\u2010\u2011\u2212]{2}|[\u2012-\u2015]{1,2})"
-_FLAG: Final = re.compile(rf"(?<!\S){_DASHES}(?P<name>[A-Za-z]+)")
-_ESCAPED: Final = re.compile(rf"(?<!\S)\\(?=\\*{_DASHES}[A-Za-z])")
-_ESCAPABLE: Final = re.compile(rf"(?<!\S)(?=\\*{_DASHES}[A-Za-z])")
 _SIDE: Final = r"[0-9]{1,5}(?:\.[0-9]{1,4})?"
 _RATIO: Final = re.compile(rf"(?P<width>{_SIDE})\s*[:\uff1axX\u00d7/]\s*(?P<height>{_SIDE})")
 _AROUND: Final = " \t\r\n=:,.;\uff1a\uff0c\u3002\uff1b\u3001\u00a0\u200b\u200c\u200d\u2060\u2800\u3000\u3164\ufeff"
@@ -31,7 +29,7 @@ _WORD: Final = r"[^\s{}]+"
 _CODE: Final = r"(?:https?://\S+|random|(?=\S*[0-9])[\w:.-]+)"
 """The address of a picture, or the code of a style or a profile, which has a digit."""
 _CODES: Final = rf"{_CODE}(?:\s+{_CODE})*"
-_WITHOUT: Final = "no"
+_WITHOUT: Final = frozenset({"no", "negative", "negative-prompt"})
 _SHAPES: Final = frozenset({"ar", "aspect"})
 _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
@@ -49,9 +47,16 @@ _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ar", "aspect", "style", "motion"), _WORD),
     **dict.fromkeys(("sref", "cref", "oref"), _CODES),
     **dict.fromkeys(("p", "profile", "personalize", "end"), f"(?:{_CODES})?"),
-    _WITHOUT: r"[\s\S]*",
+    **dict.fromkeys(_WITHOUT, r"[\s\S]*"),
 }  # fmt: skip
 """The form of each parameter's value, as a regular expression for the whole value."""
+
+_TWO: Final = "[-\u2010-\u2015\u2212]{2}"
+_DASHES: Final = rf"(?:{_TWO}|[\u2012-\u2015])"
+_DASH: Final = rf"[-\u2010\u2011\u2212](?=(?i:{'|'.join(_VALUES)})(?:[\s=:\uff1a]|\Z))"
+_FLAG: Final = re.compile(rf"(?<!\S)(?:{_DASHES}|(?P<dash>{_DASH}))(?P<name>[0-9]*[A-Za-z]+(?:[-_][A-Za-z]+)*)")
+_ESCAPED: Final = re.compile(rf"(?<!\S)\\(?=\\*(?:{_DASHES}[A-Za-z]|{_DASH}))")
+_ESCAPABLE: Final = re.compile(rf"(?<!\S)(?=\\*(?:{_DASHES}[A-Za-z]|{_DASH}))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,46 +73,63 @@ class Parameters:
     left_out: tuple[str, ...] = ()
     """Names of all other parameters, which have no effect, in the order typed, each once; a name above is among them if
     its value is missing or cannot be read."""
+    stayed: bool = False
+    """Whether an unknown name, or a value that does not fit, behind two dashes at the end stayed in the words."""
+
+    @property
+    def found(self) -> bool:
+        """Whether any parameter was taken out of the words."""
+        return bool(self.typed_ratio or self.without or self.left_out)
 
 
 def parameters_of(typed: str) -> Parameters:
     """Read the end of the prompt. Of several aspect ratios the last readable one counts; of several `--no`, all do."""
-    found, begin = _at_end(typed)
+    found, words, stayed = _at_end(typed)
     ratio, typed_ratio = None, ""
     without, left_out = list[str](), dict[str, None]()
     for name, value in found:
         if name in _SHAPES and (read := _ratio(value)):
             ratio, typed_ratio = read, f"{read[0]:g}:{read[1]:g}"
-        elif name == _WITHOUT and value:
+        elif name in _WITHOUT and value:
             without.append(value)
         else:
             left_out[name] = None
     return Parameters(
-        words=_ESCAPED.sub("", typed[:begin].rstrip() if found else typed),
+        words=_ESCAPED.sub("", words),
         ratio=ratio,
         typed_ratio=typed_ratio,
         without=tuple(without),
         left_out=tuple(left_out),
+        stayed=stayed,
     )
 
 
 def without_parameters(words: str) -> str:
     """Return the text that `parameters_of` reads as exactly `words`, without parameters."""
-    if parameters_of(words) == Parameters(words=words):
+    read = parameters_of(words)
+    if read.words == words and not read.found:
         return words
     return _ESCAPABLE.sub(r"\\", words)
 
 
-def _at_end(typed: str) -> tuple[list[tuple[str, str]], int]:
-    """Return the names and values of the parameters at the end, in the order typed, and where they begin."""
-    found, end = list[tuple[str, str]](), len(typed)
+def _at_end(typed: str) -> tuple[list[tuple[str, str]], str, bool]:
+    """Return the names and values of the parameters at the end, in the order typed; the words without them; and
+    whether others, behind two dashes, stayed in the words."""
+    found, words, end = list[tuple[str, str]](), typed, len(typed)
+    stayed = list[str]()
     for flag in reversed(list(_FLAG.finditer(typed))):
-        name, value = flag["name"].lower(), typed[flag.end() : end].strip(_AROUND)
-        if not _fits(name, value):
+        name, value = flag["name"].lower().replace("_", "-"), typed[flag.end() : end].strip(_AROUND)
+        if _fits(name, value) and (value or len(name) > 1 or not flag["dash"]):
+            found.insert(0, (name, value))
+            words = " ".join(filter(None, (typed[: flag.start()].rstrip(), *reversed(stayed))))
+        elif flag["dash"]:
+            continue
+        elif re.fullmatch(f"(?:{_WORD})?", value):
+            stayed.append(typed[flag.start() : end].strip(_AROUND))
+        else:
             break
-        found.insert(0, (name, value))
         end = flag.start()
-    return found, end
+    return found, words, any(re.match(_TWO, each) for each in stayed)
 
 
 def _fits(name: str, value: str) -> bool:

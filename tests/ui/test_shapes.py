@@ -90,9 +90,16 @@ async def test_a_form_asks_for_the_pictures_shape_where_nothing_is_chosen(world:
         ("a door --ar 3:2", {}, "`--ar 3:2` became landscape (3:2)."),
         ("a door --ar 16:9", {}, "`--ar 16:9` became landscape (3:2), the nearest shape there is."),
         ("a door --ar 16:9", {"size": "1:1"}, "`--ar 16:9` gave way to the shape you chose."),
-        ("a door --no people", {}, "`--no` became the word “without”."),
+        ("a door --no people", {}, "What you do not want follows the word “without”."),
+        ("a door --negative people", {}, "What you do not want follows the word “without”."),
         ("a door --v 6", {}, "`--v` means nothing here and was left out."),
         ("a door --v 6 --tile", {}, "`--v`, `--tile` mean nothing here and were left out."),
+        ("a door --steps 30", {}, "What I could not read at the end stayed in your words."),
+        (
+            "a door --ar 3:2 --steps 30",
+            {},
+            "`--ar 3:2` became landscape (3:2). What I could not read at the end stayed in your words.",
+        ),
     ],
 )
 async def test_the_card_says_what_became_of_parameters(

@@ -59,11 +59,12 @@ card-variants = { $count ->
 card-ratio = `--ar { $ratio }` became { $shape }.
 card-ratio-nearest = `--ar { $ratio }` became { $shape }, the nearest shape there is.
 card-ratio-overruled = `--ar { $ratio }` gave way to the shape you chose.
-card-without = `--no` became the word “{ words-without }”.
+card-without = What you do not want follows the word “{ words-without }”.
 card-left-out = { $count ->
     [one] { $names } means nothing here and was left out.
    *[other] { $names } mean nothing here and were left out.
 }
+card-stayed = What I could not read at the end stayed in your words.
 
 # For screen readers: what was attached.
 card-attached = Attached

@@ -53,10 +53,11 @@ card-variants = { $count } 张备选
 card-ratio = `--ar { $ratio }` 就是{ $shape }。
 card-ratio-nearest = `--ar { $ratio }` 换成了最接近的形状：{ $shape }。
 card-ratio-overruled = 你已经选了形状，所以没有用 `--ar { $ratio }`。
-card-without = `--no` 换成了“{ words-without }”。
+card-without = 不想要的内容写在了“{ words-without }”后面。
 card-left-out = { $count ->
    *[other] { $names } 在这里不起作用，已经去掉。
 }
+card-stayed = 末尾读不懂的部分照原样留在了描述里。
 
 # For screen readers: what was attached.
 card-attached = 附上的图片

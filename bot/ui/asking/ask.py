@@ -17,7 +17,7 @@ from bot.intake.requests import Wish, new_task
 from bot.intake.words import as_read
 from bot.texts import texts_in
 from bot.texts.prompt_expansion import expand
-from bot.texts.prompt_parameters import Parameters, parameters_of
+from bot.texts.prompt_parameters import parameters_of
 from bot.ui.asking.answers import answer_with
 from bot.ui.asking.batches import confirm, refuse
 from bot.ui.library.styles import in_style
@@ -51,6 +51,6 @@ def _expanded(prompt: str, *, most: int) -> list[str]:
     """Return the prompt of each task. Raises BadChoice, also if an alternative has parameters: all tasks of a batch
     have one shape."""
     words = expand(prompt, most=most)
-    if len(words) > 1 and any(parameters_of(each) != Parameters(words=each) for each in words):
+    if len(words) > 1 and any(parameters_of(each).found for each in words):
         raise BadChoice(Reason.BATCH_PARAMETERS)
     return words

@@ -324,6 +324,8 @@ def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
     if left_out := kept.get("left_out", "").split():
         names = say("text-between").join(f"`--{name}`" for name in left_out)
         sentences.append(say("card-left-out", names=names, count=len(left_out)))
+    if "stayed" in kept:
+        sentences.append(say("card-stayed"))
     return " ".join(sentences)
 
 
