@@ -296,7 +296,7 @@ class Settings(BaseModel):
 
     @property
     def callbacks_lack(self) -> str:
-        """Return which setting to give, or to take away, where the settings of callbacks do not agree: one of two is
+        """Return what to do, as a phrase for the operator, where the settings of callbacks do not agree: one of two is
         missing, or HTTP_PORT is 0; else an empty string, also where callbacks are off."""
         given = {"KIE_WEBHOOK_KEY": bool(self.kie_webhook_key.get_secret_value()), "PUBLIC_URL": bool(self.public_url)}
         missing = [name for name, there in given.items() if not there]

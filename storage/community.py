@@ -147,7 +147,7 @@ class Batch:
 
     id: str
     asked: NewTask = field(repr=False)
-    """What all tasks share. The prompt is as typed; the interaction is the one that proposed the batch."""
+    """What all tasks share. The prompt still has its braces; the interaction is the one that proposed the batch."""
     words: tuple[str, ...] = field(repr=False)
     """The prompt of each task, by `batch_position`."""
     created_at: int

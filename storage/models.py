@@ -75,13 +75,13 @@ class Route(StrEnum):
 
 
 class Reach(StrEnum):
-    """How the bot can post in the place where a task was asked for."""
+    """How the messages of a task reach its asker in the place where it was asked for."""
 
     CHANNEL = "channel"
-    """The bot may post there."""
+    """They are posted there."""
     ANSWER = "answer"
-    """The bot can only respond to the interaction, for 15 minutes; after that only by direct message. Used for
-    outcomes that only the asker may see, and where only the asker has installed the bot."""
+    """They answer the interaction, for 15 minutes; after that they are direct messages. For private tasks, and where
+    Discord lets the bot do nothing else, because only the asker has installed it."""
 
 
 class Derivation(StrEnum):

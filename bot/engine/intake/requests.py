@@ -77,7 +77,7 @@ class Requests:
         return await self._first_card(task)
 
     async def as_typed(self, proposal: Batch, origin: Origin) -> Card:
-        """Make one task of a proposal, with its prompt as typed, in place of the batch, and return its first card.
+        """Make one task of a proposal, with the braces of its prompt left as they are, and return its first card.
         `origin` is the interaction that asks for it. Raises what `accept` raises, except Conflict, and Gone if the
         proposal was answered or deleted already."""
         new = replace(proposal.asked, **asdict(origin))

@@ -59,7 +59,7 @@ class Undelivered:
 
         Raises NotFound if the task is unknown or another person's private one, NotYours if it is another person's
         public one, Gone if its outcome is not kept (any longer), and Conflict if the asker came for it within the last
-        15 minutes by another interaction.
+        15 minutes by another interaction, through which the delivery has not failed yet.
         """
         task = await self._stores.tasks.get(task_id)
         if task is None or (task.private and task.asker_id != user_id):

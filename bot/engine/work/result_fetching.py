@@ -66,7 +66,8 @@ class ResultFetching:
                 raise
             self._hosts.refused(picture, error)
             log.info(
-                "result not downloaded or not readable, a direct link is tried if the job_id is known",
+                "result not downloaded or not readable, a direct link is tried if the job_id is known; the operator is "
+                "alerted if the host is not allowed or refuses several results",
                 host=host_of(picture.url),
                 error=str(error),
             )
