@@ -56,5 +56,5 @@ def test_the_help_lists_the_magic_words_and_the_documentation_lists_the_options(
 async def test_a_picture_is_inspected_once_however_often_the_page_is_opened() -> None:
     worker = MediaWorker()
     first = await validate_once(worker, "one page", png())
-    await worker.close()  # it inspects nothing any more
+    await worker.close()  # a closed worker inspects nothing
     assert await validate_once(worker, "another page", png()) is first
