@@ -19,9 +19,20 @@ ANIMATED = (
     "cat.gif",
     file_of(painted(*BIG), "GIF", save_all=True, append_images=[Image.new("RGB", BIG)], duration=100),
 )
-CUT = ("cut.jpg", file_of(noise(*BIG), "JPEG", progressive=True)[:-99])
+VAST = ("vast.jpg", file_of(Image.new("RGB", (5000, 5000)), "JPEG", exif=oriented()))
+DETAILED = file_of(Image.blend(painted(*BIG), noise(*BIG), 0.1), "JPEG", quality=95)
+CUT = ("torn.jpg", DETAILED[: len(DETAILED) * 9 // 10])
 WORDS = ("notes.png", b"these are just words")
 SMALL = ("dot.png", png("red", (20, 20)))
+ON_CARDS = ("I use the first", "so I make it smaller", "I use what is there")
+ON_RESULTS = ("Only the first picture in", "was made smaller for the image service", "ended too early: its lower edge or some detail")
+CHANGES: dict[str, tuple[tuple[str, bytes], list[str], list[str]]] = {
+    "animated": (ANIMATED, [ON_CARDS[0]], [ON_RESULTS[0]]),
+    "vast": (VAST, [ON_CARDS[1]], [ON_RESULTS[1]]),
+    "cut": (CUT, [ON_CARDS[2]], [ON_RESULTS[2]]),
+    "lying": (LYING, [], []),
+    "plain": (PHOTO, [], []),
+}
 
 
 def public(world: BotWorld) -> list[Any]:
@@ -46,24 +57,26 @@ async def test_what_is_plain_already_goes_as_its_link(world: BotWorld) -> None:
     assert world.api.taken[0].files[0].endswith("cat.png")
 
 
-@pytest.mark.parametrize(
-    ("file", "said"),
-    [
-        (ANIMATED, "has more than one picture in it. I use the first"),
-        (CUT, "ends too early: its lower edge or some detail may be missing. I use what is there"),
-        (LYING, None),
-        (PHOTO, None),
-    ],
-    ids=["animated", "cut", "lying", "plain"],
-)
-async def test_the_card_says_what_became_of_a_picture(
-    world: BotWorld, file: tuple[str, bytes], said: str | None
-) -> None:
+@pytest.mark.parametrize("name", CHANGES)
+async def test_the_card_and_the_result_say_what_became_of_a_picture(world: BotWorld, name: str) -> None:
+    file, on_card, on_result = CHANGES[name]
     await world.ask(image=file)
     await world.work(20)
     (card,) = world.channel.history()
-    assert ("I use" in texts(card)) == (said is not None)
-    assert (said or "") in texts(card)
+    assert [sentence for sentence in ON_CARDS if sentence in texts(card)] == on_card
+    await world.work(100)
+    (result,) = world.channel.history()
+    assert [sentence for sentence in ON_RESULTS if sentence in texts(result)] == on_result
+    assert result.attachments
+    assert (file[0] in texts(result)) == bool(on_result)
+
+
+async def test_a_result_counts_several_pictures_with_the_same_change(world: BotWorld) -> None:
+    await world.ask(image=ANIMATED, image2=("dog.gif", ANIMATED[1]), image3=CUT)
+    await world.work(120)
+    said = texts(world.channel.history()[-1])
+    assert "Of 2 attached files, only the first picture was used." in said
+    assert "The lower edge of **" in said
 
 
 async def test_asking_again_uses_the_copy_and_never_the_attached_file(world: BotWorld) -> None:

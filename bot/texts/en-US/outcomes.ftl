@@ -7,6 +7,18 @@ outcome-ready = { $count ->
 outcome-more = More from the same request
 outcome-choose = Choose a picture by its number, counted from left to right and top to bottom.
 outcome-fewer = You asked for { $asked } pictures; the image service sent only { $count }.
+outcome-first-frame = { $count ->
+    [one] Only the first picture in { $filename } was used.
+   *[other] Of { $count } attached files, only the first picture was used.
+}
+outcome-reduced = { $count ->
+    [one] { $filename } was made smaller for the image service.
+   *[other] { $count } attached pictures were made smaller for the image service.
+}
+outcome-cut = { $count ->
+    [one] { $filename } ended too early: its lower edge or some detail may be missing.
+   *[other] { $count } attached pictures ended too early: their lower edge or some detail may be missing.
+}
 outcome-late = { $count ->
     [one] The picture that was missing is here
    *[other] The pictures that were missing are here

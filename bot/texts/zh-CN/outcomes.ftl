@@ -7,6 +7,18 @@ outcome-ready = { $count ->
 outcome-more = 同一个请求的其余图片
 outcome-choose = 按编号选一张，从左到右、从上到下数。
 outcome-fewer = 你要了 { $asked } 张图片，图像服务只给了 { $count } 张。
+outcome-first-frame = { $count ->
+    [1] { $filename } 只用了第一张画面。
+   *[other] 附上的文件中有 { $count } 个只用了第一张画面。
+}
+outcome-reduced = { $count ->
+    [1] { $filename } 超出了图像服务的上限，已缩小后使用。
+   *[other] 附上的图片中有 { $count } 张超出了图像服务的上限，已缩小后使用。
+}
+outcome-cut = { $count ->
+    [1] { $filename } 不完整，可能缺少下边缘或部分细节。
+   *[other] 附上的图片中有 { $count } 张不完整，可能缺少下边缘或部分细节。
+}
 outcome-late = { $count ->
     [1] 之前缺的图片到了
    *[other] 之前缺的 { $count } 张图片到了

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from bot.engine.ports import Outcome
 from bot.error_replies import explain
 from bot.errors import Reason
 from bot.texts import Texts, texts_in
-from bot.texts.discord_text import units
+from bot.texts.discord_text import escaped, units
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.pictures import picture_stem
 from bot.ui.kit.text import (
@@ -32,10 +32,11 @@ from bot.ui.results.actions import AgainButton, result_rows
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.community import RepostKind
-from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Route
+from storage.models import LATE_PARTS, Derivation, OutcomePart, Picture, Reach, Reference, Route
 
 OUTCOME_PROMPT_UNITS: Final = 500
 LINKS_UNITS: Final = 2400
+FILENAME_UNITS: Final = 60
 
 AGAIN_REASONS: Final = frozenset(
     {
@@ -207,6 +208,8 @@ def _small_print(
         texts.append(f"-# {say('outcome-fewer', asked=outcome.task.variants, count=made)}")
     if part.number == 0:
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
+    if part.number == 0 and (changes := " ".join(_changes(say, outcome.references))):
+        texts.append(f"-# {changes}")
     if part.number == 0 and outcome.corrects:
         texts.append(f"-# {say('outcome-corrected')}")
     if outcome.task.hidden_at is not None:
@@ -226,6 +229,19 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts
+
+
+def _changes(say: Texts, references: Sequence[Reference]) -> Iterator[str]:
+    """Yield what the waiting card said about attached pictures that were used otherwise than as attached: a sentence
+    for each kind of change, with the file's name if it is one file, else with their number."""
+    kinds = {
+        "outcome-first-frame": [reference for reference in references if reference.is_first_frame],
+        "outcome-reduced": [reference for reference in references if reference.is_reduced],
+        "outcome-cut": [reference for reference in references if reference.is_cut],
+    }
+    for name, changed in kinds.items():
+        if changed:
+            yield say(name, count=len(changed), filename=f"**{escaped(changed[0].filename, FILENAME_UNITS)}**")
 
 
 def _lineage(say: Texts, outcome: Outcome) -> list[str]:
