@@ -80,11 +80,20 @@ async def _answer(interaction: discord.Interaction[Any], which: TaskFilter, numb
     found = await store.own(person, words=search, which=which, limit=A_PAGE, offset=number * A_PAGE)
     pictures = {task.id: await services_of(interaction).stores.pictures.of_task(task.id) for task in found}
     made = {task_id: len(of_task) for task_id, of_task in pictures.items()}
-    page = Page(which=which, search=search, number=number, total=total, tasks=found, made=made)
+    kept = [task.id for task in found if await _is_kept(interaction, task)]
+    page = Page(which=which, search=search, number=number, total=total, tasks=found, made=made, kept=kept)
     files = [file for task in found if (file := await _thumbnail(interaction, task, pictures[task.id])) is not None]
     names = {file.filename.removeprefix("small-").removesuffix(".jpg"): file.filename for file in files}
     view = page_view(say, page, names, _controls(say, page))
     await interaction.edit_original_response(view=view, attachments=files)
+
+
+async def _is_kept(interaction: discord.Interaction[Any], task: Task) -> bool:
+    """Return whether the task was withheld and its asker has not posted it since."""
+    if task.withheld_at is None:
+        return False
+    reposts = await services_of(interaction).stores.reposts.of_task(task.id)
+    return not any(repost.message_id is not None and repost.removed_at is None for repost in reposts)
 
 
 async def _thumbnail(

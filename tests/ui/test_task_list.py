@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from storage.community import NewRepost, RepostKind
 from storage.models import Reach, TaskState
 from storage.schema import tasks as rows
 from tests.storage.rows import NOW, stored
@@ -47,6 +48,15 @@ async def waiting(world: BotWorld, *prompts: str, **columns: Any) -> None:
 
 def labels(message: Any) -> list[str]:
     return [component["label"] for component in components(message) if component["type"] == 2]
+
+
+def options_to_open(message: Any) -> list[dict[str, Any]]:
+    (found,) = [
+        component["options"]
+        for component in components(message)
+        if component["type"] == 3 and component["custom_id"].startswith("a1:tasks-open")
+    ]
+    return list(found)
 
 
 def chosen(message: Any) -> list[str]:
@@ -175,6 +185,48 @@ async def test_a_private_one_says_so(world: BotWorld) -> None:
     assert "private" not in texts(await listed(world))
     await waiting(world, "a blue house", private=True, reach=Reach.ANSWER)
     assert "private" in texts(await listed(world))
+
+
+async def test_a_result_that_was_kept_says_so_instead_of_its_number_of_pictures(world: BotWorld) -> None:
+    await world.ask("a red door")
+    await world.work(10)
+    await world.alice.click(world.channel.history()[-1], label="Don't post")
+    assert "kept for you, not posted" not in texts(await listed(world))
+    await world.work(120)
+    page = await listed(world)
+    assert "kept for you, not posted" in texts(page)
+    assert "1 picture" not in texts(page)
+    (option,) = options_to_open(page)
+    assert option["description"] == "kept for you, not posted"
+
+
+async def test_a_kept_result_that_its_asker_posted_later_has_its_number_of_pictures(world: BotWorld) -> None:
+    await waiting(world, "a red door", state=TaskState.CLOSED, withheld_at=NOW)
+    task = await world.only_task()
+    shown = NewRepost(
+        task_id=task.id, kind=RepostKind.SHOWN, once="shown:1", channel_id=1, guild_id=None, locale="en-US",
+        upload_limit=1, asked_by=world.alice.id,
+    )  # fmt: skip
+    repost, _ = await world.stores.reposts.add(shown, now=NOW)
+    await world.stores.reposts.posted(repost, message_id=2, now=NOW)
+    assert "kept for you" not in texts(await listed(world))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"state": TaskState.CLOSED, "withheld_at": NOW}, "kept for you, not posted"),
+        ({"state": TaskState.GENERATING, "withheld_at": NOW}, "waiting"),
+        ({"state": TaskState.CLOSED, "withheld_at": NOW, "reason": "generation_failed"}, "no picture"),
+        ({"state": TaskState.CLOSED, "withheld_at": NOW, "removed_at": NOW, "removed_by": 1}, "removed"),
+    ],
+)
+async def test_each_state_of_what_was_not_to_be_posted_has_its_words(
+    world: BotWorld, columns: dict[str, Any], said: str
+) -> None:
+    await waiting(world, "a red door", **columns)
+    (option,) = options_to_open(await listed(world))
+    assert option["description"] == said
 
 
 async def test_what_a_moderator_removed_is_listed_without_its_picture_and_opens_no_more(world: BotWorld) -> None:

@@ -24,6 +24,7 @@ tasks-older = Older
 tasks-private = private
 tasks-state-waiting = waiting
 tasks-state-kept = finished, kept for you
+tasks-state-withheld = kept for you, not posted
 tasks-state-failed = no picture
 tasks-state-cancelled = cancelled
 tasks-state-removed = removed

@@ -23,6 +23,7 @@ tasks-older = 较早的
 tasks-private = 仅自己可见
 tasks-state-waiting = 等待中
 tasks-state-kept = 已完成，替你留着
+tasks-state-withheld = 替你留着，未发布
 tasks-state-failed = 没有成功
 tasks-state-cancelled = 已取消
 tasks-state-removed = 已移除

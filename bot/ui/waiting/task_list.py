@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,6 +50,8 @@ class Page:
     tasks: Sequence[Task]
     made: Mapping[str, int]
     """Number of pictures, by task id."""
+    kept: Collection[str]
+    """Ids of the tasks that were withheld and that no message shows."""
 
     @property
     def last(self) -> int:
@@ -63,7 +65,7 @@ def page_view(say: Texts, page: Page, thumbnails: Mapping[str, str], controls: S
     if not page.tasks:
         container.add_item(ui.TextDisplay(say("tasks-none-found") if page.search else say(_NONE[page.which])))
     for task in page.tasks:
-        container.add_item(_entry(say, task, page.made.get(task.id, 0), thumbnails.get(task.id)))
+        container.add_item(_entry(say, page, task, thumbnails.get(task.id)))
     for row in controls:
         container.add_item(row)
     return ui.LayoutView(timeout=None).add_item(container)
@@ -79,7 +81,7 @@ def task_options(say: Texts, page: Page) -> list[discord.SelectOption]:
     return [
         discord.SelectOption(
             label=shortened(_words(say, task), OPTION_CHARACTERS),
-            description=_state(say, task, page.made.get(task.id, 0)),
+            description=_state(say, page, task),
             value=task.id,
         )
         for task in page.tasks
@@ -95,9 +97,9 @@ def _heading(say: Texts, page: Page) -> str:
     return "\n".join(lines)
 
 
-def _entry(say: Texts, task: Task, made: int, thumbnail: str | None) -> ui.Item[Any]:
+def _entry(say: Texts, page: Page, task: Task, thumbnail: str | None) -> ui.Item[Any]:
     words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
-    facts = [_state(say, task, made), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
+    facts = [_state(say, page, task), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
     if task.private:
         facts.append(say("tasks-private"))
     text = f"**{words}**\n-# {' · '.join(facts)}"
@@ -108,7 +110,7 @@ def _entry(say: Texts, task: Task, made: int, thumbnail: str | None) -> ui.Item[
     return ui.Section(text, accessory=shown)
 
 
-def _state(say: Texts, task: Task, made: int) -> str:
+def _state(say: Texts, page: Page, task: Task) -> str:
     if task.state is TaskState.CANCELLED:
         return say("tasks-state-cancelled")
     if task.state is not TaskState.CLOSED:
@@ -117,7 +119,9 @@ def _state(say: Texts, task: Task, made: int) -> str:
         return say("tasks-state-failed")
     if task.removed_at is not None:
         return say("tasks-state-removed")
-    return say("tasks-state-done", count=made)
+    if task.id in page.kept:
+        return say("tasks-state-withheld")
+    return say("tasks-state-done", count=page.made.get(task.id, 0))
 
 
 def _words(say: Texts, task: Task) -> str:
