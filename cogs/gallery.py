@@ -30,6 +30,7 @@ from bot.ui.curation.buttons import (
 )
 from bot.ui.curation.reports import ConfirmRemovalButton, DismissButton, HideReportedButton, RemoveReportedButton
 from bot.ui.kit.forms import add_form
+from bot.ui.kit.questions import KeepButton
 from storage.community import RepostKind
 
 STAR: Final = "\N{WHITE MEDIUM STAR}"
@@ -92,7 +93,7 @@ def _role(guild: discord.Guild, channel_id: int, member: discord.Member) -> Role
 
 async def setup(bot: Atelier) -> None:
     bot.add_dynamic_items(PublishButton, PostHereButton, GalleryButton, ReportButton)
-    bot.add_dynamic_items(RemoveButton, RemoveAllButton, RemoveHereButton)
+    bot.add_dynamic_items(RemoveButton, RemoveAllButton, RemoveHereButton, KeepButton)
     bot.add_dynamic_items(RemoveReportedButton, ConfirmRemovalButton, HideReportedButton, DismissButton)
     add_form(bot, REPORT_FORM, reported)
     await bot.add_cog(Gallery(bot))

@@ -378,6 +378,23 @@ async def test_a_moderator_removes_it_and_nobody_looks_it_up_any_more(world: Bot
         assert "I find nothing like that" in world.refusal(found)
 
 
+async def test_the_question_shows_the_prompt_and_keeping_it_removes_nothing_after_a_restart(
+    world: BotWorld, gallery: ChannelHandle
+) -> None:
+    _, result = await made(world, prompt="a *red* door " * 50)
+    await said(world, world.alice, result, "To gallery")
+    for message in (result, gallery.history()[0]):
+        asked: Any = await world.alice.click(message, label="Remove")
+        assert "a \\*red\\* door" in texts(asked.response)
+        assert len(texts(asked.response)) < 1000
+        await world.restart()
+        await world.alice.click(asked.response, label="Keep it")
+        assert texts(asked.response) == "Nothing was removed. It stays as it is."
+        assert button_ids(asked.response) == []
+        await world.work(10)
+    assert len(world.channel.history()) == len(gallery.history()) == 1
+
+
 async def test_nobody_else_removes_it(world: BotWorld) -> None:
     _, result = await made(world)
     asked = await world.bob.click(result, label="Remove")

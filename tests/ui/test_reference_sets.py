@@ -194,6 +194,18 @@ async def test_where_the_bot_does_not_serve_no_set_is_kept(world: BotWorld) -> N
     assert await world.stores.sets.of(world.alice.id) == ()
 
 
+async def test_a_set_that_is_kept_after_the_question_stays(world: BotWorld) -> None:
+    await save(world)
+    asked = await world.alice.slash(world.channel, "reference remove", name="My cat")
+    assert asked.response is not None
+    assert "My cat" in texts(asked.response)
+    await world.restart()
+    await world.alice.click(asked.response, label="Keep it")
+    assert texts(asked.response) == "Nothing was removed. It stays as it is."
+    assert button_ids(asked.response) == []
+    assert len(await world.client.services.stores.sets.of(world.alice.id)) == 1
+
+
 async def test_a_form_whose_set_was_removed_says_so(world: BotWorld) -> None:
     await save(world)
     opened = await use(world)

@@ -262,6 +262,22 @@ async def test_removed_is_gone_with_its_copies_and_for_good(
     assert "I find nothing like that" in world.refusal(found)
 
 
+async def test_the_question_before_a_removal_shows_the_prompt_and_keeping_it_decides_nothing(
+    world: BotWorld, room: ChannelHandle, moderator: MemberActor
+) -> None:
+    _, result = await made(world)
+    await report(world, world.bob, result)
+    message = await told(world, room)
+    asked: Any = await moderator.click(message, label="Remove")
+    assert "a red door" in texts(asked.response)
+    await world.restart()
+    await moderator.click(asked.response, label="Keep it")
+    assert texts(asked.response) == "Nothing was removed. It stays as it is."
+    assert button_ids(asked.response) == []
+    assert "Not decided yet" in texts(await told(world, room))
+    assert len(world.channel.history()) == 1
+
+
 async def test_dismissed_is_not_reported_again(world: BotWorld, room: ChannelHandle, moderator: MemberActor) -> None:
     _, result = await made(world)
     await report(world, world.bob, result)

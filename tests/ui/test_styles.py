@@ -122,6 +122,20 @@ async def test_a_style_is_removed_after_a_question_once(
     assert await guilds.styles(world.guild.id) == ()
 
 
+async def test_a_style_that_is_kept_after_the_question_stays(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    await add(world, carol)
+    asked = await carol.slash(world.channel, "style remove", name="Ink")
+    assert asked.response is not None
+    assert "Ink" in texts(asked.response)
+    await world.restart()
+    await carol.click(asked.response, label="Keep it")
+    assert texts(asked.response) == "Nothing was removed. It stays as it is."
+    assert button_ids(asked.response) == []
+    assert len(await guilds.styles(world.guild.id)) == 1
+
+
 async def test_a_style_that_somebody_else_removed_during_the_question_is_gone_already(
     world: BotWorld, carol: MemberActor, guilds: GuildStore
 ) -> None:

@@ -27,6 +27,8 @@ curation-hidden = Hidden until the moderators decide. Click on it only if you wa
 curation-posted = Posted: { $link }
 curation-posted-later = It is on its way to { $channel }. If Discord has trouble at the moment, it comes a little later.
 
+curation-keep = Keep it
+curation-kept = Nothing was removed. It stays as it is.
 curation-remove-question = Remove it from Discord? This cannot be undone.
 curation-remove-own = “{ curation-remove-all }” deletes every message that shows it, also copies in a gallery. What others made from it stays. You can still find it with `/{ tasks-name }`.
 curation-remove-others = “{ curation-remove-all }” deletes every message that shows it in this server, also copies in the gallery. What others made from it stays. Nobody can look it up any more, not even the person who asked for it.

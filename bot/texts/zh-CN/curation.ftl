@@ -27,6 +27,8 @@ curation-hidden = 在管理员决定之前先遮起来。想看的话再点开�
 curation-posted = 已发布：{ $link }
 curation-posted-later = 正在发到 { $channel }。如果 Discord 暂时有问题，等它恢复我就发。
 
+curation-keep = 保留
+curation-kept = 什么都没有移除，一切保持原样。
 curation-remove-question = 要把它从 Discord 移除吗？移除后无法恢复。
 curation-remove-own = “{ curation-remove-all }”会删掉所有带有它的消息，画廊里的也一样。别人用它画的图片会保留。你仍然可以在 `/{ tasks-name }` 里找到它。
 curation-remove-others = “{ curation-remove-all }”会删掉这个服务器里所有带有它的消息，画廊里的也一样。别人用它画的图片会保留。以后谁都查不到它，提出的人也不能。

@@ -23,12 +23,15 @@ from bot.intake.roles import role_of
 from bot.texts import Texts, texts_in
 from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.kit.forms import FormValues, open_form
-from bot.ui.kit.text import message_link
+from bot.ui.kit.questions import question_row
+from bot.ui.kit.text import message_link, quote
 from storage.community import GuildSettings, NewRepost, RepostKind
 from storage.models import Task
 
 REPORT_FORM: Final = "report"
 LONGEST_WHY: Final = 300
+ASKED_PROMPT_UNITS: Final = 200
+"""Of the prompt in a question before a removal: enough to recognise the result."""
 
 
 class PublishButton(TaskButton, action="publish", label="curation-publish", style=discord.ButtonStyle.success):
@@ -240,17 +243,17 @@ async def _replace_question(interaction: discord.Interaction[Any], message: str)
 
 
 def _remove_view(say: Texts, may: Removable, *, own: bool, stays: bool) -> ui.LayoutView:
-    """Build the question: what is removed, what stays, and who can still see it."""
+    """Build the question: which result, what is removed, what stays, and who can still see it."""
     task, repost = may.task, may.repost
     buttons: list[ui.Item[Any]] = []
     if repost is not None:
         buttons.append(RemoveHereButton(repost.id, say))
     if may.everywhere:
         buttons.append(RemoveAllButton(task.id, say))
-    lines = [say("curation-remove-question")]
+    lines = [say("curation-remove-question"), quote(say, task.prompt, most=ASKED_PROMPT_UNITS).text]
     if may.everywhere:
         lines.append(say("curation-remove-own") if own else say("curation-remove-others"))
     if stays:
         lines.append(say("curation-stays"))
-    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*buttons)
-    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay("\n".join(lines))).add_item(row)
+    question = ui.LayoutView(timeout=None).add_item(ui.TextDisplay("\n".join(lines)))
+    return question.add_item(question_row(say, *buttons))

@@ -12,8 +12,9 @@ from bot.engine.ports import Outcome
 from bot.intake.roles import moderated_by
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped, is_blank
-from bot.ui.curation.buttons import answer_removed
+from bot.ui.curation.buttons import ASKED_PROMPT_UNITS, answer_removed
 from bot.ui.kit.dynamic_items import TaskButton, services_of
+from bot.ui.kit.questions import question_row
 from bot.ui.kit.text import alt_text, mention, message_link, quote
 from storage.community import Report, ReportCase, ReportState
 
@@ -53,9 +54,12 @@ class RemoveReportedButton(
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         moderated_by(interaction)
         say = texts_in(str(interaction.locale))
-        confirm: ui.Item[Any] = ConfirmRemovalButton(self.task_id, say)
-        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(confirm)
-        view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("reports-remove-question"))).add_item(row)
+        task = await services_of(interaction).stores.tasks.get(self.task_id)
+        lines = [say("reports-remove-question")]
+        if task is not None:
+            lines.append(quote(say, task.prompt, most=ASKED_PROMPT_UNITS).text)
+        view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay("\n".join(lines)))
+        view.add_item(question_row(say, ConfirmRemovalButton(self.task_id, say)))
         await interaction.response.send_message(view=view, ephemeral=True)
 
 

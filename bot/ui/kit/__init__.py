@@ -7,6 +7,7 @@ dynamic_items.py  the base classes of all buttons and selects
 forms.py          modals that still work after a restart
 paging.py         lists with pages
 pictures.py       a finished picture as a file: its name, and its use in the next request
+questions.py       the button that leaves everything as it is
 selected.py       check what a select menu returns against what it offered
 text.py           texts that several messages share: prompts that fit, durations, links, mentions
 """

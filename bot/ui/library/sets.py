@@ -20,6 +20,7 @@ from bot.texts.discord_text import cleaned, escaped, shortened
 from bot.ui.kit.choices import offered
 from bot.ui.kit.dynamic_items import TASK_ID, MessageButton, services_of
 from bot.ui.kit.paging import PagePosition
+from bot.ui.kit.questions import question_row
 from storage.community import ReferenceSet
 from storage.models import ReferenceKind
 
@@ -77,7 +78,7 @@ def remove_set_view(say: Texts, found: ReferenceSet) -> ui.LayoutView:
     remove = RemoveSetButton(found.id, say("reference-remove-button"), style=discord.ButtonStyle.danger)
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(say("reference-remove-question", name=bold(found.name))))
-    container.add_item(ui.ActionRow(remove))
+    container.add_item(question_row(say, remove))
     return ui.LayoutView(timeout=None).add_item(container)
 
 

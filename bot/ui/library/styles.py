@@ -22,6 +22,7 @@ from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
 from bot.ui.kit.choices import offered
 from bot.ui.kit.dynamic_items import TASK_ID, MessageButton, services_of
 from bot.ui.kit.paging import PageButton, PagePosition
+from bot.ui.kit.questions import question_row
 from bot.ui.kit.text import shape
 from storage.community import PROMPT, Style
 from storage.guilds import StyleGone
@@ -137,7 +138,7 @@ def remove_style_view(say: Texts, style: Style) -> ui.LayoutView:
     remove = RemoveStyleButton(style.id, say("style-remove-button"), style=discord.ButtonStyle.danger)
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(say("style-remove-question", name=bold(style.name))))
-    container.add_item(ui.ActionRow(remove))
+    container.add_item(question_row(say, remove))
     return ui.LayoutView(timeout=None).add_item(container)
 
 
