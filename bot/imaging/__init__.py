@@ -4,7 +4,7 @@ Read, check and convert pictures (Pillow). The rest of the bot has pictures deco
 
 The cost of decoding a file is estimated before it is decoded:
 
-formats.py     the format of a picture, from its first bytes or from the file name
+formats.py     the format of a picture, from its first bytes
 header.py      read the header of a picture in a bounded number of steps, and limit its pixels
 headers.py     what a header says
 jpeg.py        the header of a JPEG

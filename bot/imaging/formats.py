@@ -1,11 +1,9 @@
-"""Detect the format of a picture from its bytes or its file name. Some formats that the bot does not accept are
-detected too, to name them in error messages."""
+"""Detect the format of a picture from its bytes. Some formats that the bot does not accept are detected too, to name
+them in error messages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Final
 
 CONTENT_TYPES: Final = {
@@ -54,15 +52,6 @@ _SVG: Final = re.compile(
 )
 """`*+` is possessive (never backtracks), so that a hostile prologue cannot cause catastrophic backtracking."""
 
-_NAMED: Final[Mapping[str, str]] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"), "JPEG"),
-    **dict.fromkeys((".heic", ".heif"), "HEIC"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    **{f".{name.lower()}": name for name in ("PNG", "WebP", "GIF", "BMP", "AVIF", "SVG", "ICO", "PSD", "PDF")},
-    ".jxl": "JPEG XL",
-    ".jp2": "JPEG 2000",
-}
-
 
 def format_of(data: bytes) -> str | None:
     """Return the format by the first bytes, accepted (`CONTENT_TYPES`) or not; None if they are of no known format.
@@ -75,12 +64,6 @@ def format_of(data: bytes) -> str | None:
     if data[:2] == b"BM" and data[6:10] == bytes(4):
         return "BMP"
     return _box_format(data) if data[4:8] == b"ftyp" else _text_format(data[:4096])
-
-
-def format_named(filename: str) -> str | None:
-    """Return the format that the extension names, accepted (`CONTENT_TYPES`) or not, PDF included; None if the
-    extension is missing or not known."""
-    return _NAMED.get(PurePath(filename).suffix.lower())
 
 
 def _box_format(data: bytes) -> str | None:

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.imaging.formats import format_named
 from bot.intake.requests import references_of
 from bot.texts.discord_text import storable
 from storage.models import NO_USER, NewReference, ReferenceKind
@@ -22,6 +21,18 @@ its address there."""
 
 _OTHER_KINDS: Final = frozenset({"video", "audio", "text", "font", "model"})
 """First part of the content types that no picture has. `application` may be a picture whose type is not known."""
+_OTHER_ENDING: Final = re.compile(
+    r"""\.(?:
+    mp4|m4v|mov|webm|mkv|avi|mpg|mpeg|wmv|3gp|ogv
+    |mp3|ogg|oga|opus|wav|flac|m4a|aac|aif|aiff|wma|mid
+    |txt|md|csv|tsv|log|html|htm|css|js|ts|py|java|c|h|cpp|cs|go|rs|rb|php|lua|sh|bat
+    |json|xml|yml|yaml|toml|ini|srt|vtt|ics|vcf
+    |ttf|otf|woff|woff2|glb|gltf|obj|stl
+    )\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Ending of a video, a sound, a text, a font or a model. A declared type alone is not certain: a picture without an
+ending, or with an unknown one, may be declared as anything."""
 _COVERED: Final = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
 
 AnyMessage: TypeAlias = discord.Message | discord.MessageSnapshot
@@ -53,8 +64,8 @@ def _owner(message: AnyMessage) -> int | None:
 
 def other_files_in(message: AnyMessage) -> tuple[str, ...]:
     """Return the names of what is attached, also in galleries and forwarded messages, and is certainly no picture:
-    files whose type is one of `_OTHER_KINDS` and whose name has no picture's ending, and Lottie stickers. Any other
-    file (a PDF, an unknown type) counts as a picture until its contents are checked."""
+    files whose type is one of `_OTHER_KINDS` and whose ending matches `_OTHER_ENDING`, and Lottie stickers. Any
+    other file (a PDF, an unknown type or ending) counts as a picture until its contents are checked."""
     files = [file.filename for file in message.attachments if not _may_be_picture(file.content_type, file.filename)]
     stickers = [sticker.name for sticker in message.stickers if not _is_drawn(sticker)]
     media = [
@@ -117,7 +128,7 @@ def _is_covered(url: str | None, content: str) -> bool:
 
 def _may_be_picture(content_type: str | None, filename: str) -> bool:
     kind = (content_type or "").partition("/")[0].strip().lower()
-    return kind not in _OTHER_KINDS or format_named(filename) is not None
+    return kind not in _OTHER_KINDS or _OTHER_ENDING.search(filename) is None
 
 
 def _linked(url: str, proxy_url: str | None) -> NewReference:

@@ -25,7 +25,11 @@ CUT = ("torn.jpg", DETAILED[: len(DETAILED) * 9 // 10])
 WORDS = ("notes.png", b"these are just words")
 SMALL = ("dot.png", png("red", (20, 20)))
 ON_CARDS = ("I use the first", "so I make it smaller", "I use what is there")
-ON_RESULTS = ("Only the first picture in", "was made smaller for the image service", "ended too early: its lower edge or some detail")
+ON_RESULTS = (
+    "Only the first picture in",
+    "was made smaller for the image service",
+    "ended too early: its lower edge or some detail",
+)
 CHANGES: dict[str, tuple[tuple[str, bytes], list[str], list[str]]] = {
     "animated": (ANIMATED, [ON_CARDS[0]], [ON_RESULTS[0]]),
     "vast": (VAST, [ON_CARDS[1]], [ON_RESULTS[1]]),

@@ -12,6 +12,7 @@ from simcord.backend.models.message import MessageSticker
 from bot.errors import BadReference, Reason
 from bot.intake.message_pictures import other_files_in, pictures_in
 from storage.bounds import LARGEST_REFERENCE_BYTES
+from tests.ui.test_mentions import mention
 from tests.worlds.bot_world import PHOTO, BotWorld, png
 
 CDN: Final = "https://cdn.discordapp.com/attachments/1/2"
@@ -77,6 +78,14 @@ KINDS: Final = {
     "a type with parameters": picture("cat.jpg", "image/jpeg; charset=binary"),
     "a type in capital letters": picture("cat.jpg", "IMAGE/JPEG"),
     "a picture that is declared as text": picture("cat.png", "text/plain; charset=utf-8"),
+    "a picture that is declared as text and has no ending": picture("photo", "text/plain"),
+    "a picture that is declared as text and has an unknown ending": picture("cat.backup", "text/plain"),
+    "a picture that is declared as a video and has no ending": picture("photo", "video/mp4"),
+    "a picture that is declared as a video and has a picture's ending": picture("cat.jpg", "video/mp4"),
+    "a picture that is declared as a sound": picture("IMG 0001", "audio/mpeg"),
+    "a picture with a video's ending and no type": picture("cat.mp4"),
+    "a picture with a video's ending and a picture's type": picture("cat.mp4", "image/jpeg"),
+    "a picture with a text's ending and a type that says nothing": picture("cat.txt", "application/octet-stream"),
     "a picture that moves": picture("dance.gif", "image/gif", flags=IS_ANIMATED),
     "a remix made in Discord": picture("remix.png", "image/png", flags=IS_REMIX),
     "a file of a command, which is deleted soon": files(
@@ -87,6 +96,10 @@ KINDS: Final = {
     "a clip of a game": no_picture("clip.mp4", "video/mp4", flags=IS_CLIP),
     "a voice message": no_picture("voice-message.ogg", "audio/ogg", duration_secs=2.1, waveform="AAAA"),
     "a text that was too long for a message": no_picture("message.txt", "text/plain; charset=utf-8"),
+    "a video in capital letters": no_picture("HOLIDAY.MOV", "VIDEO/quicktime"),
+    "a sound": no_picture("song.mp3", "audio/mpeg"),
+    "a page of the web": no_picture("page.html", "text/html; charset=utf-8"),
+    "a program": no_picture("bot.py", "text/x-python; charset=utf-8"),
     "a font": no_picture("sans.ttf", "font/ttf"),
     "a 3D model": no_picture("chair.glb", "model/gltf-binary"),
     "a picture and a video": files(
@@ -134,6 +147,9 @@ KINDS: Final = {
         gallery(linked("a.png"), linked("v.mp4") | {"content_type": "video/mp4"}),
         pictures=("a.png",),
         others=("v.mp4",),
+    ),
+    "a gallery with what is declared as a video and has no ending": shown(
+        gallery(linked("a") | {"content_type": "video/mp4"}), pictures=("a",)
     ),
     "a picture beside words": shown(
         {"type": 9, "id": 2, "components": [], "accessory": {"type": 11, "id": 3, "media": linked("b.webp")}},
@@ -232,6 +248,23 @@ async def test_a_picture_elsewhere_comes_through_discords_proxy_and_each_counts_
 
 
 # -- Through the doors -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cat", "cat.backup"])
+async def test_a_photo_that_is_declared_as_text_is_used_after_a_mention(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The simulator declares a file's type by its ending, so the type is set as Discord would send it."""
+    made = discord.Attachment.__init__
+
+    def declared_as_text(attachment: discord.Attachment, *, data: Any, state: Any) -> None:
+        made(attachment, data=data | {"content_type": "text/plain; charset=utf-8"}, state=state)
+
+    monkeypatch.setattr(discord.Attachment, "__init__", declared_as_text)
+    await mention(world, attachments=[(name, PHOTO[1])])
+    assert await went_in(world) == [name]
+    await world.work()
+    assert len(world.api.taken) == 1
 
 
 async def sent_with_sticker(world: BotWorld, words: str, format_type: int = 1) -> None:
