@@ -14,7 +14,7 @@ from simcord.results import InteractionResult
 from bot.engine.housekeeping.retention import Retention
 from bot.errors import Reason, Refused, Unavailable
 from bot.texts import texts_in
-from bot.ui.results.actions import EditButton, VaryButton
+from bot.ui.results.actions import EditButton, MoreSelect, VaryButton
 from bot.ui.results.originals import FullSizeButton
 from bot.ui.results.picks import VaryPickedButton, VarySelect
 from storage import schema
@@ -73,6 +73,7 @@ def chosen(field: dict[str, Any]) -> list[str]:
 
 
 async def test_a_result_has_two_rows_of_buttons_and_one_select_with_the_rest(world: BotWorld) -> None:
+    await world.choose(Setting.MODERATORS, world.guild.create_text_channel("moderators").id)
     task, result = await made(world)
     assert rows(result) == [
         [f"a1:{action}:{task.id}" for action in ("edit", "vary", "again")],
@@ -80,6 +81,29 @@ async def test_a_result_has_two_rows_of_buttons_and_one_select_with_the_rest(wor
         [f"a1:more:{task.id}"],
     ]
     assert "by its number" not in texts(result)
+
+
+async def test_the_only_one_of_the_rest_is_a_button_in_the_second_row(world: BotWorld) -> None:
+    task, result = await made(world)
+    assert rows(result) == [
+        [f"a1:{action}:{task.id}" for action in ("edit", "vary", "again")],
+        [f"a1:{action}:{task.id}" for action in ("full", "family", "remove")],
+    ]
+    shown = await world.alice.slash(world.channel, "show", what=task.id)
+    assert rows(seen(shown))[1:] == [
+        [f"a1:{action}:{task.id}" for action in ("full", "family", "post-here", "remove")],
+    ]
+
+
+async def test_a_select_with_one_option_of_an_earlier_release_still_works(world: BotWorld) -> None:
+    task, _ = await made(world)
+    select: discord.ui.Select[discord.ui.LayoutView] = discord.ui.Select(
+        options=[discord.SelectOption(label="Family", value="family")]
+    )
+    message = await world.post_item(MoreSelect(select, task.id))
+    await world.restart()
+    shown = await world.bob.select(message, ["family"])
+    assert "This picture came from no other" in texts(seen(shown))
 
 
 async def test_each_picture_of_a_set_has_a_numbered_button(world: BotWorld) -> None:
@@ -103,7 +127,6 @@ async def test_a_set_of_which_one_picture_came_has_the_buttons_of_one_picture_an
 @pytest.mark.parametrize(
     ("gallery", "moderators", "offered"),
     [
-        (False, False, ["family"]),
         (True, False, ["family", "gallery"]),
         (False, True, ["family", "report"]),
         (True, True, ["family", "gallery", "report"]),

@@ -150,7 +150,7 @@ async def test_its_family_leads_to_the_shared_message(world: BotWorld) -> None:
     opened = await world.bob.select(message, [second.id])
     await world.bob.click(seen(opened), label="Vary")
     await world.work(60)
-    family = await world.bob.select(posted(world)[-1], ["family"])
+    family = await world.bob.click(posted(world)[-1], label="Family")
     assert f"/{world.channel.id}/{message.id})" in texts(family.response)
 
 

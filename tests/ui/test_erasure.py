@@ -88,7 +88,7 @@ async def test_others_keep_theirs_also_what_came_of_it(world: BotWorld) -> None:
     assert theirs.parent_id is None
     assert (theirs.state, theirs.removed_at) == (TaskState.CLOSED, None)
     (left,) = world.channel.history()
-    family = await world.bob.select(left, ["family"])
+    family = await world.bob.click(left, label="Family")
     assert family.response is not None
     assert f"<@{world.alice.id}>" not in texts(family.response)
     assert len(await files(world)) == 2

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from bot.errors import UnknownChoice
 from bot.ui.kit.forms import FormValues, Upload
+from bot.ui.results.actions import MoreSelect
 from bot.ui.results.picks import VarySelect
 from storage.bounds import LONGEST_WORDS
 from storage.catalogue import all_sizes, all_variants
@@ -148,8 +149,11 @@ async def vary_select(world: BotWorld) -> Press:
 
 
 async def more_select(world: BotWorld) -> Press:
-    result = await a_result(world)
-    return lambda: world.bob.select(result, ["family"])
+    await a_result(world)
+    options = [discord.SelectOption(label="Family", value="family")]
+    task = await world.only_task()
+    message = await world.post_item(MoreSelect(discord.ui.Select(options=options), task.id))
+    return lambda: world.bob.select(message, ["family"])
 
 
 async def tasks_select(world: BotWorld) -> Press:

@@ -28,7 +28,7 @@ async def varied(world: BotWorld, who: Any, message: Any, channel: Any = None) -
 
 
 async def family(world: BotWorld, who: Any, message: Any) -> str:
-    shown = await who.select(message, ["family"])
+    shown = await who.click(message, label="Family")
     assert shown.ephemeral
     return texts(shown.response)
 

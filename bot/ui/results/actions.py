@@ -35,9 +35,9 @@ Row: TypeAlias = ui.ActionRow[Any]
 
 
 def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
-    """Return two rows of buttons and a select with everything else. `shown`: positions of the pictures in the message.
-    For a task with several pictures, the first row has a numbered button for each of `shown`, which leads to the
-    buttons for that picture."""
+    """Return two rows of buttons and a select with everything else; a single option is a button in the second row, as
+    the select would fill a row for it. `shown`: positions of the pictures in the message. For a task with several
+    pictures, the first row has a numbered button for each of `shown`, which leads to the buttons for that picture."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     again = AgainButton(task.id, say, label="actions-again")
     if len(outcome.pictures) > 1:
@@ -46,12 +46,17 @@ def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
     else:
         first = ui.ActionRow(EditButton(task.id, say), VaryButton(task.id, say), again)
         second = ui.ActionRow(FullSizeButton(task.id, say))
+    rest = list(_more(outcome))
+    if len(rest) == 1:
+        second.add_item(_BY_OPTION[rest[0]](task.id, say))
     if task.private:
         second.add_item(PublishButton(task.id, say))
     elif outcome.looked_up:
         second.add_item(PostHereButton(task.id, say))
     second.add_item(RemoveButton(task.id, say))
-    options = [_option(say, action) for action in _more(outcome)]
+    if len(rest) == 1:
+        return [first, second]
+    options = [_option(say, action) for action in rest]
     more: Select = ui.Select(placeholder=say("actions-more"), options=options)
     return [first, second, ui.ActionRow(MoreSelect(more, task.id))]
 
