@@ -34,7 +34,7 @@ class Show(commands.Cog):
 
     @show.autocomplete("what")
     async def offer(self, interaction: discord.Interaction[Atelier], typed: str) -> list[app_commands.Choice[str]]:
-        """Offer up to `CHOICES` of the person's own tasks whose prompts contain the typed text (any if it is blank),
+        """Offer up to `CHOICES` of the person's own tasks whose prompts contain each typed word (any if it is blank),
         newest first."""
         say = texts_in(str(interaction.locale))
         search = interaction.client.services.stores.search

@@ -452,7 +452,7 @@ async def test_where_the_operators_channel_is_closed_the_owner_is_told(tmp_path:
     async with open_bot_world(tmp_path, operator_channel_id=404) as world:
         with world.env.time_context(), pytest.raises(RouteClosed):  # the owner of simcord's application is a bot
             await world.delivery.operator.send(Reason.NOBODY_TOLD, {})
-        assert "neither in its channel" in world.requests("POST", "/messages")[-1].json["content"]
+        assert "couldn’t deliver an outcome in its channel" in world.requests("POST", "/messages")[-1].json["content"]
 
 
 async def test_buttons_of_outcomes_survive_a_restart(world: BotWorld) -> None:

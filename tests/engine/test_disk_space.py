@@ -290,11 +290,11 @@ async def test_on_a_full_disk_people_read_whose_trouble_it_is_and_go_on_when_the
 async def test_with_little_room_a_person_is_told_at_each_door_that_takes_files(tmp_path: Path) -> None:
     async with open_bot_world(tmp_path) as world:
         world.engine.disk_space.found_full(FULL)
-        assert "take no new pictures" in world.refusal(await world.ask(image=PHOTO))
+        assert "take new pictures" in world.refusal(await world.ask(image=PHOTO))
         saved: Any = await world.alice.slash(world.channel, "reference save", name="cat", image=PHOTO)
-        assert "take no new pictures" in saved.response.content
+        assert "take new pictures" in saved.response.content
         batch = await world.ask("{red, blue} door", image=PHOTO)
-        assert "take no new pictures" in world.refusal(batch)
+        assert "take new pictures" in world.refusal(batch)
         assert await world.stores.tasks.of_user(world.alice.id) == ()
         assert await world.stores.sets.of(world.alice.id) == ()
         assert await world.picture_store.used_bytes() == 0

@@ -77,14 +77,14 @@ PICTURE = Comes()
 PICTURE_AND_OPERATOR = Comes(operator=Reason.ACCOUNT_KEY)
 SECOND = Comes(sent=2)
 INVALID = Comes(reason=Reason.INVALID_REQUEST, words="Try it in other words", charged=False)
-KEY = Comes(reason=Reason.ACCOUNT_KEY, words="does not accept my key", charged=False, operator=Reason.ACCOUNT_KEY)
+KEY = Comes(reason=Reason.ACCOUNT_KEY, words="isn’t accepting my key", charged=False, operator=Reason.ACCOUNT_KEY)
 CREDIT = Comes(
     reason=Reason.ACCOUNT_CREDIT, words="credit with the image service is used up", charged=False,
     operator=Reason.ACCOUNT_CREDIT,
 )  # fmt: skip
 QUOTA = Comes(reason=Reason.ACCOUNT_QUOTA, words="quota with the image service is used up", charged=False)
-FAULT = Comes(reason=Reason.SERVICE_FAULT, words="has trouble of its own", charged=False)
-UNCONFIRMED = Comes(reason=Reason.UNCONFIRMED, words="cannot tell whether it took this request")
+FAULT = Comes(reason=Reason.SERVICE_FAULT, words="is having trouble", charged=False)
+UNCONFIRMED = Comes(reason=Reason.UNCONFIRMED, words="can’t tell whether it took this request")
 
 # Codes in a readable body
 
@@ -216,12 +216,12 @@ NONSENSE_TO_AN_UPLOAD: Mapping[str, Comes] = {
 
 # Reasons why a task of the image API failed
 
-POLICY = Comes(reason=Reason.POLICY, words="does not allow this request", charged=False)
-FAILED = Comes(reason=Reason.GENERATION_FAILED, words="tried, and it did not work", charged=False)
+POLICY = Comes(reason=Reason.POLICY, words="doesn’t allow this request", charged=False)
+FAILED = Comes(reason=Reason.GENERATION_FAILED, words="tried, but it didn’t work", charged=False)
 UNFETCHABLE = Comes(reason=Reason.API_REFERENCE_UNFETCHABLE, words="download an attached picture", charged=False)
 FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
     (400, "content of the filesUrl image violates policy"): Comes(
-        reason=Reason.REFERENCE_POLICY, words="does not allow one of the attached pictures", charged=False
+        reason=Reason.REFERENCE_POLICY, words="doesn’t allow one of the attached pictures", charged=False
     ),
     (400, "Image size exceeds maximum of 26214400 bytes"): Comes(
         reason=Reason.API_REFERENCE_TOO_LARGE, words="found an attached picture too large", charged=False
@@ -233,7 +233,7 @@ FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
         reason=Reason.API_MASK, words="could not use the mask", charged=False
     ),
     (400, "We couldn't process the provided image file (code=invalid_image_format)"): Comes(
-        reason=Reason.API_REFERENCE_FORMAT, words="could not read an attached picture", charged=False
+        reason=Reason.API_REFERENCE_FORMAT, words="couldn’t read an attached picture", charged=False
     ),
     (400, "Your content was flagged by OpenAI as violating content policies"): POLICY,
     (400, "Failed to fetch the image. Kindly verify any access limits set by you or your service provider"):
@@ -381,7 +381,7 @@ async def test_a_link_that_the_api_cannot_fetch_is_uploaded_and_the_task_created
 
 ENDLESS: Mapping[str, tuple[str, Trouble, Comes]] = {
     "creates are throttled": (
-        CREATE, code(429), Comes(reason=Reason.SERVICE_FAULT, words="has trouble of its own", charged=False, sent=None),
+        CREATE, code(429), Comes(reason=Reason.SERVICE_FAULT, words="is having trouble", charged=False, sent=None),
     ),
     "creates are faulty": (CREATE, code(500), replace(FAULT, sent=3)),
     "uploads are not answered": (UPLOAD, answered("", 502), replace(FAULT, sent=0)),

@@ -11,6 +11,7 @@ from typing import Final
 import discord
 import pytest
 from babel import Locale
+from fluent.syntax import FluentSerializer
 from fluent.syntax import ast as ftl
 from structlog.testing import capture_logs
 
@@ -43,6 +44,11 @@ NOT_READ: Final = {
     ", code ": "the same",
 }
 """Literals that only look like text for people, with the reason."""
+STAY_OUT: Final = {
+    "en-US": r" %|'|\b(?:anew|once more|would like|cannot be|could not|does not|I (?:keep|bring|tell|wait) )",
+    "zh-CN": r"运行我的人|图片集|来龙去脉|提出|提到我|正在生成|[\u4e00-\u9fff][,!?;:]",
+}
+"""What the texts of a language do not say, as another word is used for it everywhere."""
 
 
 # -- files of the catalogue --------------------------------------------------------------------------------------------
@@ -72,6 +78,14 @@ def test_each_language_has_the_same_messages_in_the_same_files(language: str) ->
 def test_each_message_is_made_of_the_same_values(language: str) -> None:
     for name in messages(DEFAULT):
         assert variables(language, name) == variables(DEFAULT, name), name
+
+
+@pytest.mark.parametrize("language", STAY_OUT)
+def test_a_text_uses_the_one_word_that_there_is_for_a_thing(language: str) -> None:
+    written = [entry for entry in entries(language) if isinstance(entry, ftl.Message)]
+    said = {entry.id.name: FluentSerializer().serialize_entry(entry).partition("=")[2] for entry in written}
+    found = {name: re.findall(STAY_OUT[language], text) for name, text in said.items() if not name.startswith("talk-")}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -182,7 +182,7 @@ async def test_a_failure_names_the_commands_and_buttons_as_they_are_shown_there(
     await world.work()
     (failure,) = world.channel.history()
     assert "这次没有画成" in texts(failure)
-    assert labels(failure) == ["再画一次", "收起"]
+    assert labels(failure) == ["再画一次", "关闭"]
     await world.restart()
     await world.alice.click(failure, label="再画一次")
     await world.work()

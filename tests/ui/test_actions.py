@@ -103,7 +103,7 @@ async def test_a_select_with_one_option_of_an_earlier_release_still_works(world:
     message = await world.post_item(MoreSelect(select, task.id))
     await world.restart()
     shown = await world.bob.select(message, ["family"])
-    assert "This picture came from no other" in texts(seen(shown))
+    assert "This picture wasn’t made from another one" in texts(seen(shown))
 
 
 async def test_each_picture_of_a_set_has_a_numbered_button(world: BotWorld) -> None:
@@ -211,7 +211,7 @@ async def test_again_twice_quickly_is_one_task(world: BotWorld) -> None:
     _, result = await made(world)
     await world.bob.click(result, label="Again")
     refused = await world.bob.click(result, label="Again")
-    assert "asked for this again already" in world.refusal(refused)
+    assert "already asked for this again" in world.refusal(refused)
     assert len(await world.stores.tasks.of_user(world.bob.id)) == 1
 
 
@@ -531,7 +531,7 @@ async def test_months_later_it_is_said_that_the_original_is_gone(world: BotWorld
     await sweep(world)
     world.api.next_link.append(Refused(422, "only records of the last 14 days"))
     refused = await world.bob.click(result, label="Full size")
-    assert "Neither I nor the image service keep the original" in world.refusal(refused)
+    assert "Neither I nor the image service have the original" in world.refusal(refused)
 
 
 async def test_months_later_and_with_the_image_api_silent_it_is_said_to_try_later(world: BotWorld) -> None:
@@ -563,7 +563,7 @@ async def test_a_chinese_person_reads_chinese(world: BotWorld) -> None:
     world.locales[world.bob.id] = "zh-CN"
     picked = await world.bob.click(result, custom_id=button_ids(result)[1])
     assert "图片 2/2" in texts(seen(picked))
-    assert [part["label"] for part in components(seen(picked)) if part["type"] == 2] == ["修改", "变化", "原图"]
+    assert [part["label"] for part in components(seen(picked)) if part["type"] == 2] == ["修改", "生成变体", "原图"]
 
 
 async def test_an_old_button_for_a_request_without_pictures_says_that_there_are_none(world: BotWorld) -> None:

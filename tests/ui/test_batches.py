@@ -30,7 +30,7 @@ async def test_what_is_left_of_the_day_is_said(tmp_path: Path) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=50, pictures_per_day=0)
     async with open_bot_world(tmp_path, limits=limits) as world:
         await world.ask(variants=2)
-        assert "You have 48 pictures left of your 50 in 24 hours." in texts(await proposed(world))
+        assert "You have 48 pictures left, of 50 in 24 hours." in texts(await proposed(world))
 
 
 async def test_one_task_is_made_of_each_and_all_are_shown_in_one_message(world: BotWorld) -> None:
@@ -60,12 +60,12 @@ async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which
     await begun(world)
     await world.work(60)
     message, ending = posted(world)
-    assert "3 of 4 done · 1 did not work" in texts(message)
+    assert "3 of 4 done · 1 didn’t work" in texts(message)
     lines = [line for line in texts(message).splitlines() if line.startswith("**")]
-    assert "no picture: The image service does not allow this request." in lines[0]
+    assert "no picture: The image service doesn’t allow this request." in lines[0]
     assert lines[1].endswith("picture 1 below")
     assert alt_texts(message)[0] == "Picture 2: red door in ink"
-    assert "3 pictures are ready, and the rest did not work" in texts(ending)
+    assert "3 pictures are ready, and the rest didn’t work" in texts(ending)
 
 
 async def test_a_question_that_cannot_be_deleted_is_no_reason_to_make_less(world: BotWorld) -> None:
@@ -136,7 +136,7 @@ async def test_an_answer_after_a_quarter_of_an_hour_is_refused(world: BotWorld) 
     question = await proposed(world)
     world.clock.turn(15 * 60 + 1)
     refused = await world.alice.click(question, label="Make them")
-    assert "stood here for more than 15 minutes" in answer(world, refused)
+    assert "was open for more than 15 minutes" in answer(world, refused)
     assert await tasks_of(world) == []
 
 
@@ -186,7 +186,7 @@ async def test_after_a_quarter_of_an_hour_it_is_not_sent_as_typed(world: BotWorl
     question = await proposed(world)
     world.clock.turn(15 * 60 + 1)
     refused = await world.alice.click(question, label="Send as typed")
-    assert "stood here for more than 15 minutes" in answer(world, refused)
+    assert "was open for more than 15 minutes" in answer(world, refused)
     assert await tasks_of(world) == []
 
 
@@ -206,7 +206,7 @@ async def test_a_limit_stands_in_the_way_of_words_as_typed_and_the_question_stay
     ("words", "told"),
     [
         ("{red, {green, blue}} door", "inside another one"),
-        ("{a, b, c, d, e, f, g, h, i, j, k} door", "more requests than the 10 that are allowed"),
+        ("{a, b, c, d, e, f, g, h, i, j, k} door", "more than the 10 requests allowed"),
         ("a door --ar {3:2, 2:3}", "All pictures of one request have the same shape"),
     ],
 )
@@ -229,7 +229,7 @@ async def test_groups_that_make_no_batch_can_be_left(world: BotWorld) -> None:
 
 async def test_more_than_the_server_allows_is_refused_at_once(world: BotWorld) -> None:
     await choose(world, Setting.GREATEST_BATCH, 3)
-    assert "more requests than the 3 that are allowed" in texts(await proposed(world))
+    assert "more than the 3 requests allowed" in texts(await proposed(world))
     await world.work(10)
     assert await tasks_of(world) == []
 
@@ -240,7 +240,7 @@ async def test_a_limit_stands_in_the_way_of_all_of_it(tmp_path: Path) -> None:
         await world.ask("a cat")
         question = await proposed(world)
         refused = await world.alice.click(question, label="Make them")
-        assert "You may have 4 requests waiting or running at a time" in answer(world, refused)
+        assert "You can have 4 requests waiting or running at a time" in answer(world, refused)
         assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
         await world.work(60)
         await world.alice.click(question, label="Make them")

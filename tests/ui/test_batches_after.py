@@ -73,7 +73,7 @@ async def test_the_rest_is_cancelled_by_its_asker_alone(world: BotWorld) -> None
     assert "Only the person who asked" in answer(world, await world.bob.click(message, label="Cancel what is waiting"))
     pressed = await world.alice.click(message, label="Cancel what is waiting")
     assert pressed.ephemeral
-    assert "3 requests are cancelled, and cost nothing. 1 more is already being made" in answer(world, pressed)
+    assert "3 requests are cancelled and cost nothing. 1 more is already being made" in answer(world, pressed)
     await world.work(60)
     message, ending = posted(world)
     assert "1 of 4 done · 3 cancelled" in texts(message)
@@ -186,7 +186,7 @@ async def test_a_copy_in_a_gallery_leads_to_the_shared_message(world: BotWorld) 
 
 async def test_a_private_one_comes_by_direct_message_alone(world: BotWorld) -> None:
     question = await proposed(world, private=True)
-    assert "They come as direct messages, for you alone." in texts(question)
+    assert "They’ll come as direct messages, only to you." in texts(question)
     await world.alice.click(question, label="Make them")
     await world.work(60)
     assert posted(world) == []
@@ -233,7 +233,7 @@ async def test_it_speaks_the_askers_language(world: BotWorld) -> None:
     world.locales[world.alice.id] = "zh-CN"
     question = await proposed(world, "{红, 绿} 门")
     assert "要把它变成 2 个请求吗？" in texts(question)
-    await world.alice.click(question, label="开始生成")
+    await world.alice.click(question, label="开始画图")
     await world.work(60)
     message, ending = posted(world)
     assert "已完成 2 / 2" in texts(message)

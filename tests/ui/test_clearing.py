@@ -22,7 +22,7 @@ async def cancelled(world: BotWorld) -> None:
 async def withheld(world: BotWorld) -> None:
     await world.ask()
     await world.work(10)
-    await world.alice.click(world.channel.history()[-1], label="Don't post")
+    await world.alice.click(world.channel.history()[-1], label="Don’t post")
     await world.work(60)
 
 
@@ -74,7 +74,7 @@ async def test_when_it_is_too_late_to_post_after_all_it_is_said_where_it_is(worl
     await world.ask()
     await world.work(10)
     card = world.channel.history()[-1]
-    await world.alice.click(card, label="Don't post")
+    await world.alice.click(card, label="Don’t post")
     await world.work(5)
     task = await world.only_task()
     await world.stores.tasks.settle(task, reason=None, urls=["https://results.test/1.png"], now=1, why="test")

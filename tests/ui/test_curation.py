@@ -100,7 +100,7 @@ async def test_what_discord_does_not_take_now_is_published_later_once(world: Bot
     _, result = await made(world, private=True)
     world.env.inject_error("POST", "/channels/*/messages", status=503)
     answer = await said(world, world.alice, result, "Publish")
-    assert "It is on its way to" in answer
+    assert "It’s on its way to" in answer
     assert not world.channel.history()
     await world.restart()
     await world.work(60)
@@ -147,7 +147,7 @@ async def test_where_nothing_may_be_posted_it_is_said_and_can_be_tried_again(wor
 async def test_what_discord_refuses_is_said_and_can_be_tried_again(world: BotWorld) -> None:
     task, result = await made(world, private=True)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
-    assert "I cannot post in" in await said(world, world.alice, result, "Publish")
+    assert "I can’t post in" in await said(world, world.alice, result, "Publish")
     assert await world.stores.reposts.of_task(task.id) == ()
     assert (await world.only_task()).private
     await said(world, world.alice, result, "Publish")
@@ -375,7 +375,7 @@ async def test_a_moderator_removes_it_and_nobody_looks_it_up_any_more(world: Bot
     assert world.channel.history() == []
     for who in (world.alice, world.bob):
         found = await who.slash(world.channel, "show", what=task.id)
-        assert "I find nothing like that" in world.refusal(found)
+        assert "I can’t find anything like that" in world.refusal(found)
 
 
 async def test_the_question_shows_the_prompt_and_keeping_it_removes_nothing_after_a_restart(
@@ -477,7 +477,7 @@ async def test_a_direct_message_publishes_into_the_channel_where_it_was_asked_fo
 async def test_who_has_left_the_server_publishes_nothing_there(world: BotWorld) -> None:
     result = await told_directly(world)
     world.guild.remove_member(world.alice)
-    assert "I cannot post in" in await said_to_user(world, result)
+    assert "I can’t post in" in await said_to_user(world, result)
     assert world.channel.history() == []
     assert (await world.only_task()).private
 

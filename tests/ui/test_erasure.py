@@ -131,7 +131,7 @@ async def test_two_quick_clicks_are_one_erasure(world: BotWorld) -> None:
     await made(world)
     first = await asked(world)
     second = await asked(world)
-    assert "under way already" in texts(second)
+    assert "already erasing it" in texts(second)
     await world.work(180)
     assert "### Erased" in texts(first)
 
@@ -143,7 +143,7 @@ async def test_while_it_is_under_way_it_is_said_so(world: BotWorld) -> None:
     await world.work(5)
     shown = await world.alice.slash(world.channel, "privacy show")
     assert shown.response is not None
-    assert "That is under way" in shown.response.content
+    assert "I’m still at it" in shown.response.content
 
 
 @pytest.mark.sweep
@@ -236,7 +236,7 @@ async def test_the_limits_of_the_day_still_count_what_was_erased(tmp_path: Path)
         await made(world, variants=2)
         await erased(world)
         refused = await world.ask(variants=2)
-        assert "You have used your 3 pictures" in world.refusal(refused)
+        assert "You’ve used your 3 pictures" in world.refusal(refused)
         world.clock.turn(24 * 3600)
         await world.engine.erasures.sweep()
         await world.ask(variants=2)

@@ -80,7 +80,7 @@ async def test_create_counts_when_it_comes_back_after_a_restart(world: BotWorld)
 
 async def test_create_with_nothing_in_it_is_told_what_to_do(world: BotWorld) -> None:
     opened = await world.alice.slash(world.channel, "create")
-    assert "Write what you would like to see" in world.refusal(await world.alice.submit_modal(opened, {"words": " "}))
+    assert "Write what you’d like to see" in world.refusal(await world.alice.submit_modal(opened, {"words": " "}))
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 
@@ -158,7 +158,7 @@ async def test_a_form_that_was_open_for_days_says_so(world: BotWorld) -> None:
 
 async def test_a_message_without_pictures_is_told_so(world: BotWorld) -> None:
     message = await world.alice.send(world.channel, "words", attachments=[("notes.txt", b"words")])
-    assert "There is no picture in that message" in world.refusal(await menu(world, message))
+    assert "There’s no picture in that message" in world.refusal(await menu(world, message))
 
 
 async def test_the_menu_works_on_our_own_results(world: BotWorld) -> None:

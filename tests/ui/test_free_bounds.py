@@ -155,7 +155,7 @@ async def test_a_second_export_of_the_same_person_is_refused_and_anothers_is_not
     await made(world)
     async with world.engine.export_slots.taken(world.alice.id):
         refused: Any = await world.alice.slash(world.channel, "privacy export")
-        assert "put together already" in said(world, refused)
+        assert "already putting your files together" in said(world, refused)
         others: Any = await world.bob.slash(world.channel, "privacy export")
         assert others.response.attachments or any(answer.attachments for answer in others.followups)
     again: Any = await world.alice.slash(world.channel, "privacy export")

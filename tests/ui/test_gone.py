@@ -66,7 +66,7 @@ async def test_nor_if_its_message_is_hidden_from_the_bot_and_another_is_attached
     await world.alice.send(
         world.channel, f"{us(world)} make it night", reply_to=message, attachments=[("dog.png", png())]
     )
-    assert "I cannot see the message you replied to" in last(world).content
+    assert "I can’t see the message you replied to" in last(world).content
     assert await paid_nothing(world)
 
 
@@ -83,9 +83,9 @@ async def test_thanks_in_reply_to_a_message_that_is_gone_get_a_smile(world: BotW
     ("status", "code", "answer"),
     [
         (404, 10008, "The message you replied to is gone"),
-        (403, 50001, "I cannot see the message you replied to"),
-        (403, 50013, "I cannot see the message you replied to"),
-        (500, 0, "I cannot see the message you replied to"),
+        (403, 50001, "I can’t see the message you replied to"),
+        (403, 50013, "I can’t see the message you replied to"),
+        (500, 0, "I can’t see the message you replied to"),
     ],
 )
 async def test_one_that_discord_does_not_send_along_is_fetched_or_refused(

@@ -42,9 +42,9 @@ async def test_it_says_how_many_pictures_are_left_today(tmp_path: Path) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=5, pictures_per_day=0)
     async with open_bot_world(tmp_path, limits=limits) as world:
         await world.ask(variants=2)
-        assert "You have 3 pictures left of your 5 in 24 hours." in texts((await helped(world)).response)
+        assert "You have 3 pictures left, of 5 in 24 hours." in texts((await helped(world)).response)
         await world.ask(variants=2)
-        assert "You have 1 picture left of your 5 in 24 hours." in texts((await helped(world)).response)
+        assert "You have 1 picture left, of 5 in 24 hours." in texts((await helped(world)).response)
 
 
 @pytest.mark.parametrize(("locale", "words"), [("en-US", "A red fox asleep"), ("zh-CN", "一只红狐狸睡在新雪里")])

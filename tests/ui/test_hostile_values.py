@@ -365,7 +365,7 @@ async def test_a_negative_number_lowers_no_limit(tmp_path: Path) -> None:
     async with open_bot_world(tmp_path, limits=limits) as world:
         press, forger = await create_form(world), Forger(world.client)
         forger.forge("variants", ["-1000"])
-        assert "not one of the choices" in world.refusal(await press())
+        assert "isn’t one of the choices" in world.refusal(await press())
         await world.ask(variants=2)
         assert "more than the 3" in world.refusal(await world.ask(variants=4))
         assert [task.variants for task in await world.stores.tasks.of_user(world.alice.id)] == [2]

@@ -103,7 +103,7 @@ async def test_blank_words_are_fine_with_a_picture_only(world: BotWorld) -> None
     await world.ask("   ", image=PHOTO)
     assert (await world.only_task()).prompt == ""
     refused = await world.ask(" \u200b \n \u2800\u3164")
-    assert "Write what you would like to see" in world.refusal(refused)
+    assert "Write what you’d like to see" in world.refusal(refused)
 
 
 async def test_a_mask_without_a_picture_is_refused(world: BotWorld) -> None:
@@ -158,9 +158,9 @@ async def test_a_limit_is_told_to_the_asker_alone(tmp_path: Path) -> None:
 
 async def test_other_servers_and_direct_messages_are_refused_where_servers_are_named(tmp_path: Path) -> None:
     async with open_bot_world(tmp_path, client=new_client(allowed_guilds=frozenset({1}))) as world:
-        assert "may not make pictures here" in world.refusal(await world.ask())
+        assert "not allowed to make pictures here" in world.refusal(await world.ask())
         direct = await world.alice.user.slash("imagine", prompt="a red door")
-        assert "may not make pictures here" in world.refusal(direct)
+        assert "not allowed to make pictures here" in world.refusal(direct)
 
 
 async def test_a_button_from_before_is_refused_where_servers_are_named(world: BotWorld) -> None:
@@ -170,7 +170,7 @@ async def test_a_button_from_before_is_refused_where_servers_are_named(world: Bo
     (failure,) = world.channel.history()
     world.client.allowed_guilds = frozenset({1})  # as after a restart with ALLOWED_GUILDS set
     refused = await world.alice.click(failure, label="Ask again")
-    assert "may not make pictures here" in world.refusal(refused)
+    assert "not allowed to make pictures here" in world.refusal(refused)
     assert len(await world.stores.tasks.of_user(world.alice.id)) == 1
     assert button_ids(world.channel.history()[0]) != []
 

@@ -15,8 +15,8 @@ from tests.worlds.bot_batches import begun
 from tests.worlds.bot_world import BotWorld, alt_texts, png, texts
 
 PHOTO = ("cat.png", png("white", (128, 96)))
-SAID = "25 % of the picture will change: the tinted part."
-SOON = "I start in a few seconds. Cancel if this is not the part."
+SAID = "25% of the picture will change: the tinted part."
+SOON = "I’ll start in a few seconds. Cancel if this isn’t the part you mean."
 WAIT = PREVIEW_WAIT.total_seconds()
 
 
@@ -91,7 +91,7 @@ async def test_the_requests_of_others_do_not_wait_and_those_with_masks_wait_side
     assert [create.request.prompt for create in world.api.taken] == ["a door"]
     first, second, _ = world.channel.history()
     assert SOON in texts(first)
-    assert "1 request is ahead of yours.\nCancel if this is not the part." in texts(second)
+    assert "1 request is ahead of yours.\nCancel if this isn’t the part you mean." in texts(second)
     await world.work(WAIT, every=1)
     assert [create.request.prompt for create in world.api.taken] == ["a door", "a hat", "a scarf"]
 
@@ -164,7 +164,7 @@ async def test_without_a_copy_of_the_picture_the_share_is_still_said(world: BotW
     await world.picture_store.delete(f"references/{(await world.only_task()).id}/0")
     await world.restart()
     await world.work(60)
-    assert "25 % of the picture will change." in texts(world.channel.history()[0])
+    assert "25% of the picture will change." in texts(world.channel.history()[0])
 
 
 async def test_of_a_private_request_only_its_asker_sees_it(world: BotWorld) -> None:
@@ -182,10 +182,10 @@ async def test_of_a_private_request_only_its_asker_sees_it(world: BotWorld) -> N
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
-        (hole(1, 1), "Less than 1 % of the picture"),
-        (hole(12, 10), "1 % of the picture"),
-        (hole(96, 72), "56 % of the picture"),
-        (("mask.png", png("black", (128, 96))), "100 % of the picture"),
+        (hole(1, 1), "Less than 1% of the picture"),
+        (hole(12, 10), "1% of the picture"),
+        (hole(96, 72), "56% of the picture"),
+        (("mask.png", png("black", (128, 96))), "100% of the picture"),
     ],
 )
 async def test_the_share_is_never_nothing_and_whole_only_if_all_changes(
@@ -205,7 +205,7 @@ async def test_all_but_a_pixel_is_not_all(world: BotWorld) -> None:
     world.api.seconds = 100
     await world.ask("a hat", image=PHOTO, mask=("mask.png", file.getvalue()))
     await world.work(20)
-    assert "99 % of the picture" in texts(world.channel.history()[0])
+    assert "99% of the picture" in texts(world.channel.history()[0])
 
 
 async def test_in_chinese_it_is_said_in_chinese(world: BotWorld) -> None:

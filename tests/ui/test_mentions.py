@@ -84,7 +84,7 @@ async def test_what_is_attached_goes_in(world: BotWorld) -> None:
 async def test_a_file_that_is_no_picture_is_never_left_out_in_silence(world: BotWorld, name: str) -> None:
     await mention(world, attachments=[PHOTO, (name, b"x")])
     await world.work(60)
-    assert f"**\u2068{name}\u2069** is not a picture I can open" in last(world).content
+    assert f"**\u2068{name}\u2069** isn’t a picture I can open" in last(world).content
     assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 
@@ -174,7 +174,7 @@ async def test_bots_are_never_answered(world: BotWorld) -> None:
 
 async def test_a_mention_alone_gets_help_once(world: BotWorld) -> None:
     await mention(world, "")
-    assert "Write what you would like to see behind my name" in texts(last(world))
+    assert "Mention me and say what you’d like to see" in texts(last(world))
     assert len(world.channel.history()) == 2
     assert not await world.stores.tasks.of_user(world.alice.id)
 
@@ -199,7 +199,7 @@ async def test_the_same_message_once_more_is_the_same_request(world: BotWorld) -
 async def test_without_the_intent_an_answer_to_anybody_points_to_the_menu(world: BotWorld) -> None:
     message = await world.bob.send(world.channel, "look", attachments=[PHOTO])
     await mention(world, reply_to=message)
-    assert "I cannot see the message you replied to" in last(world).content
+    assert "I can’t see the message you replied to" in last(world).content
     assert "“Edit pictures”" in last(world).content
     assert not await world.stores.tasks.of_user(world.alice.id)
 
@@ -209,7 +209,7 @@ async def test_an_answer_to_a_waiting_card_has_nothing_to_start_from(world: BotW
     await world.work(10)
     assert last(world).attachments
     await world.bob.send(world.channel, f"{us(world)} make it night", reply_to=last(world))
-    assert "There is no picture in that message" in last(world).content
+    assert "There’s no picture in that message" in last(world).content
     assert not await world.stores.tasks.of_user(world.bob.id)
 
 
@@ -240,7 +240,7 @@ async def test_other_channels_than_the_servers_are_refused(world: BotWorld) -> N
 async def test_servers_that_are_not_allowed_are_refused(tmp_path: Path) -> None:
     async with open_bot_world(tmp_path, client=new_client(allowed_guilds=frozenset({1}))) as world:
         await mention(world)
-        assert "I may not make pictures here" in last(world).content
+        assert "I’m not allowed to make pictures here" in last(world).content
         assert not await world.stores.tasks.of_user(world.alice.id)
 
 

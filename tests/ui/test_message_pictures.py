@@ -289,7 +289,7 @@ async def test_a_sticker_with_words_is_a_picture(world: BotWorld) -> None:
 async def test_a_sticker_that_is_no_picture_file_is_refused_by_its_name(world: BotWorld) -> None:
     await sent_with_sticker(world, "make it blue", format_type=3)
     assert "Wave" in world.channel.history()[-1].content
-    assert "is not a picture I can open" in world.channel.history()[-1].content
+    assert "isn’t a picture I can open" in world.channel.history()[-1].content
     assert await world.stores.tasks.of_user(world.alice.id) == ()
 
 

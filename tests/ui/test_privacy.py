@@ -95,10 +95,10 @@ async def test_what_is_too_large_for_any_file_is_listed(world: BotWorld, monkeyp
     await world.ask("a red door", variants=2)
     await world.work()
     answered = await world.alice.slash(world.channel, "privacy export")
-    assert "2 files are not in it. left-out.txt in the last one" in answered.followups[-1].content
+    assert "2 files aren’t in it. left-out.txt in the last one" in answered.followups[-1].content
     (opened,) = await exported(world)
     listed = opened.read("left-out.txt").decode()
-    assert "pictures/2027-01-15 a red door 2: It is larger than a file I may send here." in listed
+    assert "pictures/2027-01-15 a red door 2: It’s larger than the files I can send here." in listed
 
 
 async def test_what_does_not_go_into_the_last_file_is_listed_and_the_sentence_still_has_a_followup(
@@ -114,7 +114,7 @@ async def test_what_does_not_go_into_the_last_file_is_listed_and_the_sentence_st
     assert len(opened) == 2
     listed = opened[-1].read("left-out.txt").decode()
     kept = [name for archive in opened for name in archive.namelist() if name.startswith("pictures/")]
-    assert len(kept) + listed.count("I may not send more files at once here") == 4
+    assert len(kept) + listed.count("I can’t send more files at once here") == 4
 
 
 async def test_rows_that_do_not_go_into_the_last_file_are_listed(
@@ -127,7 +127,7 @@ async def test_rows_that_do_not_go_into_the_last_file_are_listed(
         await world.ask(f"red door {number} " + "of oak " * 300)
     (opened,) = await exported(world)
     names = [name for name in opened.namelist() if name.startswith("data-")]
-    listed = re.findall(r"^(data-\d+\.json): I may not send", opened.read("left-out.txt").decode(), re.MULTILINE)
+    listed = re.findall(r"^(data-\d+\.json): I can’t send", opened.read("left-out.txt").decode(), re.MULTILINE)
     assert listed
     assert sorted(names + listed) == [f"data-{number}.json" for number in range(1, len(names + listed) + 1)]
 
@@ -177,9 +177,9 @@ async def test_what_was_attached_and_the_sets_have_folders_of_their_own(world: B
     await world.ask("on the moon", image=PHOTO)
     await world.work()
     (opened,) = await exported(world)
-    assert {name.partition("/")[0] for name in opened.namelist() if "/" in name} == {"图片", "附上的图片", "图片集"}
+    assert {name.partition("/")[0] for name in opened.namelist() if "/" in name} == {"图片", "附上的图片", "图片组"}
     assert any(re.fullmatch(r"附上的图片/\S+ cat 1\.png", name) for name in opened.namelist())
-    assert any(re.fullmatch(r"图片集/\S+ 我的猫 1\.png", name) for name in opened.namelist())
+    assert any(re.fullmatch(r"图片组/\S+ 我的猫 1\.png", name) for name in opened.namelist())
 
 
 async def test_the_ending_of_a_file_is_that_of_its_content(world: BotWorld) -> None:

@@ -299,7 +299,7 @@ async def test_after_its_owner_was_erased_a_request_keeps_its_words_and_says_tha
     assert "a picture that was erased" in texts(shown.response)
     creates = len(world.api.taken)
     again = await world.bob.click(world.channel.history()[-1], label="Again")
-    assert "they have had it erased" in world.refusal(again)
+    assert "they’ve had it erased" in world.refusal(again)
     await world.work(60)
     assert len(world.api.taken) == creates
     assert len(await world.stores.tasks.of_user(world.bob.id)) == 1

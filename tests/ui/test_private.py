@@ -65,9 +65,9 @@ async def test_after_a_quarter_of_an_hour_it_comes_as_a_direct_message(world: Bo
     await world.work(25 * 60, every=15)
     (direct,) = world.alice.user.dm_channel.history()
     assert "Your picture is ready" in texts(direct)
-    assert "Discord lets me answer for 15 minutes only" in texts(direct)
+    assert "Discord only lets me answer for 15 minutes" in texts(direct)
     assert asked.response is not None
-    assert "I send you the outcome as a direct message" in texts(asked.response)
+    assert "I’ll send you the outcome as a direct message" in texts(asked.response)
     assert seen_by_others(world) == []
     assert await told_by(world) is Route.DIRECT
 
@@ -81,7 +81,7 @@ async def test_one_that_is_put_off_says_in_time_how_it_comes(world: BotWorld) ->
     with world.env.time_context():
         await world.delivery.cards.step()
     assert asked.response is not None
-    assert "I send you the outcome as a direct message" in texts(asked.response)
+    assert "I’ll send you the outcome as a direct message" in texts(asked.response)
 
 
 @pytest.mark.sweep

@@ -156,7 +156,7 @@ async def test_who_has_none_is_told_how_to_save_one(world: BotWorld) -> None:
 async def test_all_bad_pictures_of_a_set_are_named_at_once(world: BotWorld) -> None:
     refused = await save(world, image2=("a.png", b"words"), image3=("b.svg", b"<svg/>"))
     told = world.refusal(refused)
-    assert "Of these files, 2 cannot be used" in told.replace("\u2068", "").replace("\u2069", "")
+    assert "Of these files, 2 can’t be used" in told.replace("\u2068", "").replace("\u2069", "")
     assert "a.png" in told
     assert "b.svg" in told
     assert not await world.client.services.stores.sets.of(world.alice.id)
@@ -167,7 +167,7 @@ async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:
     (kept,) = await world.client.services.stores.sets.of(world.alice.id)
     asked = await world.alice.slash(world.channel, "reference remove", name="My cat")
     assert asked.response is not None
-    assert "This cannot be undone" in texts(asked.response)
+    assert "This can’t be undone" in texts(asked.response)
     assert len(await world.client.services.stores.sets.of(world.alice.id)) == 1
     await world.restart()
     await world.alice.click(asked.response, label="Remove")
@@ -244,7 +244,7 @@ async def test_a_name_has_letters(world: BotWorld) -> None:
 async def test_what_is_no_picture_is_refused_and_nothing_is_kept(world: BotWorld) -> None:
     asked = await save(world, image2=("notes.png", b"no picture"))
     world.acknowledged = world.env.error_cursor
-    assert "notes.png\u2069** is not a picture I can open" in said(asked)
+    assert "notes.png\u2069** isn’t a picture I can open" in said(asked)
     assert not await world.client.services.stores.sets.of(world.alice.id)
     assert await world.picture_store.used_bytes() == 0
 
@@ -266,6 +266,6 @@ async def test_more_pictures_than_go_in_are_refused(world: BotWorld) -> None:
 async def test_a_set_that_cannot_be_saved_at_the_moment_is_to_be_tried_again_later(world: BotWorld) -> None:
     with capture_logs() as logs:
         asked = await save(world)
-    assert world.refusal(asked) == "That does not work at the moment. Try again in a few minutes."
+    assert world.refusal(asked) == "That doesn’t work at the moment. Try again in a few minutes."
     assert [entry["log_level"] for entry in logs if entry["log_level"] in {"warning", "error"}] == ["warning"]
     assert not await world.client.services.stores.sets.of(world.alice.id)

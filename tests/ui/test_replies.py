@@ -13,7 +13,7 @@ from bot.texts.discord_text import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, e
 from bot.ui.kit.text import ALT_UNITS, alt_text, quote, rough_time
 from storage.community import PROMPT
 
-VERBS = "ask attach choose write try type wait save make use paint rename tell open remove look"
+VERBS = "ask attach choose write try type wait save make use paint rename tell open remove look see contact"
 NEXT = re.compile(rf"\b({VERBS.replace(' ', '|')})\b", re.IGNORECASE)
 ENGLISH = texts_in("en-US")
 PARAMETERS: dict[str, str | int] = {

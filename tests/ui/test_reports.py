@@ -153,7 +153,7 @@ async def test_one_that_was_looked_up_is_reported_with_a_link_to_where_everyone_
 async def test_the_same_person_reports_once(world: BotWorld, room: ChannelHandle) -> None:
     _, result = await made(world)
     await report(world, world.bob, result)
-    assert "reported this one already" in await report(world, world.bob, result)
+    assert "already reported this one" in await report(world, world.bob, result)
     assert "A result was reported" in texts(await told(world, room))
 
 
@@ -259,7 +259,7 @@ async def test_removed_is_gone_with_its_copies_and_for_good(
     assert button_ids(message) == []
     assert message.attachments == []
     found: Any = await world.alice.slash(world.channel, "show", what=task.id)
-    assert "I find nothing like that" in world.refusal(found)
+    assert "I can’t find anything like that" in world.refusal(found)
 
 
 async def test_the_question_before_a_removal_shows_the_prompt_and_keeping_it_decides_nothing(
@@ -282,14 +282,14 @@ async def test_dismissed_is_not_reported_again(world: BotWorld, room: ChannelHan
     _, result = await made(world)
     await report(world, world.bob, result)
     await press(world, moderator, await told(world, room), "Dismiss")
-    assert "have decided about this one already" in await report(world, world.alice, result)
+    assert "have already decided about this one" in await report(world, world.alice, result)
 
 
 async def test_only_moderators_decide(world: BotWorld, room: ChannelHandle) -> None:
     _, result = await made(world)
     await report(world, world.bob, result)
     refused = await world.bob.click(await told(world, room), label="Remove")
-    assert "Only people who may manage this server or its messages" in world.refusal(refused)
+    assert "Only people who can manage this server or its messages" in world.refusal(refused)
     await world.work(10)
     assert len(world.channel.history()) == 1
 
@@ -302,7 +302,7 @@ async def test_of_two_moderators_the_second_is_told_that_it_is_decided(
     message = await told(world, room)
     await moderator.click(message, label="Dismiss")
     late = await removed(moderator, message)
-    assert "decided about this one already" in world.refusal(late)
+    assert "already decided about this one" in world.refusal(late)
     await world.work(10)
     assert len(world.channel.history()) == 1
 

@@ -238,7 +238,7 @@ async def test_who_may_no_longer_manage_the_server_changes_nothing(
         await select(carol, panel, Setting.SIZE, "3:2"),
         await carol.click(panel, custom_id="a1:unset:gallery_channel_id"),
     ):
-        assert "may manage this server" in world.refusal(answered)
+        assert "can manage this server" in world.refusal(answered)
     assert await guilds.settings(world.guild.id) == GuildSettings(gallery_channel_id=world.channel.id)
 
 
@@ -249,7 +249,7 @@ def demote(world: BotWorld, who: MemberActor) -> None:
 async def test_the_command_is_for_those_who_manage_the_server_alone(world: BotWorld) -> None:
     command = next(command for command in await world.client.tree.fetch_commands() if command.name == "settings")
     world.guild.set_command_permissions(command.id, {world.guild.default_role: True})
-    assert "may manage this server" in world.refusal(await world.alice.slash(world.channel, "settings"))
+    assert "can manage this server" in world.refusal(await world.alice.slash(world.channel, "settings"))
 
 
 # -- deleted and closed channels ---------------------------------------------------------------------------------------
@@ -286,7 +286,10 @@ async def test_a_channel_that_was_closed_to_us_later_is_shown_with_the_remedy(
     await select(carol, panel, Setting.GALLERY, gallery)
     forbid(world, gallery, discord.Permissions(attach_files=True))
     changed = (await select(carol, panel, Setting.SIZE, "3:2")).response
-    assert f"I cannot use <#{gallery.id}>. Allow me there to attach files" in texts(changed)
+    assert (
+        f"I can’t use <#{gallery.id}>. In the channel’s settings, under Permissions, allow me to attach files"
+        in texts(changed)
+    )
 
 
 async def test_when_all_channels_for_making_are_gone_the_panel_says_so(
@@ -324,4 +327,4 @@ async def test_a_manager_reads_the_panel_in_their_language(world: BotWorld, caro
     panel = await opened(world, carol)
     assert "这个服务器的设置" in texts(panel)
     (field,) = [component for component in components(panel) if component.get("custom_id") == "a1:setting:language"]
-    assert [option["label"] for option in field["options"]] == ["跟随提出请求的人", "English", "简体中文"]
+    assert [option["label"] for option in field["options"]] == ["跟随发起人", "English", "简体中文"]

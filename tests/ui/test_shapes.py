@@ -94,11 +94,11 @@ async def test_a_form_asks_for_the_pictures_shape_where_nothing_is_chosen(world:
         ("a door --negative people", {}, "What you do not want follows the word “without”."),
         ("a door --v 6", {}, "`--v` means nothing here and was left out."),
         ("a door --v 6 --tile", {}, "`--v`, `--tile` mean nothing here and were left out."),
-        ("a door --steps 30", {}, "What I could not read at the end stayed in your words."),
+        ("a door --steps 30", {}, "What I couldn’t read at the end stayed in your words."),
         (
             "a door --ar 3:2 --steps 30",
             {},
-            "`--ar 3:2` became landscape (3:2). What I could not read at the end stayed in your words.",
+            "`--ar 3:2` became landscape (3:2). What I couldn’t read at the end stayed in your words.",
         ),
     ],
 )
@@ -115,7 +115,7 @@ async def test_a_card_without_parameters_says_nothing_of_them(world: BotWorld) -
 
 
 async def test_parameters_alone_are_no_words(world: BotWorld) -> None:
-    assert "Write what you would like to see" in world.refusal(await world.ask("--ar 16:9 --v 6"))
+    assert "Write what you’d like to see" in world.refusal(await world.ask("--ar 16:9 --v 6"))
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 

@@ -60,7 +60,7 @@ async def test_a_private_one_is_found_by_its_asker_and_unknown_to_others(world: 
     assert mine.response is not None
     assert "a red door" in texts(mine.response)
     theirs = world.refusal(await world.bob.slash(world.channel, "show", what=task_id))
-    assert "nothing that you may see" in theirs
+    assert "you aren’t allowed to see it" in theirs
 
 
 async def test_what_stands_in_a_channel_they_cannot_read_is_unknown_to_them(world: BotWorld) -> None:
@@ -69,7 +69,7 @@ async def test_what_stands_in_a_channel_they_cannot_read_is_unknown_to_them(worl
     await world.alice.slash(channel, "imagine", prompt="a red door")
     task = await world.only_task()
     await world.work()
-    assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
+    assert "you aren’t allowed to see it" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
 
 
 @pytest.mark.sweep
@@ -93,8 +93,8 @@ async def test_what_is_offered_has_the_words_so_far_and_fits_discord_s_list(worl
     offered = await world.alice.autocomplete(world.channel, "show", "what", "")
     assert len(offered) == 25
     assert all(len(choice["name"]) <= 100 for choice in offered)
-    (found,) = await world.alice.autocomplete(world.channel, "show", "what", " door 7 ")
-    assert found["name"].startswith("door 7 long")
+    (found,) = await world.alice.autocomplete(world.channel, "show", "what", " 24 door ")
+    assert found["name"].startswith("door 24 long")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_what_a_moderator_removed_is_gone_for_its_asker_too(world: BotWorl
     if by == "its asker":
         assert "a red door" in texts(asked.response)
     else:
-        assert "nothing that you may see" in world.refusal(asked)
+        assert "you aren’t allowed to see it" in world.refusal(asked)
 
 
 async def test_who_looks_reads_it_in_their_own_language(world: BotWorld) -> None:
@@ -165,7 +165,7 @@ async def test_what_stands_in_a_private_thread_is_unknown_outside(world: BotWorl
         assert isinstance(channel, discord.TextChannel)
         thread = await channel.create_thread(name="attic", type=discord.ChannelType.private_thread)
     task = await stored(world.stores, asker_id=world.alice.id, guild_id=world.guild.id, channel_id=thread.id)
-    assert "nothing that you may see" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
+    assert "you aren’t allowed to see it" in world.refusal(await world.bob.slash(world.channel, "show", what=task.id))
 
 
 async def test_a_picture_that_must_not_be_looked_into_is_shown_by_its_link_and_its_copy_stays(world: BotWorld) -> None:
@@ -185,4 +185,4 @@ async def test_a_result_that_discord_does_not_take_now_is_to_be_asked_for_again_
     task_id = await made(world)
     world.env.inject_error("PATCH", "/webhooks/*", status=400)
     shown = await world.alice.slash(world.channel, "show", what=task_id)
-    assert world.refusal(shown) == "That does not work at the moment. Try again in a few minutes."
+    assert world.refusal(shown) == "That doesn’t work at the moment. Try again in a few minutes."

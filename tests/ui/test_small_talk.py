@@ -124,7 +124,7 @@ async def costs_nothing(world: BotWorld) -> bool:
 @pytest.mark.parametrize("words", ["", "help", "hi", "?"])
 async def test_who_greets_or_asks_gets_a_guide_with_examples(world: BotWorld, words: str) -> None:
     asked = await mention(world, words)
-    assert "Write what you would like to see behind my name" in texts(last(world))
+    assert "Mention me and say what you’d like to see" in texts(last(world))
     assert last(world).reference.message_id == asked.id
     assert not world.pinged(last(world))
     shown = await world.bob.click(last(world), custom_id="a1:help")
@@ -152,7 +152,7 @@ async def test_thanks_in_answer_to_a_result_make_no_picture_and_words_do(world: 
 
 async def test_a_picture_with_small_talk_is_not_paid_and_the_guide_says_what_to_write(world: BotWorld) -> None:
     await mention(world, "thanks", attachments=[PHOTO])
-    assert "Write what you would like to see" in texts(last(world))
+    assert "Mention me and say what you’d like to see" in texts(last(world))
     assert await costs_nothing(world)
 
 
@@ -171,15 +171,15 @@ async def test_a_person_gets_one_guide_a_minute_and_a_wave_in_between(world: Bot
     assert last(world).id == second.id
     assert reactions(world, second) == [WAVE]
     await world.bob.send(world.channel, f"{us(world)} hi")
-    assert "Write what you would like to see" in texts(last(world))
+    assert "Mention me and say what you’d like to see" in texts(last(world))
     world.clock.turn(61)
     await mention(world, "help")
-    assert "Write what you would like to see" in texts(last(world))
+    assert "Mention me and say what you’d like to see" in texts(last(world))
 
 
 async def test_chinese_small_talk_is_answered_in_chinese(world: BotWorld) -> None:
     await mention(world, "你好")
-    assert "在提到我的同时写下你想看到什么" in texts(last(world))
+    assert "@我 并写下你想看到什么" in texts(last(world))
 
 
 async def test_bots_get_neither_guide_nor_smile(world: BotWorld) -> None:
@@ -193,7 +193,7 @@ async def test_bots_get_neither_guide_nor_smile(world: BotWorld) -> None:
 async def test_where_no_pictures_may_be_made_small_talk_is_told_so(tmp_path: Path) -> None:
     async with open_bot_world(tmp_path, client=new_client(allowed_guilds=frozenset({1}))) as world:
         await mention(world, "hi")
-        assert "I may not make pictures here" in last(world).content
+        assert "I’m not allowed to make pictures here" in last(world).content
 
 
 # -- direct messages ---------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ async def test_a_direct_answer_to_a_result_edits_it(world: BotWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "answer"), [("hi", "Write what you would like to see, or send"), ("你好", "直接写下你想看到什么")]
+    ("words", "answer"), [("hi", "Say what you’d like to see, or send"), ("你好", "直接写下你想看到什么")]
 )
 async def test_a_direct_greeting_gets_the_guide_for_direct_messages(world: BotWorld, words: str, answer: str) -> None:
     await world.alice.send_dm(words)
@@ -254,7 +254,7 @@ async def test_a_mention_of_our_role_is_a_request_where_its_text_arrives(tmp_pat
 
 async def test_a_mention_of_our_role_whose_text_is_hidden_is_told_how_to_mention_us(world: BotWorld) -> None:
     await world.alice.send(world.channel, f"{our_role(world)} a red door")
-    assert "I can read a message only if it mentions me myself" in texts(last(world))
+    assert "I can only read messages that mention me" in texts(last(world))
     assert await costs_nothing(world)
 
 

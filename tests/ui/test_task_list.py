@@ -98,7 +98,7 @@ async def test_only_those_with_the_words_are_found(world: BotWorld) -> None:
     await made(world, "a red door", "a 100% blue house", "a red house")
     assert "1 request" in texts(await listed(world, search="100%"))
     assert "2 requests" in texts(await listed(world, search="RED"))
-    assert "None of your requests has these words" in texts(await listed(world, search="100_"))
+    assert "None of your requests has all of these words" in texts(await listed(world, search="100_"))
 
 
 async def test_a_kind_is_chosen_and_an_empty_one_says_so(world: BotWorld) -> None:
@@ -237,7 +237,7 @@ async def test_what_a_moderator_removed_is_listed_without_its_picture_and_opens_
     assert page.attachments == []
     await world.restart()
     opened = await world.alice.select(page, [task.id], custom_id=select(page, "a1:tasks-open"))
-    assert "nothing that you may see" in world.refusal(opened)
+    assert "you aren’t allowed to see it" in world.refusal(opened)
 
 
 async def test_a_defect_behind_the_page_is_told_and_nobody_is_left_thinking(

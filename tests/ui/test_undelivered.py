@@ -37,7 +37,7 @@ async def next_card(world: BotWorld) -> Any:
 async def test_the_next_card_tells_of_it_and_the_button_shows_it_to_the_asker_alone(world: BotWorld) -> None:
     task = await kept(world, variants=4)
     card = await next_card(world)
-    assert "An earlier request of yours is finished, but I could not reach you." in texts(card)
+    assert "An earlier request of yours is finished, but I couldn’t reach you." in texts(card)
     assert "a red door" not in texts(card)
     pressed = await world.alice.click(card, label="Show it to me")
     await world.work(5)
@@ -154,7 +154,7 @@ async def test_what_came_through_meanwhile_is_named_to_who_comes_for_it(world: B
     pressed = await world.alice.click(card, label="Show it to me")
     await world.work(5)
     assert pressed.response is not None
-    assert "has just reached you in another way" in texts(pressed.response)
+    assert "has just reached you another way" in texts(pressed.response)
     assert (await world.stores.tasks.get(task.id) or task).state is TaskState.CLOSED
 
 
@@ -182,7 +182,7 @@ async def test_pictures_that_come_after_all_are_not_taken_for_the_message_that_d
     await world.ask("a red door")
     await world.stores.tasks.settle(await world.only_task(), now=world.clock(), why="test", reason=Reason.UNCONFIRMED)
     await world.work(5)
-    assert "I cannot tell whether this worked" in texts(world.channel.history()[-1])
+    assert "I can’t tell whether this worked" in texts(world.channel.history()[-1])
     adopted = await world.stores.tasks.move(
         await world.only_task(), TaskState.GENERATING, now=world.clock(), why="adopted", job_id="kie1"
     )

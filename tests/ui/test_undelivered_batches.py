@@ -12,7 +12,7 @@ from tests.worlds.bot_batches import DOORS, begun, posted, seen, spoilers, tasks
 from tests.worlds.bot_world import BotWorld, button_ids, texts
 
 LABEL = "Show them to me"
-HINT = "Several requests that you made together are finished, but I could not reach you."
+HINT = "Several requests that you made together are finished, but I couldn’t reach you."
 
 
 async def kept(world: BotWorld, words: str = DOORS, **options: Any) -> Batch:
@@ -67,7 +67,7 @@ async def test_more_than_ten_pictures_are_shown_by_one_press_after_the_other(wor
     first = await world.alice.click(await next_card(world), label=LABEL)
     await world.work(5)
     assert len(seen(first).attachments) == 8
-    assert "More of these pictures wait for you." in texts(seen(first))
+    assert "More of these pictures are waiting for you." in texts(seen(first))
     await world.restart()
     second = await world.alice.click(seen(first), label="Show me more")
     await world.work(5)

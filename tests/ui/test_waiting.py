@@ -48,13 +48,12 @@ def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> Non
     card = Card(task=a_task(prepared_at=1), phase=CardPhase.QUEUED, place=3, usual=(40.0, 170.0))
     assert "2 requests are ahead of yours" in said(card)
     assert "Everyone gets a turn before anyone gets a second one" in said(card)
-    assert "minute from their turn, and nine in ten at most about 3 minutes" in said(card)
-    assert "nine in ten at most about 3 minutes" in said(card)
+    assert "minute, and nine in ten took about 3 minutes at most" in said(card)
 
 
 async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_it(world: BotWorld) -> None:
     card = await being_made(world)
-    await world.alice.click(card, label="Don't post")
+    await world.alice.click(card, label="Don’t post")
     await redrawn(world)
     assert "The image service is already making it" in texts(card)
     await world.work()
@@ -69,7 +68,7 @@ async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_i
 
 async def test_it_stays_so_over_a_restart(world: BotWorld) -> None:
     card = await being_made(world)
-    await world.alice.click(card, label="Don't post")
+    await world.alice.click(card, label="Don’t post")
     await world.restart()
     await world.work()
     assert world.requests("POST", "/messages") == []
@@ -78,7 +77,7 @@ async def test_it_stays_so_over_a_restart(world: BotWorld) -> None:
 
 async def test_it_is_posted_after_all_when_they_change_their_mind(world: BotWorld) -> None:
     card = await being_made(world)
-    await world.alice.click(card, label="Don't post")
+    await world.alice.click(card, label="Don’t post")
     await world.work(5)
     await world.alice.click(card, label="Post it after all")
     await world.work()
@@ -88,7 +87,7 @@ async def test_it_is_posted_after_all_when_they_change_their_mind(world: BotWorl
 @pytest.mark.sweep
 async def test_only_their_asker_says_so(world: BotWorld) -> None:
     card = await being_made(world)
-    refused = await world.bob.click(card, label="Don't post")
+    refused = await world.bob.click(card, label="Don’t post")
     assert "Only the person who asked" in world.refusal(refused)
     await world.work()
     assert "Your picture is ready" in texts(world.channel.history()[-1])
@@ -96,7 +95,7 @@ async def test_only_their_asker_says_so(world: BotWorld) -> None:
 
 async def test_a_failure_is_told_whether_or_not_a_picture_was_wanted(world: BotWorld) -> None:
     card = await being_made(world)
-    await world.alice.click(card, label="Don't post")
+    await world.alice.click(card, label="Don’t post")
     world.api.next_record = [Record(status=RecordStatus.FAILED, reason=Reason.GENERATION_FAILED)]
     await world.work()
     assert "No picture this time" in texts(world.channel.history()[-1])
@@ -108,7 +107,7 @@ async def test_when_it_is_done_it_is_too_late(world: BotWorld) -> None:
     await world.stores.tasks.settle(
         task, now=world.clock(), why="done", reason=None, urls=["https://results.test/1.png"]
     )
-    refused = await world.alice.click(card, label="Don't post")
+    refused = await world.alice.click(card, label="Don’t post")
     assert "too late for that" in world.refusal(refused)
 
 
@@ -154,5 +153,5 @@ async def test_what_is_usual_is_learnt_from_what_was_made_and_stands_on_the_card
     await world.restart()
     await world.engine.start()
     card = texts((await world.ask()).response)
-    assert "Of the latest pictures, nine in ten took at most about half a minute from their turn" in card
+    assert "Once it was their turn, nine in ten recent pictures took about half a minute at most" in card
     assert "Everyone gets a turn" not in card

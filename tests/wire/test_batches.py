@@ -149,7 +149,7 @@ async def test_where_only_answers_are_allowed_it_comes_by_direct_message(world: 
         channel = places.add(Kind.GROUP)
     world.api.seconds = 20 * 60
     click = await begun(world, channel, **({"private": True} if place == "private" else {}))
-    assert "They come as direct messages" in str(click.message)
+    assert "They’ll come as direct messages" in str(click.message)
     await worked(world, 25)
     assert standing_in(world, channel) == []
     check(world, places.direct(places.alice))

@@ -86,7 +86,7 @@ async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_mess
     task = await told_as_a_link(world, door)
     (before,) = results(world)
     assert (names(before), len(alt_texts(before))) == (["1"], 1)
-    assert "I keep trying" in texts(before)
+    assert "I’ll keep trying" in texts(before)
     assert "until=" not in str(before), "an address for 20 minutes is told nobody"
     await passed(world, minutes=40)
     await world.restart()
@@ -97,7 +97,7 @@ async def test_a_host_that_refuses_for_an_hour_ends_with_the_picture_in_the_mess
     assert after["id"] == before["id"]
     assert names(after) == ["1", "2"]
     assert [text.partition(":")[0] for text in alt_texts(after)] == ["Picture 1 of 2", "Picture 2 of 2"]
-    assert "I keep trying" not in texts(after)
+    assert "I’ll keep trying" not in texts(after)
     assert world.discord.buttons(after["id"]) == world.discord.buttons(before["id"])
     assert [act.doing for act in await world.outcomes(task)] == [Doing.POSTED, Doing.EDITED]
     assert len([path for path in door.arrived if path.endswith("/generate")]) == 1
@@ -128,7 +128,7 @@ async def test_a_private_picture_whose_answer_has_run_out_comes_directly_once(wo
     first, apart = results(world)
     assert (names(first), names(apart)) == (["1"], ["2"])
     assert apart["channel_id"] != before["channel_id"]
-    assert "The picture that was missing is here" in texts(apart)
+    assert "The missing picture is here" in texts(apart)
     assert "a red door" in texts(apart)
     assert [text.partition(":")[0] for text in alt_texts(apart)] == ["Picture 2 of 2"]
     assert world.discord.buttons(apart["id"])
@@ -146,7 +146,7 @@ async def test_a_late_picture_that_discord_finds_too_large_is_tried_smaller_and_
     assert refused.met == 4
     assert names(after) == ["1"]
     assert "Picture 2](<http" in texts(after)
-    assert "I keep trying" not in texts(after)
+    assert "I’ll keep trying" not in texts(after)
 
 
 @pytest.mark.sweep

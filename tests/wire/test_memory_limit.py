@@ -44,7 +44,7 @@ async def test_whoever_attached_it_is_told_once_and_everybody_else_has_their_pic
             await asyncio.gather(ended, quiet, return_exceptions=True)
             break
     assert kills == 3
-    refused = [message for message in outcomes(discord) if "could not open" in _text(message)]
+    refused = [message for message in outcomes(discord) if "couldn’t open" in _text(message)]
     assert len(refused) == 1
     assert len(outcomes(discord)) == 4
     assert len(image_api.creates) == 3

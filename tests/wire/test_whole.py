@@ -218,4 +218,4 @@ async def test_a_refusal_of_the_api_is_told_in_plain_words(tmp_path: Path, image
         at.work()
         await at.until(task, TaskState.CLOSED)
         (message,) = at.channel.history()
-        assert "does not allow this request" in texts(message)
+        assert "doesn’t allow this request" in texts(message)

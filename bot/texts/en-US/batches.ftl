@@ -10,20 +10,20 @@ batches-cost = { $count ->
    *[other] { $count } pictures in all.
 }
 batches-left = { $count ->
-    [one] You have { $count } picture left of your { $allowed } in 24 hours.
-   *[other] You have { $count } pictures left of your { $allowed } in 24 hours.
+    [one] You have { $count } picture left, of { $allowed } in 24 hours.
+   *[other] You have { $count } pictures left, of { $allowed } in 24 hours.
 }
 batches-more = { $count ->
     [one] and { $count } more
    *[other] and { $count } more
 }
-batches-by-message = They come as direct messages, for you alone.
+batches-by-message = They’ll come as direct messages, only to you.
 batches-make = Make them
 batches-as-typed = Send as typed
 batches-drop = Cancel
 batches-begun = { $count ->
     [one] { $count } request is on its way. You can also find it with `/{ tasks-name }`.
-   *[other] { $count } requests are on their way. Their pictures come together in one place, and you can also find each of them with `/{ tasks-name }`.
+   *[other] { $count } requests are on their way. Their pictures will come together in one place, and you can also find each one with `/{ tasks-name }`.
 }
 batches-dropped = Nothing was made, and nothing was spent.
 
@@ -33,8 +33,8 @@ batches-progress = { $total ->
    *[other] { $done } of { $total } done
 }
 batches-failed = { $count ->
-    [one] { $count } did not work
-   *[other] { $count } did not work
+    [one] { $count } didn’t work
+   *[other] { $count } didn’t work
 }
 batches-cancelled = { $count ->
     [one] { $count } cancelled
@@ -59,12 +59,12 @@ batches-open = Open one
 batches-option = { $number }. { $words }
 batches-cancel = Cancel what is waiting
 batches-cancel-done = { $count ->
-    [one] { $count } request is cancelled, and cost nothing.
-   *[other] { $count } requests are cancelled, and cost nothing.
+    [one] { $count } request is cancelled and cost nothing.
+   *[other] { $count } requests are cancelled and cost nothing.
 }
 batches-cancel-rest = { $count ->
-    [one] { $count } more is already being made, and comes when it is done.
-   *[other] { $count } more are already being made, and come when they are done.
+    [one] { $count } more is already being made and will come when it’s done.
+   *[other] { $count } more are already being made and will come when they’re done.
 }
 
 # At the end, once.
@@ -73,8 +73,8 @@ batches-ended = { $count ->
    *[other] { $asker } Your { $count } pictures are ready: { $link }
 }
 batches-ended-some = { $count ->
-    [one] { $asker } One picture is ready, and the rest did not work: { $link }
-   *[other] { $asker } { $count } pictures are ready, and the rest did not work: { $link }
+    [one] { $asker } One picture is ready, and the rest didn’t work: { $link }
+   *[other] { $asker } { $count } pictures are ready, and the rest didn’t work: { $link }
 }
 batches-ended-none = { $asker } None of your pictures worked. To see what happened: { $link }
 batches-look = have a look

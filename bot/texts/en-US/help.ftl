@@ -3,7 +3,7 @@
 help-name = help
 help-command = Show examples to try, and how many pictures you have left
 help-heading = Make pictures
-help-start = Press an example to look at it in a form. Nothing is made until you send it.
+help-start = Pick an example to open it in a form. Nothing is made until you send it.
 help-try = Try it
 help-open = Show examples
 help-example-1 = A red fox asleep in fresh snow, soft morning light
@@ -20,7 +20,7 @@ help-no-limit = There is no daily limit on your pictures.
 
 greeting =
     Hello, I make pictures from words and photos.
-    Type `/{ imagine-name }`, or mention me and write what you would like to see. `/{ help-name }` shows examples, and `/{ settings-name }` sets the channels I may use.
+    Type `/{ imagine-name }`, or mention me and say what you’d like to see. `/{ help-name }` shows examples, and `/{ settings-name }` sets the channels I can use.
 greeting-direct =
-    Thank you for adding me to { $server }. I make pictures from words and photos, but I may not write in any of its text channels.
+    Thank you for adding me to { $server }. I make pictures from words and photos, but I’m not allowed to write in any of its text channels.
     Allow me to view a channel, send messages and attach files there, then type `/{ imagine-name }` in it.

@@ -1,11 +1,11 @@
 imagine-name = imagine
 imagine-command = Make pictures from words, and from pictures you attach
-imagine-prompt = What you would like to see
+imagine-prompt = What you’d like to see
 imagine-image = A picture to start from, in any common format, up to 50 MB
 imagine-more = One more picture
-imagine-mask = Only with one picture, in its shape: what is transparent, or else black, changes
+imagine-mask = Only with one picture, in its shape: transparent parts change, or black ones if there are none
 imagine-size = The shape of the picture
 imagine-variants = How many pictures to choose from
 imagine-enhance = Let the image service add detail to your words
-imagine-fallback = Let another model step in when the first one cannot
+imagine-fallback = Let another model step in when the first one can’t
 imagine-private = Only you see the picture

@@ -20,19 +20,19 @@ outcome-cut = { $count ->
    *[other] { $count } attached pictures ended too early: their lower edge or some detail may be missing.
 }
 outcome-late = { $count ->
-    [one] The picture that was missing is here
-   *[other] The pictures that were missing are here
+    [one] The missing picture is here
+   *[other] The missing pictures are here
 }
-outcome-not-brought = Finished, but I could not bring it here
+outcome-not-brought = Finished, but I couldn’t post it here
 outcome-took = took { $time }
 outcome-saved-anew-this = This picture was saved again, with as little loss as possible, to fit Discord’s size limit here.
 outcome-saved-anew = { $count ->
     [one] { $count } picture was saved again, with as little loss as possible, to fit Discord’s size limit here.
    *[other] { $count } pictures were saved again, with as little loss as possible, to fit Discord’s size limit here.
 }
-outcome-links-for-now = I could not download this yet. I keep trying for up to two weeks, and add it here. Until then, this link may work:
-outcome-links = I could not download this. The link may work for a few more days; if it does not, ask again:
-outcome-elsewhere = You asked for this in { $channel }, where I could not post.
+outcome-links-for-now = I couldn’t download this yet. I’ll keep trying for up to two weeks and add it here. Until then, this link may work:
+outcome-links = I couldn’t download this. The link may work for a few more days; if it doesn’t, ask again:
+outcome-elsewhere = You asked for this in { $channel }, where I couldn’t post.
 
 # For screen readers, and for links.
 outcome-picture = Picture
@@ -40,11 +40,11 @@ outcome-picture-numbered = Picture { $number }
 outcome-picture-of = Picture { $number } of { $count }
 
 outcome-none = No picture this time
-outcome-unsure = I cannot tell whether this worked
+outcome-unsure = I can’t tell whether this worked
 outcome-again = Ask again
 outcome-again-costly = Ask again (may cost a second time)
 
-outcome-corrected = I was not sure about this one before. It worked after all.
-outcome-corrected-failure = This is what became of the request that I was not sure about.
+outcome-corrected = I wasn’t sure about this one before. It worked after all.
+outcome-corrected-failure = This is how the request I wasn’t sure about ended.
 outcome-taken-back = This one worked after all
-outcome-told-later = A later message says what became of it.
+outcome-told-later = A later message says how it ended.

@@ -20,12 +20,12 @@ reports-more = { $count ->
 }
 
 reports-remove = Remove
-reports-remove-question = Shall I remove this result, with every copy in this server? That cannot be undone.
+reports-remove-question = Remove this result and every copy in this server? This can’t be undone.
 reports-hide = Hide for now
 reports-show-again = Show again
 reports-dismiss = Dismiss
 
-reports-open = Not decided yet. Until then, the result stays as it is.
+reports-open = Not decided yet. The result stays as it is until you decide.
 reports-hidden = Hidden as a spoiler until you decide
 reports-removed = Removed
 reports-dismissed = Dismissed: it stays

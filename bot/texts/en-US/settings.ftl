@@ -19,17 +19,17 @@ settings-gallery-reset = No gallery
 
 settings-moderators = Moderators’ channel
 settings-moderators-chosen = Reports go to { $channel }. Everyone who can read it sees the reported pictures.
-settings-moderators-none = No channel yet, so pictures cannot be reported. Choose one that only moderators read.
+settings-moderators-none = No channel yet, so pictures can’t be reported. Choose one that only moderators can read.
 settings-moderators-hint = Choose a channel for reports
 settings-moderators-reset = No reports
 
-settings-batch = Requests made from one, with {"{red, green}"} in the words
+settings-batch = Requests from one prompt with {"{red, green}"}
 settings-batch-count = { $count ->
     [one] up to { $count } request
    *[other] up to { $count } requests
 }
-settings-size = Shape, unless somebody chooses another
-settings-variants = Number of pictures, unless somebody chooses another
+settings-size = Shape, unless someone chooses another
+settings-variants = Number of pictures, unless someone chooses another
 settings-language = Language of messages for everyone
 settings-language-own = the language of the person who asks
 settings-language-itself = English

@@ -1,8 +1,8 @@
 # The waiting card: heading and body of each state.
 
-card-looking = 正在看你附上的图片
+card-looking = 正在检查你附上的图片
 card-preparing = 正在准备
-card-joining = 马上就会排进队伍。
+card-joining = 马上开始排队。
 
 card-queued = 排队中
 card-soon = 很快就开始。
@@ -13,14 +13,14 @@ card-look = 如果不是这部分，请点“{ card-cancel }”。
 card-before = 你前面还有 { $count } 个请求。
 card-paused = { $why }你的位置会保留，之后会自动继续。
 card-stopped = 我暂时无法画新的图片。
-card-credit = 我在图像服务那里的余额用完了，需要运行我的人去充值。
-card-key = 图像服务暂时不接受我的密钥，需要运行我的人去处理。
+card-credit = 我在图像服务那里的余额用完了，需要我的运营者充值。
+card-key = 图像服务暂时不接受我的密钥，需要我的运营者处理。
 card-unreachable = 暂时连不上图像服务。
 
 card-creating = 轮到你了
 card-handing = 正在把请求交给图像服务。
 
-card-unconfirmed = 正在等图像服务的回音
+card-unconfirmed = 正在等图像服务的答复
 card-unsure = 连接在它答复之前断开了，还不知道它有没有收下你的请求。我会等几分钟，无论结果如何都会告诉你。
 
 card-generating = { $count ->
@@ -41,16 +41,16 @@ card-finishing = 稍等一下。
 card-cancelled = 已取消
 card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ imagine-name }` 可以再画别的。
 
-card-first-frame = { $filename } 里不止一张画面，我用第一张。
+card-first-frame = { $filename } 里不止一张图，我会用第一张。
 card-reduced = { $filename } 超出了图像服务的上限，我会把它缩小。
-card-cut = { $filename } 不完整，可能缺少下边缘或部分细节，我用现有的部分。
+card-cut = { $filename } 不完整，可能缺少下边缘或部分细节，我会用现有的部分。
 
 card-cancel = 取消
-card-clear = 收起
+card-clear = 关闭
 card-variants = { $count } 张备选
 
 # What became of Midjourney's parameters at the end of the words, in one line.
-card-ratio = `--ar { $ratio }` 就是{ $shape }。
+card-ratio = `--ar { $ratio }` 换成了{ $shape }。
 card-ratio-nearest = `--ar { $ratio }` 换成了最接近的形状：{ $shape }。
 card-ratio-overruled = 你已经选了形状，所以没有用 `--ar { $ratio }`。
 card-without = 不想要的内容写在了“{ words-without }”后面。
@@ -71,10 +71,10 @@ card-percent-least = 不到 1%
 
 card-withhold = 不要发布
 card-post = 还是发布吧
-card-unwanted = 已经交给图像服务，所以会继续做完。我会替你留着，不会发布；完成后输入 `/{ show-name }` 查看。
+card-unwanted = 图像服务已经在画了。我会替你留着，不会发布；画好后输入 `/{ show-name }` 查看。
 card-withheld = 已保留，未发布
-card-kept = 已经完成。按你的意思，我替你留着：输入 `/{ show-name }` 查看。
-card-back = 我回来了，还在继续等你的结果。
-card-fair = 大家轮流来，每人轮到一次之后才轮第二次。
-card-usual = 最近的请求，轮到后一半在{ $half }内完成，九成在{ $most }内完成。
-card-usual-both = 最近的请求，轮到后九成在{ $most }内完成。
+card-kept = 已经画好，我替你留着：输入 `/{ show-name }` 查看。
+card-back = 我回来了，你的请求会继续。
+card-fair = 大家轮流来：每人都轮到一次之后，才会轮到第二次。
+card-usual = 最近的请求轮到之后，一半用了{ $half }，九成最多用了{ $most }。
+card-usual-both = 最近的请求轮到之后，九成最多用了{ $most }。

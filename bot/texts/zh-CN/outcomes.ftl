@@ -23,13 +23,13 @@ outcome-late = { $count ->
     [1] 之前缺的图片到了
    *[other] 之前缺的 { $count } 张图片到了
 }
-outcome-not-brought = 画好了，但我没能送到这里
+outcome-not-brought = 画好了，但没能发到这里
 outcome-took = 用时{ $time }
 outcome-saved-anew-this = 为了符合 Discord 在这里允许的大小，这张图片重新保存过，画质损失已尽量减小。
 outcome-saved-anew = 为了符合 Discord 在这里允许的大小，有 { $count } 张图片重新保存过，画质损失已尽量减小。
-outcome-links-for-now = 这里的图片我暂时没能取到。我会在两周内继续尝试，取到后就给你带来。在那之前，也许可以在这里看到：
-outcome-links = 我没能带来的图片，这几天也许还能在这里找到。找不到的话，请重新画一次：
-outcome-elsewhere = 你是在 { $channel } 提出的，但我无法在那里发消息。
+outcome-links-for-now = 这里的内容我暂时没能下载。我会在两周内继续尝试，下载后就补在这里。在那之前，这个链接也许能打开：
+outcome-links = 这里的内容我没能下载。这几天链接也许还能打开；打不开的话，请再画一次：
+outcome-elsewhere = 你是在 { $channel } 发起的，但我无法在那里发消息。
 
 # For screen readers, and for links.
 outcome-picture = 图片
@@ -41,7 +41,7 @@ outcome-unsure = 不确定这次有没有成功
 outcome-again = 再画一次
 outcome-again-costly = 再画一次（可能会再次计费）
 
-outcome-corrected = 之前我说过不确定这一个，其实它成功了。
-outcome-corrected-failure = 之前不确定的那个请求，结果是这样的。
+outcome-corrected = 之前我不确定这一个有没有成功，其实成功了。
+outcome-corrected-failure = 之前我不确定的那个请求，结果如下。
 outcome-taken-back = 这一个其实成功了
 outcome-told-later = 结果我已经在后面的消息里告诉你了。

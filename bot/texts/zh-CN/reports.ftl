@@ -9,11 +9,11 @@ reports-heading = { $count ->
     [1] 有一个结果被举报
    *[other] 有一个结果被 { $count } 人举报
 }
-reports-about = 由 { $asker } 提出 · { $link }
+reports-about = 由 { $asker } 发起 · { $link }
 reports-open-message = 打开消息
 reports-line = { $reporter }：{ $words }
 reports-line-wordless = { $reporter } 没有写原因
-reports-line-erased = 举报的人已清除了自己的举报
+reports-line-erased = 举报人已清除自己的举报
 reports-more = { $count ->
    *[other] 还有 { $count } 人
 }
@@ -24,7 +24,7 @@ reports-hide = 先遮起来
 reports-show-again = 重新显示
 reports-dismiss = 驳回
 
-reports-open = 还没有人决定。在那之前，结果保持原样。
+reports-open = 还没有决定。在你们决定之前，结果保持原样。
 reports-hidden = 已遮起来，等待决定
 reports-removed = 已移除
 reports-dismissed = 已驳回，结果保留

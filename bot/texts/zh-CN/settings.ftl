@@ -1,7 +1,7 @@
 # What a server chooses, in one panel.
 
 settings-name = 设置
-settings-command = 选择我在这个服务器里怎样工作
+settings-command = 设置我在这个服务器里怎样工作
 
 settings-heading = 这个服务器的设置
 settings-intro = 选好后立即生效。
@@ -23,14 +23,14 @@ settings-moderators-none = 还没有频道，所以图片暂时不能举报。�
 settings-moderators-hint = 选择一个频道接收举报
 settings-moderators-reset = 不接收举报
 
-settings-batch = 描述里写有 {"{红, 绿}"} 时，一次最多画几个
+settings-batch = 描述里写有 {"{红，绿}"} 时，一次最多几个请求
 settings-batch-count = { $count ->
    *[other] 最多 { $count } 个请求
 }
 settings-size = 没有人选择时的形状
 settings-variants = 没有人选择时的张数
 settings-language = 大家都会看到的内容用什么语言
-settings-language-own = 跟随提出请求的人
+settings-language-own = 跟随发起人
 settings-language-itself = 简体中文
 
 settings-gone = { $count ->

@@ -4,7 +4,7 @@ text-wordless = 没有文字，只有图片
 text-alt = { $what }：{ $words }
 text-between = 、
 text-and = { $before }和{ $last }
-text-for = 为 { $asker } 而画
+text-for = 由 { $asker } 发起
 
 text-seconds = 几秒钟
 text-half-a-minute = 半分钟左右
@@ -18,9 +18,9 @@ text-landscape = 横向 (3:2)
 text-portrait = 纵向 (2:3)
 text-like-picture = 形状和图片一样
 
-text-attached = 附了 { $count } 张图片
-text-with-mask = 一张蒙版
-text-attached-gone = 一张已被清除的图片
+text-attached = { $count } 张附图
+text-with-mask = 1 张蒙版
+text-attached-gone = 有附图已被清除
 
 # In the place of a person who was erased.
 text-somebody = 某人

@@ -9,7 +9,7 @@ from discord.app_commands import Choice
 
 from bot.discord_limits import CHOICES
 from storage.catalogue import all_sizes, all_variants
-from storage.search import comparable
+from storage.search import comparable, has_words
 
 SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
 VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
@@ -24,8 +24,8 @@ T = TypeVar("T", bound=Named)
 
 
 def offered(all_of_them: Iterable[T], typed: str) -> list[T]:
-    """Return up to `CHOICES` items whose names contain the typed text, compared as in a search; names that begin with
-    it come first."""
-    part = comparable(typed)
-    found = [item for item in all_of_them if part in comparable(item.name)]
-    return sorted(found, key=lambda item: not comparable(item.name).startswith(part))[:CHOICES]
+    """Return up to `CHOICES` items whose names contain each typed word, compared as in a search; names that begin with
+    the typed text come first."""
+    wanted = comparable(typed)
+    found = [item for item in all_of_them if has_words(comparable(item.name), wanted)]
+    return sorted(found, key=lambda item: not comparable(item.name).startswith(wanted))[:CHOICES]

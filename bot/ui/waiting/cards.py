@@ -287,7 +287,8 @@ def _progress(card: Card, say: Texts, steps: int) -> str:
     filled = step * BAR_LENGTH // steps
     if card.paused is Reason.SERVICE_UNREACHABLE:
         return say("card-silent")
-    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {step * 100 // steps} % · {_left(card, say)}"
+    percent = say("card-percent", percent=step * 100 // steps)
+    return f"{FULL * filled}{EMPTY * (BAR_LENGTH - filled)}  {percent} · {_left(card, say)}"
 
 
 def _left(card: Card, say: Texts) -> str:
