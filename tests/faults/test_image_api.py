@@ -230,7 +230,7 @@ FAILURES: Mapping[tuple[int | None, str | None], Comes] = {
         reason=Reason.API_REFERENCE_TOO_SMALL, words="found an attached picture too small", charged=False
     ),
     (400, "Mask size does not match the image"): Comes(
-        reason=Reason.API_MASK, words="could not use the mask", charged=False
+        reason=Reason.API_MASK, words="couldn’t use the mask", charged=False
     ),
     (400, "We couldn't process the provided image file (code=invalid_image_format)"): Comes(
         reason=Reason.API_REFERENCE_FORMAT, words="couldn’t read an attached picture", charged=False

@@ -485,7 +485,7 @@ async def test_who_has_left_the_server_publishes_nothing_there(world: BotWorld) 
 async def test_into_a_channel_that_was_deleted_nothing_is_published(world: BotWorld) -> None:
     result = await told_directly(world)
     world.env.backend.delete_channel(world.channel.id)
-    assert f"I cannot post in <#{world.channel.id}>" in await said_to_user(world, result)
+    assert f"I can’t post in <#{world.channel.id}>" in await said_to_user(world, result)
     assert (await world.only_task()).private
     assert world.requests("POST", f"/channels/{world.channel.id}/messages") == []
 

@@ -181,7 +181,7 @@ async def test_what_is_removed_is_gone_with_its_copies(world: BotWorld) -> None:
 async def test_a_set_that_is_removed_twice_is_gone_already(world: BotWorld) -> None:
     await world.alice.slash(world.channel, "reference save", name="My cat", image=PHOTO)
     questions: Any = [await world.alice.slash(world.channel, "reference remove", name="My cat") for _ in range(2)]
-    for asked, said in zip(questions, ("My cat", "gone already"), strict=True):
+    for asked, said in zip(questions, ("My cat", "already gone"), strict=True):
         await world.alice.click(asked.response, label="Remove")
         assert said in texts(asked.response)
         assert button_ids(asked.response) == []
@@ -190,7 +190,7 @@ async def test_a_set_that_is_removed_twice_is_gone_already(world: BotWorld) -> N
 async def test_where_the_bot_does_not_serve_no_set_is_kept(world: BotWorld) -> None:
     world.client.allowed_guilds = frozenset({1})
     refused = await world.alice.slash(world.channel, "reference save", name="My cat", image=PHOTO)
-    assert "I may not make pictures here" in world.refusal(refused)
+    assert "I’m not allowed to make pictures here" in world.refusal(refused)
     assert await world.stores.sets.of(world.alice.id) == ()
 
 

@@ -258,7 +258,7 @@ async def test_where_the_bot_does_not_serve_no_style_is_kept(
     world: BotWorld, carol: MemberActor, guilds: GuildStore
 ) -> None:
     world.client.allowed_guilds = frozenset({1})
-    assert "I may not make pictures here" in world.refusal(await add(world, carol))
+    assert "I’m not allowed to make pictures here" in world.refusal(await add(world, carol))
     assert await guilds.styles(world.guild.id) == ()
 
 

@@ -190,7 +190,7 @@ async def test_a_private_one_says_so(world: BotWorld) -> None:
 async def test_a_result_that_was_kept_says_so_instead_of_its_number_of_pictures(world: BotWorld) -> None:
     await world.ask("a red door")
     await world.work(10)
-    await world.alice.click(world.channel.history()[-1], label="Don't post")
+    await world.alice.click(world.channel.history()[-1], label="Don’t post")
     assert "kept for you, not posted" not in texts(await listed(world))
     await world.work(120)
     page = await listed(world)

@@ -100,7 +100,7 @@ async def test_what_came_through_meanwhile_is_named_to_who_comes_for_it(world: B
     async with world.database.write() as connection:
         await connection.exec_driver_sql("UPDATE batches SET closed_at = 1")
     await world.work(5)
-    assert "has just reached you in another way" in texts(seen(pressed))
+    assert "has just reached you another way" in texts(seen(pressed))
     assert await world.stores.undelivered_batches.of_askers([batch.asked.asker_id]) == {}
 
 
