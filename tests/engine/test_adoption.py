@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.outbox.curation import Role
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.errors import Conflict, Reason, Throttled, Unavailable
+from storage.community import NewRepost, RepostKind
 from storage.models import NewPart, OutcomePart, PictureRequest, Task, TaskState
 from tests.worlds.engine_callbacks import HOUR, MINUTE, PREFIX, lost, token, told
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world, png
@@ -111,6 +113,32 @@ async def test_a_callback_adopts_it_also_after_its_asker_was_told(world: EngineW
     await world.work(10)
     assert told(world, task) == [Reason.UNCONFIRMED, None]
     assert len(world.api.taken) == 1
+
+
+async def test_a_deleted_message_about_the_doubt_leaves_the_copies_of_the_picture(world: EngineWorld) -> None:
+    task = await lost(world)
+    await world.work(11 * MINUTE)
+    await world.engine.called_back(token(world), "kie1")
+    await world.work(10)
+    copy = NewRepost(
+        task_id=task.id,
+        kind=RepostKind.GALLERY,
+        once=f"gallery:{task.id}",
+        channel_id=500,
+        guild_id=77,
+        locale="en-US",
+        upload_limit=10_000_000,
+        asked_by=task.asker_id,
+    )
+    await world.engine.curation.post_again(copy, Role(person_id=task.asker_id, guild_id=77, moderates=True))
+    doubt = await world.stores.parts.withdrawn(task.id)
+    (result,) = await world.stores.parts.of_task(task.id)
+    for part, removed in ((doubt, False), (result, True)):
+        assert part is not None
+        assert part.message_id is not None
+        await world.engine.curation.message_gone(part.message_id)
+        (kept,) = await world.stores.reposts.of_task(task.id)
+        assert (kept.removed_at is not None) is removed
 
 
 async def test_an_adopted_failure_is_told_and_not_charged(world: EngineWorld) -> None:

@@ -129,7 +129,8 @@ class Curation:
     async def message_gone(self, message_id: int) -> None:
         """Handle the deletion of a message in Discord, by a person or by the bot. If it was a message of the outcome or
         the published one, the copies of the result in galleries are removed too; if it was such a copy, that copy
-        counts as removed. Any other message is ignored, also one of a batch."""
+        counts as removed. Any other message is ignored, also one of a batch, and the one about a doubt that an adoption
+        has withdrawn."""
         now = self._clock()
         repost = await self._stored_reposts.in_message(message_id)
         if repost is not None and repost.kind is RepostKind.GALLERY:
@@ -137,7 +138,9 @@ class Curation:
         elif repost is not None and repost.kind is RepostKind.PUBLISHED:
             await self._store.remove_gallery_reposts(repost.task_id, now=now)
         elif repost is None and (task := await self._search.task_of_message(message_id)):
-            await self._store.remove_gallery_reposts(task.id, now=now)
+            withdrawn = await self._stores.parts.withdrawn(task.id)
+            if withdrawn is None or withdrawn.message_id != message_id:
+                await self._store.remove_gallery_reposts(task.id, now=now)
 
     async def _known(self, task_id: str, who: Role) -> Task:
         task = await self._stores.tasks.get(task_id)
