@@ -358,8 +358,8 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:
-    """Return the names in `env_file`, not those in the environment, that are no settings but resemble one, each with
-    the setting it resembles; nothing if the file is missing."""
+    """Return the names in `env_file` that are no settings but resemble one, each with the setting it resembles; nothing
+    if the file is missing. The environment of the process is not looked at."""
     known = [name.upper() for name in Settings.model_fields]
     if not env_file.is_file():
         return {}

@@ -17,8 +17,8 @@ class RetentionStore:
         self._database = database
 
     async def stored_before(self, before: int, *, limit: int) -> tuple[Reference | Picture, ...]:
-        """Return stored copies of closed or cancelled tasks older than `before` (ms; by closed_at, else created_at):
-        input pictures, then results, each of the oldest tasks first."""
+        """Return at most `limit` stored copies of closed or cancelled tasks older than `before` (ms; by closed_at, else
+        created_at): input pictures, then results, each of the oldest tasks first."""
         async with self._database.read(long=True) as connection:
             old: tuple[Reference | Picture, ...] = values(
                 Reference, await connection.execute(_kept_before(references, before, limit))

@@ -44,8 +44,8 @@ __all__ = ["DiscordDelivery"]
 
 class DiscordDelivery:
     """The engine's `Delivery` port for Discord. Cards follow the progress only while `cards.run` runs; everything else
-    works without it. `card_every`: least seconds between two edits of a card. Without `operator_channel_id`, the
-    application's owner gets the operator's messages."""
+    works without it. `card_every`: least seconds between two background edits of a card. Without
+    `operator_channel_id`, the application's owner gets the operator's messages."""
 
     def __init__(
         self,

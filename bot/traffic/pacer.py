@@ -106,7 +106,8 @@ class _Waiting:
 
 
 class Pacer:
-    """The rate limiter for one client. `timer`: the running event loop by default."""
+    """The rate limiter for the requests of one Discord client, except those by an interaction's token. `timer`: the
+    running event loop by default."""
 
     def __init__(
         self,

@@ -258,7 +258,7 @@ async def test_a_message_that_was_deleted_needs_no_update_and_nothing_is_given_u
         await _rest(world)
     assert (await world.now(task)).sync_at is None
     events = [entry["event"] for entry in logged]
-    assert "message update not needed: the message was deleted" in events
+    assert "update of one message not needed: it was deleted, the others are updated" in events
     assert not [event for event in events if "given up" in event]
 
 

@@ -45,7 +45,8 @@ class Adoption:
         kept."""
 
     async def called_back(self, token: str, job_id: str) -> bool:
-        """Store what a callback says, for the worker that owns the task. Return False if no create has the token; True
+        """Store when the first callback came, and for a create in doubt its `job_id`, and make the task due at once, so
+        that a worker polls it. Return False if no create has the token; True
         also if the callback changes nothing."""
         create = await self._stores.creates.of_token(token)
         if create is None:

@@ -334,7 +334,11 @@ class OutcomeDelivery:
         except ServiceError as error:
             if task.failures + 1 < CARD_TRIES:
                 raise
-            log.warning("card removal failed, card stays", task=task.id, error=str(error))
+            log.warning(
+                "card removal failed: the task is closed anyway, the removal is tried again if the id is known",
+                task=task.id,
+                error=str(error),
+            )
         if outcome.corrects:
             await self._corrections.withdraw(outcome)
         now = self._clock()

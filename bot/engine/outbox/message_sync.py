@@ -176,7 +176,7 @@ async def _tried(task: Task, doing: Awaitable[None]) -> bool:
     try:
         await doing
     except MessageGone:
-        log.debug("message update not needed: the message was deleted", task=task.id)
+        log.debug("update of one message not needed: it was deleted, the others are updated", task=task.id)
     except RouteClosed as closed:
         log.info(
             "update of one message given up: its route is closed, it stays as it is or unsent",

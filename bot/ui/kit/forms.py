@@ -161,7 +161,8 @@ def files_field(say: Texts, *, most: int, label: str) -> Label:
 
 
 def size_field(say: Texts, size: str | None, *, otherwise: str | None = None) -> Label:
-    """Return the field for the shape. If `size` is None, nothing is chosen in it, and it shows `otherwise`."""
+    """Return the field for the shape. If `size` is None, nothing is chosen in it, and it shows `otherwise` (None:
+    Discord's own placeholder)."""
     options = [
         discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
         for offered in all_sizes()

@@ -65,7 +65,8 @@ def batch_view(shared: BatchView, message: BatchMessage, files: Files, *, more: 
 
 
 def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
-    """Build the notice that a batch is over. It mentions the asker, as an edit of a message notifies no person."""
+    """Build a new message that says that a batch is over and mentions the asker, as an edit of a message notifies no
+    person. `first` is the batch's first message, to which it links."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
     made = sum(
         len(entry.pictures)

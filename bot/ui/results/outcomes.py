@@ -84,7 +84,7 @@ def part_id(part: OutcomePart) -> int:
 
 
 def prompt_quote(outcome: Outcome) -> Quote:
-    """Return the quoted prompt. The text budget of a message always has room for it."""
+    """Return the quoted prompt, shortened if it is long: the text budget of a message always has room for it."""
     return quote(texts_in(outcome.task.locale), outcome.task.prompt, most=OUTCOME_PROMPT_UNITS)
 
 
