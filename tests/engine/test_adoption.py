@@ -13,10 +13,10 @@ import pytest
 from bot.engine.outbox.curation import Role
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.errors import Conflict, Reason, Throttled, Unavailable
-from storage.community import NewRepost, RepostKind
 from storage.models import NewPart, OutcomePart, PictureRequest, Task, TaskState
 from tests.worlds.engine_callbacks import HOUR, MINUTE, PREFIX, lost, token, told
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world, png
+from tests.worlds.new_tasks import gallery_copy
 
 
 @pytest.fixture
@@ -120,16 +120,7 @@ async def test_a_deleted_message_about_the_doubt_leaves_the_copies_of_the_pictur
     await world.work(11 * MINUTE)
     await world.engine.called_back(token(world), "kie1")
     await world.work(10)
-    copy = NewRepost(
-        task_id=task.id,
-        kind=RepostKind.GALLERY,
-        once=f"gallery:{task.id}",
-        channel_id=500,
-        guild_id=77,
-        locale="en-US",
-        upload_limit=10_000_000,
-        asked_by=task.asker_id,
-    )
+    copy = gallery_copy(task, channel_id=500, guild_id=77)
     await world.engine.curation.post_again(copy, Role(person_id=task.asker_id, guild_id=77, moderates=True))
     doubt = await world.stores.parts.withdrawn(task.id)
     (result,) = await world.stores.parts.of_task(task.id)

@@ -11,10 +11,11 @@ import pytest
 
 from bot.engine.work.quarantine import ALONE_MS, HELD_MS, MOST_ATTEMPTS
 from bot.errors import Reason, Unavailable
-from storage.community import NewRepost, ReportState, RepostKind, Setting
+from storage.community import ReportState, Setting
 from storage.models import Task, TaskState
 from tests.worlds.engine_batches import begun, tasks_of
 from tests.worlds.engine_world import Crash, EngineWorld, png
+from tests.worlds.new_tasks import gallery_copy
 from tests.worlds.stand_in_discord import Port, StandInDiscord
 from tests.worlds.waiting import eventually
 
@@ -307,16 +308,7 @@ async def test_a_copy_for_a_gallery_that_ends_the_process_is_given_up_and_may_be
 ) -> None:
     task = await told(world)
     await dying(world, world.discord, "repost")
-    new = NewRepost(
-        task_id=task.id,
-        kind=RepostKind.GALLERY,
-        once=f"gallery:{task.id}",
-        channel_id=5,
-        guild_id=GUILD,
-        locale="en-US",
-        upload_limit=10**7,
-        asked_by=1,
-    )
+    new = gallery_copy(task, channel_id=5, guild_id=GUILD)
     await world.engine.reposts.ask(new)
     lives = Lives(world)
     await lives.steps(30)

@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from bot.engine.outbox.curation import Role
 from bot.engine.ports import Outcome, Posted
 from bot.errors import NotAllowed, NotFound
-from storage.community import NewRepost, ReportState, Repost, RepostKind, Setting
+from storage.community import ReportState, Repost, Setting
 from storage.models import Route, Task, TaskState
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld
+from tests.worlds.new_tasks import gallery_copy
 
 GUILD, GALLERY, MODERATORS = 77, 500, 600
 ASKER, REPORTER, MODERATOR = 1, 2, 3
@@ -75,16 +76,7 @@ async def _told(world: EngineWorld) -> Task:
 
 
 async def _copy(world: EngineWorld, task: Task) -> None:
-    new = NewRepost(
-        task_id=task.id,
-        kind=RepostKind.GALLERY,
-        once=f"gallery:{task.id}",
-        channel_id=GALLERY,
-        guild_id=GUILD,
-        locale="en-US",
-        upload_limit=10_000_000,
-        asked_by=ASKER,
-    )
+    new = gallery_copy(task, channel_id=GALLERY, guild_id=GUILD)
     await world.engine.curation.post_again(new, Role(person_id=ASKER, guild_id=GUILD, moderates=False))
 
 

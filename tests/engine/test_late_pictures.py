@@ -14,11 +14,11 @@ from bot.engine.outbox.late_pictures import RESULTS_LIVE
 from bot.engine.timing.schedule import FIRST_LATE_RETRY, LONGEST_LATE_RETRY, late_retry_ms
 from bot.engine.work.quarantine import HELD_MS
 from bot.errors import HostNotAllowed, Refused, ResultTooLarge, Throttled, Unavailable, Unreachable
-from storage.community import NewRepost, RepostKind
 from storage.models import LATE_PARTS, Picture, Reach, Route, Task, TaskState
 from tests.hostile.pictures import jpeg_sized
 from tests.worlds.engine_batches import begun
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld, png
+from tests.worlds.new_tasks import gallery_copy
 from tests.worlds.waiting import eventually
 
 HOUR = 3600.0
@@ -473,16 +473,7 @@ async def test_the_message_of_a_batch_shows_it(world: EngineWorld) -> None:
 
 async def test_what_was_posted_once_more_is_edited_as_well(world: EngineWorld) -> None:
     task = await told_as_a_link(world, guild_id=77)
-    new = NewRepost(
-        task_id=task.id,
-        kind=RepostKind.GALLERY,
-        once=f"gallery:{task.id}",
-        channel_id=500,
-        guild_id=77,
-        locale="en-US",
-        upload_limit=10_000_000,
-        asked_by=task.asker_id,
-    )
+    new = gallery_copy(task, channel_id=500, guild_id=77)
     await world.engine.curation.post_again(new, the_asker(task))
     world.api.broken.clear()
     await later(world, HOUR)

@@ -209,9 +209,8 @@ async def test_where_the_press_can_no_longer_be_answered_it_is_kept_for_the_next
     assert list(world.discord.handed_batches) == ["next"]
 
 
-async def test_who_comes_while_it_is_posted_in_the_channel_is_told_so(world: EngineWorld) -> None:
-    batch = await kept(world)
-    world.discord.closed_routes = set()
+def press_during_the_post(world: EngineWorld, batch: Batch) -> None:
+    """Let the asker come for the batch while its next message is being posted, once."""
     show, came = world.discord.show_batch, False
 
     async def showing(shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
@@ -222,6 +221,12 @@ async def test_who_comes_while_it_is_posted_in_the_channel_is_told_so(world: Eng
         return await show(shared, message, uncertain=uncertain)
 
     world.discord.show_batch = showing  # type: ignore[method-assign]  # the asker presses during the post
+
+
+async def test_who_comes_while_it_is_posted_in_the_channel_is_told_so(world: EngineWorld) -> None:
+    batch = await kept(world)
+    world.discord.closed_routes = set()
+    press_during_the_post(world, batch)
     await work(world, 2 * HOUR, every=MINUTE)
     assert (shown(world), world.discord.said_elsewhere, world.discord.handed_batches) == ([DONE], ["press"], {})
     assert len(world.discord.endings) == 1
@@ -229,16 +234,7 @@ async def test_who_comes_while_it_is_posted_in_the_channel_is_told_so(world: Eng
 
 async def test_who_comes_while_the_channel_refuses_once_more_is_shown_it(world: EngineWorld) -> None:
     batch = await kept(world)
-    show, came = world.discord.show_batch, False
-
-    async def showing(shared: BatchView, message: BatchMessage, *, uncertain: bool) -> Posted:
-        nonlocal came
-        if not came:
-            came = True
-            await press(world, batch)
-        return await show(shared, message, uncertain=uncertain)
-
-    world.discord.show_batch = showing  # type: ignore[method-assign]  # the asker presses during the post
+    press_during_the_post(world, batch)
     await work(world, HOUR + MINUTE, every=10)
     assert list(world.discord.handed_batches) == ["press"]
 
