@@ -24,7 +24,7 @@ def mask_preview(picture: bytes, mask: bytes) -> bytes:
     """
     Return an upright JPEG of the picture whose longer side is at most 640 pixels. What the plain mask changes is tinted
     and has a white and black outline, which shows on a picture in the colour of the tint too. Single pixels that change
-    can be seen. Raises Unreadable.
+    can be seen in pictures of up to about 14,000 pixels on the longer side. Raises Unreadable.
     """
     shown = _small(picture)
     changes = _changes(mask, shown.size)
