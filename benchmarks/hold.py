@@ -33,6 +33,7 @@ from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
 from bot.engine.timing.schedule import next_poll
 from bot.engine.work.picture_work import PictureWork
 from bot.imaging.processes import WorkerThreads
+from storage.catalogue import WireForm
 from storage.database import Database
 from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_id
@@ -91,7 +92,7 @@ class Slow:
         self.late_ms: list[int] = []
         self.asked = asyncio.Condition()
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         self.late_ms.append(now_ms() - self._tasks.due[job_id])
         async with self.asked:
             self.asked.notify_all()
@@ -107,7 +108,7 @@ class Slow:
     async def fetch(self, url: str) -> bytes:
         raise AssertionError("there are no results")
 
-    async def direct_link(self, job_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         raise AssertionError("there are no results")
 
     async def credits(self) -> float:

@@ -42,6 +42,7 @@ from bot.web.callbacks import callback_routes
 from bot.web.metrics import Metrics
 from bot.web.readiness import Readiness
 from bot.web.site import Site
+from storage.catalogue import catalogue
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseInUse
 from storage.disks import Disks
@@ -318,6 +319,9 @@ def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
         api_url=settings.kie_api_url,
         upload_url=settings.kie_upload_url,
         result_hosts=settings.kie_result_hosts,
+        models=catalogue(four_o=settings.kie_4o_form),
+        upload_cn=settings.kie_upload_cn,
+        fallback_model=settings.kie_fallback_model,
     )
 
 
@@ -337,6 +341,7 @@ def _policy(settings: Settings, probe_account_after: timedelta, preview_wait: ti
         probe_account_after=probe_account_after,
         preview_wait=preview_wait,
         callbacks=settings.callbacks,
+        models=catalogue(four_o=settings.kie_4o_form, offered=settings.kie_models),
     )
 
 

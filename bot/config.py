@@ -24,6 +24,7 @@ from pydantic import model_validator as check_model
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigurationError
+from storage.catalogue import MODELS
 
 ENV_FILE: Final = Path(".env")
 ENCODING: Final = "utf-8-sig"
@@ -200,6 +201,15 @@ def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower() for value in values)
 
 
+def _models(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if value.lower() not in MODELS:
+            near = difflib.get_close_matches(value.lower(), MODELS, n=1)
+            meant = f"do you mean {near[0]}?" if near else f"the models are {', '.join(MODELS)}"
+            raise ValueError(f"has {value!r}, which is no model: {meant}")
+    return tuple(dict.fromkeys(value.lower() for value in values))
+
+
 Secret = Annotated[SecretStr, AfterValidator(_no_placeholder)]
 WebAddress = Annotated[str, _address("http", "https")]
 PublicAddress = Annotated[
@@ -235,6 +245,14 @@ class Settings(BaseModel):
     )
     """Subdomains are included."""
     kie_webhook_key: Secret = SecretStr("")
+    kie_upload_cn: bool = False
+    """Let the image API load input pictures by way of its servers in China."""
+    kie_fallback_model: Annotated[Literal["FLUX_MAX", "GPT_IMAGE_1"], Upper] = "FLUX_MAX"
+    """The model that steps in for 4o where a request allows it."""
+    kie_4o_form: Annotated[Literal["own", "jobs"], Lower] = "own"
+    """Which endpoint makes the pictures of 4o: its own, or the one for all models."""
+    kie_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_models)] = ()
+    """Keys of the models that are switched on; empty means all."""
     """Verifies the signatures of callbacks. Callbacks are off without this key or without `public_url`."""
     public_url: PublicAddress | None = None
     """The address under which the image API reaches this bot."""

@@ -43,7 +43,7 @@ COUNTING_SECONDS: Final = 5.0
 then says so instead of the sum."""
 
 SCOPES: Final = ("bot", "applications.commands")
-CREDITS_FOR_A_PICTURE: Final = DEFAULT.credits[1]
+CREDITS_FOR_A_PICTURE: Final = DEFAULT.price(variants=1)
 """Credits that a request for one picture costs, by the `catalogue`. With fewer, the check fails."""
 HINT_SECONDS: Final = 3.0
 """Timeout of one request. The requests of one check, in sequence, fit within `PATIENCE_SECONDS`."""

@@ -3,7 +3,7 @@ Everything that is stored. Imports neither `bot` nor `cogs`; knows no Discord an
 
 models.py         values: frozen dataclasses, task states and the allowed moves between them
 community.py      values: settings, styles, sets, batches, reports, erasures
-catalogue.py      what each model can do: sizes, numbers, options, price
+catalogue/        what each model can do: sizes, numbers, options, price
 bounds.py         what a request, a style and a server's settings may contain
 schema.py         tables, constraints and indexes
 migrations/       bring a database of any version to `schema`
@@ -35,6 +35,7 @@ erasures.py       erase a person's data in small steps
 personal_data.py  read and count a person's data
 attempts.py       count attempts of outbox work, to notice work that kills the process
 guilds.py         a server's settings and styles
+preferences.py    a person's defaults
 sets.py           a person's sets of pictures
 drafts.py         the pictures that an open form offers
 statistics.py     statistics over all tasks, for `/metrics`

@@ -1,5 +1,5 @@
-"""Bounds of requests, styles and server settings. No I/O. `MOST_REFERENCES` and `GREATEST_BATCH` are also in CHECK
-constraints of `schema`, so that changing them needs a migration."""
+"""Bounds of requests, styles and server settings. No I/O. `MOST_STORED_REFERENCES` and `GREATEST_BATCH` are also in
+CHECK constraints of `schema`, so that changing them needs a migration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 
 MOST_REFERENCES: Final = 5
 """Input pictures per request that commands and forms offer, without the mask. A model may take fewer (`catalogue`)."""
+MOST_STORED_REFERENCES: Final = 20
+"""Greatest position of an input picture or mask in the table: no model takes more."""
 LARGEST_REFERENCE_BYTES: Final = 50 * 1024 * 1024
 """Bytes of an attached file. A stored copy is not limited."""
 LONGEST_WORDS: Final = 4000

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, TypedDict
 
+from storage.catalogue import DEFAULT
 from storage.models import NO_USER, SPOILER_PREFIX, NewReference, NewTask, ReferenceKind, Route
 
 
@@ -25,6 +26,23 @@ class GuildSettings:
     variants: int = 1
     language: str | None = None
     """Language of messages that everybody in the server reads; None means the asker's language."""
+    models: tuple[str, ...] = ()
+    """Keys of the models that the server offers; empty means all."""
+    model: str = DEFAULT.key
+    """Key of the model of a request that names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """Defaults that a person has chosen for their requests; None where nothing is chosen."""
+
+    model: str | None = None
+    """Key of a model."""
+    size: str | None = None
+    variants: int | None = None
+    private: bool | None = None
+    words: str = ""
+    """Words that are added to each prompt."""
 
 
 class Setting(StrEnum):

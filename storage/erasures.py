@@ -26,6 +26,7 @@ from storage.schema import (
     drafts,
     erasures,
     pictures,
+    preferences,
     reference_sets,
     references,
     report_cases,
@@ -257,11 +258,12 @@ class ErasureStore:
             return tuple(keys.scalars())
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
-        """Delete the person's sets, drafts, batches and reports, and replace the person's id in other people's rows
-        with `NO_USER`. `copies`: number of deleted files of the sets, for the receipt."""
+        """Delete the person's sets, drafts, preferences, batches and reports, and replace the person's id in other
+        people's rows with `NO_USER`. `copies`: number of deleted files of the sets, for the receipt."""
         rows_of_person: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
+            "preferences": (preferences, _upto(preferences.c.person_id, preferences.c.changed_at, erasure)),
             "batches": (batches, _upto(batches.c.asker_id, batches.c.created_at, erasure)),
             "reports": (reports, _upto(reports.c.reporter_id, reports.c.at, erasure)),
         }

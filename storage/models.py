@@ -92,6 +92,23 @@ class Derivation(StrEnum):
     VARY = "vary"
 
 
+class CreateState(StrEnum):
+    """What became of a create."""
+
+    SENT = "sent"
+    """It was stored, and may have been sent; no answer is stored yet."""
+    TAKEN = "taken"
+    """The image API accepted it and works on its job."""
+    DONE = "done"
+    """Its pictures are made."""
+    FAILED = "failed"
+    """It ended without pictures and is not sent again."""
+    REFUSED = "refused"
+    """It was not accepted; another create takes its place."""
+    UNCONFIRMED = "unconfirmed"
+    """It is unknown whether it was accepted; a callback may still say that it was."""
+
+
 def first_route(reach: Reach) -> Route:
     """Return the first route of an outcome, by the task's reach alone: a refusal of the asker's files and a batch may
     begin with another one."""
@@ -215,6 +232,10 @@ class PictureRequest:
     fits_picture: bool = False
     """The size is still open: `size` is the server's, in direct messages the default, until the preparation sets the
     one nearest to the first picture."""
+    resolution: str | None = None
+    """One of the model's resolutions (1K, 2K, …); None means the model's default."""
+    background: str | None = None
+    """`transparent`; None means what the model makes of its own accord."""
     variants: int = DEFAULT.variants[0]
     """Number of pictures."""
     enhance: bool = False
@@ -238,6 +259,8 @@ class NewTask(Origin):
     """Position of that picture, if the task started from a picture."""
     batch_id: str | None = None
     batch_position: int | None = None
+    estimated_credits: float | None = None
+    """What the pictures will cost by the `catalogue`, in credits."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What became of parameters such as `--ar` at the end of the typed words, as `bot.intake.words` says."""
 
@@ -258,11 +281,13 @@ class Task:
     guild_locale: str | None
     upload_limit: int
     provider: str
-    """Who makes the pictures, as in the `catalogue`."""
+    """The API that knows the task's jobs: a `WireForm` of the `catalogue`."""
     model: str
     prompt: str = field(repr=False)
     size: str
     fits_picture: bool
+    resolution: str | None
+    background: str | None
     variants: int
     enhance: bool
     fallback: bool
@@ -297,6 +322,15 @@ class Task:
     prepared_at: int | None
     by_upload: bool
     """The references are uploaded through the File Upload API instead of sent as links."""
+    creates_wanted: int
+    """How many creates make the pictures of the task; 1 until its first create begins."""
+    next_create_at: int | None
+    """When (ms) the next of several creates may begin; None if the task is not `generating`, or wants no further
+    create now."""
+    estimated_credits: float | None
+    """What the pictures cost by the `catalogue`, in credits; None for tasks that are older than this column."""
+    consumed_credits: float | None
+    """What they cost, as the image API said; None if it did not say so of every create that made pictures."""
     job_id: str | None
     """The provider's id of the task."""
     unconfirmed_at: int | None
@@ -358,6 +392,8 @@ class Task:
             model=self.model,
             size=self.size,
             fits_picture=self.fits_picture,
+            resolution=self.resolution,
+            background=self.background,
             variants=self.variants,
             enhance=self.enhance,
             fallback=self.fallback,
@@ -378,6 +414,10 @@ class Changes(TypedDict, total=False):
     attempts: int
     prepared_at: int | None
     by_upload: bool
+    creates_wanted: int
+    next_create_at: int | None
+    consumed_credits: float | None
+    provider: str
     job_id: str | None
     """The provider's id of the task."""
     unconfirmed_at: int | None
@@ -422,6 +462,22 @@ class Create:
     """The provider's id of the job, once known."""
     called_back_at: int | None
     """When the first callback with the token of this create came."""
+    number: int = 0
+    """Which of the task's pictures it makes: the position of the first one. A create that replaces a refused one has
+    the same number."""
+    state: CreateState = CreateState.SENT
+    estimated_credits: float | None = None
+    """Its price by the `catalogue`."""
+    consumed_credits: float | None = None
+    """Its price as the image API said."""
+    claimed_job_id: str | None = None
+    """The id under which it was accepted, according to a callback; not checked yet."""
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of its pictures, once they are made."""
+    reason: str | None = None
+    """Why it FAILED."""
+    ended_at: int | None = None
+    """When it was DONE, FAILED or REFUSED."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from storage.schema import (
     batches,
     drafts,
     pictures,
+    preferences,
     reference_sets,
     references,
     reports,
@@ -34,7 +35,12 @@ _TASK: Final = [
     "locale",
     "prompt",
     "size",
+    "resolution",
+    "background",
+    "model",
     "variants",
+    "estimated_credits",
+    "consumed_credits",
     "enhance",
     "fallback",
     "again_of",
@@ -66,6 +72,7 @@ OF_PERSON: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
     ),
     "reposts": (reposts, "asked_by", ["task_id", "kind", "channel_id", "guild_id", "asked_at", "message_id"]),
     "drafts": (drafts, "person_id", ["id", "at"]),
+    "preferences": (preferences, "person_id", ["model", "size", "variants", "private", "words", "changed_at"]),
 }
 """Tables whose rows are handed out to the person: the column of the person's id, and the columns that are handed out.
 Tokens, signed URLs and other people's ids are not."""

@@ -8,17 +8,16 @@ passes them on by name: a new column is also a new field. A change of this file 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import Enum
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from storage.bounds import GREATEST_BATCH, MOST_REFERENCES
-from storage.catalogue import DEFAULT, all_sizes, all_variants
+from storage.bounds import GREATEST_BATCH, MOST_STORED_REFERENCES
+from storage.catalogue import DEFAULT
 from storage.community import ReportState, RepostKind
-from storage.models import Derivation, Reach, ReferenceKind, Route, TaskState
+from storage.models import CreateState, Derivation, Reach, ReferenceKind, Route, TaskState
 
 NAMES: Final = {
     "pk": "pk_%(table_name)s",
@@ -45,15 +44,23 @@ class Positions(sa.types.TypeDecorator[tuple[int, ...]]):
         return None if value is None else tuple(value)
 
 
+class TextList(sa.types.TypeDecorator[tuple[str, ...]]):
+    """A tuple of texts (keys of models, addresses), as a JSON array."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> list[str] | None:
+        return None if value is None else list(value)
+
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> tuple[str, ...] | None:
+        return None if value is None else tuple(value)
+
+
 def _word(kind: type[Enum]) -> sa.Enum:
     """Return a column type that stores a StrEnum as its text. It has no constraint in the database, so that a new
     value does not need a rebuilt table."""
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda words: [word.value for word in words])
-
-
-def _among(column: str, allowed: Collection[str | int]) -> sa.CheckConstraint:
-    words = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
-    return sa.CheckConstraint(f"{column} IN ({words})", name=column)
 
 
 def _at_least(least: int, *columns: str) -> list[sa.CheckConstraint]:
@@ -99,11 +106,13 @@ tasks = sa.Table(
     sa.Column("locale", sa.String(16), nullable=False),
     sa.Column("guild_locale", sa.String(16)),
     sa.Column("upload_limit", sa.BigInteger, nullable=False),
-    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.provider),
+    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.form.value),
     sa.Column("model", sa.String(64), nullable=False, server_default=DEFAULT.key),
     sa.Column("prompt", sa.Text, nullable=False),
     sa.Column("size", sa.String(16), nullable=False),
     sa.Column("fits_picture", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("resolution", sa.String(16)),
+    sa.Column("background", sa.String(16)),
     sa.Column("variants", sa.Integer, nullable=False),
     sa.Column("enhance", sa.Boolean, nullable=False),
     sa.Column("fallback", sa.Boolean, nullable=False),
@@ -127,6 +136,10 @@ tasks = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("prepared_at", sa.BigInteger),
     sa.Column("by_upload", sa.Boolean, nullable=False),
+    sa.Column("creates_wanted", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("next_create_at", sa.BigInteger),
+    sa.Column("estimated_credits", sa.Float),
+    sa.Column("consumed_credits", sa.Float),
     sa.Column("job_id", sa.Text),
     sa.Column("unconfirmed_at", sa.BigInteger),
     sa.Column("claimed_job_id", sa.Text),
@@ -149,15 +162,15 @@ tasks = sa.Table(
     sa.Column("removed_by", sa.BigInteger),
     sa.Column("sync_at", sa.BigInteger),
     sa.Column("sync_asked_at", sa.BigInteger),
-    _among("size", all_sizes()),
-    _among("variants", all_variants()),
     *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),
+    *_at_least(1, "variants", "creates_wanted"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "asker_id", "state"),
     sa.Index(None, "asker_id", "created_at"),
     sa.Index(None, "guild_id", "created_at"),
     sa.Index(None, "channel_id", "created_at"),
     sa.Index(None, "created_at"),
+    sa.Index(None, "next_create_at"),
     sa.Index(None, "settled_at"),
     sa.Index(None, "reason", "settled_at"),
     sa.Index(None, "again_of"),
@@ -176,9 +189,18 @@ creates = sa.Table(
     sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("token_digest", sa.String(64), unique=True),
-    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.provider),
+    sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.form.value),
     sa.Column("job_id", sa.Text, index=True),
     sa.Column("called_back_at", sa.BigInteger),
+    sa.Column("number", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("state", _word(CreateState), nullable=False, server_default=CreateState.SENT.value),
+    sa.Column("estimated_credits", sa.Float),
+    sa.Column("consumed_credits", sa.Float),
+    sa.Column("claimed_job_id", sa.Text),
+    sa.Column("urls", TextList, nullable=False, server_default="[]"),
+    sa.Column("reason", sa.String(64)),
+    sa.Column("ended_at", sa.BigInteger),
+    *_at_least(0, "number"),
 )
 
 references = sa.Table(
@@ -205,7 +227,7 @@ references = sa.Table(
         sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
         for name in ("is_converted", "is_first_frame", "is_reduced", "is_cut")
     ),
-    _between("position", 0, MOST_REFERENCES),
+    _between("position", 0, MOST_STORED_REFERENCES),
     *_at_least(0, "declared_bytes"),
     *_measured(),
 )
@@ -273,9 +295,10 @@ guild_settings = sa.Table(
     sa.Column("size", sa.String(16)),
     sa.Column("variants", sa.Integer),
     sa.Column("language", sa.String(16)),
+    sa.Column("models", TextList, nullable=False, server_default="[]"),
+    sa.Column("model", sa.String(64)),
     _between("greatest_batch", 1, GREATEST_BATCH),
-    _among("size", all_sizes()),
-    _among("variants", all_variants()),
+    *_at_least(1, "variants"),
 )
 
 setting_changes = sa.Table(
@@ -288,6 +311,19 @@ setting_changes = sa.Table(
     sa.Column("setting", sa.String(64), nullable=False),
     sa.Column("before", sa.JSON),
     sa.Column("after", sa.JSON),
+)
+
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("person_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("model", sa.String(64)),
+    sa.Column("size", sa.String(16)),
+    sa.Column("variants", sa.Integer),
+    sa.Column("private", sa.Boolean),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    *_at_least(1, "variants"),
 )
 
 styles = sa.Table(
@@ -304,8 +340,7 @@ styles = sa.Table(
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("changed_by", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("guild_id", "folded"),
-    _among("size", all_sizes()),
-    _among("variants", all_variants()),
+    *_at_least(1, "variants"),
 )
 
 style_pictures = sa.Table(

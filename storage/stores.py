@@ -18,6 +18,7 @@ from storage.key_values import KeyValueStore
 from storage.late_pictures import LatePictureStore
 from storage.parts import PartStore
 from storage.personal_data import PersonalDataStore
+from storage.preferences import PreferenceStore
 from storage.queue import QueueStore
 from storage.referenced_pictures import ReferencedPictures
 from storage.references import ReferenceStore
@@ -50,6 +51,7 @@ class Stores:
     reports: ReportStore
     curation: CurationStore
     guilds: GuildStore
+    preferences: PreferenceStore
     sets: SetStore
     search: SearchStore
     drafts: DraftStore
@@ -78,6 +80,7 @@ class Stores:
             reports=ReportStore(database),
             curation=CurationStore(database),
             guilds=GuildStore(database),
+            preferences=PreferenceStore(database),
             sets=SetStore(database),
             search=SearchStore(database),
             drafts=DraftStore(database),

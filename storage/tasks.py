@@ -218,7 +218,7 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     """Insert a task as `queued`, with its references and first event, without a check of the limits."""
     asked = {name: getattr(new, name) for name in ORIGIN} | {name: getattr(new.request, name) for name in REQUEST}
     asked |= {"spoiler": any(reference.spoiler for reference in new.request.references)}
-    asked |= {"provider": MODELS[new.request.model].provider, "family_id": await _family(connection, new)}
+    asked |= {"provider": MODELS[new.request.model].form.value, "family_id": await _family(connection, new)}
     fresh = {
         "id": new_id(),
         "state": TaskState.QUEUED,

@@ -51,6 +51,7 @@ from bot.engine.work.result_fetching import ResultFetching
 from bot.engine.work.suspects import Suspects
 from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import AccountRefused, Refused
+from storage.catalogue import Model
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
 from storage.pictures import PictureStore
@@ -227,6 +228,11 @@ class Engine:
         """Each with the pause (seconds) between two searches for its due rows."""
 
     @property
+    def models(self) -> Mapping[str, Model]:
+        """Return the models that are switched on, by key."""
+        return self._policy.models
+
+    @property
     def keep_pictures(self) -> timedelta:
         """How long the stored copies of a task are kept after the task has ended. Input pictures of uncharged tasks are
         deleted sooner."""
@@ -239,7 +245,7 @@ class Engine:
         if task.job_id is None:
             return None
         try:
-            return await self._admission.api.direct_link(task.job_id, picture.url)
+            return await self._admission.api.direct_link(task.job_id, picture.url, task.provider)
         except AccountRefused:
             raise
         except Refused:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from storage.catalogue import MODELS, Model
 from storage.models import CreateLimits, Limits
 
 CREATES_PER_WINDOW: Final = 20
@@ -35,6 +37,8 @@ class Policy:
     preview_wait: timedelta = PREVIEW_WAIT
     """How long the create of a task waits, once the task is prepared, for its asker to look at the preview of the
     mask."""
+    models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
+    """The models that are switched on, by key."""
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""

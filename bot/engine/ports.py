@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bot.engine.batch_view import BatchView
 from bot.errors import Reason
+from storage.catalogue import WireForm
 from storage.community import BatchMessage, Erasure, GuildSettings, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Picture, PictureRequest, Reference, Route, Task
 
@@ -56,6 +57,8 @@ class Record:
     """Prompt of the create as the API reports it; "" for pictures without a prompt, None if it cannot be read."""
     files: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of the create's input pictures as the API reports them."""
+    credits: float | None = None
+    """Price of the job, as the API reports it; None if it does not."""
 
 
 class ImageAPI(Protocol):
@@ -65,9 +68,9 @@ class ImageAPI(Protocol):
         Raises Throttled, ServerFault, Unreachable, Refused, AccountRefused; Unconfirmed for all other failures.
         """
 
-    async def record(self, job_id: str) -> Record:
-        """Return the state of a job. Raises Throttled, Unavailable, Unreachable, AccountRefused (401); never
-        Unconfirmed."""
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
+        """Return the state of a job. `form`: the `WireForm` by which it was created. Raises Throttled, Unavailable,
+        Unreachable, AccountRefused (401); never Unconfirmed."""
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
         """Upload a file and return an address from which the API can download the file for 24 h.
@@ -84,7 +87,7 @@ class ImageAPI(Protocol):
         may be temporary: a proxy in front of a host may refuse today what it allows tomorrow.
         """
 
-    async def direct_link(self, job_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         """Return another address of the result `url`. It is valid for 20 minutes and works for everybody who has the
         address. Raises the same errors as `upload`."""
 

@@ -30,6 +30,7 @@ from bot.net.http import (
 )
 from bot.net.results import ResultHosts, fetch_result
 from bot.process import counters
+from storage.catalogue import MODELS, Model, WireForm
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of JSON; a record has a few hundred."""
@@ -50,6 +51,9 @@ class KieClient:
         api_url: str,
         upload_url: str,
         result_hosts: tuple[str, ...],
+        models: Mapping[str, Model] = MODELS,
+        upload_cn: bool = False,
+        fallback_model: str = "FLUX_MAX",
         answer_timeout: aiohttp.ClientTimeout = ANSWER_TIMEOUT,
         transfer_timeout: aiohttp.ClientTimeout = TRANSFER_TIMEOUT,
     ) -> None:
@@ -59,6 +63,8 @@ class KieClient:
         self._key = api_key
         self._api = URL(api_url)
         self._uploads = URL(upload_url)
+        self._models = models
+        self._fixed = {"uploadCn": upload_cn, "fallbackModel": fallback_model}
         self._hosts = ResultHosts(own=self._api, suffixes=tuple(host.lower() for host in result_hosts))
         self._timeouts = {
             Call.CREATE: answer_timeout,
@@ -71,7 +77,7 @@ class KieClient:
         answer = await self._call(Call.CREATE, "POST", url, json=create_body(request))
         return _read(Call.CREATE, Created, answer).task_id
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=job_id)
         counters.POLLS.inc()
         try:
@@ -89,7 +95,7 @@ class KieClient:
         answer = await self._call(Call.TRANSFER, "POST", self._uploads / "api/file-stream-upload", form=form)
         return _read(Call.TRANSFER, Uploaded, answer).download_url
 
-    async def direct_link(self, job_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         """Return another address of the result `url`, valid for 20 minutes and for anyone who has the address. Raises
         as `upload`."""
         body = {"taskId": job_id, "url": url}

@@ -10,6 +10,7 @@ import pytest
 from bot.engine.ports import Record
 from bot.engine.timing.callback_reliability import RELIED_POLL_COST_SECONDS, CallbackReliability
 from bot.engine.timing.schedule import POLL_COST_SECONDS
+from storage.catalogue import WireForm
 from storage.models import TaskState
 from tests.storage.rows import PLENTY
 from tests.worlds.engine_callbacks import PREFIX, token, told
@@ -76,7 +77,7 @@ async def test_a_callback_during_a_question_has_it_asked_once_more(world: Engine
     await world.work(3)
     ask = world.api.record
 
-    async def record(job_id: str) -> Record:
+    async def record(job_id: str, form: str = WireForm.FOUR_O) -> Record:
         answer = await ask(job_id)
         if len(world.api.asked) == 1:
             await world.engine.called_back(token(world), job_id)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from bot.engine.availability import admission
 from bot.engine.ports import CardPhase, CreateRequest, Record
 from bot.errors import Reason, Refused, Unavailable, Unconfirmed, Unreachable
+from storage.catalogue import WireForm
 from storage.models import Task, TaskState
 from tests.worlds.engine_world import EngineWorld, StandInAPI
 
@@ -28,9 +29,9 @@ class Outage:
         self._strike("create")
         return await self._create(request)
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         self._strike("record")
-        return await self._record(job_id)
+        return await self._record(job_id, form)
 
     async def credits(self) -> float:
         self._strike("credits")

@@ -14,6 +14,7 @@ from bot.error_replies import explain_to_operator
 from bot.errors import HostNotAllowed, Reason, Refused
 from bot.imaging.processes import WorkerProcesses
 from bot.texts import texts_in
+from storage.catalogue import WireForm
 from storage.models import Task
 from tests.worlds import engine_world
 from tests.worlds.engine_world import EngineWorld
@@ -82,8 +83,8 @@ async def test_results_that_another_address_gives_are_refused_all_the_same(world
     world.api.broken["/0.png"] = NO
     link = world.api.direct_link
 
-    async def another(job_id: str, url: str) -> str:
-        return (await link(job_id, url)).replace("0.png", "another")
+    async def another(job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
+        return (await link(job_id, url, form)).replace("0.png", "another")
 
     world.api.direct_link = another  # type: ignore[method-assign]  # this address works
     tasks = [await told(world) for _ in range(REFUSED_IN_A_ROW)]

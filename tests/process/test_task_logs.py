@@ -15,6 +15,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from bot.process.logs import configure_logs
+from storage.catalogue import WireForm
 from storage.community import Setting
 from tests.worlds.bot_batches import proposed
 from tests.worlds.bot_world import PHOTO, BotWorld, button_ids
@@ -32,9 +33,9 @@ class TalkativeAPI(StandInAPI):
         library.debug("a create of %s", request.request.prompt)
         return await super().create(request)
 
-    async def record(self, job_id: str) -> Any:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Any:
         await asyncio.to_thread(library.debug, "a question from a thread")
-        return await super().record(job_id)
+        return await super().record(job_id, form)
 
     async def fetch(self, url: str) -> bytes:
         library.warning("a result")

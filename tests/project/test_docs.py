@@ -31,8 +31,8 @@ RUNNING: Final = "docs/running.md"
 DECISIONS: Final = "docs/decisions"
 RECORDS: Final = sorted((ROOT / DECISIONS).glob("[0-9]*.md"))
 COMMAND: Final = r"/[a-z_]+(?: [a-z]+)?"
-SETTING: Final = "[A-Z][A-Z_]{4,}"
-OF_OTHERS: Final = ("AWS_", "NO_PROXY", "REQUIRE_", "TEST_")
+SETTING: Final = "[A-Z][A-Z0-9_]{4,}"
+OF_OTHERS: Final = ("AWS_", "FLUX_MAX", "NO_PROXY", "REQUIRE_", "TEST_")
 """How variables begin that a bucket, a proxy or the tests read, and no setting."""
 
 
@@ -47,7 +47,7 @@ def rows(page: str, first: str) -> dict[str, str]:
 
 def example() -> dict[str, str]:
     """Return the names and values in .env.example, including those that are commented out."""
-    return dict(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+    return dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", read(".env.example"), re.MULTILINE))
 
 
 def cog_commands() -> dict[str, app_commands.Command[commands.Cog, ..., object]]:
@@ -90,7 +90,7 @@ def test_the_example_as_it_stands_is_refused() -> None:
 @pytest.mark.usefixtures("bare_environment")
 def test_the_example_with_two_values_given_is_the_default(tmp_path: Path) -> None:
     given = re.sub(r'="\.\.\."', "=given-value", read(".env.example"))
-    (tmp_path / ".env").write_text(re.sub(r"^# ([A-Z_]+=)", r"\1", given, flags=re.MULTILINE), encoding="utf-8")
+    (tmp_path / ".env").write_text(re.sub(r"^# ([A-Z0-9_]+=)", r"\1", given, flags=re.MULTILINE), encoding="utf-8")
     read_back = load_settings(tmp_path / ".env").model_dump(exclude={"discord_token", "kie_api_key"})
     assert read_back == Settings().model_dump(exclude={"discord_token", "kie_api_key"})
 
@@ -213,7 +213,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_setting_that_a_page_names_exists(page: str) -> None:
-    named = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", read(page)))
+    named = set(re.findall(r"`([A-Z]+_[A-Z0-9_]+)(?:=[^`]*)?`", read(page)))
     assert not {name for name in named - set(SETTINGS) if not name.startswith(OF_OTHERS)}
 
 

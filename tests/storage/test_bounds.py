@@ -68,8 +68,7 @@ async def test_migrated_tables_have_the_constraints_that_are_declared(database: 
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"size": size} for size in ("9:9", "")),
-        *({"variants": number} for number in (-1000, 0, 3)),
+        *({"variants": number} for number in (-1000, 0)),
         *({column: -1} for column in ("upload_limit", "parent_picture", "batch_position")),
     ],
     ids=str,
@@ -84,9 +83,9 @@ async def test_a_task_that_was_never_offered_is_refused_by_its_table(
 
 async def test_more_references_than_go_in_are_refused_by_their_table(database: Database) -> None:
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
-    await stored(Stores.on(database), references=(reference,) * 6)
+    await stored(Stores.on(database), references=(reference,) * 21)
     with pytest.raises(sa.exc.IntegrityError, match="ck_task_references_position"):
-        await stored(Stores.on(database), references=(reference,) * 7)
+        await stored(Stores.on(database), references=(reference,) * 22)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +95,8 @@ async def test_more_references_than_go_in_are_refused_by_their_table(database: D
             ("guild_settings", GUILD | values)
             for values in ({"greatest_batch": 0}, {"greatest_batch": 21}, {"variants": -1})
         ],
-        ("guild_settings", GUILD | {"size": "9:9"}),
-        ("styles", STYLE | {"size": "9:9"}),
-        ("styles", STYLE | {"variants": 3}),
+        ("styles", STYLE | {"variants": 0}),
+        ("preferences", {"person_id": 7, "variants": 0, "words": "", "changed_at": 0}),
         ("spendings", {"person_id": 7, "at": 0, "pictures": -160}),
     ],
     ids=str,

@@ -32,6 +32,7 @@ PEOPLE = {
     "reports": {"reporter_id"},
     "erasures": {"person_id"},
     "spendings": {"person_id"},
+    "preferences": {"person_id"},
     "task_references": {"owner_id"},
 }
 """The columns with the id of a person, by table."""

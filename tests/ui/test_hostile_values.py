@@ -18,7 +18,7 @@ from bot.ui.kit.forms import FormValues, Upload
 from bot.ui.results.actions import MoreSelect
 from bot.ui.results.picks import VarySelect
 from storage.bounds import LONGEST_WORDS
-from storage.catalogue import all_sizes, all_variants
+from storage.catalogue import DEFAULT
 from storage.community import Setting
 from storage.models import Limits
 from storage.schema import batches, guild_settings, reference_sets, reports, setting_changes, styles, tasks
@@ -302,8 +302,8 @@ async def rows(world: BotWorld, table: sa.Table) -> list[dict[str, Any]]:
 
 async def assert_sound(world: BotWorld) -> None:
     for task in await rows(world, tasks):
-        assert task["size"] in all_sizes()
-        assert task["variants"] in all_variants()
+        assert task["size"] in DEFAULT.sizes
+        assert task["variants"] in DEFAULT.variants
         assert len(task["prompt"]) <= LONGEST_WORDS
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.catalogue import GPT_4O
+from storage.catalogue import FOUR_O
 from storage.community import Setting
 from storage.models import TaskState
 from tests.imaging.picture_files import file_of, oriented, painted
@@ -26,7 +26,7 @@ def card(asked: Any) -> str:
      (3, 4, "2:3"), (6, 5, "1:1"), (5, 6, "1:1"), (5, 4, "3:2"), (4, 5, "2:3"), (1000, 1, "3:2"), (1, 1000, "2:3")],
 )  # fmt: skip
 def test_the_nearest_size_is_found_by_the_quotient_of_the_sides(width: int, height: int, size: str) -> None:
-    assert GPT_4O.nearest_size(width, height) == size
+    assert FOUR_O.nearest_size(width, height) == size
 
 
 @pytest.mark.parametrize(

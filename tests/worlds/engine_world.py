@@ -21,6 +21,7 @@ from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.engine.work.picture_work import PictureWork
 from bot.errors import Unconfirmed
 from bot.imaging.processes import WorkerThreads
+from storage.catalogue import WireForm
 from storage.database import Database
 from storage.models import Limits, NewReference, NewTask, Reference, ReferenceKind, Task
 from storage.outbox import Outbox
@@ -198,7 +199,7 @@ class StandInAPI:
             raise Unconfirmed("the connection broke")
         return job_id
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         self.asked.append((self.clock(), job_id))
         if self.next_record:
             answer = self.next_record.pop(0)
@@ -232,7 +233,7 @@ class StandInAPI:
             return answer
         return png()
 
-    async def direct_link(self, job_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         if self.next_link:
             raise self.next_link.pop(0)
         return f"{url}?link-of={job_id}"

@@ -17,6 +17,7 @@ import structlog
 from bot.engine.ports import CreateRequest, ImageAPI, Record
 from bot.engine.timing.schedule import backoff
 from bot.errors import ServiceError, Unavailable, Unconfirmed, Unreachable
+from storage.catalogue import WireForm
 
 FAILURES: Final = 3
 """Number of consecutive failures, over at least `SILENCE_MS`, or of consecutive creates without an answer, however
@@ -70,12 +71,12 @@ class CircuitBreaker:
         self._create_answered()
         return job_id
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         if self.open:
             raise Unreachable("not asked: the image API is not there")
         try:
             with self._watched(trips=False):
-                return await self._api.record(job_id)
+                return await self._api.record(job_id, form)
         except (Unreachable, Unavailable):
             if self._is_silent() and not await self._answers_something():
                 self._trip()
@@ -93,10 +94,10 @@ class CircuitBreaker:
         """Download a result. A failure is not counted, because results are on other hosts."""
         return await self._api.fetch(url)
 
-    async def direct_link(self, job_id: str, url: str) -> str:
+    async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         """Return another address of a result. A failure is not counted: the caller waits for the address, and can do
         without it."""
-        return await self._api.direct_link(job_id, url)
+        return await self._api.direct_link(job_id, url, form)
 
     async def check(self) -> None:
         """If the breaker is open and the next check is due, ask the API whether it is back, and close the breaker if it

@@ -23,6 +23,7 @@ from bot.engine.policy import Policy
 from bot.engine.ports import Delivery
 from bot.errors import BadChoice, Conflict, Gone, NotFound, NotYours, Reason, TooLate
 from storage.batches import BatchStore
+from storage.catalogue import Model
 from storage.community import Batch
 from storage.limits import LimitExceeded
 from storage.models import NewTask, Origin, Task, TaskState, released
@@ -105,7 +106,8 @@ class Batches:
         input picture was erased."""
         check_there(asked)
         await self._check_parent(asked)
-        now, sound, each = self._clock(), checked(asked), _checked_words(asked, words)
+        now, models = self._clock(), self._policy.models
+        sound, each = checked(asked, models), _checked_words(asked, words, models)
         if sound.request.references:
             await self._space.require()
         async with self._space.writing():
@@ -147,7 +149,7 @@ class Batches:
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
-        _checked_words(batch.asked, batch.words)  # the proposal may be older than some checks
+        _checked_words(batch.asked, batch.words, self._policy.models)  # the proposal may be older than some checks
         if batch.asked.request.references:
             await self._space.require()
         limits = self._policy.limits_for(batch.asked.asker_id, batch.asked.guild_id)
@@ -264,6 +266,7 @@ class Batches:
                 raise NotFound(Reason.TASK_UNKNOWN)
 
 
-def _checked_words(asked: NewTask, words: Sequence[str]) -> list[str]:
+def _checked_words(asked: NewTask, words: Sequence[str], models: Mapping[str, Model]) -> list[str]:
     """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
-    return [checked(replace(asked, request=replace(asked.request, prompt=prompt))).request.prompt for prompt in words]
+    each = [replace(asked, request=replace(asked.request, prompt=prompt)) for prompt in words]
+    return [checked(new, models).request.prompt for new in each]

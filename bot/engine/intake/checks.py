@@ -7,28 +7,37 @@ be stored, charged, or counted: a negative number of pictures would lower the co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.errors import BadReference, BlankPrompt, Reason, TooLong, UnknownChoice
 from bot.texts.discord_text import is_blank, storable
 from storage.bounds import LARGEST_REFERENCE_BYTES, LONGEST_TEMPLATE, LONGEST_WORDS
-from storage.catalogue import MODELS, Model
+from storage.catalogue import Look, Model
 from storage.models import NewReference, NewTask, PictureRequest, ReferenceKind
 
 
-def checked(new: NewTask) -> NewTask:
-    """Return the task as it may be stored. Raises UnknownChoice for a value that was not offered, TooLong or
-    BlankPrompt for the prompt, BadReference for an input picture or too many."""
+def checked(new: NewTask, models: Mapping[str, Model]) -> NewTask:
+    """Return the task as it may be stored, with its estimated price. `models`: those that are switched on. Raises
+    UnknownChoice for a value that was not offered, TooLong or BlankPrompt for the prompt, BadReference for an input
+    picture or too many."""
     if not isinstance(new.private, bool):
         raise UnknownChoice
     if new.parent_picture is not None and not (_is_whole(new.parent_picture) and new.parent_picture >= 0):
         raise UnknownChoice
-    return replace(new, request=_checked_request(new.request))
+    model = models.get(new.request.model)
+    if model is None:
+        raise UnknownChoice
+    request = _checked_request(new.request, model)
+    images = sum(reference.kind is ReferenceKind.IMAGE for reference in request.references)
+    price = model.price(variants=request.variants, resolution=request.resolution, references=images)
+    return replace(new, request=request, estimated_credits=price)
 
 
-def _checked_request(request: PictureRequest) -> PictureRequest:
-    model = MODELS.get(request.model)
-    if model is None or request.size not in model.sizes:
+def _checked_request(request: PictureRequest, model: Model) -> PictureRequest:
+    if not all(isinstance(text, str | None) for text in (request.size, request.resolution, request.background)):
+        raise UnknownChoice
+    if not model.allows(Look(request.size, request.resolution, request.background)):
         raise UnknownChoice
     if not _is_whole(request.variants) or request.variants not in model.variants:
         raise UnknownChoice

@@ -195,7 +195,7 @@ class Requests:
     async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> tuple[Task, bool]:
         """Store the task, in place of the proposal if there is one. Return it, and whether it is new. Raises what
         `checked` and `check_there` raise, LimitReached, NoRoom, and Gone if the proposal was answered already."""
-        new = checked(asked)
+        new = checked(asked, self._policy.models)
         check_there(new)
         only_words = not new.request.references
         if not only_words:

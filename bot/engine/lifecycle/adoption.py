@@ -68,7 +68,7 @@ class Adoption:
 
         An adopted task has no `generating_at`, because it is unknown how long its pictures took.
         """
-        if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id)) is None:
+        if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id, task.provider)) is None:
             return None
         request = request_of(task, await self._stores.references.of_task(task.id))
         if not is_of(request, record):
@@ -132,11 +132,11 @@ class Adoption:
             }
         return True
 
-    async def _record(self, job_id: str) -> Record | None:
+    async def _record(self, job_id: str, form: str) -> Record | None:
         """Return the record; None if it cannot be read, does not exist, or does not say with which prompt the job was
         made."""
         try:
-            record = await self._api.record(job_id)
+            record = await self._api.record(job_id, form)
         except ServiceError as error:
             log.debug(
                 "reading the record of a claimed job failed, will retry for up to a day",

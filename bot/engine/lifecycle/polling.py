@@ -50,7 +50,7 @@ class Polling:
         """Poll a task. Raises ServiceError if the poll failed; the caller then calls `ask_later`."""
         if task.job_id is None:
             raise AssertionError("a generating task has its job_id")
-        return await self.observe(task, await self._api.record(task.job_id))
+        return await self.observe(task, await self._api.record(task.job_id, task.provider))
 
     async def observe(self, task: Task, record: Record) -> Task:
         """Apply a record of the image API to a task, whether it came from a poll or a callback."""

@@ -19,6 +19,7 @@ privacy-reports = Reports you made: { $count }
 privacy-changes = Settings and styles you changed: { $count }
 privacy-since = The oldest request is from <t:{ $at }:D>.
 privacy-drafts = Forms you have open: { $count }
+privacy-preferences = Defaults of your own: { $count }
 privacy-reposts = Results posted again for you: { $count }
 privacy-kept = { $days ->
     [one] Copies of a request’s pictures are deleted { $days } day after it ends; those of sets and styles stay until they are removed. Only you see this.

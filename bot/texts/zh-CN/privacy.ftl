@@ -18,6 +18,7 @@ privacy-reports = 你提交的举报：{ $count }
 privacy-changes = 你改动过的设置和风格：{ $count }
 privacy-since = 最早的请求来自 <t:{ $at }:D>。
 privacy-drafts = 你打开着的表单：{ $count }
+privacy-preferences = 你自己的默认设置：{ $count }
 privacy-reposts = 为你再次发布的结果：{ $count }
 privacy-kept = { $days ->
    *[other] 请求结束 { $days } 天后，它的图片副本会被删除；图片组和风格里的图片会一直保留，直到被移除。只有你能看到这条消息。

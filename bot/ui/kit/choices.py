@@ -8,11 +8,11 @@ from typing import Final, Protocol, TypeVar
 from discord.app_commands import Choice
 
 from bot.discord_limits import CHOICES
-from storage.catalogue import all_sizes, all_variants
+from storage.catalogue import DEFAULT
 from storage.search import comparable, has_words
 
-SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
-VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
+SIZES: Final = [Choice(name=size, value=size) for size in DEFAULT.sizes]
+VARIANTS: Final = [Choice(name=str(number), value=number) for number in DEFAULT.variants]
 
 
 class Named(Protocol):

@@ -25,7 +25,7 @@ from bot.texts.discord_text import storable, units
 from bot.ui.kit.selected import several, single
 from bot.ui.kit.text import shape
 from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
-from storage.catalogue import all_sizes, all_variants
+from storage.catalogue import DEFAULT
 from storage.models import SPOILER_PREFIX
 
 KEY: Final = "(?P<key>[0-9a-f]{16})?"
@@ -165,7 +165,7 @@ def size_field(say: Texts, size: str | None, *, otherwise: str | None = None) ->
     Discord's own placeholder)."""
     options = [
         discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
-        for offered in all_sizes()
+        for offered in DEFAULT.sizes
     ]
     select: ui.Select[ui.Modal] = ui.Select(
         custom_id="size", options=options, placeholder=otherwise, min_values=0, required=False
@@ -178,18 +178,18 @@ def variants_field(say: Texts, variants: int) -> Label:
         discord.SelectOption(
             label=say("forms-variants-count", count=count), value=str(count), default=count == variants
         )
-        for count in all_variants()
+        for count in DEFAULT.variants
     ]
     select: ui.Select[ui.Modal] = ui.Select(custom_id="variants", options=options, required=False)
     return ui.Label(text=say("forms-variants"), component=select)
 
 
 def size_in(filled: FormValues) -> str | None:
-    return filled.one("size", {size: size for size in all_sizes()})
+    return filled.one("size", {size: size for size in DEFAULT.sizes})
 
 
 def variants_in(filled: FormValues) -> int | None:
-    return filled.one("variants", {str(count): count for count in all_variants()})
+    return filled.one("variants", {str(count): count for count in DEFAULT.variants})
 
 
 async def _submit(

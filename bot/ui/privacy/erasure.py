@@ -20,6 +20,7 @@ _KINDS: Final = {
     "batches": "privacy-batches",
     "reports": "privacy-reports",
     "drafts": "privacy-drafts",
+    "preferences": "privacy-preferences",
     "reposts": "privacy-reposts",
     "setting_changes": "privacy-setting-changes",
     "styles": "privacy-styles",

@@ -21,7 +21,7 @@ from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, servi
 from bot.ui.kit.selected import ids_in, single
 from bot.ui.kit.text import mention, shape
 from storage.bounds import GREATEST_BATCH
-from storage.catalogue import all_sizes, all_variants
+from storage.catalogue import DEFAULT
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
@@ -149,9 +149,9 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
         case Setting.LANGUAGE:
             return single(values, {OWN_LANGUAGE: None} | {language: language for language in LANGUAGES})
         case Setting.SIZE:
-            return single(values, {size: size for size in all_sizes()})
+            return single(values, {size: size for size in DEFAULT.sizes})
         case Setting.VARIANTS:
-            return single(values, {str(count): count for count in all_variants()})
+            return single(values, {str(count): count for count in DEFAULT.variants})
         case Setting.GREATEST_BATCH:
             return single(values, {str(count): count for count in GREATEST_BATCHES})
 
@@ -227,8 +227,8 @@ def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.
 def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[discord.SelectOption]]:
     values: Mapping[Setting, Sequence[int | str]] = {
         Setting.GREATEST_BATCH: GREATEST_BATCHES,
-        Setting.SIZE: all_sizes(),
-        Setting.VARIANTS: all_variants(),
+        Setting.SIZE: DEFAULT.sizes,
+        Setting.VARIANTS: DEFAULT.variants,
         Setting.LANGUAGE: (OWN_LANGUAGE, *LANGUAGES),
     }
     return {setting: [_option(say, setting, value, settings) for value in those] for setting, those in values.items()}
