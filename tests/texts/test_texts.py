@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
 from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, texts_in
+from storage.catalogue import MODELS
 from tests.texts.written_texts import entries, messages, plurals, variables
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -30,9 +31,11 @@ TELLING: Final = (
     "cogs",
 )
 """Files and folders with code that shows texts to people."""
-FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|talk-.+|help-example-.+|.+-name")
-"""Message names that code builds from a reason, an operator message, a permission, an option, a kind of small
-talk, the number of an example or a command."""
+FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|talk-.+|help-example-.+|model-.+|.+-name")
+"""Message names that code builds from a reason, an operator message, a permission, an option, a kind
+of small talk, the number of an example, a model or a command."""
+MOST_OF_MODEL: Final = 70
+"""Characters of a model's line: a choice of autocomplete has 100, with the name and the price in it."""
 TOLD_BY: Final = frozenset({"label", "description", "placeholder", "title", "text", "content"})
 """Arguments of discord.py whose text people read."""
 WORDS: Final = re.compile(r"[^\W\d_] | [^\W\d_]|^[A-Z][a-z]+|[\u3000-\u9fff\uff00-\uffef]")
@@ -116,6 +119,14 @@ def test_there_is_no_sentence_for_what_is_no_reason() -> None:
     assert told == {f"reason-{reason}" for reason in reasons}
     told = {name for name in messages(DEFAULT) if name.startswith("operator-")} - {"operator-other"}
     assert told <= {f"operator-{reason}" for reason in reasons}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_model_is_described_in_one_short_line(language: str) -> None:
+    lines = {name.removeprefix("model-") for name in messages(DEFAULT) if name.startswith("model-")}
+    assert lines == MODELS.keys()
+    said = [texts_in(language)(f"model-{key}") for key in MODELS]
+    assert not [line for line in said if len(line) > MOST_OF_MODEL or "\n" in line]
 
 
 def test_each_permission_is_one_of_discords() -> None:

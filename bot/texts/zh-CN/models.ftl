@@ -1,0 +1,16 @@
+# 每个模型擅长什么：model-<键>，一行，最多 70 个字符，在命令里列出模型时显示。
+
+model-4o = 各方面均衡，可以只修改图片中你标出的部分
+model-gpt-image = 形状多，最高 4K，可以透明背景，最多参考 16 张图片
+model-gpt-image-fine = 与 GPT Image 2.5 Flare 相似，更慢，也更精细
+model-nano-banana = 可以很宽或很高，最高 4K，最多融合 14 张图片
+model-nano-banana-pro = 细节和图中文字更讲究，最高 4K
+model-seedream = 照片和人像，最高 2K，最多融合 10 张图片
+model-seedream-flash = 快速出草图，最高 2K，最多融合 10 张图片
+model-flux-2 = 照片、产品和材质，最高 2K，最多融合 8 张图片
+model-flux-kontext = 快速修改一张图片
+model-flux-kontext-max = 与 FLUX.1 Kontext Pro 相似，文字和细节更好
+model-qwen = 可以透明背景，也可以只修改你标出的部分
+model-ideogram = 标志、海报和字体设计
+model-grok = 生动的场景和人物，五种形状
+model-z-image = 只凭文字快速画图，价格最低
