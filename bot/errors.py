@@ -142,6 +142,7 @@ class Reason(StrEnum):
     GENERATION_FAILED = "generation_failed"
     NO_PICTURES = "no_pictures"  # the API reported success without a picture
     INVALID_REQUEST = "invalid_request"  # 400, 403, 404, 422 to a create; also 405, 413, 415 to an upload
+    MODEL_UNAVAILABLE = "model_unavailable"  # 404, 422 or 500: no such model, or one of its fields or values is gone
     ACCOUNT_KEY = "account_key"  # 401
     ACCOUNT_CREDIT = "account_credit"  # 402
     ACCOUNT_QUOTA = "account_quota"  # 433

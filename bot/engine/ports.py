@@ -25,6 +25,9 @@ class CreateRequest:
     """Contents of a create request to the image API."""
 
     request: PictureRequest
+    """`variants` is the number of pictures of this one create."""
+    form: str | None = None
+    """The `WireForm` by which the task is made; None means that of the model."""
     files: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of the input pictures, without the mask."""
     mask: str | None = field(default=None, repr=False)

@@ -6,6 +6,9 @@ Nothing here retries a call that failed (the engine does, by its policy), and no
 client.py         `KieClient`: one method for each endpoint; maps HTTP errors and API codes to exceptions
 codes.py          what each API code means for each kind of call, and why a task failed
 refusal_words.py  why a request was refused or failed, by the words of the message
-wire.py           build requests and parse responses, tolerantly
+endpoints.py      the paths of each wire form
+creates.py        build the body of a create from the catalogue
+records.py        read the record of a job, in each wire form
+wire.py           parse the other answers, and what all answers have in common
 callbacks.py      verify the signature of a callback and read its job_id
 """

@@ -6,19 +6,23 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, TypeVar
 
 import aiohttp
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 from yarl import URL
 
 from bot.engine.ports import CreateRequest, Record, RecordStatus
-from bot.errors import Unreachable
+from bot.errors import Reason, Refused, Unreachable
 from bot.kie import codes
 from bot.kie.codes import Call
-from bot.kie.wire import Created, Credits, Envelope, Link, RecordInfo, Uploaded, create_body, tidy
+from bot.kie.creates import create_body, misfits
+from bot.kie.endpoints import ENDPOINTS
+from bot.kie.records import ENDED, record_of
+from bot.kie.wire import Created, Credits, Envelope, Link, Uploaded, tidy
 from bot.net.http import (
     ANSWER_TIMEOUT,
     NEVER_SENT,
@@ -30,13 +34,13 @@ from bot.net.http import (
 )
 from bot.net.results import ResultHosts, fetch_result
 from bot.process import counters
-from storage.catalogue import MODELS, Model, WireForm
+from storage.catalogue import MODELS, Model, WireForm, in_form
 
 LARGEST_ANSWER: Final = 1024 * 1024
-"""Bytes of JSON; a record has a few hundred."""
+"""Bytes of JSON; a record has a few hundred, and what was asked for up to three times."""
 UPLOAD_FOLDER: Final = "atelier"
 
-Data = TypeVar("Data", bound=BaseModel)
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class KieClient:
@@ -64,7 +68,7 @@ class KieClient:
         self._api = URL(api_url)
         self._uploads = URL(upload_url)
         self._models = models
-        self._fixed = {"uploadCn": upload_cn, "fallbackModel": fallback_model}
+        self._settings = {"uploadCn": upload_cn, "fallbackModel": fallback_model}
         self._hosts = ResultHosts(own=self._api, suffixes=tuple(host.lower() for host in result_hosts))
         self._timeouts = {
             Call.CREATE: answer_timeout,
@@ -73,20 +77,35 @@ class KieClient:
         }
 
     async def create(self, request: CreateRequest) -> str:
-        url = self._api / "api/v1/gpt4o-image/generate"
-        answer = await self._call(Call.CREATE, "POST", url, json=create_body(request))
+        model = self._model_of(request)
+        body = create_body(request, model, self._settings)
+        answer = await self._call(Call.CREATE, "POST", self._api / ENDPOINTS[model.form].create, json=body)
         return _read(Call.CREATE, Created, answer).task_id
 
+    def _model_of(self, request: CreateRequest) -> Model:
+        """Return the model's entry for the wire form of the create. Raises Refused if the model, as it is now, cannot
+        make what was asked for."""
+        key = request.request.model
+        model = self._models.get(key)
+        if model is not None and request.form is not None:
+            model = in_form(model, request.form)
+        cannot = ["no such model"] if model is None else list(misfits(request, model))
+        if model is None or cannot:
+            raise Refused(404, f"not sent: {tidy(key)}: {', '.join(cannot)}", Reason.MODEL_UNAVAILABLE)
+        return model
+
     async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
-        url = (self._api / "api/v1/gpt4o-image/record-info").with_query(taskId=job_id)
+        form = WireForm(form)
+        url = (self._api / ENDPOINTS[form].record).with_query(taskId=job_id)
         counters.POLLS.inc()
         try:
-            answer = await self._call(Call.QUESTION, "GET", url)
+            answer = await self._call(Call.QUESTION, "GET", url, also=ENDED.get(form, frozenset()))
         except codes.UnknownRecord as error:
             return Record(status=RecordStatus.MISSING, message=str(error))
-        if answer.data is None:
+        if answer.data is None and answer.code == codes.SUCCESS:
             return Record(status=RecordStatus.MISSING, message="no data")
-        return _read(Call.QUESTION, RecordInfo, answer).as_record()
+        with _readable(Call.QUESTION, "record"):
+            return record_of(form, answer)
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:
         name = _unique(filename)
@@ -98,8 +117,9 @@ class KieClient:
     async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         """Return another address of the result `url`, valid for 20 minutes and for anyone who has the address. Raises
         as `upload`."""
-        body = {"taskId": job_id, "url": url}
-        answer = await self._call(Call.TRANSFER, "POST", self._api / "api/v1/gpt4o-image/download-url", json=body)
+        form = WireForm(form)
+        body = {"taskId": job_id, "url": url} if form is WireForm.FOUR_O else {"url": url}
+        answer = await self._call(Call.TRANSFER, "POST", self._api / ENDPOINTS[form].link, json=body)
         return _read(Call.TRANSFER, Link, answer).root
 
     async def fetch(self, url: str) -> bytes:
@@ -118,17 +138,18 @@ class KieClient:
         *,
         json: Mapping[str, object] | None = None,
         form: aiohttp.FormData | None = None,
+        also: frozenset[int] = frozenset(),
     ) -> Envelope:
-        """Send a request and return an envelope whose code is 200. For every other answer, and for none, raises the
-        error that `bot.kie.codes` defines; Unreachable if nothing was sent."""
+        """Send a request and return an envelope whose code is 200 or one of `also`. For every other answer, and for
+        none, raises the error that `bot.kie.codes` defines; Unreachable if nothing was sent."""
         with counters.api_call(call.name.lower()):
             status, body, later = await self._exchange(call, method, url, json, form)
             envelope = Envelope.read(body)
             if envelope is None:
                 raise codes.unread(call, status, later)
-            if envelope.code != codes.SUCCESS:
-                words = tidy(envelope.msg.replace(self._key.get_secret_value(), "[key]"))
-                raise codes.refusal(call, envelope.code, words, later)
+            envelope.msg = envelope.msg.replace(self._key.get_secret_value(), "[key]")
+            if envelope.code != codes.SUCCESS and envelope.code not in also:
+                raise codes.refusal(call, envelope.code, tidy(envelope.msg), later)
             return envelope
 
     async def _exchange(
@@ -155,12 +176,19 @@ class KieClient:
             raise codes.broken(call, f"broke off after sending ({type(error).__name__})") from None
 
 
-def _read(call: Call, shape: type[Data], answer: Envelope) -> Data:
-    try:
+def _read(call: Call, shape: type[Shape], answer: Envelope) -> Shape:
+    with _readable(call, shape.__name__.lower()):
         return shape.model_validate(answer.data)
-    except ValidationError:
+
+
+@contextmanager
+def _readable(call: Call, what: str) -> Iterator[None]:
+    """Raise and count the error of `codes.broken` for an answer that lacks what it should hold."""
+    try:
+        yield
+    except ValueError:  # also the ValidationError of pydantic; not chained, as the answer may hold a secret
         with counters.api_errors(call.name.lower()):
-            raise codes.broken(call, f"200 without a readable {shape.__name__.lower()}") from None
+            raise codes.broken(call, f"200 without a readable {what}") from None
 
 
 def _unique(filename: str) -> str:

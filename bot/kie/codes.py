@@ -13,6 +13,8 @@ An HTTP status without a readable body counts as a refusal only where no handler
 
 The API's own refusals (400, 402, 422, 433, 455, 500, 550) have a JSON body. If one of these statuses has another
 body, the answer is not from the API as we know it, and the outcome of the call is unknown.
+
+A 500 to a create may pass, unless its words say that the model, as the bot asks for it, does not exist or has changed.
 """
 
 from __future__ import annotations
@@ -57,11 +59,15 @@ _ACCOUNT: Final[Mapping[Call, Mapping[int, Reason]]] = {
     Call.QUESTION: {401: Reason.ACCOUNT_KEY},
     Call.TRANSFER: {401: Reason.ACCOUNT_KEY, 402: Reason.ACCOUNT_CREDIT},
 }
-_UNKNOWN_RECORD: Final = re.compile(r"not exist|is null", re.IGNORECASE)
+_UNKNOWN_RECORD: Final = {
+    404: re.compile(r"\b(task|record)(info)?\b.{0,20}\bnot (found|exist)", re.IGNORECASE),
+    422: re.compile(r"not exist|not found|is null", re.IGNORECASE),
+}
+"""What the API says of a record that it does not know, by the code."""
 
 
 class UnknownRecord(Unavailable):
-    """The API does not know the task, or not yet: 422 with "does not exist" or "is null"."""
+    """The API does not know the task, or not yet: 422 with "does not exist" or "is null", 404 with "Task not found"."""
 
 
 def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = None) -> Exception:
@@ -74,10 +80,10 @@ def refusal(call: Call, code: int, words: str, retry_after: timedelta | None = N
     if reason := _REFUSED[call].get(code):
         return Refused(code, words, _more_precise(call, reason, words))
     if call is Call.CREATE and code == 500:
-        if told := refusal_words.reason_in(words):
+        if told := refusal_words.reason_to_refuse(words):
             return Refused(code, words, told)
         return ServerFault(f"{code}: {words}")
-    if call is Call.QUESTION and code == 422 and _UNKNOWN_RECORD.search(words):
+    if call is Call.QUESTION and (unknown := _UNKNOWN_RECORD.get(code)) and unknown.search(words):
         return UnknownRecord(f"{code}: {words}")
     return broken(call, f"{code}: {words}")
 
@@ -112,5 +118,5 @@ def _more_precise(call: Call, reason: Reason, words: str) -> Reason:
     """Return the reason that the words of a refused create give, if the code says only that it was refused; else, and
     if they give none, `reason`."""
     if call is Call.CREATE and reason is _INVALID:
-        return refusal_words.reason_in(words) or reason
+        return refusal_words.reason_to_refuse(words) or reason
     return reason

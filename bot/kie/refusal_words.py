@@ -171,6 +171,23 @@ _ORDINARY: Final = _any(
 )
 
 
+_MODEL: Final = _any(
+    r"\bmodel\b(?! (output|result|response))( [^\s.]+){0,5}? "
+    r"(not supported|unsupported|not found|does not exist|deprecated|retired|discontinued|removed|disabled)\b",
+    r"(unsupported|unknown|invalid|no such) model\b|page does not exist",
+    r"field is required|not within the range of allowed|tolerance level is out of range",
+    r"模型[^,，。]{0,8}?(不支持|不存在|已下线|未找到)|不支持的?模型|(字段|参数)[^,，。]{0,8}?(必填|不能为空)",
+)
+"""What a create is answered if the model, as the bot asks for it, does not exist, or no longer has a field or one of
+its values."""
+
+
+def reason_to_refuse(message: str) -> Reason | None:
+    """Return the reason for which a create was refused: `reason_in`, or that its model cannot be had; None if the words
+    give no reason."""
+    return reason_in(message) or (Reason.MODEL_UNAVAILABLE if _MODEL.search(message) else None)
+
+
 def reason_in(message: str) -> Reason | None:
     """Return the reason that the words give: a policy, or a fault of an input picture or its mask; None if they give
     neither."""

@@ -17,8 +17,9 @@ from bot.engine.engine import Engine
 from bot.kie import callbacks
 
 PATH: Final = f"{CALLBACK_PATH}{{token}}"
-LARGEST_BODY: Final = 64 * 1024
-"""Bytes; a callback has a few hundred."""
+LARGEST_BODY: Final = 512 * 1024
+"""Bytes. Most callbacks have a few hundred; that of a job repeats the prompt twice, as JSON text in JSON text, which
+takes up to 18 bytes for each character."""
 READ_SECONDS: Final = 10.0
 """The image API gives up after 15 s."""
 

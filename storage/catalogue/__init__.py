@@ -39,6 +39,13 @@ def catalogue(*, four_o: str = "own", offered: Collection[str] = ()) -> Mapping[
     return {key: model for key, model in models.items() if not offered or key in offered}
 
 
+def in_form(model: Model, form: str) -> Model | None:
+    """Return what the model can do by the endpoints of `form`, by which a task of it was begun; None if it is not known
+    there."""
+    entries = (model, *(entry for entry in (FOUR_O, FOUR_O_AS_JOBS) if entry.key == model.key))
+    return next((entry for entry in entries if entry.form == form), None)
+
+
 def offered(models: Mapping[str, Model], keys: Collection[str]) -> Mapping[str, Model]:
     """Return those of the models that a server offers; all if `keys` is empty or none of them is switched on."""
     return {key: model for key, model in models.items() if key in keys} or models
@@ -70,5 +77,6 @@ __all__ = [
     "all_sizes",
     "all_variants",
     "catalogue",
+    "in_form",
     "offered",
 ]

@@ -24,6 +24,8 @@ from storage.catalogue.model import (
 
 CHECKED: Final[Mapping[str, object]] = {"nsfw_checker": True}
 PNG: Final[Mapping[str, object]] = {"output_format": "png"}
+KONTEXT: Final[Mapping[str, object]] = {"enableTranslation": True, "outputFormat": "png", "safetyTolerance": 2}
+"""`safetyTolerance`: the API's default, and the most that it takes with an input picture."""
 UP_TO_FOUR: Final = (1, 2, 3, 4)
 EIGHT: Final = ("1:1", "4:3", "3:4", "16:9", "9:16", "2:3", "3:2", "21:9")
 TEN: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
@@ -42,7 +44,7 @@ FOUR_O: Final = Model(
     form=WireForm.FOUR_O,
     words=Operation(id=""),
     pictures=Operation(id=""),
-    references=ReferenceFacts(field="filesUrl", most=5, most_megabytes=25),
+    references=ReferenceFacts(field="filesUrl", most=5, most_megabytes=25, in_mib=True),
     prompt_characters=(1, 20_000),
     needs_prompt=False,
     size_field="size",
@@ -51,6 +53,7 @@ FOUR_O: Final = Model(
     variants_field="nVariants",
     mask=MaskFacts(field="maskUrl", changes="black"),
     options={"enhance": "isEnhance", "fallback": "enableFallback"},
+    setting_fields=("uploadCn", "fallbackModel"),
     credits={"": 6},
     credits_by_variants={1: 6, 2: 7, 4: 8},
     usual_seconds=(40.0, 40.0),
@@ -65,26 +68,28 @@ FOUR_O_AS_JOBS: Final = replace(
     form=WireForm.JOBS,
     words=Operation(id="4o-image-api"),
     pictures=Operation(id="4o-image-api"),
-    references=ReferenceFacts(field="files_url", most=5, most_megabytes=25),
+    references=ReferenceFacts(field="files_url", most=5, most_megabytes=25, in_mib=True),
     variants_field="",
     credits_by_variants={},
     mask=None,
 )
 """4o by the API for all models (`KIE_4O_FORM=jobs`). Its schema has neither a mask nor a number of pictures, and
-unknown fields are ignored: so a mask is refused, and several pictures are several creates."""
+unknown fields are ignored: so a mask is refused, and several pictures are several creates. The options and settings are
+not in the schema either, but in its example, spelled as at 4o's own endpoint."""
 
 FLUX_KONTEXT: Final = Model(
     key="flux-kontext",
     name="FLUX.1 Kontext Pro",
     form=WireForm.FLUX,
-    words=Operation(id="flux-kontext-pro"),
-    pictures=Operation(id="flux-kontext-pro"),
+    words=Operation(id="flux-kontext-pro", always=KONTEXT),
+    pictures=Operation(id="flux-kontext-pro", always=KONTEXT),
     references=ReferenceFacts(field="inputImage", most=1, is_list=False, most_megabytes=10),
     prompt_characters=(1, 5_000),
     size_field="aspectRatio",
     size_words=_same(("1:1", "21:9", "16:9", "4:3", "3:4", "9:16")),
     variants=UP_TO_FOUR,
     options={"enhance": "promptUpsampling"},
+    setting_fields=("uploadCn",),
     credits={"": 5},
     usual_seconds=(22.0, 22.0),
     source="DOCS, FEED; time: a recorded task",
@@ -96,8 +101,8 @@ FLUX_KONTEXT_MAX: Final = replace(
     FLUX_KONTEXT,
     key="flux-kontext-max",
     name="FLUX.1 Kontext Max",
-    words=Operation(id="flux-kontext-max"),
-    pictures=Operation(id="flux-kontext-max"),
+    words=Operation(id="flux-kontext-max", always=KONTEXT),
+    pictures=Operation(id="flux-kontext-max", always=KONTEXT),
     credits={"": 10},
 )
 

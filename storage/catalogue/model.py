@@ -14,7 +14,7 @@ TRANSPARENT: Final = "transparent"
 
 class WireForm(StrEnum):
     """The image API's endpoints and the form of their bodies; stored as `provider` of tasks and creates, because a job
-    is only known to the endpoints that made it."""
+    is only known to the endpoints that made it. `bot/kie/endpoints.py` has the paths."""
 
     FOUR_O = "kie"
     """`/api/v1/gpt4o-image/…`"""
@@ -44,8 +44,18 @@ class ReferenceFacts:
     is_list: bool = True
     """Whether the field is a list, also for one picture."""
     most_megabytes: int = 25
-    """Most MiB of each file."""
+    """Most MB of each file."""
+    in_mib: bool = False
+    """Whether the API counts 1,048,576 bytes per MB. Else it does not say, and the smaller reading counts."""
     most_megapixels: int | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        return self.most_megabytes * (2**20 if self.in_mib else 10**6)
+
+    @property
+    def most_pixels(self) -> int | None:
+        return self.most_megapixels * 10**6 if self.most_megapixels else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +114,8 @@ class Model:
     mask: MaskFacts | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """The field of each of the options `enhance` and `fallback` that the model has; always sent."""
+    setting_fields: tuple[str, ...] = ()
+    """Fields that the operator's settings fill, `uploadCn` and `fallbackModel`; always sent."""
     credits: Mapping[str, float]
     """Price of one create by its resolution ("" if there is no choice), in credits (200 are one US dollar)."""
     credits_by_variants: Mapping[int, float] = field(default_factory=dict)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
+import aiohttp
 import pytest
+from pydantic import SecretStr
 
-from bot.engine.ports import ImageAPI, Record, RecordStatus
+from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
 from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unavailable, Unconfirmed
 from bot.kie.client import KieClient
+from storage.catalogue import WireForm, catalogue
+from storage.models import PictureRequest
 from tests.kie.kie_server import KEY, LAKE, Answer, KieServer, error_of, kie_client, kie_server
 
 CREATED = '{"code":200,"msg":"success","data":{"taskId":"5fd1b68dbca66cddf73654e72e2094ea"}}'
@@ -71,13 +77,28 @@ def create(client: KieClient) -> Awaitable[object]:
     return client.create(LAKE)
 
 
+def asking(key: str, **asked: Any) -> CreateRequest:
+    values: dict[str, Any] = {"prompt": "A serene mountain lake", "size": "1:1", "variants": 1}
+    return CreateRequest(request=PictureRequest(model=key, **(values | asked)))
+
+
+def create_of(key: str) -> Ask:
+    return lambda client: client.create(asking(key))
+
+
+CREATES: dict[str, Ask] = {"create": create, "flux": create_of("flux-kontext"), "job": create_of("nano-banana")}
 QUESTIONS: dict[str, Ask] = {"record": lambda client: client.record("5fd1"), "credits": lambda client: client.credits()}
 TRANSFERS: dict[str, Ask] = {
     "upload": lambda client: client.upload("a.png", "image/png", b"png"),
     "direct_link": lambda client: client.direct_link("5fd1", RESULT),
+    "direct_link_of_a_job": lambda client: client.direct_link("5fd1", RESULT, WireForm.JOBS),
 }
 EVERY_CODE = [
-    *(pytest.param(create, code, TO_A_CREATE.get(code, (Unconfirmed, None)), id=f"create-{code}") for code in CODES),
+    *(
+        pytest.param(ask, code, TO_A_CREATE.get(code, (Unconfirmed, None)), id=f"{name}-{code}")
+        for name, ask in CREATES.items()
+        for code in CODES
+    ),
     *(
         pytest.param(ask, code, TO_A_QUESTION.get(code, (Unavailable, None)), id=f"{name}-{code}")
         for name, ask in QUESTIONS.items()
@@ -272,3 +293,189 @@ async def test_an_endless_answer_is_not_read(
     long = json.dumps({"code": 200, "msg": "x" * 2**20, "data": {"taskId": "5fd1"}})
     server.say(long)
     assert type(await error_of(ask(client))) is expected
+
+
+# -- the three wire forms ----------------------------------------------------------------------------------------------
+JOB_CREATED = '{"code":200,"msg":"success","data":{"taskId":"366e","recordId":"366e"}}'
+PATHS = {
+    "4o": "/api/v1/gpt4o-image/generate",
+    "flux-kontext": "/api/v1/flux/kontext/generate",
+    "flux-kontext-max": "/api/v1/flux/kontext/generate",
+    "gpt-image": "/api/v1/jobs/createTask",
+    "grok": "/api/v1/jobs/createTask",
+}
+
+
+@pytest.mark.parametrize(("key", "path"), PATHS.items())
+async def test_a_create_goes_to_the_endpoint_of_its_model(
+    server: KieServer, client: KieClient, key: str, path: str
+) -> None:
+    server.say(JOB_CREATED)
+    assert await client.create(asking(key)) == "366e"
+    [asked] = server.asked
+    assert (asked.method, asked.path) == ("POST", path)
+    assert asked.headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_the_settings_of_the_operator_are_sent(server: KieServer) -> None:
+    server.say(JOB_CREATED)
+    async with aiohttp.ClientSession() as session:
+        client = KieClient(
+            session, api_key=SecretStr(KEY), api_url=server.url, upload_url=server.url, result_hosts=(),
+            upload_cn=True, fallback_model="GPT_IMAGE_1",
+        )  # fmt: skip
+        await client.create(LAKE)
+        await client.create(asking("flux-kontext"))
+    own, flux = (json.loads(asked.body) for asked in server.asked)
+    assert (own["uploadCn"], own["fallbackModel"]) == (True, "GPT_IMAGE_1")
+    assert flux["uploadCn"] is True
+    assert "fallbackModel" not in flux
+
+
+@pytest.mark.parametrize("form", [WireForm.FOUR_O, WireForm.JOBS])
+@pytest.mark.parametrize("setting", ["own", "jobs"])
+async def test_a_task_of_4o_is_made_by_the_form_it_was_begun_with_whatever_the_setting_says_now(
+    server: KieServer, form: WireForm, setting: str
+) -> None:
+    server.say(JOB_CREATED)
+    async with aiohttp.ClientSession() as session:
+        client = KieClient(
+            session, api_key=SecretStr(KEY), api_url=server.url, upload_url=server.url, result_hosts=(),
+            models=catalogue(four_o=setting),
+        )  # fmt: skip
+        await client.create(replace(LAKE, form=form))
+        await client.create(LAKE)
+    paths = {WireForm.FOUR_O: PATHS["4o"], WireForm.JOBS: PATHS["grok"]}
+    default = WireForm.FOUR_O if setting == "own" else WireForm.JOBS
+    assert [asked.path for asked in server.asked] == [paths[form], paths[default]]
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        asking("a-model-of-another-release"),
+        asking("4o", size="16:9"),
+        asking("flux-kontext", resolution="2K"),
+        replace(asking("z-image"), files=("https://a.test/1",)),
+        replace(asking("4o"), form=WireForm.JOBS, files=("https://a.test/1",), mask="https://a.test/m"),
+        replace(asking("grok"), form=WireForm.FOUR_O),
+        replace(asking("grok"), form="of another release"),
+    ],
+)
+async def test_what_a_model_cannot_make_is_refused_and_not_sent(
+    server: KieServer, client: KieClient, create: CreateRequest
+) -> None:
+    assert kind_of(await error_of(client.create(create))) == UNAVAILABLE
+    assert server.asked == []
+
+
+UNAVAILABLE: Expected = (Refused, Reason.MODEL_UNAVAILABLE)
+NO_MODEL = (
+    "The model name you specified is not supported. Please verify your input and use one of the supported models "
+    "provided by KIE."
+)
+
+
+@pytest.mark.parametrize("ask", CREATES.values(), ids=list(CREATES))
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (500, "This field is required"),
+        (500, "This aspect_ratio is not within the range of allowed options"),
+        (500, "The page does not exist"),
+        (422, NO_MODEL),
+        (404, NO_MODEL),
+        (500, NO_MODEL),
+        (500, "The security tolerance level is out of range and should be 0-2 or 0-6"),
+    ],
+)
+async def test_a_create_that_can_never_work_is_refused_for_its_model(
+    server: KieServer, client: KieClient, ask: Ask, code: int, words: str
+) -> None:
+    server.say(json.dumps({"code": code, "msg": words, "data": None}))
+    error = await error_of(ask(client))
+    assert kind_of(error) == UNAVAILABLE
+    assert words[:50] in str(error)
+
+
+RECORDS = {
+    WireForm.FOUR_O: "/api/v1/gpt4o-image/record-info",
+    WireForm.FLUX: "/api/v1/flux/kontext/record-info",
+    WireForm.JOBS: "/api/v1/jobs/recordInfo",
+}
+JOB_RUNNING = r"""{"code":200,"msg":"success","data":{"taskId":"366e","model":"gpt-image-2-5-flare-text-to-image",
+ "state":"generating","param":"{\"input\":\"{\\\"size\\\":\\\"1:1\\\",\\\"prompt\\\":\\\"a lake\\\"}\"}",
+ "resultJson":"","failCode":null,"failMsg":null,"costTime":null,"completeTime":null,"createTime":1789126694807,
+ "creditsConsumed":6.0,"operationType":"gpt-image-2-5-flare-text-to-image","successFlag":0}}"""
+
+
+@pytest.mark.parametrize(("form", "path"), RECORDS.items())
+async def test_a_record_is_asked_of_the_endpoint_that_made_the_job(
+    server: KieServer, client: KieClient, form: WireForm, path: str
+) -> None:
+    server.say(JOB_RUNNING)
+    record = await client.record("366e", form.value)
+    assert (server.asked[0].path, server.asked[0].query) == (path, {"taskId": "366e"})
+    if form is WireForm.JOBS:
+        assert record == Record(status=RecordStatus.RUNNING, prompt="a lake", credits=6.0)
+
+
+@pytest.mark.parametrize("form", WireForm)
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"code":422,"msg":"recordInfo is null","data":null}',
+        '{"code":404,"msg":"Task not found","data":null}',
+        UNKNOWN,
+        '{"code":200,"msg":"success","data":null}',
+    ],
+)
+async def test_a_record_that_is_not_there_is_missing_in_each_form(
+    server: KieServer, client: KieClient, form: WireForm, said: str
+) -> None:
+    server.say(said)
+    assert (await client.record("5fd1", form)).status is RecordStatus.MISSING
+
+
+@pytest.mark.parametrize("said", [Answer(status=404, body=HTML), '{"code":404,"msg":"The page does not exist"}'])
+async def test_a_path_that_is_not_there_says_nothing_about_a_record(
+    server: KieServer, client: KieClient, said: Answer | str
+) -> None:
+    server.say(said)
+    assert type(await error_of(client.record("5fd1", WireForm.JOBS))) is Unavailable
+
+
+@pytest.mark.parametrize(
+    ("form", "failed"), [(WireForm.FOUR_O, set()), (WireForm.FLUX, {501}), (WireForm.JOBS, {408, 501})]
+)
+async def test_only_codes_that_mean_the_end_of_a_task_end_it(
+    server: KieServer, client: KieClient, form: WireForm, failed: set[int]
+) -> None:
+    for code in (408, 501):
+        server.say(json.dumps({"code": code, "msg": f"Generation failed for {KEY}"}))
+        if code in failed:
+            record = await client.record("5fd1", form)
+            assert (record.status, record.reason) == (RecordStatus.FAILED, Reason.GENERATION_FAILED)
+            assert KEY not in record.message
+        else:
+            assert type(await error_of(client.record("5fd1", form))) is Unavailable
+        server.say(Answer(status=code, body=HTML))
+        assert type(await error_of(client.record("5fd1", form))) is Unavailable
+
+
+@pytest.mark.parametrize("form", [WireForm.FLUX, WireForm.JOBS])
+async def test_a_direct_link_of_the_other_forms_comes_from_the_common_endpoint(
+    server: KieServer, client: KieClient, form: WireForm
+) -> None:
+    server.say('{"code":200,"msg":"success","data":"https://b.test/a.png?X-Amz-Expires=1200"}')
+    assert await client.direct_link("366e", RESULT, form) == "https://b.test/a.png?X-Amz-Expires=1200"
+    assert server.asked[0].path == "/api/v1/common/download-url"
+    assert json.loads(server.asked[0].body) == {"url": RESULT}
+
+
+async def test_a_record_without_what_is_needed_says_nothing_of_what_was_asked(
+    server: KieServer, client: KieClient
+) -> None:
+    server.say(JOB_RUNNING.replace('"generating"', '"thinking"').replace('"successFlag":0', '"successFlag":null'))
+    error = await error_of(client.record("366e", WireForm.JOBS))
+    assert (type(error), str(error), error.__cause__) == (Unavailable, "200 without a readable record", None)

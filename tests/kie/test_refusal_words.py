@@ -10,7 +10,8 @@ from bot.engine.ports import Record
 from bot.errors import Reason, Refused, ServerFault
 from bot.kie import codes
 from bot.kie.codes import Call
-from bot.kie.wire import RecordInfo
+from bot.kie.records import RecordInfo
+from bot.kie.refusal_words import reason_in, reason_to_refuse
 
 UNKNOWN = None
 
@@ -389,3 +390,46 @@ def test_a_create_that_is_refused_in_words_has_their_reason(code: int, said: str
 
 def test_a_fault_of_the_api_at_a_create_is_still_one_to_try_again() -> None:
     assert isinstance(codes.refusal(Call.CREATE, 500, "Internal Error, Please try again later."), ServerFault)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The model name you specified is not supported. Please verify your input and use one of the supported models.",
+        "Model not found",
+        "The model 'grok-imagine' has been deprecated",
+        "This model has been removed",
+        "unsupported model: z-image",
+        "The page does not exist",
+        "This field is required",
+        "This aspect_ratio is not within the range of allowed options",
+        "The security tolerance level is out of range and should be 0-2 or 0-6",
+        "模型不存在",
+        "不支持的模型",
+    ],
+)
+def test_a_create_is_refused_for_its_model_in_whichever_words_it_comes(said: str) -> None:
+    assert reason_to_refuse(said) is Reason.MODEL_UNAVAILABLE
+    assert reason_in(said) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Internal error, please try again later.",
+        "list index out of range",
+        "The model is overloaded",
+        "The model is temporarily unavailable",
+        "model output image not found",
+        "Failed to load the model, please try again",
+        "upstream service not found",
+        "模型繁忙",
+    ],
+)
+def test_a_fault_that_may_pass_is_not_blamed_on_the_model(said: str) -> None:
+    assert reason_to_refuse(said) is None
+
+
+def test_a_policy_counts_before_the_model() -> None:
+    said = "The model is disabled for this prompt: it violates the content policy"
+    assert reason_to_refuse(said) is Reason.POLICY

@@ -166,7 +166,7 @@ async def test_callbacks_are_there_before_the_gateway_is_and_each_is_counted(tmp
         assert await visitor.post("/callbacks/kie/unknown", body, **callback_headers("kie1")) == 404
         assert await visitor.post("/callbacks/kie/unknown", body) == 401
         assert await visitor.post("/callbacks/kie/unknown", "nothing", **callback_headers("kie1")) == 400
-        assert await visitor.post("/callbacks/kie/unknown", b"x" * 2**17, **callback_headers("kie1")) == 413
+        assert await visitor.post("/callbacks/kie/unknown", b"x" * 2**20, **callback_headers("kie1")) == 413
         assert (await visitor.get("/callbacks/kie/unknown"))[0] == 405
     counted = {result: number - before.get(result, 0) for result, number in callbacks_counted().items()}
     wanted = {"unknown": 1, "not_signed": 1, "unreadable": 1, "too_large": 1}

@@ -19,7 +19,7 @@ import structlog
 from bot.engine.availability.account import AccountMonitor
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.preparation import upload_is_fresh
-from bot.engine.lifecycle.unknown_failures import unknown_failure
+from bot.engine.lifecycle.unknown_failures import unknown_failure, without_prompt
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
@@ -255,6 +255,14 @@ class Submission:
     async def _refused(self, task: Task, refused: Refused) -> Task:
         if refused.reason is Reason.INVALID_REQUEST:
             unknown_failure(task, str(refused))
+        if refused.reason is Reason.MODEL_UNAVAILABLE:
+            log.error(
+                "create refused: the image API no longer has the model, or one of its fields or values; run `doctor`, "
+                "and leave the model out of KIE_MODELS until it is back",
+                task=task.id,
+                model=task.model,
+                error=without_prompt(str(refused), task.prompt),
+            )
         ended = await self._end(task, refused.reason, str(refused))
         await self._account.refused(refused)
         return ended
@@ -290,6 +298,7 @@ def request_of(task: Task, references: Sequence[Reference], *, callback_url: str
     masks = [address(reference) for reference in references if reference.kind is ReferenceKind.MASK]
     return CreateRequest(
         request=task.request,
+        form=task.provider,
         files=tuple(address(reference) for reference in references if reference.kind is ReferenceKind.IMAGE),
         mask=masks[0] if masks else None,
         callback_url=callback_url,

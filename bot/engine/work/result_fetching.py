@@ -78,7 +78,7 @@ class ResultFetching:
     async def _by_link(self, task: Task, picture: Picture, refused: Exception) -> Picture:
         if task.job_id is None:
             raise refused
-        link = await self._api.direct_link(task.job_id, picture.url)
+        link = await self._api.direct_link(task.job_id, picture.url, task.provider)
         try:
             return await self._copied(picture, link)
         except HostNotAllowed as error:

@@ -109,6 +109,7 @@ reason-api-mask = The image service couldn’t use the mask. Save the mask and i
 reason-generation-failed = The image service tried, but it didn’t work. Ask again, perhaps in other words.
 reason-no-pictures = The image service said it was done but sent no picture. Ask again.
 reason-invalid-request = The image service couldn’t work with this request. Try it in other words, or with other pictures.
+reason-model-unavailable = The image service can’t make this with the chosen model at the moment. Choose another model and ask again.
 reason-account-key = The image service isn’t accepting my key at the moment. Whoever runs me has to fix that; ask again later.
 reason-account-credit = My credit with the image service is used up. Whoever runs me has to top it up; ask again later.
 reason-account-quota = My quota with the image service is used up for now. Ask again later.

@@ -79,6 +79,7 @@ reason-api-mask = 图像服务用不了这张蒙版。请把蒙版和图片存�
 reason-generation-failed = 图像服务试过了，但没有画成。请再试一次，也可以换一种说法。
 reason-no-pictures = 图像服务说已经完成，却没有送来图片。请再试一次。
 reason-invalid-request = 图像服务处理不了这个请求。请换一种说法或换别的图片试试。
+reason-model-unavailable = 图像服务暂时不能用这个模型画这个请求。请换一个模型再试。
 reason-account-key = 图像服务暂时不接受我的密钥。需要我的运营者处理，请稍后再试。
 reason-account-credit = 我在图像服务那里的余额用完了。需要我的运营者充值，请稍后再试。
 reason-account-quota = 我在图像服务那里的配额暂时用完了。请稍后再试。
