@@ -51,7 +51,7 @@ from bot.engine.work.result_fetching import ResultFetching
 from bot.engine.work.suspects import Suspects
 from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import AccountRefused, Refused
-from storage.catalogue import Model
+from storage.catalogue import MODELS, Model
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
 from storage.pictures import PictureStore
@@ -151,6 +151,7 @@ class Engine:
             space=space,
             always_upload=policy.always_upload,
             preview_wait=policy.preview_wait,
+            models={**MODELS, **policy.models},
             clock=clock,
         )
         results = ResultFetching(

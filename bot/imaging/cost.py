@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.imaging.headers import Header
 from bot.imaging.pixels import BAND_PIXELS
@@ -27,9 +27,10 @@ CANVASES: Final = 3
 FITTED_PIXELS: Final = 24_500_000
 """Pictures with more pixels are fitted at half their width and height."""
 SENT_BYTES: Final = 25 * 1024 * 1024
-"""API: 25 MiB per picture (its error message names 26,214,400 bytes)."""
+"""Most bytes of a picture that is sent, also to a model that takes more. API: 25 MiB for 4o (its error message names
+26,214,400 bytes)."""
 SENT_PIXELS: Final = 2**26
-"""Most pixels of a file that is sent as it is; a larger picture is converted. API: no limit is documented."""
+"""Most pixels of a file that is sent as it is; a larger picture is converted. API: few models have a limit."""
 CONVERTED_PIXELS: Final = 24_500_000
 """Most pixels of a converted picture; a larger one is reduced. A phone's photo of 24 megapixels keeps its size."""
 DRAFT_EDGE: Final = 640
@@ -47,6 +48,26 @@ SCAN_SECONDS: Final = 1.2e-9
 class Cost:
     bytes: int
     seconds: float
+
+
+class SentLimit(NamedTuple):
+    """What a model takes of one picture: most bytes and, unless None, most pixels. What the bot sends to any model is
+    limited as well."""
+
+    bytes: int
+    pixels: int | None = None
+
+
+def sent_bytes(limit: SentLimit | None) -> int:
+    return min(SENT_BYTES, limit.bytes) if limit else SENT_BYTES
+
+
+def sent_pixels(limit: SentLimit | None) -> int:
+    return min(SENT_PIXELS, limit.pixels) if limit and limit.pixels else SENT_PIXELS
+
+
+def converted_pixels(limit: SentLimit | None) -> int:
+    return min(CONVERTED_PIXELS, limit.pixels) if limit and limit.pixels else CONVERTED_PIXELS
 
 
 def of_look(header: Header, size: int) -> Cost:
@@ -92,12 +113,18 @@ def of_conversion(header: Header, size: int) -> Cost:
     return Cost(made.bytes + 4 * header.pixels * copies + 25 * MIB, made.seconds + header.pixels * 150e-9)
 
 
-def needs_conversion(header: Header, size: int) -> bool:
+def of_inversion(header: Header, size: int) -> Cost:
+    """Estimate inverting a plain mask: beside it, or beside what is encoded, two copies of a byte per pixel."""
+    made = _decoded(header, size)
+    return Cost(made.bytes + 2 * header.pixels + 25 * MIB, made.seconds + header.pixels * 50e-9)
+
+
+def needs_conversion(header: Header, size: int, limit: SentLimit | None = None) -> bool:
     """Return whether the header and the size (bytes) show that the image API must not get the pixels as they are
     stored. A picture for which this is false may still need conversion because of its colour profile."""
     kept = header.format in {"JPEG", "PNG"} and header.channels <= _CHANNELS_SENT[header.format] and header.depth <= 8
     is_whole = not header.is_damaged and not header.has_palette and header.orientation == 1
-    return not kept or not is_whole or size > SENT_BYTES or header.pixels > SENT_PIXELS
+    return not kept or not is_whole or size > sent_bytes(limit) or header.pixels > sent_pixels(limit)
 
 
 def conversion_scale(header: Header) -> int:
@@ -108,19 +135,21 @@ def conversion_scale(header: Header) -> int:
     return next((scale for scale in (1, 2, 4) if header.pixels <= CONVERTED_PIXELS * scale**2), 8)
 
 
-def of_plain_copy(header: Header, size: int) -> Cost:
+def of_plain_copy(header: Header, size: int, limit: SentLimit | None = None) -> Cost:
     """Estimate the work of `plain_copy`: checking and rewriting the file, or, where it may be necessary, converting it
     with at most one copy of the pixels beside the picture."""
+    converted = needs_conversion(header, size, limit)
+    most = converted_pixels(limit)
     look, copying = of_look(header, size), of_copying(header, size)
-    if not needs_conversion(header, size) and not header.has_profile:
+    if not converted and not header.has_profile:
         return Cost(max(look.bytes, copying.bytes), look.seconds + copying.seconds)
     scale = conversion_scale(header)
     made = _jpeg(header, size, scale=scale) if header.format == "JPEG" else _decoded(header, size)
-    copied = min(header.pixels // scale**2, CONVERTED_PIXELS)
+    copied = min(header.pixels // scale**2, most)
     spare = 4 * (CANVASES - 1) * header.pixels if header.format in {"WebP", "HEIC", "AVIF"} else 0
-    more = max(0, 6 * copied + 4 * header.pixels // scale**2 // 2 * (header.pixels > CONVERTED_PIXELS) - spare)
+    more = max(0, 6 * copied + 4 * header.pixels // scale**2 // 2 * (header.pixels > most) - spare)
     seconds = made.seconds + copied * 120e-9
-    return Cost(made.bytes + more + 2 * MIB, seconds if needs_conversion(header, size) else seconds + look.seconds)
+    return Cost(made.bytes + more + 2 * MIB, seconds if converted else seconds + look.seconds)
 
 
 def of_copying(header: Header, size: int) -> Cost:

@@ -9,6 +9,7 @@ followed by a second JPEG, is opened as a JPEG.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO
 from typing import Final, TypeVar
 
@@ -54,7 +55,8 @@ def bearable(data: bytes, estimate: Estimate) -> Header:
     what `read_header` does not accept."""
     header = read_header(data)
     expected = estimate(header, len(data))
-    memory, seconds = BOUNDS.get(estimate, (MOST_MEMORY, MOST_SECONDS_OF_WORK))
+    work = estimate.func if isinstance(estimate, partial) else estimate
+    memory, seconds = BOUNDS.get(work, (MOST_MEMORY, MOST_SECONDS_OF_WORK))
     if expected.bytes > memory or expected.seconds > seconds:
         raise too_complex()
     return header

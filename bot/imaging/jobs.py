@@ -17,11 +17,12 @@ from typing import IO, Any, Final
 
 from bot.errors import BadReference, Reason
 from bot.imaging.conversion import as_png
+from bot.imaging.cost import SentLimit
 from bot.imaging.fitting import Fitted, fit
 from bot.imaging.formats import CONTENT_TYPES, EXTENSIONS
 from bot.imaging.header import MAX_EDGE
 from bot.imaging.inspection import look_at_result
-from bot.imaging.mask import PlainMask, plain_mask
+from bot.imaging.mask import PlainMask, inverted_mask, plain_mask
 from bot.imaging.picture_info import PictureInfo, PlainCopy, Unreadable
 from bot.imaging.plain import plain_copy
 from bot.imaging.preview import mask_preview
@@ -49,8 +50,9 @@ class Job:
 
 
 WORK: Final[Mapping[str, Callable[[Sequence[bytes], Mapping[str, Any]], Made]]] = {
-    "plain_copy": lambda files, given: plain_copy(files[0], given["filename"]),
+    "plain_copy": lambda files, given: plain_copy(files[0], given["filename"], _limit(given.get("limit"))),
     "plain_mask": lambda files, given: plain_mask(files[0], given["filename"], _size(given["size"])),
+    "inverted_mask": lambda files, given: inverted_mask(files[0]),
     "mask_preview": lambda files, given: mask_preview(files[0], files[1]),
     "look_at_result": lambda files, given: look_at_result(files[0]),
     "as_png": lambda files, given: as_png(files[0]),
@@ -159,6 +161,10 @@ def _mask(words: Mapping[str, Any], data: bytes) -> PlainMask:
     if not isinstance(share, int | float) or not 0 < share <= 1:
         raise ProtocolError
     return PlainMask(data=data, change_share=share)
+
+
+def _limit(given: Sequence[int | None] | None) -> SentLimit | None:
+    return None if given is None else SentLimit(given[0] or 0, given[1])
 
 
 def _size(given: Sequence[int] | None) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """
 Read a mask, and make the plain mask that the image API gets: an RGB PNG of the picture's size in which black changes
-and white stays.
+and white stays; a model for which white changes gets it inverted.
 
 A mask with a transparent part (`MIN_CLEAR` of it is less than half opaque) says with it what changes, whatever its
 colours, as in OpenAI's API, GIMP and Photoshop. In any other mask black changes and white stays. If there is no black
@@ -90,6 +90,13 @@ def plain_mask(data: bytes, filename: str, size: tuple[int, int] | None) -> Plai
     if where.size != size:
         where = where.resize(size, Image.Resampling.NEAREST)
     return PlainMask(data=png(where.convert("RGB")), change_share=_share(where, filename))
+
+
+def inverted_mask(data: bytes) -> bytes:
+    """Return a plain mask in which white changes and black stays, for a model that reads masks in that way. Raises
+    Unreadable."""
+    where = decoded(data, bearable(data, cost.of_inversion)).convert("L")
+    return png(ImageChops.invert(where).convert("RGB"))
 
 
 def _same_shape(mask: tuple[int, int], picture: tuple[int, int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from io import BytesIO
 from typing import Final
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageCms
 
 from bot.errors import BadReference, Reason
 from bot.imaging import cost, jpeg, png
+from bot.imaging.cost import SentLimit
 from bot.imaging.decoding import attempt, bearable, checked, decoded
 from bot.imaging.encoding import encoded
 from bot.imaging.formats import CONTENT_TYPES
@@ -41,16 +43,16 @@ _SPACES: Final = {"RGB": {"RGB", "RGBA"}, "GRAY": {"L"}, "CMYK": {"CMYK"}}
 """Modes of an image to which a profile of a colour space can be applied."""
 
 
-def plain_copy(data: bytes, filename: str) -> PlainCopy:
+def plain_copy(data: bytes, filename: str, limit: SentLimit | None = None) -> PlainCopy:
     """Return the picture, or its first frame, as an upright JPEG or PNG in sRGB, without metadata, within the limits of
-    the image API. A file that differs only by its metadata loses these without being encoded again; one without
-    metadata is returned unchanged. Such a file keeps a colour profile that changes its colours little or not at all.
-    Raises BadReference (REFERENCE_*) with `filename`."""
+    the image API, and of the model if `limit` is given. A file that differs only by its metadata loses these without
+    being encoded again; one without metadata is returned unchanged. Such a file keeps a colour profile that changes its
+    colours little or not at all. Raises BadReference (REFERENCE_*) with `filename`."""
     try:
         check_file(data)
-        header = bearable(data, cost.of_plain_copy)
+        header = bearable(data, partial(cost.of_plain_copy, limit=limit))
         _check_shape(header)
-        return _kept(data, header) or _converted(data, header)
+        return _kept(data, header, limit) or _converted(data, header, limit)
     except Unreadable as error:
         raise BadReference(error.reason, filename=filename, **error.parameters) from error
 
@@ -64,10 +66,10 @@ def _check_shape(header: Header) -> None:
         raise Unreadable(Reason.REFERENCE_TOO_LONG, width=width, height=height)
 
 
-def _kept(data: bytes, header: Header) -> PlainCopy | None:
+def _kept(data: bytes, header: Header, limit: SentLimit | None) -> PlainCopy | None:
     """Return the file, without its metadata, if its pixels can be sent as they are stored; None if they have to be
     converted. Raises Unreadable for pixels that are damaged."""
-    if cost.needs_conversion(header, len(data)):
+    if cost.needs_conversion(header, len(data), limit):
         return None
     checked(data, header)
     profile = _profile(data, header)
@@ -85,7 +87,8 @@ def _kept(data: bytes, header: Header) -> PlainCopy | None:
     )
 
 
-def _converted(data: bytes, header: Header) -> PlainCopy:
+def _converted(data: bytes, header: Header, limit: SentLimit | None) -> PlainCopy:
+    most = cost.converted_pixels(limit)
     scale = cost.conversion_scale(header)
     edge = min(header.width, header.height) // scale if scale > 1 else None
     image = decoded(data, header, edge=edge)
@@ -95,11 +98,11 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
     if is_cut_jpeg and not lacks_detail:
         image = _without_missing_rows(image)
     is_cut = lacks_detail or image.height < before
-    image = attempt(lambda: upright(_in_srgb(_within(image), profile), header.orientation))
-    made, content_type, is_scaled = attempt(lambda: _file(image, header))
+    image = attempt(lambda: upright(_in_srgb(_within(image, most), profile), header.orientation))
+    made, content_type, is_scaled = attempt(lambda: _file(image, header, cost.sent_bytes(limit)))
     size = image.size if not is_scaled else _size_of(made)
-    is_smaller = is_scaled or scale > 1 or header.pixels > cost.CONVERTED_PIXELS
-    has_loss = len(data) > cost.SENT_BYTES and content_type == "image/jpeg"
+    is_smaller = is_scaled or scale > 1 or header.pixels > most
+    has_loss = len(data) > cost.sent_bytes(limit) and content_type == "image/jpeg"
     return PlainCopy(
         data=made,
         content_type=content_type,
@@ -112,12 +115,12 @@ def _converted(data: bytes, header: Header) -> PlainCopy:
     )
 
 
-def _within(image: Image.Image) -> Image.Image:
-    """Return the image, its sides divided by a whole number if it has more than `CONVERTED_PIXELS`."""
+def _within(image: Image.Image, most: int) -> Image.Image:
+    """Return the image, its sides divided by a whole number if it has more than `most` pixels."""
     pixels = image.width * image.height
-    if pixels <= cost.CONVERTED_PIXELS:
+    if pixels <= most:
         return image
-    factor = math.ceil(math.sqrt(pixels / cost.CONVERTED_PIXELS))
+    factor = math.ceil(math.sqrt(pixels / most))
     return reduced(image, factor, "RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -182,16 +185,16 @@ def _is_srgb(profile: bytes, mode: str) -> bool:
     return all(abs(before - after) <= NEARLY_SRGB for before, after in pairs)
 
 
-def _file(image: Image.Image, header: Header) -> tuple[bytes, str, bool]:
-    """Return the file, its content type, and whether the image was scaled to fit the limit of bytes."""
+def _file(image: Image.Image, header: Header, most: int) -> tuple[bytes, str, bool]:
+    """Return the file of at most `most` bytes, its content type, and whether the image was scaled to fit."""
     is_lossless = header.format in _LOSSLESS and image.width * image.height <= LOSSLESS_PIXELS
     if image.mode == "RGBA" or is_lossless:
         made = encoded(image, "PNG")
-        if len(made) <= cost.SENT_BYTES:
+        if len(made) <= most:
             return made, "image/png", False
     scaled, is_scaled = image, False
-    while len(made := _encoded(scaled)) > cost.SENT_BYTES:
-        share = min(0.9, math.sqrt(cost.SENT_BYTES / len(made)))
+    while len(made := _encoded(scaled)) > most:
+        share = min(0.9, math.sqrt(most / len(made)))
         width, height = (max(1, int(edge * share)) for edge in scaled.size)
         scaled, is_scaled = scaled.resize((width, height), Image.Resampling.LANCZOS), True
     return made, "image/png" if scaled.mode == "RGBA" else "image/jpeg", is_scaled

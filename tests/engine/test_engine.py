@@ -129,7 +129,7 @@ async def test_a_mask_of_another_format_goes_with_its_picture_as_png(world: Engi
 async def test_a_picture_that_is_too_large_as_png_is_refused_with_its_mask(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparation, "SENT_BYTES", 50)
+    monkeypatch.setattr(preparation, "sent_bytes", lambda limit: 50)
     photo, mask = _photo_and_mask()
     task = await world.ask(references=(world.attach("a.jpg", photo), world.attach("m.png", mask, ReferenceKind.MASK)))
     await world.work(30)

@@ -3,7 +3,7 @@ credits."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -17,9 +17,9 @@ from bot.engine.work.byte_budget import ByteBudget
 from bot.engine.work.picture_work import PictureWork, Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import BadReference, Reason, ServiceError, Unavailable
-from bot.imaging.cost import SENT_BYTES
+from bot.imaging.cost import SENT_BYTES, SentLimit, sent_bytes
 from bot.imaging.picture_info import Unreadable
-from storage.catalogue import MODELS
+from storage.catalogue import DEFAULT, Model
 from storage.limits import LimitExceeded
 from storage.models import Limits, Reference, ReferenceKind, Task, released
 from storage.pictures import MissingCopy, PictureStore
@@ -49,6 +49,7 @@ class Preparation:
         space: DiskSpace,
         always_upload: bool,
         preview_wait: timedelta,
+        models: Mapping[str, Model],
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
@@ -62,6 +63,7 @@ class Preparation:
         self._space = space
         self._always_upload = always_upload
         self._preview_wait_ms = int(preview_wait.total_seconds() * 1000)
+        self._models = models
         self._clock = clock
         self._uploads = ByteBudget(UPLOADS_AT_ONCE, caps=(UPLOADS_PER_PERSON,))
 
@@ -78,12 +80,24 @@ class Preparation:
             for reference in references:
                 await self._upload(task, reference, as_png=masked)
         now = self._clock()
-        size = _size(task, references)
+        size = self._size(task, references)
         is_looked_at = masked and task.batch_id is None and not task.by_upload  # set when it was prepared before
         due = now + self._preview_wait_ms if is_looked_at else now
         return await self._stores.tasks.change(
             task, prepared_at=now, by_upload=by_upload, failures=0, size=size, fits_picture=False, **released(due)
         )
+
+    def _size(self, task: Task, references: list[Reference]) -> str:
+        """Return the size of the task: the one nearest to the first picture, as people see it, if the size is still
+        open."""
+        first = references[0] if references else None
+        if not task.fits_picture or first is None or not (first.width and first.height):
+            return task.size
+        return self._model_of(task).nearest_size(first.width, first.height)
+
+    def _model_of(self, task: Task) -> Model:
+        """Return the task's model; for one of another release, whose create will be refused, the default."""
+        return self._models.get(task.model, DEFAULT)
 
     async def _all_stored(self, task: Task) -> list[Reference]:
         """Store a copy of each picture. Raises BadReference, which names all pictures that cannot be used."""
@@ -114,7 +128,8 @@ class Preparation:
 
     async def _plain(self, task: Task, reference: Reference, data: bytes) -> tuple[Reference, bytes]:
         """Return what is known of the plain copy, and its bytes."""
-        copy = await self._picture_work.plain_copy(data, reference.filename, _requester(task))
+        limit = _sent_limit(self._model_of(task))
+        copy = await self._picture_work.plain_copy(data, reference.filename, _requester(task), limit=limit)
         described = replace(
             reference,
             content_type=copy.content_type,
@@ -209,30 +224,36 @@ class Preparation:
         place = self._uploads.taken(1, holders=(task.asker_id,))
         async with place, self._picture_work.holding(None if as_png else reference.bytes, requester):
             data, content_type = await self._copy(reference), reference.content_type or PNG
+            model = self._model_of(task)
             if as_png and reference.kind is ReferenceKind.IMAGE:  # API: a mask has the format of its picture
-                data, content_type = await self._png(reference, data, requester), PNG
+                data, content_type = await self._png(reference, data, requester, model), PNG
+            elif reference.kind is ReferenceKind.MASK and model.mask is not None and model.mask.changes == "white":
+                data = await self._inverted(reference, data, requester)
             name = f"atelier-{reference.task_id}-{reference.position}.{content_type.removeprefix('image/')}"
             url = await self._api.upload(name, content_type, data)
         await self._stores.references.save(replace(reference, uploaded_url=url, uploaded_at=now))
 
-    async def _png(self, reference: Reference, data: bytes, requester: Requester) -> bytes:
+    async def _inverted(self, reference: Reference, data: bytes, requester: Requester) -> bytes:
+        try:
+            return await self._picture_work.inverted_mask(data, requester)
+        except Unreadable as error:
+            raise BadReference(error.reason, filename=reference.filename, **error.parameters) from error
+
+    async def _png(self, reference: Reference, data: bytes, requester: Requester, model: Model) -> bytes:
         name = reference.filename
         try:
             converted = await self._picture_work.as_png(data, requester)
         except Unreadable as error:
             raise BadReference(error.reason, filename=name, **error.parameters) from error
-        if len(converted) > SENT_BYTES:
-            raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=SENT_BYTES // 2**20)
+        if len(converted) > sent_bytes(_sent_limit(model)):
+            taken = model.references.most_megabytes if model.references else 0
+            megabytes = min(taken, SENT_BYTES // 2**20)
+            raise BadReference(Reason.REFERENCE_TOO_LARGE, filename=name, megabytes=megabytes)
         return converted
 
 
-def _size(task: Task, references: list[Reference]) -> str:
-    """Return the size of the task: the one nearest to the first picture, as people see it, if the size is
-    still open."""
-    first = references[0] if references else None
-    if not task.fits_picture or first is None or not (first.width and first.height):
-        return task.size
-    return MODELS[task.model].nearest_size(first.width, first.height)
+def _sent_limit(model: Model) -> SentLimit | None:
+    return SentLimit(model.references.most_bytes, model.references.most_pixels) if model.references else None
 
 
 def _requester(task: Task) -> Requester:

@@ -18,13 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from bot.engine.work.byte_budget import ByteBudget
 from bot.errors import BadReference
 from bot.imaging import cost
-from bot.imaging.cost import MIB, Cost
+from bot.imaging.cost import MIB, Cost, SentLimit
 from bot.imaging.decoding import MAX_BYTES, Estimate, bearable
 from bot.imaging.fitting import Fitted
 from bot.imaging.inspection import check_file
@@ -97,12 +98,16 @@ class PictureWork:
         async with room.taken(amount, holders=(requester.person, host), rank=requester.rank):
             yield
 
-    async def plain_copy(self, data: bytes, filename: str, requester: Requester) -> PlainCopy:
-        """Check an attachment and make the copy that the image API gets. Raises BadReference in place of Unreadable."""
+    async def plain_copy(
+        self, data: bytes, filename: str, requester: Requester, *, limit: SentLimit | None = None
+    ) -> PlainCopy:
+        """Check an attachment and make the copy that the image API gets, within `limit` if it is given. Raises
+        BadReference in place of Unreadable."""
+        given = {"filename": filename, "limit": limit}
         with _named(filename):
             check_file(data)
-            expected = await self._expected(data, cost.of_plain_copy)
-            return await self._do(PlainCopy, Job("plain_copy", [data], {"filename": filename}), expected, requester)
+            expected = await self._expected(data, partial(cost.of_plain_copy, limit=limit))
+            return await self._do(PlainCopy, Job("plain_copy", [data], given), expected, requester)
 
     async def plain_mask(
         self, data: bytes, filename: str, size: tuple[int, int] | None, requester: Requester
@@ -114,6 +119,11 @@ class PictureWork:
             check_file(data)
             expected = await self._expected(data, cost.of_mask(size))
             return await self._do(PlainMask, Job("plain_mask", [data], given), expected, requester)
+
+    async def inverted_mask(self, mask: bytes, requester: Requester) -> bytes:
+        """Make the opposite of a plain mask, in which white changes."""
+        expected = await self._expected(mask, cost.of_inversion)
+        return await self._do(bytes, Job("inverted_mask", [mask]), expected, requester)
 
     async def mask_preview(self, picture: bytes, mask: bytes, requester: Requester) -> bytes:
         """Make a small JPEG of a picture, with the part tinted that a plain mask changes."""
