@@ -44,6 +44,17 @@ async def test_an_unconfirmed_create_waits_ten_minutes_for_its_callback_and_says
     assert len(world.api.taken) == 1
 
 
+@pytest.mark.parametrize(("key", "form"), [("flux-kontext", "kie-flux"), ("grok", "kie-jobs")])
+async def test_a_create_without_an_answer_is_adopted_by_the_record_of_its_own_wire_form(
+    world: EngineWorld, key: str, form: str
+) -> None:
+    task = await lost(world, model=key)
+    assert await world.engine.called_back(token(world), "kie1")
+    await world.work(2 * MINUTE)
+    assert told(world, task) == [None]
+    assert set(world.api.forms) == {form}
+
+
 async def test_a_create_under_way_when_the_process_died_waits_for_its_callback_too(world: EngineWorld) -> None:
     task = await world.ask()
     await world.stores.creates.begin("dead", world.policy.creates, now=world.clock(), lease_ms=30_000, token="one")

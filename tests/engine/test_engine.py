@@ -23,6 +23,7 @@ from bot.errors import (
     Refused,
     Unavailable,
 )
+from storage.catalogue import MODELS, ReferenceFacts
 from storage.models import NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
 from storage.pictures import MASK_PREVIEW, MissingCopy
 from tests.worlds.engine_world import Deaths, EngineWorld, Meanwhile, open_engine_world, png
@@ -175,6 +176,58 @@ async def test_the_plain_mask_is_what_is_stored_and_sent(world: EngineWorld) -> 
     sent = Image.open(io.BytesIO(await world.picture_store.get(f"references/{task.id}/1")))
     assert (sent.mode, sent.getpixel((32, 32)), sent.getpixel((2, 2))) == ("RGB", (0, 0, 0), (255, 255, 255))
     assert world.api.taken[0].mask == f"https://uploads.test/atelier-{task.id}-1.png"
+
+
+async def test_a_model_for_which_white_changes_gets_the_mask_inverted_and_the_stored_one_stays(
+    world: EngineWorld,
+) -> None:
+    of_4o = await world.ask(references=_with_a_transparent_hole(world))
+    await world.work(15)
+    of_qwen = await world.ask(model="qwen", references=_with_a_transparent_hole(world))
+    await world.work(15)
+    black_changes, white_changes = (
+        [opened.getpixel((32, 32)), opened.getpixel((2, 2))]
+        for opened in (Image.open(io.BytesIO(world.api.uploaded[position])) for position in (1, 3))
+    )
+    assert black_changes == [(0, 0, 0), (255, 255, 255)]
+    assert white_changes == [(255, 255, 255), (0, 0, 0)]
+    kept = [await world.picture_store.get(f"references/{task.id}/1") for task in (of_4o, of_qwen)]
+    assert kept[0] == kept[1]
+    assert (await world.stores.references.of_task(of_qwen.id))[1].change_share == 1 / 4
+    assert world.api.taken[1].mask == f"https://uploads.test/atelier-{of_qwen.id}-1.png"
+
+
+async def test_a_picture_of_more_bytes_than_the_model_takes_is_made_smaller_and_uploaded(tmp_path: Path) -> None:
+    small = replace(MODELS["flux-2"], references=ReferenceFacts(field="input_urls", most=8, most_megabytes=1))
+    noise = Image.effect_noise((800, 800), 90).convert("RGB")
+    data = io.BytesIO()
+    noise.save(data, "PNG", compress_level=0)
+    async with open_engine_world(tmp_path, models={**MODELS, "flux-2": small}) as world:
+        attached = world.attach("a.png", data.getvalue())
+        tasks = [await world.ask(model=key, references=(attached,)) for key in ("4o", "flux-2")]
+        await world.work(20)
+        as_it_is, smaller = [(await world.stores.references.of_task(task.id))[0] for task in tasks]
+        assert (as_it_is.is_converted, as_it_is.bytes) == (False, len(data.getvalue()))
+        assert smaller.is_converted
+        assert (smaller.bytes or 0) <= 1_000_000 < len(data.getvalue())
+        uploaded = {taken.request.model for taken in world.api.taken if "uploads.test" in taken.files[0]}
+        assert uploaded == {"flux-2"}
+
+
+async def test_a_picture_with_a_mask_that_is_too_large_as_png_for_the_model_is_refused_with_its_megabytes(
+    tmp_path: Path,
+) -> None:
+    small = replace(MODELS["qwen"], references=ReferenceFacts(field="image_urls", most=1, most_megabytes=1))
+    photo, mask = io.BytesIO(), io.BytesIO()
+    Image.effect_noise((1200, 1200), 90).convert("RGB").save(photo, "JPEG", quality=50)
+    Image.new("L", (1200, 1200), 0).save(mask, "PNG")
+    async with open_engine_world(tmp_path, models={**MODELS, "qwen": small}) as world:
+        attached = world.attach("a.jpg", photo.getvalue()), world.attach("m.png", mask.getvalue(), ReferenceKind.MASK)
+        task = await world.ask(model="qwen", references=attached)
+        await world.work(30)
+        refused = await world.now(task)
+        assert (refused.reason, refused.reason_parameters["megabytes"]) == (Reason.REFERENCE_TOO_LARGE, 1)
+        assert world.api.taken == []
 
 
 async def test_what_changes_is_on_the_card_before_anything_is_sent(world: EngineWorld) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engine.lifecycle import submission
+from bot.engine.ports import Record, RecordStatus
 from bot.errors import (
     AccountRefused,
     Reason,
@@ -75,6 +77,48 @@ async def test_an_explicit_refusal_is_told_with_its_reason(world: EngineWorld) -
     await world.work(3)
     assert (await world.now(task)).reason == Reason.INVALID_REQUEST
     assert world.discord.sent[0].reason == Reason.INVALID_REQUEST
+
+
+async def test_a_model_that_cannot_be_had_is_told_once_never_sent_again_and_logged(
+    world: EngineWorld,
+) -> None:
+    words = "The model name you specified is not supported: a red door"
+    world.api.next_create = [Refused(422, words, Reason.MODEL_UNAVAILABLE)]
+    with capture_logs() as logs:
+        task = await world.ask(model="grok")
+        await world.work(120)
+        await world.restart()
+        await world.work(120)
+    ended = await world.now(task)
+    assert (ended.state, ended.reason, ended.charged) == (TaskState.CLOSED, Reason.MODEL_UNAVAILABLE, False)
+    assert [message.reason for message in world.discord.sent] == [Reason.MODEL_UNAVAILABLE]
+    assert world.api.taken == []
+    [line] = [line for line in logs if "no longer has the model" in line["event"]]
+    assert (line["log_level"], line["model"], line["task"]) == ("error", "grok", task.id)
+    assert "not supported" in line["error"]
+    assert "a red door" not in str(logs)
+
+
+@pytest.mark.parametrize(("key", "form"), [("4o", "kie"), ("flux-kontext", "kie-flux"), ("grok", "kie-jobs")])
+async def test_the_create_the_polls_and_the_direct_link_of_a_task_use_one_wire_form(
+    world: EngineWorld, key: str, form: str
+) -> None:
+    world.api.broken = {"results.test": Unavailable("503")}
+    await world.ask(model=key)
+    await world.work(300)
+    assert [request.form for request in world.api.taken] == [form]
+    assert len(world.api.forms) > len(world.api.asked) > 0
+    assert set(world.api.forms) == {form}
+
+
+async def test_all_six_pictures_of_one_job_are_delivered(world: EngineWorld) -> None:
+    urls = tuple(f"https://results.test/{number}.png" for number in range(6))
+    world.api.next_record = [Record(status=RecordStatus.SUCCEEDED, urls=urls, credits=4.0)]
+    task = await world.ask(model="grok")
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert [picture.url for picture in await world.stores.pictures.of_task(task.id)] == list(urls)
+    assert [message.reason for message in world.discord.sent] == [None]
 
 
 @pytest.mark.parametrize("error", [Unconfirmed("timeout"), ValueError("a defect of ours")])

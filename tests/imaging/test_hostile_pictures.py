@@ -129,6 +129,8 @@ async def test_a_mask_and_its_preview_take_what_is_estimated(
     peaks(children)
     made = await work.plain_mask(data, "x", picture, SOMEBODY)
     assert max(peaks(children)) < expected_bytes(data, cost.of_mask(picture)) * 1.1 + FRESH
+    await work.inverted_mask(made.data, SOMEBODY)
+    assert max(peaks(children)) < expected_bytes(made.data, cost.of_inversion) * 1.1 + FRESH
     photo = file_of(Image.new("RGB", picture), "JPEG")
     await work.mask_preview(photo, made.data, SOMEBODY)
     expected = max(expected_bytes(file, cost.of_thumbnail) for file in (photo, made.data))

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from bot.errors import BadReference, Reason
-from bot.imaging.mask import plain_mask
+from bot.imaging.mask import inverted_mask, plain_mask
+from bot.imaging.picture_info import Unreadable
 from tests.imaging.picture_files import file_of, opened, oriented, painted
 
 Colour = str | int | tuple[int, ...]
@@ -280,3 +281,17 @@ def test_without_a_usable_picture_a_mask_is_checked_alone() -> None:
     assert opened(plain_mask(file_of(mask()), "mask", None).data).size == SIZE
     with pytest.raises(BadReference, match="mask_changes_nothing"):
         plain_mask(file_of(Image.new("L", SIZE, 255)), "mask", None)
+
+
+def test_an_inverted_mask_changes_the_same_part_in_white() -> None:
+    plain = plain_mask(file_of(mask()), "m.png", SIZE).data
+    inverted = opened(inverted_mask(plain))
+    assert (inverted.format, inverted.mode, inverted.size) == ("PNG", "RGB", SIZE)
+    assert (inverted.getpixel(INSIDE), inverted.getpixel(OUTSIDE)) == (WHITE, BLACK)
+    assert opened(inverted_mask(inverted_mask(plain))).tobytes() == opened(plain).tobytes()
+
+
+def test_a_mask_that_was_spoilt_on_disk_is_not_inverted() -> None:
+    plain = plain_mask(file_of(mask()), "m.png", SIZE).data
+    with pytest.raises(Unreadable):
+        inverted_mask(plain[: len(plain) // 2])

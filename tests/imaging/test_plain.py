@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 from bot.errors import BadReference, Reason
 from bot.imaging import cost
+from bot.imaging.cost import SentLimit
 from bot.imaging.decoding import MAX_BYTES, bearable
 from bot.imaging.header import read_header
 from bot.imaging.picture_info import PlainCopy, Unreadable
@@ -617,6 +618,37 @@ def test_only_a_copy_that_has_lost_something_counts_as_made_smaller(monkeypatch:
     assert opened(without_loss.data).tobytes() == photo().tobytes()
     assert (without_loss.content_type, without_loss.is_reduced) == ("image/png", False)
     assert (with_loss.width, with_loss.height, with_loss.is_reduced) == (WIDTH, HEIGHT, True)
+
+
+def test_more_bytes_than_the_model_takes_are_made_fewer() -> None:
+    data = file_of(noise(400, 300))
+    assert plain_copy(data, "x", SentLimit(len(data))).data == data
+    made = plain_copy(data, "x", SentLimit(20_000))
+    assert len(made.data) <= 20_000
+    assert (made.is_converted, made.is_reduced) == (True, True)
+    assert opened(made.data).size == (made.width, made.height)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
+def test_more_pixels_than_the_model_takes_are_made_fewer(form: str, mode: str) -> None:
+    data = file_of(photo("RGB" if form == "JPEG" else mode), form)
+    assert plain_copy(data, "x", SentLimit(2**20, WIDTH * HEIGHT)).is_reduced is False
+    made = plain_copy(data, "x", SentLimit(2**20, WIDTH * HEIGHT - 1))
+    assert (made.width, made.height, made.is_reduced) == (WIDTH // 2, HEIGHT // 2, True)
+
+
+def test_a_model_that_takes_more_than_the_bot_sends_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "SENT_BYTES", 20_000)
+    monkeypatch.setattr(cost, "CONVERTED_PIXELS", 50_000)
+    data = file_of(noise(400, 300))
+    assert plain_copy(data, "x", SentLimit(2**30, 2**30)) == plain_copy(data, "x")
+
+
+def test_the_limit_of_a_model_leaves_the_bounds_of_the_work_as_they_are() -> None:
+    data = promising("PNG", 9000, 6900)
+    limited = partial(cost.of_plain_copy, limit=SentLimit(2**20, 25_000_000))
+    assert bearable(data, limited).width == 9000
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])

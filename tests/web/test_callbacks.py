@@ -26,6 +26,7 @@ from bot.kie.callbacks import is_signed, job_id_of
 from bot.process.logs import configure_logs
 from bot.web.callbacks import LARGEST_BODY, callback_routes
 from sandbox.kie import Emulator
+from storage.bounds import LONGEST_TEMPLATE, LONGEST_WORDS
 from storage.models import Task, TaskState
 from tests.kie.kie_server import kie_client
 from tests.worlds.engine_world import EngineWorld, open_engine_world
@@ -147,6 +148,41 @@ def test_the_id_is_found_where_they_may_have_put_it(said: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        {"code": 200, "msg": "success", "data": {"taskId": KIE_ID, "info": {"result_urls": ["https://a.test/1.png"]}}},
+        {"code": 400, "msg": "flagged", "data": {"taskId": KIE_ID, "info": None}},
+        {
+            "code": 200,
+            "msg": "BFL image generated successfully.",
+            "data": {"taskId": KIE_ID, "info": {"originImageUrl": None, "resultImageUrl": "https://a.test/1.jpg"}},
+        },
+        {"code": 501, "msg": "Generation failed", "data": {"taskId": KIE_ID}},
+        {
+            "code": 200,
+            "msg": "Playground task completed successfully.",
+            "data": {
+                "taskId": KIE_ID, "model": "google/nano-banana-edit", "state": "success",
+                "param": '{"input":"{\\"prompt\\":\\"a\\"}"}', "resultJson": '{"resultUrls":["https://a.test/1"]}',
+                "failCode": None, "failMsg": None, "costTime": 61, "createTime": 1786428202000,
+                "completeTime": 1786428283000, "updateTime": 1786428283000, "creditsConsumed": 3,
+            },
+        },
+        {
+            "code": 501,
+            "msg": "Playground task failed.",
+            "data": {
+                "taskId": KIE_ID, "model": "grok", "state": "fail", "param": "", "resultJson": None,
+                "failCode": "500", "failMsg": "Internal server error",
+            },
+        },
+    ],
+)  # fmt: skip
+def test_the_documented_callbacks_of_each_wire_form_name_their_job(said: object) -> None:
+    assert job_id_of(json.dumps(said).encode()) == KIE_ID
+
+
+@pytest.mark.parametrize(
     "body",
     [
         *(b"", b"nonsense", b"null", b"[]", b'"taskId"', b"{}", b'{"data":{}}', b"\xff\xfe\x00", b'{"taskId":'),
@@ -176,6 +212,13 @@ async def test_a_callback_is_answered_at_once_and_believed_in_nothing_but_its_id
     assert [picture.url for picture in await house.world.stores.pictures.of_task(task.id)] == [
         "https://results.test/kie1/0.png"
     ]
+
+
+async def test_the_callback_of_a_job_may_repeat_the_longest_prompt_twice_as_text_in_text(house: House) -> None:
+    _, token = await running(house)
+    prompt = "\N{ARTIST PALETTE}" * (LONGEST_WORDS + LONGEST_TEMPLATE)
+    param = json.dumps({"input": json.dumps({"prompt": prompt}), "model": "grok"})
+    assert await house.signed(token, "kie1", param=param, paramJson=param, resultJson=None) == 200
 
 
 async def test_callbacks_that_come_again_are_answered_the_same(house: House) -> None:

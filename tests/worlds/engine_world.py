@@ -173,6 +173,10 @@ class StandInAPI:
     """The largest number of pictures of a task, whatever was asked for."""
     taken: list[CreateRequest] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
+    uploaded: list[bytes] = field(default_factory=list)
+    """The data of each of the `uploads`."""
+    forms: list[str] = field(default_factory=list)
+    """The wire form of each record and each direct link that was asked for."""
     next_create: list[Exception] = field(default_factory=list)
     lose_answer: int = 0
     """How many creates are accepted without an answer."""
@@ -201,6 +205,7 @@ class StandInAPI:
 
     async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
         self.asked.append((self.clock(), job_id))
+        self.forms.append(form)
         if self.next_record:
             answer = self.next_record.pop(0)
             if isinstance(answer, Exception):
@@ -219,6 +224,7 @@ class StandInAPI:
         if self.next_upload:
             raise self.next_upload.pop(0)
         self.uploads.append(f"{filename} {content_type}")
+        self.uploaded.append(data)
         return f"https://uploads.test/{filename}"
 
     async def fetch(self, url: str) -> bytes:
@@ -236,6 +242,7 @@ class StandInAPI:
     async def direct_link(self, job_id: str, url: str, form: str = WireForm.FOUR_O) -> str:
         if self.next_link:
             raise self.next_link.pop(0)
+        self.forms.append(form)
         return f"{url}?link-of={job_id}"
 
     async def credits(self) -> float:
