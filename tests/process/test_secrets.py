@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from bot.config import Settings
 from bot.engine.ports import CreateRequest
 from bot.kie.client import KieClient
+from bot.kie.records import JobInfo, RecordInfo
 from sandbox.kie import Emulator
 from storage.models import NewTask, Origin, PictureRequest
 from tests.wire.discord import LoopbackDiscord, loopback_discord
@@ -138,6 +140,15 @@ def test_no_secret_is_in_what_the_commands_print(tmp_path: Path, command: str) -
     assert found(done.stdout + done.stderr, [TOKEN, KEY, WEBHOOK_KEY]) == []
 
 
+def what_records_repeat() -> list[object]:
+    """Return records of the image API, each with the callback address of its create, as read and as handed on."""
+    flat = json.dumps({"prompt": "x", "callBackUrl": f"https://a.test/callbacks/kie/{KEY}"})
+    nested = json.dumps({"input": flat, "callBackUrl": f"https://a.test/callbacks/kie/{KEY}"})
+    flux = RecordInfo.model_validate({"successFlag": 3, "paramJson": flat, "errorMessage": "no"})
+    jobs = [JobInfo.model_validate({"state": "fail", name: nested, "failMsg": "no"}) for name in ("param", "paramJson")]
+    return [flux, flux.as_record(), *jobs, *(job.as_record() for job in jobs)]
+
+
 async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
     requester: dict[str, Any] = {
         "interaction_id": 1,
@@ -161,6 +172,7 @@ async def test_no_secret_is_in_the_repr_of_what_holds_it() -> None:
         a_task(interaction_token=KEY),
         secret,
         request,
+        *what_records_repeat(),
     ]
     async with aiohttp.ClientSession() as session:
         client = KieClient(
