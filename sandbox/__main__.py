@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
 import tempfile
@@ -13,10 +14,10 @@ import webbrowser
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import simcord
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.app import Running, open_atelier, open_site
 from bot.config import Settings
@@ -33,6 +34,8 @@ KEY: Final = SecretStr("sandbox")
 PROBE_AFTER: Final = timedelta(seconds=15)
 """After [401] or [402] the bot stops creating tasks and asks at this interval whether the account works again."""
 STOP_SECONDS: Final = 2.0
+FROM_ENVIRONMENT: Final = ("KIE_MODELS", "KIE_4O_FORM", "KIE_FALLBACK_MODEL", "KIE_UPLOAD_CN")
+"""Settings that are read from the environment: which models there are, and how the image API is called."""
 A_FEW: Final = (Magic.POLICY, Magic.CREDIT, Magic.UNFETCHED, Magic.DROPPED, Magic.OVERDUE, Magic.GONE)
 
 
@@ -40,6 +43,11 @@ def main() -> None:
     given = _arguments().parse_args()
     if given.data is not None and given.data.exists() and any(given.data.iterdir()):
         raise SystemExit(f"{given.data} is not empty: the sandbox begins with nothing, so name a new folder")
+    try:
+        Settings(**chosen_settings())
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        raise SystemExit(f"{str(wrong['loc'][0]).upper()} {wrong['msg'].removeprefix('Value error, ')}") from None
     asyncio.run(run(given))
 
 
@@ -54,7 +62,7 @@ async def run(given: argparse.Namespace) -> None:
         webhook_key = None if given.kie_url else KEY.get_secret_value()
         emulator = Emulator(speed=given.speed, webhook_key=webhook_key)
         kie_url = given.kie_url or (await stack.enter_async_context(emulator)).url
-        settings = _settings(folder.absolute(), kie_url, webhook_key)
+        settings = sandbox_settings(folder.absolute(), kie_url, webhook_key)
         atelier = await stack.enter_async_context(
             open_atelier(
                 settings,
@@ -96,9 +104,14 @@ async def _work_until(stop: asyncio.Event, atelier: Running, env: simcord.Env, p
             task.cancel()
 
 
-def _settings(folder: Path, kie_url: str, webhook_key: str | None) -> Settings:
-    """Return fixed settings; nothing is read from the environment or from `.env`. With `webhook_key`, the image API
-    calls back when a picture is ready, so that it comes at once."""
+def chosen_settings() -> dict[str, Any]:
+    """Return those of the settings in `FROM_ENVIRONMENT` that are set."""
+    return {name.lower(): value for name in FROM_ENVIRONMENT if (value := os.environ.get(name, "").strip())}
+
+
+def sandbox_settings(folder: Path, kie_url: str, webhook_key: str | None) -> Settings:
+    """Return fixed settings, except for `chosen_settings`; `.env` is not read. With `webhook_key`, the image API calls
+    back when a picture is ready, so that it comes at once."""
     port = _free_port()
     return Settings(
         kie_webhook_key=SecretStr(webhook_key or ""),
@@ -113,6 +126,7 @@ def _settings(folder: Path, kie_url: str, webhook_key: str | None) -> Settings:
         pictures_url=str(folder / "pictures"),
         max_pictures_per_user_per_day=0,
         max_pictures_per_day=0,
+        **chosen_settings(),
     )
 
 
@@ -132,7 +146,8 @@ def _greeting(url: str, given: argparse.Namespace, mention: str) -> str:
     return (
         f"The sandbox is ready. Open this page in a browser ({where}):\n\n  {url}\n\n"
         "In the field at the bottom type /imagine, press Enter, and say what you want to see.\n"
-        'Behind "more" are pictures to attach and other options. Then press Send, and wait for 8 to 20 seconds.\n\n'
+        'Behind "more" are pictures to attach and other options. Then press Send, and wait for 4 to 25 seconds.\n'
+        "Each model paints in a manner of its own.\n\n"
         f"Or mention the bot, with a picture or in answer to one: {mention} make it night\n"
         f"Words in the prompt make things go wrong: {words}\n"
         "All of them: make sandbox ARGS=--help\n"

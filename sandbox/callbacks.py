@@ -49,7 +49,7 @@ class Callbacks:
     def expect(self, job: Job) -> None:
         """Start to wait for the task's end and then send its callback, if the create asked for one. Some magic words
         prevent it; after [early callback] it has been sent already."""
-        if not job.body.get("callBackUrl") or job.magic & {Magic.NO_CALLBACK, Magic.OVERDUE, Magic.EARLY_CALLBACK}:
+        if job.asked.callback_url is None or job.magic & {Magic.NO_CALLBACK, Magic.OVERDUE, Magic.EARLY_CALLBACK}:
             return
         waiting = asyncio.create_task(self._call_when_ended(job))
         self._waiting.add(waiting)
@@ -57,7 +57,8 @@ class Callbacks:
 
     async def call(self, job: Job) -> None:
         """Send the callback now, and retry until the answer is 2xx or the retries are used up."""
-        url, body = str(job.body["callBackUrl"]), _body(job)
+        url = str(job.asked.callback_url)
+        body = job.form.callback(job, [FORGED_URL] if Magic.FORGED_CALLBACK in job.magic else job.urls)
         for spacing in (*SPACINGS_SECONDS, None):
             status = await self._post(url, body)
             self.made.append(Called(url=url, body=body, status=status))
@@ -93,10 +94,3 @@ class Callbacks:
         timestamp = str(int(self.clock()))
         digest = hmac.digest(self.key.encode(), f"{task_id}.{timestamp}".encode(), hashlib.sha256)
         return {"X-Webhook-Timestamp": timestamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
-
-
-def _body(job: Job) -> dict[str, Any]:
-    if job.failure is not None:
-        return {"code": job.failure.code, "msg": job.failure.message, "data": {"taskId": job.id, "info": None}}
-    urls = [FORGED_URL] if Magic.FORGED_CALLBACK in job.magic else job.urls
-    return {"code": 200, "msg": "success", "data": {"taskId": job.id, "info": {"result_urls": urls}}}

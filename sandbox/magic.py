@@ -23,6 +23,8 @@ class Magic(StrEnum):
     FULL = "[550]"
     FAULT = "[500]"
     ALWAYS_FAULT = "[500 always]"
+    MODEL_GONE = "[model gone]"
+    SECOND_CREDIT = "[second 402]"
     SLOW = "[slow]"
     DROPPED = "[dropped]"
     HTML = "[html]"
@@ -32,7 +34,9 @@ class Magic(StrEnum):
     INTERNAL = "[internal]"
     UNFETCHED = "[451]"
     ALWAYS_UNFETCHED = "[451 always]"
+    SECOND_FAILS = "[second fails]"
     CREATE_FAILED = "[flag 2]"
+    OUTER_FAILED = "[501]"
     STUCK = "[stuck]"
     LONG = "[long]"
     OVERDUE = "[overdue]"
@@ -41,6 +45,9 @@ class Magic(StrEnum):
     NULL = "[null]"
     FLAKY = "[flaky]"
     ODD = "[odd]"
+    NO_CREDITS = "[no credits]"
+    TROUBLE = "[trouble]"
+    SIX = "[six]"
     EMPTY = "[empty]"
     LATE_FILE = "[late file]"
     GONE = "[gone]"
@@ -64,6 +71,8 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.FULL: "the first create is refused: the job queue is full; the next create is accepted",
     Magic.FAULT: "the first create is answered with a server error; the next create is accepted",
     Magic.ALWAYS_FAULT: "every create is answered with a server error",
+    Magic.MODEL_GONE: "the create is refused: the image API no longer has this model",
+    Magic.SECOND_CREDIT: "of every four creates with the same prompt, the second is refused: not enough credit",
     Magic.SLOW: "the create is accepted and answered late",
     Magic.DROPPED: "the create is accepted and charged, and the connection breaks before the answer",
     Magic.HTML: "the create is answered with a web page (a gateway's 502) and not accepted",
@@ -73,7 +82,9 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.INTERNAL: "fails: internal error",
     Magic.UNFETCHED: "the first task fails: an attached picture could not be downloaded; the next task works",
     Magic.ALWAYS_UNFETCHED: "every task fails: an attached picture could not be downloaded",
-    Magic.CREATE_FAILED: "fails with flag 2 (create failed) instead of 3",
+    Magic.SECOND_FAILS: "of every four tasks with the same prompt, the second fails: could not generate",
+    Magic.CREATE_FAILED: "fails with flag 2 (create failed) instead of 3; models without flags give another code",
+    Magic.OUTER_FAILED: "fails, and a poll is answered with code 501 instead of a record (not with 4o's own endpoint)",
     Magic.STUCK: "the progress stays at 0 until the end",
     Magic.LONG: "takes five times as long",
     Magic.OVERDUE: "never finishes",
@@ -82,6 +93,9 @@ EFFECTS: Final[Mapping[Magic, str]] = {
     Magic.NULL: "its record is empty for the first seconds",
     Magic.FLAKY: "every second poll of the task is answered with a server error",
     Magic.ODD: "its record has another form: numbers as text, other names, JSON inside JSON",
+    Magic.NO_CREDITS: "its record does not tell the credits",
+    Magic.TROUBLE: "the image API's catalogue says for an hour that most tasks of this model fail",
+    Magic.SIX: "makes six pictures at the price of one (not with Flux Kontext's own endpoint)",
     Magic.EMPTY: "succeeds without any picture",
     Magic.LATE_FILE: "each picture is not found at its first download",
     Magic.GONE: "its pictures are not found",

@@ -12,11 +12,20 @@ from typing import Final
 import aiohttp
 from PIL import Image
 
-from sandbox.jobs import DOWNLOAD_FAILED, FETCH_REFUSED, NO_IMAGE, NOT_EDITED, PLANNED, TOO_LARGE, Failure, Job
+from sandbox.jobs import (
+    DOWNLOAD_FAILED,
+    FETCH_REFUSED,
+    NO_IMAGE,
+    NOT_EDITED,
+    PLANNED,
+    TOO_MANY_PIXELS,
+    Failure,
+    Job,
+    too_large,
+)
 from sandbox.magic import Magic
 from sandbox.paint.painter import Order, paint
 
-MAX_INPUT_BYTES: Final = 26_214_400
 FETCH_SECONDS: Final = 30.0
 MAX_AT_ONCE: Final = 2
 """Paintings at a time, because painting uses the CPU."""
@@ -46,28 +55,29 @@ class Studio:
             return
         try:
             references, mask = await self._inputs(job)
-            for variant in range(job.variants):
-                job.pictures.append(await self._paint(job, references, mask, variant))
+            for variant in range(job.asked.pictures):
+                job.pictures.append(await self._paint(job, references, mask, job.first_variant + variant))
         except CannotUse as cannot:
             job.failure = cannot.failure
 
     async def _inputs(self, job: Job) -> tuple[tuple[bytes, ...], bytes | None]:
-        single = job.body.get("fileUrl")
-        addresses = job.body.get("filesUrl") or ([single] if single else [])
-        references = tuple([await self._fetch(address) for address in addresses])
+        most = job.asked.most_megabytes
+        references = tuple([await self._fetch(address, most) for address in job.asked.references])
         looks = [look(data) for data in references]
-        mask_address = job.body.get("maskUrl")
-        if not mask_address or len(references) != 1:
+        for _, (width, height) in looks:
+            if job.asked.most_megapixels is not None and width * height > job.asked.most_megapixels * 1_000_000:
+                raise CannotUse(TOO_MANY_PIXELS)
+        if not job.asked.mask or len(references) != 1:
             return references, None
-        mask = await self._fetch(mask_address)
+        mask = await self._fetch(job.asked.mask, most)
         if look(mask) != looks[0]:
             raise CannotUse(NOT_EDITED)
         return references, mask
 
-    async def _fetch(self, address: str) -> bytes:
+    async def _fetch(self, address: str, most_megabytes: int) -> bytes:
         """
         Download an input. Raises CannotUse: FETCH_REFUSED for an address that is not http(s), cannot be reached or
-        does not answer 200; DOWNLOAD_FAILED for a broken transfer.
+        does not answer 200; DOWNLOAD_FAILED for a broken transfer; `too_large`.
         """
         if not address.startswith(("http://", "https://")):
             raise CannotUse(FETCH_REFUSED)
@@ -75,7 +85,7 @@ class Studio:
             async with self.session.get(address, timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS)) as response:
                 if response.status != 200:
                     raise CannotUse(FETCH_REFUSED)
-                return await _bounded(response)
+                return await _bounded(response, most_megabytes)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             raise CannotUse(FETCH_REFUSED) from error
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -87,10 +97,15 @@ class Studio:
         if Magic.BIG in job.magic:
             return await asyncio.to_thread(_big, job.id, variant)
         order = Order(
-            prompt=str(job.body.get("prompt") or ""),
-            size=str(job.body["size"]),
+            prompt=job.asked.prompt,
+            size=job.asked.ratio or _ratio_of(references[0]),
+            manner=job.asked.manner,
+            resolution=job.asked.size,
+            transparent=job.asked.transparent,
+            kind=job.asked.kind,
             references=references,
             mask=mask,
+            mask_changes=job.asked.mask_changes,
             shrink=self.shrink,
         )
         async with self.turns:
@@ -107,12 +122,17 @@ def look(data: bytes) -> tuple[str | None, tuple[int, int]]:
         raise CannotUse(NO_IMAGE) from error
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+def _ratio_of(reference: bytes) -> str:
+    width, height = look(reference)[1]
+    return f"{width}:{height}"
+
+
+async def _bounded(response: aiohttp.ClientResponse, most_megabytes: int) -> bytes:
     data = bytearray()
     async for chunk in response.content.iter_chunked(1 << 16):
         data += chunk
-        if len(data) > MAX_INPUT_BYTES:
-            raise CannotUse(TOO_LARGE)
+        if len(data) > most_megabytes * 2**20:
+            raise CannotUse(too_large(most_megabytes))
     return bytes(data)
 
 

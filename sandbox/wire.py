@@ -1,4 +1,4 @@
-"""The image API's response format (always HTTP 200, with the real status in `code`), and its checks of requests."""
+"""The image API's response format (always HTTP 200, with the real status in `code`), and what all its forms refuse."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ TEXTS: Final[Mapping[int, str]] = {
     500: "Server exception, please try again later.",
     550: "Connection was denied: the job queue is full.",
 }
-RECORD_MISSING: Final = "The record does not exist"
-SIZES: Final = ("1:1", "3:2", "2:3")
 GATEWAY_PAGE: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -72,21 +70,3 @@ async def read_body(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(400, "The request body is not valid JSON")
     return body
-
-
-def check_create(body: Mapping[str, Any]) -> None:
-    """
-    Check a create's body. Raises Refused (422). The messages for a wrong size and for a missing prompt and file were
-    reported by users of the real API; the others are invented.
-    """
-    if body.get("size") not in SIZES:
-        raise Refused(422, "size error")
-    if not any(body.get(name) for name in ("prompt", "filesUrl", "fileUrl")):
-        raise Refused(422, "fileUrl and prompt at least one is not empty")
-    files = body.get("filesUrl") or []
-    if not isinstance(files, list) or len(files) > 5 or not all(isinstance(url, str) for url in files):
-        raise Refused(422, "filesUrl error")
-    if str(body.get("nVariants", 1)) not in ("1", "2", "4"):
-        raise Refused(422, "nVariants error")
-    if body.get("fallbackModel", "FLUX_MAX") not in ("GPT_IMAGE_1", "FLUX_MAX"):
-        raise Refused(422, "fallbackModel error")

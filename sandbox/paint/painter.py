@@ -1,6 +1,7 @@
 """
-Paint a picture from the words of a prompt and the pictures attached to it. Procedural: the same order and variant
-give the same picture. CPU-bound (a few hundred ms per picture): call it through `asyncio.to_thread`.
+Paint a picture from the words of a prompt and the pictures attached to it, in the manner of a model. Procedural: the
+same order and variant give the same picture. CPU-bound (some hundred ms per picture, one second at 4K): call it through
+`asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ import io
 import random
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from sandbox.paint import light, prints, scenery
+from sandbox.paint import light, manners, prints, scenery
 from sandbox.paint.palette import Palette, by_word, choose, mix
 
 SHORT_EDGE: Final = 1024
-"""Pixels; the other edge follows from the aspect ratio."""
+"""Pixels of 4o's pictures; the other edge follows from the aspect ratio."""
+AREAS: Final = {"1K": 1024**2, "1.5K": 1536**2, "2K": 2048**2, "4K": 3840 * 2160}
+"""Pixels of other models' pictures; the edges follow from the aspect ratio. Some real models make 4096² at 4K."""
+DRAWN_AREA: Final = 1024**2
+"""A larger picture is drawn at this size and scaled up, which is quicker."""
+FORMATS: Final = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 
 SUBJECTS: Final = by_word(
     {
@@ -57,32 +63,85 @@ class Order:
 
     prompt: str
     size: str = "1:1"
+    manner: str = "4o"
+    resolution: str = "1K"
+    transparent: bool = False
+    kind: str = "png"
+    """File type: png, jpg, jpeg or webp. A transparent picture is never a JPEG."""
     references: tuple[bytes, ...] = ()
     mask: bytes | None = None
+    mask_changes: str = "black"
+    """Colour of the part of the mask that is painted."""
     shrink: int = 1
 
 
 def paint(order: Order, variant: int = 0) -> bytes:
-    """Return a PNG. With one reference and a mask, the reference is kept where the mask is white."""
+    """Return a picture file. With one reference and a mask, the reference is kept where the mask says so."""
     dice = random.Random(f"{order.prompt}\n{variant}")
     words = set(re.findall(r"[a-z]+", order.prompt.lower()))
-    width, height = _pixels(order.size)
+    size = _pixels(order)
+    drawn = _drawn(size, order.shrink)
     palette = choose(words, dice)
-    drawn = min(order.shrink, MOST_SHRUNK)
-    canvas = _scene((width // drawn, height // drawn), palette, _subjects(words, dice), dice)
+    canvas = _scene(drawn, palette, _subjects(words, dice), dice)
     pictures = [prints.load(data) for data in order.references]
-    if order.mask is not None and len(pictures) == 1:
-        canvas = prints.repaint(pictures[0], prints.load(order.mask), canvas)
+    masked = order.mask is not None and len(pictures) == 1
+    if order.manner == "4o":
+        # 4o paints its grain over the attached pictures too; another manner would hide what they show.
+        canvas = _with_pictures(canvas, order, pictures, palette, dice, masked=masked)
+        canvas = manners.MANNERS[order.manner](canvas, order.prompt, dice)
     else:
-        prints.hang(canvas, pictures, palette, dice)
-    finished = light.finish(canvas, dice)
-    return _png(finished.resize((width // order.shrink, height // order.shrink)) if drawn < order.shrink else finished)
+        canvas = manners.MANNERS[order.manner](canvas, order.prompt, dice)
+        canvas = _with_pictures(canvas, order, pictures, palette, dice, masked=masked)
+    if order.transparent:
+        canvas = _sticker(canvas)
+    final = (size[0] // order.shrink, size[1] // order.shrink)
+    return _file(canvas if final == drawn else canvas.resize(final, Image.Resampling.BICUBIC), order.kind)
 
 
-def _pixels(size: str) -> tuple[int, int]:
-    """Return width and height for an aspect ratio such as 3:2."""
-    wide, high = map(int, size.split(":"))
-    return SHORT_EDGE * wide // min(wide, high), SHORT_EDGE * high // min(wide, high)
+def _pixels(order: Order) -> tuple[int, int]:
+    """Return width and height."""
+    wide, high = map(int, order.size.split(":"))
+    if order.manner == "4o":
+        return SHORT_EDGE * wide // min(wide, high), SHORT_EDGE * high // min(wide, high)
+    scale = (AREAS[order.resolution] / (wide * high)) ** 0.5
+    return max(1, round(wide * scale / 8) * 8), max(1, round(high * scale / 8) * 8)
+
+
+def _drawn(size: tuple[int, int], shrink: int) -> tuple[int, int]:
+    """Return the size to draw at: at most the size of a 1K picture, then divided by `shrink` within `MOST_SHRUNK`."""
+    scale = min(1.0, (DRAWN_AREA / (size[0] * size[1])) ** 0.5) if size[0] * size[1] > 2 * DRAWN_AREA else 1.0
+    divided = min(shrink, MOST_SHRUNK)
+    return max(1, int(size[0] * scale) // divided), max(1, int(size[1] * scale) // divided)
+
+
+def _with_pictures(
+    canvas: Image.Image,
+    order: Order,
+    pictures: list[Image.Image],
+    palette: Palette,
+    dice: random.Random,
+    *,
+    masked: bool,
+) -> Image.Image:
+    """Return the painting with the attached pictures: as prints, or kept by the mask."""
+    if masked and order.mask is not None:
+        mask = prints.load(order.mask)
+        keep = mask if order.mask_changes == "black" else ImageChops.invert(mask)
+        return prints.repaint(pictures[0], keep, canvas)
+    prints.hang(canvas, pictures, palette, dice)
+    return canvas
+
+
+def _sticker(canvas: Image.Image) -> Image.Image:
+    """Cut the picture out with a white rim; its corners and edges become transparent."""
+    edge = min(canvas.size)
+    cut, rim = Image.new("L", canvas.size), Image.new("L", canvas.size)
+    for sheet, margin in ((rim, edge // 20), (cut, edge // 20 + edge // 40)):
+        box = (margin, margin, max(margin + 1, canvas.width - margin), max(margin + 1, canvas.height - margin))
+        ImageDraw.Draw(sheet).rounded_rectangle(box, radius=edge // 3, fill=255)
+    sticker = Image.composite(canvas, Image.new("RGB", canvas.size, "white"), cut)
+    sticker.putalpha(rim.filter(ImageFilter.GaussianBlur(1)))
+    return sticker
 
 
 def _subjects(words: set[str], dice: random.Random) -> set[str]:
@@ -144,7 +203,9 @@ def _heavens(canvas: Image.Image, horizon: int, palette: Palette, subjects: set[
     return x
 
 
-def _png(canvas: Image.Image) -> bytes:
+def _file(canvas: Image.Image, kind: str) -> bytes:
     out = io.BytesIO()
-    canvas.save(out, "PNG", compress_level=1)
+    format_ = FORMATS[kind] if canvas.mode == "RGB" or kind == "webp" else "PNG"
+    options: dict[str, Any] = {"compress_level": 1} if format_ == "PNG" else {"quality": 92}
+    canvas.save(out, format_, **options)
     return out.getvalue()

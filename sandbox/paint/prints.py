@@ -33,10 +33,10 @@ def repaint(picture: Image.Image, mask: Image.Image, painting: Image.Image) -> I
 
 
 def hang(canvas: Image.Image, pictures: Sequence[Image.Image], palette: Palette, dice: random.Random) -> None:
-    """Paste up to five prints along the lower part, each slightly rotated and tinted by the painting's light."""
+    """Paste the prints along the lower part, each slightly rotated and tinted by the painting's light."""
     if not pictures:
         return
-    share = {1: 0.46, 2: 0.4, 3: 0.31, 4: 0.26}.get(len(pictures), 0.22)
+    share = {1: 0.46, 2: 0.4, 3: 0.31, 4: 0.26}.get(len(pictures), 1.1 / len(pictures))
     edge = int(min(canvas.width * share, canvas.height * 0.42))
     for index, picture in enumerate(pictures):
         print_ = _print(picture, edge, palette).rotate(dice.uniform(-5, 5), Image.Resampling.BICUBIC, expand=True)
