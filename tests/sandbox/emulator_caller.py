@@ -74,6 +74,49 @@ class Caller:
         data: dict[str, Any] = (await self.record(task_id))["data"]
         return data
 
+    async def job(self, model: str, prompt: str = PROMPT, **fields: Any) -> dict[str, Any]:
+        """Create a task by the jobs API and return the envelope."""
+        return await self.call(
+            "POST", "/api/v1/jobs/createTask", json={"model": model, "input": {"prompt": prompt, **fields}}
+        )
+
+    async def job_task(self, model: str, prompt: str = PROMPT, **fields: Any) -> str:
+        created = await self.job(model, prompt, **fields)
+        assert created["code"] == 200, created
+        task_id: str = created["data"]["taskId"]
+        return task_id
+
+    async def job_record(self, task_id: str) -> dict[str, Any]:
+        """Return the envelope of recordInfo; the clock moves on so that the rate limit of queries is not reached."""
+        self.clock.turn(0.4)
+        return await self.call("GET", f"/api/v1/jobs/recordInfo?taskId={task_id}")
+
+    async def job_done(self, model: str, prompt: str = PROMPT, **fields: Any) -> dict[str, Any]:
+        """Create a task by the jobs API, let its time pass, and return its `data`."""
+        task_id = await self.job_task(model, prompt, **fields)
+        self.clock.turn(120)
+        data: dict[str, Any] = (await self.job_record(task_id))["data"]
+        return data
+
+    async def flux(self, prompt: str = PROMPT, **fields: Any) -> dict[str, Any]:
+        """Create a task by Flux Kontext's own endpoint and return the envelope."""
+        return await self.call("POST", "/api/v1/flux/kontext/generate", json={"prompt": prompt, **fields})
+
+    async def flux_record(self, task_id: str) -> dict[str, Any]:
+        self.clock.turn(0.4)
+        return await self.call("GET", f"/api/v1/flux/kontext/record-info?taskId={task_id}")
+
+    async def flux_done(self, prompt: str = PROMPT, **fields: Any) -> dict[str, Any]:
+        task_id = (await self.flux(prompt, **fields))["data"]["taskId"]
+        self.clock.turn(120)
+        data: dict[str, Any] = (await self.flux_record(task_id))["data"]
+        return data
+
+    async def picture(self, url: str) -> bytes:
+        response = await self.raw("GET", url, key="")
+        assert response.status == 200, url
+        return await response.read()
+
     async def credits(self) -> float:
         balance: float = (await self.call("GET", "/api/v1/chat/credit"))["data"]
         return balance

@@ -193,6 +193,103 @@ async def test_a_picture_may_be_too_large_for_discord(caller: Caller) -> None:
     assert pixels(data).size == (2048, 2048)
 
 
+async def test_a_model_may_be_gone_in_every_form(caller: Caller) -> None:
+    refused = [
+        await caller.create("x [model gone]"),
+        await caller.flux("x [model gone]"),
+        await caller.job("z-image", "x [model gone]", aspect_ratio="1:1"),
+    ]
+    assert [answer["code"] for answer in refused] == [422, 422, 422]
+    assert all(answer["msg"].startswith("The model name you specified is not supported") for answer in refused)
+    assert caller.emulator.creates == []
+
+
+async def test_the_second_of_four_creates_may_fail_or_be_refused(caller: Caller) -> None:
+    made = [await caller.job_done("z-image", "x [second fails]", aspect_ratio="1:1") for _ in range(8)]
+    assert [data["state"] for data in made] == ["success", "fail", "success", "success"] * 2
+    codes = [(await caller.job("z-image", "x [second 402]", aspect_ratio="1:1"))["code"] for _ in range(8)]
+    assert codes == [200, 402, 200, 200] * 2
+
+
+async def test_a_failed_task_may_be_answered_with_501_instead_of_a_record(caller: Caller) -> None:
+    answers = []
+    for create, record in (
+        (caller.job_task("z-image", "x [501]", aspect_ratio="1:1"), caller.job_record),
+        (caller.task("x [501]"), caller.record),
+    ):
+        task_id = await create
+        assert (await record(task_id))["code"] == 200
+        caller.clock.turn(60)
+        answers.append(await record(task_id))
+    assert (answers[0]["code"], answers[0]["data"]) == (501, None)
+    assert (answers[1]["code"], answers[1]["data"]["successFlag"]) == (200, 3)
+    flux = (await caller.flux("x [501]"))["data"]["taskId"]
+    caller.clock.turn(60)
+    assert (await caller.flux_record(flux))["code"] == 501
+
+
+async def test_a_record_may_keep_the_credits_to_itself(caller: Caller) -> None:
+    assert "creditsConsumed" in await caller.job_done("nano-banana-2-1", "x")
+    assert "creditsConsumed" not in await caller.job_done("nano-banana-2-1", "x [no credits]")
+
+
+@pytest.mark.parametrize(
+    ("word", "codes"), [(Magic.CREDIT, [402, 402]), (Magic.BUSY, [429, 200]), (Magic.FAULT, [500, 200])]
+)
+async def test_a_create_is_refused_in_every_form(caller: Caller, word: Magic, codes: list[int]) -> None:
+    assert [(await caller.flux(f"flux {word}"))["code"] for _ in codes] == codes
+    assert [(await caller.job("nano-banana-2-1", f"job {word}"))["code"] for _ in codes] == codes
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "message"),
+    [
+        (Magic.POLICY, "400", "Your content was flagged by OpenAI as violating content policies"),
+        (Magic.FAILED, "500", "Failed to generate image"),
+        (Magic.ALWAYS_UNFETCHED, "451", "download of an input image failed"),
+        (Magic.CREATE_FAILED, "GENERATION_FAILED", "Please try again later"),
+    ],
+)
+async def test_a_job_fails_with_a_code_that_is_text(caller: Caller, word: Magic, code: str, message: str) -> None:
+    data = await caller.job_done("nano-banana-2-1", f"x {word}")
+    assert (data["state"], data["failCode"], data["failMsg"]) == ("fail", code, message)
+
+
+async def test_a_dropped_job_is_taken_and_not_answered(caller: Caller) -> None:
+    before = await caller.credits()
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await caller.job("nano-banana-2-1", "x [dropped]")
+    assert caller.emulator.prompts == ["x [dropped]"]
+    assert await caller.credits() == before - 4
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        (Magic.MISSING, {"code": 422, "msg": "recordInfo is null", "data": None}),
+        (Magic.NULL, {"code": 200, "msg": "success", "data": None}),
+    ],
+)
+async def test_a_job_may_be_hidden_for_two_seconds(caller: Caller, word: Magic, answer: dict[str, Any]) -> None:
+    task_id = await caller.job_task("nano-banana-2-1", f"x {word}")
+    assert await caller.job_record(task_id) == answer
+    caller.clock.turn(2)
+    assert (await caller.job_record(task_id))["data"]["taskId"] == task_id
+
+
+async def test_a_job_and_flux_may_be_written_another_way(caller: Caller) -> None:
+    job = await caller.job_done("nano-banana-2-1", "x [odd]")
+    assert (job["state"], job["successFlag"], job["creditsConsumed"]) == ("success", "1", "4.0")
+    assert json.loads(job["response"]) == json.loads(job["resultJson"])
+    flux = await caller.flux_done("x [odd]")
+    assert (flux["successFlag"], list(json.loads(flux["response"]))) == ("1", ["originImageUrl", "resultImageUrl"])
+
+
+async def test_a_success_of_a_job_and_of_flux_may_have_no_pictures(caller: Caller) -> None:
+    assert json.loads((await caller.job_done("nano-banana-2-1", "x [empty]"))["resultJson"]) == {"resultUrls": []}
+    assert (await caller.flux_done("x [empty]"))["response"]["resultImageUrl"] is None
+
+
 def test_every_magic_word_is_explained_and_found_however_it_is_written() -> None:
     assert list(EFFECTS) == list(Magic)
     assert len(table().splitlines()) == len(Magic)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from simcord.preview._media import MediaWorker
 
+from sandbox.__main__ import main, sandbox_settings
 from sandbox.magic import EFFECTS
 from sandbox.page import validate_once
 from tests.sandbox.sandbox_process import ROOT, sandbox
@@ -51,6 +52,25 @@ def test_the_help_lists_the_magic_words_and_the_documentation_lists_the_options(
     assert all(f"{word.value} " in told for word in EFFECTS)
     options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE))
     assert options == set(re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE))
+
+
+def test_the_settings_of_models_come_from_the_environment_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIE_4O_FORM", "jobs")
+    monkeypatch.setenv("KIE_MODELS", "4o, qwen")
+    monkeypatch.setenv("KIE_API_URL", "https://api.kie.ai")
+    monkeypatch.setenv("MAX_IN_FLIGHT", "1")
+    settings = sandbox_settings(tmp_path, "http://127.0.0.1:1", None)
+    assert (settings.kie_4o_form, settings.kie_models) == ("jobs", ("4o", "qwen"))
+    assert (settings.kie_api_url, settings.max_in_flight) == ("http://127.0.0.1:1", 100)
+
+
+def test_a_wrong_setting_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIE_MODELS", "quen")
+    monkeypatch.setattr(sys, "argv", ["sandbox"])
+    with pytest.raises(SystemExit, match=r"^KIE_MODELS has 'quen', which is no model: do you mean qwen"):
+        main()
 
 
 async def test_a_picture_is_inspected_once_however_often_the_page_is_opened() -> None:
