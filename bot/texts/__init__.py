@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import structlog
 from fluent.runtime import FluentBundle, FluentResource
-from fluent.runtime.types import FluentInt
+from fluent.runtime.types import FluentFloat, FluentInt
 
 FOLDER: Final = Path(__file__).parent
 DEFAULT: Final = "en-US"
@@ -33,6 +33,9 @@ _COMMAND: Final = re.compile(r"`/\{ ([a-z]+)-name \}(?: \{ \1-([a-z]+)-name \})?
 """A command in the text of a message: the name of a command, and of its subcommand if it has some."""
 
 _command_ids: dict[str, int] = {}
+
+DECIMALS: Final = 2
+"""Most digits after the decimal point of a number in a message; trailing zeros are left out."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +61,12 @@ class Texts:
     def __contains__(self, name: str) -> bool:
         return self._bundle.has_message(name)
 
-    def __call__(self, name: str, /, **values: str | int | datetime) -> str:
+    def __call__(self, name: str, /, **values: str | float | datetime) -> str:
         """
-        Return the message with its values. Numbers are shown without grouping, and a text among the values is cut after
-        `VALUE_CHARACTERS`. Raises KeyError for an unknown name. A missing value is logged and replaced by its name: an
-        incomplete sentence is better than none.
+        Return the message with its values. Numbers are shown without grouping and with at most `DECIMALS` digits after
+        the decimal point, as the language writes them; a text among the values is cut after `VALUE_CHARACTERS`. Raises
+        KeyError for an unknown name. A missing value is logged and replaced by its name: an incomplete sentence is
+        better than none.
         """
         pattern = self._bundle.get_message(name).value
         if pattern is None:
@@ -111,7 +115,11 @@ def _texts(language: str) -> Texts:
     return Texts(language)
 
 
-def _value(value: str | int | datetime) -> str | FluentInt | datetime:
+def _value(value: str | float | datetime) -> str | FluentInt | FluentFloat | datetime:
     if isinstance(value, datetime):
         return value
-    return value[:VALUE_CHARACTERS] if isinstance(value, str) else FluentInt(value, useGrouping=False)
+    if isinstance(value, str):
+        return value[:VALUE_CHARACTERS]
+    if isinstance(value, int):
+        return FluentInt(value, useGrouping=False)
+    return FluentFloat(round(value, DECIMALS), useGrouping=False, maximumFractionDigits=DECIMALS)

@@ -262,7 +262,7 @@ def a_task(**changes: Any) -> Task:
         "unconfirmed_at": None, "generating_at": None,
         "progress": 0.0, "overdue_notified_at": None, "settled_at": 40_000, "reason": None, "reason_parameters": {},
         "charged": False, "undelivered_at": None, "closed_at": None, "card_message_id": None, "fits_picture": False,
-        "parameters": {},
+        "parameters": {}, "model": "4o", "creates_wanted": 1,
     }  # fmt: skip
     empty: dict[str, Any] = dict.fromkeys(field.name for field in fields(Task))
     return Task(**(empty | values | changes))

@@ -17,8 +17,9 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import cleaned, is_blank, shortened
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, engine_of, services_of
+from bot.ui.kit.request_facts import look_of, total_cost
 from bot.ui.kit.selected import task_in
-from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, shape_of
+from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote
 from bot.ui.results.lookup import look_up
 from bot.ui.waiting.undelivered import add_rest
 from storage.community import BatchMessage
@@ -184,7 +185,9 @@ def _what(say: Texts, entry: BatchEntry, position: int) -> str:
 def _facts(say: Texts, shared: BatchView, message: BatchMessage) -> list[str]:
     asked = shared.batch.asked
     shaped = shared.entries[0].task if shared.entries else asked.request
-    facts = [asked_by(say, asked.asker_id), shape_of(say, shaped)]
+    facts = [asked_by(say, asked.asker_id), *look_of(say, shaped)]
+    if message.number == 0:
+        facts += total_cost(say, [(entry.task, len(entry.pictures)) for entry in shared.entries])
     if shared.messages > 1:
         facts.append(say("batches-part", number=message.number + 1, count=shared.messages))
     if message.route is not Route.CHANNEL and asked.reach is Reach.CHANNEL:

@@ -16,6 +16,7 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped, units
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.pictures import picture_stem
+from bot.ui.kit.request_facts import cost, look_of
 from bot.ui.kit.text import (
     PROMPT_FILENAME,
     Quote,
@@ -26,7 +27,6 @@ from bot.ui.kit.text import (
     message_link,
     quote,
     rough_time,
-    shape_of,
 )
 from bot.ui.results.actions import AgainButton, result_rows
 from bot.ui.waiting.clearing import ClearButton
@@ -124,7 +124,7 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     container.add_item(ui.TextDisplay(words.text))
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
-    container.add_item(ui.TextDisplay(f"-# {asked_by(say, task.asker_id)}"))
+    container.add_item(ui.TextDisplay(f"-# {' · '.join([asked_by(say, task.asker_id), *cost(say, task, 0)])}"))
     if outcome.corrects:
         container.add_item(ui.TextDisplay(f"-# {say('outcome-corrected-failure')}"))
     if where := _where(say, outcome, part):
@@ -225,7 +225,7 @@ def _small_print(
 def _facts(say: Texts, outcome: Outcome) -> list[str]:
     task = outcome.task
     facts = [asked_by(say, task.asker_id), *_lineage(say, outcome)]
-    facts += [shape_of(say, task), *attached(say, outcome.references)]
+    facts += [*look_of(say, task), *attached(say, outcome.references), *cost(say, task, len(outcome.pictures))]
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts

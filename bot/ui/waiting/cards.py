@@ -17,7 +17,8 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
-from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape, shape_of
+from bot.ui.kit.request_facts import expected_price, look_of
+from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.models import Reach, Reference, ReferenceKind, Task
@@ -331,8 +332,10 @@ def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
 
 
 def _facts(card: Card, say: Texts) -> list[str]:
+    """Return who asked, what is made and from what; and its price, as long as cancelling saves it."""
     task = card.task
-    facts = [asked_by(say, task.asker_id), shape_of(say, task)]
+    facts = [asked_by(say, task.asker_id), *look_of(say, task)]
     if task.variants > 1:
         facts.append(say("card-variants", count=task.variants))
-    return facts + attached(say, card.references)
+    facts += attached(say, card.references)
+    return facts + (expected_price(say, task) if card.phase in _CANCELLABLE else [])

@@ -12,7 +12,8 @@ from discord import ui
 from bot.discord_limits import OPTION_CHARACTERS
 from bot.texts import Texts
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened
-from bot.ui.kit.text import alt_text, shape_of
+from bot.ui.kit.request_facts import cost, expected_price, look_of
+from bot.ui.kit.text import alt_text
 from storage.models import Task, TaskState
 from storage.search import TaskFilter
 
@@ -99,7 +100,8 @@ def _heading(say: Texts, page: Page) -> str:
 
 def _entry(say: Texts, page: Page, task: Task, thumbnail: str | None) -> ui.Item[Any]:
     words = f"*{say('text-wordless')}*" if is_blank(task.prompt) else escaped(task.prompt, WORDS_UNITS)
-    facts = [_state(say, page, task), shape_of(say, task), f"<t:{task.created_at // 1000}:R>"]
+    price = cost(say, task, page.made.get(task.id, 0)) if _is_over(task) else expected_price(say, task)
+    facts = [_state(say, page, task), *look_of(say, task), *price, f"<t:{task.created_at // 1000}:R>"]
     if task.private:
         facts.append(say("tasks-private"))
     text = f"**{words}**\n-# {' · '.join(facts)}"
@@ -108,6 +110,11 @@ def _entry(say: Texts, page: Page, task: Task, thumbnail: str | None) -> ui.Item
     description = alt_text(say, say("outcome-picture"), task.prompt)
     shown = ui.Thumbnail[ui.LayoutView](f"attachment://{thumbnail}", description=description, spoiler=task.is_spoiler)
     return ui.Section(text, accessory=shown)
+
+
+def _is_over(task: Task) -> bool:
+    """Return whether the task was cancelled or its outcome is known."""
+    return task.state in {TaskState.SETTLED, TaskState.CLOSED, TaskState.CANCELLED}
 
 
 def _state(say: Texts, page: Page, task: Task) -> str:
