@@ -16,7 +16,7 @@ from bot.imaging.decoding import MAX_BYTES
 from bot.imaging.inspection import look_at_result
 from bot.imaging.picture_info import PictureInfo, Unreadable
 from bot.imaging.plain import plain_copy
-from bot.imaging.thumbnails import thumbnail
+from bot.imaging.thumbnails import CHECKS, thumbnail
 from tests.hostile.pictures import promising
 from tests.imaging import picture_files
 from tests.imaging.picture_files import file_of, opened, oriented
@@ -289,9 +289,24 @@ def test_a_thumbnail_is_upright_and_says_nothing_but_the_picture() -> None:
 
 
 @pytest.mark.parametrize("clear", [Image.new("RGBA", (60, 40)), Image.new("LA", (60, 40))], ids=["colour", "grey"])
-def test_a_thumbnail_lies_on_white(clear: Image.Image) -> None:
+def test_of_a_thumbnail_the_transparent_parts_are_a_checkerboard(clear: Image.Image) -> None:
     small = opened(thumbnail(file_of(clear)))
-    assert small.getpixel((30, 20)) == (255, 255, 255)
+    assert (small.getpixel((4, 4)), small.getpixel((12, 4))) == (CHECKS[1], CHECKS[0])
+
+
+@pytest.mark.parametrize("colour", ["white", "black"])
+@pytest.mark.parametrize("edge", [60, 2000], ids=["small", "large"])
+def test_a_drawing_without_background_stands_out_in_its_thumbnail(colour: str, edge: int) -> None:
+    drawing = Image.new("RGBA", (edge, edge))
+    drawing.paste(colour, (edge // 2, 0, edge, edge))
+    small = opened(thumbnail(file_of(drawing))).convert("L")
+    drawn, beside = (small.getpixel((x * small.width // 8, small.height // 2)) for x in (6, 2))
+    assert drawn == pytest.approx(255 if colour == "white" else 0, abs=6)
+    assert min(check[0] for check in CHECKS) - 12 <= beside <= max(check[0] for check in CHECKS) + 12
+
+
+def test_a_picture_without_transparent_pixels_has_no_checkerboard() -> None:
+    assert opened(thumbnail(file_of(Image.new("RGBA", (60, 40), "teal")))).getpixel((4, 4))[0] < 12
 
 
 def test_a_16_bit_grey_keeps_its_shades() -> None:
