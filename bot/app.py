@@ -64,6 +64,7 @@ EXTENSIONS: Final = (
     "cogs.help",
     "cogs.mentions",
     "cogs.menus",
+    "cogs.preferences",
     "cogs.privacy",
     "cogs.reference",
     "cogs.show",

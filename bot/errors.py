@@ -107,6 +107,8 @@ class Reason(StrEnum):
     MANAGERS_ONLY = "managers_only"
     MODERATORS_ONLY = "moderators_only"
     CHANNEL_UNUSABLE = "channel_unusable"  # channel, permissions (comma-separated names)
+    ADDED_WORDS_BLANK = "added_words_blank"
+    ADDED_WORDS_PLAIN = "added_words_plain"
     STYLE_UNKNOWN = "style_unknown"  # name, for most that begin with style_
     STYLE_NAMELESS = "style_nameless"
     STYLE_TAKEN = "style_taken"

@@ -88,6 +88,7 @@ def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:
         say("privacy-reports", count=counts["reports"]),
         say("privacy-drafts", count=counts["drafts"]),
         say("privacy-reposts", count=counts["reposts"]),
+        say("privacy-preferences", count=counts["preferences"]),
         say("privacy-changes", count=counts["setting_changes"] + counts["styles"]),
     ]
     since = [say("privacy-since", at=held.since // 1000)] if held.since is not None else []

@@ -16,5 +16,7 @@ LONGEST_WORDS: Final = 4000
 units; options may be longer."""
 LONGEST_TEMPLATE: Final = 2000
 """Characters of a style's template, which surrounds the prompt."""
+LONGEST_ADDED_WORDS: Final = 500
+"""UTF-16 units of the words that a person wants added to each prompt."""
 GREATEST_BATCH: Final = 20
 """Upper bound of the number of tasks per request that a server may choose."""

@@ -41,8 +41,18 @@ class Preferences:
     size: str | None = None
     variants: int | None = None
     private: bool | None = None
-    words: str = ""
-    """Words that are added to each prompt."""
+    words: str = field(default="", repr=False)
+    """Words that are added to each prompt: plain words in one line, without parameters, mentions and braces."""
+
+
+class PreferenceChanges(TypedDict, total=False):
+    """The defaults to change. The others keep their stored values, also if another window changed them since."""
+
+    model: str | None
+    size: str | None
+    variants: int | None
+    private: bool | None
+    words: str
 
 
 class Setting(StrEnum):
@@ -51,14 +61,18 @@ class Setting(StrEnum):
     CHANNELS = "channels"
     GALLERY = "gallery_channel_id"
     MODERATORS = "moderators_channel_id"
-    GREATEST_BATCH = "greatest_batch"
+    MODELS = "models"
+    MODEL = "model"
     SIZE = "size"
     VARIANTS = "variants"
+    GREATEST_BATCH = "greatest_batch"
     LANGUAGE = "language"
 
 
-Chosen: TypeAlias = tuple[int, ...] | int | str | None
+Chosen: TypeAlias = tuple[int, ...] | tuple[str, ...] | int | str | None
 """Value of a setting; None means that nothing was chosen and the default applies."""
+LISTS: Final = frozenset({Setting.CHANNELS, Setting.MODELS})
+"""Settings whose value is a tuple; their default is an empty one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

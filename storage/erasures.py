@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.limits import DAY_MS
 from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_id
 from storage.outbox import Outbox
+from storage.preferences import turn
 from storage.rows import values
 from storage.schema import (
     batches,
@@ -76,7 +77,8 @@ class ErasureStore:
         )
 
     async def ask(self, person_id: int, *, removes: bool, locale: str, token: str, now: int) -> tuple[Erasure, bool]:
-        """Store an erasure that is due now; return it and True. If the person has an unfinished one, store nothing and
+        """Store an erasure that is due now; return it and True. The person's defaults are deleted in the same
+        transaction, so that they are in no later request. If the person has an unfinished erasure, store nothing and
         return that one, with its own `removes`, locale and token, and False; a paused one is made due now."""
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
@@ -84,6 +86,9 @@ class ErasureStore:
                 paused = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PAUSE_MS // 2)
                 await connection.execute(sa.update(erasures).where(paused).values(due_at=now))
                 return found[0], False
+            await self._database.serialize(connection, turn(person_id))
+            theirs = sa.delete(preferences).where(preferences.c.person_id == person_id)
+            gone = (await connection.execute(theirs)).rowcount
             fresh = {
                 "id": new_id(),
                 "person_id": person_id,
@@ -92,7 +97,7 @@ class ErasureStore:
                 "locale": locale,
                 "interaction_token": token,
                 "due_at": now,
-                "counts": {},
+                "counts": {"preferences": gone} if gone else {},
             }
             stored = await connection.execute(sa.insert(erasures).values(fresh).returning(erasures))
             return values(Erasure, stored)[0], True
@@ -258,12 +263,11 @@ class ErasureStore:
             return tuple(keys.scalars())
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
-        """Delete the person's sets, drafts, preferences, batches and reports, and replace the person's id in other
+        """Delete the person's sets, drafts, batches and reports, and replace the person's id in other
         people's rows with `NO_USER`. `copies`: number of deleted files of the sets, for the receipt."""
         rows_of_person: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
-            "preferences": (preferences, _upto(preferences.c.person_id, preferences.c.changed_at, erasure)),
             "batches": (batches, _upto(batches.c.asker_id, batches.c.created_at, erasure)),
             "reports": (reports, _upto(reports.c.reporter_id, reports.c.at, erasure)),
         }

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.community import Chosen, GuildSettings, Setting, SettingChange, StoredPicture, Style, StyleChanges
+from storage.community import LISTS, Chosen, GuildSettings, Setting, SettingChange, StoredPicture, Style, StyleChanges
 from storage.database import Database
 from storage.rows import values
 from storage.schema import guild_settings, setting_changes, style_pictures, styles
@@ -60,7 +60,7 @@ class GuildStore:
         and record nothing, if the setting has this value already. None resets the setting to its default."""
         column = guild_settings.c[setting.value]
         this = guild_settings.c.guild_id == guild_id
-        after = () if chosen is None and setting is Setting.CHANNELS else chosen
+        after = _default(setting) if chosen is None else chosen
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"settings of {guild_id}")
             row = (await connection.execute(sa.select(column).where(this))).first()
@@ -171,8 +171,8 @@ def _style(**columns: Any) -> Style:
 
 
 def _default(setting: Setting) -> Chosen:
-    """Return the default as the table stores it: None, or for channels an empty list."""
-    return () if setting is Setting.CHANNELS else None
+    """Return the default as the table stores it: None, or for lists an empty one."""
+    return () if setting in LISTS else None
 
 
 def _change(*, at: int, by: int, setting: str, after: Any) -> SettingChange:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 import sqlalchemy as sa
 
-from storage.community import Preferences
+from storage.community import PreferenceChanges, Preferences
 from storage.database import Database
 from storage.rows import values
 from storage.schema import preferences
+from storage.transactions import Transaction
 
 NOTHING_PREFERRED: Final = Preferences()
 _CHOSEN: Final = sa.select(
@@ -25,13 +26,34 @@ class PreferenceStore:
     async def of(self, person_id: int) -> Preferences:
         """Return a person's defaults; none are chosen if nothing is stored."""
         async with self._database.read() as connection:
-            found = values(Preferences, await connection.execute(_CHOSEN, {"of": person_id}))
-        return found[0] if found else NOTHING_PREFERRED
+            return await _stored(connection, person_id)
 
     async def choose(self, person_id: int, chosen: Preferences, *, now: int) -> None:
         """Store all of a person's defaults, in place of earlier ones; nothing stays stored if none is chosen."""
         async with self._database.write(priority=True) as connection:
-            await connection.execute(sa.delete(preferences).where(preferences.c.person_id == person_id))
-            if chosen != NOTHING_PREFERRED:
-                row = {**asdict(chosen), "person_id": person_id, "changed_at": now}
-                await connection.execute(sa.insert(preferences).values(row))
+            await self._database.serialize(connection, turn(person_id))
+            await _put(connection, person_id, chosen, now=now)
+
+    async def change(self, person_id: int, changes: PreferenceChanges, *, now: int) -> None:
+        """Change some of a person's defaults, whatever others change at the same time."""
+        async with self._database.write(priority=True) as connection:
+            await self._database.serialize(connection, turn(person_id))
+            chosen = replace(await _stored(connection, person_id), **changes)
+            await _put(connection, person_id, chosen, now=now)
+
+
+def turn(person_id: int) -> str:
+    """Return the name by which changes of a person's defaults are serialized."""
+    return f"preferences of {person_id}"
+
+
+async def _stored(connection: Transaction, person_id: int) -> Preferences:
+    found = values(Preferences, await connection.execute(_CHOSEN, {"of": person_id}))
+    return found[0] if found else NOTHING_PREFERRED
+
+
+async def _put(connection: Transaction, person_id: int, chosen: Preferences, *, now: int) -> None:
+    await connection.execute(sa.delete(preferences).where(preferences.c.person_id == person_id))
+    if chosen != NOTHING_PREFERRED:
+        row = {**asdict(chosen), "person_id": person_id, "changed_at": now}
+        await connection.execute(sa.insert(preferences).values(row))

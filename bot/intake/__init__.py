@@ -1,6 +1,7 @@
 """
 From an interaction or a message to what the person asks for. Nothing here sends an answer.
 
+added_words.py       the words that a person wants added to each prompt
 channels.py          whether the bot may post in a channel
 mentions.py          read a message to the bot as a request
 message_pictures.py  the pictures in a message: attachments, embeds, galleries, forwards

@@ -23,6 +23,7 @@ _FORMS: Final = re.compile(
     r"|a?:(?P<emoji>\w{1,32}):[0-9]{1,20}|/(?P<command>[-\w ]{1,100}):[0-9]{1,20}"
     r"|t:(?P<seconds>-?[0-9]{1,15})(?::(?P<form>[tTdDfFsSR]))?|id:(?P<page>[a-z-]{1,32})(?::[0-9]{1,20})?)>"
 )
+_EVERYBODY: Final = re.compile("@(?:everyone|here)")
 _SYNTAX: Final = re.compile(r"[{}<>\\,\uff0c]")
 """Characters that mean something in a prompt."""
 _DASHES: Final = re.compile("[-\u2010\u2011\u2212]{2,}|[\u2012-\u2015]+")
@@ -86,6 +87,11 @@ def named(typed: str, names: Names, say: Texts) -> str:
     has no known name becomes a neutral word.
     """
     return _FORMS.sub(lambda form: _name(form, names, say), typed)
+
+
+def has_mention(words: str) -> bool:
+    """Return whether the words have a form that Discord shows as something else: a mention, an emoji, a time."""
+    return _FORMS.search(words) is not None or _EVERYBODY.search(words) is not None
 
 
 def _name(form: re.Match[str], names: Names, say: Texts) -> str:

@@ -112,6 +112,11 @@ def without_parameters(words: str) -> str:
     return _ESCAPABLE.sub(r"\\", words)
 
 
+def has_parameter(words: str) -> bool:
+    """Return whether anything in the words, not only at their end, has the form of a parameter."""
+    return _FLAG.search(words) is not None
+
+
 def _at_end(typed: str) -> tuple[list[tuple[str, str]], str, bool]:
     """Return the names and values of the parameters at the end, in the order typed; the words without them; and
     whether others, behind two dashes, stayed in the words."""

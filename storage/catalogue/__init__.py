@@ -11,7 +11,7 @@ are one US dollar).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from storage.catalogue.entries import ENTRIES, FOUR_O, FOUR_O_AS_JOBS
@@ -51,14 +51,21 @@ def offered(models: Mapping[str, Model], keys: Collection[str]) -> Mapping[str, 
     return {key: model for key, model in models.items() if key in keys} or models
 
 
-def all_sizes() -> tuple[str, ...]:
-    """Return the sizes that at least one model has."""
-    return tuple(dict.fromkeys(size for model in MODELS.values() for size in model.sizes))
+def default_model(models: Mapping[str, Model], *keys: str | None) -> Model:
+    """Return the first model that the keys name and that is among `models`, which must not be empty; the first of
+    `models` if none is."""
+    named = (models[key] for key in keys if key is not None and key in models)
+    return next(named, next(iter(models.values())))
 
 
-def all_variants() -> tuple[int, ...]:
-    """Return the numbers of pictures that at least one model has."""
-    return tuple(sorted({number for model in MODELS.values() for number in model.variants}))
+def all_sizes(models: Iterable[Model] = MODELS.values()) -> tuple[str, ...]:
+    """Return the sizes that at least one of the models has."""
+    return tuple(dict.fromkeys(size for model in models for size in model.sizes))
+
+
+def all_variants(models: Iterable[Model] = MODELS.values()) -> tuple[int, ...]:
+    """Return the numbers of pictures that at least one of the models has."""
+    return tuple(sorted({number for model in models for number in model.variants}))
 
 
 __all__ = [
@@ -77,6 +84,7 @@ __all__ = [
     "all_sizes",
     "all_variants",
     "catalogue",
+    "default_model",
     "in_form",
     "offered",
 ]

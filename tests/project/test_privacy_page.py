@@ -51,6 +51,11 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "| the owner of a picture": (AGAIN, GONE),
     "| your named sets": ("ui/test_reference_sets.py::test_what_is_removed_is_gone_with_its_copies", FILES),
+    "| your own defaults": (
+        "ui/test_preferences.py::test_they_are_shown_exported_and_erased_at_once",
+        "ui/test_preferences.py::test_all_defaults_are_reset_with_one_press",
+        "ui/test_preferences.py::test_each_person_has_their_own",
+    ),
     "| an open form": (
         "storage/test_drafts.py::test_nobody_elses_and_none_too_old",
         "storage/test_drafts.py::test_old_ones_go_when_another_begins",
@@ -107,6 +112,10 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "`/privacy erase` shows": ("ui/test_erasure.py::test_it_is_asked_first_with_what_would_go", FILES),
     "It erases what existed": ("ui/test_erasure.py::test_what_was_asked_for_afterwards_is_made_and_stays",),
+    "Your own defaults are erased at the press": (
+        "storage/test_erasures.py::test_a_persons_defaults_go_in_the_transaction_that_stores_the_erasure",
+        "ui/test_preferences.py::test_a_default_chosen_while_an_erasure_is_carried_out_stays_alone",
+    ),
     "Waiting requests": (LINE,),
     "A picture that is being made": (LINE,),
     "Files are deleted before rows": (

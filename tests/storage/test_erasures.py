@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from storage.community import Batch, Draft, Erasure
+from storage.community import Batch, Draft, Erasure, Preferences
 from storage.database import Database
 from storage.models import NewReference, ReferenceKind, TaskState
 from storage.personal_data import OF_PERSON
@@ -104,6 +104,18 @@ async def test_after_an_erasure_no_row_names_the_person_and_others_keep_theirs(s
     for name in ("styles", "setting_changes", "guild_settings"):
         assert after[name] == before[name] >= 1, name
     assert (after["tasks"], before["tasks"]) == (1, 2)
+
+
+async def test_a_persons_defaults_go_in_the_transaction_that_stores_the_erasure(stores: Stores) -> None:
+    for person_id in (PERSON, OTHER):
+        await stores.preferences.choose(person_id, Preferences(words="soft light"), now=NOW)
+    erasure = await begun(stores)
+    assert await stores.preferences.of(PERSON) == Preferences()
+    assert await stores.preferences.of(OTHER) == Preferences(words="soft light")
+    await stores.preferences.change(PERSON, {"model": "grok"}, now=NOW)
+    done = await carried_out(stores, erasure)
+    assert done.counts["preferences"] == 1
+    assert await stores.preferences.of(PERSON) == Preferences(model="grok")
 
 
 async def test_what_is_later_than_the_question_stays(stores: Stores) -> None:

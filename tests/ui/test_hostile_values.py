@@ -21,7 +21,16 @@ from storage.bounds import LONGEST_WORDS
 from storage.catalogue import DEFAULT
 from storage.community import Setting
 from storage.models import Limits
-from storage.schema import batches, guild_settings, reference_sets, reports, setting_changes, styles, tasks
+from storage.schema import (
+    batches,
+    guild_settings,
+    preferences,
+    reference_sets,
+    reports,
+    setting_changes,
+    styles,
+    tasks,
+)
 from tests.hostile.forging import Forger
 from tests.hostile.values import BIDI, LISTS, LONG, SCALARS, SHAPES
 from tests.worlds.bot_world import PHOTO, BotWorld, open_bot_world
@@ -33,7 +42,7 @@ WORDS: Final = frozenset(
     {"prompt", "words", "name", "new_name", "template", "why", "what", "search", "style", "reference"}
 )
 """Fields of free text: any text within the length limit is accepted, or not found in a search."""
-KEPT: Final = (tasks, batches, styles, reference_sets, guild_settings, setting_changes, reports)
+KEPT: Final = (tasks, batches, styles, reference_sets, guild_settings, setting_changes, reports, preferences)
 
 
 async def a_result(world: BotWorld) -> Any:
@@ -182,6 +191,7 @@ async def batch_select(world: BotWorld) -> Press:
 def setting_select(setting: Setting) -> Door:
     offered: dict[Setting, list[Any]] = {
         Setting.GREATEST_BATCH: ["5"], Setting.SIZE: ["3:2"], Setting.VARIANTS: ["2"], Setting.LANGUAGE: ["zh-CN"],
+        Setting.MODELS: ["4o", "grok"], Setting.MODEL: ["grok"],
     }  # fmt: skip
 
     async def opened(world: BotWorld) -> Press:
@@ -192,6 +202,24 @@ def setting_select(setting: Setting) -> Door:
         return lambda: carol.select(panel.response, values, custom_id=f"a1:setting:{setting.value}")
 
     return opened
+
+
+def preference_select(name: str, value: str) -> Door:
+    async def opened(world: BotWorld) -> Press:
+        panel: Any = await world.alice.slash(world.channel, "preferences")
+        return lambda: world.alice.select(panel.response, [value], custom_id=f"a1:preference:{name}")
+
+    return opened
+
+
+async def added_words_form(world: BotWorld) -> Press:
+    panel: Any = await world.alice.slash(world.channel, "preferences")
+
+    async def press() -> InteractionResult:
+        opened = await world.alice.click(panel.response, custom_id="a1:preference-add")
+        return await world.alice.submit_modal(opened, {"words": "soft light"})
+
+    return press
 
 
 IMAGINE: Final = slash(
@@ -218,6 +246,7 @@ SINGLE: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "the set's form": (set_form, ("words", "private")),
     "Edit": (edit_form, ("words",)),
     "Report": (report_form, ("why",)),
+    "/preferences words": (added_words_form, ("words",)),
 }
 """Interactions and the names of their fields that carry a single value."""
 SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
@@ -231,6 +260,10 @@ SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
     "/tasks opens": (tasks_select, ("values",)),
     "/tasks filters": (which_select, ("values",)),
     "a batch opens": (batch_select, ("values",)),
+    "/preferences model": (preference_select("model", "grok"), ("values",)),
+    "/preferences size": (preference_select("size", "16:9"), ("values",)),
+    "/preferences variants": (preference_select("variants", "3"), ("values",)),
+    "/preferences private": (preference_select("private", "yes"), ("values",)),
     **{f"/settings {setting.value}": (setting_select(setting), ("values",)) for setting in Setting},
 }
 """Interactions and the names of their fields that carry a list of values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -14,6 +15,7 @@ from simcord.enums import OverwriteType
 
 from bot.texts import LANGUAGES, texts_in
 from bot.ui.settings.panel import settings_view
+from storage.catalogue import MODELS
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 from storage.guilds import GuildStore
 from tests.worlds.bot_world import BotWorld, button_ids, components, texts
@@ -191,6 +193,140 @@ async def test_discord_is_told_to_offer_the_command_to_managers_in_servers_alone
     assert (command["contexts"], command["integration_types"]) == ([0], [0])
 
 
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+def options_of(panel: Any, setting: Setting) -> list[dict[str, Any]]:
+    (field,) = [part for part in components(panel) if part.get("custom_id") == f"a1:setting:{setting.value}"]
+    return list(field["options"])
+
+
+def chosen_in(panel: Any, setting: Setting) -> list[str]:
+    return [option["value"] for option in options_of(panel, setting) if option.get("default")]
+
+
+def switch_on(world: BotWorld, *keys: str) -> None:
+    """Let the operator have switched on these models alone."""
+    world.engine._policy = replace(world.engine._policy, models={key: MODELS[key] for key in keys})
+
+
+async def test_all_models_are_offered_with_what_each_is_good_for(world: BotWorld, carol: MemberActor) -> None:
+    panel = await opened(world, carol)
+    offers = options_of(panel, Setting.MODELS)
+    assert [option["value"] for option in offers] == list(MODELS)
+    assert offers[0]["description"] == "All-round; can change only the part of a picture that you mark"
+    assert chosen_in(panel, Setting.MODELS) == []
+    assert chosen_in(panel, Setting.MODEL) == ["4o"]
+
+
+async def test_the_default_is_one_of_the_models_that_the_server_offers(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    panel = await opened(world, carol)
+    changed = (await select(carol, panel, Setting.MODELS, "qwen", "4o", "gpt-image")).response
+    assert [option["value"] for option in options_of(changed, Setting.MODEL)] == ["4o", "gpt-image", "qwen"]
+    changed = (await select(carol, panel, Setting.MODEL, "qwen")).response
+    assert chosen_in(changed, Setting.MODEL) == ["qwen"]
+    settings = await guilds.settings(world.guild.id)
+    assert (settings.models, settings.model) == (("4o", "gpt-image", "qwen"), "qwen")
+    assert "Model, unless someone chooses another: Qwen Image 2.1, by" in texts(changed)
+    assert "Models that people can choose: 4o Image, GPT Image 2.5 Flare, Qwen Image 2.1, by" in texts(changed)
+
+
+async def test_a_default_that_is_no_longer_offered_gives_way_to_the_first_that_is(
+    world: BotWorld, carol: MemberActor
+) -> None:
+    panel = await opened(world, carol)
+    await select(carol, panel, Setting.MODEL, "qwen")
+    changed = (await select(carol, panel, Setting.MODELS, "seedream", "grok")).response
+    assert chosen_in(changed, Setting.MODEL) == ["seedream"]
+    assert "Qwen Image 2.1 isn’t offered here, so Seedream 5 Pro is used." in texts(changed)
+
+
+@pytest.mark.parametrize("wanted", [tuple(MODELS), ()])
+async def test_all_models_chosen_and_none_chosen_are_the_same(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore, wanted: tuple[str, ...]
+) -> None:
+    panel = await opened(world, carol)
+    await select(carol, panel, Setting.MODELS, "grok")
+    changed = (await select(carol, panel, Setting.MODELS, *wanted)).response
+    assert (await guilds.settings(world.guild.id)).models == ()
+    assert "Models that people can choose: all models, by" in texts(changed)
+
+
+async def test_shapes_and_numbers_are_those_of_the_servers_model(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    panel = await opened(world, carol)
+    assert [option["value"] for option in options_of(panel, Setting.SIZE)] == ["1:1", "3:2", "2:3"]
+    assert [option["value"] for option in options_of(panel, Setting.VARIANTS)] == ["1", "2", "4"]
+    changed = (await select(carol, panel, Setting.MODEL, "nano-banana")).response
+    assert [option["value"] for option in options_of(changed, Setting.SIZE)] == list(MODELS["nano-banana"].sizes)
+    assert [option["value"] for option in options_of(changed, Setting.VARIANTS)] == ["1", "2", "3", "4"]
+    await select(carol, panel, Setting.SIZE, "21:9")
+    await select(carol, panel, Setting.VARIANTS, "3")
+    changed = (await select(carol, panel, Setting.MODEL, "4o")).response
+    assert (chosen_in(changed, Setting.SIZE), chosen_in(changed, Setting.VARIANTS)) == (["3:2"], ["2"])
+    settings = await guilds.settings(world.guild.id)
+    assert (settings.size, settings.variants) == ("21:9", 3)
+
+
+async def test_a_shape_chosen_in_a_panel_that_is_older_than_the_model_is_kept_and_fitted(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    dave = manager(world, "dave")
+    await select(carol, await opened(world, carol), Setting.MODEL, "nano-banana")
+    older = await opened(world, carol)
+    await select(dave, await opened(world, dave), Setting.MODEL, "4o")
+    changed = (await select(carol, older, Setting.SIZE, "9:16")).response
+    assert (await guilds.settings(world.guild.id)).size == "9:16"
+    assert (chosen_in(changed, Setting.MODEL), chosen_in(changed, Setting.SIZE)) == (["4o"], ["2:3"])
+
+
+async def test_models_that_cannot_be_had_now_are_named_and_not_offered(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    for models in (("grok", "qwen"), ("grok", "once-there")):
+        await guilds.choose(world.guild.id, Setting.MODELS, models, by=carol.id, now=0)
+    switch_on(world, "4o", "grok", "z-image")
+    panel = await opened(world, carol)
+    assert "Not available now: a model I no longer know." in texts(panel)
+    assert chosen_in(panel, Setting.MODELS) == ["grok"]
+    assert chosen_in(panel, Setting.MODEL) == ["grok"]
+    assert "4o Image isn’t offered here, so Grok Imagine 2.0 is used." in texts(panel)
+    assert "Grok Imagine 2.0, a model I no longer know, by" in texts(panel)
+    assert "Grok Imagine 2.0, Qwen Image 2.1, by" in texts(panel)
+
+
+async def test_if_none_of_the_chosen_models_can_be_had_all_others_are_offered(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    await guilds.choose(world.guild.id, Setting.MODELS, ("qwen",), by=carol.id, now=0)
+    await guilds.choose(world.guild.id, Setting.MODEL, "qwen", by=carol.id, now=0)
+    switch_on(world, "grok", "z-image")
+    panel = await opened(world, carol)
+    assert "Not available now: Qwen Image 2.1.\nNone of the models chosen here is available now" in texts(panel)
+    assert [option["value"] for option in options_of(panel, Setting.MODEL)] == ["grok", "z-image"]
+    assert "Qwen Image 2.1 isn’t offered here, so Grok Imagine 2.0 is used." in texts(panel)
+
+
+async def test_where_there_is_one_model_nothing_is_asked_about_models(world: BotWorld, carol: MemberActor) -> None:
+    switch_on(world, "4o")
+    panel = await opened(world, carol)
+    assert "model" not in texts(panel).casefold()
+    assert not [part for part in components(panel) if part.get("custom_id", "").startswith("a1:setting:model")]
+
+
+async def test_a_model_that_the_operator_has_switched_off_cannot_be_chosen(
+    world: BotWorld, carol: MemberActor, guilds: GuildStore
+) -> None:
+    panel = await opened(world, carol)
+    switch_on(world, "4o", "grok")
+    for setting in (Setting.MODEL, Setting.MODELS):
+        assert "isn’t one of the choices" in world.refusal(await select(carol, panel, setting, "qwen"))
+    assert await guilds.settings(world.guild.id) == GuildSettings()
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -310,16 +446,25 @@ async def test_when_all_channels_for_making_are_gone_the_panel_says_so(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_fullest_panel_stays_within_what_a_message_holds(language: str) -> None:
     ids = tuple(range(2**60, 2**60 + 25))
-    settings = GuildSettings(channels=ids, gallery_channel_id=ids[0], moderators_channel_id=ids[1], language="zh-CN")
+    settings = GuildSettings(
+        channels=ids,
+        gallery_channel_id=ids[0],
+        moderators_channel_id=ids[1],
+        language="zh-CN",
+        models=(*MODELS, *(f"gone-{number}" for number in range(20))),
+        model="gone",
+    )
     lacks = ("view_channel", "send_messages", "attach_files", "read_message_history")
     sight = {channel_id: (lacks if channel_id % 3 else None) for channel_id in ids}
     changes = [SettingChange(at=0, by=2**62, setting=Setting.CHANNELS, after=ids)] * 3
-    view = settings_view(texts_in(language), settings, changes, sight)
+    view = settings_view(texts_in(language), settings, changes, sight, MODELS)
     assert view.content_length() <= 4000
     assert view.total_children_count <= 40
     for component in view.walk_children():
         if isinstance(component, discord.ui.Select):
+            assert len(component.options) <= 25
             assert all(len(option.label) <= 100 for option in component.options)
+            assert all(len(option.description or "") <= 100 for option in component.options)
 
 
 async def test_a_manager_reads_the_panel_in_their_language(world: BotWorld, carol: MemberActor) -> None:

@@ -23,13 +23,20 @@ settings-moderators-none = No channel yet, so pictures can’t be reported. Choo
 settings-moderators-hint = Choose a channel for reports
 settings-moderators-reset = No reports
 
+settings-models = Models that people can choose
+settings-models-all = all models
+settings-models-gone = Not available now: { $models }.
+settings-models-none-left = None of the models chosen here is available now, so all that are available are offered.
+settings-model = Model, unless someone chooses another
+settings-model-other = { $model } isn’t offered here, so { $used } is used.
+settings-model-unknown = a model I no longer know
+settings-size = Shape, unless someone chooses another
+settings-variants = Number of pictures, unless someone chooses another
 settings-batch = Requests from one prompt with {"{red, green}"}
 settings-batch-count = { $count ->
     [one] up to { $count } request
    *[other] up to { $count } requests
 }
-settings-size = Shape, unless someone chooses another
-settings-variants = Number of pictures, unless someone chooses another
 settings-language = Language of messages for everyone
 settings-language-own = the language of the person who asks
 settings-language-itself = English
@@ -39,8 +46,8 @@ settings-gone = { $count ->
    *[other] { $count } channels chosen here are gone, or hidden from me. Choose again, or press “{ $reset }”.
 }
 settings-some = { $count ->
-    [one] { $channels } and { $count } more
-   *[other] { $channels } and { $count } more
+    [one] { $some } and { $count } more
+   *[other] { $some } and { $count } more
 }
 settings-none = none
 

@@ -18,7 +18,10 @@ privacy-reports = 你提交的举报：{ $count }
 privacy-changes = 你改动过的设置和风格：{ $count }
 privacy-since = 最早的请求来自 <t:{ $at }:D>。
 privacy-drafts = 你打开着的表单：{ $count }
-privacy-preferences = 你自己的默认设置：{ $count }
+privacy-preferences = { $count ->
+    [0] 你自己的默认设置：没有
+   *[other] 你自己的默认设置
+}
 privacy-reposts = 为你再次发布的结果：{ $count }
 privacy-kept = { $days ->
    *[other] 请求结束 { $days } 天后，它的图片副本会被删除；图片组和风格里的图片会一直保留，直到被移除。只有你能看到这条消息。
@@ -42,7 +45,7 @@ privacy-left-no-room = 在这里不能一次发送更多文件。请在与我的
 privacy-export-readme =
     这是 Atelier 保存的与你有关的内容。
 
-    data.json（内容很多时是 data-1.json、data-2.json……）里有你的请求和结果、批量请求、图片组、举报、打开的表单、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
+    data.json（内容很多时是 data-1.json、data-2.json……）里有你的请求和结果、批量请求、图片组、举报、打开的表单、你自己的默认设置、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
     “{ privacy-folder-pictures }”里是为你画的图片，“{ privacy-folder-attached }”里是你附上的图片，“{ privacy-folder-sets }”里是你的图片组。文件名由日期、开头的文字和编号组成。
     这次导出的其他压缩包里有更多数据和图片。如果缺了什么，最后一个压缩包里的 { privacy-left-file } 会写明是哪些、为什么。
 

@@ -102,6 +102,8 @@ reason-style-nameless = 风格需要一个看得见的名字。请写一个再�
 reason-style-taken = 这个服务器已经有叫 { $name } 的风格了。请换一个名字，或者用 `/{ style-name } { style-edit-name }` 修改那一个。
 reason-styles-full = 一个服务器最多有 { $allowed } 个风格。请先删除一个再添加。
 reason-style-template = 模板里必须有且只有一个 {"{prompt}"}：大家自己写的描述会放在那里。例如：{"{prompt}"}，水彩画风格。
+reason-added-words-blank = 里面没有文字。请写一些，或者留空就不加。
+reason-added-words-plain = 只能加上普通文字。请去掉提及、服务器表情、花括号，以及 `--ar` 这样的参数。
 reason-style-unchanged = 还没有要修改的内容。请选择要改什么：名字、模板、形状、张数或图片。
 reason-style-with-mask = 风格 { $name } 自带一张图片，而蒙版只能配一张图片。请不用蒙版，或者换一个风格。
 

@@ -23,12 +23,19 @@ settings-moderators-none = 还没有频道，所以图片暂时不能举报。�
 settings-moderators-hint = 选择一个频道接收举报
 settings-moderators-reset = 不接收举报
 
+settings-models = 大家可以选择的模型
+settings-models-all = 所有模型
+settings-models-gone = 目前不可用：{ $models }。
+settings-models-none-left = 这里选择的模型目前都不可用，所以可用的模型都可以选择。
+settings-model = 没有人选择时的模型
+settings-model-other = 这里不提供 { $model }，所以用 { $used }。
+settings-model-unknown = 一个我已经不认识的模型
+settings-size = 没有人选择时的形状
+settings-variants = 没有人选择时的张数
 settings-batch = 描述里写有 {"{红，绿}"} 时，一次最多几个请求
 settings-batch-count = { $count ->
    *[other] 最多 { $count } 个请求
 }
-settings-size = 没有人选择时的形状
-settings-variants = 没有人选择时的张数
 settings-language = 大家都会看到的内容用什么语言
 settings-language-own = 跟随发起人
 settings-language-itself = 简体中文
@@ -37,7 +44,7 @@ settings-gone = { $count ->
    *[other] 这里选过的 { $count } 个频道已经不在了，或者我看不到。请重新选择，或者按“{ $reset }”。
 }
 settings-some = { $count ->
-   *[other] { $channels } 等，另有 { $count } 个
+   *[other] { $some } 等，另有 { $count } 个
 }
 settings-none = 无
 

@@ -18,16 +18,18 @@ from bot.intake.channels import check_channels, lacking_in, unusable
 from bot.intake.roles import managed_by
 from bot.texts import LANGUAGES, Texts, texts_in
 from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, services_of
-from bot.ui.kit.selected import ids_in, single
+from bot.ui.kit.selected import ids_in, several, single
 from bot.ui.kit.text import mention, shape
+from bot.ui.settings.options import model_name, model_options, size_options, variants_options
 from storage.bounds import GREATEST_BATCH
-from storage.catalogue import DEFAULT
+from storage.catalogue import Model, all_sizes, all_variants, default_model, offered
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
 
 GREATEST_BATCHES: Final = range(1, GREATEST_BATCH + 1)
 CHANGES_SHOWN: Final = 3
 PROBLEMS_SHOWN: Final = 3
 MENTIONS_SHOWN: Final = 5
+"""Channels, or models, that are named in one line."""
 OWN_LANGUAGE: Final = "own"
 """Value for "no language chosen", as an option of a select needs a value."""
 
@@ -43,9 +45,11 @@ _TITLES: Final = {
     Setting.CHANNELS: "settings-channels",
     Setting.GALLERY: "settings-gallery",
     Setting.MODERATORS: "settings-moderators",
-    Setting.GREATEST_BATCH: "settings-batch",
+    Setting.MODELS: "settings-models",
+    Setting.MODEL: "settings-model",
     Setting.SIZE: "settings-size",
     Setting.VARIANTS: "settings-variants",
+    Setting.GREATEST_BATCH: "settings-batch",
     Setting.LANGUAGE: "settings-language",
 }
 _HINTS: Final = {
@@ -84,7 +88,8 @@ class ResetButton(MessageButton, action="unset", key=_WHICH):
 
 
 async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.LayoutView:
-    guilds, guild = services_of(interaction).stores.guilds, interaction.guild
+    services, guild = services_of(interaction), interaction.guild
+    guilds = services.stores.guilds
     settings = await guilds.settings(guild_id)
     changes = await guilds.changes(guild_id, most=CHANGES_SHOWN)
     chosen = (*settings.channels, settings.gallery_channel_id, settings.moderators_channel_id)
@@ -93,10 +98,18 @@ async def panel(interaction: discord.Interaction[Any], guild_id: int) -> ui.Layo
         for channel_id in chosen
         if channel_id is not None
     }
-    return settings_view(texts_in(str(interaction.locale)), settings, changes, sight)
+    return settings_view(texts_in(str(interaction.locale)), settings, changes, sight, services.engine.models)
 
 
-def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[SettingChange], sight: Sight) -> ui.LayoutView:
+def settings_view(
+    say: Texts,
+    settings: GuildSettings,
+    changes: Sequence[SettingChange],
+    sight: Sight,
+    models: Mapping[str, Model],
+) -> ui.LayoutView:
+    """Build the panel. `models` are those that are switched on; if there is only one, nothing is asked about models.
+    Shapes and numbers are those of the server's model; a stored one that it does not have is shown as what is used."""
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(f"### {say('settings-heading')}\n-# {say('settings-intro')}"))
     for setting in (Setting.CHANNELS, Setting.GALLERY, Setting.MODERATORS):
@@ -109,9 +122,10 @@ def settings_view(say: Texts, settings: GuildSettings, changes: Sequence[Setting
             )
         )
     container.add_item(ui.Separator())
-    for setting, options in _options(say, settings).items():
-        container.add_item(ui.TextDisplay(f"**{say(_TITLES[setting])}**"))
-        container.add_item(_row(setting, ui.Select(options=options)))
+    for setting, select in _selects(say, settings, models).items():
+        lines = [f"**{say(_TITLES[setting])}**", *_about_models(say, setting, settings, models)]
+        container.add_item(ui.TextDisplay("\n".join(lines)))
+        container.add_item(_row(setting, select))
     container.add_item(ui.Separator())
     container.add_item(ui.TextDisplay(_history(say, changes)))
     return ui.LayoutView(timeout=None).add_item(container)
@@ -124,8 +138,8 @@ async def _choose(interaction: discord.Interaction[Any], setting: Setting, value
     """Store a choice and rebuild the panel. A choice with a channel in which the bot cannot work is not stored at all:
     the panel shows the stored settings again, then BadChoice is raised. Raises NotAllowed if the person may not manage
     the server, NotHere, UnknownChoice."""
-    chosen = _read(setting, values)
     services, guild_id = services_of(interaction), managed_by(interaction)
+    chosen = _read(setting, values, services.engine.models)
     refused: BadChoice | None = None
     try:
         check_channels(interaction, _channel_ids(setting, chosen))
@@ -139,8 +153,11 @@ async def _choose(interaction: discord.Interaction[Any], setting: Setting, value
         raise refused
 
 
-def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
-    """Return the choice in the values of a select; an empty selection resets the setting. Raises UnknownChoice."""
+def _read(setting: Setting, values: Sequence[Any], models: Mapping[str, Model]) -> Chosen:
+    """Return the choice in the values of a select; an empty selection resets the setting. A panel may be older than the
+    choice of another manager, so whatever any of the models (those that are switched on) has is taken: of what does not
+    fit, the nearest is used. All models is the same as no choice: models that are added later are then offered too.
+    Raises UnknownChoice."""
     match setting:
         case Setting.CHANNELS:
             return ids_in(values, most=OPTIONS_PER_SELECT)
@@ -148,18 +165,23 @@ def _read(setting: Setting, values: Sequence[Any]) -> Chosen:
             return next(iter(ids_in(values, most=1)), None)
         case Setting.LANGUAGE:
             return single(values, {OWN_LANGUAGE: None} | {language: language for language in LANGUAGES})
+        case Setting.MODELS:
+            wanted = several(values, {key: key for key in models}, most=len(models))
+            return tuple(key for key in models if key in wanted) if len(wanted) < len(models) else ()
+        case Setting.MODEL:
+            return single(values, {key: key for key in models})
         case Setting.SIZE:
-            return single(values, {size: size for size in DEFAULT.sizes})
+            return single(values, {size: size for size in all_sizes(models.values())})
         case Setting.VARIANTS:
-            return single(values, {str(count): count for count in DEFAULT.variants})
+            return single(values, {str(count): count for count in all_variants(models.values())})
         case Setting.GREATEST_BATCH:
             return single(values, {str(count): count for count in GREATEST_BATCHES})
 
 
 def _channel_ids(setting: Setting, chosen: Chosen) -> tuple[int, ...]:
     """Return the ids of the channels in a choice."""
-    if isinstance(chosen, tuple):
-        return chosen
+    if setting is Setting.CHANNELS and isinstance(chosen, tuple):
+        return tuple(channel_id for channel_id in chosen if isinstance(channel_id, int))
     about_one = setting in (Setting.GALLERY, Setting.MODERATORS)
     return (chosen,) if about_one and isinstance(chosen, int) else ()
 
@@ -202,9 +224,13 @@ def _state(say: Texts, setting: Setting, present: Sequence[int]) -> list[str]:
 
 
 def _mentions(say: Texts, channel_ids: Sequence[int]) -> str:
-    shown = " ".join(f"<#{channel_id}>" for channel_id in channel_ids[:MENTIONS_SHOWN])
-    more = len(channel_ids) - MENTIONS_SHOWN
-    return say("settings-some", channels=shown, count=more) if more > 0 else shown
+    return _some(say, [f"<#{channel_id}>" for channel_id in channel_ids], between=" ")
+
+
+def _some(say: Texts, names: Sequence[str], *, between: str) -> str:
+    shown = between.join(names[:MENTIONS_SHOWN])
+    more = len(names) - MENTIONS_SHOWN
+    return say("settings-some", some=shown, count=more) if more > 0 else shown
 
 
 def _row(setting: Setting, select: Select) -> Row:
@@ -224,20 +250,58 @@ def _channel_select(say: Texts, setting: Setting, present: Sequence[int]) -> ui.
     )
 
 
-def _options(say: Texts, settings: GuildSettings) -> Mapping[Setting, list[discord.SelectOption]]:
-    values: Mapping[Setting, Sequence[int | str]] = {
-        Setting.GREATEST_BATCH: GREATEST_BATCHES,
-        Setting.SIZE: DEFAULT.sizes,
-        Setting.VARIANTS: DEFAULT.variants,
-        Setting.LANGUAGE: (OWN_LANGUAGE, *LANGUAGES),
+def _about_models(say: Texts, setting: Setting, settings: GuildSettings, models: Mapping[str, Model]) -> Sequence[str]:
+    """Return what does not hold as it was chosen: models that cannot be had now, a default that is not offered."""
+    match setting:
+        case Setting.MODELS:
+            gone = [model_name(say, key) for key in settings.models if key not in models]
+            lines = [say("settings-models-gone", models=_some(say, gone, between=say("text-between")))] if gone else []
+            return [*lines, say("settings-models-none-left")] if gone and len(gone) == len(settings.models) else lines
+        case Setting.MODEL:
+            offers = offered(models, settings.models)
+            used = default_model(offers, settings.model).name
+            name = model_name(say, settings.model)
+            return [say("settings-model-other", model=name, used=used)] if settings.model not in offers else []
+        case _:
+            return []
+
+
+def _selects(say: Texts, settings: GuildSettings, models: Mapping[str, Model]) -> Mapping[Setting, Select]:
+    """Build the selects of all settings that are no channels, in the order of the panel."""
+    offers = offered(models, settings.models)
+    model = default_model(offers, settings.model)
+    batches = [
+        discord.SelectOption(
+            label=say("settings-batch-count", count=most), value=str(most), default=most == settings.greatest_batch
+        )
+        for most in GREATEST_BATCHES
+    ]
+    languages = [
+        discord.SelectOption(
+            label=_value_text(say, Setting.LANGUAGE, language),
+            value=language or OWN_LANGUAGE,
+            default=language == settings.language,
+        )
+        for language in (None, *LANGUAGES)
+    ]
+    about_models: Mapping[Setting, Select] = {
+        Setting.MODELS: ui.Select(
+            placeholder=say("settings-models-all"),
+            options=model_options(say, models.values(), settings.models),
+            min_values=0,
+            max_values=len(models),
+        ),
+        Setting.MODEL: ui.Select(options=model_options(say, offers.values(), (model.key,))),
     }
-    return {setting: [_option(say, setting, value, settings) for value in those] for setting, those in values.items()}
-
-
-def _option(say: Texts, setting: Setting, value: int | str, settings: GuildSettings) -> discord.SelectOption:
-    chosen: Chosen = _read(setting, [str(value)])
-    holds = getattr(settings, setting.value) == chosen
-    return discord.SelectOption(label=_value_text(say, setting, chosen), value=str(value), default=holds)
+    return {
+        **(about_models if len(models) > 1 else {}),
+        Setting.SIZE: ui.Select(options=size_options(say, model.sizes, model.like_size(settings.size))),
+        Setting.VARIANTS: ui.Select(
+            options=variants_options(say, model.variants, model.nearest_variants(settings.variants))
+        ),
+        Setting.GREATEST_BATCH: ui.Select(options=batches),
+        Setting.LANGUAGE: ui.Select(options=languages),
+    }
 
 
 def _value_text(say: Texts, setting: Setting, chosen: Chosen) -> str:
@@ -248,11 +312,17 @@ def _value_text(say: Texts, setting: Setting, chosen: Chosen) -> str:
         case Setting.LANGUAGE, _:
             return say("settings-language-own")
         case Setting.CHANNELS, tuple():
-            return _mentions(say, chosen) if chosen else say("settings-everywhere")
+            channel_ids = _channel_ids(setting, chosen)
+            return _mentions(say, channel_ids) if channel_ids else say("settings-everywhere")
+        case Setting.MODELS, tuple():
+            names = [model_name(say, key) for key in chosen if isinstance(key, str)]
+            return _some(say, names, between=say("text-between")) if names else say("settings-models-all")
+        case Setting.MODEL, str():
+            return model_name(say, chosen)
         case Setting.GREATEST_BATCH, int():
             return say("settings-batch-count", count=chosen)
         case Setting.VARIANTS, int():
-            return say("style-variants", count=chosen)
+            return say("forms-variants-count", count=chosen)
         case _, str():
             return shape(say, chosen)
         case _, int():
