@@ -30,10 +30,10 @@ from benchmarks.store import NO_LIMITS, bare_commits, new_task, now_ms
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CreateRequest, Record, RecordStatus
-from bot.engine.timing.schedule import next_poll
+from bot.engine.timing.schedule import Durations, next_poll
 from bot.engine.work.picture_work import PictureWork
 from bot.imaging.processes import WorkerThreads
-from storage.catalogue import WireForm
+from storage.catalogue import DEFAULT, WireForm
 from storage.database import Database
 from storage.migrations import migrate
 from storage.models import Changes, Reference, Task, TaskState, new_id
@@ -46,6 +46,7 @@ from tests.worlds.stand_in_discord import StandInDiscord
 ANSWER_SECONDS: Final = 0.1
 CREATE_EVERY_MS: Final = 550
 """The image API accepts 20 creates per 11 s, which gives the minimum age of the oldest of many tasks in flight."""
+UNLEARNT: Final = Durations(prior_seconds=DEFAULT.usual_seconds[0])
 RESUME_SECONDS: Final = 40.0
 BARE_COMMITS: Final = 1000
 SIZES: Final = (100, 1000, 10_000)
@@ -138,7 +139,7 @@ async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bo
 
 def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
     begun = now - index * CREATE_EVERY_MS
-    wait = next_poll((now - begun) / 1000, ()) * 1000
+    wait = next_poll((now - begun) / 1000, UNLEARNT) * 1000
     new = new_task(index + 1)
     return {
         **{name: getattr(new, name) for name in ORIGIN},

@@ -8,8 +8,8 @@ from typing import Final
 
 from benchmarks.optimum import best, off
 from benchmarks.results import Row, Table
-from benchmarks.times import BIMODAL, LOGNORMAL, Times, at_equal_polls, scheduled
-from bot.engine.timing.schedule import POLL_COST_SECONDS, next_poll
+from benchmarks.times import BIMODAL, LOGNORMAL, MIXTURE, Times, at_equal_polls, scheduled
+from bot.engine.timing.schedule import POLL_COST_SECONDS, Durations, next_poll
 
 RIVALS: Final[dict[str, Callable[[float], float]]] = {
     "fixed 3 s": lambda elapsed: 3.0,
@@ -20,7 +20,11 @@ RIVALS: Final[dict[str, Callable[[float], float]]] = {
 """The last rival waits 1 s first, then each time half as long again: one second plus half of the elapsed time."""
 COSTS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 LEARNT: Final = 200
+MIXED: Final = 2000
+"""Number of times of the whole mixture that were seen; of the rarest model about 20."""
 SEEDS: Final = 5
+PRIOR_SECONDS: Final = 40.0
+"""The prior's median, where it is not that of a model."""
 Point = tuple[float, float]
 """Polls, and seconds late."""
 
@@ -34,6 +38,9 @@ async def measure(quick: bool) -> list[Table]:
         Table(name="notice", title="seconds late at equal polls, having learnt 200 times", rows=tuple(rows)),
         Table(
             name="notice", title="Atelier's schedule while it learns, at its usual cost of a poll", rows=tuple(learning)
+        ),
+        Table(
+            name="notice", title="a mixture of models, at the usual cost of a poll", rows=tuple(_mixture(costs, seeds))
         ),
     ]
 
@@ -89,6 +96,34 @@ def _known(times: Times, costs: Sequence[float], recents: Sequence[tuple[float, 
     }
 
 
+def _mixture(costs: Sequence[float], seeds: range) -> list[Row]:
+    """Compare what one distribution learns from the last times of all models with what each model learns from its own,
+    and with the prior of a model that was never used."""
+    seen = [_seen(random.Random(seed)) for seed in seeds]
+    together = [
+        Durations(prior_seconds=PRIOR_SECONDS, recent=tuple(took for _, took in each[:LEARNT])) for each in seen
+    ]
+    rows: list[Row] = []
+    for number, (times, share, prior) in enumerate(MIXTURE):
+        own = [tuple(took for model, took in each if model == number)[:LEARNT] for each in seen]
+        apart = [Durations(prior_seconds=prior, recent=recent) for recent in own]
+        optimum = [times.spent(best(times, cost)) for cost in costs]
+        row: dict[str, str | float] = {"model": times.name, "share": share, "known": sum(map(len, own)) / len(own)}
+        for name, learnt in (("together", together), ("apart", apart), ("prior", [Durations(prior_seconds=prior)])):
+            points = [_spent(times, durations, POLL_COST_SECONDS) for durations in learnt]
+            polls, late = (sum(figures) / len(points) for figures in zip(*points, strict=True))
+            row |= {f"{name} polls": polls, f"{name} late s": late}
+            row[f"{name}/optimum ratio"] = late / at_equal_polls(optimum, polls)
+        rows.append(row)
+    return rows
+
+
+def _seen(chance: random.Random) -> list[tuple[int, float]]:
+    """Return the number of the model, and its time, of each request of the mixture, newest first."""
+    models = chance.choices(range(len(MIXTURE)), [model.share for model in MIXTURE], k=MIXED)
+    return [(model, MIXTURE[model].times.drawn(1, chance)[0]) for model in models]
+
+
 def _fixed_late(times: Times, polls: float) -> float:
     """Return the delay of a fixed interval that costs as many polls."""
     points = [times.spent(scheduled(lambda elapsed, beat=beat: beat)) for beat in (2.0, 3.0, 5.0, 8.0, 13.0)]  # type: ignore[misc]
@@ -100,7 +135,11 @@ def _recent(times: Times, seeds: range, number: int = LEARNT) -> list[tuple[floa
 
 
 def _atelier(times: Times, recent: tuple[float, ...], cost: float) -> Point:
-    return times.spent(scheduled(lambda elapsed: next_poll(elapsed, recent, cost)))
+    return _spent(times, Durations(prior_seconds=PRIOR_SECONDS, recent=recent), cost)
+
+
+def _spent(times: Times, durations: Durations, cost: float) -> Point:
+    return times.spent(scheduled(lambda elapsed: next_poll(elapsed, durations, cost)))
 
 
 def verified(times: Times, poll_cost: float, grid: float = 0.5) -> float:

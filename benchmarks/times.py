@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
-from typing import Final
+from typing import Final, NamedTuple
 
 STEP: Final = 0.1
 """Step of the integration grid, in seconds."""
@@ -83,6 +83,25 @@ BIMODAL: Final = Times(name="bimodal", parts=((0.6, 25.0, 0.25), (0.4, 110.0, 0.
 """
 The first mode is one picture from words alone on an idle service; the second is several, or references, or a queue.
 """
+
+
+class Traffic(NamedTuple):
+    """A model's times, its share of all requests, and the median that its catalogue entry assumes."""
+
+    times: Times
+    share: float
+    prior_seconds: float
+
+
+MIXTURE: Final = (
+    Traffic(Times(name="quick", parts=((1.0, 8.0, 0.3),)), share=0.30, prior_seconds=10.0),
+    Traffic(Times(name="medium", parts=((1.0, 40.0, 0.6),)), share=0.45, prior_seconds=40.0),
+    Traffic(Times(name="slow", parts=((1.0, 110.0, 0.25),)), share=0.20, prior_seconds=80.0),
+    Traffic(Times(name="two kinds", parts=BIMODAL.parts), share=0.04, prior_seconds=55.0),
+    Traffic(Times(name="rare", parts=((1.0, 70.0, 0.4),)), share=0.01, prior_seconds=66.0),
+)
+"""Models of one installation. The medians are like those of the catalogue (10 to 112 s), and the priors are up to 27 %
+off, as an estimate may be."""
 
 
 def scheduled(wait: Callable[[float], float]) -> list[float]:

@@ -29,6 +29,7 @@ from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import ConfigurationError
 from bot.imaging.processes import WorkerProcesses
 from bot.kie.client import KieClient
+from bot.kie.vendor_catalogue import VendorCatalogue
 from bot.net.attachments import AttachmentFetcher
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
@@ -181,6 +182,7 @@ async def open_atelier(
             delivery=delivery,
             fetch_reference=fetch,
             picture_work=picture_work,
+            success_rates=VendorCatalogue(api),
             policy=_policy(settings, probe_account_after, preview_wait),
             disks=Disks.under(settings.database_url, settings.pictures_url),
             clock=timekeeping.clock,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage import fair_queue
 from storage.database import Database
-from storage.models import Task, TaskState
+from storage.models import CreateState, Task, TaskState
 from storage.rows import values
-from storage.schema import tasks
+from storage.schema import creates, references, tasks
+
+SEARCHED: Final = 2000
+"""Most successful tasks of a model that are searched for durations, so that the search stays short where one kind of
+request is rare."""
+UNDECIDED: Final = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
+"""States of a task whose outcome is not known yet."""
 
 
 class QueueStore:
@@ -30,8 +36,7 @@ class QueueStore:
 
     async def with_cards(self, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
-        states = [TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING]
-        carded = sa.and_(tasks.c.state.in_(states), tasks.c.card_message_id.is_not(None))
+        carded = sa.and_(tasks.c.state.in_(UNDECIDED), tasks.c.card_message_id.is_not(None))
         return await self._tasks(sa.select(tasks).where(carded).order_by(*fair_queue.AGE).limit(limit))
 
     async def generating(self, *, limit: int) -> tuple[Task, ...]:
@@ -46,19 +51,44 @@ class QueueStore:
             place: int | None = (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none()
             return place
 
-    async def recent_seconds(self, model: str, *, limit: int = 200) -> tuple[float, ...]:
-        """Return how long (s) the last successful tasks of a model took from create to outcome (settled_at -
-        generating_at), newest first."""
-        succeeded = sa.and_(
-            tasks.c.model == model,
-            tasks.c.settled_at.is_not(None),
-            tasks.c.generating_at.is_not(None),
-            tasks.c.reason.is_(None),
+    async def recent_seconds(self, model: str, *, with_pictures: bool, limit: int = 200) -> tuple[float, ...]:
+        """Return how long (s) the last successful pictures of a model took, newest first, at most `limit`: of requests
+        with input pictures, or without. For a task of one create, the time from `generating_at` to `settled_at`; for a
+        task of several, the time of each of them. At most the last `SEARCHED` successful tasks of the model are
+        searched."""
+        done = sa.and_(tasks.c.model == model, tasks.c.settled_at.is_not(None), tasks.c.reason.is_(None))
+        last = sa.select(tasks).where(done).order_by(tasks.c.settled_at.desc()).limit(SEARCHED).subquery()
+        of_several = sa.and_(
+            creates.c.task_id == last.c.id,
+            last.c.creates_wanted > 1,
+            creates.c.state == CreateState.DONE,
+            creates.c.ended_at.is_not(None),
         )
-        took = sa.select(tasks.c.settled_at - tasks.c.generating_at).where(succeeded)
-        newest = took.order_by(tasks.c.settled_at.desc()).limit(limit)
+        alone = sa.and_(last.c.creates_wanted == 1, last.c.generating_at.is_not(None))
+        took = sa.case(
+            (last.c.creates_wanted > 1, creates.c.ended_at - creates.c.at),
+            else_=last.c.settled_at - last.c.generating_at,
+        )
+        pictured = sa.exists().where(references.c.task_id == last.c.id)
+        newest = (
+            sa.select(took)
+            .select_from(last.outerjoin(creates, of_several))
+            .where(sa.or_(alone, creates.c.id.is_not(None)), pictured if with_pictures else ~pictured)
+            .order_by(last.c.settled_at.desc(), creates.c.ended_at.desc())
+            .limit(limit)
+        )
         async with self._database.read() as connection:
             return tuple(milliseconds / 1000 for milliseconds in (await connection.execute(newest)).scalars())
+
+    async def models_in_use(self, *, since: int) -> frozenset[str]:
+        """Return the models of the requests that were stored since this time (ms); empty if no request waits for its
+        outcome now."""
+        waits = sa.exists().where(tasks.c.state.in_(UNDECIDED))
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                sa.select(tasks.c.model).where(tasks.c.created_at >= since, waits).distinct()
+            )
+            return frozenset(found.scalars())
 
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:

@@ -172,6 +172,7 @@ tasks = sa.Table(
     sa.Index(None, "created_at"),
     sa.Index(None, "next_create_at"),
     sa.Index(None, "settled_at"),
+    sa.Index(None, "model", "settled_at"),
     sa.Index(None, "reason", "settled_at"),
     sa.Index(None, "again_of"),
     sa.Index(None, "job_id"),

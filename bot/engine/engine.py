@@ -22,6 +22,7 @@ import structlog
 from bot.engine.availability.admission import Admission
 from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.availability.disk_space import DiskSpace
+from bot.engine.availability.model_trouble import ModelTrouble
 from bot.engine.availability.result_hosts import ResultHostWatch
 from bot.engine.cards.lookup import Lookup
 from bot.engine.cards.progress import ProgressCards
@@ -43,7 +44,8 @@ from bot.engine.outbox.reports import Reports
 from bot.engine.outbox.reposts import Reposts
 from bot.engine.outbox.worker import OutboxWorker
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
-from bot.engine.ports import Delivery, FetchReference, ImageAPI
+from bot.engine.ports import Delivery, FetchReference, ImageAPI, SuccessRates
+from bot.engine.timing.durations import LearnedDurations
 from bot.engine.work.fair_slots import places_to_export, places_to_look
 from bot.engine.work.picture_work import PictureWork
 from bot.engine.work.quarantine import TASK, Quarantine
@@ -72,6 +74,8 @@ SHOW_SECONDS: Final = 5.0
 CHECK_SECONDS: Final = 5.0
 SUSPECTS_SECONDS: Final = 30.0
 """Pause between two searches for tasks that were running when another process died."""
+TROUBLE_SECONDS: Final = 30.0
+"""Pause between two searches for models whose success rate is due to be asked for."""
 CURATION_SECONDS: Final = 2.0
 """Pause between two searches for due reposts, reports, updates and deletions of messages, and erasures."""
 SHARING_SECONDS: Final = 1.0
@@ -103,6 +107,7 @@ class Engine:
         fetch_reference: FetchReference,
         picture_work: PictureWork,
         policy: Policy,
+        success_rates: SuccessRates | None = None,
         disks: Disks | None = None,
         clock: Callable[[], int] = system_clock,
     ) -> None:
@@ -125,6 +130,7 @@ class Engine:
             wake=self._wake.set,
             clock=clock,
         )
+        self._trouble = ModelTrouble(stores=stores, rates=success_rates, models=policy.models, clock=clock)
         self.disk_space = space = DiskSpace(
             disks=disks or Disks(), least_bytes=policy.least_free_bytes, operator=alerts, clock=clock
         )
@@ -137,7 +143,15 @@ class Engine:
         )
 
         # The life of a task
-        self._cards = ProgressCards(stores=stores, delivery=delivery, paused=self._admission.paused, clock=clock)
+        self._durations = LearnedDurations(stores)
+        self._cards = ProgressCards(
+            stores=stores,
+            delivery=delivery,
+            durations=self._durations,
+            paused=self._admission.paused,
+            trouble=self._trouble.since,
+            clock=clock,
+        )
         self.attachments = ReferenceFetching(fetch_reference, picture_work)
         preparation = Preparation(
             stores=stores,
@@ -233,6 +247,11 @@ class Engine:
         """Return the models that are switched on, by key."""
         return self._policy.models
 
+    def trouble(self, model: str) -> int | None:
+        """Return since when (ms) the image API has had trouble with a model that is switched on; None if it has none,
+        or if nothing is known because no request waits."""
+        return self._trouble.since(model)
+
     @property
     def keep_pictures(self) -> timedelta:
         """How long the stored copies of a task are kept after the task has ended. Input pictures of uncharged tasks are
@@ -269,7 +288,7 @@ class Engine:
         await self._suspects.find()
         await self._attempts.start()
         await self._admission.account.load()
-        await self._cards.learn()
+        await self._durations.learn()
         await self._cards.come_back()
         await self.late_pictures.resume()
         for outbox in self._outboxes:
@@ -438,6 +457,7 @@ class Engine:
             (self._admission.check, CHECK_SECONDS),
             (self._alerts.check, CHECK_SECONDS),
             (self._suspects.find, SUSPECTS_SECONDS),
+            (self._trouble.check, TROUBLE_SECONDS),
             (self._cards.show_waiting, SHOW_SECONDS),
             (self.late_pictures.step, LATE_SECONDS),
             *[(outbox.step, seconds) for outbox, seconds in self._outboxes.items()],

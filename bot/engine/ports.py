@@ -1,6 +1,6 @@
 """
-Interfaces that the engine needs from other packages. `bot.kie` implements `ImageAPI`, `bot.delivery` implements
-`Delivery`.
+Interfaces that the engine needs from other packages. `bot.kie` implements `ImageAPI` and `SuccessRates`, `bot.delivery`
+implements `Delivery`.
 
 Implementations raise errors of `bot.errors`, and MissingCopy where it is named; the engine treats any other exception
 as a defect.
@@ -98,6 +98,25 @@ class ImageAPI(Protocol):
         """Return the account's credits. Raises the same errors as `record`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessRate:
+    """How many tasks of a model succeeded at the image API in an interval, for all of the API's customers."""
+
+    start: int
+    end: int
+    """Times (ms)."""
+    share: float | None
+    """0 to 1; None if there were no tasks."""
+    is_normal: bool = True
+    """Whether the API calls it normal."""
+
+
+class SuccessRates(Protocol):
+    async def success_rates(self, model_id: str) -> Sequence[SuccessRate]:
+        """Return the success rates of the last day of a model, by its id in the API's own catalogue, oldest first;
+        empty if nothing was measured. May wait some seconds for its turn. Raises the same errors as `record`."""
+
+
 class FetchReference(Protocol):
     async def __call__(self, reference: Reference) -> bytes:
         """Download an attachment, streamed, with a limit of size (50 MiB) and of time. Raises BadReference
@@ -136,6 +155,8 @@ class Card:
     paused: Reason | None = None
     """Why creates are paused (the account needs its operator, or the image API is unreachable); None if they are
     not."""
+    trouble_since: int | None = None
+    """Since when (ms) the image API has had trouble with the task's model; None if it has none."""
     undelivered: tuple[str, ...] = ()
     """Ids of the asker's other tasks whose outcomes could not be delivered and wait for the asker, newest first."""
     undelivered_batches: tuple[str, ...] = ()

@@ -130,6 +130,11 @@ class KieClient:
         answer = await self._call(Call.QUESTION, "GET", self._api / "api/v1/chat/credit")
         return _read(Call.QUESTION, Credits, answer).root
 
+    async def question(self, path: str, *, most_bytes: int = LARGEST_ANSWER) -> object:
+        """Return the `data` that a GET of a path of the API answers, not checked. A slash in the path stays as it is.
+        Raises the same errors as `record`."""
+        return (await self._call(Call.QUESTION, "GET", self._api / path, most_bytes=most_bytes)).data
+
     async def _call(
         self,
         call: Call,
@@ -139,11 +144,12 @@ class KieClient:
         json: Mapping[str, object] | None = None,
         form: aiohttp.FormData | None = None,
         also: frozenset[int] = frozenset(),
+        most_bytes: int = LARGEST_ANSWER,
     ) -> Envelope:
         """Send a request and return an envelope whose code is 200 or one of `also`. For every other answer, and for
         none, raises the error that `bot.kie.codes` defines; Unreachable if nothing was sent."""
         with counters.api_call(call.name.lower()):
-            status, body, later = await self._exchange(call, method, url, json, form)
+            status, body, later = await self._exchange(call, method, url, json, form, most_bytes)
             envelope = Envelope.read(body)
             if envelope is None:
                 raise codes.unread(call, status, later)
@@ -153,7 +159,13 @@ class KieClient:
             return envelope
 
     async def _exchange(
-        self, call: Call, method: str, url: URL, json: Mapping[str, object] | None, form: aiohttp.FormData | None
+        self,
+        call: Call,
+        method: str,
+        url: URL,
+        json: Mapping[str, object] | None,
+        form: aiohttp.FormData | None,
+        most_bytes: int,
     ) -> tuple[int, bytes, timedelta | None]:
         """Return the HTTP status, the body and Retry-After. Raises Unreachable if nothing was sent, else the error of
         `codes.broken`. Errors of aiohttp are not chained, as they show addresses and headers."""
@@ -167,9 +179,9 @@ class KieClient:
                 allow_redirects=False,
                 timeout=self._timeouts[call],
             ) as response:
-                return response.status, await read_at_most(response, LARGEST_ANSWER), retry_after(response)
+                return response.status, await read_at_most(response, most_bytes), retry_after(response)
         except ResponseTooLong:
-            raise codes.broken(call, f"an answer of more than {LARGEST_ANSWER} bytes") from None
+            raise codes.broken(call, f"an answer of more than {most_bytes} bytes") from None
         except NEVER_SENT as error:
             raise Unreachable(f"no connection to {url.host} ({type(error).__name__})") from None
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -56,12 +56,14 @@ FOUR_O: Final = Model(
     setting_fields=("uploadCn", "fallbackModel"),
     credits={"": 6},
     credits_by_variants={1: 6, 2: 7, 4: 8},
+    listed_as="4o-image-api",
     usual_seconds=(40.0, 40.0),
     source="DOCS; prices: FEED for one picture, the API's marketing page of 2026-04 for two and four",
     as_of="2026-09-24",
 )
 """API: `nVariants`, `maskUrl`, `isEnhance` and `enableFallback` are no longer documented since 2026-08-19; no report
-says that they stopped working. No limit of the prompt is documented."""
+says that they stopped working. No limit of the prompt is documented. That the list of models has `listed_as` is a
+guess by its other form, as for FLUX.1 Kontext."""
 
 FOUR_O_AS_JOBS: Final = replace(
     FOUR_O,
@@ -91,6 +93,7 @@ FLUX_KONTEXT: Final = Model(
     options={"enhance": "promptUpsampling"},
     setting_fields=("uploadCn",),
     credits={"": 5},
+    listed_as="flux1-kontext",
     usual_seconds=(22.0, 22.0),
     source="DOCS, FEED; time: a recorded task",
     as_of="2026-09-24",

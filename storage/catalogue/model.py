@@ -122,6 +122,9 @@ class Model:
     """Price of one create by its number of pictures, for a model with a `variants_field`."""
     credits_per_further_reference: float = 0.0
     """Added for each input picture after the first."""
+    listed_as: str = ""
+    """Id in the API's own list of models, for a model with an endpoint of its own; empty: the ids of the operations are
+    in the list."""
     usual_seconds: tuple[float, float]
     """Median time from create to outcome, without and with input pictures: what is assumed until tasks were
     measured."""
@@ -154,6 +157,18 @@ class Model:
     def operation(self, references: int) -> Operation:
         """Return the operation for this number of input pictures."""
         return self.pictures if references and self.pictures is not None else self.words
+
+    def listed_id(self, references: int) -> str:
+        """Return the id in the API's own list of models, for a request with this number of input pictures."""
+        return self.listed_as or self.operation(references).id
+
+    def fields(self, references: int) -> frozenset[str]:
+        """Return the names of all fields that a create with this number of input pictures may have."""
+        names = {"prompt", self.size_field, self.resolution_field, self.background_field, self.variants_field}
+        names |= {*self.options.values(), *self.operation(references).always}
+        if references and self.references is not None:
+            names |= {self.references.field, self.mask.field if self.mask else ""}
+        return frozenset(names - {""})
 
     def nearest_size(self, width: float, height: float) -> str:
         """Return the size whose aspect ratio is nearest to `width` : `height`; 1:2 is as far from 1:1 as 2:1. Both must

@@ -111,7 +111,7 @@ async def test_an_adopted_task_does_not_teach_how_long_pictures_take(world: Engi
     await world.work(9 * MINUTE)
     await world.engine.called_back(token(world), "kie1")
     await world.work(10)
-    assert await world.stores.queue.recent_seconds("4o") == ()
+    assert await world.stores.queue.recent_seconds("4o", with_pictures=False) == ()
 
 
 async def test_a_callback_adopts_it_also_after_its_asker_was_told(world: EngineWorld) -> None:

@@ -7,10 +7,11 @@ import math
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.notice import measure as notice
 from benchmarks.notice import verified
 from benchmarks.optimum import best
 from benchmarks.results import Table
-from benchmarks.times import BIMODAL, LOGNORMAL, Times, at_equal_polls, scheduled
+from benchmarks.times import BIMODAL, LOGNORMAL, MIXTURE, Times, at_equal_polls, scheduled
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -35,6 +36,13 @@ def test_a_fixed_beat_costs_what_arithmetic_says() -> None:
 @pytest.mark.parametrize("times", [LOGNORMAL, BIMODAL], ids=lambda times: times.name)
 def test_the_optimum_meets_the_condition_of_barlow_hunter_and_proschan(times: Times) -> None:
     assert verified(times, 1.0) <= 0.5
+
+
+async def test_learning_each_model_apart_beats_learning_their_mixture() -> None:
+    *_, mixture = await notice(True)
+    ratios = [(row["apart/optimum ratio"], row["together/optimum ratio"]) for row in mixture.rows]
+    assert len(ratios) == len(MIXTURE)
+    assert all(float(apart) < float(together) for apart, together in ratios)
 
 
 def test_the_optimum_is_below_every_fixed_beat() -> None:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from storage.models import NewPart, NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
+from storage.models import CreateState, NewPart, NewReference, Picture, Reference, ReferenceKind, Route, Task, TaskState
+from storage.schema import creates
 from storage.stores import Stores
 from storage.transitions import StaleTask
 from tests.storage.rows import BACKENDS, NOW, opened_stores, stored
@@ -24,15 +26,16 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield stores
 
 
-async def generating(stores: Stores, *, now: int = NOW) -> Task:
+async def generating(stores: Stores, *, now: int = NOW, model: str = "4o", pictures: int = 1) -> Task:
     reference = NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png")
-    task = await stored(stores, now=now, references=(reference,))
+    task = await stored(stores, now=now, model=model, references=(reference,) * pictures)
     task = await stores.tasks.move(task, TaskState.SUBMITTING, now=now, why="create")
     return await stores.tasks.move(task, TaskState.GENERATING, now=now, why="taken", job_id="k1", generating_at=now)
 
 
-async def settled(stores: Stores, *, now: int = NOW) -> Task:
-    return await stores.tasks.settle(await generating(stores, now=now), now=now, why="done", reason=None, urls=URLS)
+async def settled(stores: Stores, *, now: int = NOW, model: str = "4o") -> Task:
+    task = await generating(stores, now=now, model=model)
+    return await stores.tasks.settle(task, now=now, why="done", reason=None, urls=URLS)
 
 
 async def closed(stores: Stores, *, at: int) -> Task:
@@ -99,8 +102,39 @@ async def test_successes_say_how_long_they_took_newest_first(stores: Stores) -> 
     await stores.tasks.settle(await generating(stores), now=NOW + 99_000, why="failed", reason="policy")
     await stores.tasks.settle(await stored(stores), now=NOW + 99_000, why="bad", reason="reference_empty")
     await generating(stores)
-    assert await stores.queue.recent_seconds("4o") == (40.5, 30.5, 20.5)
-    assert await stores.queue.recent_seconds("4o", limit=1) == (40.5,)
+    assert await stores.queue.recent_seconds("4o", with_pictures=True) == (40.5, 30.5, 20.5)
+    assert await stores.queue.recent_seconds("4o", with_pictures=True, limit=1) == (40.5,)
+
+
+async def test_durations_are_apart_by_model_and_by_input_pictures(stores: Stores) -> None:
+    for seconds, model, pictures in ((20, "seedream", 0), (90, "seedream", 1), (10, "4o", 1)):
+        task = await generating(stores, model=model, pictures=pictures)
+        await stores.tasks.settle(task, now=NOW + seconds * 1000, why="done", reason=None, urls=URLS)
+    assert await stores.queue.recent_seconds("seedream", with_pictures=False) == (20.0,)
+    assert await stores.queue.recent_seconds("seedream", with_pictures=True) == (90.0,)
+    assert await stores.queue.recent_seconds("4o", with_pictures=False) == ()
+    assert await stores.queue.recent_seconds("grok", with_pictures=False) == ()
+
+
+async def test_of_several_creates_each_that_made_a_picture_says_how_long_it_took(stores: Stores) -> None:
+    task = await generating(stores, model="grok", pictures=0)
+    times = ((0, 30, CreateState.DONE), (5, 70, CreateState.DONE), (10, 20, CreateState.FAILED))
+    async with stores.tasks._database.write() as connection:
+        for began, ended, state in times:
+            of_create = {"at": NOW + began * 1000, "ended_at": NOW + ended * 1000, "state": state}
+            await connection.execute(sa.insert(creates).values(task_id=task.id, **of_create))
+    assert await stores.queue.recent_seconds("grok", with_pictures=False) == ()
+    task = await stores.tasks.change(task, creates_wanted=3)
+    await stores.tasks.settle(task, now=NOW + 99_000, why="done", reason=None, urls=URLS)
+    assert await stores.queue.recent_seconds("grok", with_pictures=False) == (65.0, 30.0)
+
+
+async def test_the_models_in_use_are_those_of_the_last_requests_while_one_waits(stores: Stores) -> None:
+    await settled(stores, now=NOW - 2, model="qwen")
+    await settled(stores, now=NOW, model="grok")
+    assert await stores.queue.models_in_use(since=NOW - 1) == set()
+    await generating(stores, now=NOW, model="z-image")
+    assert await stores.queue.models_in_use(since=NOW - 1) == {"grok", "z-image"}
 
 
 # -- parts -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
-from bot.engine.timing.schedule import usual
+from bot.engine.timing.schedule import Durations, usual
 from bot.errors import Reason, Throttled
 from bot.ui.waiting.cards import card_view
 from storage.models import Task, TaskState
@@ -39,9 +39,12 @@ def said(card: Card) -> str:
 
 
 def test_what_is_usual_is_said_once_enough_is_known() -> None:
-    assert usual([40.0] * 9) is None
-    assert usual([40.0] * 10) == (40.0, 40.0)
-    assert usual([float(seconds) for seconds in range(10, 111, 10)]) == (60.0, 100.0)
+    def of(*recent: float) -> Durations:
+        return Durations(prior_seconds=40.0, recent=recent)
+
+    assert usual(of(*[40.0] * 9)) is None
+    assert usual(of(*[40.0] * 10)) == (40.0, 40.0)
+    assert usual(of(*[float(seconds) for seconds in range(10, 111, 10)])) == (60.0, 100.0)
 
 
 def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> None:

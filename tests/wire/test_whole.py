@@ -23,7 +23,8 @@ from simcord.env import Env
 
 from bot.app import Running, open_atelier
 from bot.config import Settings
-from bot.engine.timing import schedule
+from bot.engine.timing.durations import LearnedDurations
+from bot.engine.timing.schedule import Durations
 from sandbox.world import Attachments
 from storage.models import Task, TaskState
 from tests.worlds.bot_world import PHOTO, button_ids, texts
@@ -33,7 +34,8 @@ from tests.worlds.waiting import LONGEST_SECONDS, eventually
 @pytest.fixture(autouse=True)
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the expected time of a picture to the second that it takes here, so that the bot polls early."""
-    monkeypatch.setattr(schedule, "PRIOR_MEDIAN_SECONDS", 1.0)
+    second = Durations(prior_seconds=1.0)
+    monkeypatch.setattr(LearnedDurations, "of", lambda *_, **__: second)
 
 
 @pytest.fixture(scope="module")

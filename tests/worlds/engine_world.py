@@ -17,7 +17,7 @@ from PIL import Image
 
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
-from bot.engine.ports import CreateRequest, Record, RecordStatus
+from bot.engine.ports import CreateRequest, Record, RecordStatus, SuccessRates
 from bot.engine.work.picture_work import PictureWork
 from bot.errors import Unconfirmed
 from bot.imaging.processes import WorkerThreads
@@ -262,6 +262,7 @@ class EngineWorld:
     database: Database
     engine_clock: Callable[[], int] | None = None
     """The engine's clock, if it differs from the world's."""
+    success_rates: SuccessRates | None = None
     wrap: Callable[[Any], Any] = lambda part: part
     fetching: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the engine waits for an attachment that is an event."""
@@ -290,6 +291,7 @@ class EngineWorld:
             fetch_reference=self._fetch,
             picture_work=PictureWork(WorkerThreads()),
             policy=self.policy,
+            success_rates=self.success_rates,
             clock=self.engine_clock or self.clock,
         )
 

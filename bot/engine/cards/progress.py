@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.engine.timing import schedule
+from bot.engine.timing.durations import LearnedDurations
 from bot.errors import Reason
-from storage.catalogue import MODELS
 from storage.models import Reach, Reference, Task, TaskState
 from storage.stores import Stores
 
@@ -30,28 +30,31 @@ _Undelivered: TypeAlias = tuple[Mapping[int, tuple[str, ...]], Mapping[int, tupl
 """Ids of tasks with a kept outcome, and of kept batches, by asker."""
 
 
+class TroubleSince(Protocol):
+    def __call__(self, model: str, *, with_pictures: bool) -> int | None:
+        """Return since when (ms) the image API has had trouble with a model; None if it has none."""
+
+
 class ProgressCards:
     def __init__(
-        self, *, stores: Stores, delivery: Delivery, paused: Callable[[], Reason | None], clock: Callable[[], int]
+        self,
+        *,
+        stores: Stores,
+        delivery: Delivery,
+        durations: LearnedDurations,
+        paused: Callable[[], Reason | None],
+        trouble: TroubleSince,
+        clock: Callable[[], int],
     ) -> None:
         self._stores = stores
         self._delivery = delivery
+        self.durations = durations
         self._paused = paused
+        self._trouble = trouble
         self._clock = clock
-        self._recent: dict[str, tuple[float, ...]] = {}
-        """How long (s) the last successful tasks of each model took from create to outcome."""
         self._back: dict[str, CardPhase] = {}
         """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
         that the work continues."""
-
-    async def learn(self, *models: str) -> None:
-        """Read again how long pictures of these models take; without models, of all."""
-        for model in models or MODELS:
-            self._recent[model] = await self._stores.queue.recent_seconds(model)
-
-    def recent(self, model: str) -> tuple[float, ...]:
-        """Return how long (s) the last successful tasks of the model took from create to outcome, newest first."""
-        return self._recent.get(model, ())
 
     async def come_back(self) -> None:
         """Update the cards of the tasks that were waiting before this process started, at most `BACK`: say that the
@@ -107,18 +110,19 @@ class ProgressCards:
     ) -> Card:
         kept, kept_batches = (of_askers.get(task.asker_id, ()) for of_askers in undelivered)
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
-        recent = self.recent(task.model)
+        durations = self.durations.of(task.model, with_pictures=bool(references))
         return Card(
             task=task,
             phase=_phase(task),
             references=references,
             place=place,
-            progress=max(task.progress, schedule.progress(elapsed, recent)) if elapsed is not None else 0.0,
-            remaining_seconds=schedule.remaining(elapsed, recent) if elapsed is not None else None,
+            progress=max(task.progress, schedule.progress(elapsed, durations)) if elapsed is not None else 0.0,
+            remaining_seconds=schedule.remaining(elapsed, durations) if elapsed is not None else None,
             paused=self._paused(),
+            trouble_since=self._trouble(task.model, with_pictures=bool(references)),
             undelivered=tuple(task_id for task_id in kept if task_id != task.id),
             undelivered_batches=kept_batches,
-            usual=schedule.usual(recent),
+            usual=schedule.usual(durations),
             previewed=_waits_for_look(task, references, self._clock()),
             back=self._back.get(task.id) is _phase(task),
             leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,

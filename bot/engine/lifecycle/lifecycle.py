@@ -56,7 +56,13 @@ class Lifecycle:
         self._clock = clock
         callbacks = policy.callbacks is not None
         self.submission = Submission(
-            stores=stores, api=api, account=account, callbacks=callbacks, hold=self._hold, clock=clock
+            stores=stores,
+            api=api,
+            account=account,
+            callbacks=callbacks,
+            hold=self._hold,
+            durations=cards.durations,
+            clock=clock,
         )
         reliability = CallbackReliability(stores=stores, expected=callbacks, clock=clock)
         self._polling = Polling(stores=stores, api=api, cards=cards, reliability=reliability, clock=clock)

@@ -85,9 +85,9 @@ class Polling:
         if elapsed >= LOST_AFTER and not is_doubtful(self._clock):
             return await self._lost(task, "no outcome in 24 hours")
         seconds, now = elapsed.total_seconds(), self._clock()
-        recent = self._cards.recent(task.model)
-        shown = max(task.progress, record.progress, schedule.progress(seconds, recent))
-        wait = schedule.next_poll(seconds, recent, poll_cost=await self._reliability.poll_cost())
+        durations = await self._cards.durations.of_task(task)
+        shown = max(task.progress, record.progress, schedule.progress(seconds, durations))
+        wait = schedule.next_poll(seconds, durations, poll_cost=await self._reliability.poll_cost())
         due = now + int(wait * 1000)
         return await self._stores.tasks.change(
             task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
@@ -100,7 +100,7 @@ class Polling:
             settled = await self._stores.tasks.settle(
                 task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
             )
-            await self._cards.learn(task.model)
+            await self._cards.durations.learn(task.model)
             return settled
         self._empty[task.id] += 1
         if self._empty[task.id] < EMPTY_TRIES:

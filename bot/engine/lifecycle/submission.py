@@ -23,6 +23,8 @@ from bot.engine.lifecycle.unknown_failures import unknown_failure, without_promp
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
+from bot.engine.timing.durations import LearnedDurations
+from bot.engine.timing.schedule import Durations
 from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
 from storage.models import Reference, ReferenceKind, Task, TaskState, released
 from storage.stores import Stores
@@ -60,6 +62,7 @@ class Submission:
         account: AccountMonitor,
         callbacks: bool,
         hold: Callable[[Task], Awaitable[None]],
+        durations: LearnedDurations,
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
@@ -68,6 +71,7 @@ class Submission:
         self._callbacks = callbacks
         self._clock = clock
         self._hold = hold
+        self._durations = durations
         self._unsent: dict[str, str | None] = {}
         """Callback URL of each create that has begun here and was not sent yet, by id of the task."""
         self._taken_as: dict[str, str] = {}
@@ -88,7 +92,7 @@ class Submission:
         Raises StaleTask if another worker owns the task, and what the database raises if the answer cannot be stored.
         """
         if task.id in self._taken_as:
-            return await self._taken(task, self._taken_as[task.id])
+            return await self._taken(task, self._taken_as[task.id], with_pictures=False)
         if task.id not in self._unsent:
             ended = "the process ended while the create was under way"
             return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
@@ -135,7 +139,7 @@ class Submission:
         except Exception as error:
             log.exception("create failed: unexpected error, the create counts as unconfirmed", task=task.id)
             return await self._unconfirmed(task, type(error).__name__)
-        return await self._taken(task, job_id)
+        return await self._taken(task, job_id, with_pictures=bool(request.files))
 
     async def _unconfirmed(self, task: Task, why: str) -> Task:
         """Settle the task as unconfirmed. Its create may have been accepted and charged, so it is never sent again
@@ -179,17 +183,18 @@ class Submission:
             **released(now),
         )
 
-    async def _taken(self, task: Task, job_id: str) -> Task:
+    async def _taken(self, task: Task, job_id: str, *, with_pictures: bool) -> Task:
         """Store that the create was accepted (and charged). The job_id is remembered until it is stored, so that a busy
-        database is retried here and at the next claim."""
+        database is retried here and at the next claim. `with_pictures` says when to poll first; nothing is read for
+        it, because nothing may fail before the job_id is stored."""
         self._taken_as[task.id] = job_id
-        written = await self._written(task, job_id)
+        written = await self._written(task, job_id, self._durations.of(task.model, with_pictures=with_pictures))
         del self._taken_as[task.id]
         return written
 
-    async def _written(self, task: Task, job_id: str) -> Task:
+    async def _written(self, task: Task, job_id: str, durations: Durations) -> Task:
         now = self._clock()
-        later = now + int(schedule.next_poll(0, ()) * 1000)
+        later = now + int(schedule.next_poll(0, durations) * 1000)
         for attempt in range(1, WRITE_TRIES + 1):
             try:
                 return await self._stores.tasks.move(

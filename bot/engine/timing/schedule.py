@@ -1,9 +1,9 @@
 """
-Compute when to poll next and how long a task may take, from the durations of recent tasks (`recent`). Pure functions;
-times are in seconds unless a name ends in `_ms`.
+Compute when to poll next and how long a picture may take, from what is known of its model (`Durations`). Pure
+functions; times are in seconds unless a name ends in `_ms`.
 
-The durations are smoothed on a logarithmic scale, and newer tasks have more weight. They are mixed with a lognormal
-prior that weighs as much as `PRIOR_WEIGHT` tasks, so the prior matters while few durations are known.
+The durations are smoothed on a logarithmic scale, and newer ones have more weight. They are mixed with a lognormal
+prior that weighs as much as `PRIOR_WEIGHT` of them, so the prior matters while few durations are known.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from operator import neg
 from statistics import quantiles
 from typing import Final
 
-PRIOR_MEDIAN_SECONDS: Final = 40.0
 PRIOR_SIGMA: Final = 0.6
 PRIOR_WEIGHT: Final = 8
 HALF_LIFE: Final = 70
@@ -27,12 +27,12 @@ SMOOTHING: Final = 0.5
 """Factor on the bandwidth that is best for a distribution with one peak, so that two peaks stay separate."""
 NARROWEST: Final = 0.05
 LEAST_KNOWN: Final = 10
-"""Number of tasks that `usual` needs."""
+"""Number of durations that `usual` needs."""
 
 POLL_COST_SECONDS: Final = 0.3
 """Seconds. A poll is worth its cost if an outcome is noticed this much earlier."""
 SOONEST_POLL_SECONDS: Final = 1.0
-"""API: 3 polls per second and task; the bot stays well below."""
+"""API: 3 polls per second and job for 4o and Flux Kontext, 10 for all other models; the bot stays well below."""
 LATEST_POLL_SECONDS: Final = 30.0
 """Longest interval between polls at `POLL_COST_SECONDS`."""
 OVERDUE_SECONDS: Final = 15 * 60.0
@@ -49,12 +49,25 @@ _LOG_POINTS: Final = 204
 """Grid on which the durations are smoothed: logarithms of 0.4 s to 20 min."""
 _LOGS: Final = [_LOG_FIRST + point * _LOG_STEP for point in range(_LOG_POINTS)]
 _TINY: Final = 1e-12
+_REMEMBERED: Final = 64
+"""Most survival functions that are remembered, about 60 KiB each. One is in use for each model without, and with, input
+pictures; each new duration replaces one."""
 
 FIRST_LATE_RETRY: Final = timedelta(minutes=5)
 """Delay from the delivery as a link to the first retry. Before a retry begins, the next one is scheduled with twice the
 delay, which is longer than a retry may take."""
 LONGEST_LATE_RETRY: Final = timedelta(hours=3)
 """Longest delay between two retries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """What is known of how long (s) pictures take from create to outcome."""
+
+    prior_seconds: float
+    """Median that is assumed until durations are known."""
+    recent: tuple[float, ...] = ()
+    """The last durations, newest first."""
 
 
 def late_retry_ms(tries: int) -> int:
@@ -64,7 +77,7 @@ def late_retry_ms(tries: int) -> int:
     return int(min(doubled, LONGEST_LATE_RETRY).total_seconds() * 1000)
 
 
-def next_poll(elapsed: float, recent: Sequence[float], poll_cost: float = POLL_COST_SECONDS) -> float:
+def next_poll(elapsed: float, durations: Durations, poll_cost: float = POLL_COST_SECONDS) -> float:
     """Return how long to wait until the next poll, `elapsed` seconds after the create, if a poll costs `poll_cost`
     seconds.
 
@@ -74,7 +87,7 @@ def next_poll(elapsed: float, recent: Sequence[float], poll_cost: float = POLL_C
     """
     if elapsed >= OVERDUE_SECONDS:
         return OVERDUE_POLL_SECONDS
-    left = _survivors(tuple(recent))
+    left = _survivors(durations)
     longest = LATEST_POLL_SECONDS * math.sqrt(poll_cost / POLL_COST_SECONDS)
     here = round(elapsed / _STEP)
     for then in range(here + round(SOONEST_POLL_SECONDS / _STEP), min(here + int(longest / _STEP), _POINTS - 1)):
@@ -85,26 +98,26 @@ def next_poll(elapsed: float, recent: Sequence[float], poll_cost: float = POLL_C
     return longest
 
 
-def progress(elapsed: float, recent: Sequence[float]) -> float:
-    """Return the share of tasks that are done after `elapsed` seconds, at most 0.95. The image API's own figure often
-    stays at 0 until the end."""
-    return min(0.95, 1 - _at(_survivors(tuple(recent)), elapsed))
+def progress(elapsed: float, durations: Durations) -> float:
+    """Return the share of pictures that are done after `elapsed` seconds, at most 0.95. The image API's own figure
+    often stays at 0 until the end."""
+    return min(0.95, 1 - _at(_survivors(durations), elapsed))
 
 
-def remaining(elapsed: float, recent: Sequence[float]) -> float:
-    """Return the median remaining time of tasks that took at least `elapsed` seconds; 0 beyond 16 minutes, for which
+def remaining(elapsed: float, durations: Durations) -> float:
+    """Return the median remaining time of pictures that took at least `elapsed` seconds; 0 beyond 16 minutes, for which
     nothing is computed."""
-    left = _survivors(tuple(recent))
+    left = _survivors(durations)
     half = _at(left, elapsed) / 2
     return max(0.0, bisect_left(left, -half, key=neg) * _STEP - elapsed)
 
 
-def usual(recent: Sequence[float]) -> tuple[float, float] | None:
-    """Return the seconds within which half, and 90 %, of the tasks were done; None if there are fewer than
-    `LEAST_KNOWN`."""
-    if len(recent) < LEAST_KNOWN:
+def usual(durations: Durations) -> tuple[float, float] | None:
+    """Return the seconds within which half, and 90 %, of the recent pictures were done; None if fewer than
+    `LEAST_KNOWN` are known, because a prior is only an assumption."""
+    if len(durations.recent) < LEAST_KNOWN:
         return None
-    tenths = quantiles(recent, n=10, method="inclusive")
+    tenths = quantiles(durations.recent, n=10, method="inclusive")
     return tenths[4], tenths[8]
 
 
@@ -113,16 +126,16 @@ def backoff(failures: int, first: float = 2.0) -> float:
     return min(first * 2.0 ** max(0, min(failures - 1, 16)), LONGEST_BACKOFF_SECONDS)
 
 
-@lru_cache(maxsize=4)
-def _survivors(recent: tuple[float, ...]) -> tuple[float, ...]:
-    """Return, for each multiple of `_STEP`, the share of tasks that take longer."""
-    logs = [math.log(max(seconds, 0.1)) for seconds in recent]
+@lru_cache(maxsize=_REMEMBERED)
+def _survivors(durations: Durations) -> tuple[float, ...]:
+    """Return, for each multiple of `_STEP`, the share of pictures that take longer."""
+    logs = [math.log(max(seconds, 0.1)) for seconds in durations.recent]
     known: defaultdict[int, float] = defaultdict(float)
     for age, log in enumerate(logs):
         known[min(max(round((log - _LOG_FIRST) / _LOG_STEP), 0), _LOG_POINTS)] += 0.5 ** (age / HALF_LIFE)
     width, weight = _width(logs), sum(known.values()) + PRIOR_WEIGHT
     hump = [_tail(offset * _LOG_STEP / width) for offset in range(-_LOG_POINTS, _LOG_POINTS)]
-    prior = [_tail((log - math.log(PRIOR_MEDIAN_SECONDS)) / PRIOR_SIGMA) * PRIOR_WEIGHT for log in _LOGS]
+    prior = [_tail((log - math.log(durations.prior_seconds)) / PRIOR_SIGMA) * PRIOR_WEIGHT for log in _LOGS]
     smooth = [
         (before + sum(share * hump[point - place + _LOG_POINTS] for place, share in known.items())) / weight
         for point, before in enumerate(prior)

@@ -41,6 +41,9 @@ card-delivering = Nearly there
 card-bringing = Posting it in this channel.
 card-finishing = One moment.
 
+# A line below the state, while the service’s own figures say that many pictures of this model fail.
+card-trouble = The image service has had trouble with { $model } since { $since }. It may take longer than usual.
+
 card-cancelled = Cancelled
 card-nothing-spent = Nothing was made and nothing was spent. Type `/{ imagine-name }` to ask for something else.
 

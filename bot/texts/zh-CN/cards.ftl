@@ -38,6 +38,9 @@ card-delivering = 快好了
 card-bringing = 正在发到这个频道。
 card-finishing = 稍等一下。
 
+# A line below the state, while the service’s own figures say that many pictures of this model fail.
+card-trouble = 从 { $since } 起，图像服务的 { $model } 不太稳定，可能会比平时慢一些。
+
 card-cancelled = 已取消
 card-nothing-spent = 什么都没有画，也没有任何花费。输入 `/{ imagine-name }` 可以再画别的。
 

@@ -21,6 +21,7 @@ from bot.ui.kit.request_facts import expected_price, look_of
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
+from storage.catalogue import MODELS
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -85,6 +86,7 @@ def card_key(card: Card, *, steps: int = DEFAULT_STEPS) -> CardKey:
                 card.previewed,
                 card.task.withheld_at is not None,
                 change_share(card) is not None,
+                card.trouble_since is not None,
             ),
         ),
         drift=(_place_step(card.place), _step(card, steps), _left(card, texts_in(card.task.locale))),
@@ -219,6 +221,9 @@ def _body(card: Card, say: Texts, steps: int) -> str:
         lines += [f"-# {note}" for reference in card.references for note in _changes(reference, say)]
     if card.task.withheld_at is not None and card.phase in _UNDER_WAY:
         lines.append(say("card-unwanted"))
+    if card.trouble_since is not None and card.phase in _OPEN and not card.paused:
+        name = MODELS[card.task.model].name
+        lines.append(say("card-trouble", model=name, since=f"<t:{card.trouble_since // 1000}:t>"))
     if card.back and card.phase in _OPEN:
         lines.append(say("card-back"))
     return "\n".join(lines)

@@ -27,6 +27,7 @@ def upgrade() -> None:
         batch.drop_constraint(op.f("ck_task_references_position"), type_="check")
         batch.create_check_constraint(op.f("ck_task_references_position"), sa.text("position >= 0 AND position <= 20"))
     op.create_index(op.f("ix_tasks_next_create_at"), "tasks", ["next_create_at"])
+    op.create_index(op.f("ix_tasks_model_settled_at"), "tasks", ["model", "settled_at"])
     with op.batch_alter_table("creates") as batch:
         _add_to_creates(batch)
     op.add_column("guild_settings", sa.Column("models", sa.JSON, nullable=False, server_default="[]"))
