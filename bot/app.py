@@ -69,6 +69,7 @@ EXTENSIONS: Final = (
     "cogs.privacy",
     "cogs.reference",
     "cogs.show",
+    "cogs.status",
     "cogs.style",
     "cogs.tasks",
     "cogs.settings",

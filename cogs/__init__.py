@@ -5,7 +5,8 @@ imagine.py      `/imagine`
 create.py       `/create`: the same with a form
 blend.py        `/blend`: combine pictures without words
 mentions.py     messages to the bot: requests and small talk
-help.py         `/help`: examples, and what is left
+help.py         `/help`: examples, prices, and what is left
+status.py       `/status`: whether pictures can be made now, and how long that takes
 greeting.py     the greeting in a server that the bot joins
 menus.py        the message menu "Edit pictures"
 avatars.py      the user menu "Use avatar"

@@ -1,4 +1,4 @@
-"""`/help`: examples of prompts, and what is left of a person's pictures."""
+"""`/help`: examples of prompts, what a picture costs, and what is left of a person's pictures."""
 
 from __future__ import annotations
 

@@ -34,6 +34,12 @@ class QueueStore:
         old = sa.and_(fair_queue.QUEUED, fair_queue.PREPARED, tasks.c.created_at <= before)
         return await self._tasks(sa.select(tasks).where(old).order_by(*fair_queue.AGE).limit(limit))
 
+    async def count_waiting(self) -> int:
+        """Return the number of queued tasks, prepared or not."""
+        async with self._database.read() as connection:
+            count = sa.select(sa.func.count()).select_from(tasks).where(fair_queue.QUEUED)
+            return int((await connection.execute(count)).scalar_one())
+
     async def with_cards(self, *, limit: int) -> tuple[Task, ...]:
         """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
         carded = sa.and_(tasks.c.state.in_(UNDECIDED), tasks.c.card_message_id.is_not(None))

@@ -26,6 +26,7 @@ from bot.engine.availability.model_trouble import ModelTrouble
 from bot.engine.availability.result_hosts import ResultHostWatch
 from bot.engine.cards.lookup import Lookup
 from bot.engine.cards.progress import ProgressCards
+from bot.engine.cards.status import StatusReader
 from bot.engine.clock import system_clock
 from bot.engine.housekeeping.orphans import Orphans
 from bot.engine.housekeeping.retention import Retention
@@ -212,6 +213,12 @@ class Engine:
             clock=clock,
         )
         self.lookup = Lookup(stores=stores, delivery=delivery, cards=self._cards)
+        self.status = StatusReader(
+            stores=stores,
+            paused=self._admission.paused,
+            seconds=self._cards.median_seconds,
+            trouble=self._trouble.since,
+        )
         self.lookup_slots, self.export_slots = places_to_look(), places_to_export()
 
         # Results after their delivery

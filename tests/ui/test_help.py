@@ -8,6 +8,8 @@ import pytest
 from simcord.results import InteractionResult
 
 from bot.texts import texts_in
+from bot.ui.asking.examples import help_view
+from storage.catalogue import MODELS
 from storage.models import Limits
 from tests.ui.test_forms import fields
 from tests.worlds.bot_world import BotWorld, button_ids, open_bot_world, texts
@@ -45,6 +47,42 @@ async def test_it_says_how_many_pictures_are_left_today(tmp_path: Path) -> None:
         assert "You have 3 pictures left, of 5 in 24 hours." in texts((await helped(world)).response)
         await world.ask(variants=2)
         assert "You have 1 picture left, of 5 in 24 hours." in texts((await helped(world)).response)
+
+
+async def test_it_says_what_a_picture_costs_and_that_there_are_other_models(world: BotWorld) -> None:
+    said = texts((await helped(world)).response)
+    assert "With `model` you choose another model" in said
+    assert "A picture by 4o Image costs 6 credits. With other models, it costs 0.8 to 24." in said
+
+
+def help_of(*keys: str) -> str:
+    """Return the text of the help where these models are offered; the first one is usual."""
+    models = [MODELS[key] for key in keys]
+    view = help_view(texts_in("en-US"), left="", usual=models[0], models=models)
+    return "\n".join(item.content for item in view.walk_children() if hasattr(item, "content"))
+
+
+def test_where_there_is_one_model_nothing_is_said_of_others() -> None:
+    assert "other" not in help_of("gpt-image")
+    assert "`model`" not in help_of("gpt-image")
+    assert "A picture by GPT Image 2.5 Flare costs 6 credits." in help_of("gpt-image")
+
+
+def test_other_models_of_one_price_have_no_range() -> None:
+    assert "With other models, it costs 4." in help_of("4o", "grok")
+    assert "With other models, it costs 4 to 5." in help_of("4o", "grok", "flux-kontext")
+    assert "other" not in help_of("4o")
+
+
+async def test_an_example_shows_how_to_ask_for_a_shape_and_makes_it(world: BotWorld) -> None:
+    shown = await helped(world)
+    assert shown.response is not None
+    opened = await world.alice.click(shown.response, custom_id="a1:example:2")
+    words = fields(opened)["words"]["value"]
+    assert words.endswith("--ar 3:2")
+    await world.alice.submit_modal(opened, {"words": words})
+    task = await world.only_task()
+    assert (task.size, task.prompt) == ("3:2", words.removesuffix(" --ar 3:2"))
 
 
 @pytest.mark.parametrize(("locale", "words"), [("en-US", "A red fox asleep"), ("zh-CN", "一只红狐狸睡在新雪里")])

@@ -56,6 +56,10 @@ class ProgressCards:
         """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
         that the work continues."""
 
+    def median_seconds(self, model: str) -> float:
+        """Return the median time (s) from create to outcome of a task of the model, without input pictures."""
+        return schedule.remaining(0.0, self.durations.of(model, with_pictures=False))
+
     async def come_back(self) -> None:
         """Update the cards of the tasks that were waiting before this process started, at most `BACK`: say that the
         work continues after the interruption."""

@@ -7,15 +7,23 @@ help-start = Pick an example to open it in a form. Nothing is made until you sen
 help-try = Try it
 help-open = Show examples
 help-example-1 = A red fox asleep in fresh snow, soft morning light
-help-example-2 = A wide mountain lake at sunset, painted in oils
-help-example-3 = A poster for a jazz night that says “Friday at 9”
+help-example-2 = A wide mountain lake at sunset, painted in oils --ar 3:2
+help-example-3 = A poster for a jazz night that says “Friday at 9” --ar 2:3
 help-example-4 = Turn my photo into a watercolor
 help-example-5 = A cozy treehouse in { "{" }spring, winter{ "}" }
 help-more =
     `/{ imagine-name }` makes pictures from words and from pictures you attach.
     `/{ create-name }` is the same with a form, and `/{ blend-name }` combines pictures.
     `/{ tasks-name }` lists your requests, and `/{ show-name }` shows one again.
+    `/{ status-name }` says how long pictures take right now.
     `/{ privacy-name } { privacy-show-name }` shows what is stored about you.
+help-models = With `model` you choose another model: more shapes, larger pictures, transparent backgrounds.
+help-price = { $count ->
+    [one] A picture by { $model } costs { $count } credit.
+   *[other] A picture by { $model } costs { $count } credits.
+}
+help-price-others = With other models, it costs { $count }.
+help-prices-others = With other models, it costs { $least } to { $most }.
 help-no-limit = There is no daily limit on your pictures.
 
 greeting =

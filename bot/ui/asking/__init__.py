@@ -5,5 +5,6 @@ answers.py      answer with the card of a stored task
 ask.py          store a request and answer with its card
 batches.py      the question before a batch, and its buttons
 create_form.py  the form of `/create`
-examples.py     the answer of `/help`: examples, and what is left
+examples.py     the answer of `/help`: examples, prices, and what is left
+status.py       the answer of `/status`
 """

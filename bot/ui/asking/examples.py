@@ -1,7 +1,9 @@
-"""The guide of a newcomer: examples of prompts, each with a button that opens the form with it, and what is left."""
+"""The guide of a newcomer: examples of prompts, each with a button that opens the form with it, what a picture costs,
+and what is left."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import discord
@@ -10,7 +12,8 @@ from discord import ui
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.ui.asking.create_form import open_create_form
-from bot.ui.kit.dynamic_items import MessageButton, engine_of
+from bot.ui.kit.dynamic_items import MessageButton, engine_of, services_of
+from storage.catalogue import Model, offered
 
 EXAMPLES: Final = 5
 WORDS_UNITS: Final = 300
@@ -30,20 +33,34 @@ class HelpButton(MessageButton, action="help"):
 
 
 async def send_help(interaction: discord.Interaction[Any]) -> None:
-    """Show the person alone the examples, and how many pictures are left, or that there is no limit per person."""
+    """Show the person alone the examples, what a picture costs, and how many pictures are left, or that there is no
+    limit per person."""
     say = texts_in(str(interaction.locale))
+    usual, models = await models_here(interaction)
     left = await _left(interaction, say)
-    await interaction.response.send_message(view=help_view(say, left), ephemeral=True)
+    view = help_view(say, left=left, usual=usual, models=models.values())
+    await interaction.response.send_message(view=view, ephemeral=True)
 
 
-def help_view(say: Texts, left: str) -> ui.LayoutView:
+async def models_here(interaction: discord.Interaction[Any]) -> tuple[Model, Mapping[str, Model]]:
+    """Return the model that makes a picture here if none is chosen, and all models that can be chosen here."""
+    services = services_of(interaction)
+    settings = await services.stores.guilds.settings(interaction.guild_id)
+    models = offered(services.engine.models, settings.models)
+    return models.get(settings.model) or next(iter(models.values())), models
+
+
+def help_view(say: Texts, *, left: str, usual: Model, models: Iterable[Model]) -> ui.LayoutView:
+    """Build the guide. `usual`: the model that makes a picture if none is chosen; `models`: all that can be chosen."""
+    others = [model for model in models if model != usual]
     container: ui.Container[ui.LayoutView] = ui.Container()
     container.add_item(ui.TextDisplay(f"### {say('help-heading')}\n{say('help-start')}"))
     for number in range(1, EXAMPLES + 1):
         button = ExampleButton(str(number), say("help-try"))
         container.add_item(ui.Section(escaped(_example(say, number), WORDS_UNITS), accessory=button))
     container.add_item(ui.Separator())
-    container.add_item(ui.TextDisplay(f"{say('help-more')}\n-# {left}"))
+    more = [say("help-more"), *([say("help-models")] if others else [])]
+    container.add_item(ui.TextDisplay("\n".join([*more, f"-# {_prices(say, usual, others)}", f"-# {left}"])))
     return ui.LayoutView(timeout=None).add_item(container)
 
 
@@ -55,6 +72,17 @@ def guide_view(say: Texts, text: str) -> ui.LayoutView:
 
 def _example(say: Texts, number: int) -> str:
     return say(f"help-example-{number}")
+
+
+def _prices(say: Texts, usual: Model, others: Sequence[Model]) -> str:
+    """Return the least price of a picture by the usual model, and the range of the other models' prices."""
+    sentences = [say("help-price", model=usual.name, count=usual.price(variants=1))]
+    amounts = sorted({amount for model in others for amount in model.credits.values()})
+    if len(amounts) == 1:
+        sentences.append(say("help-price-others", count=amounts[0]))
+    elif amounts:
+        sentences.append(say("help-prices-others", least=amounts[0], most=amounts[-1]))
+    return " ".join(sentences)
 
 
 async def _left(interaction: discord.Interaction[Any], say: Texts) -> str:

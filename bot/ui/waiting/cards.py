@@ -56,11 +56,12 @@ _COLOURS: Final = {
 }
 """Decoration only: the heading says the same as text."""
 
-_PAUSED: Final = {
+PAUSED: Final = {
     Reason.ACCOUNT_CREDIT: "card-credit",
     Reason.ACCOUNT_KEY: "card-key",
     Reason.SERVICE_UNREACHABLE: "card-unreachable",
 }
+"""The sentence for each reason why no creates are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +273,7 @@ def _bringing(task: Task, say: Texts) -> str:
 
 def _queue(card: Card, say: Texts) -> str:
     if card.paused:
-        return say("card-paused", why=say(_PAUSED.get(card.paused, "card-stopped")))
+        return say("card-paused", why=say(PAUSED.get(card.paused, "card-stopped")))
     if card.place is None:
         return say("card-soon")
     if card.previewed and card.place == 1:
