@@ -75,9 +75,9 @@ async def test_who_has_chosen_nothing_sees_what_is_usual(world: BotWorld) -> Non
     assert [chosen_in(panel, name) for name in names] == ["usual"] * 4
     assert [usual_in(panel, name) for name in names] == [
         "Here 4o Image",
-        "Like your first picture; from words alone square (1:1)",
-        "1 picture",
-        "Everyone in the channel sees them",
+        "Here square (1:1)",
+        "Here 1 picture",
+        "Here everyone in the channel sees them",
     ]
     assert "None. For example" in texts(panel)
     assert button_ids(panel) == ["a1:preference-add"]
@@ -91,7 +91,7 @@ async def test_what_is_usual_in_a_server_is_what_the_server_has_chosen(world: Bo
     panel = await opened(world)
     assert usual_in(panel, "model") == "Here Nano Banana 2.1"
     assert "landscape (3:2)" in usual_in(panel, "size")
-    assert usual_in(panel, "variants") == "3 pictures"
+    assert usual_in(panel, "variants") == "Here 3 pictures"
 
 
 async def test_each_choice_is_stored_at_once_and_survives_restarts(

@@ -7,14 +7,14 @@ preferences-heading = Your own defaults
 preferences-intro = They apply wherever you ask for pictures and choose nothing else. Changes apply at once. Only you see this.
 
 preferences-model = Model
-preferences-size = Shape
+preferences-size = Shape of pictures from words alone
 preferences-variants = Number of pictures
 preferences-private = Who sees your pictures
-preferences-private-yes = Only you see them
-preferences-private-no = Everyone in the channel sees them
+preferences-private-yes = only you see them
+preferences-private-no = everyone in the channel sees them
 
 preferences-usual = As usual
-preferences-usual-model = Here { $model }
+preferences-usual-here = Here { $usual }
 
 preferences-words = Words that are always added
 preferences-words-none = None. For example “soft light, muted colours”.

@@ -7,14 +7,14 @@ preferences-heading = 你自己的默认设置
 preferences-intro = 在任何地方画图时，没有另外选择就按这里的来。选好后立即生效。只有你能看到这条消息。
 
 preferences-model = 模型
-preferences-size = 形状
+preferences-size = 只有文字时的形状
 preferences-variants = 张数
 preferences-private = 谁能看到你的图片
 preferences-private-yes = 只有你能看到
 preferences-private-no = 频道里的人都能看到
 
 preferences-usual = 照常
-preferences-usual-model = 在这里是 { $model }
+preferences-usual-here = 在这里是 { $usual }
 
 preferences-words = 总是加上的文字
 preferences-words-none = 没有。例如“柔和的光线，低饱和度”。

@@ -155,8 +155,8 @@ def _options(
         variants = used.nearest_variants(variants) if variants is not None else None
     here = used or usual_model
     usual = {
-        "model": say("preferences-usual-model", model=usual_model.name),
-        "size": say("forms-size-open", shape=shape(say, here.like_size(settings.size))),
+        "model": usual_model.name,
+        "size": shape(say, here.like_size(settings.size)),
         "variants": say("forms-variants-count", count=here.nearest_variants(settings.variants)),
         "private": say("preferences-private-no"),
     }
@@ -176,7 +176,7 @@ def _options(
             SelectOption(
                 label=say("preferences-usual"),
                 value=USUAL,
-                description=usual[name],
+                description=say("preferences-usual-here", usual=usual[name]),
                 default=not any(option.default for option in options),
             ),
             *options,
