@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from bot.config import ENV_FILE, Settings, load_settings, misspelt
-from bot.doctor import Finding, examine
+from bot.doctor import Finding, examine, seconds_for_models
 from bot.errors import ConfigurationError
 from bot.process.logs import configure_logs
 from storage.database import DatabaseInUse
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("run", help="run the bot until Ctrl-C or SIGTERM")
     commands.add_parser("sync", help="publish the slash commands now (run does it by itself when they changed)")
-    commands.add_parser("doctor", help="check settings, database, pictures, Discord and the image API")
+    commands.add_parser("doctor", help="check settings, database, pictures, Discord, the image API and its models")
     commands.add_parser("migrate", help="bring the database up to date (run does it by itself)")
     return parser
 
@@ -115,7 +115,10 @@ async def _doctor(env_file: Path) -> int:
     """Run all checks and print the findings; the exit code says whether all are well. No setting is required: a missing
     or wrong setting is a finding."""
     try:
-        findings = await examine(_load(env_file, require=(), quiet=True))
+        settings = _load(env_file, require=(), quiet=True)
+        if seconds := seconds_for_models(settings):
+            print(f"{'wait':<8}models: asking the image API about them takes about {seconds} seconds", flush=True)
+        findings = await examine(settings)
     except ConfigurationError as error:
         remedy = f"put it right in {env_file} or the environment, then ask again"
         findings = [Finding(name="settings", ok=False, detail=str(error), remedy=remedy)]

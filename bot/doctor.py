@@ -1,19 +1,19 @@
 """
 Check the installation. Each check reports what it found and, for a problem, the remedy.
 
-A failed check stops no other check, and each check takes at most `PATIENCE_SECONDS`. The checks cost nothing: they
-ask Discord who the bot is, and the image API how many credits are left. They write and delete one small picture, and
-they migrate nothing.
+A failed check stops no other check. Each takes at most `PATIENCE_SECONDS`, and the one of the models, which asks one
+question a second, six times as long. The checks cost nothing: they ask Discord who the bot is, and the image API how
+many credits are left and what it says of its models. They write and delete one small picture, and they migrate nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,11 +27,13 @@ from bot.discord_permissions import INVITED
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
 from bot.kie.client import KieClient
+from bot.kie.model_check import ModelReport, compare, prices, questions
+from bot.kie.vendor_catalogue import SPACING_SECONDS, VendorCatalogue
 from bot.net.attachments import HOSTS
 from bot.net.public_addresses import FAKE_REMEDY, is_fake
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
-from storage.catalogue import DEFAULT
+from storage.catalogue import DEFAULT, Model, catalogue
 from storage.database import Database, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
 from storage.pictures import ListingRefused, PictureStore
@@ -53,6 +55,8 @@ minutes."""
 REACHED: Final = 405
 """HTTP status of a GET to a route that accepts only POST."""
 MEBIBYTE: Final = 1024 * 1024
+LONGEST_PRICE: Final = 200
+"""Characters that are shown of the image API's description of a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +69,36 @@ class Finding:
     remedy: str = ""
 
 
-Check = Callable[[Settings], Awaitable[Sequence[Finding]]]
+class Check(NamedTuple):
+    find: Callable[[Settings], Awaitable[Sequence[Finding]]]
+    remedy: str
+    """For an error that the check does not explain, and for no answer in time."""
+    patience: int = 1
+    """How many times as long as the others the check may take."""
+    may_fail: bool = False
+    """No answer in time is said, and is no problem."""
 
 
 async def examine(settings: Settings, *, patience: float = PATIENCE_SECONDS) -> list[Finding]:
-    """Run all checks at the same time, each for at most `patience` seconds, and return their findings in the order of
-    `CHECKS`: none, one or several for each. A check that fails or takes too long is a finding with its remedy."""
+    """Run all checks at the same time, each for at most `patience` seconds times its own, and return their findings in
+    the order of `CHECKS`: none, one or several for each. A check that fails or takes too long is a finding with its
+    remedy."""
     point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-    checks = (_bounded(name, check, remedy, settings, patience) for name, (check, remedy) in CHECKS.items())
+    checks = (_bounded(name, check, settings, patience * check.patience) for name, check in CHECKS.items())
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
 
 
-async def _bounded(name: str, check: Check, remedy: str, settings: Settings, patience: float) -> Sequence[Finding]:
+async def _bounded(name: str, check: Check, settings: Settings, patience: float) -> Sequence[Finding]:
     try:
         async with asyncio.timeout(patience):
-            return await check(settings)
+            return await check.find(settings)
     except TimeoutError:
         detail = f"no answer within {patience:g} seconds"
+        if check.may_fail:
+            return [Finding(name=name, ok=True, detail=detail)]
     except Exception as error:  # noqa: BLE001  # any error is a finding; the other checks continue
         detail = SecretRedactor(settings.secrets).text(f"{type(error).__name__}: {error}".splitlines()[0])
-    return [Finding(name=name, ok=False, detail=detail, remedy=remedy)]
+    return [Finding(name=name, ok=False, detail=detail, remedy=check.remedy)]
 
 
 async def _settings(settings: Settings) -> Sequence[Finding]:
@@ -221,14 +235,89 @@ async def _kie(settings: Settings) -> Sequence[Finding]:
 
 async def _credits(settings: Settings) -> float:
     async with open_session(settings) as session:
-        client = KieClient(
-            session,
-            api_key=settings.kie_api_key,
-            api_url=settings.kie_api_url,
-            upload_url=settings.kie_upload_url,
-            result_hosts=settings.kie_result_hosts,
-        )
-        return await client.credits()
+        return await _image_api(session, settings).credits()
+
+
+def _image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
+    return KieClient(
+        session,
+        api_key=settings.kie_api_key,
+        api_url=settings.kie_api_url,
+        upload_url=settings.kie_upload_url,
+        result_hosts=settings.kie_result_hosts,
+    )
+
+
+async def _models(settings: Settings) -> Sequence[Finding]:
+    models = _switched_on(settings)
+    if not settings.kie_api_key.get_secret_value():
+        return [Finding(name="models", ok=True, detail=f"not compared, as there is no key{_default(models)}")]
+    async with open_session(settings) as session:
+        return await compared(models, VendorCatalogue(_image_api(session, settings)))
+
+
+async def compared(models: Mapping[str, Model], vendor: VendorCatalogue) -> Sequence[Finding]:
+    """Compare these models with the image API's own catalogue: one line in sum, and one for each model that is gone,
+    lacks a field or has another price. A catalogue that does not answer is no problem, as pictures need none."""
+    try:
+        reports = await compare(models.values(), vendor)
+    except ServiceError as error:
+        detail = f"not compared: the image API does not list its models ({error}){_default(models)}"
+        return [Finding(name="models", ok=True, detail=detail)]
+    if reports is None:
+        return [
+            Finding(name="models", ok=True, detail=f"not compared: the image API's list is empty{_default(models)}")
+        ]
+    findings = [Finding(name="models", ok=True, detail=f"{_in_sum(reports)}{_default(models)}")]
+    findings += [_model_wrong(report) for report in reports if report.is_wrong]
+    return findings + [_price_differs(report) for report in reports if not report.costs_as_expected]
+
+
+def seconds_for_models(settings: Settings) -> int:
+    """Return about how long the questions about the models take; 0 if there is no key to ask with."""
+    if not settings.kie_api_key.get_secret_value():
+        return 0
+    return round(questions(_switched_on(settings).values()) * SPACING_SECONDS)
+
+
+def _switched_on(settings: Settings) -> Mapping[str, Model]:
+    return catalogue(four_o=settings.kie_4o_form, offered=settings.kie_models)
+
+
+def _default(models: Mapping[str, Model]) -> str:
+    """Return which model is the default where the usual one is switched off; empty where it is on."""
+    if DEFAULT.key in models:
+        return ""
+    return f"; {DEFAULT.key} is switched off, so the default is {next(iter(models))}"
+
+
+def _in_sum(reports: Sequence[ModelReport]) -> str:
+    """Return how many models are as expected, and which ones cannot be compared."""
+    right = sum(report.is_compared and not report.is_wrong and not report.unread for report in reports)
+    parts = [f"{right} of {len(reports)} are listed by the image API with every field that is sent"]
+    if own := [report.model.key for report in reports if not report.is_compared]:
+        parts.append(f"{', '.join(own)} not compared, having an endpoint of their own")
+    if unread := [model_id for report in reports for model_id in report.unread]:
+        parts.append(f"no schema to be had of {', '.join(unread)}")
+    if unpriced := [report.model.key for report in reports if not report.price]:
+        parts.append(f"no price to be had of {', '.join(unpriced)}")
+    return "; ".join(parts)
+
+
+def _model_wrong(report: ModelReport) -> Finding:
+    wrong = [f"{model_id} is not in the image API's list" for model_id in report.gone]
+    wrong += [f"{model_id} no longer has {', '.join(fields)}" for model_id, fields in report.lacking.items()]
+    remedy = f"leave {report.model.key} out of KIE_MODELS, or look for a newer version of this program"
+    return Finding(
+        name=f"model {report.model.key}", ok=False, detail=f"{report.model.name}: {'; '.join(wrong)}", remedy=remedy
+    )
+
+
+def _price_differs(report: ModelReport) -> Finding:
+    estimated = " / ".join(f"{price:g}" for price in prices(report.model))
+    said = report.price if len(report.price) <= LONGEST_PRICE else f"{report.price[:LONGEST_PRICE]}…"
+    detail = f"{report.model.name}: people read {estimated} credits; the image API says: {said}"
+    return Finding(name=f"price of {report.model.key}", ok=True, detail=detail)
 
 
 async def _web(settings: Settings) -> Sequence[Finding]:
@@ -314,14 +403,17 @@ def _site(settings: Settings) -> str:
     return f"http://{host}:{settings.http_port}"
 
 
-CHECKS: Final[dict[str, tuple[Check, str]]] = {
-    "settings": (_settings, "look at .env"),
-    "database": (_database, "let DATABASE_URL name a file in a folder that this user may write to"),
-    "pictures": (_pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"),
-    "names": (_names, "check this machine's name resolution (DNS)"),
-    "clock": (_clock, "check this machine's clock"),
-    "Discord": (_discord, "check this machine's network, and HTTPS_PROXY and DISCORD_API_URL if they are set"),
-    "image API": (_kie, "check this machine's network, and HTTPS_PROXY and KIE_API_URL if they are set"),
-    "web endpoint": (_web, "check HTTP_HOST and HTTP_PORT"),
+CHECKS: Final[dict[str, Check]] = {
+    "settings": Check(_settings, "look at .env"),
+    "database": Check(_database, "let DATABASE_URL name a file in a folder that this user may write to"),
+    "pictures": Check(
+        _pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"
+    ),
+    "names": Check(_names, "check this machine's name resolution (DNS)"),
+    "clock": Check(_clock, "check this machine's clock"),
+    "Discord": Check(_discord, "check this machine's network, and HTTPS_PROXY and DISCORD_API_URL if they are set"),
+    "image API": Check(_kie, "check this machine's network, and HTTPS_PROXY and KIE_API_URL if they are set"),
+    "models": Check(_models, "report it: this is a defect of the check", patience=6, may_fail=True),
+    "web endpoint": Check(_web, "check HTTP_HOST and HTTP_PORT"),
 }
-"""The checks by name, each with the remedy for an error that the check does not explain, and for no answer in time."""
+"""The checks by name."""

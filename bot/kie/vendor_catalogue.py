@@ -167,7 +167,10 @@ def _rate(value: object) -> float | None:
 
 def _price(value: object) -> str:
     described = _member(value, "pricingDesc")
-    return " ".join(described[:LONGEST_PRICE].split()) if isinstance(described, str) else ""
+    if not isinstance(described, str):
+        return ""
+    line = " ".join(described[:LONGEST_PRICE].split())
+    return "".join(letter for letter in line if letter.isprintable())
 
 
 def _member(value: Any, name: str) -> object:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from bot.engine.ports import CardPhase, Record, RecordStatus
+from bot.engine.timing.schedule import remaining
 from bot.errors import (
     Reason,
     Throttled,
@@ -17,7 +19,7 @@ from bot.errors import (
 )
 from bot.process import counters
 from storage.models import TaskState
-from tests.worlds.engine_world import EngineWorld, open_engine_world
+from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 
 DAY = 24 * 3600.0
 
@@ -31,6 +33,66 @@ async def test_polls_that_fail_cost_nothing(world: EngineWorld) -> None:
     task = await world.ask()
     await world.work(120)
     assert (await world.now(task)).reason is None
+
+
+async def first_poll(world: EngineWorld, model: str, **changes: Any) -> float:
+    """Return after how many seconds a new task is polled first."""
+    task = await world.ask(model=model, **changes)
+    while (await world.now(task)).generating_at is None:
+        await world.work(1)
+    row = await world.now(task)
+    return (row.due_at - (row.generating_at or 0)) / 1000
+
+
+def expected(world: EngineWorld, model: str) -> float:
+    """Return the median time (s) that a picture of the model is expected to take."""
+    return remaining(0, world.engine._durations.of(model, with_pictures=False))
+
+
+async def many(world: EngineWorld, model: str, *, seconds: float) -> None:
+    """Let the model make twelve pictures that take so long."""
+    world.api.seconds = seconds
+    for _ in range(12):
+        await world.ask(model=model)
+    await world.work(3 * seconds)
+
+
+async def test_a_model_that_was_never_used_is_first_polled_by_its_own_prior(world: EngineWorld) -> None:
+    waits = [await first_poll(world, model) for model in ("z-image", "4o", "grok")]
+    assert waits == sorted(waits)
+    assert waits[0] < 8 < waits[2]
+
+
+async def test_with_input_pictures_a_model_may_take_longer(world: EngineWorld) -> None:
+    picture = world.attach("a.png", png())
+    assert await first_poll(world, "seedream") < await first_poll(world, "seedream", references=(picture,))
+
+
+async def test_slow_pictures_of_one_model_do_not_delay_the_polls_of_another(world: EngineWorld) -> None:
+    await many(world, "z-image", seconds=10)
+    quick, slow = expected(world, "z-image"), expected(world, "4o")
+    await many(world, "4o", seconds=200)
+    assert expected(world, "4o") > slow + 60
+    assert expected(world, "z-image") == quick
+    assert await first_poll(world, "z-image") < 10
+
+
+async def test_progress_and_the_remaining_time_follow_the_kind_of_request(world: EngineWorld) -> None:
+    world.api.seconds = 300
+    words = await world.ask(model="seedream")
+    pictures = await world.ask(model="seedream", references=(world.attach("a.png", png()),))
+    await world.work(40)
+    cards = [await world.engine._cards.card(await world.now(task)) for task in (words, pictures)]
+    assert cards[0].progress > cards[1].progress + 0.2
+    assert (cards[0].remaining_seconds or 0) < (cards[1].remaining_seconds or 0) - 20
+
+
+async def test_a_restart_knows_how_long_each_model_took(world: EngineWorld) -> None:
+    unlearnt = expected(world, "z-image")
+    await many(world, "z-image", seconds=100)
+    learnt = expected(world, "z-image")
+    await world.restart()
+    assert expected(world, "z-image") == learnt > unlearnt + 30
 
 
 async def test_a_record_that_is_not_there_yet_is_waited_for(world: EngineWorld) -> None:

@@ -107,7 +107,7 @@ async def test_a_failed_call_takes_its_turn_too(server: KieServer) -> None:
 # -- what is read --------------------------------------------------------------------------------------------------
 async def test_the_list_says_what_each_model_costs(server: KieServer) -> None:
     models = [
-        {"model": "z-image", "title": "Z", "pricingDesc": " 0.8 credits\n per image. "},
+        {"model": "z-image", "title": "Z", "pricingDesc": " 0.8 credits\n per image.\x1b\u202e "},
         {"model": "ideogram/v3-remix", "description": None, "pricingDesc": None},
         {"model": 7},
         "nonsense",

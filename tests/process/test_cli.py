@@ -73,6 +73,9 @@ class Outside:
             return await self._json({"code": 401, "msg": "Unauthorized"})
         return await self._json({"code": 200, "msg": "success", "data": self.credit})
 
+    async def models(self, _: web.Request) -> web.Response:
+        return await self._json({"code": 404, "msg": "No catalogue here", "data": None})
+
     async def called_back(self, request: web.Request) -> web.Response:
         self.callbacks_asked.append(request.match_info["token"])
         return web.Response(status=self.callbacks_status)
@@ -97,6 +100,7 @@ async def outside() -> AsyncIterator[Outside]:
     server.router.add_get("/api/v10/users/@me", it.me)
     server.router.add_get("/api/v10/oauth2/applications/@me", it.own_application)
     server.router.add_get("/api/v1/chat/credit", it.credits)
+    server.router.add_get("/api/v1/models", it.models)
     server.router.add_get("/api/v10/gateway", it.gateway)
     server.router.add_get("/healthz", it.healthz)
     server.router.add_get("/callbacks/kie/{token}", it.called_back)
@@ -186,7 +190,8 @@ async def test_the_doctor_says_in_words_that_all_is_well(tmp_path: Path, outside
         HTTP_PORT="0",
     )
     assert (code, err) == (0, "")
-    assert {line[:8].strip() for line in out.splitlines()} == {"ok"}
+    assert {line[:8].strip() for line in out.splitlines()} == {"wait", "ok"}
+    assert out.startswith("wait    models: asking the image API about them takes about ")
     assert "5916.25 credits left" in out
     assert "permissions=274878024704" in out
 
@@ -200,6 +205,8 @@ async def test_the_doctor_goes_on_without_token_and_key(tmp_path: Path, capsys: 
     assert "not ok  settings: DISCORD_TOKEN and KIE_API_KEY missing" in captured.out
     assert "ok      database: can be written" in captured.out
     assert "what to do:" in captured.out
+    assert "ok      models: not compared, as there is no key" in captured.out
+    assert "wait" not in captured.out
     assert captured.err.endswith("is no setting; did you mean MAX_IN_FLIGHT?\n")
 
 
@@ -338,7 +345,7 @@ async def test_all_is_well(settings: Settings) -> None:
     findings = await examine(settings)
     assert [found.name for found in findings if found.ok] == [
         *["settings", "database", "pictures", "clock", "Discord", "application", "install link", "image API"],
-        *["web endpoint", "callbacks"],
+        *["models", "web endpoint", "callbacks"],
     ]
     assert not any(found.remedy for found in findings)
 
@@ -362,6 +369,13 @@ async def test_whatever_is_wrong_has_a_remedy_and_shows_no_secret(settings: Sett
         assert [found for found in findings if not found.ok], wrong
         assert all(found.ok != bool(found.remedy) for found in findings), wrong
         assert not any(secret in repr(findings) for secret in (TOKEN, KEY, "another")), wrong
+
+
+async def test_models_that_cannot_be_compared_are_no_problem(settings: Settings) -> None:
+    found = await finding(settings, "models")
+    assert (found.ok, "No catalogue here" in found.detail, "default" in found.detail) == (True, True, False)
+    without = await finding(changed(settings, kie_models=("z-image", "qwen")), "models")
+    assert without.detail.endswith("; 4o is switched off, so the default is qwen")
 
 
 @pytest.mark.parametrize(("off", "way"), [(-3600, "ahead of"), (86400, "behind")])
@@ -550,3 +564,5 @@ async def test_nobody_is_waited_for_longer_than_the_patience(settings: Settings,
     outside.hanging = True
     findings = await examine(settings, patience=0.3)
     assert {"Discord", "image API"} <= {found.name for found in findings if "0.3 seconds" in found.detail}
+    (models,) = [found for found in findings if found.name == "models"]
+    assert (models.ok, models.detail) == (True, "no answer within 1.8 seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from bot.engine.ports import Card, CardPhase, Record, RecordStatus
 from bot.engine.timing.schedule import Durations, usual
 from bot.errors import Reason, Throttled
-from bot.ui.waiting.cards import card_view
+from bot.ui.waiting.cards import card_key, card_view
 from storage.models import Task, TaskState
 from storage.schema import tasks as rows
 from tests.storage.rows import NOW, stored
@@ -52,6 +53,29 @@ def test_who_waits_reads_how_long_it_usually_takes_and_whose_turn_it_is() -> Non
     assert "2 requests are ahead of yours" in said(card)
     assert "Everyone gets a turn before anyone gets a second one" in said(card)
     assert "minute, and nine in ten took about 3 minutes at most" in said(card)
+
+
+SINCE = 1_800_000_000_000
+TROUBLE = "The image service has had trouble with GPT Image 2.5 Flare since <t:1800000000:t>."
+
+
+@pytest.mark.parametrize("phase", CardPhase)
+def test_trouble_with_the_model_is_said_while_the_outcome_is_open(phase: CardPhase) -> None:
+    card = Card(task=a_task(model="gpt-image"), phase=phase, place=3, trouble_since=SINCE)
+    is_open = phase not in (CardPhase.DELIVERING, CardPhase.CANCELLED, CardPhase.WITHHELD)
+    assert (TROUBLE in said(card)) is is_open
+    assert TROUBLE not in said(replace(card, trouble_since=None))
+    assert TROUBLE not in said(replace(card, paused=Reason.SERVICE_UNREACHABLE))
+
+
+def test_trouble_that_begins_or_ends_is_worth_an_edit() -> None:
+    card = Card(task=a_task(), phase=CardPhase.GENERATING)
+    assert card_key(card).news != card_key(replace(card, trouble_since=SINCE)).news
+
+
+def test_trouble_is_said_in_the_language_of_the_asker() -> None:
+    card = Card(task=a_task(locale="zh-CN", model="qwen"), phase=CardPhase.QUEUED, trouble_since=SINCE)
+    assert "从 <t:1800000000:t> 起，图像服务的 Qwen Image 2.1 不太稳定" in said(card)
 
 
 async def test_what_is_not_to_be_posted_is_made_and_kept_and_its_asker_can_see_it(world: BotWorld) -> None:
