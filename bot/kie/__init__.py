@@ -11,5 +11,6 @@ creates.py        build the body of a create from the catalogue
 records.py        read the record of a job, in each wire form
 wire.py           parse the other answers, and what all answers have in common
 callbacks.py      verify the signature of a callback and read its job_id
+model_check.py    whether the API still has each model with the fields that are sent
 vendor_catalogue.py ask the API which models it has, what they take and cost, and whether they work
 """

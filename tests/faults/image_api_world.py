@@ -68,6 +68,9 @@ class Door:
 
     traps: Traps = field(default_factory=Traps)
     arrived: list[str] = field(default_factory=list)
+    times: list[tuple[float, str, str]] = field(default_factory=list)
+    """Of each request: when it arrived (s, by the test's clock), its path, and the id of the job that it asks about."""
+    clock: Callable[[], float] = lambda: 0.0
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -77,6 +80,7 @@ class Door:
     @web.middleware
     async def _noted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.arrived.append(f"{request.method} {request.path}")
+        self.times.append((self.clock(), request.path, request.query.get("taskId", "")))
         request[CLOSING] = self.closing
         response = await handler(request)
         response.force_close()
@@ -134,6 +138,7 @@ async def open_image_world(folder: Path, *, patient: bool = True, **policy: Any)
     door = Door()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(engine_world.open_engine_world(folder, **policy))
+        door.clock = lambda: world.clock() / 1000
         emulator = Emulator(
             seconds=SECONDS, shrink=32, clock=lambda: world.clock() / 1000, middlewares=door.middlewares
         )
