@@ -23,8 +23,8 @@ from storage.catalogue import FOUR_O_AS_JOBS, MODELS, Look, Model, WireForm
 
 MARKET = Market(gone=())
 JOBS = [*(model for model in MODELS.values() if model.form is WireForm.JOBS), FOUR_O_AS_JOBS]
-UNDOCUMENTED = {"isEnhance", "enableFallback"}
-"""Options of 4o that its page shows in an example of the jobs API, though its schema lacks them."""
+UNDOCUMENTED = {"isEnhance", "enableFallback", "uploadCn", "fallbackModel"}
+"""Fields of 4o that its page shows in an example of the jobs API, though its schema lacks them."""
 
 jobs = pytest.mark.parametrize("model", JOBS, ids=lambda model: f"{model.key} {model.form}")
 

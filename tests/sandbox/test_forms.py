@@ -113,6 +113,7 @@ async def test_a_failed_task_is_no_failed_poll(caller: Caller) -> None:
     data = await caller.job_done(FLARE, "x [failed]")
     assert (data["state"], data["failCode"], data["failMsg"]) == ("fail", "500", "Failed to generate image")
     assert (data["resultJson"], data["response"], data["successFlag"]) == ("", None, 3)
+    assert data["creditsConsumed"] == 0.0
     assert await caller.credits() == before
 
 
