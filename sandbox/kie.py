@@ -239,6 +239,8 @@ class Emulator:
         self._window.append(now)
         if Magic.SIX in words and form is not FLUX:
             asked = replace(asked, pictures=6)
+        if Magic.BIG in words:
+            asked = replace(asked, kind="png")
         if Magic.UNFETCHED in words and self._turn(Magic.UNFETCHED, asked) % 2 == 0:
             words |= {Magic.ALWAYS_UNFETCHED}
         if Magic.SECOND_FAILS in words and self._turn(Magic.SECOND_FAILS, asked) % GROUP == 1:

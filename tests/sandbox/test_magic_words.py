@@ -290,6 +290,13 @@ async def test_a_success_of_a_job_and_of_flux_may_have_no_pictures(caller: Calle
     assert (await caller.flux_done("x [empty]"))["response"]["resultImageUrl"] is None
 
 
+async def test_a_job_may_be_too_large_for_discord(caller: Caller) -> None:
+    data = await caller.job_done("grok-imagine-image-2-0/text-to-image", "x [big]", aspect_ratio="1:1")
+    (url,) = json.loads(data["resultJson"])["resultUrls"]
+    answer = await caller.raw("GET", url, key="")
+    assert (answer.content_type, len(await answer.read()) > 10 * 2**20) == ("image/png", True)
+
+
 def test_every_magic_word_is_explained_and_found_however_it_is_written() -> None:
     assert list(EFFECTS) == list(Magic)
     assert len(table().splitlines()) == len(Magic)

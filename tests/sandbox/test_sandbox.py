@@ -13,6 +13,7 @@ from simcord.preview._media import MediaWorker
 from sandbox.__main__ import main, sandbox_settings
 from sandbox.magic import EFFECTS
 from sandbox.page import validate_once
+from storage.catalogue import MODELS
 from tests.sandbox.sandbox_process import ROOT, sandbox
 from tests.worlds.engine_world import png
 
@@ -44,6 +45,11 @@ def test_it_keeps_the_database_where_it_is_told_to_and_takes_only_a_new_folder(t
 def test_the_documentation_has_every_magic_word_and_what_it_does() -> None:
     rows = dict(re.findall(r"^\| `(\[[^`]+\])` \| (.*) \|$", PAGE, re.MULTILINE))
     assert rows == {word.value: effect for word, effect in EFFECTS.items()}
+
+
+def test_the_documentation_says_how_each_model_paints() -> None:
+    table = PAGE.partition("| model | manner |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert [row.split(" | ")[0] for row in table.splitlines()] == [f"| {model.name}" for model in MODELS.values()]
 
 
 @pytest.mark.sweep
