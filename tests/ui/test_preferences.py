@@ -57,7 +57,7 @@ def chosen_in(panel: Any, name: str) -> str:
 
 def usual_in(panel: Any, name: str) -> str:
     """Return what the panel says is used where nothing is chosen."""
-    return str(options_of(panel, name)[0]["description"])
+    return str(options_of(panel, name)[0]["label"])
 
 
 def switch_on(world: BotWorld, *keys: str) -> None:
@@ -74,10 +74,10 @@ async def test_who_has_chosen_nothing_sees_what_is_usual(world: BotWorld) -> Non
     assert names == ["model", "size", "variants", "private"]
     assert [chosen_in(panel, name) for name in names] == ["usual"] * 4
     assert [usual_in(panel, name) for name in names] == [
-        "Here 4o Image",
-        "Here square (1:1)",
-        "Here 1 picture",
-        "Here everyone in the channel sees them",
+        "As usual here: 4o Image",
+        "As usual here: square (1:1)",
+        "As usual here: 1 picture",
+        "As usual here: everyone in the channel",
     ]
     assert "None. For example" in texts(panel)
     assert button_ids(panel) == ["a1:preference-add"]
@@ -89,9 +89,9 @@ async def test_what_is_usual_in_a_server_is_what_the_server_has_chosen(world: Bo
     await guilds.choose(world.guild.id, Setting.SIZE, "3:2", by=1, now=now)
     await guilds.choose(world.guild.id, Setting.VARIANTS, 3, by=1, now=now)
     panel = await opened(world)
-    assert usual_in(panel, "model") == "Here Nano Banana 2.1"
+    assert usual_in(panel, "model") == "As usual here: Nano Banana 2.1"
     assert "landscape (3:2)" in usual_in(panel, "size")
-    assert usual_in(panel, "variants") == "Here 3 pictures"
+    assert usual_in(panel, "variants") == "As usual here: 3 pictures"
 
 
 async def test_each_choice_is_stored_at_once_and_survives_restarts(
@@ -400,4 +400,4 @@ async def test_people_read_the_panel_in_their_language(world: BotWorld) -> None:
     world.locales[world.alice.id] = "zh-CN"
     panel = await opened(world)
     assert "你自己的默认设置" in texts(panel)
-    assert options_of(panel, "private")[1]["label"] == "只有你能看到"
+    assert options_of(panel, "private")[1]["label"] == "只有你"

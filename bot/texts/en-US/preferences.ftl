@@ -10,11 +10,10 @@ preferences-model = Model
 preferences-size = Shape of pictures from words alone
 preferences-variants = Number of pictures
 preferences-private = Who sees your pictures
-preferences-private-yes = only you see them
-preferences-private-no = everyone in the channel sees them
+preferences-private-yes = only you
+preferences-private-no = everyone in the channel
 
-preferences-usual = As usual
-preferences-usual-here = Here { $usual }
+preferences-usual = As usual here: { $usual }
 
 preferences-words = Words that are always added
 preferences-words-none = None. For example “soft light, muted colours”.

@@ -10,11 +10,10 @@ preferences-model = 模型
 preferences-size = 只有文字时的形状
 preferences-variants = 张数
 preferences-private = 谁能看到你的图片
-preferences-private-yes = 只有你能看到
-preferences-private-no = 频道里的人都能看到
+preferences-private-yes = 只有你
+preferences-private-no = 频道里的所有人
 
-preferences-usual = 照常
-preferences-usual-here = 在这里是 { $usual }
+preferences-usual = 按这里的惯例：{ $usual }
 
 preferences-words = 总是加上的文字
 preferences-words-none = 没有。例如“柔和的光线，低饱和度”。

@@ -174,9 +174,8 @@ def _options(
     return {
         name: [
             SelectOption(
-                label=say("preferences-usual"),
+                label=say("preferences-usual", usual=usual[name]),
                 value=USUAL,
-                description=say("preferences-usual-here", usual=usual[name]),
                 default=not any(option.default for option in options),
             ),
             *options,
