@@ -346,6 +346,7 @@ def _policy(settings: Settings, probe_account_after: timedelta, preview_wait: ti
         preview_wait=preview_wait,
         callbacks=settings.callbacks,
         models=catalogue(four_o=settings.kie_4o_form, offered=settings.kie_models),
+        catalogue=catalogue(four_o=settings.kie_4o_form),
     )
 
 

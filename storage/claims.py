@@ -71,10 +71,14 @@ class ClaimStore:
             await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
 
     async def expedite(self, state: TaskState, *, now: int) -> int:
-        """Make the tasks of a state that are due later due at once, claimed or not. Return how many. A queued task that
-        waits without a failure is left out: its asker looks at the preview of a mask."""
+        """Make the tasks of a state that are due later due at once, claimed or not, also for a further create. Return
+        how many. A queued task that waits without a failure is left out: its asker looks at the preview of a mask."""
         failed = sa.or_(tasks.c.state != TaskState.QUEUED, tasks.c.failures > 0, tasks.c.faults > 0)
-        statement = sa.update(tasks).where(tasks.c.state == state, tasks.c.due_at > now, failed).values(due_at=now)
+        later = sa.or_(tasks.c.due_at > now, tasks.c.next_create_at > now)
+        sooner = {
+            column: sa.case((column > now, now), else_=column) for column in (tasks.c.due_at, tasks.c.next_create_at)
+        }
+        statement = sa.update(tasks).where(tasks.c.state == state, later, failed).values(sooner)
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Unpack
 
 import sqlalchemy as sa
 
 from storage import fair_queue
+from storage.catalogue import MODELS, Model
+from storage.curation import sync_messages
 from storage.database import Database
-from storage.models import Create, CreateLimits, Task, TaskState
+from storage.models import Changes, Create, CreateChanges, CreateLimits, CreateState, Task, TaskState
 from storage.rows import values
-from storage.schema import creates, tasks
+from storage.schema import creates, outcome_parts, pictures, tasks
 from storage.transactions import Transaction
-from storage.transitions import move
+from storage.transitions import compare_and_set, move, write_event
 
 
 class CreateStore:
@@ -21,39 +24,81 @@ class CreateStore:
         self._database = database
 
     async def begin(
-        self, owner: str, limits: CreateLimits, *, now: int, lease_ms: int, token: str | None = None
+        self,
+        owner: str,
+        limits: CreateLimits,
+        *,
+        now: int,
+        lease_ms: int,
+        token: str | None = None,
+        models: Mapping[str, Model] = MODELS,
+        except_ids: Collection[str] = (),
     ) -> Task | None:
         """
-        Store the next create and return its task, now `submitting` under the owner's lease. `token` is what the
-        callback of the create will carry; only a digest of the token is stored.
+        Store the next create and return its task under the owner's lease: now `submitting`, or still `generating` for a
+        further create of a task that wants several. `token` is what the callback of the create will carry; only a
+        digest of the token is stored. `models`: all that the installation knows. The tasks in `except_ids`, on which
+        this process still works, are skipped.
 
-        In one transaction: count the creates of the window and the tasks in flight; select the next prepared, due,
-        unowned queued task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in
-        `creates` and move the task. Return None if there is no such task or a limit is reached.
+        In one transaction: count the creates of the window and those that the tasks in flight want; select the next
+        task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in `creates`;
+        move a queued task, and store how many creates it wants and who knows them. Return None if there is no such
+        task or a limit is reached. Further creates keep only the limit of the window: their places in flight were
+        taken with the first.
         """
         async with self._database.read() as connection:
             if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
                 return None  # without a write, for which other writes would wait
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
-            if not await _may_create(connection, limits, now):
+            task = await _next(connection, limits, now, models, except_ids)
+            if task is None:
                 return None
-            found = values(Task, await connection.execute(fair_queue.next_create(now)))
-            if not found:
+            model, lease = models.get(task.model), {"owner": owner, "lease_until": now + lease_ms}
+            provider = model.form.value if model is not None else task.provider
+            wanted = _wanted(task, models) if task.state is TaskState.QUEUED else task.creates_wanted
+            number = await _next_number(connection, task, wanted) if wanted > 1 else 0
+            if number is None:
+                await compare_and_set(connection, task, {"next_create_at": None})
                 return None
-            written = {"task_id": found[0].id, "at": now, "token_digest": digest(token) if token else None}
+            written = {
+                "task_id": task.id,
+                "at": now,
+                "token_digest": digest(token) if token else None,
+                "provider": provider,
+                "number": number,
+                "estimated_credits": task.estimated_credits / wanted if task.estimated_credits is not None else None,
+            }
             await connection.execute(sa.insert(creates).values(written))
-            lease: dict[str, Any] = {"owner": owner, "lease_until": now + lease_ms}
-            return await move(connection, found[0], TaskState.SUBMITTING, now=now, why="create", changes=lease)
+            if task.state is TaskState.GENERATING:
+                return await compare_and_set(connection, task, lease)
+            changes: dict[str, Any] = {**lease, "provider": provider, "creates_wanted": wanted}
+            return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
+
+    async def change(self, task: Task, ended: Mapping[int, CreateChanges], **changes: Unpack[Changes]) -> Task:
+        """Set columns of creates of the task, by their id, and of the task itself, without moving the task. Raises
+        StaleTask, and then nothing is changed."""
+        async with self._database.write() as connection:
+            changed = await compare_and_set(connection, task, {**changes})
+            for create_id, columns in ended.items():
+                await connection.execute(sa.update(creates).where(creates.c.id == create_id).values(**columns))
+            return changed
 
     async def of_token(self, token: str) -> Create | None:
         """Return the create whose callback carries this token; None if there is none."""
         found = await self._creates(creates.c.token_digest == digest(token))
         return found[0] if found else None
 
-    async def last_of(self, task_id: str) -> Create | None:
-        found = await self._creates(creates.c.task_id == task_id)
-        return found[0] if found else None
+    async def of_task(self, task_id: str) -> tuple[Create, ...]:
+        """Return the creates of a task, oldest first."""
+        return (await self._creates(creates.c.task_id == task_id))[::-1]
+
+    async def in_question(self, task: Task) -> Create | None:
+        """Return the create that may have been accepted as `claimed_job_id` of the task; the last one if none is
+        claimed."""
+        found = await self._creates(creates.c.task_id == task.id)
+        claimed = [create for create in found if create.claimed_job_id == task.claimed_job_id]
+        return next(iter([*(claimed if task.claimed_job_id else []), *found]), None)
 
     async def called_back(self, create: Create, *, now: int) -> None:
         """Store when the first callback for the create came; later callbacks do not change the time."""
@@ -62,21 +107,22 @@ class CreateStore:
             await connection.execute(statement.values(called_back_at=now))
 
     async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
-        """Return which share (0 to 1) of the last `limit` creates was called back before its task settled or at most
-        `grace_ms` after. Only creates with a token count, whose job is that of the task, and only if the task settled
-        before `before` (ms). Return None if there are fewer than `limit`."""
-        in_time = creates.c.called_back_at <= tasks.c.settled_at + grace_ms
-        ended = sa.select(sa.func.coalesce(in_time, sa.false())).join(tasks, tasks.c.job_id == creates.c.job_id)
-        expected = ended.where(creates.c.token_digest.is_not(None), tasks.c.settled_at < before)
+        """Return which share (0 to 1) of the last `limit` creates was called back before the end of its job was known
+        or at most `grace_ms` after. Only accepted creates with a token count, whose end was known before `before` (ms).
+        Return None if there are fewer than `limit`."""
+        in_time = creates.c.called_back_at <= creates.c.ended_at + grace_ms
+        expected = sa.select(sa.func.coalesce(in_time, sa.false())).where(
+            creates.c.job_id.is_not(None), creates.c.token_digest.is_not(None), creates.c.ended_at < before
+        )
         async with self._database.read() as connection:
             last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
         return sum(last) / limit if len(last) == limit else None
 
-    async def news(self, job_id: str, *, now: int) -> bool:
-        """Make a generating task due at once, because the image API sent news of the task. A worker that is polling
-        the task right now polls the task again afterwards (`sooner`). Return False if no task is generating as
-        `job_id`."""
-        these = sa.and_(tasks.c.job_id == job_id, tasks.c.state == TaskState.GENERATING)
+    async def news(self, create: Create, *, now: int) -> bool:
+        """Make a generating task due at once, because the image API sent news of the job of this create. A worker that
+        is polling the task right now polls the task again afterwards (`sooner`). Return False if the job has ended."""
+        works = sa.exists().where(creates.c.id == create.id, creates.c.state == CreateState.TAKEN)
+        these = sa.and_(tasks.c.id == create.task_id, tasks.c.state == TaskState.GENERATING, works)
         async with self._database.write() as connection:
             return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
 
@@ -85,17 +131,64 @@ class CreateStore:
         Record that the image API may have accepted a create as `job_id`, and make its task due at once, so that a
         worker looks at the job.
 
-        Do nothing and return False unless the create is the last one of a task that is `submitting` or whose outcome is
-        `reason`. A `claimed_job_id` that is set already is kept.
+        Do nothing and return False unless the create was not answered, and its task is `submitting`, ended with
+        `reason` or, if it wants several creates, is `generating` or ended with pictures. A `claimed_job_id` that is set
+        already is kept. A generating task has it only in the row of the create.
         """
-        last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == create.task_id).scalar_subquery()
-        ended = sa.and_(tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]), tasks.c.reason == reason)
-        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, ended)
-        these = sa.and_(tasks.c.id == create.task_id, last == create.id, doubtful)
-        claimed = sa.func.coalesce(tasks.c.claimed_job_id, job_id)
-        statement = sa.update(tasks).where(these).values(claimed_job_id=claimed, due_at=sooner(now))
+        unanswered = creates.c.state.in_([CreateState.SENT, CreateState.UNCONFIRMED])
+        this = sa.and_(creates.c.id == create.id, unanswered)
+        several, generates = tasks.c.creates_wanted > 1, tasks.c.state == TaskState.GENERATING
+        over = tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED])
+        unknown = sa.or_(tasks.c.reason == reason, sa.and_(several, tasks.c.reason.is_(None)))
+        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, sa.and_(generates, several), sa.and_(over, unknown))
+        these = sa.and_(tasks.c.id == create.task_id, doubtful, sa.exists().where(this))
+        claimed = sa.case((generates, sa.null()), else_=sa.func.coalesce(tasks.c.claimed_job_id, job_id))
+        asked = sa.update(tasks).where(these).values(claimed_job_id=claimed, due_at=sooner(now))
+        claim = sa.update(creates).where(this).values(claimed_job_id=sa.func.coalesce(creates.c.claimed_job_id, job_id))
         async with self._database.write() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            if not (await connection.execute(asked)).rowcount:
+                return False
+            await connection.execute(claim)
+            return True
+
+    async def reject_claim(self, task: Task, **changes: Unpack[Changes]) -> Task:
+        """Forget the task's `claimed_job_id`, also that of the create, and set other columns of the task. If another
+        create of the task is claimed, its claim becomes the task's. Raises StaleTask."""
+        rejected = sa.and_(creates.c.task_id == task.id, creates.c.claimed_job_id == task.claimed_job_id)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(creates).where(rejected).values(claimed_job_id=None))
+            others: dict[str, Any] = {"claimed_job_id": await _next_claim(connection, task)}
+            return await compare_and_set(connection, task, {**changes, **others})
+
+    async def add_late(
+        self, task: Task, create: Create, urls: Sequence[str], *, now: int, why: str, ended: CreateChanges
+    ) -> Task:
+        """
+        Store the end of a create that was unconfirmed when its settled or closed task was settled with the pictures of
+        other creates. The task's messages become due for an update.
+
+        Its pictures follow those that the task has, so that no picture changes its place. If the messages of the
+        outcome are planned, the pictures are downloaded late (`LatePictureStore`), else with the others. Raises
+        StaleTask.
+        """
+        of_task = pictures.c.task_id == task.id
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(creates).where(creates.c.id == create.id).values(**ended))
+            claim: dict[str, Any] = {"claimed_job_id": await _next_claim(connection, task)}
+            cost = await _consumed(connection, task.id)
+            free: dict[str, Any] = {"owner": None, "lease_until": 0, "attempts": 0, "due_at": now}
+            changed = await compare_and_set(connection, task, {**claim, **free, "consumed_credits": cost})
+            parts = sa.select(outcome_parts.c.number).where(outcome_parts.c.task_id == task.id).limit(1)
+            is_late = task.state is TaskState.CLOSED or (await connection.execute(parts)).first() is not None
+            last = (await connection.execute(sa.select(sa.func.max(pictures.c.position)).where(of_task))).scalar_one()
+            place = -1 if last is None else last
+            for position, url in enumerate(urls, start=place + 1):
+                picture = {"task_id": task.id, "position": position, "url": url}
+                waits = {"unfetchable": is_late, "due_at": now if is_late else None}
+                await connection.execute(sa.insert(pictures).values(picture | waits))
+            await sync_messages(connection, task.id, now=now)
+            await write_event(connection, task.id, at=now, before=task.state, after=task.state, why=why)
+            return changed
 
     async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
         """Return the matching creates, newest first."""
@@ -105,14 +198,52 @@ class CreateStore:
             return values(Create, await connection.execute(statement))
 
 
-async def _may_create(connection: Transaction, limits: CreateLimits, now: int) -> bool:
+async def _next(
+    connection: Transaction, limits: CreateLimits, now: int, models: Mapping[str, Model], except_ids: Collection[str]
+) -> Task | None:
+    """Select the task whose create comes next within the limits. A queued task that does not fit into those in flight
+    holds up other queued tasks, but no further creates: their places are taken already."""
     recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
-    in_flight = sa.select(sa.func.count()).select_from(tasks).where(fair_queue.IN_FLIGHT)
-    begun: int = (await connection.execute(recent)).scalar_one()
-    if begun >= limits.per_window:
-        return False
+    if (await connection.execute(recent)).scalar_one() >= limits.per_window:
+        return None
+    found = values(Task, await connection.execute(fair_queue.next_create(now, except_ids=except_ids)))
+    if not found or found[0].state is TaskState.GENERATING:
+        return found[0] if found else None
+    in_flight = sa.select(sa.func.coalesce(sa.func.sum(tasks.c.creates_wanted), 0)).where(fair_queue.IN_FLIGHT)
     flying: int = (await connection.execute(in_flight)).scalar_one()
-    return flying < limits.in_flight
+    if not flying or flying + _wanted(found[0], models) <= limits.in_flight:
+        return found[0]
+    further = fair_queue.next_create(now, except_ids=except_ids, first=False)
+    return next(iter(values(Task, await connection.execute(further))), None)
+
+
+def _wanted(task: Task, models: Mapping[str, Model]) -> int:
+    model = models.get(task.model)
+    return model.creates_for(task.variants) if model is not None else 1
+
+
+async def _next_number(connection: Transaction, task: Task, wanted: int) -> int | None:
+    """Return the lowest number of a create that did not begin, or was refused; None if there is none, because the
+    process died before it could store that the last one had begun."""
+    begun = sa.select(creates.c.number).where(creates.c.task_id == task.id, creates.c.state != CreateState.REFUSED)
+    taken = set((await connection.execute(begun)).scalars())
+    return next((number for number in range(wanted) if number not in taken), None)
+
+
+async def _next_claim(connection: Transaction, task: Task) -> str | None:
+    """Return the claim of another unanswered create of an ended task."""
+    claimed = sa.and_(creates.c.claimed_job_id.is_not(None), creates.c.state == CreateState.UNCONFIRMED)
+    claims = sa.select(creates.c.claimed_job_id).where(creates.c.task_id == task.id, claimed).order_by(creates.c.id)
+    return (await connection.execute(claims.limit(1))).scalar_one_or_none()
+
+
+async def _consumed(connection: Transaction, task_id: str) -> float | None:
+    """Return what the creates with pictures cost together; None if the image API did not say so of one of them."""
+    done = sa.select(creates.c.consumed_credits).where(
+        creates.c.task_id == task_id, creates.c.state == CreateState.DONE
+    )
+    costs = (await connection.execute(done)).scalars().all()
+    return sum(costs) if costs and None not in costs else None
 
 
 def sooner(now: int) -> sa.ColumnElement[int]:

@@ -1,29 +1,40 @@
 """
 Select which tasks a worker may claim, and in which order creates begin.
 
-A create goes to the asker with the fewest tasks in flight, then to the oldest task. To predict the order, an asker's
-n-th waiting task (from 0) gets the level "in flight + n"; lower levels come first, and within a level the oldest task.
-This is exactly the order in which creates begin while nothing else happens.
+A create goes to the asker with the fewest creates in flight, then to the oldest task; so a task that wants several
+creates holds up other people's tasks as much as several tasks of its asker would. To predict the order, a waiting
+task gets the level "in flight + creates that the asker's older waiting tasks still want"; lower levels come first, and
+within a level the oldest task. This is exactly the order in which the first creates of tasks begin while nothing else
+happens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.models import OPEN_STATES, TaskState
-from storage.schema import tasks
+from storage.models import OPEN_STATES, CreateState, TaskState
+from storage.schema import creates, tasks
 
 QUEUED: Final = tasks.c.state == TaskState.QUEUED
 PREPARED: Final = tasks.c.prepared_at.is_not(None)
 IN_FLIGHT: Final = sa.and_(
     tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_notified_at.is_(None)
 )
+FURTHER: Final = sa.and_(
+    tasks.c.state == TaskState.GENERATING,
+    tasks.c.next_create_at.is_not(None),
+    tasks.c.withheld_at.is_(None),
+    tasks.c.removed_at.is_(None),
+)
+"""The task wants a further create: its first one was accepted, and its asker still wants the pictures posted."""
 IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id.is_not(None), tasks.c.state == TaskState.CLOSED)
 """The task is closed, but a callback says that its create was accepted."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
 """Work that processes bytes from outside (attachments, results) and may kill the process: its attempts are counted."""
+UNDER_WAY: Final = creates.c.state.in_([CreateState.SENT, CreateState.TAKEN, CreateState.UNCONFIRMED])
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
@@ -50,20 +61,23 @@ def suspects(now: int) -> sa.ColumnElement[bool]:
 
 
 def next_due(now: int) -> sa.Select[int | None]:
-    """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work; one NULL if there
-    is none."""
+    """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work, a further create
+    included; one NULL if there is none."""
     wanting = sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION)
-    return sa.select(sa.func.min(tasks.c.due_at)).where(wanting, _unowned(now))
+    create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at)
+    due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at)
+    return sa.select(sa.func.min(due)).where(wanting, _unowned(now))
 
 
-def next_create(now: int) -> sa.Select[Any]:
-    """Select the prepared and waiting task whose create comes next."""
+def next_create(now: int, *, except_ids: Collection[str] = (), first: bool = True) -> sa.Select[Any]:
+    """Select the waiting task whose create comes next, but none of `except_ids`. Without `first`: only a further create
+    of a task that has begun."""
     busy = _in_flight_by_asker()
     return (
         sa.select(tasks)
         .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
-        .where(QUEUED, PREPARED, waiting(now))
-        .order_by(sa.func.coalesce(busy.c.tasks, 0), *AGE)
+        .where(_wants_create(now) if first else _wants_further(now), tasks.c.id.not_in(except_ids))
+        .order_by(sa.func.coalesce(busy.c.creates, 0), *AGE)
         .limit(1)
         .with_for_update(skip_locked=True, of=tasks)
     )
@@ -71,7 +85,15 @@ def next_create(now: int) -> sa.Select[Any]:
 
 def any_waiting(now: int) -> sa.Select[Any]:
     """Select a row if `next_create` has one."""
-    return sa.select(tasks.c.id).where(QUEUED, PREPARED, waiting(now)).limit(1)
+    return sa.select(tasks.c.id).where(_wants_create(now)).limit(1)
+
+
+def _wants_create(now: int) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.and_(QUEUED, PREPARED, waiting(now)), _wants_further(now))
+
+
+def _wants_further(now: int) -> sa.ColumnElement[bool]:
+    return sa.and_(FURTHER, tasks.c.next_create_at <= now, _unowned(now))
 
 
 def queue() -> sa.Select[Any]:
@@ -88,15 +110,21 @@ def _place() -> sa.Select[int]:
 
 def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
     busy = _in_flight_by_asker()
-    nth = sa.func.row_number().over(partition_by=tasks.c.asker_id, order_by=AGE) - 1
+    left = sa.case((QUEUED, tasks.c.creates_wanted), else_=tasks.c.creates_wanted - _begun())
+    older = sa.func.sum(left).over(partition_by=tasks.c.asker_id, order_by=AGE, rows=(None, -1))
     levels = (
-        sa.select(*AGE, (sa.func.coalesce(busy.c.tasks, 0) + nth).label("level"))
+        sa.select(
+            *AGE,
+            tasks.c.state,
+            (sa.func.coalesce(busy.c.creates, 0) + sa.func.coalesce(older, 0)).label("level"),
+        )
         .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
-        .where(QUEUED, which)
+        .where(sa.or_(sa.and_(QUEUED, which), FURTHER))
         .subquery()
     )
     order = (levels.c.level, levels.c.created_at, levels.c.id)
-    return sa.select(levels.c.id, sa.func.row_number().over(order_by=order).label("turn")).subquery()
+    turn = sa.func.row_number().over(order_by=order).label("turn")
+    return sa.select(levels.c.id, turn).where(levels.c.state == TaskState.QUEUED).subquery()
 
 
 def _unowned(now: int) -> sa.ColumnElement[bool]:
@@ -104,8 +132,21 @@ def _unowned(now: int) -> sa.ColumnElement[bool]:
 
 
 def _in_flight_by_asker() -> sa.Subquery:
-    counted = sa.select(tasks.c.asker_id, sa.func.count().label("tasks"))
+    """Select how many creates of each asker are in flight: one for a task with a single create, else those that have
+    begun and not ended."""
+    begun = sa.case((tasks.c.creates_wanted > 1, _of_task(UNDER_WAY)), else_=1)
+    counted = sa.select(tasks.c.asker_id, sa.func.sum(begun).label("creates"))
     return counted.where(IN_FLIGHT).group_by(tasks.c.asker_id).subquery()
+
+
+def _begun() -> sa.ScalarSelect[int]:
+    """Select how many of the creates that a task wants have begun; a refused one is replaced by another."""
+    return _of_task(creates.c.state != CreateState.REFUSED)
+
+
+def _of_task(which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    of_task = sa.select(sa.func.count(creates.c.number.distinct())).where(creates.c.task_id == tasks.c.id, which)
+    return of_task.correlate(tasks).scalar_subquery()
 
 
 PLACE: Final = _place()

@@ -45,6 +45,8 @@ MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
 OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED})
 
 
+UNCONFIRMED: Final = "unconfirmed"
+"""The reason of a task whose create was never answered."""
 NO_USER: Final = 0
 """Id in place of a person: the person was erased, or the picture belongs to no person."""
 SPOILER_PREFIX: Final = "SPOILER_"
@@ -259,6 +261,8 @@ class NewTask(Origin):
     """Position of that picture, if the task started from a picture."""
     batch_id: str | None = None
     batch_position: int | None = None
+    creates_wanted: int = 1
+    """How many creates make the pictures, by the `catalogue`."""
     estimated_credits: float | None = None
     """What the pictures will cost by the `catalogue`, in credits."""
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -323,10 +327,11 @@ class Task:
     by_upload: bool
     """The references are uploaded through the File Upload API instead of sent as links."""
     creates_wanted: int
-    """How many creates make the pictures of the task; 1 until its first create begins."""
+    """How many creates make the pictures of the task: as expected by the request, and as it is once the first create
+    has begun."""
     next_create_at: int | None
     """When (ms) the next of several creates may begin; None if the task is not `generating`, or wants no further
-    create now."""
+    create."""
     estimated_credits: float | None
     """What the pictures cost by the `catalogue`, in credits; None for tasks that are older than this column."""
     consumed_credits: float | None
@@ -475,9 +480,21 @@ class Create:
     urls: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of its pictures, once they are made."""
     reason: str | None = None
-    """Why it FAILED."""
+    """Why it FAILED; of a REFUSED create, set only if the image API answered with 500."""
     ended_at: int | None = None
     """When it was DONE, FAILED or REFUSED."""
+
+
+class CreateChanges(TypedDict, total=False):
+    """The columns that `CreateStore.change` may set."""
+
+    state: CreateState
+    job_id: str | None
+    claimed_job_id: str | None
+    consumed_credits: float | None
+    urls: tuple[str, ...]
+    reason: str | None
+    ended_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -578,4 +595,5 @@ class CreateLimits:
     """Creates in the last `window_ms`."""
     window_ms: int
     in_flight: int
-    """Tasks that are `submitting` or `generating` and not overdue, at the same time."""
+    """Creates that the tasks that are `submitting` or `generating` and not overdue want, at the same time. A task that
+    wants more begins alone."""

@@ -202,6 +202,7 @@ creates = sa.Table(
     sa.Column("reason", sa.String(64)),
     sa.Column("ended_at", sa.BigInteger),
     *_at_least(0, "number"),
+    sa.Index(None, "state"),
 )
 
 references = sa.Table(

@@ -16,16 +16,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.models import OPEN_STATES, TaskState
+from storage.models import OPEN_STATES, CreateState, TaskState
 from storage.reports import UNDECIDED
 from storage.schema import batches, creates, pictures, report_cases, reposts, tasks
 from storage.undelivered_batches import KEPT_BATCH
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000
-
-UNCONFIRMED: Final = "unconfirmed"
-"""The reason of a task whose create was never answered."""
 
 
 class TaskResult(StrEnum):
@@ -111,12 +108,11 @@ class StatisticsStore:
             sent = (await connection.execute(_creates())).one()
             waiting = (await connection.execute(_curation())).one()
         counted = {state: row.tasks for state, row in still_open.items()} | ended
-        submitting, silent = counted.get(TaskState.SUBMITTING, 0), _sum(still_open, "unconfirmed")
         return Statistics(
             tasks={state: counted.get(state, 0) for state in TaskState},
             oldest={state: row.oldest for state, row in still_open.items() if row.oldest is not None},
             queue=_sum(still_open, "queue"),
-            unconfirmed=silent,
+            unconfirmed=_sum(still_open, "unconfirmed"),
             overdue=_sum(still_open, "overdue"),
             undelivered=_sum(still_open, "kept") + waiting.kept_batches,
             outcomes=outcomes,
@@ -125,19 +121,13 @@ class StatisticsStore:
             reports=waiting.reports,
             batches=waiting.batches,
             missing=waiting.missing,
-            creates=_fates(sent, submitting - silent, outcomes.get(UNCONFIRMED, 0) + silent),
+            creates={
+                TaskResult.TAKEN: sent.taken,
+                TaskResult.REFUSED: sent.all - sent.taken - sent.under_way - sent.unconfirmed,
+                TaskResult.UNCONFIRMED: sent.unconfirmed,
+                TaskResult.UNDER_WAY: sent.under_way,
+            },
         )
-
-
-def _fates(sent: sa.Row[int, int] | sa.Row[Any], under_way: int, unconfirmed: int) -> Mapping[TaskResult, int]:
-    """Return the number of creates by result. Only a task's last create can be in progress or unconfirmed; the task
-    says which."""
-    return {
-        TaskResult.TAKEN: sent.taken,
-        TaskResult.REFUSED: sent.others - under_way - unconfirmed,
-        TaskResult.UNCONFIRMED: unconfirmed,
-        TaskResult.UNDER_WAY: under_way,
-    }
 
 
 def _sum(by_state: Mapping[TaskState, sa.Row[Any]], column: str) -> int:
@@ -167,9 +157,12 @@ def _outcomes() -> sa.Select[Any]:
     return sa.select(tasks.c.reason, sa.func.count().label("tasks")).where(known).group_by(tasks.c.reason)
 
 
-def _creates() -> sa.Select[int, int]:
-    taken = sa.func.count(creates.c.job_id)
-    return sa.select(taken.label("taken"), (sa.func.count() - taken).label("others")).select_from(creates)
+def _creates() -> sa.Select[int, int, int, int]:
+    every = sa.select(sa.func.count().label("all"), sa.func.count(creates.c.job_id).label("taken")).select_from(creates)
+    return every.add_columns(
+        _count(creates, creates.c.state == CreateState.SENT).label("under_way"),
+        _count(creates, creates.c.state == CreateState.UNCONFIRMED).label("unconfirmed"),
+    )
 
 
 def _curation() -> sa.Select[int, int, int, int, int, int]:

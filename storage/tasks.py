@@ -32,7 +32,7 @@ from storage.models import (
 from storage.rows import values
 from storage.schema import pictures, references, task_events, tasks
 from storage.transactions import Transaction
-from storage.transitions import compare_and_set, move, write_event
+from storage.transitions import compare_and_set, doubt_create, move, write_event
 
 BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
 INSERTED: Final = sa.insert(tasks).returning(tasks)
@@ -104,9 +104,13 @@ class TaskStore:
             return await move(connection, task, to, now=now, why=why, changes={**changes})
 
     async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
-        """Set columns without moving (no event), `due_at` only as `compare_and_set` says. Raises StaleTask."""
+        """Set columns without moving (no event), `due_at` only as `compare_and_set` says. With `unconfirmed_at`, the
+        last create becomes unconfirmed. Raises StaleTask."""
         async with self._database.write() as connection:
-            return await compare_and_set(connection, task, {**changes})
+            changed = await compare_and_set(connection, task, {**changes})
+            if changes.get("unconfirmed_at") is not None and task.unconfirmed_at is None:
+                await doubt_create(connection, changed)
+            return changed
 
     async def settle(
         self,

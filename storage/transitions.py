@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from storage.models import MOVES, Task, TaskState
+from storage.models import MOVES, UNCONFIRMED, CreateState, Task, TaskState
 from storage.rows import values
 from storage.schema import batches, creates, outcome_parts, task_events, tasks
 from storage.transactions import Transaction
@@ -27,6 +27,7 @@ UNSETTLED: Final[dict[str, Any]] = {
     "collect_token": None,
     "collect_at": None,
     "closed_at": None,
+    "consumed_credits": None,
 }
 """Columns that an adoption resets, because the outcome known until then was not the real one."""
 
@@ -68,14 +69,15 @@ async def compare_and_set(connection: Transaction, task: Task, changes: dict[str
 async def move(
     connection: Transaction, task: Task, to: TaskState, *, now: int, why: str, changes: dict[str, Any]
 ) -> Task:
-    """Move the task and write the event. Raises StaleTask, and ValueError for a move that MOVES does not have."""
+    """Move the task, write the event, and store what became of its create. Raises StaleTask, and ValueError for a move
+    that MOVES does not have."""
     if to not in MOVES[task.state]:
         raise ValueError(f"a task does not go from {task.state} to {to}")
-    moved = await compare_and_set(connection, task, {**_implied(task.state, to), **changes, "state": to})
+    moved = await compare_and_set(connection, task, {**_implied(task, to, now), **changes, "state": to})
     if _withdraws(task.state, to):
         await _withdraw_parts(connection, task.id)
-    if to is TaskState.GENERATING:
-        await _name_create(connection, moved)
+    if became := _create_became(task, moved, now):
+        await _change_create(connection, moved, became)
     if moved.batch_id is not None:
         await connection.execute(sa.update(batches).where(batches.c.id == moved.batch_id).values(due_at=now))
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
@@ -95,10 +97,40 @@ async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
     await connection.execute(sa.update(outcome_parts).where(of_task).values(number=WITHDRAWN))
 
 
-async def _name_create(connection: Transaction, task: Task) -> None:
-    """Store the task's `job_id` in its last create."""
-    last = sa.select(sa.func.max(creates.c.id)).where(creates.c.task_id == task.id).scalar_subquery()
-    await connection.execute(sa.update(creates).where(creates.c.id == last).values(job_id=task.job_id))
+async def doubt_create(connection: Transaction, task: Task) -> None:
+    """Store that it is unknown whether the last create of a submitting task was accepted."""
+    await _change_create(connection, task, {"state": CreateState.UNCONFIRMED})
+
+
+def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None:
+    """Return what became of the create by a move of its task; None if it says nothing about a create. The ends of
+    several creates are stored one by one, before their task settles."""
+    if after.state is TaskState.GENERATING:
+        fresh = {"claimed_job_id": None, "reason": None, "ended_at": None}
+        return {"state": CreateState.TAKEN, "job_id": after.job_id, **fresh}
+    if before.state is TaskState.SUBMITTING and after.state is TaskState.QUEUED:
+        return {"state": CreateState.REFUSED, "ended_at": now}
+    if before.state is TaskState.SUBMITTING and after.reason == UNCONFIRMED:
+        return {"state": CreateState.UNCONFIRMED}
+    if before.state is TaskState.SUBMITTING or (before.state is TaskState.GENERATING and before.creates_wanted == 1):
+        is_done = after.state is TaskState.SETTLED and after.reason is None
+        state = CreateState.DONE if is_done else CreateState.FAILED
+        return {
+            "state": state,
+            "reason": after.reason,
+            "ended_at": now,
+            "consumed_credits": after.consumed_credits,
+        }
+    return None
+
+
+async def _change_create(connection: Transaction, task: Task, changes: dict[str, Any]) -> None:
+    """Change the create that a callback claims as the task's job, else the last one."""
+    of_task = sa.select(creates.c.id).where(creates.c.task_id == task.id)
+    if task.job_id is not None:
+        of_task = of_task.order_by(sa.case((creates.c.claimed_job_id == task.job_id, 0), else_=1))
+    this = of_task.order_by(creates.c.id.desc()).limit(1).scalar_subquery()
+    await connection.execute(sa.update(creates).where(creates.c.id == this).values(changes))
 
 
 async def write_event(
@@ -108,13 +140,19 @@ async def write_event(
     await connection.execute(EVENT, event)
 
 
-def _implied(before: TaskState, after: TaskState) -> dict[str, Any]:
+def _implied(task: Task, after: TaskState, now: int) -> dict[str, Any]:
     match after:
         case TaskState.CANCELLED:
             return {"charged": False}
-        case TaskState.QUEUED | TaskState.SUBMITTING | TaskState.GENERATING:
-            return {**NO_DOUBT, **(UNSETTLED if _withdraws(before, after) else {})}
-        case TaskState.SETTLED | TaskState.CLOSED:
+        case TaskState.QUEUED | TaskState.SUBMITTING:
+            return NO_DOUBT
+        case TaskState.GENERATING:
+            if _withdraws(task.state, after):  # the asker has got an outcome and expects no further cost
+                return {**NO_DOUBT, **UNSETTLED}
+            return {**NO_DOUBT, "next_create_at": now if task.creates_wanted > 1 else None}
+        case TaskState.SETTLED:
+            return {"next_create_at": None}
+        case TaskState.CLOSED:
             return {}
 
 

@@ -427,6 +427,8 @@ class Engine:
                 now=self.clock(),
                 lease_ms=LEASE_MS,
                 token=token if prefix else None,
+                models=self._policy.catalogue,
+                except_ids=frozenset(self._busy),
             )
         except Exception:
             log.exception("create not begun: storing it failed and nothing was sent, will retry")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.engine.ports import Outcome, Posted
+from bot.errors import Reason
 from storage.community import Repost, RepostKind
-from storage.models import Reach, Route, Task
+from storage.models import CreateState, Reach, Route, Task
 from storage.stores import Stores
 
 
@@ -16,8 +19,21 @@ async def outcome_of(stores: Stores, task: Task) -> Outcome:
         task=task,
         references=await stores.references.of_task(task.id),
         pictures=await stores.pictures.of_task(task.id),
+        missing=await missing_of(stores, task),
         parent=await stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
     )
+
+
+async def missing_of(stores: Stores, task: Task) -> Mapping[Reason | None, int]:
+    """Return how many of several creates of a task with pictures made none, as in `Outcome`."""
+    if task.creates_wanted == 1 or task.settled_at is None or task.reason is not None:
+        return {}
+    creates = await stores.creates.of_task(task.id)
+    failed = [Reason(create.reason) for create in creates if create.state is CreateState.FAILED and create.reason]
+    unknown = [Reason.UNCONFIRMED for create in creates if create.state is CreateState.UNCONFIRMED]
+    begun = {create.number for create in creates if create.state is not CreateState.REFUSED}
+    left: Mapping[Reason | None, int] = {None: task.creates_wanted - len(begun)}
+    return {reason: count for reason, count in [*Counter([*failed, *unknown]).items(), *left.items()] if count}
 
 
 async def outcome_of_repost(stores: Stores, task: Task, repost: Repost) -> Outcome:

@@ -39,6 +39,9 @@ class Policy:
     mask."""
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     """The models that are switched on, by key."""
+    catalogue: Mapping[str, Model] = field(default_factory=lambda: MODELS)
+    """All models, as this installation sends their creates: also those that were switched off since a task was
+    stored."""
     probe_account_after: timedelta = timedelta(minutes=10)
     callbacks: str | None = None
     """Callback URL of a create, to which its token is appended; None if callbacks are off."""

@@ -192,6 +192,9 @@ class Outcome:
     only for the delivery of the outcome; empty whenever it is shown again or edited."""
     undelivered_batches: tuple[str, ...] = ()
     """The same for the asker's batches that could not be delivered."""
+    missing: Mapping[Reason | None, int] = field(default_factory=dict)
+    """How many of several creates made no picture, by the reason; None: they have not begun. Empty for a task with a
+    single create, and without pictures: `task.reason` says it all then."""
     corrects: bool = False
     """Whether the asker got an earlier message that the create is unconfirmed, which this outcome corrects."""
     parent: Task | None = None

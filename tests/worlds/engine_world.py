@@ -177,10 +177,15 @@ class StandInAPI:
     """The data of each of the `uploads`."""
     forms: list[str] = field(default_factory=list)
     """The wire form of each record and each direct link that was asked for."""
-    next_create: list[Exception] = field(default_factory=list)
+    next_create: list[Exception | None] = field(default_factory=list)
+    """None: the create is accepted."""
     lose_answer: int = 0
     """How many creates are accepted without an answer."""
     next_record: list[Record | Exception] = field(default_factory=list)
+    records: dict[str, Record | Exception] = field(default_factory=dict)
+    """What is said of a job, by its id, for as long as it is in this mapping."""
+    price: float | None = None
+    """Credits of each job, as its record says; None: it does not."""
     next_upload: list[Exception] = field(default_factory=list)
     next_fetch: list[Exception | bytes] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
@@ -190,11 +195,14 @@ class StandInAPI:
     """Every address that was requested."""
     balance: float = 100.0
     asked: list[tuple[int, str]] = field(default_factory=list)
+    created: list[int] = field(default_factory=list)
+    """When (ms) each create came, the refused ones included."""
     _done_at: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def create(self, request: CreateRequest) -> str:
-        if self.next_create:
-            raise self.next_create.pop(0)
+        self.created.append(self.clock())
+        if self.next_create and (error := self.next_create.pop(0)) is not None:
+            raise error
         self.taken.append(request)
         job_id = f"kie{len(self.taken)}"
         self._done_at[job_id] = (self.clock() + int(self.seconds * 1000), request.request.variants)
@@ -211,13 +219,18 @@ class StandInAPI:
             if isinstance(answer, Exception):
                 raise answer
             return answer
+        if job_id in self.records:
+            of_job = self.records[job_id]
+            if isinstance(of_job, Exception):
+                raise of_job
+            return of_job
         done_at, variants = self._done_at[job_id]
         variants = min(variants, self.most_pictures)
         request = self.taken[int(job_id.removeprefix("kie")) - 1]
         if self.clock() < done_at:
             return Record(status=RecordStatus.RUNNING, prompt=request.request.prompt, files=request.files)
         urls = tuple(f"https://results.test/{job_id}/{n}.png" for n in range(variants))
-        succeeded = Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls)
+        succeeded = Record(status=RecordStatus.SUCCEEDED, progress=1.0, urls=urls, credits=self.price)
         return replace(succeeded, prompt=request.request.prompt, files=request.files)
 
     async def upload(self, filename: str, content_type: str, data: bytes) -> str:

@@ -18,9 +18,9 @@ from storage.models import NewReference, NewTask, PictureRequest, ReferenceKind
 
 
 def checked(new: NewTask, models: Mapping[str, Model]) -> NewTask:
-    """Return the task as it may be stored, with its estimated price. `models`: those that are switched on. Raises
-    UnknownChoice for a value that was not offered, TooLong or BlankPrompt for the prompt, BadReference for an input
-    picture or too many."""
+    """Return the task as it may be stored, with its estimated price and number of creates. `models`: those that are
+    switched on. Raises UnknownChoice for a value that was not offered, TooLong or BlankPrompt for the prompt,
+    BadReference for an input picture or too many."""
     if not isinstance(new.private, bool):
         raise UnknownChoice
     if new.parent_picture is not None and not (_is_whole(new.parent_picture) and new.parent_picture >= 0):
@@ -31,7 +31,12 @@ def checked(new: NewTask, models: Mapping[str, Model]) -> NewTask:
     request = _checked_request(new.request, model)
     images = sum(reference.kind is ReferenceKind.IMAGE for reference in request.references)
     price = model.price(variants=request.variants, resolution=request.resolution, references=images)
-    return replace(new, request=request, estimated_credits=price)
+    return replace(
+        new,
+        request=request,
+        creates_wanted=model.creates_for(request.variants),
+        estimated_credits=price,
+    )
 
 
 def _checked_request(request: PictureRequest, model: Model) -> PictureRequest:

@@ -4,7 +4,8 @@ Handle callbacks: take an outcome sooner than a poll would, and recover creates 
 A task whose lost create turns out to have been accepted is adopted, even if its asker has already got the message that
 the create is unconfirmed: the task becomes `generating`, and its outcome is delivered like any other. Only the id in a
 callback is used, and only if the record under that id matches the bot's request. Until the record was checked, the id
-is stored in the task's row (`claimed_job_id`), so that a crash loses no step.
+is stored in the task's row (`claimed_job_id`), so that a crash loses no step. If the task wants several creates, the
+id is also stored in the row of the create; `several_creates.py` adopts the further ones.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Final
 import structlog
 
 from bot.engine.clock import Clock, is_doubtful
+from bot.engine.lifecycle.claimed_jobs import claimed_record, is_of
 from bot.engine.lifecycle.polling import Polling
+from bot.engine.lifecycle.several_creates import SeveralCreates
 from bot.engine.lifecycle.submission import request_of
-from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
+from bot.engine.ports import ImageAPI
 from bot.engine.timing import schedule
-from bot.errors import Reason, ServiceError
+from bot.errors import Reason
 from storage.models import Create, Task, TaskState, released
 from storage.stores import Stores
 
@@ -35,10 +38,19 @@ log = structlog.get_logger(__name__)
 
 
 class Adoption:
-    def __init__(self, *, stores: Stores, api: ImageAPI, polling: Polling, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        api: ImageAPI,
+        polling: Polling,
+        several: SeveralCreates,
+        clock: Callable[[], int],
+    ) -> None:
         self._stores = stores
         self._api = api
         self._polling = polling
+        self._several = several
         self._clock = clock
         self._heard: dict[str, int] = {}
         """Time (ms) of the last callback that made a task due, by job_id. Only the entries of the last second are
@@ -66,18 +78,19 @@ class Adoption:
         record. Return None if no id is claimed, the record cannot be read, or it belongs to another request; in the
         last case, drop the claimed id. Raises StaleTask.
 
-        An adopted task has no `generating_at`, because it is unknown how long its pictures took.
+        An adopted task has no `generating_at`, because it is unknown how long its pictures took. A task that ended with
+        the pictures of other creates is not moved.
         """
-        if task.claimed_job_id is None or (record := await self._record(task.claimed_job_id, task.provider)) is None:
+        if task.claimed_job_id is None:
+            return None
+        if task.state in {TaskState.SETTLED, TaskState.CLOSED} and task.reason is None:
+            return await self._several.add_late(task)
+        record = await claimed_record(self._api, task.claimed_job_id, task.provider)
+        if record is None:
             return None
         request = request_of(task, await self._stores.references.of_task(task.id))
-        if not is_of(request, record):
-            log.error(
-                "callback rejected: its record is of another request, the create stays unconfirmed",
-                task=task.id,
-                job_id=task.claimed_job_id,
-            )
-            await self._stores.tasks.change(task, claimed_job_id=None)
+        if not is_of(request, record, task_id=task.id, job_id=task.claimed_job_id):
+            await self._stores.creates.reject_claim(task)
             return None
         adopted = await self._stores.tasks.move(
             task,
@@ -87,19 +100,21 @@ class Adoption:
             job_id=task.claimed_job_id,
             failures=0,
         )
+        if adopted.creates_wanted > 1:
+            return await self._several.advance(adopted)
         return await self._polling.observe(adopted, record)
 
     async def look_later(self, task: Task) -> Task:
         """Retry later for a closed task whose claimed record cannot be read yet. Once the create is older than
         `ADOPTED_WITHIN`, drop the claimed id and leave the task closed."""
-        create, now = await self._stores.creates.last_of(task.id), self._clock()
+        create, now = await self._stores.creates.in_question(task), self._clock()
         if create is None or _is_too_late(create, self._clock):
             log.error(
                 "adoption given up: no matching record within a day, the task stays closed",
                 task=task.id,
                 job_id=task.claimed_job_id,
             )
-            return await self._stores.tasks.change(task, claimed_job_id=None, **released(now))
+            return await self._stores.creates.reject_claim(task, **released(now))
         failures = task.failures + 1
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._stores.tasks.change(task, failures=failures, **released(due))
@@ -126,44 +141,11 @@ class Adoption:
             return False
         now = self._clock()
         if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
-            await self._stores.creates.news(job_id, now=now)
+            await self._stores.creates.news(create, now=now)
             self._heard = {heard_id: at for heard_id, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {
                 job_id: now
             }
         return True
-
-    async def _record(self, job_id: str, form: str) -> Record | None:
-        """Return the record; None if it cannot be read, does not exist, or does not say with which prompt the job was
-        made."""
-        try:
-            record = await self._api.record(job_id, form)
-        except ServiceError as error:
-            log.debug(
-                "reading the record of a claimed job failed, will retry for up to a day",
-                job_id=job_id,
-                error=str(error),
-            )
-            return None
-        return None if record.status is RecordStatus.MISSING or record.prompt is None else record
-
-
-def is_of(request: CreateRequest, record: Record) -> bool:
-    """Return whether a record belongs to the request: the prompt is the same, apart from spaces and unprintable
-    characters, or, if both have none, the input pictures have the same addresses without their queries."""
-    words = _words(request.request.prompt)
-    if words != _words(record.prompt or ""):
-        return False
-    return bool(words) or {_place(url) for url in request.files} == {_place(url) for url in record.files}
-
-
-def _words(text: str) -> str:
-    """Return the text without spaces and unprintable characters, which may get lost on the way through the API."""
-    return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
-
-
-def _place(url: str) -> str:
-    """Return the URL without its query, which holds the signature."""
-    return url.partition("?")[0]
 
 
 def _is_too_late(create: Create, clock: Clock) -> bool:

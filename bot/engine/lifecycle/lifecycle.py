@@ -14,6 +14,7 @@ from bot.engine.lifecycle.adoption import Adoption
 from bot.engine.lifecycle.outcome_delivery import OutcomeDelivery
 from bot.engine.lifecycle.polling import Polling
 from bot.engine.lifecycle.preparation import Preparation
+from bot.engine.lifecycle.several_creates import SeveralCreates
 from bot.engine.lifecycle.submission import Submission
 from bot.engine.lifecycle.undelivered import Undelivered
 from bot.engine.policy import GIVE_UP_AFTER, LEASE_MS, Policy
@@ -66,7 +67,17 @@ class Lifecycle:
         )
         reliability = CallbackReliability(stores=stores, expected=callbacks, clock=clock)
         self._polling = Polling(stores=stores, api=api, cards=cards, reliability=reliability, clock=clock)
-        self.adoption = Adoption(stores=stores, api=api, polling=self._polling, clock=clock)
+        self._several = SeveralCreates(
+            stores=stores,
+            api=api,
+            account=account,
+            cards=cards,
+            submission=self.submission,
+            reliability=reliability,
+            callbacks=callbacks,
+            clock=clock,
+        )
+        self.adoption = Adoption(stores=stores, api=api, polling=self._polling, several=self._several, clock=clock)
         self._outcome_delivery = OutcomeDelivery(
             stores=stores,
             fetching=results,
@@ -121,6 +132,8 @@ class Lifecycle:
             case TaskState.SUBMITTING:
                 await self._cards.show(task)
                 return await self.submission.create(task)
+            case TaskState.GENERATING if task.creates_wanted > 1:
+                return await self._several.advance(task)
             case TaskState.GENERATING:
                 return await self._polling.ask(task)
             case TaskState.SETTLED:
@@ -143,6 +156,8 @@ class Lifecycle:
         match task.state:
             case TaskState.SUBMITTING if not_sent := await self.submission.not_sent(task):
                 return not_sent
+            case TaskState.GENERATING if task.creates_wanted > 1:
+                return await self._several.later(task)
             case TaskState.GENERATING:
                 return await self._polling.ask_later(task)
             case TaskState.SETTLED:

@@ -25,6 +25,7 @@ from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.corrections import Corrections
 from bot.engine.lifecycle.undelivered import Undelivered
 from bot.engine.outbox import late_pictures
+from bot.engine.outcomes import missing_of
 from bot.engine.policy import LEASE_MS
 from bot.engine.ports import Delivery, Outcome
 from bot.engine.timing import schedule
@@ -179,6 +180,7 @@ class OutcomeDelivery:
             task=task,
             references=await self._stores.references.of_task(task.id),
             pictures=(),
+            missing=await missing_of(self._stores, task),
             undelivered=tuple(task_id for task_id in undelivered.get(task.asker_id, ()) if task_id != task.id),
             undelivered_batches=undelivered_batches.get(task.asker_id, ()),
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,

@@ -98,7 +98,14 @@ class Polling:
         if record.urls:
             self._empty.pop(task.id, None)
             settled = await self._stores.tasks.settle(
-                task, now=now, why="done", reason=None, urls=record.urls, failures=0, **released(now)
+                task,
+                now=now,
+                why="done",
+                reason=None,
+                urls=record.urls,
+                consumed_credits=record.credits,
+                failures=0,
+                **released(now),
             )
             await self._cards.durations.learn(task.model)
             return settled

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
@@ -24,9 +25,8 @@ from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
-from bot.engine.timing.schedule import Durations
-from bot.errors import Reason, Refused, ServerFault, Throttled, Unconfirmed, Unreachable
-from storage.models import Reference, ReferenceKind, Task, TaskState, released
+from bot.errors import Reason, Refused, ServerFault, ServiceError, Throttled, Unconfirmed, Unreachable
+from storage.models import Create, Reference, ReferenceKind, Task, TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
@@ -96,18 +96,42 @@ class Submission:
         if task.id not in self._unsent:
             ended = "the process ended while the create was under way"
             return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
-        references = await self._stores.references.of_task(task.id)
-        request = request_of(task, references, callback_url=self._unsent[task.id])
-        fetchable = self._can_be_fetched(task, references)
-        await self._hold(task)
+        request = await self.request(task)
         accepted = False
         try:
-            answered = await (self._sent(task, request) if fetchable else self._prepare_again(task))
+            answered = await (self._sent(task, request) if request is not None else self._prepare_again(task))
             accepted = answered.state is TaskState.GENERATING
         finally:
-            self._unsent.pop(task.id, None)
-            self._account.ended(task.id, accepted=accepted)
+            self.sent(task, accepted=accepted)
         return answered
+
+    def is_unsent(self, task: Task) -> bool:
+        """Return whether a create of the task is registered with `begun` and was not sent yet."""
+        return task.id in self._unsent
+
+    async def request(self, task: Task) -> CreateRequest | None:
+        """Return what to send for a task registered with `begun`, under a renewed lease; None if the addresses of the
+        input pictures may expire too soon. Raises StaleTask if another worker owns the task."""
+        references = await self._stores.references.of_task(task.id)
+        request = request_of(task, references, callback_url=self._unsent[task.id])
+        await self._hold(task)
+        return request if self._can_be_fetched(task, references) else None
+
+    async def send(self, task: Task, request: CreateRequest) -> str:
+        """Send a create and return its job_id. Raises what `ImageAPI.create` raises, and Unconfirmed also after an
+        unexpected error."""
+        try:
+            return await self._api.create(request)
+        except (ServiceError, Unconfirmed):
+            raise
+        except Exception as error:
+            log.exception("create failed: unexpected error, the create counts as unconfirmed", task=task.id)
+            raise Unconfirmed(type(error).__name__) from error
+
+    def sent(self, task: Task, *, accepted: bool) -> None:
+        """Record that this process no longer waits for the answer to the task's create. Idempotent."""
+        self._unsent.pop(task.id, None)
+        self._account.ended(task.id, accepted=accepted)
 
     async def not_sent(self, task: Task) -> Task | None:
         """Requeue a task registered with `begun`, after an error before its create was sent. Return None, and do
@@ -125,9 +149,35 @@ class Submission:
         self._unsent.pop(task_id, None)
         self._account.ended(task_id, accepted=False)
 
+    async def store(
+        self, task: Task, job_id: str, write: Callable[[], Awaitable[Task]], *, create: Create | None = None
+    ) -> Task:
+        """Store with `write` that a create was accepted, the task's last one unless another is given, and try again if
+        that fails. If another worker owns the task now, put the create in question as `job_id`, so that the worker can
+        adopt it, and raise StaleTask."""
+        for attempt in range(1, WRITE_TRIES + 1):
+            try:
+                return await write()
+            except StaleTask:
+                log.exception(
+                    "storing accepted create failed: another worker moved the task, which may adopt the job",
+                    task=task.id,
+                    job_id=job_id,
+                )
+                await self._put_in_question(create or await self._stores.creates.in_question(task), job_id)
+                raise
+            except Exception:
+                log.exception(
+                    "storing accepted create failed, will retry", task=task.id, job_id=job_id, attempt=attempt
+                )
+                if attempt == WRITE_TRIES:
+                    raise
+                await asyncio.sleep(schedule.backoff(attempt, first=0.2))
+        raise AssertionError("unreachable")
+
     async def _sent(self, task: Task, request: CreateRequest) -> Task:
         try:
-            job_id = await self._api.create(request)
+            job_id = await self.send(task, request)
         except (Throttled, Unreachable) as error:
             return await self._later(task, error)
         except ServerFault as error:
@@ -136,9 +186,6 @@ class Submission:
             return await self._refused(task, refused)
         except Unconfirmed as error:
             return await self._unconfirmed(task, str(error))
-        except Exception as error:
-            log.exception("create failed: unexpected error, the create counts as unconfirmed", task=task.id)
-            return await self._unconfirmed(task, type(error).__name__)
         return await self._taken(task, job_id, with_pictures=bool(request.files))
 
     async def _unconfirmed(self, task: Task, why: str) -> Task:
@@ -187,47 +234,32 @@ class Submission:
         """Store that the create was accepted (and charged). The job_id is remembered until it is stored, so that a busy
         database is retried here and at the next claim. `with_pictures` says when to poll first; nothing is read for
         it, because nothing may fail before the job_id is stored."""
+        now = self._clock()
+        later = now + int(schedule.next_poll(0, self._durations.of(task.model, with_pictures=with_pictures)) * 1000)
         self._taken_as[task.id] = job_id
-        written = await self._written(task, job_id, self._durations.of(task.model, with_pictures=with_pictures))
+
+        async def write() -> Task:
+            return await self._stores.tasks.move(
+                task,
+                TaskState.GENERATING,
+                now=now,
+                why=f"accepted as {job_id}",
+                job_id=job_id,
+                generating_at=now,
+                failures=0,
+                **released(later),
+            )
+
+        try:
+            written = await self.store(task, job_id, write)
+        except StaleTask:
+            del self._taken_as[task.id]
+            raise
         del self._taken_as[task.id]
         return written
 
-    async def _written(self, task: Task, job_id: str, durations: Durations) -> Task:
-        now = self._clock()
-        later = now + int(schedule.next_poll(0, durations) * 1000)
-        for attempt in range(1, WRITE_TRIES + 1):
-            try:
-                return await self._stores.tasks.move(
-                    task,
-                    TaskState.GENERATING,
-                    now=now,
-                    why=f"accepted as {job_id}",
-                    job_id=job_id,
-                    generating_at=now,
-                    failures=0,
-                    **released(later),
-                )
-            except StaleTask:
-                log.exception(
-                    "storing accepted create failed: another worker moved the task, which may adopt the job",
-                    task=task.id,
-                    job_id=job_id,
-                )
-                await self._put_in_question(task, job_id)
-                del self._taken_as[task.id]
-                raise
-            except Exception:
-                log.exception(
-                    "storing accepted create failed, will retry", task=task.id, job_id=job_id, attempt=attempt
-                )
-                if attempt == WRITE_TRIES:
-                    raise
-                await asyncio.sleep(schedule.backoff(attempt, first=0.2))
-        raise AssertionError("unreachable")
-
-    async def _put_in_question(self, task: Task, job_id: str) -> None:
+    async def _put_in_question(self, create: Create | None, job_id: str) -> None:
         """Record the job_id as claimed, so that the worker that now owns the task can adopt it."""
-        create = await self._stores.creates.last_of(task.id)
         if create is not None:
             await self._stores.creates.put_in_question(
                 create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock()
@@ -301,8 +333,9 @@ def request_of(task: Task, references: Sequence[Reference], *, callback_url: str
         return reference.uploaded_url if task.by_upload and reference.uploaded_url else reference.url
 
     masks = [address(reference) for reference in references if reference.kind is ReferenceKind.MASK]
+    several = task.creates_wanted > 1
     return CreateRequest(
-        request=task.request,
+        request=replace(task.request, variants=1) if several else task.request,
         form=task.provider,
         files=tuple(address(reference) for reference in references if reference.kind is ReferenceKind.IMAGE),
         mask=masks[0] if masks else None,

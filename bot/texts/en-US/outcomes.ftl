@@ -7,6 +7,27 @@ outcome-ready = { $count ->
 outcome-more = More from the same request
 outcome-choose = Choose a picture by its number, counted from left to right and top to bottom.
 outcome-fewer = You asked for { $asked } pictures; the image service sent only { $count }.
+outcome-missing = { $count } of { $asked } pictures came.
+outcome-missing-not-allowed = { $count ->
+    [one] The image service didn’t allow one of them, which cost nothing.
+   *[other] The image service didn’t allow { $count } of them, which cost nothing.
+}
+outcome-missing-failed = { $count ->
+    [one] One failed and cost nothing.
+   *[other] { $count } failed and cost nothing.
+}
+outcome-missing-credit = { $count ->
+    [one] For one, my credit with the image service was used up.
+   *[other] For { $count }, my credit with the image service was used up.
+}
+outcome-missing-not-begun = { $count ->
+    [one] One was not started and cost nothing.
+   *[other] { $count } were not started and cost nothing.
+}
+outcome-missing-unsure = { $count ->
+    [one] One brought no picture, but may have been charged.
+   *[other] { $count } brought no picture, but may have been charged.
+}
 outcome-first-frame = { $count ->
     [one] Only the first picture in { $filename } was used.
    *[other] Of { $count } attached files, only the first picture was used.

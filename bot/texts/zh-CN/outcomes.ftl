@@ -7,6 +7,12 @@ outcome-ready = { $count ->
 outcome-more = 同一个请求的其余图片
 outcome-choose = 按编号选一张，从左到右、从上到下数。
 outcome-fewer = 你要了 { $asked } 张图片，图像服务只给了 { $count } 张。
+outcome-missing = { $asked } 张图片画好了 { $count } 张。
+outcome-missing-not-allowed = 有 { $count } 张图像服务不允许画，没有计费。
+outcome-missing-failed = 有 { $count } 张没有画成，没有计费。
+outcome-missing-credit = 有 { $count } 张没能画，因为我在图像服务那里的余额用完了。
+outcome-missing-not-begun = 有 { $count } 张没有开始画，没有计费。
+outcome-missing-unsure = 有 { $count } 张没有收到图片，但可能已经计费。
 outcome-first-frame = { $count ->
     [1] { $filename } 只用了第一张画面。
    *[other] 附上的文件中有 { $count } 个只用了第一张画面。

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,6 +54,18 @@ AGAIN_REASONS: Final = frozenset(
     }
 )
 """Reasons of failures after which the same request may succeed: the message has a button to ask again."""
+
+_MISSING: Final[Mapping[Reason | None, str]] = {
+    None: "outcome-missing-not-begun",
+    Reason.POLICY: "outcome-missing-not-allowed",
+    Reason.REFERENCE_POLICY: "outcome-missing-not-allowed",
+    Reason.ACCOUNT_CREDIT: "outcome-missing-credit",
+    Reason.ACCOUNT_QUOTA: "outcome-missing-credit",
+    Reason.UNCONFIRMED: "outcome-missing-unsure",
+    Reason.LOST: "outcome-missing-unsure",
+    Reason.NO_PICTURES: "outcome-missing-unsure",
+}
+"""What is said of creates that made no picture, by the reason; any other failure cost nothing."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
@@ -204,8 +217,8 @@ def _small_print(
         alone = len(shown) == 1
         what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
         texts.append(f"-# {what}")
-    if part.number == 0 and (made := len(outcome.pictures)) < outcome.task.variants:
-        texts.append(f"-# {say('outcome-fewer', asked=outcome.task.variants, count=made)}")
+    if part.number == 0 and (fewer := " ".join(_fewer(say, outcome))):
+        texts.append(f"-# {fewer}")
     if part.number == 0:
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
     if part.number == 0 and (changes := " ".join(_changes(say, outcome.references))):
@@ -229,6 +242,21 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts
+
+
+def _fewer(say: Texts, outcome: Outcome) -> Iterator[str]:
+    """Yield sentences that say how many pictures came if some did not, why, and whether the others may have cost."""
+    made, asked = len(outcome.pictures), outcome.task.variants
+    if not outcome.missing:
+        if made < asked:
+            yield say("outcome-fewer", asked=asked, count=made)
+        return
+    yield say("outcome-missing", asked=asked, count=made)
+    counted: Counter[str] = Counter()
+    for reason, count in outcome.missing.items():
+        counted[_MISSING.get(reason, "outcome-missing-failed")] += count
+    for name, count in counted.items():
+        yield say(name, count=count)
 
 
 def _changes(say: Texts, references: Sequence[Reference]) -> Iterator[str]:

@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tasks_model_settled_at"), "tasks", ["model", "settled_at"])
     with op.batch_alter_table("creates") as batch:
         _add_to_creates(batch)
+    op.create_index(op.f("ix_creates_state"), "creates", ["state"])
     op.add_column("guild_settings", sa.Column("models", sa.JSON, nullable=False, server_default="[]"))
     op.add_column("guild_settings", sa.Column("model", sa.String(64)))
     op.create_table(
@@ -76,8 +77,11 @@ def _name_states() -> None:
     over = "SELECT job_id FROM tasks WHERE job_id IS NOT NULL AND settled_at IS NOT NULL AND reason IS"
     op.execute(f"UPDATE creates SET state = 'done' WHERE job_id IN ({over} NULL)")  # noqa: S608  # constants
     op.execute(f"UPDATE creates SET state = 'failed' WHERE job_id IN ({over} NOT NULL)")  # noqa: S608  # constants
+    settled_at = "SELECT max(tasks.settled_at) FROM tasks WHERE tasks.job_id = creates.job_id"
+    op.execute(f"UPDATE creates SET ended_at = ({settled_at}) WHERE state IN ('done', 'failed')")  # noqa: S608  # constants
     last = "SELECT max(creates.id) FROM creates GROUP BY task_id"
-    for state, which in (("sent", "state = 'submitting'"), ("unconfirmed", "reason = 'unconfirmed'")):
+    silent = "reason = 'unconfirmed' OR (state = 'submitting' AND unconfirmed_at IS NOT NULL)"
+    for state, which in (("sent", "state = 'submitting'"), ("unconfirmed", silent)):
         op.execute(
             f"UPDATE creates SET state = '{state}' WHERE job_id IS NULL AND id IN ({last}) "  # noqa: S608  # constants
             f"AND task_id IN (SELECT id FROM tasks WHERE {which})"
