@@ -57,7 +57,7 @@ class ProgressCards:
         that the work continues."""
 
     def median_seconds(self, model: str) -> float:
-        """Return the median time (s) from create to outcome of a task of the model, without input pictures."""
+        """Return the median time (s) from create to outcome of a task of the model without input pictures."""
         return schedule.remaining(0.0, self.durations.of(model, with_pictures=False))
 
     async def come_back(self) -> None:

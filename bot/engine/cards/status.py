@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from bot.errors import Reason
 from storage.stores import Stores
 
-TroubleOf = Callable[[str], int | None]
-"""Since when (ms) the image API has had trouble with a model, by its key; None if it has none."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
@@ -26,7 +23,8 @@ class ServiceStatus:
 
 
 class StatusReader:
-    """`seconds`: the median time (s) of a model, by its key."""
+    """`seconds`: the median time (s) of a model, by its key. `trouble`: since when (ms) the image API has had trouble
+    with a model; None if it has none."""
 
     def __init__(
         self,
@@ -34,7 +32,7 @@ class StatusReader:
         stores: Stores,
         paused: Callable[[], Reason | None],
         seconds: Callable[[str], float],
-        trouble: TroubleOf,
+        trouble: Callable[[str], int | None],
     ) -> None:
         self._stores = stores
         self._paused = paused
