@@ -126,6 +126,15 @@ async def test_trouble_with_input_pictures_is_only_on_cards_that_have_some(watch
     assert watched.world.engine.trouble("gpt-image") == START - 6 * TEN
 
 
+async def test_the_status_has_the_models_with_trouble_among_those_on_offer(watched: Watched) -> None:
+    await watched.world.ask(model="gpt-image")
+    watched.rates.shares = {FLARE: "+++---"}
+    await watched.check()
+    status = watched.world.engine.status
+    assert (await status.now("4o", among=["4o", "gpt-image"])).trouble == {"gpt-image": START - 3 * TEN}
+    assert (await status.now("4o", among=["4o"])).trouble == {}
+
+
 async def test_nothing_is_asked_while_no_request_waits(watched: Watched) -> None:
     await watched.check()
     await watched.world.ask(model="z-image")

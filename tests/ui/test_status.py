@@ -45,6 +45,11 @@ async def test_the_time_follows_what_was_made_last(world: BotWorld) -> None:
     assert "takes about 5 minutes" in await asked(world)
 
 
+async def test_the_time_is_that_of_the_model(world: BotWorld) -> None:
+    seconds = [(await world.engine.status.now(model, among=())).seconds for model in ("z-image", "4o", "gpt-image")]
+    assert seconds == [pytest.approx(usual, rel=0.05) for usual in (10, 40, 55)]
+
+
 async def test_it_counts_the_requests_of_all_people_that_wait(world: BotWorld) -> None:
     await begun(world)
     await world.bob.slash(world.channel, "imagine", prompt="a blue house")
