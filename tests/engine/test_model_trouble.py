@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bot.errors import ServiceError, Throttled, Unavailable, Unreachable
 from storage.catalogue import MODELS
 from storage.models import Task
 from tests.worlds.engine_world import START, Clock, EngineWorld, open_engine_world
+from tests.worlds.waiting import eventually
 
 TEN = 10 * 60_000
 FLARE = "gpt-image-2-5-flare-text-to-image"
@@ -198,6 +200,17 @@ async def test_trouble_delays_and_stops_nothing(watched: Watched) -> None:
     await watched.world.work(120)
     assert (await watched.world.now(task)).reason is None
     assert len(watched.world.api.taken) == 1
+
+
+async def test_the_running_engine_asks_by_itself(watched: Watched) -> None:
+    async def asked() -> bool:
+        return bool(watched.rates.asked)
+
+    await watched.world.ask(model="z-image")
+    running = asyncio.create_task(watched.world.engine.run())
+    await eventually(asked)
+    watched.world.engine.stop()
+    await running
 
 
 async def test_an_engine_without_a_source_of_figures_knows_of_no_trouble(tmp_path: Path) -> None:
