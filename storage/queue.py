@@ -12,7 +12,7 @@ from storage.models import CreateState, Task, TaskState
 from storage.rows import values
 from storage.schema import creates, references, tasks
 
-SEARCHED: Final = 2000
+SEARCHED: Final = 1000
 """Most successful tasks of a model that are searched for durations, so that the search stays short where one kind of
 request is rare."""
 UNDECIDED: Final = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
@@ -63,7 +63,8 @@ class QueueStore:
         task of several, the time of each of them. At most the last `SEARCHED` successful tasks of the model are
         searched."""
         done = sa.and_(tasks.c.model == model, tasks.c.settled_at.is_not(None), tasks.c.reason.is_(None))
-        last = sa.select(tasks).where(done).order_by(tasks.c.settled_at.desc()).limit(SEARCHED).subquery()
+        columns = (tasks.c.id, tasks.c.creates_wanted, tasks.c.generating_at, tasks.c.settled_at)
+        last = sa.select(*columns).where(done).order_by(tasks.c.settled_at.desc()).limit(SEARCHED).subquery()
         of_several = sa.and_(
             creates.c.task_id == last.c.id,
             last.c.creates_wanted > 1,
