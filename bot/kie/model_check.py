@@ -45,10 +45,10 @@ class ModelReport:
 
     @property
     def costs_as_expected(self) -> bool:
-        """Whether the description of the price has each price of the catalogue among its numbers; true without a
-        description."""
-        named = {float(number) for number in _NUMBER.findall(self.price)}
-        return not self.price or named >= set(prices(self.model))
+        """Whether the description of the price has each price of the catalogue among its numbers; of a model with an
+        endpoint of its own, whose several prices it may not know, at least one. True without a description."""
+        named, expected = {float(number) for number in _NUMBER.findall(self.price)}, set(prices(self.model))
+        return not self.price or (named >= expected if self.is_compared else bool(named & expected))
 
 
 def prices(model: Model) -> tuple[float, ...]:

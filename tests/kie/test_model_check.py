@@ -168,6 +168,12 @@ async def test_another_price_is_told_in_the_words_of_the_api(vendor: Vendor) -> 
     assert in_sum.detail.endswith("no price to be had of nano-banana-pro, z-image")
 
 
+async def test_of_a_model_with_an_endpoint_of_its_own_one_price_is_enough(vendor: Vendor) -> None:
+    vendor.prices = {"4o-image-api": "Each picture costs 6 credits ($0.03).", "flux1-kontext": "5 credits"}
+    _, price = await findings(vendor)
+    assert price.detail == "FLUX.1 Kontext Max: people read 10 credits; the image API says: 5 credits"
+
+
 async def test_a_throttled_question_is_asked_again(vendor: Vendor) -> None:
     vendor.throttled = TRIES - 1
     (found,) = await findings(vendor)
