@@ -74,6 +74,7 @@ FOUR_O_AS_JOBS: Final = replace(
     variants_field="",
     credits_by_variants={},
     mask=None,
+    undocumented_fields=frozenset({"isEnhance", "enableFallback", "uploadCn", "fallbackModel"}),
 )
 """4o by the API for all models (`KIE_4O_FORM=jobs`). Its schema has neither a mask nor a number of pictures, and
 unknown fields are ignored: so a mask is refused, and several pictures are several creates. The options and settings are

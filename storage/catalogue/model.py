@@ -125,6 +125,8 @@ class Model:
     listed_as: str = ""
     """Id in the API's own list of models, for a model with an endpoint of its own; empty: the ids of the operations are
     in the list."""
+    undocumented_fields: frozenset[str] = frozenset()
+    """Fields that are sent although the API's schema of the model does not have them."""
     usual_seconds: tuple[float, float]
     """Median time from create to outcome, without and with input pictures: what is assumed until tasks were
     measured."""
@@ -163,12 +165,13 @@ class Model:
         return self.listed_as or self.operation(references).id
 
     def fields(self, references: int) -> frozenset[str]:
-        """Return the names of all fields that a create with this number of input pictures may have."""
+        """Return the names of all fields that a create with this number of input pictures may have and that the API's
+        schema should have."""
         names = {"prompt", self.size_field, self.resolution_field, self.background_field, self.variants_field}
         names |= {*self.options.values(), *self.operation(references).always}
         if references and self.references is not None:
             names |= {self.references.field, self.mask.field if self.mask else ""}
-        return frozenset(names - {""})
+        return frozenset(names - {""} - self.undocumented_fields)
 
     def nearest_size(self, width: float, height: float) -> str:
         """Return the size whose aspect ratio is nearest to `width` : `height`; 1:2 is as far from 1:1 as 2:1. Both must

@@ -190,10 +190,14 @@ async def test_an_empty_list_says_nothing_about_a_model(vendor: Vendor, monkeypa
     assert (found.ok, found.detail) == (True, "not compared: the image API's list is empty")
 
 
-async def test_4o_in_its_other_form_is_compared_like_all_others(vendor: Vendor) -> None:
+async def test_4o_in_its_other_form_is_compared_without_the_fields_that_are_in_no_schema(vendor: Vendor) -> None:
     four_o = catalogue(four_o="jobs", offered=["4o"])
-    vendor.fields["4o-image-api"] = {"prompt", "size", "files_url"}
-    async with kie_client(vendor.address) as client:
-        reports = await compare(four_o.values(), VendorCatalogue(client, sleep=_at_once))
-    assert reports is not None
-    assert reports[0].lacking == {"4o-image-api": ("enableFallback", "isEnhance")}
+    for fields, lacking in (
+        ({"prompt", "size", "files_url"}, {}),
+        ({"prompt", "size"}, {"4o-image-api": ("files_url",)}),
+    ):
+        vendor.fields["4o-image-api"] = fields
+        async with kie_client(vendor.address) as client:
+            reports = await compare(four_o.values(), VendorCatalogue(client, sleep=_at_once))
+        assert reports is not None
+        assert reports[0].lacking == lacking
