@@ -21,12 +21,13 @@ def main() -> int:
     given = _arguments().parse_args()
     logging.disable()  # the servers log connections that are broken on purpose
     cases = [
-        Case(point=point, blow=blow, tasks=tasks, seed=seed)
+        Case(point=point, blow=blow, tasks=tasks, seed=seed, model=model)
+        for model in given.models.split(",")
         for blow in Blow
         if fnmatchcase(blow, given.blow)
         for tasks in map(int, given.tasks.split(","))
         for point in POINTS
-        if fnmatchcase(point.name, given.points) and fits(point, blow, tasks)
+        if fnmatchcase(point.name, given.points) and fits(point, blow, tasks, model)
         for seed in range(given.seeds)
     ]
     return asyncio.run(run(cases, given.jobs))
@@ -34,14 +35,14 @@ def main() -> int:
 
 async def run(cases: Sequence[Case], jobs: int) -> int:
     began, turn = time.monotonic(), asyncio.Semaphore(jobs)
-    rows: dict[tuple[Blow, int, str], list[asyncio.Task[Run]]] = defaultdict(list)
+    rows: dict[tuple[str, Blow, int, str], list[asyncio.Task[Run]]] = defaultdict(list)
 
     async def one(case: Case) -> Run:
         async with turn:
             return await play(case)
 
     for case in cases:
-        rows[case.blow, case.tasks, case.point.name].append(asyncio.create_task(one(case)))
+        rows[case.model, case.blow, case.tasks, case.point.name].append(asyncio.create_task(one(case)))
     print(head(), flush=True)
     runs: list[Run] = []
     for row in rows.values():
@@ -76,6 +77,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--points", default="*", help="a pattern: 'create*' (default: all)")
     parser.add_argument("--blow", default="*", help="one of: " + ", ".join(Blow))
     parser.add_argument("--tasks", default="1,50", help="in flight at once (default: %(default)s)")
+    parser.add_argument("--models", default="4o", help="keys of the catalogue (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1), help="runs at a time (%(default)s)")
     return parser
 

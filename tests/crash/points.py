@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from storage.catalogue import MODELS, WireForm
 from tests.wire.traps import Moment
 
 
@@ -48,6 +49,8 @@ class Point:
     """Seconds between the moment and the blow; until the blow the response is stored."""
     called_back: bool = False
     """The image API sends callbacks, which resolve an unconfirmed create."""
+    several: bool = False
+    """The task wants four pictures of a model that makes one per create."""
 
 
 Request: TypeAlias = dict[str, object]
@@ -70,6 +73,15 @@ POSTED: Request = {"server": Server.DISCORD, "route": "POST */channels/*/message
 DELETED: Request = {"server": Server.DISCORD, "route": "DELETE */channels/*/messages/*"}
 BEFORE_CREATE = [request["route"] for request in (ASKED, ATTACHED, UPLOADED)]
 AFTER_CREATE = [request["route"] for request in (POLLED, FETCHED, POSTED, DELETED)]
+ROUTES: dict[WireForm, dict[object, str]] = {
+    WireForm.FOUR_O: {},
+    WireForm.FLUX: {
+        CREATED["route"]: "POST */flux/kontext/generate",
+        POLLED["route"]: "GET */flux/kontext/record-info",
+    },
+    WireForm.JOBS: {CREATED["route"]: "POST */jobs/createTask", POLLED["route"]: "GET */jobs/recordInfo"},
+}
+"""The routes of the other forms, by that of 4o's own."""
 
 
 def _at(name: str, moment: Moment, request: Request, **more: object) -> Point:
@@ -92,6 +104,22 @@ POINTS = (
     _at("create answered", Moment.ANSWERED, CREATED),
     _at("create answered a second ago", Moment.ANSWERED, CREATED, late=1.0, seconds=CALLED_BACK_AFTER),
     _at("create taken, called back later", Moment.DONE, CREATED, called_back=True, seconds=CALLED_BACK_AFTER),
+    _at("second create in flight", Moment.RECEIVED, CREATED, several=True, first=1),
+    _at("second create taken, no answer yet", Moment.DONE, CREATED, several=True, first=1),
+    _at("second create answered", Moment.ANSWERED, CREATED, several=True, first=1),
+    _at("third create taken, no answer yet", Moment.DONE, CREATED, several=True, first=2),
+    _at("third create answered", Moment.ANSWERED, CREATED, several=True, first=2),
+    _at("last create in flight", Moment.RECEIVED, CREATED, several=True, first=3),
+    _at("last create answered", Moment.ANSWERED, CREATED, several=True, first=3),
+    _at(
+        "third create taken, called back later",
+        Moment.DONE,
+        CREATED,
+        several=True,
+        first=2,
+        called_back=True,
+        seconds=CALLED_BACK_AFTER,
+    ),
     _at("poll in flight", Moment.RECEIVED, POLLED, succeeded=False, seconds=POLLED_BEFORE),
     _at("poll answered: running", Moment.ANSWERED, POLLED, succeeded=False, seconds=POLLED_BEFORE),
     _at("success not yet answered", Moment.DONE, POLLED, succeeded=True),
@@ -118,6 +146,13 @@ class Case:
     blow: Blow
     tasks: int
     seed: int
+    model: str = "4o"
+    """Key of the model that the tasks ask for."""
+
+    @property
+    def route(self) -> str:
+        """The route of the point, in the form of the model."""
+        return ROUTES[MODELS[self.model].form].get(self.point.route, self.point.route)
 
     @property
     def again(self) -> bool:
@@ -156,8 +191,11 @@ class Case:
         return self.tasks == 1 and not begun
 
 
-def fits(point: Point, blow: Blow, tasks: int) -> bool:
-    """Return whether a blow applies: large outcomes, and blows that do not kill, are tried with one task only."""
+def fits(point: Point, blow: Blow, tasks: int, model: str) -> bool:
+    """Return whether a blow applies: large outcomes, several creates, and blows that do not kill, are tried with one
+    task only; several creates only with a model that makes one picture per create."""
+    if point.several and (tasks > 1 or MODELS[model].variants_field):
+        return False
     if tasks > 1:
         return blow is Blow.KILL and not (point.parts or point.blind or point.called_back)
     return blow is not Blow.BREAK or point.moment is Moment.DONE

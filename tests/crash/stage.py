@@ -9,10 +9,11 @@ import re
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import unused_port
@@ -20,6 +21,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from sandbox.kie import CREATES_PER_WINDOW, Emulator
 from sandbox.paint.painter import Order
+from storage.catalogue import DEFAULT
 from tests.crash.points import FETCHED, Blow, Case, Server
 from tests.crash.verdict import Evidence, Post, Row
 from tests.wire.discord import LoopbackDiscord, loopback_discord
@@ -88,7 +90,8 @@ class Stage:
         for number in range(self.case.tasks):
             prompt = f"task {number} of seed {self.case.seed}"
             self.asked.append(prompt)
-            await self.discord.imagine(prompt, options={"variants": self.variants}, image="cat.png")
+            chosen = {"model": self.case.model} if self.case.model != DEFAULT.key else {}
+            await self.discord.imagine(prompt, options={"variants": self.variants, **chosen}, image="cat.png")
 
     # The blow
 
@@ -97,7 +100,7 @@ class Stage:
         point = self.case.point
         skip = point.first + self.dice.randrange(*self._choices())
         traps = self.discord.traps if point.server is Server.DISCORD else self.image_traps
-        return traps.lay(point.route, point.moment, self._blow(running), skip=skip, when=self._counts)
+        return traps.lay(self.case.route, point.moment, self._blow(running), skip=skip, when=self._counts)
 
     def _choices(self) -> tuple[int, int]:
         """
@@ -226,9 +229,12 @@ class Stage:
     def rows(self) -> tuple[Row, ...]:
         path = self.folder / "data" / "atelier.db"
         with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            found = connection.execute("SELECT id, prompt, state, reason, variants FROM tasks").fetchall()
+            unknown = "SELECT count(*) FROM creates WHERE task_id = tasks.id AND creates.state = 'unconfirmed'"
+            columns = f"id, prompt, state, reason, variants, creates_wanted, ({unknown})"
+            found = connection.execute(f"SELECT {columns} FROM tasks").fetchall()  # noqa: S608  # constants
         connection.close()
-        return tuple(Row(id=i, prompt=p, state=s, reason=r, variants=v) for i, p, s, r, v in found)
+        names = ("id", "prompt", "state", "reason", "variants", "wanted", "unconfirmed")
+        return tuple(Row(**dict(zip(names, row, strict=True))) for row in found)
 
     def evidence(self) -> Evidence:
         every = self.discord.interactions.all
@@ -290,7 +296,7 @@ async def stage(case: Case, folder: Path) -> AsyncIterator[Stage]:
             image_api=image_api,
             image_traps=traps,
             dice=dice,
-            variants=4 if case.point.parts else dice.choice((1, 2, 4)),
+            variants=4 if case.point.parts or case.point.several else dice.choice((1, 2, 4)),
             witness=witness,
             port=unused_port(),
         )
@@ -307,9 +313,9 @@ class Witness:
     def middleware(self) -> Middleware:
         @web.middleware
         async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.method != "POST" or not request.path.endswith("/generate"):
+            if request.method != "POST" or not request.path.endswith(("/generate", "/createTask")):
                 return await handler(request)
-            came, prompt = time.monotonic(), (await request.json())["prompt"]
+            came, prompt = time.monotonic(), prompt_of(await request.json())
             before = self._taken(prompt)
             answered = None
             try:
@@ -326,7 +332,12 @@ class Witness:
 
     def _taken(self, prompt: str) -> int:
         assert self.image_api is not None
-        return [body["prompt"] for body in self.image_api.creates].count(prompt)
+        return [prompt_of(body) for body in self.image_api.creates].count(prompt)
+
+
+def prompt_of(body: Mapping[str, Any]) -> str:
+    """Return the prompt in the body of a create, in whichever form."""
+    return str((body.get("input") or body)["prompt"])
 
 
 def _painted(_: Order, variant: int) -> bytes:

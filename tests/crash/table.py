@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from storage.catalogue import MODELS
 from tests.crash.points import POINTS
 from tests.crash.runs import Run
 
 WIDE = max(len(point.name) for point in POINTS)
+WIDE_MODEL = max(map(len, MODELS))
 COLUMNS = ("tasks", "runs", "struck", "again", "not struck", "broken", "lost", "doubled", "unconfirmed", "slowest, s")
 
 
 def head() -> str:
-    return f"{'point':<{WIDE}}  {'blow':<9}  {'  '.join(COLUMNS)}"
+    return f"{'point':<{WIDE}}  {'model':<{WIDE_MODEL}}  {'blow':<9}  {'  '.join(COLUMNS)}"
 
 
 def line(row: Sequence[Run]) -> str:
@@ -31,7 +33,7 @@ def line(row: Sequence[Run]) -> str:
         round(max(run.seconds for run in row)),
     )
     cells = "  ".join(f"{number:>{len(title)}}" for title, number in zip(COLUMNS, counted, strict=True))
-    return f"{case.point.name:<{WIDE}}  {case.blow:<9}  {cells}"
+    return f"{case.point.name:<{WIDE}}  {case.model:<{WIDE_MODEL}}  {case.blow:<9}  {cells}"
 
 
 def passed(runs: Sequence[Run]) -> bool:
@@ -45,7 +47,7 @@ def report(runs: Sequence[Run], seconds: float) -> Iterator[str]:
         against = [*run.verdict.says, *([f"played again, because: {run.broke_before}"] if run.broke_before else [])]
         if against:
             case = run.case
-            yield f"\n{case.point.name}, {case.blow}, {case.tasks} tasks, seed {case.seed}:"
+            yield f"\n{case.point.name}, {case.model}, {case.blow}, {case.tasks} tasks, seed {case.seed}:"
             yield from (f"  {what}" for what in against)
     verdicts = [run.verdict for run in runs]
     broken, missed = (

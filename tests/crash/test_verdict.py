@@ -55,6 +55,32 @@ def test_what_is_doubled_is_said(changes: dict[str, object], says: str) -> None:
     assert says in what
 
 
+SEVERAL = replace(ROW, variants=4, wanted=4)
+FOUR = tuple((10.0 + n, 10.3 + n) for n in range(4))
+OF_FOUR = replace(CLEAN, rows=(SEVERAL,), posts=(replace(POST, pictures=(1, 2, 3, 4)),), creates={"a red door": FOUR})
+
+
+def test_several_creates_of_one_task_are_no_repetition_but_one_more_is() -> None:
+    assert judge(OF_FOUR).clean
+    (what,) = judge(replace(OF_FOUR, creates={"a red door": (*FOUR, (20.0, 20.3))})).doubled
+    assert "created 5 times" in what
+
+
+@pytest.mark.parametrize(("third", "clean"), [((12.0, None), True), ((12.0, 12.1), False)])
+def test_a_picture_may_only_be_missing_for_a_create_that_was_in_flight(
+    third: tuple[float, float | None], clean: bool
+) -> None:
+    three = (replace(POST, pictures=(1, 2, 3)),)
+    creates = {"a red door": (*FOUR[:2], third, (18.0, 18.3))}
+    seen = replace(OF_FOUR, rows=(replace(SEVERAL, unconfirmed=1),), posts=three, creates=creates, struck_at=(14.0,))
+    assert (judge(seen).clean, judge(seen).unconfirmed) == (clean, int(clean))
+
+
+def test_a_picture_that_came_and_was_not_told_is_lost_though_another_create_is_unconfirmed() -> None:
+    seen = replace(OF_FOUR, rows=(replace(SEVERAL, unconfirmed=1),), posts=(replace(POST, pictures=(1, 2)),))
+    assert "pictures [3] were never told" in judge(seen).lost[0]
+
+
 def test_a_create_that_was_under_way_may_be_told_as_unconfirmed() -> None:
     seen = replace(CLEAN, rows=(UNCONFIRMED,), posts=(TOLD_AS_UNCONFIRMED,), creates=UNANSWERED)
     assert (judge(seen).clean, judge(seen).unconfirmed) == (True, 1)

@@ -25,6 +25,10 @@ class Row:
     state: str
     reason: str | None
     variants: int
+    wanted: int = 1
+    """How many creates make its pictures."""
+    unconfirmed: int = 0
+    """How many of several creates are unconfirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class Verdict:
     missed: str = ""
     """There was no blow. The run proves nothing either."""
     unconfirmed: int = 0
-    """Tasks reported as unconfirmed, with reason."""
+    """Tasks reported as unconfirmed, and single creates of others, with reason."""
     struck: int = 0
     again: int = 0
 
@@ -118,19 +122,24 @@ def judge(seen: Evidence) -> Verdict:
 def _judge(row: Row, seen: Evidence, found: _Findings) -> None:
     posts = [post for post in seen.posts if post.task_id == row.id]
     creates = seen.creates.get(row.prompt, ())
-    found.doubled += [f"{row.prompt}: {what}" for what in _repeated(posts, len(creates))]
+    found.doubled += [f"{row.prompt}: {what}" for what in _repeated(posts, len(creates), row.wanted)]
+    doubtful = [create for create in creates or ((0.0, None),) if any(_in_doubt(create, at) for at in seen.struck_at)]
     if row.state != "closed":
         found.lost.append(f"{row.prompt}: {row.state}")
     elif row.reason is None:
         told = {number for post in posts for number in post.pictures}
-        missing = set(range(1, row.variants + 1)) - told
+        missing = set(range(1, row.variants + 1 - row.unconfirmed)) - told
         if missing:
             found.lost.append(f"{row.prompt}: pictures {sorted(missing)} were never told")
+        elif row.unconfirmed > len(doubtful) + row.wanted - len(creates):
+            found.lost.append(f"{row.prompt}: {row.unconfirmed} creates unconfirmed, {len(doubtful)} in doubt")
+        else:
+            found.unconfirmed += row.unconfirmed
     elif row.reason != "unconfirmed":
         found.lost.append(f"{row.prompt}: failed with {row.reason}")
     elif not any(post.again for post in posts):
         found.lost.append(f"{row.prompt}: unconfirmed, and its asker was not told or cannot ask again")
-    elif not any(_in_doubt(create, struck) for create in creates or ((0.0, None),) for struck in seen.struck_at):
+    elif not doubtful:
         times = [f"{came:.2f} to {answered or 0:.2f}" for came, answered in creates]
         found.lost.append(
             f"{row.prompt}: told as unconfirmed although its create was answered ({', '.join(times)}; "
@@ -140,13 +149,13 @@ def _judge(row: Row, seen: Evidence, found: _Findings) -> None:
         found.unconfirmed += 1
 
 
-def _repeated(posts: list[Post], creates: int) -> Iterator[str]:
+def _repeated(posts: list[Post], creates: int, wanted: int) -> Iterator[str]:
     pictures = Counter(number for post in posts for number in post.pictures)
     yield from (f"picture {number} was posted {times} times" for number, times in pictures.items() if times > 1)
     mentions = sum(post.mentions for post in posts)
     if mentions > 1:
         yield f"its asker was called {mentions} times"
-    if creates > 1:
+    if creates > wanted:
         yield f"it was created {creates} times"
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.models import CreateLimits, TaskState, released
+from storage.catalogue import catalogue
+from storage.models import Changes, CreateLimits, CreateState, Task, TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 from tests.storage.rows import BACKENDS, LEASE, NOW, PLENTY, begun, opened_stores, prepared, stored
@@ -254,6 +255,153 @@ async def test_places_in_the_queue_are_the_order_in_which_creates_begin(stores: 
     assert len(order) > 3
     assert [task.id for task in queue] == order
     assert places == list(range(1, len(order) + 1))
+
+
+async def begun_and_accepted(stores: Stores, *, now: int = NOW) -> Task | None:
+    """Begin a create, and store that it was accepted."""
+    task = await begun(stores, now=now)
+    if task is None:
+        return None
+    if task.state is TaskState.SUBMITTING:
+        return await stores.tasks.move(
+            task, TaskState.GENERATING, now=now, why="taken", job_id=f"{task.id}-0", **released(now + 60_000)
+        )
+    creates = await stores.creates.of_task(task.id)
+    left = len(creates) < task.creates_wanted
+    return await stores.creates.change(
+        task,
+        {creates[-1].id: {"state": CreateState.TAKEN, "job_id": f"{task.id}-{creates[-1].number}"}},
+        next_create_at=now if left else None,
+        **released(now + 60_000),
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_places_are_right_also_beside_tasks_that_want_several_creates(stores: Stores, seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def some(now: int) -> Task:
+        wanted = chance.choice([1, 1, 2, 4])
+        several = {"model": "z-image", "variants": wanted, "creates_wanted": wanted}
+        return await prepared(stores, now=now, asker_id=chance.randrange(4), **several)
+
+    for _ in range(chance.randrange(5)):
+        await some(NOW)
+    for _ in range(chance.randrange(6)):
+        await begun_and_accepted(stores)
+    for _ in range(chance.randrange(8, 14)):
+        await some(NOW + 1 + chance.randrange(6))
+
+    queue = await stores.queue.waiting()
+    places = [await stores.queue.place_of(task) for task in queue]
+    order: list[str] = []
+    while task := await begun_and_accepted(stores, now=NOW + 99):
+        order.append(task.id)
+    first = [task_id for task_id in dict.fromkeys(order) if task_id in {task.id for task in queue}]
+    assert [task.id for task in queue] == first
+    assert places == list(range(1, len(first) + 1))
+    for task in queue:
+        numbers = [create.number for create in await stores.creates.of_task(task.id)]
+        assert numbers == list(range(task.creates_wanted))
+
+
+async def test_creates_of_one_task_have_the_turns_of_as_many_tasks_of_its_asker(stores: Stores) -> None:
+    await prepared(stores, asker_id=1, model="z-image", variants=4)
+    for offset, asker in enumerate((2, 2, 3), start=1):
+        await prepared(stores, now=NOW + offset, asker_id=asker)
+    order = [await begun_and_accepted(stores, now=NOW + 99) for _ in range(7)]
+    assert [task.asker_id for task in order if task] == [1, 2, 3, 1, 2, 1, 1]
+
+
+async def test_further_creates_go_on_while_a_large_task_waits_for_places_in_flight(stores: Stores) -> None:
+    limits = CreateLimits(per_window=99, window_ms=11_000, in_flight=5)
+    await prepared(stores, asker_id=1, model="z-image", variants=4)
+    first = await begun_and_accepted(stores)
+    waiting = await prepared(stores, now=NOW + 1, asker_id=2, model="z-image", variants=4)
+    further = await stores.creates.begin("one", limits, now=NOW + 2, lease_ms=LEASE)
+    assert first is not None
+    assert further is not None
+    assert (further.id, further.state) == (first.id, TaskState.GENERATING)
+    assert waiting.creates_wanted == 1, "the request did not say how many: the first create does"
+
+
+async def test_a_task_on_which_this_process_still_works_gets_no_create(stores: Stores) -> None:
+    task = await prepared(stores)
+    assert await stores.creates.begin("one", PLENTY, now=NOW, lease_ms=LEASE, except_ids={task.id}) is None
+    assert await stores.creates.begin("one", PLENTY, now=NOW, lease_ms=LEASE) is not None
+
+
+async def test_what_the_dead_process_began_is_not_begun_again_and_no_create_is_more_than_wanted(stores: Stores) -> None:
+    await prepared(stores, model="z-image", variants=2)
+    task = await begun_and_accepted(stores)
+    assert task is not None
+    assert await begun(stores, owner="dead") is not None
+    assert await begun(stores, now=NOW + LEASE + 1) is None
+    creates = await stores.creates.of_task(task.id)
+    assert [(create.number, create.state) for create in creates] == [(0, CreateState.TAKEN), (1, CreateState.SENT)]
+    found = await stores.tasks.get(task.id)
+    assert found is not None
+    assert found.next_create_at is None
+
+
+async def test_the_next_due_is_also_that_of_a_further_create(stores: Stores) -> None:
+    await prepared(stores, model="z-image", variants=2)
+    await begun_and_accepted(stores)
+    assert await stores.claims.next_due(now=NOW) == NOW
+
+
+async def test_a_create_says_who_made_it_and_what_it_costs(stores: Stores) -> None:
+    task = await prepared(stores, model="z-image", variants=2, creates_wanted=2, estimated_credits=1.6)
+    await stores.creates.begin("one", PLENTY, now=NOW, lease_ms=LEASE)
+    (create,) = await stores.creates.of_task(task.id)
+    assert (create.provider, create.number, create.estimated_credits) == ("kie-jobs", 0, 0.8)
+    jobs = catalogue(four_o="jobs")
+    task = await prepared(stores, asker_id=8, variants=4)
+    began = await stores.creates.begin("one", PLENTY, now=NOW, lease_ms=LEASE, models=jobs)
+    assert began is not None
+    assert (began.provider, began.creates_wanted) == ("kie-jobs", 4)
+
+
+@pytest.mark.parametrize(
+    ("to", "changes", "state"),
+    [
+        (TaskState.QUEUED, {}, CreateState.REFUSED),
+        (TaskState.GENERATING, {"job_id": "k1"}, CreateState.TAKEN),
+    ],
+)
+async def test_a_move_of_the_task_says_what_became_of_its_create(
+    stores: Stores, to: TaskState, changes: Changes, state: CreateState
+) -> None:
+    await prepared(stores)
+    task = await begun(stores)
+    assert task is not None
+    await stores.tasks.move(task, to, now=NOW, why="x", **changes)
+    (create,) = await stores.creates.of_task(task.id)
+    assert (create.state, create.job_id) == (state, changes.get("job_id"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "ended_at"),
+    [("policy", CreateState.FAILED, NOW), ("unconfirmed", CreateState.UNCONFIRMED, None)],
+)
+async def test_the_end_of_a_submitted_task_is_that_of_its_create(
+    stores: Stores, reason: str, state: CreateState, ended_at: int | None
+) -> None:
+    await prepared(stores)
+    task = await begun(stores)
+    assert task is not None
+    await stores.tasks.settle(task, now=NOW, why="x", reason=reason)
+    (create,) = await stores.creates.of_task(task.id)
+    assert (create.state, create.ended_at) == (state, ended_at)
+
+
+async def test_a_create_is_unconfirmed_as_soon_as_its_task_waits_for_the_callback(stores: Stores) -> None:
+    await prepared(stores)
+    task = await begun(stores)
+    assert task is not None
+    await stores.tasks.change(task, unconfirmed_at=NOW)
+    (create,) = await stores.creates.of_task(task.id)
+    assert create.state is CreateState.UNCONFIRMED
 
 
 async def test_an_unprepared_task_has_the_place_it_will_take_and_holds_nobody_up(stores: Stores) -> None:
