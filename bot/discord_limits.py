@@ -22,6 +22,8 @@ OPTIONS_PER_SELECT: Final = 25
 """Options of a select, and the most values that may be selected (components/reference, "String Select")."""
 OPTION_CHARACTERS: Final = 100
 """Characters of an option's label, value or description in a select (components/reference, "String Select")."""
+FILES_PER_UPLOAD: Final = 10
+"""Files of one field of a form (components/reference, "File Upload")."""
 CHOICES: Final = 25
 """Choices that autocomplete offers (interactions/receiving-and-responding, "Autocomplete")."""
 CHOICE_CHARACTERS: Final = 100

@@ -21,7 +21,8 @@ from bot.discord_errors import ClosedCode
 from bot.errors import AtelierError, Reason, ServiceError
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
-from storage.bounds import MOST_REFERENCES
+from bot.texts.shapes import shape
+from storage.bounds import MOST_STORED_REFERENCES
 from storage.disks import says_full
 
 HARMLESS_CODES: Final = frozenset(
@@ -29,6 +30,8 @@ HARMLESS_CODES: Final = frozenset(
 )
 """The answer came too late or twice. If a request is stored, it continues."""
 FILENAME_UNITS: Final = 80
+FILES_NAMED: Final = 6
+"""Most files of which one answer says what is wrong; with more it might be too long for a message."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +44,15 @@ _UNSAID: Final = {
     "filename": "unsaid-filename",
     "format": "unsaid-format",
     "named": "unsaid-named",
+    "model": "unsaid-model",
     "number": "unsaid-number",
 }
 """Messages that replace a parameter which a row or an error lacks."""
-_UNMEASURED: Final = dict.fromkeys(("width", "height", "mask_width", "mask_height", "used", "megabytes"), "?")
+_UNMEASURED: Final = dict.fromkeys(
+    ("width", "height", "mask_width", "mask_height", "used", "megabytes", "models", "size", "sizes", "nearest_size",
+     "resolution", "resolutions", "nearest_resolution", "numbers"),
+    "?",
+)  # fmt: skip
 
 
 def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Texts) -> str:
@@ -54,6 +62,7 @@ def explain(reason: Reason, parameters: Mapping[str, str | int] | None, say: Tex
         return "\n".join(_several(parameters or {}, say))
     formatted: dict[str, str | int] = {name: say(message) for name, message in _UNSAID.items()}
     formatted.update(_UNMEASURED)
+    formatted["others"] = "none"
     formatted.update({name: _formatted(name, value, say) for name, value in (parameters or {}).items()})
     message = f"reason-{_in_a_name(reason)}"
     if "free_at" not in formatted and f"{message}-at-once" in say:
@@ -65,11 +74,13 @@ def _several(parameters: Mapping[str, str | int], say: Texts) -> Iterator[str]:
     """Yield a line above the list of files that cannot be used, then a line for each file, as `BadReference.together`
     numbers them."""
     yield say("reason-references-unusable", count=parameters.get("count", 0))
-    for number in range(1, MOST_REFERENCES + 2):
-        if (reason := parameters.get(f"reason_{number}")) is not None:
-            ending = f"_{number}"
-            own = {name.removesuffix(ending): value for name, value in parameters.items() if name.endswith(ending)}
-            yield f"- {explain(Reason(str(reason)), own, say)}"
+    numbers = [number for number in range(1, MOST_STORED_REFERENCES + 2) if f"reason_{number}" in parameters]
+    for number in numbers[:FILES_NAMED]:
+        ending = f"_{number}"
+        own = {name.removesuffix(ending): value for name, value in parameters.items() if name.endswith(ending)}
+        yield f"- {explain(Reason(str(parameters[f'reason_{number}'])), own, say)}"
+    if (more := len(numbers) - FILES_NAMED) > 0:
+        yield f"- {say('unsaid-more-files', count=more)}"
 
 
 def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say: Texts) -> str:
@@ -188,6 +199,12 @@ def _formatted(name: str, value: str | int, say: Texts) -> str | int:
             return f"<t:{int(value) // 1000}:R>"
         case "permissions":
             return _listed([_permission(name.strip(), say) for name in str(value).split(",")], say)
+        case "models" | "resolutions" | "numbers":
+            return _listed(str(value).split(","), say, "text-or")
+        case "sizes":
+            return _listed([shape(say, size) for size in str(value).split(",")], say, "text-or")
+        case "size" | "nearest_size":
+            return shape(say, str(value))
         case "named" | "format" | "name":
             return escaped(str(value), FILENAME_UNITS)
         case _:
@@ -199,7 +216,8 @@ def _permission(name: str, say: Texts) -> str:
     return say(message) if message in say else name
 
 
-def _listed(words: list[str], say: Texts) -> str:
+def _listed(words: list[str], say: Texts, joined: str = "text-and") -> str:
+    """Return the words as one text. `joined`: the message that puts the last one behind the others."""
     if len(words) == 1:
         return words[0]
-    return say("text-and", before=say("text-between").join(words[:-1]), last=words[-1])
+    return say(joined, before=say("text-between").join(words[:-1]), last=words[-1])

@@ -17,6 +17,7 @@ Define the exceptions of the bot, and who receives which message for each:
     * NotAllowed             an action reserved for the server's managers or moderators, or also for the asker
     * BadChoice              a choice that would not work, such as a channel, a style, or alternatives in braces
       * UnknownChoice        a value that was not offered
+      * Unmakeable           choices that do not go together: which, and what is nearest
   * NoRoom                   the bot's disk is (nearly) full: the operator has to fix this; costs nothing
 * ServiceError               a service, Discord or this machine failed or refused: often retried, then an apology
   * Throttled                a request to retry later; nothing was accepted (429, 455, 550)
@@ -41,6 +42,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Final
+
+from storage.models import PictureRequest
 
 
 class Reason(StrEnum):
@@ -82,7 +85,26 @@ class Reason(StrEnum):
     BATCH_NOTHING_WAITS = "batch_nothing_waits"
     NOT_THIS_SERVER = "not_this_server"
     NOT_THIS_CHANNEL = "not_this_channel"  # channels
-    TOO_MANY_REFERENCES = "too_many_references"  # allowed
+    TOO_MANY_REFERENCES = "too_many_references"  # model, allowed, models, others
+    MODEL_UNKNOWN = "model_unknown"  # named, models (names, comma-separated)
+    MODEL_OFF = "model_off"  # model (its name, as in those below), models, others (none or some)
+    MODEL_NOT_HERE = "model_not_here"  # model, models, others
+    SIZE_UNKNOWN = "size_unknown"  # named, model, sizes (comma-separated)
+    SIZE_LACKING = "size_lacking"  # model, size, nearest_size, models, others
+    SIZE_OF_NO_PICTURE = "size_of_no_picture"
+    SIZE_NOT_IN_RESOLUTION = "size_not_in_resolution"  # model, size, resolution, nearest_size, nearest_resolution
+    RESOLUTION_LACKING = "resolution_lacking"  # model, named, resolutions (comma-separated)
+    RESOLUTION_UNCHOSEN = "resolution_unchosen"  # model, named, models, others: the model has no choice
+    BACKGROUND_LACKING = "background_lacking"  # model, models, others
+    BACKGROUND_NOT_IN_RESOLUTION = "background_not_in_resolution"  # model, resolution, nearest_resolution
+    VARIANTS_LACKING = "variants_lacking"  # model, numbers (comma-separated)
+    ENHANCE_LACKING = "enhance_lacking"  # model, models, others
+    FALLBACK_LACKING = "fallback_lacking"  # model, models, others
+    REFERENCES_LACKING = "references_lacking"  # model, models, others: the model takes none
+    MASK_LACKING = "mask_lacking"  # model, models, others
+    PROMPT_TOO_LONG = "prompt_too_long"  # model, allowed, models, others
+    PROMPT_TOO_SHORT = "prompt_too_short"  # model, allowed (least characters)
+    PROMPT_MISSING = "prompt_missing"  # model, models, others
     MISSING_PERMISSIONS = "missing_permissions"  # permissions (comma-separated names)
     REFERENCE_EMPTY = "reference_empty"  # filename, for most that begin with reference_ and mask_
     REFERENCE_TOO_LARGE = "reference_too_large"  # megabytes
@@ -243,6 +265,15 @@ class BadChoice(UserError): ...
 class UnknownChoice(BadChoice):
     def __init__(self) -> None:
         super().__init__(Reason.CHOICE_UNKNOWN)
+
+
+class Unmakeable(BadChoice):
+    """The model cannot make what was asked for. `nearest`: a request that can be made, and differs as little as
+    possible; None if nothing is near enough to be offered."""
+
+    def __init__(self, reason: Reason, *, nearest: PictureRequest | None = None, **parameters: str | int) -> None:
+        super().__init__(reason, **parameters)
+        self.nearest = nearest
 
 
 class NoRoom(AtelierError): ...

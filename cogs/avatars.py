@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Atelier
 from bot.errors import Gone, Reason
+from bot.intake.choosing import defaults_of
 from bot.intake.requests import Wish
 from bot.texts import texts_in
 from bot.texts.command_texts import localized
@@ -17,7 +18,11 @@ from bot.ui.asking.ask import ask
 from bot.ui.kit.forms import (
     FormValues,
     add_form,
+    model_field,
+    model_in,
     open_form,
+    private_field,
+    private_in,
     size_field,
     size_in,
     variants_field,
@@ -43,13 +48,15 @@ async def use_avatar(interaction: discord.Interaction[Atelier], person: discord.
     now = services.engine.clock()
     draft = Draft(id=new_id(), person_id=interaction.user.id, at=now, pictures=(avatar_of(person),))
     await services.stores.drafts.begin(draft)
-    settings = await services.stores.guilds.settings(interaction.guild_id)
+    defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
+    model = defaults.model
     say = texts_in(str(interaction.locale))
     fields = [
         words_field(say, changes=True),
-        size_field(say, None, otherwise=say("forms-size-of-picture")),
-        variants_field(say, settings.variants),
-        ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private")),
+        *model_field(say, defaults.here, model),
+        size_field(say, model, otherwise=say("forms-size-of-picture")),
+        variants_field(say, model, defaults.variants(model)),
+        private_field(say, private=defaults.preferences.private is True),
     ]
     await open_form(interaction, AVATAR_FORM, draft.id, title=say("avatar-form-title"), fields=fields)
 
@@ -61,9 +68,10 @@ async def used(interaction: discord.Interaction[Atelier], draft_id: str, filled:
         raise Gone(Reason.FORM_GONE)
     wish = Wish(
         request=PictureRequest(prompt=filled.words("words"), references=draft.pictures),
+        model=model_in(filled),
         size=size_in(filled),
         variants=variants_in(filled),
-        private=filled.ticked("private"),
+        private=private_in(filled),
     )
     await ask(interaction, wish)
 

@@ -10,7 +10,8 @@ from bot.client import Atelier
 from bot.intake.requests import Wish, references_of
 from bot.texts.command_texts import localized
 from bot.ui.asking.ask import ask
-from bot.ui.kit.choices import SIZES, VARIANTS
+from bot.ui.kit.choices import TypedChoice
+from bot.ui.kit.model_choices import offer_sizes, offer_variants
 from storage.models import PictureRequest
 
 
@@ -28,8 +29,8 @@ class Blend(commands.Cog):
         variants=localized("imagine-variants"),
         private=localized("imagine-private"),
     )
-    @app_commands.choices(size=SIZES)
-    @app_commands.choices(variants=VARIANTS)
+    @app_commands.autocomplete(size=offer_sizes)
+    @app_commands.autocomplete(variants=offer_variants)
     async def blend(
         self,
         interaction: discord.Interaction[Atelier],
@@ -38,9 +39,9 @@ class Blend(commands.Cog):
         image3: discord.Attachment | None = None,
         image4: discord.Attachment | None = None,
         image5: discord.Attachment | None = None,
-        size: str | None = None,
+        size: TypedChoice | None = None,
         variants: int | None = None,
-        private: bool = False,
+        private: bool | None = None,
     ) -> None:
         images = [attached for attached in (image, image2, image3, image4, image5) if attached is not None]
         wish = Wish(

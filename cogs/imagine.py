@@ -10,7 +10,8 @@ from bot.client import Atelier
 from bot.intake.requests import Wish, references_of
 from bot.texts.command_texts import localized
 from bot.ui.asking.ask import ask
-from bot.ui.kit.choices import SIZES, VARIANTS
+from bot.ui.kit.choices import BACKGROUNDS, TypedChoice
+from bot.ui.kit.model_choices import offer_models, offer_resolutions, offer_sizes, offer_variants
 from bot.ui.library.sets import offer_sets, with_set
 from bot.ui.library.styles import offer_styles
 from bot.ui.waiting.cards import CancelButton, PostButton, WithholdButton
@@ -31,7 +32,10 @@ class Generation(commands.Cog):
         image4=localized("imagine-more"),
         image5=localized("imagine-more"),
         mask=localized("imagine-mask"),
+        model=localized("imagine-model"),
         size=localized("imagine-size"),
+        resolution=localized("imagine-resolution"),
+        background=localized("imagine-background"),
         variants=localized("imagine-variants"),
         style=localized("style-option-imagine"),
         reference=localized("reference-option-imagine"),
@@ -40,8 +44,9 @@ class Generation(commands.Cog):
         fallback=localized("imagine-fallback"),
     )
     @app_commands.autocomplete(style=offer_styles, reference=offer_sets)
-    @app_commands.choices(size=SIZES)
-    @app_commands.choices(variants=VARIANTS)
+    @app_commands.autocomplete(model=offer_models, size=offer_sizes, resolution=offer_resolutions)
+    @app_commands.autocomplete(variants=offer_variants)
+    @app_commands.choices(background=BACKGROUNDS)
     async def imagine(
         self,
         interaction: discord.Interaction[Atelier],
@@ -52,11 +57,14 @@ class Generation(commands.Cog):
         image4: discord.Attachment | None = None,
         image5: discord.Attachment | None = None,
         mask: discord.Attachment | None = None,
-        size: str | None = None,
+        model: TypedChoice | None = None,
+        size: TypedChoice | None = None,
+        resolution: TypedChoice | None = None,
+        background: str | None = None,
         variants: int | None = None,
         style: str | None = None,
         reference: str | None = None,
-        private: bool = False,
+        private: bool | None = None,
         enhance: bool = False,
         fallback: bool = False,
     ) -> None:
@@ -65,7 +73,10 @@ class Generation(commands.Cog):
             request=PictureRequest(
                 prompt=prompt, references=references_of(images, mask), enhance=enhance, fallback=fallback
             ),
+            model=model,
             size=size,
+            resolution=resolution,
+            background=background,
             variants=variants,
             private=private,
         )

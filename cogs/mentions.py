@@ -16,6 +16,7 @@ from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Card
 from bot.error_replies import explain
 from bot.errors import AtelierError, Reason, ServiceError
+from bot.intake.choosing import defaults_of, new_task
 from bot.intake.mentions import (
     language_of,
     may_react,
@@ -27,7 +28,6 @@ from bot.intake.mentions import (
     words_for,
 )
 from bot.intake.message_pictures import pictures_in
-from bot.intake.requests import new_task
 from bot.intake.small_talk import SmallTalk, small_talk_in
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import is_blank
@@ -93,8 +93,10 @@ class Mentions(commands.Cog):
             return
         try:
             origin = origin_of_message(message, settings, self._bot)
-            wish = await wish_in(self._bot.services, message, words, bot_id, say)
-            card = await self._bot.services.engine.requests.accept(new_task(wish, origin, settings))
+            services = self._bot.services
+            defaults = await defaults_of(services, origin.guild_id, origin.asker_id)
+            wish = await wish_in(services, message, words, bot_id, say, usual=defaults.preferences.words)
+            card = await services.engine.requests.accept(new_task(wish, origin, defaults))
         except AtelierError as refusal:
             await self._say(message, explain(refusal.reason, refusal.parameters, say))
             return

@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.discord_limits import OPTION_CHARACTERS, OPTIONS_PER_SELECT
 from bot.errors import Gone, Reason, UserError
+from bot.intake.choosing import defaults_of
 from bot.intake.message_pictures import pictures_in
 from bot.intake.requests import Wish, references_of
 from bot.texts import Texts, texts_in
@@ -22,6 +23,8 @@ from bot.ui.kit.forms import (
     Label,
     add_form,
     files_field,
+    model_field,
+    model_in,
     open_form,
     size_field,
     size_in,
@@ -29,7 +32,7 @@ from bot.ui.kit.forms import (
     variants_in,
     words_field,
 )
-from storage.bounds import MOST_REFERENCES
+from storage.catalogue import Model
 from storage.community import Draft
 from storage.models import NewReference, PictureRequest, new_id
 
@@ -50,11 +53,17 @@ async def edit_pictures(interaction: discord.Interaction[Atelier], message: disc
     now = services.engine.clock()
     draft = Draft(id=new_id(), person_id=interaction.user.id, at=now, pictures=pictures)
     await services.stores.drafts.begin(draft)
-    settings = await services.stores.guilds.settings(interaction.guild_id)
+    defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
+    model = defaults.model
     say = texts_in(str(interaction.locale))
-    fields = [words_field(say, changes=True), *_choice(say, pictures)]
-    fields.append(files_field(say, most=max(1, MOST_REFERENCES - len(pictures)), label=say("forms-files-more")))
-    fields += [size_field(say, None, otherwise=say("forms-size-of-picture")), variants_field(say, settings.variants)]
+    fields = [words_field(say, changes=True), *_choice(say, model, pictures)]
+    fields.append(files_field(say, model, besides=len(pictures), label=say("forms-files-more")))
+    if len(pictures) == 1:  # a form has at most five fields
+        fields += model_field(say, defaults.here, model)
+    fields += [
+        size_field(say, model, otherwise=say("forms-size-of-picture")),
+        variants_field(say, model, defaults.variants(model)),
+    ]
     await open_form(interaction, MENU_FORM, draft.id, title=say("forms-menu-title"), fields=fields)
 
 
@@ -64,40 +73,44 @@ async def edited(interaction: discord.Interaction[Atelier], draft_id: str, fille
     if draft is None:
         raise Gone(Reason.FORM_GONE)
     offered = {str(at): picture for at, picture in enumerate(draft.pictures)}
-    chosen = filled.several("pictures", offered, most=MOST_REFERENCES) or draft.pictures[:MOST_REFERENCES]
+    chosen = filled.several("pictures", offered, most=OPTIONS_PER_SELECT)
+    if not chosen:
+        defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
+        chosen = draft.pictures[: _preset(defaults.model, draft.pictures)]
     wish = Wish(
         request=PictureRequest(
             prompt=filled.words("words"), references=(*chosen, *references_of(filled.files("files")))
         ),
+        model=model_in(filled),
         size=size_in(filled),
         variants=variants_in(filled),
     )
     await ask(interaction, wish)
 
 
-def _choice(say: Texts, pictures: tuple[NewReference, ...]) -> list[Label]:
-    """Return a field to choose among several pictures; no field for a single picture."""
+def _choice(say: Texts, model: Model, pictures: tuple[NewReference, ...]) -> list[Label]:
+    """Return a field to choose among several pictures, with as many chosen as the model takes; no field for a single
+    picture."""
     if len(pictures) == 1:
         return []
-    preset = _preset(pictures)
+    preset = _preset(model, pictures)
     options = [
         discord.SelectOption(
             label=say("outcome-picture-of", number=at + 1, count=len(pictures)),
             description=shortened(picture.filename, OPTION_CHARACTERS),
             value=str(at),
-            default=str(at) in preset,
+            default=at < preset,
         )
         for at, picture in enumerate(pictures)
     ]
-    most = min(len(pictures), MOST_REFERENCES)
     select: ui.Select[ui.Modal] = ui.Select(
-        custom_id="pictures", options=options, min_values=1, max_values=most, required=False
+        custom_id="pictures", options=options, min_values=1, max_values=len(pictures), required=False
     )
     return [ui.Label(text=say("forms-pictures"), component=select)]
 
 
-def _preset(pictures: tuple[NewReference, ...]) -> tuple[str, ...]:
-    return tuple(str(at) for at in range(min(len(pictures), MOST_REFERENCES)))
+def _preset(model: Model, pictures: tuple[NewReference, ...]) -> int:
+    return min(len(pictures), max(1, model.most_references))
 
 
 async def setup(bot: Atelier) -> None:

@@ -15,25 +15,32 @@ from bot.engine.limit_errors import limit_error
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy
 from bot.errors import BadChoice, BadReference, Gone, NotHere, Reason
+from bot.intake.choosing import defaults_of, model_here
 from bot.intake.requests import Wish, references_of
 from bot.intake.stored_pictures import drop_copy, keep_copy
 from bot.services import Services
 from bot.texts import texts_in
 from bot.texts.command_texts import localized
 from bot.texts.discord_text import cleaned, is_blank
+from bot.texts.shapes import size_in as size_in_text
 from bot.ui.asking.ask import ask
-from bot.ui.kit.choices import SIZES, VARIANTS
+from bot.ui.kit.choices import TypedChoice
 from bot.ui.kit.dynamic_items import services_of
 from bot.ui.kit.forms import (
     FormValues,
     add_form,
+    model_field,
+    model_in,
     open_form,
+    private_field,
+    private_in,
     size_field,
     size_in,
     variants_field,
     variants_in,
     words_field,
 )
+from bot.ui.kit.model_choices import offer_models, offer_sizes, offer_variants
 from bot.ui.kit.paging import PageButton, PagePosition
 from bot.ui.library.sets import (
     SETS_A_PAGE,
@@ -96,32 +103,31 @@ class References(commands.GroupCog, group_name="reference", group_description=lo
     @app_commands.describe(
         name=localized("reference-option-which"),
         prompt=localized("reference-option-prompt"),
+        model=localized("imagine-model"),
         size=localized("imagine-size"),
         variants=localized("imagine-variants"),
         private=localized("imagine-private"),
     )
     @app_commands.autocomplete(name=offer_sets)
-    @app_commands.choices(size=SIZES)
-    @app_commands.choices(variants=VARIANTS)
+    @app_commands.autocomplete(model=offer_models, size=offer_sizes)
+    @app_commands.autocomplete(variants=offer_variants)
     async def use(
         self,
         interaction: discord.Interaction[Atelier],
         name: str,
         prompt: app_commands.Range[str, 1, 4000] | None = None,
-        size: str | None = None,
+        model: TypedChoice | None = None,
+        size: TypedChoice | None = None,
         variants: int | None = None,
-        private: bool = False,
+        private: bool | None = None,
     ) -> None:
         services, owner_id = interaction.client.services, interaction.user.id
-        if prompt is None:
-            await _open_form(interaction, await known_set(services, owner_id, name), size, variants, private)
-            return
         wish = Wish(
-            request=PictureRequest(prompt=prompt),
-            size=size,
-            variants=variants,
-            private=private,
+            request=PictureRequest(prompt=prompt or ""), model=model, size=size, variants=variants, private=private
         )
+        if prompt is None:
+            await _open_form(interaction, await known_set(services, owner_id, name), wish)
+            return
         await ask(interaction, await with_set(services, owner_id, name, wish))
 
     @app_commands.command(name="list", description=localized("reference-list-command"))
@@ -158,20 +164,18 @@ def _services_in(interaction: discord.Interaction[Atelier]) -> Services:
     return interaction.client.services
 
 
-async def _open_form(
-    interaction: discord.Interaction[Atelier],
-    chosen: ReferenceSet,
-    size: str | None,
-    variants: int | None,
-    private: bool,
-) -> None:
-    settings = await interaction.client.services.stores.guilds.settings(interaction.guild_id)
-    say = texts_in(str(interaction.locale))
+async def _open_form(interaction: discord.Interaction[Atelier], chosen: ReferenceSet, wish: Wish) -> None:
+    """Open the form with what the options of the command chose. Raises what `model_here` raises."""
+    defaults = await defaults_of(interaction.client.services, interaction.guild_id, interaction.user.id)
+    model = model_here(wish.model, defaults) if wish.model is not None else None
+    say, shown = texts_in(str(interaction.locale)), model or defaults.model
+    private = wish.private if wish.private is not None else defaults.preferences.private is True
     fields = [
         words_field(say),
-        size_field(say, size, otherwise=say("forms-size-of-picture")),
-        variants_field(say, variants or settings.variants),
-        ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private", default=private)),
+        *model_field(say, defaults.here, defaults.model, model),
+        size_field(say, shown, size_in_text(wish.size or "", shown.sizes), otherwise=say("forms-size-of-picture")),
+        variants_field(say, shown, wish.variants or defaults.variants(shown)),
+        private_field(say, private=private),
     ]
     await open_form(interaction, SET_FORM, chosen.id, title=say("reference-form-title"), fields=fields)
 
@@ -184,9 +188,10 @@ async def used(interaction: discord.Interaction[Atelier], set_id: str, filled: F
         raise Gone(Reason.FORM_GONE)
     wish = Wish(
         request=PictureRequest(prompt=filled.words("words"), references=chosen.references()),
+        model=model_in(filled),
         size=size_in(filled),
         variants=variants_in(filled),
-        private=filled.ticked("private"),
+        private=private_in(filled),
     )
     await ask(interaction, wish)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import discord
@@ -33,6 +34,7 @@ from bot.ui.library.styles import (
 )
 from bot.ui.waiting.cards import parameters_line
 from storage.bounds import LONGEST_TEMPLATE
+from storage.catalogue import all_sizes, nearest
 from storage.community import PROMPT, StoredPicture, Style, StyleChanges
 from storage.guilds import MOST_STYLES, NameTaken, StyleGone, TooManyStyles
 from storage.models import PictureRequest, new_id
@@ -225,9 +227,15 @@ def _name(typed: str) -> str:
 
 def _template(interaction: discord.Interaction[Atelier], typed: str, size: str | None) -> Wish:
     """Return the template as the prompt of a wish: with names for mentions, without parameters, and with the size that
-    was chosen or that `--ar` asks for. Raises BadChoice unless it contains `PROMPT` exactly once, and TooLong."""
+    was chosen, or the one that is nearest to `--ar` of those that any model has. A style has no model. Raises BadChoice
+    unless it contains `PROMPT` exactly once, and TooLong."""
     wish = Wish(request=PictureRequest(prompt=storable(typed)), size=size)
     read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
+    if read.ratio is not None:
+        read = replace(read, size=nearest(all_sizes(), *read.ratio))
+    if read.model is not None:
+        left_out = (*read.parameters.get("left_out", "").split(), "model")
+        read = replace(read, parameters={**read.parameters, "left_out": " ".join(left_out)})
     if read.request.prompt.count(PROMPT) != 1:
         raise BadChoice(Reason.STYLE_TEMPLATE)
     if len(read.request.prompt) > LONGEST_TEMPLATE:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Final
 
 MOST_REFERENCES: Final = 5
-"""Input pictures per request that commands and forms offer, without the mask. A model may take fewer (`catalogue`)."""
+"""Input pictures that a command has options for, without the mask, and pictures of a set. A model may take fewer
+(`catalogue`)."""
 MOST_STORED_REFERENCES: Final = 20
 """Greatest position of an input picture or mask in the table: no model takes more."""
 LARGEST_REFERENCE_BYTES: Final = 50 * 1024 * 1024

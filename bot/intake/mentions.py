@@ -10,20 +10,20 @@ import discord
 
 from bot.client import Atelier
 from bot.discord_errors import map_discord_errors
-from bot.discord_limits import BYTES_PER_FILE
+from bot.discord_limits import BYTES_PER_FILE, FILES_PER_MESSAGE
 from bot.discord_permissions import can_react, can_reply, may_write, require
 from bot.engine.intake.requests import visible_to
 from bot.errors import BadChoice, BadReference, MessageGone, NotHere, Reason, ServiceError
+from bot.intake.choosing import with_usual_words
 from bot.intake.message_pictures import other_files_in, pictures_in
 from bot.intake.names import names_of
 from bot.intake.origin import check_channel
-from bot.intake.requests import Wish
+from bot.intake.requests import Former, Wish
 from bot.intake.small_talk import language_in
 from bot.intake.words import as_read
 from bot.services import Services
 from bot.texts import Texts
 from bot.texts.prompt_expansion import expand
-from storage.bounds import MOST_REFERENCES
 from storage.community import GuildSettings
 from storage.models import Derivation, NewReference, Origin, PictureRequest
 
@@ -50,22 +50,22 @@ def mentions_only_role(message: discord.Message) -> bool:
     return not message.content and any(role.id in _own_roles(message) for role in message.role_mentions)
 
 
-async def wish_in(services: Services, message: discord.Message, words: str, bot_id: int, say: Texts) -> Wish:
+async def wish_in(
+    services: Services, message: discord.Message, words: str, bot_id: int, say: Texts, *, usual: str = ""
+) -> Wish:
     """Return the request, with its words read, and the pictures of the replied-to message first (of one of the bot's
-    own only finished pictures), then those of the message. Raises BadReference for too many pictures in both together,
-    for a file that is no picture or of an impossible size, if the replied-to message is gone or cannot be read, and if
-    it is the bot's own and neither message has a picture; and BadChoice if the prompt expands to several or cannot be
-    expanded: several need a confirmation, which only an interaction can ask for."""
+    own only finished pictures), then those of the message. `usual`: the words that the person always wants added.
+    Raises BadReference for a file that is no picture or of an impossible size, if the replied-to message is gone or
+    cannot be read, and if it is the bot's own and neither message has a picture; and BadChoice if the prompt expands to
+    several or cannot be expanded: several need a confirmation, which only an interaction can ask for."""
     replied = await _replied(message)
     _check_other_files(message)
     if replied is not None and replied.author.id != bot_id:  # one of the bot's own may have its prompt as a file
         _check_other_files(replied)
     begun = _usable_pictures(replied, bot_id) if replied is not None else ()
     pictures = (*begun, *pictures_in(message))
-    if len(pictures) > MOST_REFERENCES:
-        raise BadReference(Reason.TOO_MANY_REFERENCES, allowed=MOST_REFERENCES)
     typed = Wish(request=PictureRequest(prompt=words, references=pictures))
-    wish = as_read(typed, names_of(message), say)
+    wish = with_usual_words(as_read(typed, names_of(message), say), usual)
     prompts = expand(wish.request.prompt)
     if len(prompts) > 1:
         raise BadChoice(Reason.BATCH_BY_COMMAND)
@@ -82,7 +82,7 @@ def _check_other_files(message: discord.Message) -> None:
     make another picture than was meant."""
     if names := other_files_in(message):
         raise BadReference.together(
-            [BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=name) for name in names[:MOST_REFERENCES]]
+            [BadReference(Reason.REFERENCE_NOT_A_PICTURE, filename=name) for name in names[:FILES_PER_MESSAGE]]
         )
 
 
@@ -180,7 +180,8 @@ def _usable_pictures(replied: discord.Message, bot_id: int) -> tuple[NewReferenc
 
 
 async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReference, ...], asker_id: int) -> Wish:
-    """Set the task whose result was replied to as the parent, and use its size, if the asker may see that task."""
+    """Set the task whose result was replied to as the parent, and use its model, size, resolution and background, if
+    the asker may see that task."""
     results = [found for picture in begun if (found := _RESULT.match(picture.filename))]
     if not results:
         return wish
@@ -188,6 +189,5 @@ async def _with_lineage(services: Services, wish: Wish, begun: tuple[NewReferenc
     if parent is None or not visible_to(parent, asker_id):
         return wish
     position = int(results[0]["number"]) - 1 if len(results) == 1 else None
-    return replace(
-        wish, former_size=parent.size, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position
-    )
+    former = replace(Former.of(parent), variants=None)  # a reply may want another number of pictures
+    return replace(wish, former=former, derivation=Derivation.EDIT, parent_id=parent.id, parent_picture=position)

@@ -1,35 +1,65 @@
 """
-What a person asks for, as commands, forms, buttons, menus and messages build it: a `Wish`, which becomes a new task
-once the defaults of the server are known.
+What a person asks for, as commands, forms, buttons, menus and messages build it: a `Wish`, of which
+`bot.intake.choosing` makes a new task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self
 
 from bot.errors import BadReference, Reason
 from bot.texts.discord_text import storable
 from storage.bounds import LARGEST_REFERENCE_BYTES
-from storage.community import GuildSettings
-from storage.models import Derivation, NewReference, NewTask, Origin, PictureRequest, ReferenceKind
+from storage.models import Derivation, NewReference, PictureRequest, ReferenceKind, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """Values of the result that a request starts from, for what nothing else chooses; None where they do not count."""
+
+    model: str | None = None
+    size: str | None = None
+    resolution: str | None = None
+    background: str | None = None
+    variants: int | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        return cls(
+            model=task.model,
+            size=task.size,
+            resolution=task.resolution,
+            background=task.background,
+            variants=task.variants,
+        )
+
+
+NOTHING_FORMER: Final = Former()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a person asks for, before the defaults apply. `size` and `variants` replace those in `request`; each is None
-    if it was not chosen, and then the style's or the server's applies; for the size, `former_size` and the picture's
-    come before the server's."""
+    """What a person asks for, before the defaults apply. The fields from `model` to `variants` hold what the person
+    chose or typed, and replace the values in `request`; each is None if it was not chosen."""
 
     request: PictureRequest
+    model: str | None = None
+    """Key or name."""
     size: str | None = None
-    former_size: str | None = None
-    """Size of the result that the request starts from: used where the person, the words and a style choose none."""
-    fits_picture: bool = True
-    """Whether, without any of these sizes, the first picture decides, if there is one, and not the server."""
+    """As typed: an aspect ratio, a word such as `portrait`, or `picture` for the shape of the first input picture."""
+    resolution: str | None = None
+    background: str | None = None
     variants: int | None = None
-    private: bool = False
+    ratio: tuple[float, float] | None = None
+    """Width and height of `--ar`: the nearest size of the model counts."""
+    style_size: str | None = None
+    style_variants: int | None = None
+    former: Former = NOTHING_FORMER
+    fits_picture: bool = True
+    """Whether, without any of these sizes, the first picture decides, if there is one, and not the defaults."""
+    private: bool | None = None
     as_stored: bool = False
     """The prompt is that of an earlier request: nothing in it is read as a mention, a parameter or a group."""
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -37,24 +67,6 @@ class Wish:
     derivation: Derivation | None = None
     parent_id: str | None = None
     parent_picture: int | None = None
-
-
-def new_task(wish: Wish, origin: Origin, settings: GuildSettings) -> NewTask:
-    """Build the task without checks: the engine checks every new task."""
-    size = wish.size if wish.size is not None else wish.former_size
-    return NewTask(
-        **asdict(origin),
-        request=replace(
-            wish.request,
-            size=size if size is not None else settings.size,
-            fits_picture=size is None and wish.fits_picture and bool(wish.request.references),
-            variants=wish.variants if wish.variants is not None else settings.variants,
-        ),
-        derivation=wish.derivation,
-        parent_id=wish.parent_id,
-        parent_picture=wish.parent_picture,
-        parameters=wish.parameters,
-    )
 
 
 class Attached(Protocol):

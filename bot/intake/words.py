@@ -1,12 +1,13 @@
 """
 Read the words of a request as people type them in Discord: mentions become names, and parameters at the end choose the
-shape, become words, or are left out.
+shape or the model, become words, or are left out.
 
 What became of the parameters is in `Wish.parameters`, for the card. It has only names of parameters and digits, nothing
-else that the person typed:
+else that the person typed; `model_was`, `model_is` and `model_why` come from `bot.engine.intake.models`:
 
 ratio      the aspect ratio that chose the shape
 overruled  the aspect ratio that did not, because the person had chosen a shape
+named      "1" if a model in the words did not count, because the person had chosen one
 without    "1" if something that must not be shown became words
 left_out   names of the others, separated by blanks
 stayed     "1" if something at the end could not be read and stayed in the words
@@ -21,23 +22,20 @@ from bot.intake.names import Names, named
 from bot.intake.requests import Wish
 from bot.texts import Texts
 from bot.texts.prompt_parameters import Parameters, parameters_of
-from storage.catalogue import DEFAULT, MODELS
 
 
 def as_read(wish: Wish, names: Names, say: Texts) -> Wish:
-    """Return the wish with its words read; a stored prompt stays as it is. A size that the person has chosen takes
-    precedence over `--ar`."""
+    """Return the wish with its words read; a stored prompt stays as it is. A size and a model that the person has
+    chosen take precedence over `--ar` and `--model`."""
     if wish.as_stored:
         return wish
     read = parameters_of(named(wish.request.prompt, names, say))
-    size = wish.size
-    if size is None and read.ratio is not None:
-        size = MODELS.get(wish.request.model, DEFAULT).nearest_size(*read.ratio)
     return replace(
         wish,
         request=replace(wish.request, prompt=in_words(read, say)),
-        size=size,
-        parameters=_kept(read, overruled=wish.size is not None),
+        ratio=read.ratio if wish.size is None else None,
+        model=wish.model if wish.model is not None else read.model or None,
+        parameters=_kept(read, overruled=wish.size is not None, named=wish.model is not None),
     )
 
 
@@ -48,9 +46,10 @@ def in_words(read: Parameters, say: Texts) -> str:
     return ", ".join(parts)
 
 
-def _kept(read: Parameters, *, overruled: bool) -> Mapping[str, str]:
+def _kept(read: Parameters, *, overruled: bool, named: bool) -> Mapping[str, str]:
     kept = {
         "overruled" if overruled else "ratio": read.typed_ratio,
+        "named": "1" if named and read.model else "",
         "without": "1" if read.without else "",
         "left_out": " ".join(read.left_out),
         "stayed": "1" if read.stayed else "",

@@ -6,6 +6,7 @@ the language.
 discord_text.py       clean, escape and shorten text that people wrote
 prompt_parameters.py  read `--ar 16:9` and the like at the end of a prompt
 prompt_expansion.py   expand `{red, green} door` into several prompts
+shapes.py             the shapes of pictures in words
 command_texts.py      names and descriptions of commands in every language
 """
 

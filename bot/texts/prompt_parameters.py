@@ -1,6 +1,7 @@
 """
 Read the parameters that people add to the end of a prompt for Midjourney: `a cat --ar 16:9 --v 6 --no dogs`.
 
+* `--model nano-banana` is the bot's own: its value is the key or the name of a model, which may have blanks.
 * Only the end of the prompt has parameters: several words after a name that do not fit it end the search there, and
   everything before stays as typed. So do double dashes inside the prompt.
 * An unknown name, or a value that does not fit, with one word at most, stays in the words; the ones before it are read.
@@ -31,6 +32,8 @@ _CODE: Final = r"(?:https?://\S+|random|(?=\S*[0-9])[\w:.-]+)"
 _CODES: Final = rf"{_CODE}(?:\s+{_CODE})*"
 _WITHOUT: Final = frozenset({"no", "negative", "negative-prompt"})
 _SHAPES: Final = frozenset({"ar", "aspect"})
+_MODEL: Final = "model"
+_MODEL_NAME: Final = r"[\w.+-]+(?: [\w.+-]+){0,5}"
 _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("tile", "raw", "fast", "relax", "turbo", "draft", "hd", "test", "testp", "creative", "beta", "upbeta",
@@ -48,6 +51,7 @@ _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("sref", "cref", "oref"), _CODES),
     **dict.fromkeys(("p", "profile", "personalize", "end"), f"(?:{_CODES})?"),
     **dict.fromkeys(_WITHOUT, r"[\s\S]*"),
+    _MODEL: _MODEL_NAME,
 }  # fmt: skip
 """The form of each parameter's value, as a regular expression for the whole value."""
 
@@ -68,6 +72,8 @@ class Parameters:
     """Width and height, each more than 0."""
     typed_ratio: str = ""
     """The ratio as text with plain numbers, such as 16:9; empty without a ratio."""
+    model: str = ""
+    """The model as typed; empty if none was."""
     without: tuple[str, ...] = ()
     """What the picture must not show."""
     left_out: tuple[str, ...] = ()
@@ -79,17 +85,20 @@ class Parameters:
     @property
     def found(self) -> bool:
         """Whether any parameter was taken out of the words."""
-        return bool(self.typed_ratio or self.without or self.left_out)
+        return bool(self.typed_ratio or self.model or self.without or self.left_out)
 
 
 def parameters_of(typed: str) -> Parameters:
-    """Read the end of the prompt. Of several aspect ratios the last readable one counts; of several `--no`, all do."""
+    """Read the end of the prompt. Of several aspect ratios the last readable one counts, and of several
+    models the last one; of several `--no`, all do."""
     found, words, stayed = _at_end(typed)
-    ratio, typed_ratio = None, ""
+    ratio, typed_ratio, model = None, "", ""
     without, left_out = list[str](), dict[str, None]()
     for name, value in found:
-        if name in _SHAPES and (read := _ratio(value)):
+        if name in _SHAPES and (read := ratio_of(value)):
             ratio, typed_ratio = read, f"{read[0]:g}:{read[1]:g}"
+        elif name == _MODEL:
+            model = value
         elif name in _WITHOUT and value:
             without.append(value)
         else:
@@ -98,6 +107,7 @@ def parameters_of(typed: str) -> Parameters:
         words=_ESCAPED.sub("", words),
         ratio=ratio,
         typed_ratio=typed_ratio,
+        model=model,
         without=tuple(without),
         left_out=tuple(left_out),
         stayed=stayed,
@@ -138,12 +148,13 @@ def _at_end(typed: str) -> tuple[list[tuple[str, str]], str, bool]:
 
 
 def _fits(name: str, value: str) -> bool:
-    if name in _SHAPES and _ratio(value):
+    if name in _SHAPES and ratio_of(value):
         return True
     return name in _VALUES and re.fullmatch(_VALUES[name], value) is not None
 
 
-def _ratio(value: str) -> tuple[float, float] | None:
+def ratio_of(value: str) -> tuple[float, float] | None:
+    """Return width and height, each more than 0, of a text such as `16:9` or `16x9`; None if it is no ratio."""
     read = _RATIO.fullmatch(value)
     if read is None:
         return None

@@ -24,6 +24,9 @@ from storage.catalogue.model import (
     Operation,
     ReferenceFacts,
     WireForm,
+    nearest,
+    ratio,
+    resolution_number,
 )
 
 MODELS: Final[Mapping[str, Model]] = {model.key: model for model in ENTRIES}
@@ -86,5 +89,8 @@ __all__ = [
     "catalogue",
     "default_model",
     "in_form",
+    "nearest",
     "offered",
+    "ratio",
+    "resolution_number",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 from math import log
 from typing import Final, NamedTuple
 
@@ -173,10 +174,25 @@ class Model:
             names |= {self.references.field, self.mask.field if self.mask else ""}
         return frozenset(names - {""} - self.undocumented_fields)
 
-    def nearest_size(self, width: float, height: float) -> str:
-        """Return the size whose aspect ratio is nearest to `width` : `height`; 1:2 is as far from 1:1 as 2:1. Both must
-        be more than 0."""
-        return min(self.sizes, key=lambda size: abs(log(ratio(size)) - log(width) + log(height)))
+    def takes(self, *, references: int, masks: int, characters: int) -> bool:
+        """Return whether a request can have this many input pictures, masks and characters of the prompt."""
+        least, most = self.prompt_characters
+        if references > self.most_references or masks > (1 if self.takes_mask else 0):
+            return False
+        if characters == 0:
+            return not self.needs_prompt and references > 0
+        return least <= characters <= most
+
+    def sizes_with(self, resolution: str | None, background: str | None) -> tuple[str, ...]:
+        """Return the sizes that pictures of this resolution and background can have; all if none can."""
+        return tuple(size for size in self.sizes if self.allows(Look(size, resolution, background))) or self.sizes
+
+    def nearest_size(
+        self, width: float, height: float, *, resolution: str | None = None, background: str | None = None
+    ) -> str:
+        """Return the size whose aspect ratio is nearest to `width` : `height` among those that go together with the
+        resolution and the background; 1:2 is as far from 1:1 as 2:1. Both sides must be more than 0."""
+        return nearest(self.sizes_with(resolution, background), width, height)
 
     def like_size(self, size: str) -> str:
         """Return the size itself if the model has it, else the nearest size."""
@@ -202,16 +218,24 @@ class Model:
             for refused in self.forbidden
         )
 
-    def nearest_look(self, look: Look) -> Look:
+    def nearest_look(self, look: Look, *, keep: Collection[str] = ()) -> Look:
         """Return the possible look that differs least: the size stays if the model has it, then the background, then
-        the resolution as near as possible."""
-        size = self.like_size(look.size)
-        background = look.background if look.background in self.backgrounds else None
-        wanted = resolution_number(look.resolution)
-        near: list[str | None] = [*sorted(self.resolutions, key=lambda each: abs(resolution_number(each) - wanted))]
-        near = near or [None]
-        looks = [Look(size, each, back) for back in dict.fromkeys((background, None)) for each in near]
-        return next((each for each in looks if self.allows(each)), Look(self.sizes[0], None, None))
+        the resolution as near as possible. `keep`: names of fields that come before the others, as far as the model has
+        their values."""
+
+        def distance(possible: Look) -> tuple[float, ...]:
+            by_field = {
+                "size": abs(log(ratio(possible.size)) - log(ratio(look.size))),
+                "background": float(possible.background != look.background),
+                "resolution": abs(resolution_number(possible.resolution) - resolution_number(look.resolution)),
+            }
+            return tuple(by_field[name] for name in sorted(by_field, key=lambda name: (name not in keep, _ORDER[name])))
+
+        resolutions: tuple[str | None, ...] = self.resolutions or (None,)
+        if self.resolutions and look.resolution is None:
+            resolutions = (None, *self.resolutions)
+        every = product(self.sizes, resolutions, (None, *self.backgrounds))
+        return min((Look(*each) for each in every if self.allows(Look(*each))), key=distance)
 
     def resolution_of(self, resolution: str | None) -> str:
         """Return the resolution that a create gets: the default if none is given, "" if there is no choice."""
@@ -235,9 +259,17 @@ class Model:
         return each * self.creates_for(variants)
 
 
+_ORDER: Final = {"size": 0, "background": 1, "resolution": 2}
+
+
 def ratio(size: str) -> float:
     width, height = size.split(":")
-    return int(width) / int(height)
+    return float(width) / float(height)
+
+
+def nearest(sizes: Iterable[str], width: float, height: float) -> str:
+    """Return the one of `sizes` whose aspect ratio is nearest to `width` : `height`."""
+    return min(sizes, key=lambda size: abs(log(ratio(size)) - log(width) + log(height)))
 
 
 def resolution_number(resolution: str | None) -> float:

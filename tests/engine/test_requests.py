@@ -24,6 +24,7 @@ from bot.errors import (
     TooLate,
     TooLong,
     UnknownChoice,
+    Unmakeable,
 )
 from storage.bounds import LARGEST_REFERENCE_BYTES, LONGEST_TEMPLATE, LONGEST_WORDS
 from storage.models import Derivation, Limits, NewReference, Origin, ReferenceKind, Task, TaskState
@@ -60,8 +61,12 @@ async def test_ten_quick_submits_against_a_limit_of_three_store_three(tmp_path: 
         {"parent_picture": -1},
         {"parent_picture": 1.0},
         {"model": "another"},
-        {"size": "9:9"},
-        {"variants": 3},
+        {"size": "wide"},
+        {"size": 5},
+        {"resolution": "much"},
+        {"resolution": 4},
+        {"background": "pink"},
+        {"variants": 0},
         {"variants": 2.0},
         {"variants": True},
         {"enhance": "true"},
@@ -108,10 +113,40 @@ async def test_as_many_pictures_are_taken_as_the_model_takes_and_one_mask(world:
     pictures = tuple(world.attach(f"{number}.png", png()) for number in range(6))
     masks = tuple(world.attach(f"mask{number}.png", png(), ReferenceKind.MASK) for number in range(2))
     await world.ask(references=(*pictures[:5], masks[0]))
-    for too_many in (pictures, (pictures[0], *masks)):
-        with pytest.raises(BadReference) as refused:
-            await world.ask(references=too_many)
-        assert (refused.value.reason, refused.value.parameters) == (Reason.TOO_MANY_REFERENCES, {"allowed": 5})
+    with pytest.raises(Unmakeable) as refused:
+        await world.ask(references=pictures)
+    assert (refused.value.reason, refused.value.parameters["allowed"]) == (Reason.TOO_MANY_REFERENCES, 5)
+    with pytest.raises(UnknownChoice):
+        await world.ask(references=(pictures[0], *masks))
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "nearest"),
+    [
+        ({"size": "16:9"}, Reason.SIZE_LACKING, {"size": "3:2"}),
+        ({"variants": 3}, Reason.VARIANTS_LACKING, {"variants": 2}),
+        ({"resolution": "2K"}, Reason.RESOLUTION_UNCHOSEN, {"resolution": None}),
+        ({"background": "transparent"}, Reason.BACKGROUND_LACKING, {"background": None}),
+        ({"model": "grok", "enhance": True}, Reason.ENHANCE_LACKING, {"enhance": False}),
+        (
+            {"model": "gpt-image", "size": "1:1", "resolution": "4K"},
+            Reason.SIZE_NOT_IN_RESOLUTION,
+            {"size": "1:1", "resolution": "2K"},
+        ),
+    ],
+    ids=str,
+)
+async def test_what_does_not_go_together_is_refused_with_the_nearest_that_can_be_stored(
+    world: EngineWorld, asked: dict[str, Any], reason: Reason, nearest: dict[str, Any]
+) -> None:
+    with pytest.raises(Unmakeable) as refused:
+        await world.ask(**asked)
+    assert refused.value.reason is reason
+    assert refused.value.nearest is not None
+    assert {name: getattr(refused.value.nearest, name) for name in nearest} == nearest
+    assert await world.tasks.of_user(7) == ()
+    request = replace(world.request(), request=refused.value.nearest)
+    assert (await world.engine.requests.accept(request)).task.model == asked.get("model", "4o")
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ async def test_edit_opens_a_form_with_what_was_asked(world: BotWorld) -> None:
     assert chosen(form["picture"]) == ["0"]
     assert chosen(form["size"]) == ["2:3"]
     assert chosen(form["variants"]) == ["2"]
-    assert form["files"]["max_values"] == 4
+    assert form["files"]["max_values"] == 9
 
 
 async def test_with_one_picture_it_is_not_asked_which(world: BotWorld) -> None:

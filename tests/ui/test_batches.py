@@ -18,7 +18,7 @@ async def test_it_is_asked_first_what_that_makes_and_costs(world: BotWorld) -> N
     question = await proposed(world, variants=2)
     told = texts(question)
     assert "Make 4 requests from this?" in told
-    assert "8 pictures in all." in told
+    assert "8 pictures by 4o Image · 28 credits in all" in told
     for words in MADE:
         assert words in told
     await world.work(10)

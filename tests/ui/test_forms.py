@@ -61,14 +61,15 @@ async def test_create_begins_with_what_a_server_without_choices_has(world: BotWo
     assert chosen(form["size"]) == []
     assert form["size"]["placeholder"] == "Like your first picture; from words alone square (1:1)"
     assert chosen(form["variants"]) == ["1"]
-    assert form["files"]["max_values"] == 5
+    assert form["files"]["max_values"] == 10
 
 
-async def test_create_is_private_where_that_is_ticked(world: BotWorld) -> None:
+async def test_create_is_private_where_that_is_chosen(world: BotWorld) -> None:
     opened = await world.alice.slash(world.channel, "create")
-    answered = await world.alice.submit_modal(opened, {"words": "a green door", "private": True})
+    answered = await world.alice.submit_modal(opened, {"words": "a green door", "variants": ["2p"]})
     assert answered.ephemeral
-    assert (await world.only_task()).private
+    task = await world.only_task()
+    assert (task.private, task.variants) == (True, 2)
 
 
 async def test_create_counts_when_it_comes_back_after_a_restart(world: BotWorld) -> None:
@@ -128,7 +129,7 @@ async def test_of_more_than_five_the_first_five_are_offered(world: BotWorld) -> 
 async def test_more_than_five_together_are_refused(world: BotWorld) -> None:
     message = await world.alice.send(world.channel, attachments=named(5))
     refused = await world.bob.submit_modal(await menu(world, message), {"words": "x", "files": [PHOTO]})
-    assert "Choose at most 5" in world.refusal(refused)
+    assert "starts from at most 5 pictures" in world.refusal(refused)
 
 
 async def test_the_menu_counts_when_it_comes_back_after_a_restart(world: BotWorld) -> None:

@@ -18,7 +18,7 @@ from bot.ui.kit.forms import FormValues, Upload
 from bot.ui.results.actions import MoreSelect
 from bot.ui.results.picks import VarySelect
 from storage.bounds import LONGEST_WORDS
-from storage.catalogue import DEFAULT
+from storage.catalogue import MODELS, Look
 from storage.community import Setting
 from storage.models import Limits
 from storage.schema import (
@@ -43,6 +43,13 @@ WORDS: Final = frozenset(
 )
 """Fields of free text: any text within the length limit is accepted, or not found in a search."""
 KEPT: Final = (tasks, batches, styles, reference_sets, guild_settings, setting_changes, reports, preferences)
+READ: Final = (
+    *(("size", text) for text in ("9:9",)),
+    *(("resolution", text) for text in (" 2", "2.0")),
+    *(("variants", number) for number in (3, 5, 9)),
+)
+"""Values that options with autocomplete read as a shape, a resolution or a number: they are taken, or the nearest that
+the model has is offered."""
 
 
 async def a_result(world: BotWorld) -> Any:
@@ -75,7 +82,7 @@ async def add_style(world: BotWorld) -> Any:
 async def used_set(world: BotWorld) -> Press:
     await saved_set(world)
     return lambda: world.alice.slash(
-        world.channel, "reference use", name="cat", prompt="a door", size="1:1", variants=1, private=False
+        world.channel, "reference use", name="cat", prompt="a door", model="4o", size="1:1", variants=1, private=False
     )
 
 
@@ -89,7 +96,7 @@ async def edited_style(world: BotWorld) -> Press:
 async def create_form(world: BotWorld) -> Press:
     async def press() -> InteractionResult:
         opened = await world.alice.slash(world.channel, "create")
-        filled = {"words": "a door", "size": ["1:1"], "variants": ["1"], "files": [PHOTO], "private": False}
+        filled = {"words": "a door", "size": ["1:1"], "variants": ["1"], "files": [PHOTO], "model": ["4o"]}
         return await world.alice.submit_modal(opened, filled)
 
     return press
@@ -109,7 +116,7 @@ async def menu_form(world: BotWorld) -> Press:
 async def avatar_form(world: BotWorld) -> Press:
     async def press() -> InteractionResult:
         opened = await world.alice.context_menu(world.channel, "Use avatar", world.bob)
-        filled = {"words": "a door", "size": ["1:1"], "variants": ["1"], "private": False}
+        filled = {"words": "a door", "model": ["4o"], "size": ["1:1"], "variants": ["1"], "private": False}
         return await world.alice.submit_modal(opened, filled)
 
     return press
@@ -120,7 +127,7 @@ async def set_form(world: BotWorld) -> Press:
 
     async def press() -> InteractionResult:
         opened = await world.alice.slash(world.channel, "reference use", name="cat")
-        filled = {"words": "a door", "size": ["1:1"], "variants": ["1"], "private": False}
+        filled = {"words": "a door", "model": ["4o"], "size": ["1:1"], "variants": ["1"], "private": False}
         return await world.alice.submit_modal(opened, filled)
 
     return press
@@ -226,21 +233,28 @@ IMAGINE: Final = slash(
     "imagine", prompt="a door", size="1:1", variants=1, image=PHOTO, style="none", reference="none", private=False,
     enhance=False, fallback=False,
 )  # fmt: skip
-PLAIN: Final = slash("imagine", prompt="a door", size="1:1", variants=1, private=False, enhance=False, fallback=False)
+PLAIN: Final = slash(
+    "imagine", prompt="a door", model="gpt-image", size="1:1", resolution="1K", background="transparent", variants=1,
+    private=False, enhance=False, fallback=False,
+)  # fmt: skip
 BLEND: Final = slash("blend", image=PHOTO, image2=PHOTO, size="1:1", variants=1, private=False)
+TYPED: Final = frozenset({PLAIN, BLEND, used_set})
 STYLE: Final = slash("style add", "mod", name="ink", template="{prompt}, in ink", size="1:1", variants=1)
 
 SINGLE: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
-    "/imagine": (PLAIN, ("prompt", "size", "variants", "private", "enhance", "fallback")),
+    "/imagine": (
+        PLAIN,
+        ("prompt", "model", "size", "resolution", "background", "variants", "private", "enhance", "fallback"),
+    ),
     "/imagine with more": (IMAGINE, ("image", "style", "reference")),
     "/blend": (BLEND, ("image", "image2", "size", "variants", "private")),
-    "/reference use": (used_set, ("name", "prompt", "size", "variants", "private")),
+    "/reference use": (used_set, ("name", "prompt", "model", "size", "variants", "private")),
     "/reference save": (slash("reference save", name="cat", image=PHOTO), ("name", "image")),
     "/style add": (STYLE, ("name", "template", "size", "variants")),
     "/style edit": (edited_style, ("name", "new_name", "template", "size", "variants")),
     "/show": (slash("show", what="a door"), ("what",)),
     "/tasks": (slash("tasks", search="a door"), ("search",)),
-    "/create": (create_form, ("words", "private")),
+    "/create": (create_form, ("words",)),
     "the menu's form": (menu_form, ("words",)),
     "the avatar's form": (avatar_form, ("words", "private")),
     "the set's form": (set_form, ("words", "private")),
@@ -250,10 +264,10 @@ SINGLE: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
 }
 """Interactions and the names of their fields that carry a single value."""
 SEVERAL: Final[dict[str, tuple[Door, tuple[str, ...]]]] = {
-    "/create": (create_form, ("size", "variants", "files")),
+    "/create": (create_form, ("model", "size", "variants", "files")),
     "the menu's form": (menu_form, ("size", "variants", "pictures", "files")),
-    "the avatar's form": (avatar_form, ("size", "variants")),
-    "the set's form": (set_form, ("size", "variants")),
+    "the avatar's form": (avatar_form, ("model", "size", "variants")),
+    "the set's form": (set_form, ("model", "size", "variants")),
     "Edit": (edit_form, ("size", "variants", "picture", "files")),
     "Vary": (vary_select, ("values",)),
     "More": (more_select, ("values",)),
@@ -313,6 +327,10 @@ def refused(answered: InteractionResult) -> bool:
 
 
 def may_be_taken(door: Door, field: str, value: Any) -> bool:
+    if door in TYPED and (field, value) in READ:
+        return True
+    if door in {STYLE, edited_style} and field == "variants" and value == 3:
+        return True
     if isinstance(value, str):
         return field in WORDS and value != LONG
     if isinstance(value, bool):
@@ -335,8 +353,9 @@ async def rows(world: BotWorld, table: sa.Table) -> list[dict[str, Any]]:
 
 async def assert_sound(world: BotWorld) -> None:
     for task in await rows(world, tasks):
-        assert task["size"] in DEFAULT.sizes
-        assert task["variants"] in DEFAULT.variants
+        model = MODELS[task["model"]]
+        assert model.allows(Look(task["size"], task["resolution"], task["background"]))
+        assert task["variants"] in model.variants
         assert len(task["prompt"]) <= LONGEST_WORDS
 
 

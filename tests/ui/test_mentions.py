@@ -215,7 +215,7 @@ async def test_an_answer_to_a_waiting_card_has_nothing_to_start_from(world: BotW
 
 async def test_too_many_pictures_are_refused(world: BotWorld) -> None:
     await mention(world, attachments=[(f"{number}.png", png()) for number in range(6)])
-    assert "Choose at most 5" in last(world).content
+    assert "starts from at most 5 pictures" in last(world).content
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 

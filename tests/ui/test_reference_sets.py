@@ -258,7 +258,7 @@ async def test_a_set_with_a_mask_is_refused(world: BotWorld) -> None:
 async def test_more_pictures_than_go_in_are_refused(world: BotWorld) -> None:
     await save(world, image2=DOG, image3=DOG)
     asked = await world.ask("on the moon", image=DOG, image2=DOG, image3=DOG, reference="My cat")
-    assert "Choose at most 5" in world.refusal(asked)
+    assert "starts from at most 5 pictures" in world.refusal(asked)
     assert not await world.stores.tasks.of_user(world.alice.id)
 
 

@@ -461,7 +461,7 @@ async def test_words_go_into_the_style_with_all_it_brings(world: BotWorld, carol
     styled = await in_style(
         world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a {red} door"))
     )
-    assert (styled.request.prompt, styled.size, styled.variants, styled.request.style) == (
+    assert (styled.request.prompt, styled.style_size, styled.style_variants, styled.request.style) == (
         "a {red} door, in ink",
         "3:2",
         4,
@@ -470,10 +470,9 @@ async def test_words_go_into_the_style_with_all_it_brings(world: BotWorld, carol
     (reference,) = styled.request.references
     assert reference.stored_key is not None
     assert await world.picture_store.get(reference.stored_key) == PHOTO[1]
-    own = await in_style(
-        world.client.services, world.guild.id, "ink", Wish(request=PictureRequest(prompt="a"), size="1:1", variants=1)
-    )
-    assert (own.size, own.variants) == ("1:1", 1)
+    await world.ask("a", style="Ink", size="1:1", variants=1)
+    task = await world.only_task()
+    assert (task.size, task.variants) == ("1:1", 1)
 
 
 async def test_a_picture_is_made_in_a_style(world: BotWorld, carol: MemberActor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -28,6 +28,7 @@ from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import Reason
 from bot.imaging.processes import WorkerThreads
 from bot.services import Services
+from storage.catalogue import MODELS, Model
 from storage.community import Setting
 from storage.database import Database
 from storage.models import Limits, OutcomePart, Picture, Reference, Route, Task
@@ -61,6 +62,8 @@ class BotWorld:
     delivery: DiscordDelivery = field(init=False)
     locales: dict[int, str] = field(default_factory=dict)
     """Locales of people whose Discord is not in English, by their ids."""
+    models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
+    """The models that are switched on, from the next start."""
     acknowledged: int = 0
     """Number of the bot's errors that a test has seen and expects."""
     guild: GuildHandle = field(init=False)
@@ -100,7 +103,7 @@ class BotWorld:
             delivery=self.delivery,
             fetch_reference=self._fetch,
             picture_work=work,
-            policy=Policy(limits=limits, keep_pictures=KEEP_PICTURES),
+            policy=Policy(limits=limits, keep_pictures=KEEP_PICTURES, models=self.models),
             clock=self.clock,
         )
         client.services = Services(
@@ -162,7 +165,7 @@ class BotWorld:
         self.acknowledged = self.env.error_cursor
         assert asked.response is not None
         assert asked.ephemeral
-        return asked.response.content
+        return asked.response.content or texts(asked.response)
 
     async def only_task(self, asker: Any = None) -> Task:
         (task,) = await self.stores.tasks.of_user((asker or self.alice).id)

@@ -14,6 +14,7 @@ from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.availability.disk_space import DiskSpace
 from bot.engine.clock import is_doubtful
 from bot.engine.intake.checks import checked
+from bot.engine.intake.models import offered_here
 from bot.engine.intake.requests import CANCEL_TRIES, check_there, visible_to
 from bot.engine.lifecycle.undelivered import ACKNOWLEDGED_WITHIN
 from bot.engine.limit_errors import limit_error
@@ -107,7 +108,8 @@ class Batches:
         check_there(asked)
         await self._check_parent(asked)
         now, models = self._clock(), self._policy.models
-        sound, each = checked(asked, models), _checked_words(asked, words, models)
+        here = await offered_here(self._stores, models, asked.guild_id)
+        sound, each = checked(asked, models, here), _checked_words(asked, words, models, here)
         if sound.request.references:
             await self._space.require()
         async with self._space.writing():
@@ -149,7 +151,8 @@ class Batches:
         if len(batch.words) > most:
             raise BadChoice(Reason.BATCH_TOO_LARGE, allowed=most)
         await self._check_parent(batch.asked)
-        _checked_words(batch.asked, batch.words, self._policy.models)  # the proposal may be older than some checks
+        models = self._policy.models  # they may be others than when the batch was proposed
+        _checked_words(batch.asked, batch.words, models, await offered_here(self._stores, models, batch.asked.guild_id))
         if batch.asked.request.references:
             await self._space.require()
         limits = self._policy.limits_for(batch.asked.asker_id, batch.asked.guild_id)
@@ -266,7 +269,9 @@ class Batches:
                 raise NotFound(Reason.TASK_UNKNOWN)
 
 
-def _checked_words(asked: NewTask, words: Sequence[str], models: Mapping[str, Model]) -> list[str]:
+def _checked_words(
+    asked: NewTask, words: Sequence[str], models: Mapping[str, Model], here: Mapping[str, Model]
+) -> list[str]:
     """Return the checked prompt of each task of the batch. Raises what `checked` raises."""
     each = [replace(asked, request=replace(asked.request, prompt=prompt)) for prompt in words]
-    return [checked(new, models).request.prompt for new in each]
+    return [checked(new, models, here).request.prompt for new in each]

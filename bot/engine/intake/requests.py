@@ -12,10 +12,12 @@ from bot.engine.availability.disk_space import DiskSpace
 from bot.engine.cards.messages import CardMessages
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.intake.checks import checked
+from bot.engine.intake.models import for_model, model_for, offered_here
 from bot.engine.limit_errors import limit_error
 from bot.engine.policy import Policy
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.errors import BadReference, Conflict, Gone, NotFound, NotYours, Reason, TooLate
+from storage.catalogue import DEFAULT, offered
 from storage.community import Batch
 from storage.limits import LimitExceeded
 from storage.models import (
@@ -88,8 +90,8 @@ class Requests:
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
         """
-        Repeat a request as a new task of the person who asks, with the stored copies of its references, if any.
-        `message_id` is the message with the button.
+        Repeat a request as a new task of the person who asks, with the stored copies of its references, if any, and
+        with another model if its own is switched off or not offered here. `message_id` is the message with the button.
 
         Raises what `accept` raises; NotYours for another person's failed task; NotFound if the task is not visible to
         the person; Conflict if the person is repeating the task already (a double click is charged once), or if the
@@ -100,13 +102,17 @@ class Requests:
             raise NotYours
         if task.reason is None and await self._got_through(task, message_id):
             raise Conflict(Reason.GOT_THROUGH)
-        references = await self.references_again(task, origin.asker_id)
+        request = replace(task.request, references=await self.references_again(task, origin.asker_id))
+        settings = await self._stores.guilds.settings(origin.guild_id)
+        models, here = self._policy.models, offered(self._policy.models, settings.models)
+        model, replaced = model_for((task.model, settings.model, DEFAULT.key), request, here, models)
         repeated = NewTask(
             **asdict(origin),
-            request=replace(task.request, references=references),
+            request=for_model(request, model) if replaced else request,
             again_of=task.id,
             derivation=Derivation.AGAIN,
             parent_id=task.id,
+            parameters=replaced,
         )
         stored, is_new = await self._stored(repeated)
         if not is_new and stored.interaction_id != origin.interaction_id:
@@ -195,7 +201,8 @@ class Requests:
     async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> tuple[Task, bool]:
         """Store the task, in place of the proposal if there is one. Return it, and whether it is new. Raises what
         `checked` and `check_there` raise, LimitReached, NoRoom, and Gone if the proposal was answered already."""
-        new = checked(asked, self._policy.models)
+        models = self._policy.models
+        new = checked(asked, models, await offered_here(self._stores, models, asked.guild_id))
         check_there(new)
         only_words = not new.request.references
         if not only_words:

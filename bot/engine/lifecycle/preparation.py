@@ -89,11 +89,13 @@ class Preparation:
 
     def _size(self, task: Task, references: list[Reference]) -> str:
         """Return the size of the task: the one nearest to the first picture, as people see it, if the size is still
-        open."""
+        open. Sizes that the model cannot make with the task's resolution and background are left out."""
         first = references[0] if references else None
         if not task.fits_picture or first is None or not (first.width and first.height):
             return task.size
-        return self._model_of(task).nearest_size(first.width, first.height)
+        return self._model_of(task).nearest_size(
+            first.width, first.height, resolution=task.resolution, background=task.background
+        )
 
     def _model_of(self, task: Task) -> Model:
         """Return the task's model; for one of another release, whose create will be refused, the default."""

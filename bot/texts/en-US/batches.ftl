@@ -6,8 +6,8 @@ batches-question = { $count ->
    *[other] Make { $count } requests from this?
 }
 batches-cost = { $count ->
-    [one] { $count } picture in all.
-   *[other] { $count } pictures in all.
+    [one] { $count } picture by { $model }
+   *[other] { $count } pictures by { $model }
 }
 batches-left = { $count ->
     [one] You have { $count } picture left, of { $allowed } in 24 hours.

@@ -16,7 +16,17 @@ forms-picture = The picture to start from
 forms-pictures = The pictures to start from
 forms-files = Pictures to start from
 forms-files-more = More pictures to start from
-forms-files-hint = Any common format, up to 50 MB each; at most { $most } pictures in total.
+forms-files-hint = { $most ->
+    [0] { $model } works from words alone; other models start from pictures, up to 50 MB each.
+    [one] Any common format, up to 50 MB; { $most } picture in all with { $model }.
+   *[other] Any common format, up to 50 MB each; at most { $most } in all with { $model }.
+}
+forms-model = Model
+forms-model-usual = { $model }, unless you choose another
+forms-variants-private = { $count ->
+    [one] { $count } picture, only for you
+   *[other] { $count } pictures, only for you
+}
 forms-size = The shape of the picture
 forms-size-of-picture = Like your first picture
 forms-size-open = Like your first picture; from words alone { $shape }

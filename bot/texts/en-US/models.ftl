@@ -14,3 +14,25 @@ model-qwen = Transparent backgrounds, changes only the part that you mark
 model-ideogram = Logos, posters and lettering
 model-grok = Lively scenes and people, in five shapes
 model-z-image = Quick pictures from words alone, at the lowest price
+
+# While a model is chosen.
+models-choice = { $name } · { $price } · { $good }
+models-with-price = { $what } · { $price }
+
+# The one press that makes what is nearest.
+models-make = Make it that way
+models-make-with = Make it with { $model }
+models-make-shape = Make it { $shape }
+models-make-resolution = Make it in { $resolution }
+models-make-variants = { $count ->
+    [one] Make { $count } picture
+   *[other] Make { $count } pictures
+}
+
+# Why another model makes it, in one line of the card.
+models-was-off = { $was } isn’t available, so { $now } makes this.
+models-was-not-here = This server doesn’t offer { $was }, so { $now } makes this.
+models-was-without-mask = { $was } takes no mask, so { $now } makes this.
+models-was-for-fewer = { $was } can’t start from these pictures, so { $now } makes this.
+models-was-for-other-words = { $was } can’t work with words of this length, so { $now } makes this.
+models-named-twice = `--model` gave way to the model you chose.

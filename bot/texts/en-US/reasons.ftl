@@ -72,7 +72,13 @@ reason-looking-already = You’re opening several things at once, and I’m stil
 reason-exporting-already = I’m already putting your files together. Wait until they’re here, then ask again.
 reason-not-this-server = I’m not allowed to make pictures here. Ask whoever runs me to allow this place, or use me in a server where I’m allowed.
 reason-not-this-channel = Pictures are made in other channels of this server: { $channels }. Ask me there.
-reason-too-many-references = That’s more pictures than I can start from. Choose at most { $allowed }.
+reason-too-many-references = { $allowed ->
+    [one] { $model } starts from { $allowed } picture. Choose one
+   *[other] { $model } starts from at most { $allowed } pictures. Choose fewer
+}{ $others ->
+    [none] .
+   *[some] , or a model that takes as many: { $models }.
+}
 reason-missing-permissions = In this channel I still need permission to { $permissions }. Ask a moderator to allow it, or ask me in another channel.
 
 reason-reference-empty = { $filename } is empty. Attach the picture again.
@@ -164,6 +170,11 @@ unsaid-filename = One of the files
 unsaid-format = another format
 unsaid-named = something else
 unsaid-number = none
+unsaid-model = This model
+unsaid-more-files = { $count ->
+    [one] and { $count } more file
+   *[other] and { $count } more files
+}
 
 permission-view-channel = see this channel
 permission-send-messages = send messages
@@ -183,3 +194,57 @@ reason-gallery-unchosen = This server has no gallery yet. Someone who can manage
 reason-reports-unchosen = This server has no channel for reports yet. Tell a moderator directly, or ask them to choose one with `/{ settings-name }`.
 reason-reported-already = You’ve already reported this one. The moderators have it; wait for them to decide.
 reason-decided-already = The moderators have already decided about this one. If you see it differently, write to one of them.
+
+# What a model cannot make. $models: names of other models that can, $others: `none` or `some`.
+reason-model-unknown = I don’t know a model called { $named }. Choose { $models }.
+reason-model-off = { $model } isn’t available at the moment.{ $others ->
+    [none] { "" } Ask again later.
+   *[some] { "" } Choose { $models }.
+}
+reason-model-not-here = This server doesn’t offer { $model }.{ $others ->
+    [none] { "" } Someone who can manage it can change that with `/{ settings-name }`.
+   *[some] { "" } Choose { $models }.
+}
+reason-size-unknown = { $named } isn’t a shape I know. { $model } makes { $sizes }.
+reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $nearest_size }{ $others ->
+    [none] .
+   *[some] , or a model that makes it: { $models }.
+}
+reason-size-of-no-picture = There’s no picture whose shape I could use. Attach one as `{ option-image }`, or choose another shape.
+reason-size-not-in-resolution = { $model } makes no { $size } picture in { $resolution }. Choose { $nearest_resolution }, or another shape such as { $nearest_size }.
+reason-resolution-lacking = { $model } doesn’t make { $named }. Choose { $resolutions }.
+reason-resolution-unchosen = { $model } has no choice of resolution. Leave that out{ $others ->
+    [none] .
+   *[some] , or choose a model that makes { $named }: { $models }.
+}
+reason-background-lacking = { $model } can’t leave the background transparent. Leave that out{ $others ->
+    [none] .
+   *[some] , or choose a model that can: { $models }.
+}
+reason-background-not-in-resolution = { $model } makes no transparent background in { $resolution }. Choose { $nearest_resolution }, or leave the background as it is.
+reason-variants-lacking = { $model } makes { $numbers } pictures at a time. Choose one of these numbers.
+reason-enhance-lacking = { $model } can’t add detail to your words. Leave `{ option-enhance }` out{ $others ->
+    [none] .
+   *[some] , or choose a model that can: { $models }.
+}
+reason-fallback-lacking = No other model steps in for { $model }. Leave `{ option-fallback }` out{ $others ->
+    [none] .
+   *[some] , or choose { $models }.
+}
+reason-references-lacking = { $model } works from words alone. Leave the pictures out{ $others ->
+    [none] .
+   *[some] , or choose a model that starts from pictures: { $models }.
+}
+reason-mask-lacking = { $model } takes no mask. Leave the mask out{ $others ->
+    [none] .
+   *[some] , or choose a model that takes one: { $models }.
+}
+reason-prompt-too-long = { $model } takes at most { $allowed } characters. Make it shorter{ $others ->
+    [none] .
+   *[some] , or choose a model that takes more: { $models }.
+}
+reason-prompt-too-short = { $model } needs at least { $allowed } characters. Write a little more.
+reason-prompt-missing = { $model } needs words as well as pictures. Write what you’d like to see{ $others ->
+    [none] .
+   *[some] , or choose a model that manages without: { $models }.
+}

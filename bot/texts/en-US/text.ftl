@@ -4,6 +4,7 @@ text-wordless = no words, only pictures
 text-alt = { $what }: { $words }
 text-between = {", "}
 text-and = { $before } and { $last }
+text-or = { $before } or { $last }
 text-for = for { $asker }
 
 text-seconds = a few seconds
@@ -19,9 +20,19 @@ text-hours = { $count ->
    *[other] about { $count } hours
 }
 
-text-square = square (1:1)
-text-landscape = landscape (3:2)
-text-portrait = portrait (2:3)
+# Shapes: a word, and with the aspect ratio. People may also type the word; in each language every word is another one.
+text-shape = { $shape } ({ $size })
+shape-square = square
+shape-nearly-square = nearly square
+shape-landscape = landscape
+shape-portrait = portrait
+shape-wide = wide
+shape-tall = tall
+shape-very-wide = very wide
+shape-very-tall = very tall
+shape-banner = banner
+shape-column = column
+shape-as-picture = as the picture
 text-like-picture = shaped like the picture
 
 text-attached = { $count ->

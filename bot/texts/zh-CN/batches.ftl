@@ -2,7 +2,7 @@
 
 # 动手之前的确认，以及之后的结果。
 batches-question = 要把它变成 { $count } 个请求吗？
-batches-cost = 一共 { $count } 张图片。
+batches-cost = 由 { $model } 画 { $count } 张图片
 batches-left = 24 小时内你可以画 { $allowed } 张图片，还剩 { $count } 张。
 batches-more = 还有 { $count } 个
 batches-by-message = 图片会通过私信发给你，只有你能看到。

@@ -16,7 +16,13 @@ forms-picture = 以哪张图片为起点
 forms-pictures = 以哪些图片为起点
 forms-files = 作为起点的图片
 forms-files-more = 再加一些起点图片
-forms-files-hint = 常见格式都可以，每张最大 50 MB；总共最多 { $most } 张。
+forms-files-hint = { $most ->
+    [0] { $model } 只能凭文字画图；其他模型可以以图片为起点，每张最大 50 MB。
+   *[other] 常见格式都可以，每张最大 50 MB；用 { $model } 时总共最多 { $most } 张。
+}
+forms-model = 模型
+forms-model-usual = 默认用 { $model }
+forms-variants-private = { $count } 张，只有你能看到
 forms-size = 图片的形状
 forms-size-of-picture = 和第一张图片一样
 forms-size-open = 和第一张图片一样；只有文字时是{ $shape }

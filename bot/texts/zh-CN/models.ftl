@@ -14,3 +14,22 @@ model-qwen = 可以透明背景，也可以只修改你标出的部分
 model-ideogram = 标志、海报和字体设计
 model-grok = 生动的场景和人物，五种形状
 model-z-image = 只凭文字快速画图，价格最低
+
+# While a model is chosen.
+models-choice = { $name } · { $price } · { $good }
+models-with-price = { $what } · { $price }
+
+# The one press that makes what is nearest.
+models-make = 就这样画
+models-make-with = 用 { $model } 画
+models-make-shape = 画成{ $shape }
+models-make-resolution = 用 { $resolution } 画
+models-make-variants = 画 { $count } 张
+
+# Why another model makes it, in one line of the card.
+models-was-off = { $was } 目前不能使用，改由 { $now } 来画。
+models-was-not-here = 这个服务器不提供 { $was }，改由 { $now } 来画。
+models-was-without-mask = { $was } 不能使用蒙版，改由 { $now } 来画。
+models-was-for-fewer = { $was } 不能以这些图片为起点，改由 { $now } 来画。
+models-was-for-other-words = { $was } 处理不了这样长度的描述，改由 { $now } 来画。
+models-named-twice = 以你选的模型为准，没有采用 `--model`。

@@ -45,7 +45,10 @@ reason-looking-already = 你同时打开了好几个，我还在准备。请等�
 reason-exporting-already = 你的文件已经在整理了。请收到之后再试。
 reason-not-this-server = 我不能在这里画图。请让我的运营者开放这里，或者到允许我的服务器里使用我。
 reason-not-this-channel = 这个服务器在其他频道里画图：{ $channels }。请到那里找我。
-reason-too-many-references = 起点图片太多了。最多选 { $allowed } 张。
+reason-too-many-references = { $model } 最多以 { $allowed } 张图片为起点。请少选几张{ $others ->
+    [none] 。
+   *[some] ，或者换一个能用这么多的模型：{ $models }。
+}
 reason-missing-permissions = 在这个频道里，我还需要以下权限：{ $permissions }。请让管理员开通，或者换一个频道使用我。
 
 reason-reference-empty = { $filename } 是空的。请重新附上图片。
@@ -128,6 +131,8 @@ unsaid-filename = 其中一个文件
 unsaid-format = 别的格式
 unsaid-named = 别的格式
 unsaid-number = 无
+unsaid-model = 这个模型
+unsaid-more-files = 另外还有 { $count } 个文件
 
 permission-view-channel = 查看这个频道
 permission-send-messages = 发送消息
@@ -147,3 +152,57 @@ reason-gallery-unchosen = 这个服务器还没有画廊。可以请有管理权
 reason-reports-unchosen = 这个服务器还没有接收举报的频道。请直接告诉管理员，或者请他们用 `/{ settings-name }` 选一个。
 reason-reported-already = 你已经举报过这一个了，请等管理员决定。
 reason-decided-already = 管理员已经对这一个做出决定了。如有不同看法，请直接联系他们。
+
+# What a model cannot make. $models: names of other models that can, $others: `none` or `some`.
+reason-model-unknown = 我不认识叫 { $named } 的模型。请选择 { $models }。
+reason-model-off = { $model } 目前不能使用。{ $others ->
+    [none] 请晚些再试。
+   *[some] 请选择 { $models }。
+}
+reason-model-not-here = 这个服务器不提供 { $model }。{ $others ->
+    [none] 能管理服务器的人可以用 `/{ settings-name }` 更改。
+   *[some] 请选择 { $models }。
+}
+reason-size-unknown = 我不认识 { $named } 这种形状。{ $model } 可以画：{ $sizes }。
+reason-size-lacking = { $model } 画不了{ $size } 的图片。请选择{ $nearest_size }{ $others ->
+    [none] 。
+   *[some] ，或者换一个能画的模型：{ $models }。
+}
+reason-size-of-no-picture = 没有可以参照形状的图片。请把图片附到 `{ option-image }`，或者选择别的形状。
+reason-size-not-in-resolution = { $model } 画不了 { $resolution } 的{ $size } 图片。请选择 { $nearest_resolution }，或者换一种形状，比如{ $nearest_size }。
+reason-resolution-lacking = { $model } 画不了 { $named }。请选择 { $resolutions }。
+reason-resolution-unchosen = { $model } 不能选择分辨率。请不要填这一项{ $others ->
+    [none] 。
+   *[some] ，或者换一个能画 { $named } 的模型：{ $models }。
+}
+reason-background-lacking = { $model } 画不了透明背景。请不要填这一项{ $others ->
+    [none] 。
+   *[some] ，或者换一个能画的模型：{ $models }。
+}
+reason-background-not-in-resolution = { $model } 在 { $resolution } 下画不了透明背景。请选择 { $nearest_resolution }，或者不要透明背景。
+reason-variants-lacking = { $model } 一次可以画 { $numbers } 张。请从中选择。
+reason-enhance-lacking = { $model } 不能润色描述。请不要填 `{ option-enhance }`{ $others ->
+    [none] 。
+   *[some] ，或者换一个可以的模型：{ $models }。
+}
+reason-fallback-lacking = { $model } 没有备用模型。请不要填 `{ option-fallback }`{ $others ->
+    [none] 。
+   *[some] ，或者选择 { $models }。
+}
+reason-references-lacking = { $model } 只能凭文字画图。请去掉图片{ $others ->
+    [none] 。
+   *[some] ，或者换一个能以图片为起点的模型：{ $models }。
+}
+reason-mask-lacking = { $model } 不能使用蒙版。请去掉蒙版{ $others ->
+    [none] 。
+   *[some] ，或者换一个可以的模型：{ $models }。
+}
+reason-prompt-too-long = { $model } 最多接受 { $allowed } 个字符。请缩短一些{ $others ->
+    [none] 。
+   *[some] ，或者换一个能接受更多的模型：{ $models }。
+}
+reason-prompt-too-short = { $model } 至少需要 { $allowed } 个字符。请再多写一点。
+reason-prompt-missing = 使用 { $model } 时，除了图片还要有文字。请写下你想看到什么{ $others ->
+    [none] 。
+   *[some] ，或者换一个不需要文字的模型：{ $models }。
+}

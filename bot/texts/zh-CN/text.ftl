@@ -4,6 +4,7 @@ text-wordless = 没有文字，只有图片
 text-alt = { $what }：{ $words }
 text-between = 、
 text-and = { $before }和{ $last }
+text-or = { $before } 或 { $last }
 text-for = 由 { $asker } 发起
 
 text-seconds = 几秒钟
@@ -13,9 +14,19 @@ text-minutes = { $count } 分钟左右
 text-hour = 一小时左右
 text-hours = { $count } 小时左右
 
-text-square = 方形 (1:1)
-text-landscape = 横向 (3:2)
-text-portrait = 纵向 (2:3)
+# Shapes: a word, and with the aspect ratio. People may also type the word; in each language every word is another one.
+text-shape = { $shape } ({ $size })
+shape-square = 方形
+shape-nearly-square = 接近方形
+shape-landscape = 横向
+shape-portrait = 纵向
+shape-wide = 宽屏
+shape-tall = 竖屏
+shape-very-wide = 超宽
+shape-very-tall = 超高
+shape-banner = 横幅
+shape-column = 竖幅
+shape-as-picture = 和图片一样
 text-like-picture = 形状和图片一样
 
 text-attached = { $count } 张附图

@@ -6,5 +6,6 @@ ask.py          store a request and answer with its card
 batches.py      the question before a batch, and its buttons
 create_form.py  the form of `/create`
 examples.py     the answer of `/help`: examples, prices, and what is left
+nearest.py      what to do where choices do not go together
 status.py       the answer of `/status`
 """

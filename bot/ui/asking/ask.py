@@ -10,33 +10,41 @@ from dataclasses import replace
 import discord
 
 from bot.client import Atelier
-from bot.errors import BadChoice, Reason
+from bot.errors import BadChoice, Reason, Unmakeable
+from bot.intake.choosing import defaults_of, new_task, with_usual_words
 from bot.intake.names import names_in
 from bot.intake.origin import origin_of
-from bot.intake.requests import Wish, new_task
+from bot.intake.requests import Wish
 from bot.intake.words import as_read
 from bot.texts import texts_in
 from bot.texts.prompt_expansion import expand
 from bot.texts.prompt_parameters import parameters_of
 from bot.ui.asking.answers import answer_with
 from bot.ui.asking.batches import confirm, refuse
+from bot.ui.asking.nearest import offer_nearest
 from bot.ui.library.styles import in_style
 
 
 async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: str | None = None) -> None:
-    """Store the request, in the style of this name (None: in no style), and answer with its card. If the prompt expands
-    to several, or its groups make no batch, answer with a question instead: no task is stored before it is answered. A
-    stored prompt is not expanded. Raises AtelierError, with a message for the person, if the request is refused: then
-    no task is stored and nothing is charged."""
+    """
+    Store the request, in the style of this name (None: in no style), and answer with its card. If the prompt expands to
+    several, its groups make no batch, or the choices do not go together and others are near, answer with a question
+    instead: no task is stored before it is answered. A stored prompt is not expanded.
+
+    Raises AtelierError, with a message for the person, if the request is refused: then no task is stored and nothing is
+    charged.
+    """
     services = interaction.client.services
-    settings = await services.stores.guilds.settings(interaction.guild_id)
+    defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
     read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
-    styled = await in_style(services, interaction.guild_id, style, read)
-    origin = origin_of(interaction, settings, private=wish.private)
-    new = new_task(styled, origin, settings)
+    whole = with_usual_words(read, defaults.preferences.words)
+    styled = await in_style(services, interaction.guild_id, style, whole)
+    private = wish.private if wish.private is not None else defaults.preferences.private is True
+    origin = origin_of(interaction, defaults.settings, private=private)
+    new = new_task(styled, origin, defaults)
     if not wish.as_stored:
         try:
-            words = _expanded(new.request.prompt, most=settings.greatest_batch)
+            words = _expanded(new.request.prompt, most=defaults.settings.greatest_batch)
         except BadChoice as refusal:
             await refuse(interaction, new, refusal)
             return
@@ -44,7 +52,14 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: s
             await confirm(interaction, new, words)
             return
         new = replace(new, request=replace(new.request, prompt=words[0]))
-    await answer_with(interaction, await services.engine.requests.accept(new))
+    try:
+        card = await services.engine.requests.accept(new)
+    except Unmakeable as refusal:
+        if refusal.nearest is None:
+            raise
+        await offer_nearest(interaction, new, refusal, refusal.nearest)
+        return
+    await answer_with(interaction, card)
 
 
 def _expanded(prompt: str, *, most: int) -> list[str]:

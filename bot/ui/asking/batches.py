@@ -21,6 +21,7 @@ from bot.intake.origin import origin_of
 from bot.texts import Texts, texts_in
 from bot.ui.asking.answers import answer_with
 from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
+from bot.ui.kit.request_facts import model_name
 from bot.ui.kit.text import in_line
 from bot.ui.waiting.cards import parameters_line
 from storage.community import Batch
@@ -46,7 +47,7 @@ async def refuse(interaction: discord.Interaction[Atelier], asked: NewTask, refu
     services = interaction.client.services
     proposal = await services.engine.batches.propose(asked, [asked.request.prompt])
     say, batch_id = texts_in(str(interaction.locale)), proposal.batch.id
-    view = _text_view(explain(refusal.reason, refusal.parameters, say))
+    view = text_view(explain(refusal.reason, refusal.parameters, say))
     view.add_item(ui.ActionRow(SendAsTypedButton(batch_id, say), DiscardBatchButton(batch_id, say)))
     await interaction.response.send_message(view=view, ephemeral=True)
 
@@ -99,7 +100,7 @@ class DiscardBatchButton(TaskButton, action="batch-drop", label="batches-drop", 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         batches = engine_of(interaction).batches
         await batches.drop(await batches.proposed(self.task_id, interaction.user.id))
-        await interaction.response.edit_message(view=_text_view(texts_in(str(interaction.locale))("batches-dropped")))
+        await interaction.response.edit_message(view=text_view(texts_in(str(interaction.locale))("batches-dropped")))
 
 
 async def _delete_question(interaction: discord.Interaction[Any]) -> None:
@@ -118,10 +119,10 @@ def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
     sentences = [say("batches-begun", count=len(batch.words))]
     if batch.asked.reach is Reach.ANSWER:
         sentences.append(say("batches-by-message"))
-    return _text_view(" ".join(sentences))
+    return text_view(" ".join(sentences))
 
 
-def _text_view(text: str) -> ui.LayoutView:
+def text_view(text: str) -> ui.LayoutView:
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text))
 
 
@@ -134,7 +135,10 @@ def _listed(say: Texts, words: Sequence[str]) -> str:
 
 def _terms(say: Texts, proposal: Proposal) -> list[str]:
     batch = proposal.batch
-    terms = [say("batches-cost", count=len(batch.words) * batch.asked.request.variants)]
+    request = batch.asked.request
+    cost = say("batches-cost", count=len(batch.words) * request.variants, model=model_name(request.model))
+    each = batch.asked.estimated_credits
+    terms = [f"{cost} · {say('credits-in-all', count=each * len(batch.words))}" if each is not None else cost]
     if proposal.allowed:
         terms.append(say("batches-left", count=proposal.left, allowed=proposal.allowed))
     if batch.asked.reach is Reach.ANSWER:

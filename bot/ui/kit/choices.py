@@ -1,18 +1,25 @@
-"""Choices of command options: the fixed ones, and the suggestions of autocomplete while a person types."""
+"""Fixed choices of command options, and which named things autocomplete suggests while a person types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, Protocol, TypeVar
 
+from discord import app_commands
 from discord.app_commands import Choice
 
-from bot.discord_limits import CHOICES
-from storage.catalogue import DEFAULT
+from bot.discord_limits import CHOICE_CHARACTERS, CHOICES
+from bot.texts.command_texts import localized
+from storage.catalogue import TRANSPARENT, all_sizes, all_variants
 from storage.search import comparable, has_words
 
-SIZES: Final = [Choice(name=size, value=size) for size in DEFAULT.sizes]
-VARIANTS: Final = [Choice(name=str(number), value=number) for number in DEFAULT.variants]
+SIZES: Final = [Choice(name=size, value=size) for size in all_sizes()]
+"""Sizes of a style, which goes with every model."""
+VARIANTS: Final = [Choice(name=str(number), value=number) for number in all_variants()]
+BACKGROUNDS: Final = [Choice(name=localized("imagine-transparent"), value=TRANSPARENT)]
+
+TypedChoice = app_commands.Range[str, 1, CHOICE_CHARACTERS]
+"""An option for which autocomplete makes suggestions, and in which people may type something else."""
 
 
 class Named(Protocol):

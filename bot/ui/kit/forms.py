@@ -18,17 +18,22 @@ import structlog
 from discord import ui
 
 from bot.client import Atelier
+from bot.discord_limits import FILES_PER_UPLOAD, OPTION_CHARACTERS, OPTIONS_PER_SELECT
 from bot.error_replies import errors_answered
 from bot.errors import TooLong, UnknownChoice
 from bot.texts import Texts
-from bot.texts.discord_text import storable, units
+from bot.texts.discord_text import shortened, storable, units
+from bot.texts.shapes import shape
+from bot.ui.kit.model_choices import good_for
+from bot.ui.kit.request_facts import price
 from bot.ui.kit.selected import several, single
-from bot.ui.kit.text import shape
-from storage.bounds import LONGEST_WORDS, MOST_REFERENCES
-from storage.catalogue import DEFAULT
+from storage.bounds import LONGEST_WORDS
+from storage.catalogue import MODELS, Model, all_sizes, all_variants
 from storage.models import SPOILER_PREFIX
 
 KEY: Final = "(?P<key>[0-9a-f]{16})?"
+PRIVATE: Final = "p"
+"""After the number of pictures, in the value of an option: only the asker sees them."""
 
 Label: TypeAlias = ui.Label[ui.Modal]
 T = TypeVar("T")
@@ -89,9 +94,9 @@ class FormValues:
 
     def files(self, name: str) -> tuple[Upload, ...]:
         """Return the uploaded files, in the order chosen. Raises UnknownChoice also for more than
-        `MOST_REFERENCES`."""
+        `FILES_PER_UPLOAD`."""
         sent = {key: file for key, file in self._files.items() if isinstance(file, Mapping)}
-        return tuple(map(_upload, several(self._values(name), sent, most=MOST_REFERENCES)))
+        return tuple(map(_upload, several(self._values(name), sent, most=FILES_PER_UPLOAD)))
 
     def _values(self, name: str) -> Sequence[Any]:
         values = self._field(name).get("values")
@@ -154,42 +159,93 @@ def fits_form(words: str) -> bool:
     return units(words) <= LONGEST_WORDS
 
 
-def files_field(say: Texts, *, most: int, label: str) -> Label:
+def files_field(say: Texts, model: Model, *, besides: int = 0, label: str) -> Label:
+    """Return the field for pictures. It takes as many as Discord allows, because the form may choose another model than
+    `model`, of which the hint tells. `besides`: pictures that the request has without these."""
+    most = max(1, FILES_PER_UPLOAD - besides)
     upload: ui.FileUpload[ui.Modal] = ui.FileUpload(custom_id="files", required=False, min_values=0, max_values=most)
-    hint = say("forms-files-hint", most=MOST_REFERENCES)
-    return ui.Label(text=label, description=hint, component=upload)
+    hint = say("forms-files-hint", most=model.most_references, model=model.name)
+    return ui.Label(text=label, description=shortened(hint, OPTION_CHARACTERS), component=upload)
 
 
-def size_field(say: Texts, size: str | None, *, otherwise: str | None = None) -> Label:
-    """Return the field for the shape. If `size` is None, nothing is chosen in it, and it shows `otherwise` (None:
-    Discord's own placeholder)."""
+def model_field(say: Texts, models: Mapping[str, Model], usual: Model, chosen: Model | None = None) -> list[Label]:
+    """Return the field for the model, with the price of one picture by each; no field if there is only one. Without
+    `chosen`, nothing is chosen in it, and it shows `usual`."""
+    if len(models) < 2:
+        return []
     options = [
-        discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
-        for offered in DEFAULT.sizes
+        discord.SelectOption(
+            label=model.name,
+            description=shortened(f"{price(say, model.price(variants=1))} · {good_for(say, model)}", OPTION_CHARACTERS),
+            value=model.key,
+            default=model == chosen,
+        )
+        for model in models.values()
     ]
     select: ui.Select[ui.Modal] = ui.Select(
-        custom_id="size", options=options, placeholder=otherwise, min_values=0, required=False
+        custom_id="model",
+        options=options[:OPTIONS_PER_SELECT],
+        placeholder=say("forms-model-usual", model=usual.name),
+        min_values=0,
+        required=False,
+    )
+    return [ui.Label(text=say("forms-model"), component=select)]
+
+
+def size_field(say: Texts, model: Model, size: str | None = None, *, otherwise: str | None = None) -> Label:
+    """Return the field for the shape, with the model's shapes. If `size` is None, nothing is chosen in it, and it shows
+    `otherwise` (None: Discord's own placeholder)."""
+    options = [
+        discord.SelectOption(label=shape(say, offered), value=offered, default=offered == size)
+        for offered in model.sizes
+    ]
+    select: ui.Select[ui.Modal] = ui.Select(
+        custom_id="size",
+        options=options[:OPTIONS_PER_SELECT],
+        placeholder=otherwise,
+        min_values=0,
+        required=False,
     )
     return ui.Label(text=say("forms-size"), component=select)
 
 
-def variants_field(say: Texts, variants: int) -> Label:
+def variants_field(say: Texts, model: Model, variants: int, *, private: bool | None = None) -> Label:
+    """Return the field for the number of pictures. Unless `private` is None, it also says for whom they are, each
+    number once for all and once for the asker alone: a form has no room for a field of its own."""
+    counts = [(count, alone) for alone in ((False,) if private is None else (False, True)) for count in model.variants]
     options = [
         discord.SelectOption(
-            label=say("forms-variants-count", count=count), value=str(count), default=count == variants
+            label=say("forms-variants-private" if alone else "forms-variants-count", count=count),
+            value=f"{count}{PRIVATE if alone else ''}",
+            default=(count, alone) == (variants, private is True),
         )
-        for count in DEFAULT.variants
+        for count, alone in counts
     ]
     select: ui.Select[ui.Modal] = ui.Select(custom_id="variants", options=options, required=False)
     return ui.Label(text=say("forms-variants"), component=select)
 
 
+def private_field(say: Texts, *, private: bool) -> Label:
+    return ui.Label(text=say("forms-private"), component=ui.Checkbox(custom_id="private", default=private))
+
+
+def model_in(filled: FormValues) -> str | None:
+    return filled.one("model", {key: key for key in MODELS})
+
+
 def size_in(filled: FormValues) -> str | None:
-    return filled.one("size", {size: size for size in DEFAULT.sizes})
+    return filled.one("size", {size: size for size in all_sizes()})
 
 
 def variants_in(filled: FormValues) -> int | None:
-    return filled.one("variants", {str(count): count for count in DEFAULT.variants})
+    return filled.one("variants", {f"{count}{kind}": count for count in all_variants() for kind in ("", PRIVATE)})
+
+
+def private_in(filled: FormValues) -> bool:
+    """Return whether the pictures are for the asker alone, by the number of pictures or by the field "private"."""
+    kinds = {"": False, PRIVATE: True}
+    chosen = {f"{count}{kind}": alone for count in all_variants() for kind, alone in kinds.items()}
+    return filled.one("variants", chosen) is True or filled.ticked("private")
 
 
 async def _submit(

@@ -13,6 +13,7 @@ from urllib.parse import quote as percent
 from bot.discord_limits import UNITS_PER_MESSAGE
 from bot.texts import Texts
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
+from bot.texts.shapes import shape
 from storage.models import PictureRequest, Reference, ReferenceKind, Task
 
 ALT_UNITS: Final = 256
@@ -22,7 +23,6 @@ PROMPT_FILENAME: Final = "prompt.txt"
 _OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
 """Characters that stay as they are in an address; all others are escaped, as they might end the link."""
 _QUOTE: Final = "> "
-_SHAPES: Final = {"1:1": "text-square", "3:2": "text-landscape", "2:3": "text-portrait"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +67,6 @@ def rough_time(say: Texts, seconds: float) -> str:
     if seconds < 90 * 60:
         return say("text-hour")
     return say("text-hours", count=round(seconds / 3600))
-
-
-def shape(say: Texts, size: str) -> str:
-    """Return the picture's shape in words; an unknown size is returned as it is."""
-    return say(_SHAPES[size]) if size in _SHAPES else size
 
 
 def shape_of(say: Texts, request: PictureRequest | Task) -> str:

@@ -19,11 +19,11 @@ from bot.intake.stored_pictures import drop_copy
 from bot.services import Services
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import cleaned, escaped, is_blank, shortened, units
+from bot.texts.shapes import shape
 from bot.ui.kit.choices import offered
 from bot.ui.kit.dynamic_items import TASK_ID, MessageButton, services_of
 from bot.ui.kit.paging import PageButton, PagePosition
 from bot.ui.kit.questions import question_row
-from bot.ui.kit.text import shape
 from storage.community import PROMPT, Style
 from storage.guilds import StyleGone
 from storage.models import ReferenceKind
@@ -39,8 +39,7 @@ TEMPLATE_UNITS: Final = 240
 async def in_style(services: Services, guild_id: int | None, name: str | None, wish: Wish) -> Wish:
     """
     Return the wish with its prompt in the style's template, and the style's picture after the asker's own pictures.
-    A size or a number that the asker has chosen takes precedence over the style's. The style's picture does not decide
-    the shape. Unchanged if `name` is None.
+    The style's picture does not decide the shape. Unchanged if `name` is None.
 
     Raises BadChoice for an unknown style, and for a style with a picture if the request has a mask; BlankPrompt if the
     request has neither words nor pictures.
@@ -63,9 +62,9 @@ async def in_style(services: Services, guild_id: int | None, name: str | None, w
             references=(*request.references, *style.references()),
             style=style.name,
         ),
-        size=wish.size if wish.size is not None else style.size,
+        style_size=style.size,
+        style_variants=style.variants,
         fits_picture=bool(request.references),
-        variants=wish.variants if wish.variants is not None else style.variants,
     )
 
 

@@ -9,16 +9,20 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
-from bot.intake.requests import Wish, references_of
+from bot.intake.choosing import defaults_of
+from bot.intake.requests import Former, Wish, references_of
 from bot.texts import texts_in
 from bot.texts.discord_text import is_blank
 from bot.texts.prompt_expansion import literal
 from bot.texts.prompt_parameters import without_parameters
 from bot.ui.asking.ask import ask
+from bot.ui.kit.dynamic_items import services_of
 from bot.ui.kit.forms import (
     FormValues,
     files_field,
     fits_form,
+    model_field,
+    model_in,
     open_form,
     size_field,
     size_in,
@@ -27,7 +31,6 @@ from bot.ui.kit.forms import (
     words_field,
 )
 from bot.ui.kit.pictures import as_reference, by_position, picture_options, pictures_of, shown_in
-from storage.bounds import MOST_REFERENCES
 from storage.models import Derivation, Picture, Task
 
 EDIT_FORM: Final = "edit"
@@ -38,6 +41,8 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, posi
     button's message, or else of the task. Raises NotFound if the task is unknown or the person may not see it, or Gone
     if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
+    defaults = await defaults_of(services_of(interaction), interaction.guild_id, interaction.user.id)
+    model = defaults.here.get(task.model, defaults.model)
     say = texts_in(str(interaction.locale))
     fields = [words_field(say, _as_typed(task), changes=True)]
     if len(pictures) > 1:
@@ -45,25 +50,29 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, posi
         options = picture_options(say, pictures, chosen=chosen or _first_shown(interaction.message, pictures))
         select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)
         fields.append(ui.Label(text=say("forms-picture"), component=select))
-    fields.append(files_field(say, most=MOST_REFERENCES - 1, label=say("forms-files-more")))
-    fields += [size_field(say, task.size), variants_field(say, task.variants)]
+    fields.append(files_field(say, model, besides=1, label=say("forms-files-more")))
+    if len(pictures) == 1:  # a form has at most five fields
+        fields += model_field(say, defaults.here, model)
+    size, variants = model.like_size(task.size), model.nearest_variants(task.variants)
+    fields += [size_field(say, model, size), variants_field(say, model, variants)]
     await open_form(interaction, EDIT_FORM, task_id, title=say("forms-edit-title"), fields=fields)
 
 
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
-    """Handle the submitted form. The chosen picture becomes the first reference. A shape counts as chosen if it is not
-    the one that the form began with. An empty prompt keeps the task's prompt if that did not fit into the form."""
+    """Handle the submitted form. The chosen picture becomes the first reference. A shape and a number count as chosen
+    if they are not those of the task. An empty prompt keeps the task's prompt if that did not fit into the form."""
     task, pictures = await pictures_of(interaction, task_id)
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
-    words, size = filled.words("words"), size_in(filled)
+    words, size, variants = filled.words("words"), size_in(filled), variants_in(filled)
     kept = is_blank(words) and not fits_form(_as_typed(task))
     asked = task.request if kept else replace(task.request, prompt=words, style=None)
     wish = Wish(
         request=replace(asked, references=references),
+        model=model_in(filled),
         size=size if size != task.size else None,
-        former_size=task.size,
-        variants=variants_in(filled) or task.variants,
+        variants=variants if variants != task.variants else None,
+        former=Former.of(task),
         private=task.private,
         as_stored=kept,
         derivation=Derivation.EDIT,

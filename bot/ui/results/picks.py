@@ -13,7 +13,7 @@ from discord import ui
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy
 from bot.errors import Gone, Reason
-from bot.intake.requests import Wish
+from bot.intake.requests import Former, Wish
 from bot.texts import Texts, texts_in
 from bot.ui.asking.ask import ask
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, PictureButton, engine_of, services_of
@@ -73,12 +73,11 @@ def pick_buttons(task: Task, positions: Sequence[int]) -> list[ui.Item[Any]]:
 
 
 async def vary(interaction: discord.Interaction[Any], task: Task, picture: Picture) -> None:
-    """Request the same prompt, size and number again, with this picture as the only reference."""
+    """Make the same request again, with this picture as the only reference."""
     reference = await as_reference(interaction, task, picture)
     wish = Wish(
         request=replace(task.request, references=(reference,)),
-        size=task.size,
-        variants=task.variants,
+        former=Former.of(task),
         private=task.private,
         as_stored=True,
         derivation=Derivation.VARY,

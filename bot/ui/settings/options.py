@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from discord import SelectOption
 
 from bot.texts import Texts
-from bot.ui.kit.text import shape
+from bot.texts.shapes import shape
 from storage.catalogue import MODELS, Model
 
 

@@ -17,9 +17,10 @@ from bot.errors import BadChoice
 from bot.intake.channels import check_channels, lacking_in, unusable
 from bot.intake.roles import managed_by
 from bot.texts import LANGUAGES, Texts, texts_in
+from bot.texts.shapes import shape
 from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, services_of
 from bot.ui.kit.selected import ids_in, several, single
-from bot.ui.kit.text import mention, shape
+from bot.ui.kit.text import mention
 from bot.ui.settings.options import model_name, model_options, size_options, variants_options
 from storage.bounds import GREATEST_BATCH
 from storage.catalogue import Model, all_sizes, all_variants, default_model, offered

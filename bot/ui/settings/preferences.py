@@ -15,10 +15,11 @@ from discord import SelectOption, ui
 from bot.client import Atelier
 from bot.intake.added_words import added_words
 from bot.texts import Texts, texts_in
+from bot.texts.shapes import shape
 from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, services_of
 from bot.ui.kit.forms import FormValues, open_form
 from bot.ui.kit.selected import single
-from bot.ui.kit.text import quote, shape
+from bot.ui.kit.text import quote
 from bot.ui.settings.options import model_name, model_options, size_options, variants_options
 from storage.bounds import LONGEST_ADDED_WORDS
 from storage.catalogue import Model, all_sizes, all_variants, default_model, offered

@@ -15,10 +15,11 @@ from bot.engine.ports import Card, CardPhase
 from bot.errors import Reason
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
+from bot.texts.shapes import shape
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
-from bot.ui.kit.request_facts import expected_price, look_of
-from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, shape
+from bot.ui.kit.request_facts import expected_price, look_of, model_name
+from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.catalogue import MODELS
@@ -318,10 +319,24 @@ def _place_step(place: int | None) -> int | None:
     return EXACT_PLACES + 1 + int(math.log(place / (EXACT_PLACES + 1), 1.25))
 
 
+_REPLACED: Final = {
+    "off": "models-was-off",
+    "here": "models-was-not-here",
+    "mask": "models-was-without-mask",
+    "pictures": "models-was-for-fewer",
+    "words": "models-was-for-other-words",
+}
+
+
 def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
-    """Return what became of the parameters at the end of the typed words, of which `bot.intake.words` has kept this;
-    empty if there were none."""
+    """Return what became of the parameters at the end of the typed words, and of a model that could not be used, of
+    which `bot.intake.words` and `bot.engine.intake.models` have kept this; empty if there is nothing to say."""
     sentences = list[str]()
+    if kept.get("model_why") in _REPLACED:
+        was, now = (model_name(kept.get(which, "")) for which in ("model_was", "model_is"))
+        sentences.append(say(_REPLACED[kept["model_why"]], was=was, now=now))
+    if "named" in kept:
+        sentences.append(say("models-named-twice"))
     if ratio := kept.get("ratio"):
         name = "card-ratio" if ratio == size else "card-ratio-nearest"
         sentences.append(say(name, ratio=ratio, shape=shape(say, size)))
