@@ -3,7 +3,8 @@ The sandbox's web page, which is simcord's: kept up to date, with the time of da
 
 simcord's own page refuses a click that was made before its latest refresh, counts the memory of all pictures against
 128 MiB, has a clock that does not move, closes a select that it has just opened (opening draws all messages again, and
-the page scrolls until their pictures have their height), and ignores the choice of the option that was chosen before.
+the page scrolls until their pictures have their height), ignores the choice of the option that was chosen before,
+and offers no choices for an option in which nothing is typed.
 `docs/sandbox.md` says what cannot be changed from here.
 """
 
@@ -39,9 +40,13 @@ MENDED: Final = {
     'if (!state.ready && state.scrollIntent?.policy === "target") return;': "if (!state.ready) return;",
     "cancelDropdown(wrap.dataset.controlKey);\n        continue;": "continue;",
     "!state.modalDrafts.has(key) && changed": "!state.modalDrafts.has(key) && (changed || !dropdown.multi)",
+    'const current = String(field.value || "");': (
+        'const current = String(field.value || "");\n            queryAutocomplete(option, current);'
+    ),
 }
 """Statements of simcord's scripts, and what replaces each: while messages are drawn, the place to scroll to is not
-changed; a select that is out of view for a moment stays open; the same option can be chosen again."""
+changed; a select that is out of view for a moment stays open; the same option can be chosen again; an option without a
+value is offered choices too."""
 
 log = structlog.get_logger(__name__)
 

@@ -48,6 +48,38 @@ def noise(seed: int = 0, edge: int = NOISE) -> bytes:
 # Content of an outcome message
 
 
+@pytest.mark.parametrize(
+    ("missing", "locale", "says"),
+    [
+        ({Reason.GENERATION_FAILED: 1}, "en-US", "2 of 3 pictures came. One failed and cost nothing."),
+        ({Reason.POLICY: 1}, "en-US", "The image service didn’t allow one of them, which cost nothing."),
+        ({Reason.ACCOUNT_CREDIT: 1, None: 2}, "en-US", "used up. 2 were not started and cost nothing."),
+        ({Reason.LOST: 1, Reason.UNCONFIRMED: 1}, "en-US", "2 brought no picture, but may have been charged."),
+        ({Reason.SERVICE_FAULT: 1, Reason.INVALID_REQUEST: 1}, "en-US", "2 failed and cost nothing."),
+        ({Reason.GENERATION_FAILED: 1}, "zh-CN", "3 张图片画好了 2 张。 有 1 张没有画成，没有计费。"),
+        (
+            {None: 1, Reason.UNCONFIRMED: 1},
+            "zh-CN",
+            "有 1 张没有开始画，没有计费。 有 1 张没有收到图片，但可能已经计费。",
+        ),
+    ],
+)
+def test_what_became_of_the_other_creates_is_said_and_whether_they_may_have_cost(
+    missing: dict[Reason | None, int], locale: str, says: str
+) -> None:
+    asked = 2 + sum(missing.values())
+    task = a_task(variants=asked, creates_wanted=asked, locale=locale)
+    outcome = Outcome(task=task, references=(), pictures=(a_picture(0), a_picture(1)), missing=missing)
+    shown = [AttachedPicture(position=at, filename=f"{at}.png", reencoded=False) for at in (0, 1)]
+    first, later = (
+        "\n".join(item.content for item in view.walk_children() if hasattr(item, "content"))
+        for view in (pictures_view(outcome, a_part(number=n, pictures=(0, 1)), shown, []) for n in (0, 1))
+    )
+    assert says in first
+    assert "sent only" not in first
+    assert says not in later
+
+
 async def test_the_outcome_names_the_asker_the_prompt_the_shape_and_the_time(world: BotWorld) -> None:
     await world.ask("a *red* door", size="3:2", variants=4)
     await world.work()
