@@ -20,7 +20,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
 from bot.imaging.conversion import as_png
-from storage.community import Setting
+from storage.community import Preferences, Setting
 from tests.worlds.bot_world import BotWorld, png, texts
 
 WORD = "zebra"
@@ -127,6 +127,8 @@ async def a_life(world: BotWorld, anna: MemberActor, room: ChannelHandle) -> Non
     gallery = guild.create_text_channel("gallery")
     for setting, value in ((Setting.GALLERY, gallery.id), (Setting.GREATEST_BATCH, 9)):
         await world.stores.guilds.choose(guild.id, setting, value, by=anna.id, now=world.clock())
+    own = Preferences(model="4o", words=f"{WORD} light")
+    await world.stores.preferences.choose(anna.id, own, now=world.clock())
     shared = await made(world, anna, prompt="a red door", image=PHOTO)
     await bob.click(shared, label="Again")
     await world.work(60)
@@ -195,9 +197,9 @@ async def test_nothing_of_a_person_is_left_in_any_table_file_or_message(
     sought = (str(anna.id), WORD, FILENAME)
     assert in_rows(tmp_path, str(anna.id)) == {
         *("tasks", "task_references", "batches", "drafts", "reference_sets", "reports", "report_cases", "reposts"),
-        *("styles", "setting_changes"),
+        *("styles", "setting_changes", "preferences"),
     }
-    assert in_rows(tmp_path, WORD) >= {"tasks", "batches", "reference_sets", "reports"}
+    assert in_rows(tmp_path, WORD) >= {"tasks", "batches", "reference_sets", "reports", "preferences"}
     assert in_rows(tmp_path, FILENAME) == {"task_references", "set_pictures"}
     photos = await in_files(world)
     assert {key.split("/")[0] for key in photos} == {"references", "sets", "styles"}

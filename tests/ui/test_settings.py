@@ -291,6 +291,7 @@ async def test_models_that_cannot_be_had_now_are_named_and_not_offered(
     switch_on(world, "4o", "grok", "z-image")
     panel = await opened(world, carol)
     assert "Not available now: a model I no longer know." in texts(panel)
+    assert "None of the models" not in texts(panel)
     assert chosen_in(panel, Setting.MODELS) == ["grok"]
     assert chosen_in(panel, Setting.MODEL) == ["grok"]
     assert "4o Image isn’t offered here, so Grok Imagine 2.0 is used." in texts(panel)
