@@ -149,6 +149,29 @@ async def test_a_late_callback_adds_the_picture_to_the_message_that_was_posted(w
     assert await missing(world, task) == {}
 
 
+async def test_a_claim_that_could_not_be_checked_before_the_end_is_checked_after_it(world: EngineWorld) -> None:
+    task = await lost_third(world)
+    world.api.records = {"kie3": Unavailable("502")}
+    await world.engine.called_back(token(world, 2), "kie3")
+    await world.work(15 * MINUTE)
+    assert told(world, task) == [(None, (0, 1, 2))]
+    world.api.records.clear()
+    await world.work(10 * MINUTE)
+    assert len(await pictures(world, task)) == 4
+
+
+async def test_news_that_comes_while_a_further_create_is_sent_is_not_lost(world: EngineWorld) -> None:
+    world.api.seconds = 0
+    await four(world, variants=2)
+    await world.engine.step()
+    world.clock.turn(2)
+    await world.engine.called_back(token(world, 0), "kie1")
+    begun = await world.engine._begin_create()
+    assert begun is not None
+    await world.engine._push(begun)
+    assert (await world.now(begun)).due_at <= world.clock()
+
+
 async def test_two_late_callbacks_are_both_answered(world: EngineWorld) -> None:
     task = await four(world)
     await world.engine.step()
