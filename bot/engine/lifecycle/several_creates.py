@@ -326,21 +326,22 @@ class SeveralCreates:
         if create.state is CreateState.SENT:
             log.warning("further create unconfirmed: the process ended before its answer was stored", task=task.id)
             look.changes[create.id] = {"state": CreateState.UNCONFIRMED}
-        if create.claimed_job_id is not None and await self._adopt(task, create, create.claimed_job_id, look):
-            return
+        claimed, record = create.claimed_job_id, None
+        if claimed is not None:
+            record = await claimed_record(self._api, claimed, create.provider)
+            if record is not None and await self._adopt(task, create, claimed, record, look):
+                return
         now, until = self._clock(), create.at + WORD_WITHIN // timedelta(milliseconds=1)
         if self._callbacks and is_doubtful(self._clock):
             until = max(until, now + LOOK_AGAIN_MS)
-        if self._callbacks and now < until:
-            look.waits.append((until - now) / 1000)
+        if not self._callbacks or now >= until:
+            return
+        look.waits.append((until - now) / 1000)
+        look.failed |= claimed is not None and record is None
 
-    async def _adopt(self, task: Task, create: Create, job_id: str, look: _Look) -> bool:
-        """Adopt the job that a callback claims for a create, if its record matches the request. Return False if the
-        record cannot be read yet, or if it is of another request; in the last case, drop the claim."""
-        record = await claimed_record(self._api, job_id, create.provider)
-        if record is None:
-            look.waits.append(schedule.backoff(task.failures + 1))
-            return False
+    async def _adopt(self, task: Task, create: Create, job_id: str, record: Record, look: _Look) -> bool:
+        """Adopt the job that a callback claims for a create, if its record matches the request, else drop the claim.
+        Return whether it does."""
         if not await self._is_of(task, job_id, record):
             look.changes[create.id] = {"state": CreateState.UNCONFIRMED, "claimed_job_id": None}
             return False
