@@ -121,6 +121,18 @@ def read(
         ("a cat --negative-prompt people", read(without="people")),
         ("a cat --negative_prompt: people", read(without="people")),
         ("一只猫 --ar 16：9 --no 文字", read("一只猫", ratio="16:9", without="文字")),
+        ("a door --model nano-banana", Parameters(words="a door", model="nano-banana")),
+        (
+            "a door —model GPT Image 2.5 Flare --ar 1:1",
+            Parameters(
+                words="a door",
+                model="GPT Image 2.5 Flare",
+                ratio=(1, 1),
+                typed_ratio="1:1",
+            ),
+        ),
+        ("a door --model qwen --model grok", Parameters(words="a door", model="grok")),
+        ("a door --model", Parameters(words="a door --model", stayed=True)),
     ],
 )
 def test_the_end_of_a_prompt_is_read(words: str, expected: Parameters) -> None:

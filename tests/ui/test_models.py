@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from storage.catalogue import MODELS, catalogue
 from storage.community import Preferences
-from storage.models import Task
+from storage.models import Derivation, Task
 from storage.schema import guild_settings
 from tests.worlds.bot_world import PHOTO, BotWorld, button_ids, png, texts
 
@@ -526,16 +526,23 @@ async def test_again_edit_vary_and_a_reply_keep_the_model(world: BotWorld) -> No
     result = await made(world, model="gpt-image", size="21:9", resolution="2K")
     want = ("gpt-image", "21:9", "2K", None, 1)
     await world.bob.click(result, label="Again")
-    assert look(await newest(world)) == want
+    assert (derived := await newest(world)).derivation is Derivation.AGAIN
+    assert look(derived) == want
+    world.clock.turn(1)
     await world.bob.click(result, label="Vary")
-    assert look(await newest(world)) == want
+    assert (derived := await newest(world)).derivation is Derivation.VARY
+    assert look(derived) == want
     opened = await world.bob.click(result, label="Edit")
+    world.clock.turn(1)
     await world.bob.submit_modal(opened, {"words": "at night"})
-    assert look(await newest(world)) == want
+    assert (derived := await newest(world)).derivation is Derivation.EDIT
+    assert look(derived) == want
     me = world.guild.me
     assert me is not None
+    world.clock.turn(1)
     await world.bob.send(world.channel, f"<@{me.id}> at noon", reply_to=result)
-    assert look(await newest(world)) == want
+    assert (derived := await newest(world)).derivation is Derivation.EDIT
+    assert look(derived) == want
 
 
 @pytest.mark.parametrize("button", ["Again", "Vary"])

@@ -126,10 +126,10 @@ async def test_a_template_is_stored_with_names_and_its_shape(world: BotWorld) ->
     )
     style = await world.stores.guilds.style(world.guild.id, "Ink")
     assert isinstance(style, Style)
-    assert (style.template, style.size) == ("{prompt} for @a b", "3:2")
+    assert (style.template, style.size) == ("{prompt} for @a b", "16:9")
     assert answer.response is not None
     told = answer.response.content
-    assert "`--ar 16:9` became landscape (3:2), the nearest shape there is." in told
+    assert "`--ar 16:9` became wide (16:9)." in told
     assert "`--v` means nothing here and was left out." in told
 
 
