@@ -28,8 +28,10 @@ def test_a_size_is_shown_with_a_word(size: str, words: str) -> None:
         ("16：9", "gpt-image", "16:9"), ("1920x1080", "4o", "16:9"), ("5:3", "gpt-image", "5:3"),
         ("2.35:1", "4o", "2.35:1"), ("Portrait", "4o", "2:3"), ("portrait", "flux-kontext", "3:4"),
         ("landscape", "flux-kontext", "4:3"), ("wide", "4o", "16:9"), ("very tall", "qwen", "9:21"),
-        ("竖屏", "grok", "9:16"), ("wide (16:9)", "4o", "16:9"), ("横向 (3:2)", "4o", "3:2"), ("auto", "4o", AS_PICTURE),
-        ("As the picture", "4o", AS_PICTURE), ("和图片一样", "4o", AS_PICTURE), ("0:1", "4o", None), ("big", "4o", None),
+        ("竖屏", "grok", "9:16"), ("wide (16:9)", "4o", "16:9"), ("横向 (3:2)", "4o", "3:2"),
+        ("auto", "4o", AS_PICTURE),
+        ("As the picture", "4o", AS_PICTURE), ("和图片一样", "4o", AS_PICTURE),
+        ("0:1", "4o", None), ("big", "4o", None),
         ("", "4o", None), ("16:9:4", "4o", None),
     ],
 )  # fmt: skip
