@@ -307,7 +307,7 @@ async def _assert_one_answer(story: Story, task: Task) -> None:
 
 
 async def _assert_creates(world: EngineWorld, ended: Task, told: list[Message], taken: int) -> None:
-    """Assert that none of several creates was repeated, and that the pictures that came were told once."""
+    """Assert that none of several creates was repeated, and that the pictures that came were posted once."""
     creates = await world.stores.creates.of_task(ended.id)
     begun = Counter(create.number for create in creates if create.state is not CreateState.REFUSED)
     assert set(begun.values()) <= {1}
