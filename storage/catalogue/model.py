@@ -169,7 +169,7 @@ class Model:
         """Return the names of all fields that a create with this number of input pictures may have and that the API's
         schema should have."""
         names = {"prompt", self.size_field, self.resolution_field, self.background_field, self.variants_field}
-        names |= {*self.options.values(), *self.operation(references).always}
+        names |= {*self.options.values(), *self.operation(references).always, *self.setting_fields}
         if references and self.references is not None:
             names |= {self.references.field, self.mask.field if self.mask else ""}
         return frozenset(names - {""} - self.undocumented_fields)
