@@ -173,14 +173,17 @@ async def test_a_task_that_wants_more_than_the_limit_begins_alone(tmp_path: Path
 
 
 @pytest.mark.parametrize("error", [Throttled("429"), Unreachable("no route"), ServerFault("500")])
-async def test_a_create_that_was_not_accepted_is_replaced_after_a_pause(world: EngineWorld, error: Exception) -> None:
-    world.api.next_create = [None, None, error]
+async def test_a_create_that_was_not_accepted_is_replaced_after_growing_pauses(
+    world: EngineWorld, error: Exception
+) -> None:
+    world.api.next_create = [None, None, error, error]
     task = await four(world)
     await world.work(120)
     refused = CreateState.REFUSED
-    assert Counter(await states(world, task)) == {CreateState.DONE: 4, refused: 1}
-    assert [create.number for create in await world.stores.creates.of_task(task.id)] == [0, 1, 2, 2, 3]
-    assert world.api.created[3] - world.api.created[2] >= 2000
+    assert Counter(await states(world, task)) == {CreateState.DONE: 4, refused: 2}
+    assert [create.number for create in await world.stores.creates.of_task(task.id)] == [0, 1, 2, 2, 2, 3]
+    first, second = (world.api.created[n + 1] - world.api.created[n] for n in (2, 3))
+    assert second - first >= 2000
     assert told(world, task) == [(None, (0, 1, 2, 3))]
 
 
@@ -233,6 +236,18 @@ async def test_an_account_without_credit_ends_the_task_with_what_came(world: Eng
     assert await missing(world, task) == {Reason.ACCOUNT_CREDIT: 1, None: 1}
     assert Reason.ACCOUNT_CREDIT in world.discord.told_operator
     assert len(world.api.created) == 3
+
+
+async def test_the_creates_go_on_if_the_credit_is_put_right_before_the_others_have_ended(world: EngineWorld) -> None:
+    world.api.seconds = 300
+    world.api.next_create = [None, AccountRefused(402, "no credit", Reason.ACCOUNT_CREDIT)]
+    task = await four(world)
+    await world.work(30)
+    assert len(world.api.created) == 2
+    world.api.balance += 100
+    await world.work(900)
+    assert told(world, task) == [(None, (0, 1, 2))]
+    assert await missing(world, task) == {Reason.ACCOUNT_CREDIT: 1}
 
 
 async def test_what_came_does_not_wait_for_an_account_that_another_task_found_empty(world: EngineWorld) -> None:

@@ -218,8 +218,7 @@ class SeveralCreates:
         except Refused as refused:
             if refused.reason is Reason.INVALID_REQUEST:
                 unknown_failure(task, str(refused))
-            is_over = isinstance(refused, AccountRefused)
-            return _Answer(create=self._failed(refused.reason), next_at=None if is_over else following, refused=refused)
+            return _Answer(create=self._failed(refused.reason), next_at=following, refused=refused)
         except Unconfirmed as error:
             log.warning("further create unconfirmed", task=task.id, why=str(error))
             return _Answer(create={"state": CreateState.UNCONFIRMED}, next_at=following)
