@@ -55,8 +55,10 @@ class CreateStore:
             if task is None:
                 return None
             model, lease = models.get(task.model), {"owner": owner, "lease_until": now + lease_ms}
-            provider = model.form.value if model is not None else task.provider
-            wanted = _wanted(task, models) if task.state is TaskState.QUEUED else task.creates_wanted
+            provider, wanted = task.provider, task.creates_wanted
+            if task.state is TaskState.QUEUED:
+                provider = model.form.value if model is not None else provider
+                wanted = _wanted(task, models)
             number = await _next_number(connection, task, wanted) if wanted > 1 else 0
             if number is None:
                 await compare_and_set(connection, task, {"next_create_at": None})

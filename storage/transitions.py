@@ -78,6 +78,9 @@ async def move(
         await _withdraw_parts(connection, task.id)
     if became := _create_became(task, moved, now):
         await _change_create(connection, moved, became)
+    elif task.state is TaskState.GENERATING and to is TaskState.QUEUED:
+        of_task = sa.and_(creates.c.task_id == task.id, creates.c.state == CreateState.FAILED)
+        await connection.execute(sa.update(creates).where(of_task).values(state=CreateState.REFUSED, reason=None))
     if moved.batch_id is not None:
         await connection.execute(sa.update(batches).where(batches.c.id == moved.batch_id).values(due_at=now))
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
@@ -104,7 +107,7 @@ async def doubt_create(connection: Transaction, task: Task) -> None:
 
 def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None:
     """Return what became of the create by a move of its task; None if it says nothing about a create. The ends of
-    several creates are stored one by one, before their task settles."""
+    several creates are stored one by one, before their task settles or, if all failed, is queued again."""
     if after.state is TaskState.GENERATING:
         fresh = {"claimed_job_id": None, "reason": None, "ended_at": None}
         return {"state": CreateState.TAKEN, "job_id": after.job_id, **fresh}
@@ -145,7 +148,7 @@ def _implied(task: Task, after: TaskState, now: int) -> dict[str, Any]:
         case TaskState.CANCELLED:
             return {"charged": False}
         case TaskState.QUEUED | TaskState.SUBMITTING:
-            return NO_DOUBT
+            return {**NO_DOUBT, "next_create_at": None}
         case TaskState.GENERATING:
             if _withdraws(task.state, after):  # the asker has got an outcome and expects no further cost
                 return {**NO_DOUBT, **UNSETTLED}

@@ -304,6 +304,28 @@ async def test_if_all_jobs_fail_the_most_frequent_reason_is_told_and_nothing_is_
     assert (ended.charged, ended.consumed_credits) == (False, None)
 
 
+async def test_if_no_job_could_download_the_pictures_they_are_uploaded_and_all_creates_sent_again(
+    world: EngineWorld,
+) -> None:
+    lost = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)
+    world.api.records = {f"kie{n}": lost for n in (1, 2)}
+    task = await four(world, model="seedream", variants=2, references=(world.attach("a.png", png()),))
+    await world.work(200)
+    assert told(world, task) == [(None, (0, 1))]
+    assert [request.files[0].startswith("https://uploads") for request in world.api.taken] == [False, False, True, True]
+    assert Counter(await states(world, task)) == {CreateState.REFUSED: 2, CreateState.DONE: 2}
+    assert await missing(world, task) == {}
+
+
+async def test_if_the_uploaded_pictures_cannot_be_downloaded_either_the_task_fails(world: EngineWorld) -> None:
+    lost = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)
+    world.api.records = {f"kie{n}": lost for n in (1, 2, 3, 4)}
+    task = await four(world, model="seedream", variants=2, references=(world.attach("a.png", png()),))
+    await world.work(200)
+    assert told(world, task) == [(Reason.API_REFERENCE_UNFETCHABLE, ())]
+    assert (len(world.api.taken), (await world.now(task)).charged) == (4, False)
+
+
 async def test_a_job_that_cannot_be_polled_does_not_keep_the_others_from_being_stored(world: EngineWorld) -> None:
     world.api.records = {"kie1": Unavailable("502"), "kie2": ValueError("a defect")}
     task = await four(world)

@@ -73,6 +73,7 @@ class Lifecycle:
             account=account,
             cards=cards,
             submission=self.submission,
+            polling=self._polling,
             reliability=reliability,
             callbacks=callbacks,
             clock=clock,

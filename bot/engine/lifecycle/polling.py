@@ -123,27 +123,32 @@ class Polling:
             unknown_failure(task, record.message)
         reason = record.reason or Reason.GENERATION_FAILED
         why = f"failed: {record.message}"[:500]
-        if reason is Reason.API_REFERENCE_UNFETCHABLE and not task.by_upload and await self._has_references(task):
-            return await self._stores.tasks.move(
-                task,
-                TaskState.QUEUED,
-                now=now,
-                why=f"{why}; sent again by upload (was {task.job_id})",
-                by_upload=True,
-                prepared_at=None,
-                job_id=None,
-                generating_at=None,
-                overdue_notified_at=None,
-                progress=0.0,
-                failures=0,
-                **released(now),
-            )
+        if reason is Reason.API_REFERENCE_UNFETCHABLE and (again := await self.again_by_upload(task, why)):
+            return again
         return await self._stores.tasks.settle(
             task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
         )
 
-    async def _has_references(self, task: Task) -> bool:
-        return bool(await self._stores.references.of_task(task.id))
+    async def again_by_upload(self, task: Task, why: str) -> Task | None:
+        """Queue a task whose input pictures the image API could not download, so that they are uploaded for another
+        create. Return None, and do nothing, if they were uploaded already."""
+        if task.by_upload or not await self._stores.references.of_task(task.id):
+            return None
+        now = self._clock()
+        return await self._stores.tasks.move(
+            task,
+            TaskState.QUEUED,
+            now=now,
+            why=f"{why}; sent again by upload (was {task.job_id})",
+            by_upload=True,
+            prepared_at=None,
+            job_id=None,
+            generating_at=None,
+            overdue_notified_at=None,
+            progress=0.0,
+            failures=0,
+            **released(now),
+        )
 
     async def _lost(self, task: Task, why: str) -> Task:
         now = self._clock()

@@ -21,7 +21,7 @@ from bot.engine.availability.account import AccountMonitor
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.claimed_jobs import claimed_record, is_of
-from bot.engine.lifecycle.polling import EMPTY_TRIES, LOST_AFTER
+from bot.engine.lifecycle.polling import EMPTY_TRIES, LOST_AFTER, Polling
 from bot.engine.lifecycle.submission import FAULTS_ALLOWED, LOOK_AGAIN_MS, WORD_WITHIN, Submission, request_of
 from bot.engine.lifecycle.unknown_failures import unknown_failure
 from bot.engine.policy import GIVE_UP_AFTER
@@ -86,6 +86,7 @@ class SeveralCreates:
         account: AccountMonitor,
         cards: ProgressCards,
         submission: Submission,
+        polling: Polling,
         reliability: CallbackReliability,
         callbacks: bool,
         clock: Callable[[], int],
@@ -95,6 +96,7 @@ class SeveralCreates:
         self._account = account
         self._cards = cards
         self._submission = submission
+        self._polling = polling
         self._reliability = reliability
         self._callbacks = callbacks
         self._clock = clock
@@ -125,9 +127,14 @@ class SeveralCreates:
                 self._taken_as.pop(create_id, None)
         if look.refused is not None:
             await self._account.refused(look.refused)
-        if not look.waits and not look.failed and not self._wants_more(task, creates):
-            return await self._settle(task, creates)
-        return await self._release(task, creates, look)
+        if look.waits or look.failed or self._wants_more(task, creates):
+            return await self._release(task, creates, look)
+        begun = [create for create in creates if create.state is not CreateState.REFUSED]
+        if begun and all(create.reason == Reason.API_REFERENCE_UNFETCHABLE for create in begun):
+            again = await self._polling.again_by_upload(task, "no create could download the input pictures")
+            if again is not None:
+                return again
+        return await self._settle(task, creates)
 
     async def later(self, task: Task) -> Task:
         """Release the task after a failed step. A create that has begun here and was not sent is replaced by another;
