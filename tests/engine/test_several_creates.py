@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.engine.lifecycle import submission
 from bot.engine.outcomes import outcome_of
 from bot.engine.policy import CREATE_WINDOW_MS, CREATES_PER_WINDOW
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unavailable, Unconfirmed, Unreachable
-from storage.models import CreateState, Task, TaskState
+from storage.models import CreateChanges, CreateState, Reference, Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 
 FAILED = Record(status=RecordStatus.FAILED, reason=Reason.POLICY, message="400: policy")
@@ -386,6 +388,67 @@ async def test_if_the_only_answered_creates_fail_the_doubt_is_told(world: Engine
     await world.work(120)
     assert told(world, task) == [(Reason.UNCONFIRMED, ())]
     assert (await world.now(task)).charged
+
+
+async def test_an_accepted_create_that_could_not_be_stored_is_stored_later(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, change = True, world.stores.creates.change
+
+    async def changed(task: Task, ended: Mapping[int, CreateChanges], **changes: Any) -> Task:
+        if busy and any("job_id" in columns for columns in ended.values()):
+            raise OSError("database is locked")
+        return await change(task, ended, **changes)
+
+    monkeypatch.setattr(world.stores.creates, "change", changed)
+    monkeypatch.setattr(submission, "WRITE_TRIES", 1)
+    task = await four(world, variants=2)
+    await world.work(10)
+    assert await states(world, task) == [CreateState.TAKEN, CreateState.SENT]
+    busy = False
+    await world.work(300)
+    assert told(world, task) == [(None, (0, 1))]
+    assert len(world.api.created) == 2
+
+
+async def test_a_create_that_was_not_sent_is_replaced(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = await four(world, variants=2)
+    await world.engine.step()
+    hold = world.engine._lifecycle.submission._hold
+    failures = [OSError("database is locked")]
+
+    async def held(of: Task) -> None:
+        if failures:
+            raise failures.pop()
+        await hold(of)
+
+    monkeypatch.setattr(world.engine._lifecycle.submission, "_hold", held)
+    await world.work(60)
+    assert await states(world, task) == [CreateState.DONE, CreateState.REFUSED, CreateState.DONE]
+    assert told(world, task) == [(None, (0, 1))]
+    assert len(world.api.created) == 2
+
+
+async def test_a_create_is_not_sent_by_a_process_that_lost_its_lease(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = await four(world, variants=2)
+    await world.engine.step()
+    references = world.stores.references.of_task
+
+    async def slowly(task_id: str) -> tuple[Reference, ...]:
+        found = await references(task_id)
+        if await states(world, task) == [CreateState.TAKEN, CreateState.SENT]:
+            await world.stores.claims.void_leases()
+        return found
+
+    monkeypatch.setattr(world.stores.references, "of_task", slowly)
+    await world.engine.step()
+    monkeypatch.undo()
+    await world.work(120)
+    assert len(world.api.created) == 1
+    assert told(world, task) == [(None, (0,))]
+    assert await missing(world, task) == {Reason.UNCONFIRMED: 1}
 
 
 # -- what the asker wants --------------------------------------------------------------------------------------------
