@@ -45,7 +45,7 @@ WORDS: Final = frozenset(
 KEPT: Final = (tasks, batches, styles, reference_sets, guild_settings, setting_changes, reports, preferences)
 READ: Final = (
     *(("size", text) for text in ("9:9",)),
-    *(("resolution", text) for text in (" 2", "2.0")),
+    *(("resolution", text) for text in (" 2", "2.0", "1\0")),
     *(("variants", number) for number in (3, 5, 9)),
 )
 """Values that options with autocomplete read as a shape, a resolution or a number: they are taken, or the nearest that
