@@ -25,7 +25,7 @@ from bot.texts.prompt_expansion import literal
 from bot.texts.prompt_parameters import ratio_of
 from bot.texts.shapes import AS_PICTURE, size_in
 from storage.bounds import LONGEST_WORDS
-from storage.catalogue import DEFAULT, MODELS, Look, Model, offered
+from storage.catalogue import DEFAULT, MODELS, Look, Model, default_model, offered
 from storage.community import GuildSettings, Preferences
 from storage.models import NewTask, Origin, PictureRequest, ReferenceKind
 from storage.search import comparable
@@ -54,7 +54,7 @@ class Defaults:
     @property
     def model(self) -> Model:
         """Return the model of a plain request."""
-        return self.here[self.keys[0]] if self.keys else next(iter(self.here.values()))
+        return default_model(self.here, *self.keys)
 
     def variants(self, model: Model) -> int:
         own = self.preferences.variants

@@ -17,7 +17,7 @@ help-more =
     `/{ tasks-name }` lists your requests, and `/{ show-name }` shows one again.
     `/{ status-name }` says how long pictures take right now.
     `/{ privacy-name } { privacy-show-name }` shows what is stored about you.
-help-models = With `model` you choose another model: more shapes, larger pictures, transparent backgrounds.
+help-models = With `{ option-model }` you choose another model: more shapes, larger pictures, transparent backgrounds.
 help-price = { $count ->
     [one] A picture by { $model } costs { $count } credit.
    *[other] A picture by { $model } costs { $count } credits.

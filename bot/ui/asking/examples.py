@@ -9,11 +9,12 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.intake.choosing import defaults_of
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.ui.asking.create_form import open_create_form
 from bot.ui.kit.dynamic_items import MessageButton, engine_of, services_of
-from storage.catalogue import Model, offered
+from storage.catalogue import Model
 
 EXAMPLES: Final = 5
 WORDS_UNITS: Final = 300
@@ -43,11 +44,9 @@ async def send_help(interaction: discord.Interaction[Any]) -> None:
 
 
 async def models_here(interaction: discord.Interaction[Any]) -> tuple[Model, Mapping[str, Model]]:
-    """Return the model that makes a picture here if none is chosen, and all models that can be chosen here."""
-    services = services_of(interaction)
-    settings = await services.stores.guilds.settings(interaction.guild_id)
-    models = offered(services.engine.models, settings.models)
-    return models.get(settings.model) or next(iter(models.values())), models
+    """Return the model that makes a picture for this person if none is chosen, and all that can be chosen here."""
+    defaults = await defaults_of(services_of(interaction), interaction.guild_id, interaction.user.id)
+    return defaults.model, defaults.here
 
 
 def help_view(say: Texts, *, left: str, usual: Model, models: Iterable[Model]) -> ui.LayoutView:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.texts import Texts
 from bot.ui.kit.text import shape_of
-from storage.catalogue import DEFAULT, MODELS, TRANSPARENT
+from storage.catalogue import MODELS, TRANSPARENT
 from storage.models import PictureRequest, Task
 
 MOST_CREDITS: Final = 1_000_000
@@ -27,10 +27,9 @@ def model_name(key: str) -> str:
 
 
 def look_of(say: Texts, request: PictureRequest | Task) -> list[str]:
-    """Return the model, shape, resolution and background of a request. The default model is not named, as for people
-    who never choose a model there is only one; the model's own resolution and background are not named either."""
-    facts = [model_name(request.model)] if request.model != DEFAULT.key else []
-    facts.append(shape_of(say, request))
+    """Return the model, shape, resolution and background of a request. The model's own resolution and background are
+    not named."""
+    facts = [model_name(request.model), shape_of(say, request)]
     if request.resolution is not None:
         facts.append(request.resolution)
     if request.background is not None:

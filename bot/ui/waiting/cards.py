@@ -22,7 +22,6 @@ from bot.ui.kit.request_facts import expected_price, look_of, model_name
 from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
-from storage.catalogue import MODELS
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -224,8 +223,9 @@ def _body(card: Card, say: Texts, steps: int) -> str:
     if card.task.withheld_at is not None and card.phase in _UNDER_WAY:
         lines.append(say("card-unwanted"))
     if card.trouble_since is not None and card.phase in _OPEN and not card.paused:
-        name = MODELS[card.task.model].name
-        lines.append(say("card-trouble", model=name, since=f"<t:{card.trouble_since // 1000}:t>"))
+        lines.append(
+            say("card-trouble", model=model_name(card.task.model), since=f"<t:{card.trouble_since // 1000}:t>")
+        )
     if card.back and card.phase in _OPEN:
         lines.append(say("card-back"))
     return "\n".join(lines)
