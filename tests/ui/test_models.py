@@ -198,7 +198,7 @@ async def test_what_is_typed_and_not_picked_is_understood(
     [
         ({"model": "dall-e"}, "I don’t know a model called \u2068dall-e\u2069. Choose 4o Image,"),
         ({"model": "flux"}, "Choose FLUX.2 Pro, FLUX.1 Kontext Pro or FLUX.1 Kontext Max."),
-        ({"size": "enormous"}, "4o Image makes square (1:1), landscape (3:2) or portrait (2:3)."),
+        ({"size": "enormous"}, "With 4o Image, choose square (1:1), landscape (3:2) or portrait (2:3)."),
         ({"size": "picture"}, "There’s no picture whose shape I could use."),
         ({"resolution": "much"}, "4o Image has no choice of resolution."),
         ({"model": "flux-2", "resolution": "much"}, "FLUX.2 Pro doesn’t make \u2068much\u2069. Choose 1K or 2K."),

@@ -202,10 +202,10 @@ reason-model-off = { $model } isn’t available at the moment.{ $others ->
    *[some] { "" } Choose { $models }.
 }
 reason-model-not-here = This server doesn’t offer { $model }.{ $others ->
-    [none] { "" } Someone who can manage it can change that with `/{ settings-name }`.
+    [none] { "" } Ask someone who can manage it to change that with `/{ settings-name }`.
    *[some] { "" } Choose { $models }.
 }
-reason-size-unknown = { $named } isn’t a shape I know. { $model } makes { $sizes }.
+reason-size-unknown = { $named } isn’t a shape I know. With { $model }, choose { $sizes }.
 reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $nearest_size }{ $others ->
     [none] .
    *[some] , or a model that makes it: { $models }.
@@ -213,29 +213,29 @@ reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $n
 reason-size-of-no-picture = There’s no picture whose shape I could use. Attach one as `{ option-image }`, or choose another shape.
 reason-size-not-in-resolution = { $model } makes no { $size } picture in { $resolution }. Choose { $nearest_resolution }, or another shape such as { $nearest_size }.
 reason-resolution-lacking = { $model } doesn’t make { $named }. Choose { $resolutions }.
-reason-resolution-unchosen = { $model } has no choice of resolution. Leave that out{ $others ->
+reason-resolution-unchosen = { $model } has no choice of resolution. Ask without one{ $others ->
     [none] .
    *[some] , or choose a model that makes { $named }: { $models }.
 }
-reason-background-lacking = { $model } can’t leave the background transparent. Leave that out{ $others ->
+reason-background-lacking = { $model } can’t make the background transparent. Ask without it{ $others ->
     [none] .
    *[some] , or choose a model that can: { $models }.
 }
 reason-background-not-in-resolution = { $model } makes no transparent background in { $resolution }. Choose { $nearest_resolution }, or leave the background as it is.
 reason-variants-lacking = { $model } makes { $numbers } pictures at a time. Choose one of these numbers.
-reason-enhance-lacking = { $model } can’t add detail to your words. Leave `{ option-enhance }` out{ $others ->
+reason-enhance-lacking = { $model } can’t add detail to your words. Ask without `{ option-enhance }`{ $others ->
     [none] .
    *[some] , or choose a model that can: { $models }.
 }
-reason-fallback-lacking = No other model steps in for { $model }. Leave `{ option-fallback }` out{ $others ->
+reason-fallback-lacking = No other model steps in for { $model }. Ask without `{ option-fallback }`{ $others ->
     [none] .
    *[some] , or choose { $models }.
 }
-reason-references-lacking = { $model } works from words alone. Leave the pictures out{ $others ->
+reason-references-lacking = { $model } works from words alone. Remove the pictures{ $others ->
     [none] .
    *[some] , or choose a model that starts from pictures: { $models }.
 }
-reason-mask-lacking = { $model } takes no mask. Leave the mask out{ $others ->
+reason-mask-lacking = { $model } takes no mask. Remove the mask{ $others ->
     [none] .
    *[some] , or choose a model that takes one: { $models }.
 }
