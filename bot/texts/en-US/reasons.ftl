@@ -205,7 +205,7 @@ reason-model-not-here = This server doesn’t offer { $model }.{ $others ->
     [none] { "" } Ask someone who can manage it to change that with `/{ settings-name }`.
    *[some] { "" } Choose { $models }.
 }
-reason-size-unknown = { $named } isn’t a shape I know. With { $model }, choose { $sizes }.
+reason-size-unknown = I don’t know the shape { $named }. With { $model }, choose { $sizes }.
 reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $nearest_size }{ $others ->
     [none] .
    *[some] , or a model that makes it: { $models }.
