@@ -142,7 +142,7 @@ reason-styles-full = { $allowed ->
 }
 reason-style-template = Write {"{prompt}"} into the template exactly once: that is where people’s own words go. For example: {"{prompt}"}, as a watercolor.
 reason-added-words-blank = There are no words in it. Write some, or leave the field empty to add none.
-reason-added-words-plain = I can add plain words only. Leave out mentions, emoji of a server, braces, and parameters such as `--ar`.
+reason-added-words-plain = I can add plain words only. Remove mentions, emoji of a server, braces, and parameters such as `--ar`.
 reason-style-unchanged = There’s nothing to change yet. Choose what should be different: the name, the template, the shape, how many pictures, or the picture.
 reason-style-with-mask = The style { $name } has a picture of its own, and a mask works with only one picture. Leave the mask out, or choose another style.
 
