@@ -22,7 +22,14 @@ from bot.engine.cards.progress import ProgressCards
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.claimed_jobs import claimed_record, is_of
 from bot.engine.lifecycle.polling import EMPTY_TRIES, LOST_AFTER, Polling
-from bot.engine.lifecycle.submission import FAULTS_ALLOWED, LOOK_AGAIN_MS, WORD_WITHIN, Submission, request_of
+from bot.engine.lifecycle.submission import (
+    FAULTS_ALLOWED,
+    LOOK_AGAIN_MS,
+    WORD_WITHIN,
+    Submission,
+    log_refusal,
+    request_of,
+)
 from bot.engine.lifecycle.unknown_failures import unknown_failure
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
@@ -223,8 +230,7 @@ class SeveralCreates:
         except (Throttled, Unreachable, ServerFault) as error:
             return self._not_accepted(task, creates, error, following)
         except Refused as refused:
-            if refused.reason is Reason.INVALID_REQUEST:
-                unknown_failure(task, str(refused))
+            log_refusal(task, refused)
             return _Answer(create=self._failed(refused.reason), next_at=following, refused=refused)
         except Unconfirmed as error:
             log.warning("further create unconfirmed", task=task.id, why=str(error))

@@ -290,16 +290,7 @@ class Submission:
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
-        if refused.reason is Reason.INVALID_REQUEST:
-            unknown_failure(task, str(refused))
-        if refused.reason is Reason.MODEL_UNAVAILABLE:
-            log.error(
-                "create refused: the image API no longer has the model, or one of its fields or values; run `doctor`, "
-                "and leave the model out of KIE_MODELS until it is back",
-                task=task.id,
-                model=task.model,
-                error=without_prompt(str(refused), task.prompt),
-            )
+        log_refusal(task, refused)
         ended = await self._end(task, refused.reason, str(refused))
         await self._account.refused(refused)
         return ended
@@ -326,6 +317,20 @@ def link_is_good(url: str, arrived_at: int, now: int) -> bool:
     except ValueError:
         return False
     return now + _ms(LINK_MARGIN) < expires_at
+
+
+def log_refusal(task: Task, refused: Refused) -> None:
+    """Log a refused create whose cause the operator has to know."""
+    if refused.reason is Reason.INVALID_REQUEST:
+        unknown_failure(task, str(refused))
+    if refused.reason is Reason.MODEL_UNAVAILABLE:
+        log.error(
+            "create refused: the image API no longer has the model, or one of its fields or values; run `doctor`, "
+            "and leave the model out of KIE_MODELS until it is back",
+            task=task.id,
+            model=task.model,
+            error=without_prompt(str(refused), task.prompt),
+        )
 
 
 def request_of(task: Task, references: Sequence[Reference], *, callback_url: str | None = None) -> CreateRequest:
