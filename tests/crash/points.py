@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from storage.catalogue import MODELS, WireForm
 from tests.wire.traps import Moment
@@ -68,7 +68,9 @@ UPLOADED: Request = {"server": Server.IMAGE_API, "route": "POST */file-stream-up
 EDITED: Request = {"server": Server.DISCORD, "route": "PATCH */channels/*/messages/*"}
 CREATED: Request = {"server": Server.IMAGE_API, "route": "POST */gpt4o-image/generate"}
 POLLED: Request = {"server": Server.IMAGE_API, "route": "GET */gpt4o-image/record-info"}
-FETCHED: Request = {"server": Server.IMAGE_API, "route": "GET /s/*"}
+RESULTS: Final = ("/s/", "/r/", "/na2/", "/images/")
+"""Folders of the results of 4o, Flux Kontext and GPT Image."""
+FETCHED: Request = {"server": Server.IMAGE_API, "route": "GET /[srni]*/*"}
 POSTED: Request = {"server": Server.DISCORD, "route": "POST */channels/*/messages"}
 DELETED: Request = {"server": Server.DISCORD, "route": "DELETE */channels/*/messages/*"}
 BEFORE_CREATE = [request["route"] for request in (ASKED, ATTACHED, UPLOADED)]

@@ -22,7 +22,7 @@ from aiohttp.typedefs import Handler, Middleware
 from sandbox.kie import CREATES_PER_WINDOW, Emulator
 from sandbox.paint.painter import Order
 from storage.catalogue import DEFAULT
-from tests.crash.points import FETCHED, Blow, Case, Server
+from tests.crash.points import FETCHED, RESULTS, Blow, Case, Server
 from tests.crash.verdict import Evidence, Post, Row
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.messages import Act, Doing, Way
@@ -349,6 +349,6 @@ def _painted(_: Order, variant: int) -> bytes:
 async def _padded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Make pictures large without the work of painting them."""
     response = await handler(request)
-    if request.path.startswith("/s/") and isinstance(response, web.Response) and isinstance(response.body, bytes):
+    if request.path.startswith(RESULTS) and isinstance(response, web.Response) and isinstance(response.body, bytes):
         response.body += PADDING
     return response
