@@ -653,5 +653,5 @@ async def test_one_more_entry_in_the_catalogue_is_enough(world: BotWorld, monkey
     await world.ask("a door --ar 6:1", model="toy", variants=3)
     await world.work()
     assert look(await world.only_task()) == ("toy", "5:1", None, None, 3)
-    (taken,) = world.api.taken
-    assert (taken.request.model, taken.request.size) == ("toy", "5:1")
+    requests = [taken.request for taken in world.api.taken]
+    assert [(request.model, request.size, request.variants) for request in requests] == [("toy", "5:1", 1)] * 3

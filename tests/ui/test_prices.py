@@ -80,8 +80,8 @@ def test_a_price_is_written_as_people_write_numbers(amount: float, english: str,
 # -- what was chosen ---------------------------------------------------------------------------------------------------
 
 
-def test_the_default_model_is_not_named() -> None:
-    assert look_of(SAY, a_task()) == ["square (1:1)"]
+def test_the_default_model_is_named_too() -> None:
+    assert look_of(SAY, a_task()) == ["4o Image", "square (1:1)"]
 
 
 def test_another_model_is_named_with_all_that_was_chosen() -> None:
@@ -101,7 +101,7 @@ def test_a_model_that_no_longer_exists_is_named_by_its_key() -> None:
 @pytest.mark.parametrize("phase", [CardPhase.PREPARING, CardPhase.QUEUED])
 def test_the_card_says_the_price_as_long_as_cancelling_saves_it(phase: CardPhase) -> None:
     line = small_print(card_view(Card(task=a_task(estimated_credits=6.0), phase=phase)))
-    assert line == "-# for <@7> · square (1:1) · 6 credits"
+    assert line == "-# for <@7> · 4o Image · square (1:1) · 6 credits"
 
 
 @pytest.mark.parametrize("phase", [CardPhase.GENERATING, CardPhase.DELIVERING, CardPhase.CANCELLED])
