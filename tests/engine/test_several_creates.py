@@ -351,7 +351,7 @@ async def test_a_job_without_an_outcome_for_a_day_is_lost_and_may_have_been_char
 async def test_a_success_without_a_picture_is_polled_again_before_it_counts_as_failed(world: EngineWorld) -> None:
     world.api.records = {"kie2": Record(status=RecordStatus.SUCCEEDED)}
     task = await four(world, variants=2)
-    await world.work(30)
+    await world.work(60)
     assert await states(world, task) == [CreateState.DONE, CreateState.TAKEN]
     await world.work(600)
     assert await missing(world, task) == {Reason.NO_PICTURES: 1}

@@ -273,8 +273,9 @@ class SeveralCreates:
 
     async def _poll(self, task: Task, create: Create, job_id: str, look: _Look) -> None:
         now, asked = self._clock(), self._asked.get(job_id)
-        if asked is not None and now - asked < LEAST_BETWEEN_POLLS_MS and (create.called_back_at or 0) < asked:
-            look.waits.append(LEAST_BETWEEN_POLLS_MS / 1000)
+        least = self._least_wait_ms(job_id)
+        if asked is not None and now - asked < least and (create.called_back_at or 0) < asked:
+            look.waits.append((asked + least - now) / 1000)
             return
         self._asked[job_id] = now
         try:
@@ -289,6 +290,12 @@ class SeveralCreates:
             self._apply(task, create, job_id, record, look)
             return
         self._no_record(create, job_id, look)
+
+    def _least_wait_ms(self, job_id: str) -> int:
+        """Return how long (ms) to wait at least between two polls of a job. After a success without a picture, the wait
+        grows, because the record may lag, and other jobs of the task make the task due meanwhile."""
+        empty = self._empty[job_id]
+        return int(schedule.backoff(empty) * 1000) if empty else LEAST_BETWEEN_POLLS_MS
 
     def _apply(self, task: Task, create: Create, job_id: str, record: Record, look: _Look) -> None:
         """Apply a record of the image API to the create with this job, whether it came from a poll or a callback."""
