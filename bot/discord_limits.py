@@ -18,6 +18,8 @@ FILES_PER_MESSAGE: Final = 10
 UNITS_PER_MESSAGE: Final = 4000
 """UTF-16 code units of all text of a message (components/reference, "Text Display"; the unit is undocumented)."""
 
+BUTTONS_PER_ROW: Final = 5
+"""Buttons of an action row (components/reference, "Action Row")."""
 OPTIONS_PER_SELECT: Final = 25
 """Options of a select, and the most values that may be selected (components/reference, "String Select")."""
 OPTION_CHARACTERS: Final = 100

@@ -59,6 +59,9 @@ class CreateStore:
             if task.state is TaskState.QUEUED:
                 provider = model.form.value if model is not None else provider
                 wanted = _wanted(task, models)
+            price = task.estimated_credits
+            if model is not None and wanted != task.creates_wanted:  # stored before 4o changed its wire form
+                price = model.price(variants=task.variants, resolution=task.resolution)
             number = await _next_number(connection, task, wanted) if wanted > 1 else 0
             if number is None:
                 await compare_and_set(connection, task, {"next_create_at": None})
@@ -69,12 +72,17 @@ class CreateStore:
                 "token_digest": digest(token) if token else None,
                 "provider": provider,
                 "number": number,
-                "estimated_credits": task.estimated_credits / wanted if task.estimated_credits is not None else None,
+                "estimated_credits": price / wanted if price is not None else None,
             }
             await connection.execute(sa.insert(creates).values(written))
             if task.state is TaskState.GENERATING:
                 return await compare_and_set(connection, task, lease)
-            changes: dict[str, Any] = {**lease, "provider": provider, "creates_wanted": wanted}
+            changes: dict[str, Any] = {
+                **lease,
+                "provider": provider,
+                "creates_wanted": wanted,
+                "estimated_credits": price,
+            }
             return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
 
     async def change(self, task: Task, ended: Mapping[int, CreateChanges], **changes: Unpack[Changes]) -> Task:
@@ -101,6 +109,12 @@ class CreateStore:
         found = await self._creates(creates.c.task_id == task.id)
         claimed = [create for create in found if create.claimed_job_id == task.claimed_job_id]
         return next(iter([*(claimed if task.claimed_job_id else []), *found]), None)
+
+    async def first_unanswered(self, task: Task) -> Create | None:
+        """Return the first of the task's creates (number 0) that was not refused; None unless it was not answered."""
+        unanswered = creates.c.state.in_([CreateState.SENT, CreateState.UNCONFIRMED])
+        found = await self._creates(sa.and_(creates.c.task_id == task.id, creates.c.number == 0, unanswered))
+        return found[0] if found else None
 
     async def called_back(self, create: Create, *, now: int) -> None:
         """Store when the first callback for the create came; later callbacks do not change the time."""

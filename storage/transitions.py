@@ -81,10 +81,21 @@ async def move(
     elif task.state is TaskState.GENERATING and to is TaskState.QUEUED:
         of_task = sa.and_(creates.c.task_id == task.id, creates.c.state == CreateState.FAILED)
         await connection.execute(sa.update(creates).where(of_task).values(state=CreateState.REFUSED, reason=None))
+    if to is TaskState.SETTLED and moved.creates_wanted > 1:
+        moved = await _with_claim(connection, moved)
     if moved.batch_id is not None:
         await connection.execute(sa.update(batches).where(batches.c.id == moved.batch_id).values(due_at=now))
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
     return moved
+
+
+async def _with_claim(connection: Transaction, task: Task) -> Task:
+    """Store the claim of an unanswered create, read under the lock of the task's row: a callback may have come since
+    the creates were read."""
+    open_ = sa.and_(creates.c.claimed_job_id.is_not(None), creates.c.state == CreateState.UNCONFIRMED)
+    claims = sa.select(creates.c.claimed_job_id).where(creates.c.task_id == task.id, open_).order_by(creates.c.id)
+    claim = (await connection.execute(claims.limit(1))).scalar_one_or_none()
+    return task if claim is None else await compare_and_set(connection, task, {"claimed_job_id": claim})
 
 
 async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
@@ -111,7 +122,7 @@ def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None
     if after.state is TaskState.GENERATING:
         fresh = {"claimed_job_id": None, "reason": None, "ended_at": None}
         return {"state": CreateState.TAKEN, "job_id": after.job_id, **fresh}
-    if before.state is TaskState.SUBMITTING and after.state is TaskState.QUEUED:
+    if after.state is TaskState.QUEUED and (before.state is TaskState.SUBMITTING or before.creates_wanted == 1):
         return {"state": CreateState.REFUSED, "ended_at": now}
     if before.state is TaskState.SUBMITTING and after.reason == UNCONFIRMED:
         return {"state": CreateState.UNCONFIRMED}

@@ -74,11 +74,11 @@ class OutcomePoster:
         self._clock = clock
 
     async def plan(self, outcome: Outcome) -> Sequence[NewPart]:
-        """Distribute the pictures that have a stored copy over messages, all in one if the bot can only answer the
-        interaction; the first message also links the others. Only a copy above the channel's limit, or of unknown size,
-        is read: for such a copy, raises MissingCopy, Unavailable."""
+        """Distribute the pictures that have a stored copy over messages; if the bot can only answer the interaction,
+        `FILES_PER_MESSAGE` of them in one. The first message also links those without a copy. Only a copy above the
+        channel's limit, or of unknown size, is read: for such a copy, raises MissingCopy, Unavailable."""
         if outcome.task.reach is Reach.ANSWER:  # an answer is one message
-            return [NewPart(pictures=tuple(_with_copies(outcome)), nonce=nonce_of(outcome.task, 0))]
+            return [NewPart(pictures=tuple(_with_copies(outcome))[:FILES_PER_MESSAGE], nonce=nonce_of(outcome.task, 0))]
         limit = min(outcome.task.upload_limit, BYTES_PER_MESSAGE)
         sizes = [
             (picture.position, await self._size(picture, limit))

@@ -50,8 +50,10 @@ def record_of(form: str, answer: Envelope) -> Record:
     info = JobInfo if form == WireForm.JOBS else RecordInfo
     if answer.code == codes.SUCCESS:
         return info.model_validate(answer.data).as_record()
-    with suppress(ValidationError):  # the data, if there are any, say more
-        return info.model_validate(answer.data).as_record()
+    with suppress(ValidationError):  # the data, if there are any, say more, unless they are older than the code
+        record = info.model_validate(answer.data).as_record()
+        if record.status is not RecordStatus.RUNNING:
+            return record
     return _failed(answer.code, answer.msg, prompt="")
 
 

@@ -20,6 +20,9 @@ async def claimed_record(api: ImageAPI, job_id: str, form: str) -> Record | None
             "reading the record of a claimed job failed, will retry for up to a day", job_id=job_id, error=str(error)
         )
         return None
+    except Exception:
+        log.exception("reading the record of a claimed job failed: unexpected error, will retry", job_id=job_id)
+        return None
     return None if record.status is RecordStatus.MISSING or record.prompt is None else record
 
 

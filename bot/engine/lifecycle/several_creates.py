@@ -30,7 +30,7 @@ from bot.engine.lifecycle.submission import (
     log_refusal,
     request_of,
 )
-from bot.engine.lifecycle.unknown_failures import unknown_failure
+from bot.engine.lifecycle.unknown_failures import unknown_failure, without_prompt
 from bot.engine.policy import GIVE_UP_AFTER
 from bot.engine.ports import CreateRequest, ImageAPI, Record, RecordStatus
 from bot.engine.timing import schedule
@@ -46,6 +46,8 @@ LEAST_BETWEEN_POLLS_MS: Final = 1000
 task also makes the task due. API: 3 polls per second and job."""
 LOOK_SECONDS: Final = 60.0
 """Pause between two looks at a task that waits only for its further creates to begin."""
+WAIT_FOR_MORE_MS: Final = 15 * 60_000
+"""ms. How long finished pictures wait for creates that the image API does not accept."""
 MAY_HAVE_COST: Final = frozenset({Reason.LOST, Reason.NO_PICTURES})
 """Reasons of failed creates that may have cost credits all the same."""
 
@@ -233,7 +235,7 @@ class SeveralCreates:
             log_refusal(task, refused)
             return _Answer(create=self._failed(refused.reason), next_at=following, refused=refused)
         except Unconfirmed as error:
-            log.warning("further create unconfirmed", task=task.id, why=str(error))
+            log.warning("further create unconfirmed", task=task.id, why=without_prompt(str(error), task.prompt))
             return _Answer(create={"state": CreateState.UNCONFIRMED}, next_at=following)
         return _Answer(create=_taken(job_id), next_at=following)
 
@@ -256,7 +258,8 @@ class SeveralCreates:
         wait = schedule.backoff(faults, first=5) if is_fault else schedule.backoff(len(refused) + 1)
         if isinstance(error, Throttled) and error.retry_after is not None:
             wait = max(wait, error.retry_after.total_seconds())
-        log.debug("further create not accepted, another one follows", task=task.id, error=str(error))
+        words = without_prompt(str(error), task.prompt)
+        log.debug("further create not accepted, another one follows", task=task.id, error=words)
         reason_of_fault = Reason.SERVICE_FAULT.value if is_fault else None
         again: CreateChanges = {"state": CreateState.REFUSED, "reason": reason_of_fault, "ended_at": now}
         return _Answer(create=again, next_at=now + int(wait * 1000))
@@ -293,7 +296,7 @@ class SeveralCreates:
 
     def _least_wait_ms(self, job_id: str) -> int:
         """Return how long (ms) to wait at least between two polls of a job. After a success without a picture, the wait
-        grows, because the record may lag, and other jobs of the task make the task due meanwhile."""
+        grows, because the record may lag, and the task is due more often for its other jobs."""
         empty = self._empty[job_id]
         return int(schedule.backoff(empty) * 1000) if empty else LEAST_BETWEEN_POLLS_MS
 
@@ -376,10 +379,17 @@ class SeveralCreates:
     # -- the end of the step -------------------------------------------------------------------------------------
     def _wants_more(self, task: Task, creates: Sequence[Create]) -> bool:
         """Return whether a further create is to begin: not once the asker does not want the result posted, and not
-        while creates are paused for the account, because the pictures that came are not to wait for the operator."""
+        while creates are paused for the account or were not accepted for `WAIT_FOR_MORE_MS`, because the pictures that
+        came are not to wait for that."""
         is_wanted = task.next_create_at is not None and task.withheld_at is None and task.removed_at is None
         may_begin = self._account.paused is None and not self._is_too_old(task)
-        return is_wanted and may_begin and bool(_not_begun(task, creates))
+        return is_wanted and may_begin and not self._waited_long(creates) and bool(_not_begun(task, creates))
+
+    def _waited_long(self, creates: Sequence[Create]) -> bool:
+        """Return whether pictures came `WAIT_FOR_MORE_MS` ago, and the last create was not accepted."""
+        came = [create.ended_at for create in _in_state(creates, CreateState.DONE) if create.ended_at is not None]
+        is_refused = creates[-1].state is CreateState.REFUSED
+        return bool(came) and is_refused and self._clock() - max(came) >= WAIT_FOR_MORE_MS
 
     async def _release(self, task: Task, creates: Sequence[Create], look: _Look) -> Task:
         now = self._clock()

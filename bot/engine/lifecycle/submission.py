@@ -164,7 +164,7 @@ class Submission:
                     task=task.id,
                     job_id=job_id,
                 )
-                await self._put_in_question(create or await self._stores.creates.in_question(task), job_id)
+                await self._put_in_question(create or await self._stores.creates.first_unanswered(task), job_id)
                 raise
             except Exception:
                 log.exception(
@@ -206,7 +206,9 @@ class Submission:
         """Make the task due at `until`, or after a back-off if a callback has claimed a record that cannot be read
         yet."""
         if task.claimed_job_id is None:
-            log.warning("create unconfirmed, waiting for its callback", task=task.id, why=why)
+            log.warning(
+                "create unconfirmed, waiting for its callback", task=task.id, why=without_prompt(why, task.prompt)
+            )
             return await self._stores.tasks.change(task, unconfirmed_at=since, failures=0, **released(until))
         failures = task.failures + 1
         due = min(until, self._clock() + int(schedule.backoff(failures) * 1000))

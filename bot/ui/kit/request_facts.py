@@ -49,12 +49,12 @@ def expected_price(say: Texts, task: Task) -> list[str]:
 
 
 def cost(say: Texts, task: Task, made: int) -> list[str]:
-    """Return what a task cost that ended with `made` pictures. Without pictures, say what it may have cost. Empty if it
-    cost nothing, or if that is unknown."""
+    """Return what a task cost that ended with `made` pictures. Without pictures, say what it may have cost: if its
+    first create was not answered, no other was sent. Empty if it cost nothing, or if that is unknown."""
     if not task.charged:
         return []
     if not made:
-        possible = task.estimated_credits
+        possible = _estimated(task, 1) if task.job_id is None else task.estimated_credits
         return [say("credits-perhaps", count=possible)] if possible is not None else []
     if (told := _told(task)) is not None:
         return [price(say, told)]

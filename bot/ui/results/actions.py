@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import discord
 from discord import ui
 
+from bot.discord_limits import BUTTONS_PER_ROW
 from bot.engine.ports import Outcome
 from bot.errors import UnknownChoice
 from bot.intake.origin import origin_of
@@ -35,16 +36,19 @@ Row: TypeAlias = ui.ActionRow[Any]
 
 
 def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
-    """Return two rows of buttons and a select with everything else; a single option is a button in the second row, as
+    """Return rows of buttons and a select with everything else; a single option is a button in the second row, as
     the select would fill a row for it. `shown`: positions of the pictures in the message. For a task with several
-    pictures, the first row has a numbered button for each of `shown`, which leads to the buttons for that picture."""
+    pictures, the first rows have a numbered button for each of `shown`, which leads to the buttons for that picture."""
     task, say = outcome.task, texts_in(outcome.task.locale)
     again = AgainButton(task.id, say, label="actions-again")
     if len(outcome.pictures) > 1:
-        first: Row = ui.ActionRow(*pick_buttons(task, shown))
+        numbered = pick_buttons(task, shown)
+        first: list[Row] = [
+            ui.ActionRow(*numbered[at : at + BUTTONS_PER_ROW]) for at in range(0, len(numbered), BUTTONS_PER_ROW)
+        ]
         second: Row = ui.ActionRow(again)
     else:
-        first = ui.ActionRow(EditButton(task.id, say), VaryButton(task.id, say), again)
+        first = [ui.ActionRow(EditButton(task.id, say), VaryButton(task.id, say), again)]
         second = ui.ActionRow(FullSizeButton(task.id, say))
     rest = list(_more(outcome))
     if len(rest) == 1:
@@ -55,10 +59,10 @@ def result_rows(outcome: Outcome, shown: Sequence[int]) -> list[Row]:
         second.add_item(PostHereButton(task.id, say))
     second.add_item(RemoveButton(task.id, say))
     if len(rest) == 1:
-        return [first, second]
+        return [*first, second]
     options = [_option(say, action) for action in rest]
     more: Select = ui.Select(placeholder=say("actions-more"), options=options)
-    return [first, second, ui.ActionRow(MoreSelect(more, task.id))]
+    return [*first, second, ui.ActionRow(MoreSelect(more, task.id))]
 
 
 class AgainButton(TaskButton, action="again", label="outcome-again"):

@@ -10,6 +10,7 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.discord_limits import BUTTONS_PER_ROW
 from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy
 from bot.errors import Gone, Reason
@@ -94,8 +95,10 @@ async def ask_which_to_vary(interaction: discord.Interaction[Any], task: Task, p
         VaryPickedButton(_key(task, picture.position), str(picture.position + 1)) for picture in pictures
     ]
     view = ui.LayoutView(timeout=None).add_item(ui.TextDisplay(say("actions-which")))
-    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*numbers)
-    await interaction.response.send_message(view=view.add_item(row), ephemeral=True)
+    for at in range(0, len(numbers), BUTTONS_PER_ROW):
+        row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(*numbers[at : at + BUTTONS_PER_ROW])
+        view.add_item(row)
+    await interaction.response.send_message(view=view, ephemeral=True)
 
 
 async def _small(interaction: discord.Interaction[Any], picture: Picture) -> discord.File | None:
