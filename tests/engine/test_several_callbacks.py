@@ -9,6 +9,9 @@ import pytest
 
 from bot.engine.ports import CardPhase, CreateRequest, Record, RecordStatus
 from bot.errors import Reason, Unavailable, Unconfirmed
+from bot.texts import texts_in
+from bot.ui.kit.request_facts import cost
+from storage.catalogue import WireForm
 from storage.models import CreateState, PictureRequest, Route, Task, TaskState
 from tests.engine.test_several_creates import four, missing, pictures, states, told
 from tests.worlds.engine_callbacks import HOUR, MINUTE, PREFIX, token
@@ -257,3 +260,71 @@ async def test_a_late_callback_after_a_doubtful_end_withdraws_the_message_as_of_
     assert told(world, task) == [(Reason.UNCONFIRMED, ()), (None, (0,))]
     assert await missing(world, task) == {Reason.POLICY: 1}
     assert await states(world, task) == [CreateState.FAILED, CreateState.DONE]
+
+
+async def test_a_callback_during_the_last_look_still_adds_its_picture(world: EngineWorld) -> None:
+    world.api.seconds = 11 * MINUTE
+    task = await lost_third(world)
+    await world.work(10 * MINUTE + 30)
+    record, called = world.api.record, list[bool]()
+
+    async def called_back_meanwhile(job_id: str, form: str = WireForm.FOUR_O) -> Record:
+        answer = await record(job_id, form)
+        if not called and answer.status is RecordStatus.SUCCEEDED and job_id == "kie4":
+            called.append(await world.engine.called_back(token(world, 2), "kie3"))
+        return answer
+
+    world.api.record = called_back_meanwhile  # type: ignore[method-assign]  # this job is slow
+    await world.work(30 * MINUTE)
+    assert called == [True]
+    await world.work(2 * HOUR, every=60)
+    assert len(await pictures(world, task)) == 4
+
+
+async def test_an_answer_to_a_process_without_its_lease_is_not_taken_for_the_next_create(world: EngineWorld) -> None:
+    task = await four(world, variants=2)
+    first = world.engine
+    begun = await first._begin_create()
+    assert begun is not None
+    second, create = world._new_engine(), world.api.create
+
+    async def frozen(request: CreateRequest) -> str:
+        job_id = await create(request)
+        world.api.create = create  # type: ignore[method-assign]  # once
+        world.clock.turn(61)
+        world.engine = second
+        await second.step()
+        assert await second.called_back(token(world, 0), "kie1")
+        world.api.lose_answer, world.api.seconds = 1, 600
+        for _ in range(3):
+            await second.step()
+        return job_id
+
+    world.api.create = frozen  # type: ignore[method-assign]  # its process is frozen meanwhile
+    await first._push(begun)
+    await world.work(15 * MINUTE)
+    found = await pictures(world, task)
+    assert len(found) == len(set(found)) > 0
+
+
+async def test_a_claimed_job_that_raises_an_unexpected_error_does_not_hold_up_the_others(world: EngineWorld) -> None:
+    task = await lost_third(world)
+    record = world.api.record
+
+    async def odd(job_id: str, form: str = WireForm.FOUR_O) -> Record:
+        if job_id == "kie3":
+            raise RuntimeError("a defect")
+        return await record(job_id, form)
+
+    world.api.record = odd  # type: ignore[method-assign]  # for one job
+    await world.engine.called_back(token(world, 2), "kie3")
+    await world.work(HOUR, every=20)
+    assert told(world, task) == [(None, (0, 1, 2))]
+
+
+async def test_one_create_without_an_answer_may_have_cost_the_price_of_one(world: EngineWorld) -> None:
+    world.api.lose_answer = 1
+    task = await four(world)
+    await world.work(11 * MINUTE)
+    assert len(world.api.created) == 1
+    assert cost(texts_in("en-US"), await world.now(task), 0) == ["may have cost 0.8 credits"]

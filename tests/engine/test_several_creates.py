@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from bot.engine.outcomes import outcome_of
 from bot.engine.policy import CREATE_WINDOW_MS, CREATES_PER_WINDOW
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unavailable, Unconfirmed, Unreachable
+from storage.catalogue import catalogue
+from storage.clock import ClockStore
 from storage.models import CreateChanges, CreateState, Reference, Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 
 FAILED = Record(status=RecordStatus.FAILED, reason=Reason.POLICY, message="400: policy")
 DAY = 24 * 3600.0
+GARDEN = "a secret garden of roses"
+QUOTED = f"could not draw {GARDEN}"
 
 
 @pytest.fixture
@@ -213,6 +218,72 @@ async def test_a_create_that_is_throttled_for_a_day_fails_and_what_came_is_told(
     assert await missing(world, task) == {None: 1}
 
 
+async def test_pictures_that_came_wait_a_quarter_of_an_hour_for_creates_that_are_not_accepted(
+    world: EngineWorld,
+) -> None:
+    world.api.next_create = [None, *[Throttled("455 maintenance") for _ in range(400)]]
+    task = await four(world)
+    await world.work(10 * 60, every=20)
+    assert told(world, task) == []
+    await world.work(10 * 60, every=20)
+    assert told(world, task) == [(None, (0,))]
+    assert await missing(world, task) == {None: 3}
+
+
+@pytest.mark.parametrize(
+    "error", [ServerFault(f"500: {QUOTED}"), Throttled(f"455: {QUOTED}"), Unconfirmed(f"505: {QUOTED}")]
+)
+async def test_no_log_repeats_the_prompt_that_an_answer_quotes(
+    world: EngineWorld, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.api.next_create = [None, error]
+    await four(world, prompt=GARDEN)
+    await world.engine.step()
+    await world.engine.step()
+    logged = "".join(capsys.readouterr())
+    assert "further create" in logged
+    assert GARDEN not in logged
+
+
+async def test_4o_in_its_new_form_costs_what_its_creates_cost(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path) as world:
+        task = await world.ask(variants=4)
+        assert task.estimated_credits == 8
+        await switch_to_jobs(world)
+        await world.work(120)
+        creates = await world.stores.creates.of_task(task.id)
+        assert [create.estimated_credits for create in creates] == [6, 6, 6, 6]
+        assert (await world.now(task)).estimated_credits == 24
+
+
+async def test_4o_makes_every_picture_if_its_form_changes_before_the_upload(tmp_path: Path) -> None:
+    async with open_engine_world(tmp_path) as world:
+        unfetched = Record(status=RecordStatus.FAILED, reason=Reason.API_REFERENCE_UNFETCHABLE)
+        world.api.records = {"kie1": unfetched}
+        task = await world.ask(variants=4, references=(world.attach("a.png", png()),))
+        while not (await world.now(task)).by_upload:
+            await world.engine.step()
+            world.clock.turn(1)
+        await switch_to_jobs(world)
+        await world.work(200)
+        assert len(await pictures(world, task)) == 4
+
+
+async def switch_to_jobs(world: EngineWorld) -> None:
+    jobs = catalogue(four_o="jobs")
+    world.policy = replace(world.policy, models=jobs, catalogue=jobs)
+    await world.restart()
+
+
+async def test_stamps_that_a_start_moves_teach_no_negative_duration(world: EngineWorld) -> None:
+    world.api.seconds = 5
+    await four(world)
+    await world.work(100)
+    clock = ClockStore(world.database)
+    await clock.restamp_creates(after=0, at=world.clock() + int(DAY * 1000))
+    assert await world.stores.queue.recent_seconds("z-image", with_pictures=False) == ()
+
+
 async def test_one_refused_for_its_words_costs_nothing_and_the_others_go_on(world: EngineWorld) -> None:
     world.api.next_create = [None, Refused(400, "policy", Reason.POLICY)]
     task = await four(world)
@@ -275,10 +346,11 @@ async def test_while_the_image_api_is_unreachable_further_creates_wait(world: En
 
 
 async def test_links_that_expired_since_the_first_create_are_not_sent(world: EngineWorld) -> None:
+    world.api.seconds = 13 * 3600
     world.api.next_create = [None, Throttled("429", timedelta(hours=12))]
     task = await four(world, model="seedream", variants=2, references=(world.attach("a.png", png()),))
     await world.work(60)
-    await world.work(13 * 3600, every=50)
+    await world.work(14 * 3600, every=50)
     assert told(world, task) == [(None, (0,))]
     assert await missing(world, task) == {Reason.API_REFERENCE_UNFETCHABLE: 1}
     assert len(world.api.created) == 2

@@ -458,3 +458,9 @@ def test_the_record_in_such_an_envelope_says_more_than_its_code() -> None:
     assert (told.status, told.reason, told.prompt) == (RecordStatus.FAILED, Reason.POLICY, LAKE)
     done = {**OLDER, "state": "success", "resultJson": json.dumps({"resultUrls": [JOB_ADDRESS]})}
     assert record_of(WireForm.JOBS, Envelope(code=501, data=done)).urls == (JOB_ADDRESS,)
+
+
+@pytest.mark.parametrize("code", [408, 501])
+def test_a_record_in_such_an_envelope_that_still_runs_is_older_than_the_code(code: int) -> None:
+    running = {**OLDER, "state": "generating", "resultJson": ""}
+    assert record_of(WireForm.JOBS, Envelope(code=code, msg="no result", data=running)).status is RecordStatus.FAILED
