@@ -300,7 +300,7 @@ async def test_an_answer_to_a_process_without_its_lease_is_not_taken_for_the_nex
             await second.step()
         return job_id
 
-    world.api.create = frozen  # type: ignore[method-assign]  # its process is frozen meanwhile
+    world.api.create = frozen  # type: ignore[method-assign]  # its process is frozen for a minute
     await first._push(begun)
     await world.work(15 * MINUTE)
     found = await pictures(world, task)
