@@ -127,8 +127,6 @@ async def a_life(world: BotWorld, anna: MemberActor, room: ChannelHandle) -> Non
     gallery = guild.create_text_channel("gallery")
     for setting, value in ((Setting.GALLERY, gallery.id), (Setting.GREATEST_BATCH, 9)):
         await world.stores.guilds.choose(guild.id, setting, value, by=anna.id, now=world.clock())
-    own = Preferences(model="4o", words=f"{WORD} light")
-    await world.stores.preferences.choose(anna.id, own, now=world.clock())
     shared = await made(world, anna, prompt="a red door", image=PHOTO)
     await bob.click(shared, label="Again")
     await world.work(60)
@@ -158,6 +156,8 @@ async def a_life(world: BotWorld, anna: MemberActor, room: ChannelHandle) -> Non
     await anna.context_menu(world.channel, "Edit pictures", other)
     await _uses_of_an_avatar(world, anna)
     await world.work(30)
+    defaults = Preferences(model="4o", words=f"{WORD} light")  # last: what others ask again has the words of a request
+    await world.stores.preferences.choose(anna.id, defaults, now=world.clock())
 
 
 async def _a_private_one(world: BotWorld, anna: MemberActor) -> None:
