@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import shortened
 from bot.texts.shapes import AS_PICTURE, shape, size_in
 from bot.ui.kit.request_facts import price
-from storage.catalogue import TRANSPARENT, Model
+from storage.catalogue import Look, Model
 from storage.models import NewReference, PictureRequest, ReferenceKind
 from storage.search import comparable, has_words
 
@@ -37,8 +37,11 @@ class Typed:
     images: int
     masks: int
     variants: int | None
+    size: str | None
+    """As typed."""
     resolution: str | None
     background: str | None
+    """None also if the model has no choice."""
 
     def price(self, model: Model, **other: Any) -> str:
         """Return the price of what was typed so far if this model makes it. Values that the model lacks are adapted.
@@ -68,7 +71,8 @@ async def offer_models(interaction: discord.Interaction[Atelier], typed: str) ->
         model.key: say("models-choice", name=model.name, price=read.price(model), good=good_for(say, model))
         for model in models
     }
-    return _choices(labels, typed)
+    described = {model.key: f"{model.key} {model.name} {good_for(say, model)}" for model in models}
+    return _choices(labels, typed, described.__getitem__)
 
 
 async def offer_sizes(interaction: discord.Interaction[Atelier], typed: str) -> list[Choice[str]]:
@@ -77,22 +81,28 @@ async def offer_sizes(interaction: discord.Interaction[Atelier], typed: str) -> 
     read = await _read(interaction)
     say, model = read.say, read.model
     resolution = read.resolution if read.resolution in model.resolutions else None
-    background = read.background if read.background in model.backgrounds else None
-    sizes = model.sizes_with(resolution, background)
-    as_picture = {AS_PICTURE: say("shape-as-picture")} if model.most_references else {}
+    sizes = [size for size in model.sizes if model.allows(Look(size, resolution, read.background))]
+    as_picture = {AS_PICTURE: say("shape-as-picture")} if model.most_references and sizes else {}
     labels = as_picture | {size: shape(say, size) for size in sizes}
     meant = size_in(typed, sizes)
-    return _choices({meant: labels[meant]}, "") if meant in labels else _choices(labels, typed)
+    if meant not in labels:
+        return _choices(labels, typed)
+    return _choices({meant: labels.pop(meant)}, "") + _choices(labels, typed)
 
 
 async def offer_resolutions(interaction: discord.Interaction[Atelier], typed: str) -> list[Choice[str]]:
-    """Offer the resolutions of the model, each with the price; none if the model has no choice."""
+    """Offer the resolutions of the model, as far as they go together with the shape and the background, each with the
+    price; none if the model has no choice."""
     read = await _read(interaction)
+    model = read.model
+    chosen = size_in(read.size, model.sizes) if read.size is not None else None
+    sizes = (chosen,) if chosen in model.sizes else model.sizes
     labels = {
-        resolution: read.say("models-with-price", what=resolution, price=read.price(read.model, resolution=resolution))
-        for resolution in read.model.resolutions
+        resolution: read.say("models-with-price", what=resolution, price=read.price(model, resolution=resolution))
+        for resolution in model.resolutions
+        if any(model.allows(Look(size, resolution, read.background)) for size in sizes)
     }
-    return _choices(labels, typed)
+    return _choices(labels, typed, str)
 
 
 async def offer_variants(interaction: discord.Interaction[Atelier], typed: str) -> list[Choice[int]]:
@@ -106,7 +116,7 @@ async def offer_variants(interaction: discord.Interaction[Atelier], typed: str) 
         )
         for number in read.model.variants
     }
-    return _choices(labels, typed)
+    return _choices(labels, typed, str)
 
 
 def good_for(say: Texts, model: Model) -> str:
@@ -126,15 +136,18 @@ async def _read(interaction: discord.Interaction[Atelier]) -> Typed:
     command = interaction.command
     takes_words = isinstance(command, Command) and any(option.name == "prompt" for option in command.parameters)
     resolution, variants = _text(given, "resolution"), given.get("variants", {}).get("value")
+    model = _model(_text(given, "model"), defaults, _request(images, masks, has_words=takes_words))
+    background = _text(given, "background")
     return Typed(
         say=texts_in(str(interaction.locale)),
         defaults=defaults,
-        model=_model(_text(given, "model"), defaults, _request(images, masks, has_words=takes_words)),
+        model=model,
         images=images,
         masks=masks,
         variants=variants if type(variants) is int and variants > 0 else None,
+        size=_text(given, "size"),
         resolution=resolution_in(resolution) if resolution else None,
-        background=TRANSPARENT if _text(given, "background") == TRANSPARENT else None,
+        background=background if background in model.backgrounds else None,
     )
 
 
@@ -165,11 +178,12 @@ def _text(given: Mapping[Any, Mapping[str, Any]], name: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _choices(labels: Mapping[Any, str], typed: str) -> list[Choice[Any]]:
-    """Return the choices whose labels or values contain each typed word."""
+def _choices(labels: Mapping[Any, str], typed: str, by: Callable[[Any], str] | None = None) -> list[Choice[Any]]:
+    """Return the choices whose texts contain each typed word. `by`: the text of a value; if not given, its label and
+    the value itself."""
     wanted = comparable(typed)
     return [
         Choice(name=shortened(label, CHOICE_CHARACTERS), value=value)
         for value, label in labels.items()
-        if has_words(comparable(f"{label} {value}"), wanted)
+        if has_words(comparable(by(value) if by is not None else f"{label} {value}"), wanted)
     ][:CHOICES]
