@@ -202,9 +202,11 @@ def _formatted(name: str, value: str | int, say: Texts) -> str | int:
         case "models" | "resolutions" | "numbers":
             return _listed(str(value).split(","), say, "text-or")
         case "sizes":
-            return _listed([shape(say, size) for size in str(value).split(",")], say, "text-or")
+            return _listed([shape(say, size) for size in str(value).split(",")], say, "text-or-shapes")
         case "size" | "nearest_size":
             return shape(say, str(value))
+        case "allowed" if isinstance(value, int) and value >= 1000:
+            return f"{value:,}"
         case "named" | "format" | "name":
             return escaped(str(value), FILENAME_UNITS)
         case _:

@@ -41,7 +41,7 @@ def size_in(typed: str, sizes: Sequence[str]) -> str | None:
     """Return the size that a typed text means: one of `sizes` if possible, else any other aspect ratio, as
     `width:height`; `AS_PICTURE` for the shape of the picture. None if the text is no shape."""
     text = comparable(typed)
-    if text in {AS_PICTURE, "auto", *(comparable(texts_in(each)("shape-as-picture")) for each in LANGUAGES)}:
+    if text in {AS_PICTURE, "auto", *_words("shape-as-picture")}:
         return AS_PICTURE
     inside = text.partition("(")[2].rstrip(") ") or text
     if (sides := ratio_of(inside)) is not None:
@@ -63,4 +63,9 @@ def _is_same(size: str, sides: tuple[float, float]) -> bool:
 
 
 def _words(name: str) -> set[str]:
-    return {comparable(texts_in(language)(name)) for language in LANGUAGES}
+    """Return the words for a shape in all languages, as they are compared."""
+    words = set[str]()
+    for say in map(texts_in, LANGUAGES):
+        further = f"typed-{name}"
+        words |= {say(name), *(say(further).split(",") if further in say else ())}
+    return {comparable(word) for word in words}

@@ -31,9 +31,11 @@ TELLING: Final = (
     "cogs",
 )
 """Files and folders with code that shows texts to people."""
-FAMILIES: Final = re.compile(r"reason-.+|operator-.+|permission-.+|option-.+|talk-.+|help-example-.+|model-.+|.+-name")
+FAMILIES: Final = re.compile(
+    r"reason-.+|operator-.+|permission-.+|option-.+|talk-.+|help-example-.+|model-.+|typed-shape-.+|.+-name"
+)
 """Message names that code builds from a reason, an operator message, a permission, an option, a kind
-of small talk, the number of an example, a model or a command."""
+of small talk, the number of an example, a model, a shape or a command."""
 MOST_OF_MODEL: Final = 70
 """Characters of a model's line: a choice of autocomplete has 100, with the name and the price in it."""
 TOLD_BY: Final = frozenset({"label", "description", "placeholder", "title", "text", "content"})
@@ -87,7 +89,11 @@ def test_each_message_is_made_of_the_same_values(language: str) -> None:
 def test_a_text_uses_the_one_word_that_there_is_for_a_thing(language: str) -> None:
     written = [entry for entry in entries(language) if isinstance(entry, ftl.Message)]
     said = {entry.id.name: FluentSerializer().serialize_entry(entry).partition("=")[2] for entry in written}
-    found = {name: re.findall(STAY_OUT[language], text) for name, text in said.items() if not name.startswith("talk-")}
+    found = {
+        name: re.findall(STAY_OUT[language], text)
+        for name, text in said.items()
+        if not name.startswith(("talk-", "typed-"))
+    }
     assert {name: words for name, words in found.items() if words} == {}
 
 

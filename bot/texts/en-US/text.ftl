@@ -5,6 +5,7 @@ text-alt = { $what }: { $words }
 text-between = {", "}
 text-and = { $before } and { $last }
 text-or = { $before } or { $last }
+text-or-shapes = { $before } or { $last }
 text-for = for { $asker }
 
 text-seconds = a few seconds
@@ -33,6 +34,12 @@ shape-very-tall = very tall
 shape-banner = banner
 shape-column = column
 shape-as-picture = as the picture
+# Further words that people may type for a shape, separated by commas, in lower case.
+typed-shape-square = squared, square format
+typed-shape-landscape = horizontal, landscape format
+typed-shape-portrait = vertical, upright, portrait format
+typed-shape-wide = widescreen
+typed-shape-as-picture = same as the picture, like the picture, as in the picture
 text-like-picture = shaped like the picture
 
 text-attached = { $count ->

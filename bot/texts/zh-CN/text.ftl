@@ -5,6 +5,7 @@ text-alt = { $what }：{ $words }
 text-between = 、
 text-and = { $before }和{ $last }
 text-or = { $before } 或 { $last }
+text-or-shapes = { $before }或{ $last }
 text-for = 由 { $asker } 发起
 
 text-seconds = 几秒钟
@@ -27,6 +28,12 @@ shape-very-tall = 超高
 shape-banner = 横幅
 shape-column = 竖幅
 shape-as-picture = 和图片一样
+# Further words that people may type for a shape, separated by commas, in lower case.
+typed-shape-square = 方, 方的, 方图, 方版, 正方, 正方形
+typed-shape-landscape = 横, 横的, 横图, 横版
+typed-shape-portrait = 竖, 竖的, 竖图, 竖版
+typed-shape-wide = 横屏
+typed-shape-as-picture = 和图片相同, 与图片一样, 与图片相同, 跟图片一样, 跟图片相同, 同图片一样, 同图片
 text-like-picture = 形状和图片一样
 
 text-attached = { $count } 张附图
