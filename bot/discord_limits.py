@@ -20,6 +20,8 @@ UNITS_PER_MESSAGE: Final = 4000
 
 BUTTONS_PER_ROW: Final = 5
 """Buttons of an action row (components/reference, "Action Row")."""
+BUTTON_CHARACTERS: Final = 80
+"""Characters of a button's label (components/reference, "Button")."""
 OPTIONS_PER_SELECT: Final = 25
 """Options of a select, and the most values that may be selected (components/reference, "String Select")."""
 OPTION_CHARACTERS: Final = 100

@@ -86,14 +86,18 @@ class Reason(StrEnum):
     NOT_THIS_SERVER = "not_this_server"
     NOT_THIS_CHANNEL = "not_this_channel"  # channels
     TOO_MANY_REFERENCES = "too_many_references"  # model, allowed, models, others
-    MODEL_UNKNOWN = "model_unknown"  # named, models (names, comma-separated)
+    MODEL_UNKNOWN = (
+        "model_unknown"  # named, models (names, comma-separated), others (none, near: up to three, or some: all)
+    )
     MODEL_OFF = "model_off"  # model (its name, as in those below), models, others (none or some)
     MODEL_NOT_HERE = "model_not_here"  # model, models, others
     SIZE_UNKNOWN = "size_unknown"  # named, model, sizes (comma-separated)
+    SIZE_IS_RESOLUTION = "size_is_resolution"  # resolution, model, sizes
     SIZE_LACKING = "size_lacking"  # model, size, nearest_size, models, others
     SIZE_OF_NO_PICTURE = "size_of_no_picture"
     SIZE_NOT_IN_RESOLUTION = "size_not_in_resolution"  # model, size, resolution, nearest_size, nearest_resolution
     RESOLUTION_LACKING = "resolution_lacking"  # model, named, resolutions (comma-separated)
+    RESOLUTION_IS_SIZE = "resolution_is_size"  # size
     RESOLUTION_UNCHOSEN = "resolution_unchosen"  # model, named, models, others: the model has no choice
     BACKGROUND_LACKING = "background_lacking"  # model, models, others
     BACKGROUND_NOT_IN_RESOLUTION = "background_not_in_resolution"  # model, resolution, nearest_resolution

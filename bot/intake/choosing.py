@@ -11,12 +11,13 @@ left as they are, and `bot.engine.intake.checks` refuses what does not go togeth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
 from typing import Final
 
 from bot.engine.intake.checks import unavailable
-from bot.engine.intake.models import model_for
+from bot.engine.intake.models import NAMED, model_for
 from bot.errors import BadReference, Reason, TooLong, Unmakeable
 from bot.intake.requests import Wish
 from bot.services import Services
@@ -29,6 +30,15 @@ from storage.catalogue import DEFAULT, MODELS, Look, Model, default_model, offer
 from storage.community import GuildSettings, Preferences
 from storage.models import NewTask, Origin, PictureRequest, ReferenceKind
 from storage.search import comparable
+
+NEAR: Final = 3
+"""Most models that are named for a name that is not known."""
+ALIKE: Final = 0.6
+"""Least likeness of two names, from 0 to 1, by which one may be meant by the other."""
+SHORTEST_WORD: Final = 4
+"""Characters of a word of a name that may be meant alone."""
+TYPED_CHARACTERS: Final = 60
+"""Characters of a typed name that are compared."""
 
 _RESOLUTION: Final = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)\s*k?", re.IGNORECASE)
 _NO_LETTER: Final = re.compile(r"[\W_]+")
@@ -124,8 +134,12 @@ def model_named(typed: str, here: Mapping[str, Model]) -> Model:
     meant = [model for model in here.values() if _begin_words_of(words, model)]
     if len(meant) == 1:
         return meant[0]
-    names = ",".join(model.name for model in meant or here.values())
-    raise Unmakeable(Reason.MODEL_UNKNOWN, named=typed, models=names)
+    if near := (meant or _like(wanted, here.values()))[:NEAR]:
+        others, named = "near", near
+    else:
+        others, named = ("some", list(here.values())) if len(here) <= NAMED else ("none", [])
+    models = ",".join(model.name for model in named)
+    raise Unmakeable(Reason.MODEL_UNKNOWN, named=typed, models=models, others=others)
 
 
 def model_here(typed: str, defaults: Defaults) -> Model:
@@ -195,7 +209,11 @@ def _chosen_size(wish: Wish, model: Model) -> str | None:
         return None
     size = size_in(wish.size, model.sizes)
     if size is None:
-        raise Unmakeable(Reason.SIZE_UNKNOWN, named=wish.size, model=model.name, sizes=",".join(model.sizes))
+        sizes = ",".join(model.sizes)
+        resolution = resolution_in(wish.size) if wish.size.strip()[-1:] in {"k", "K"} else None
+        if resolution is not None:
+            raise Unmakeable(Reason.SIZE_IS_RESOLUTION, resolution=resolution, model=model.name, sizes=sizes)
+        raise Unmakeable(Reason.SIZE_UNKNOWN, named=wish.size, model=model.name, sizes=sizes)
     if size == AS_PICTURE and not (wish.fits_picture and _has_picture(wish)):
         raise BadReference(Reason.SIZE_OF_NO_PICTURE)
     return size
@@ -206,6 +224,9 @@ def _chosen_resolution(wish: Wish, model: Model) -> str | None:
         return None
     resolution = resolution_in(wish.resolution)
     if resolution is None:
+        size = size_in(wish.resolution, model.sizes)
+        if size is not None and size != AS_PICTURE:
+            raise Unmakeable(Reason.RESOLUTION_IS_SIZE, size=size)
         named = ",".join(model.resolutions)
         reason = Reason.RESOLUTION_LACKING if named else Reason.RESOLUTION_UNCHOSEN
         raise Unmakeable(reason, model=model.name, named=wish.resolution, resolutions=named)
@@ -221,6 +242,17 @@ def _begin_words_of(words: Sequence[str], model: Model) -> bool:
     own = _NO_LETTER.sub(" ", comparable(f"{model.name} {model.key}")).split()
     all_begin = all(any(each.startswith(word) for each in own) for word in words)
     return all_begin and any(character.isalpha() for word in words for character in word)
+
+
+def _like(wanted: str, models: Iterable[Model]) -> list[Model]:
+    """Return the models of which the name, the key, or a word of the name resembles the text, the most alike first."""
+    alike = list[tuple[float, Model]]()
+    for model in models:
+        words = [word for word in _NO_LETTER.sub(" ", comparable(model.name)).split() if len(word) >= SHORTEST_WORD]
+        own = (_folded(model.key), _folded(model.name), *words)
+        alike.append((max(SequenceMatcher(None, each, wanted[:TYPED_CHARACTERS]).ratio() for each in own), model))
+    alike.sort(key=lambda each: -each[0])
+    return [model for likeness, model in alike if likeness >= ALIKE]
 
 
 def _folded(text: str) -> str:

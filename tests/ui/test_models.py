@@ -143,6 +143,32 @@ async def test_resolutions_and_numbers_come_with_their_price(world: BotWorld) ->
     assert list(await offered(world, "variants", model="grok")) == [1, 2, 3, 4]
 
 
+async def test_what_does_not_go_together_with_what_is_chosen_is_not_offered(world: BotWorld) -> None:
+    async def resolutions(**options: Any) -> list[str]:
+        return list(await offered(world, "resolution", model="gpt-image", **options))
+
+    assert await resolutions() == ["1K", "2K", "4K"]
+    assert await resolutions(size="1:1") == await resolutions(size="square") == ["1K", "2K"]
+    assert await resolutions(size="27:16") == await resolutions(background="transparent") == ["1K"]
+    assert await resolutions(size="picture") == await resolutions(size="enormous") == ["1K", "2K", "4K"]
+    assert list(await offered(world, "resolution", model="nano-banana", background="transparent")) == ["1K", "2K", "4K"]
+    sizes = await offered(world, "size", model="gpt-image", resolution="2K")
+    assert ("1:1" in sizes, "27:16" in sizes) == (True, False)
+    assert await offered(world, "size", model="gpt-image", resolution="4K", background="transparent") == {}
+
+
+async def test_digits_of_a_price_are_not_searched(world: BotWorld) -> None:
+    assert await offered(world, "variants", "7") == {}
+    assert list(await offered(world, "variants", "2")) == [2]
+    assert list(await offered(world, "resolution", "4", model="nano-banana")) == ["4K"]
+    assert "grok" not in await offered(world, "model", "4")
+
+
+async def test_a_shape_that_is_meant_comes_first_and_others_with_the_word_follow(world: BotWorld) -> None:
+    assert list(await offered(world, "size", "wide", model="gpt-image"))[:2] == ["16:9", "21:9"]
+    assert next(iter(await offered(world, "size", "竖", model="gpt-image"))) == "2:3"
+
+
 async def test_the_default_model_decides_where_none_is_typed(world: BotWorld) -> None:
     await prefer(world, model="grok")
     assert list(await offered(world, "size")) == ["picture", "1:1", "2:3", "3:2", "16:9", "9:16"]
@@ -196,9 +222,19 @@ async def test_what_is_typed_and_not_picked_is_understood(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"model": "dall-e"}, "I don’t know a model called \u2068dall-e\u2069. Choose 4o Image,"),
-        ({"model": "flux"}, "Choose FLUX.2 Pro, FLUX.1 Kontext Pro or FLUX.1 Kontext Max."),
+        ({"model": "dall-e"}, "called \u2068dall-e\u2069. Choose one from the list of `model`."),
+        ({"model": "flux"}, "Do you mean FLUX.2 Pro, FLUX.1 Kontext Pro or FLUX.1 Kontext Max? Choose one from"),
+        ({"model": "gork"}, "Do you mean Grok Imagine 2.0? Choose one from the list of `model`."),
+        ({"model": "nano bannana"}, "Do you mean Nano Banana 2.1 or Nano Banana Pro? Choose one from the list"),
+        ({"model": "image"}, "Do you mean 4o Image, GPT Image 2.5 Flare or GPT Image 2.5 Sunburst? Choose one"),
+        ({"prompt": "a door --model " + "dalle" * 500}, "Choose one from the list of `model`."),
         ({"size": "enormous"}, "With 4o Image, choose square (1:1), landscape (3:2) or portrait (2:3)."),
+        (
+            {"size": "4k"},
+            "4K is a resolution: choose it as `resolution`. As the shape, 4o Image has square (1:1), land",
+        ),
+        ({"resolution": "16:9"}, "wide (16:9) is a shape: choose it as `size`. Ask without a resolution,"),
+        ({"model": "flux-2", "resolution": "portrait"}, "portrait (3:4) is a shape: choose it as `size`."),
         ({"size": "picture"}, "There’s no picture whose shape I could use."),
         ({"resolution": "much"}, "4o Image has no choice of resolution."),
         ({"model": "flux-2", "resolution": "much"}, "FLUX.2 Pro doesn’t make \u2068much\u2069. Choose 1K or 2K."),
@@ -218,86 +254,104 @@ NOT_TOGETHER: dict[str, tuple[dict[str, Any], str, str, tuple[Any, ...]]] = {
     "a shape the model lacks": (
         {"size": "16:9"},
         "4o Image doesn’t make the shape wide (16:9). Choose landscape (3:2), or a model",
-        "Make it landscape (3:2)",
+        "Make it landscape (3:2) (6 credits)",
         ("4o", "3:2", None, None, 1),
     ),
     "a shape and a resolution": (
         {"model": "gpt-image", "size": "1:1", "resolution": "4K"},
         "GPT Image 2.5 Flare makes no square (1:1) picture in 4K. Choose 2K, or another shape such as landscape (4:3).",
-        "Make it in 2K",
+        "Make it in 2K (10 credits)",
         ("gpt-image", "1:1", "2K", None, 1),
     ),
     "a background and a resolution": (
         {"model": "gpt-image", "size": "3:2", "resolution": "2K", "background": "transparent"},
         "makes no transparent background in 2K. Choose 1K,",
-        "Make it in 1K",
+        "Make it in 1K (6 credits)",
         ("gpt-image", "3:2", "1K", "transparent", 1),
     ),
     "a background the model lacks": (
         {"background": "transparent"},
         "or choose a model that can: GPT Image 2.5 Flare,",
-        "Make it that way",
+        "Make it without transparency (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "a resolution without a choice": (
         {"resolution": "2K"},
         "4o Image has no choice of resolution.",
-        "Make it that way",
+        "Make it without 2K (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "a resolution the model lacks": (
         {"model": "flux-2", "resolution": "4k"},
         "FLUX.2 Pro doesn’t make",
-        "Make it in 2K",
+        "Make it in 2K (7 credits)",
         ("flux-2", "1:1", "2K", None, 1),
     ),
     "a number the model lacks": (
         {"variants": 3},
         "4o Image makes 1, 2 or 4 pictures at a time.",
-        "Make 2 pictures",
+        "Make 2 pictures (7 credits)",
         ("4o", "1:1", None, None, 2),
     ),
     "a picture for words alone": (
         {"model": "z-image", "image": SQUARE, "size": "1:1"},
         "Z-Image works from words alone.",
-        "Make it with 4o Image",
+        "Make it with 4o Image (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "more pictures than the model takes": (
         {"model": "flux-kontext", "image": SQUARE, "image2": SQUARE, "size": "1:1"},
         "starts from 1 picture. Choose one,",
-        "Make it with 4o Image",
+        "Make it with 4o Image (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "a mask": (
         {"model": "grok", "image": SQUARE, "mask": MASK, "size": "1:1"},
         "or choose a model that takes one: 4o Image or Qwen Image 2.1.",
-        "Make it with 4o Image",
+        "Make it with 4o Image (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "more words than the model takes": (
         {"model": "z-image", "prompt": "door " * 300},
-        "Z-Image takes at most 1000 characters.",
-        "Make it with 4o Image",
+        "Z-Image takes at most 1,000 characters.",
+        "Make it with 4o Image (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "no words": (
         {"model": "grok", "prompt": " ", "image": SQUARE, "size": "1:1"},
         "needs words as well as pictures.",
-        "Make it with 4o Image",
+        "Make it with 4o Image (6 credits)",
         ("4o", "1:1", None, None, 1),
     ),
     "no help with the words": (
         {"model": "grok", "enhance": True},
         "can’t add detail to your words.",
-        "Make it that way",
+        "Make it without added detail (4 credits)",
         ("grok", "1:1", None, None, 1),
     ),
     "no fallback": (
         {"model": "grok", "fallback": True},
         "No other model steps in for Grok Imagine 2.0.",
-        "Make it that way",
+        "Make it without a second model (4 credits)",
         ("grok", "1:1", None, None, 1),
+    ),
+    "several things": (
+        {"size": "21:9", "resolution": "4k", "background": "transparent"},
+        "4o Image doesn’t make the shape very wide (21:9). Choose landscape (3:2).",
+        "Make it landscape (3:2), without 4K, without transparency (6 credits)",
+        ("4o", "3:2", None, None, 1),
+    ),
+    "a shape and a number": (
+        {"size": "21:9", "variants": 9},
+        "4o Image doesn’t make the shape very wide (21:9).",
+        "Make it landscape (3:2), 4 pictures (8 credits)",
+        ("4o", "3:2", None, None, 4),
+    ),
+    "pictures for words alone, in a shape and a resolution that few models have": (
+        {"model": "z-image", "image": SQUARE, "size": "16:9", "background": "transparent"},
+        "Z-Image works from words alone.",
+        "Make it with GPT Image 2.5 Flare (6 credits)",
+        ("gpt-image", "16:9", None, "transparent", 1),
     ),
 }
 
@@ -317,13 +371,48 @@ async def test_what_does_not_go_together_is_refused_and_one_press_makes_the_near
     assert len(world.api.taken) == 1
 
 
+async def test_more_changes_than_a_button_has_room_for_are_named_beside_it(world: BotWorld) -> None:
+    refused = await world.ask(
+        model="flux-kontext-max",
+        size="9:21",
+        resolution="4K",
+        background="transparent",
+        variants=9,
+        fallback=True,
+    )
+    changes = "tall (9:16), without 4K, without transparency, 4 pictures, without a second model"
+    assert f"The button makes it {changes}." in world.refusal(refused)
+    assert refused.response is not None
+    await world.alice.click(refused.response, label="Make it that way (40 credits)")
+    assert look(await world.only_task()) == ("flux-kontext-max", "9:16", None, None, 4)
+
+
+async def test_the_button_names_the_changes_and_the_price_in_the_persons_language(world: BotWorld) -> None:
+    world.locales[world.alice.id] = "zh-CN"
+    refused = await world.ask(size="21:9", resolution="4k", background="transparent")
+    assert refused.response is not None
+    await world.alice.click(refused.response, label="这样画：横向 (3:2)、不用 4K、不要透明背景（6 积分）")
+    assert look(await world.only_task()) == ("4o", "3:2", None, None, 1)
+
+
+async def test_shapes_to_choose_from_are_listed_as_the_language_does(world: BotWorld) -> None:
+    world.locales[world.alice.id] = "zh-CN"
+    assert "方形 (1:1)、横向 (3:2)或纵向 (2:3)。" in world.refusal(await world.ask(size="enormous"))
+
+
+async def test_where_few_models_are_offered_an_unknown_one_is_answered_with_all(world: BotWorld) -> None:
+    await offer(world, "4o", "qwen")
+    refused = world.refusal(await world.ask(model="dall-e"))
+    assert "I don’t know a model called \u2068dall-e\u2069. Choose 4o Image or Qwen Image 2.1." in refused
+
+
 async def test_two_presses_make_one_picture(world: BotWorld) -> None:
     asked = await world.ask(size="16:9")
     first, second = button_ids(asked.response)
     assert (first.split(":")[1], second.split(":")[1]) == ("batch-typed", "batch-drop")
     assert asked.response is not None
-    await world.alice.click(asked.response, label="Make it landscape (3:2)")
-    again = await world.alice.click(asked.response, label="Make it landscape (3:2)")
+    await world.alice.click(asked.response, label="Make it landscape (3:2) (6 credits)")
+    again = await world.alice.click(asked.response, label="Make it landscape (3:2) (6 credits)")
     assert "I no longer know this question" in world.refusal(again)
     await world.work()
     assert len(world.api.taken) == 1
@@ -336,7 +425,9 @@ async def test_where_nothing_is_near_there_is_no_button(world: BotWorld) -> None
 
 
 async def test_braces_and_choices_that_do_not_go_together_are_told_before_the_question(world: BotWorld) -> None:
-    assert "doesn’t make the shape wide (16:9)" in world.refusal(await world.ask("{red, green} door", size="16:9"))
+    asked = await world.ask("{red, green} door", size="16:9")
+    assert "doesn’t make the shape wide (16:9)" in world.refusal(asked)
+    assert button_ids(asked.response) == []
     assert await nothing_is_stored(world)
 
 
@@ -443,7 +534,7 @@ async def test_usual_words_belong_to_the_words_inside_a_style_and_do_not_make_a_
 
 async def test_usual_words_that_do_not_fit_any_more_are_told_with_the_room_there_is(world: BotWorld) -> None:
     await prefer(world, words="x" * 500)
-    assert "room for 3498 characters" in world.refusal(await world.ask("y" * 3_600))
+    assert "room for 3,498 characters" in world.refusal(await world.ask("y" * 3_600))
 
 
 async def test_a_message_to_the_bot_has_the_persons_defaults_too(world: BotWorld) -> None:
@@ -622,7 +713,7 @@ async def test_another_model_in_the_form_that_lacks_the_shape_is_one_press_away(
     refused = await world.alice.submit_modal(opened, filled)
     assert "doesn’t make the shape landscape (3:2). Choose landscape (4:3)" in world.refusal(refused)
     assert refused.response is not None
-    await world.alice.click(refused.response, label="Make it landscape (4:3)")
+    await world.alice.click(refused.response, label="Make it landscape (4:3) (5 credits)")
     assert look(await world.only_task()) == ("flux-kontext", "4:3", None, None, 1)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.engine.intake.models import NAMED, for_model, takes
+from bot.engine.intake.models import NAMED, changes, for_model, takes
 from bot.errors import BadReference, BlankPrompt, Reason, TooLong, UnknownChoice, Unmakeable
 from bot.texts.discord_text import is_blank, storable
 from bot.texts.prompt_parameters import ratio_of
@@ -134,7 +134,7 @@ def _check_look(request: PictureRequest, model: Model, here: Mapping[str, Model]
         near = model.nearest_look(look, keep={"size", "background"})
         raise Unmakeable(
             Reason.RESOLUTION_LACKING,
-            nearest=_looking(request, near),
+            nearest=for_model(request, model, near),
             model=model.name,
             named=resolution,
             resolutions=",".join(model.resolutions),
@@ -150,7 +150,7 @@ def _not_together(request: PictureRequest, model: Model, look: Look) -> Unmakeab
         "resolution": model.resolution_of(look.resolution),
         "nearest_resolution": model.resolution_of(with_size.resolution),
     }
-    nearest = _looking(request, with_size)
+    nearest = for_model(request, model, with_size)
     if look.background is not None and not model.allows(look._replace(size=with_resolution.size)):
         return Unmakeable(Reason.BACKGROUND_NOT_IN_RESOLUTION, nearest=nearest, **parameters)
     parameters |= {"size": look.size, "nearest_size": with_resolution.size}
@@ -162,7 +162,7 @@ def _check_rest(request: PictureRequest, model: Model, here: Mapping[str, Model]
     if request.variants not in model.variants:
         raise Unmakeable(
             Reason.VARIANTS_LACKING,
-            nearest=replace(request, variants=model.nearest_variants(request.variants)),
+            nearest=for_model(request, model),
             model=model.name,
             numbers=",".join(map(str, model.variants)),
         )
@@ -186,13 +186,13 @@ def _lacking(
     **parameters: str,
 ) -> Unmakeable:
     """Return an error that names the models that make this. What is nearest: the request with the look `near`, or the
-    request for the first of these models that takes it."""
+    request for the one of these models with which the least changes."""
     others = [other for other in here.values() if other.key != model.key and makes(other)]
     if near is not None:
-        nearest = _looking(request, near)
+        nearest = for_model(request, model, near)
     elif nearest is None:
-        able = next((other for other in others if takes(other, request)), None)
-        nearest = for_model(request, able) if able is not None else None
+        possible = [for_model(request, other) for other in others if takes(other, request)]
+        nearest = min(possible, key=lambda each: len(changes(request, each)), default=None)
     values: dict[str, str | int] = dict(parameters)
     if allowed is not None:
         values["allowed"] = allowed
@@ -200,10 +200,6 @@ def _lacking(
     return Unmakeable(
         reason, nearest=nearest, model=model.name, models=named, others="some" if others else "none", **values
     )
-
-
-def _looking(request: PictureRequest, look: Look) -> PictureRequest:
-    return replace(request, size=look.size, resolution=look.resolution, background=look.background)
 
 
 def _checked_words(request: PictureRequest) -> str:

@@ -16,6 +16,10 @@ NAMED: Final = 4
 """Most models that an error names as alternatives."""
 
 
+_ADAPTED: Final = ("model", "size", "resolution", "background", "variants", "enhance", "fallback")
+"""Fields of a request that `for_model` adapts, in the order in which people read them."""
+
+
 async def offered_here(stores: Stores, models: Mapping[str, Model], guild_id: int | None) -> Mapping[str, Model]:
     """Return those of the models that a server offers; all in direct messages."""
     return offered(models, (await stores.guilds.settings(guild_id)).models)
@@ -47,9 +51,10 @@ def model_for(
     return model, {"model_was": first, "model_is": model.key, "model_why": _why(first, request, here, models)}
 
 
-def for_model(request: PictureRequest, model: Model) -> PictureRequest:
-    """Return the request for another model, with the nearest values for what that model lacks."""
-    look = model.nearest_look(Look(request.size, request.resolution, request.background))
+def for_model(request: PictureRequest, model: Model, look: Look | None = None) -> PictureRequest:
+    """Return the request for this model, with the nearest values for what the model lacks. `look`: one that the model
+    can make, in place of the nearest."""
+    look = look or model.nearest_look(Look(request.size, request.resolution, request.background))
     return replace(
         request,
         model=model.key,
@@ -60,6 +65,13 @@ def for_model(request: PictureRequest, model: Model) -> PictureRequest:
         enhance=request.enhance and "enhance" in model.options,
         fallback=request.fallback and "fallback" in model.options,
     )
+
+
+def changes(asked: PictureRequest, nearest: PictureRequest) -> tuple[str, ...]:
+    """Return the names of the fields in which the nearest request is another than what was asked for. A size that the
+    first picture decides was not asked for."""
+    names = [name for name in _ADAPTED if getattr(nearest, name) != getattr(asked, name)]
+    return tuple(name for name in names if name != "size" or not asked.fits_picture)
 
 
 def _why(key: str, request: PictureRequest, here: Mapping[str, Model], models: Mapping[str, Model]) -> str:

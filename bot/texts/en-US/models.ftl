@@ -19,11 +19,21 @@ model-z-image = Quick pictures from words alone, at the lowest price
 models-choice = { $name } · { $price } · { $good }
 models-with-price = { $what } · { $price }
 
-# The one press that makes what is nearest.
-models-make = Make it that way
-models-make-with = Make it with { $model }
-models-make-shape = Make it { $shape }
-models-make-resolution = Make it in { $resolution }
+# The one press that makes what is nearest. $changes: what is other than asked for, as in the messages below or a shape.
+models-make = Make it { $changes }
+models-make-nearest = Make it that way
+models-changes = The button makes it { $changes }.
+models-at-price = { $what } ({ $price })
+models-change-model = with { $model }
+models-change-resolution = in { $resolution }
+models-change-no-resolution = without { $resolution }
+models-change-background = without transparency
+models-change-variants = { $count ->
+    [one] { $count } picture
+   *[other] { $count } pictures
+}
+models-change-enhance = without added detail
+models-change-fallback = without a second model
 models-make-variants = { $count ->
     [one] Make { $count } picture
    *[other] Make { $count } pictures

@@ -196,7 +196,11 @@ reason-reported-already = You’ve already reported this one. The moderators hav
 reason-decided-already = The moderators have already decided about this one. If you see it differently, write to one of them.
 
 # What a model cannot make. $models: names of other models that can, $others: `none` or `some`.
-reason-model-unknown = I don’t know a model called { $named }. Choose { $models }.
+reason-model-unknown = I don’t know a model called { $named }. { $others ->
+    [near] Do you mean { $models }? Choose one from the list of `{ option-model }`.
+    [some] Choose { $models }.
+   *[none] Choose one from the list of `{ option-model }`.
+}
 reason-model-off = { $model } isn’t available at the moment.{ $others ->
     [none] { "" } Ask again later.
    *[some] { "" } Choose { $models }.
@@ -206,6 +210,7 @@ reason-model-not-here = This server doesn’t offer { $model }.{ $others ->
    *[some] { "" } Choose { $models }.
 }
 reason-size-unknown = I don’t know the shape { $named }. With { $model }, choose { $sizes }.
+reason-size-is-resolution = { $resolution } is a resolution: choose it as `{ option-resolution }`. As the shape, { $model } has { $sizes }.
 reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $nearest_size }{ $others ->
     [none] .
    *[some] , or a model that makes it: { $models }.
@@ -213,6 +218,7 @@ reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $n
 reason-size-of-no-picture = There’s no picture whose shape I could use. Attach one as `{ option-image }`, or choose another shape.
 reason-size-not-in-resolution = { $model } makes no { $size } picture in { $resolution }. Choose { $nearest_resolution }, or another shape such as { $nearest_size }.
 reason-resolution-lacking = { $model } doesn’t make { $named }. Choose { $resolutions }.
+reason-resolution-is-size = { $size } is a shape: choose it as `{ option-size }`. Ask without a resolution, or choose one from its list.
 reason-resolution-unchosen = { $model } has no choice of resolution. Ask without one{ $others ->
     [none] .
    *[some] , or choose a model that makes { $named }: { $models }.

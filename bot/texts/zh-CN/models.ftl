@@ -19,11 +19,18 @@ model-z-image = 只凭文字快速画图，价格最低
 models-choice = { $name } · { $price } · { $good }
 models-with-price = { $what } · { $price }
 
-# The one press that makes what is nearest.
-models-make = 就这样画
-models-make-with = 用 { $model } 画
-models-make-shape = 画成{ $shape }
-models-make-resolution = 用 { $resolution } 画
+# The one press that makes what is nearest. $changes: what is other than asked for, as in the messages below or a shape.
+models-make = 这样画：{ $changes }
+models-make-nearest = 就这样画
+models-changes = 按钮会这样画：{ $changes }。
+models-at-price = { $what }（{ $price }）
+models-change-model = 用 { $model }
+models-change-resolution = 用 { $resolution }
+models-change-no-resolution = 不用 { $resolution }
+models-change-background = 不要透明背景
+models-change-variants = { $count } 张
+models-change-enhance = 不润色描述
+models-change-fallback = 不用备用模型
 models-make-variants = 画 { $count } 张
 
 # Why another model makes it, in one line of the card.

@@ -154,7 +154,11 @@ reason-reported-already = 你已经举报过这一个了，请等管理员决定
 reason-decided-already = 管理员已经对这一个做出决定了。如有不同看法，请直接联系他们。
 
 # What a model cannot make. $models: names of other models that can, $others: `none` or `some`.
-reason-model-unknown = 我不认识叫 { $named } 的模型。请选择 { $models }。
+reason-model-unknown = 我不认识叫 { $named } 的模型。{ $others ->
+    [near] 你要的是不是 { $models }？请从 `{ option-model }` 的列表里选一个。
+    [some] 请选择 { $models }。
+   *[none] 请从 `{ option-model }` 的列表里选一个。
+}
 reason-model-off = { $model } 目前不能使用。{ $others ->
     [none] 请晚些再试。
    *[some] 请选择 { $models }。
@@ -164,6 +168,7 @@ reason-model-not-here = 这个服务器不提供 { $model }。{ $others ->
    *[some] 请选择 { $models }。
 }
 reason-size-unknown = 我不认识 { $named } 这种形状。{ $model } 可以画：{ $sizes }。
+reason-size-is-resolution = { $resolution } 是分辨率，请填在 `{ option-resolution }` 里。{ $model } 的形状有：{ $sizes }。
 reason-size-lacking = { $model } 画不了{ $size } 的图片。请选择{ $nearest_size }{ $others ->
     [none] 。
    *[some] ，或者换一个能画的模型：{ $models }。
@@ -171,6 +176,7 @@ reason-size-lacking = { $model } 画不了{ $size } 的图片。请选择{ $near
 reason-size-of-no-picture = 没有可以参照形状的图片。请把图片附到 `{ option-image }`，或者选择别的形状。
 reason-size-not-in-resolution = { $model } 画不了 { $resolution } 的{ $size } 图片。请选择 { $nearest_resolution }，或者换一种形状，比如{ $nearest_size }。
 reason-resolution-lacking = { $model } 画不了 { $named }。请选择 { $resolutions }。
+reason-resolution-is-size = { $size } 是形状，请填在 `{ option-size }` 里。分辨率请不要填，或者从列表里选一个。
 reason-resolution-unchosen = { $model } 不能选择分辨率。请不要填这一项{ $others ->
     [none] 。
    *[some] ，或者换一个能画 { $named } 的模型：{ $models }。
