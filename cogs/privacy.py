@@ -85,6 +85,7 @@ def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:
         say("privacy-copies", count=counts["copies"]),
         say("privacy-sets", count=counts["sets"]),
         say("privacy-batches", count=counts["batches"]),
+        say("privacy-proposals", count=counts["proposals"]),
         say("privacy-reports", count=counts["reports"]),
         say("privacy-drafts", count=counts["drafts"]),
         say("privacy-reposts", count=counts["reposts"]),
@@ -93,7 +94,8 @@ def _holdings(say: Texts, held: PersonalDataSummary, days: int) -> str:
     ]
     since = [say("privacy-since", at=held.since // 1000)] if held.since is not None else []
     listed = "\n".join(f"- {line}" for line in lines)
-    kept = [say("privacy-kept", days=days), say("privacy-ways")]
+    proposals = [say("privacy-proposals-kept")] if counts["proposals"] else []
+    kept = [say("privacy-kept", days=days), *proposals, say("privacy-ways")]
     return "\n".join([f"### {say('privacy-heading')}", listed, "", *since, *kept])
 
 

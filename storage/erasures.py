@@ -263,12 +263,14 @@ class ErasureStore:
             return tuple(keys.scalars())
 
     async def forget_rest(self, erasure: Erasure, *, copies: int) -> None:
-        """Delete the person's sets, drafts, batches and reports, and replace the person's id in other
+        """Delete the person's sets, drafts, batches, proposals and reports, and replace the person's id in other
         people's rows with `NO_USER`. `copies`: number of deleted files of the sets, for the receipt."""
+        these_batches = _upto(batches.c.asker_id, batches.c.created_at, erasure)
         rows_of_person: Mapping[str, tuple[sa.Table, sa.ColumnElement[bool]]] = {
             "sets": (reference_sets, _upto(reference_sets.c.owner_id, reference_sets.c.created_at, erasure)),
             "drafts": (drafts, _upto(drafts.c.person_id, drafts.c.at, erasure)),
-            "batches": (batches, _upto(batches.c.asker_id, batches.c.created_at, erasure)),
+            "proposals": (batches, sa.and_(these_batches, batches.c.begun_at.is_(None))),
+            "batches": (batches, these_batches),
             "reports": (reports, _upto(reports.c.reporter_id, reports.c.at, erasure)),
         }
         async with self._database.write() as connection:

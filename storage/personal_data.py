@@ -58,10 +58,12 @@ _TASK: Final = [
     "closed_at",
     "removed_at",
 ]
+_BATCH: Final = ["id", "channel_id", "guild_id", "prompt", "tasks", "created_at", "closed_at"]
 _COPY: Final = ["content_type", "bytes", "width", "height"]
 OF_PERSON: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
     "tasks": (tasks, "asker_id", _TASK),
-    "batches": (batches, "asker_id", ["id", "channel_id", "guild_id", "prompt", "tasks", "created_at", "closed_at"]),
+    "batches": (batches, "asker_id", _BATCH),
+    "proposals": (batches, "asker_id", _BATCH),
     "sets": (reference_sets, "owner_id", ["id", "name", "created_at"]),
     "reports": (reports, "reporter_id", ["task_id", "at", "why"]),
     "setting_changes": (setting_changes, "by", ["guild_id", "at", "setting", "before", "after"]),
@@ -76,6 +78,12 @@ OF_PERSON: Final[Mapping[str, tuple[sa.Table, str, list[str]]]] = {
 }
 """Tables whose rows are handed out to the person: the column of the person's id, and the columns that are handed out.
 Tokens, signed URLs and other people's ids are not."""
+_ONLY: Final[Mapping[str, sa.ColumnElement[bool]]] = {
+    "batches": batches.c.begun_at.is_not(None),
+    "proposals": batches.c.begun_at.is_(None),
+}
+"""Which rows of the person's are of this kind, where one table has two kinds: a proposal is a batch that has not begun,
+also one of a single task."""
 _OF_TASKS: Final[Mapping[str, tuple[sa.Table, list[str]]]] = {
     "references": (references, ["task_id", "position", "kind", "filename", *_COPY]),
     "pictures": (pictures, ["task_id", "position", *_COPY]),
@@ -122,8 +130,8 @@ class PersonalDataStore:
     async def holdings(self, person_id: int) -> PersonalDataSummary:
         async with self._database.read() as connection:
             counts = dict[str, int]()
-            for kind, (table, column, _) in OF_PERSON.items():
-                count = sa.select(sa.func.count()).select_from(table).where(table.c[column] == person_id)
+            for kind, (table, _, _) in OF_PERSON.items():
+                count = sa.select(sa.func.count()).select_from(table).where(_of_person(kind, person_id))
                 counts[kind] = (await connection.execute(count)).scalar_one()
             copies = sa.select(sa.func.count()).select_from(sa.union_all(*_copies(person_id).values()).subquery())
             counts["copies"] = (await connection.execute(copies)).scalar_one()
@@ -135,8 +143,8 @@ class PersonalDataStore:
         are left out."""
         async with self._database.read() as connection:
             found = dict[str, list[dict[str, Any]]]()
-            for kind, (table, column, names) in OF_PERSON.items():
-                wanted = _columns(table, names).where(table.c[column] == person_id)
+            for kind, (table, _, names) in OF_PERSON.items():
+                wanted = _columns(table, names).where(_of_person(kind, person_id))
                 found[kind] = [row._asdict() for row in await connection.execute(wanted)]
             for kind, (table, names) in _OF_TASKS.items():
                 wanted = _columns(table, names).where(table.c.task_id.in_(_tasks_of(person_id)))
@@ -154,6 +162,11 @@ class PersonalDataStore:
                 for kind, wanted in _copies(person_id).items()
                 for row in await connection.execute(wanted.order_by("at", "key"))
             ]
+
+
+def _of_person(kind: str, person_id: int) -> sa.ColumnElement[bool]:
+    table, column, _ = OF_PERSON[kind]
+    return sa.and_(table.c[column] == person_id, _ONLY.get(kind, sa.true()))
 
 
 def _columns(table: sa.Table, names: Iterable[str]) -> sa.Select[Any]:

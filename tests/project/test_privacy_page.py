@@ -62,7 +62,11 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "| batches": (
         ROWS,
+        "storage/test_erasures.py::test_questions_and_batches_are_counted_apart_and_all_go",
+    ),
+    "| a question that waits": (
         "engine/test_batches_begun.py::test_proposals_that_nobody_took_up_are_forgotten_and_begun_ones_are_not",
+        "ui/test_privacy.py::test_questions_that_were_not_answered_are_no_batches",
     ),
     "| results that were posted again": (EXPORT, LIFE),
     "| reports": (EXPORT, LIFE),

@@ -154,6 +154,20 @@ async def test_it_counts_what_went_and_the_pictures_of_the_day_count_on(stores: 
         assert (await connection.execute(sa.text("SELECT count(*) FROM spendings"))).scalar_one() == 0
 
 
+async def test_questions_and_batches_are_counted_apart_and_all_go(stores: Stores) -> None:
+    for person_id in (PERSON, PERSON, OTHER):
+        await _proposal(stores, person_id, now=NOW)
+    batch = await _proposal(stores, PERSON, now=NOW)
+    async with database_of(stores).write() as connection:
+        rows = metadata.tables["batches"]
+        await connection.execute(sa.update(rows).where(rows.c.id == batch.id).values(begun_at=NOW))
+    done = await carried_out(stores, await begun(stores, now=NOW + 1), now=NOW + 2)
+    assert (done.counts["proposals"], done.counts["batches"]) == (2, 1)
+    held, others = [await stores.people.holdings(person_id) for person_id in (PERSON, OTHER)]
+    assert (held.counts["proposals"], held.counts["batches"]) == (0, 0)
+    assert others.counts["proposals"] == 1
+
+
 async def test_messages_are_waited_for_and_nothing_is_when_that_takes_too_long(stores: Stores) -> None:
     task_id = await _over(stores)
     erasure = await begun(stores, removes=True, now=NOW + 1)

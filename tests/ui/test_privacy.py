@@ -15,7 +15,8 @@ from PIL import Image
 from bot.ui.privacy import export
 from storage.community import Setting
 from tests.imaging.picture_files import file_of, noise
-from tests.worlds.bot_world import PHOTO, BotWorld
+from tests.worlds.bot_batches import DOORS, begun, proposed
+from tests.worlds.bot_world import PHOTO, BotWorld, texts
 
 
 async def test_people_see_how_much_is_stored_about_them_alone_even_after_a_restart(world: BotWorld) -> None:
@@ -42,6 +43,31 @@ async def test_the_file_holds_their_own_words_and_pictures_and_no_token(world: B
     assert "http" not in text
     assert task.interaction_token not in text
     assert len(await people.copies(world.alice.id)) == 1
+
+
+async def test_questions_that_were_not_answered_are_no_batches(world: BotWorld) -> None:
+    people = world.client.services.stores.people
+    shown = await world.alice.slash(world.channel, "privacy show")
+    assert shown.response is not None
+    assert "Questions you haven’t answered: 0" in shown.response.content
+    assert "deleted within two hours" not in shown.response.content
+    await begun(world)
+    await proposed(world, "{a, b} house")
+    world.refusal(await world.ask("a blue door", size="16:9"))
+    shown = await world.alice.slash(world.channel, "privacy show")
+    assert shown.response is not None
+    assert "Batches: 1\n" in shown.response.content
+    assert "Questions you haven’t answered: 2\n" in shown.response.content
+    assert "A question that isn’t answered is deleted within two hours." in shown.response.content
+    rows = await people.rows(world.alice.id)
+    assert [row["prompt"] for row in rows["batches"]] == [DOORS]
+    assert sorted(row["prompt"] for row in rows["proposals"]) == ["a blue door", "{a, b} house"]
+    asked = await world.alice.slash(world.channel, "privacy erase")
+    assert "Questions you haven’t answered: 2" in texts(asked.response)
+    world.clock.turn(16 * 60)
+    await world.engine.batches.sweep_proposals()
+    counts = (await people.holdings(world.alice.id)).counts
+    assert (counts["batches"], counts["proposals"]) == (1, 0)
 
 
 async def test_the_file_is_for_them_alone(world: BotWorld) -> None:

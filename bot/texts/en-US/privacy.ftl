@@ -15,6 +15,8 @@ privacy-tasks = Requests: { $count }
 privacy-copies = Copies of pictures: { $count }
 privacy-sets = Sets of pictures: { $count }
 privacy-batches = Batches: { $count }
+privacy-proposals = Questions you haven’t answered: { $count }
+privacy-proposals-kept = A question that isn’t answered is deleted within two hours.
 privacy-reports = Reports you made: { $count }
 privacy-changes = Settings and styles you changed: { $count }
 privacy-since = The oldest request is from <t:{ $at }:D>.
@@ -49,7 +51,7 @@ privacy-left-no-room = I can’t send more files at once here. Export again in a
 privacy-export-readme =
     What Atelier has stored about you.
 
-    data.json (or data-1.json and so on, if there is much) has your requests and what became of them, your batches, sets, reports, open forms, your own defaults, results posted again for you, and the settings and styles you changed. Times are in UTC. Numbers of channels, servers and messages are those of Discord.
+    data.json (or data-1.json and so on, if there is much) has your requests and what became of them, your batches, questions you haven’t answered, sets, reports, open forms, your own defaults, results posted again for you, and the settings and styles you changed. Times are in UTC. Numbers of channels, servers and messages are those of Discord.
     { privacy-folder-pictures } has the pictures made for you, { privacy-folder-attached } what you attached, { privacy-folder-sets } the pictures of your sets. Each name has the day, the first words, and the number.
     Other files of this export contain more. If anything is missing, { privacy-left-file } in the last file says which and why.
 

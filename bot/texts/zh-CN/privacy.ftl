@@ -14,6 +14,8 @@ privacy-tasks = 请求：{ $count }
 privacy-copies = 图片副本：{ $count }
 privacy-sets = 图片组：{ $count }
 privacy-batches = 批量请求：{ $count }
+privacy-proposals = 你还没有回答的确认：{ $count }
+privacy-proposals-kept = 没有回答的确认会在两小时内删除。
 privacy-reports = 你提交的举报：{ $count }
 privacy-changes = 你改动过的设置和风格：{ $count }
 privacy-since = 最早的请求来自 <t:{ $at }:D>。
@@ -45,7 +47,7 @@ privacy-left-no-room = 在这里不能一次发送更多文件。请在与我的
 privacy-export-readme =
     这是 Atelier 保存的与你有关的内容。
 
-    data.json（内容很多时是 data-1.json、data-2.json……）里有你的请求和结果、批量请求、图片组、举报、打开的表单、你自己的默认设置、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
+    data.json（内容很多时是 data-1.json、data-2.json……）里有你的请求和结果、批量请求、还没有回答的确认、图片组、举报、打开的表单、你自己的默认设置、为你再次发布的结果，以及你改动过的设置和风格。时间是 UTC。频道、服务器和消息的编号是 Discord 的编号。
     “{ privacy-folder-pictures }”里是为你画的图片，“{ privacy-folder-attached }”里是你附上的图片，“{ privacy-folder-sets }”里是你的图片组。文件名由日期、开头的文字和编号组成。
     这次导出的其他压缩包里有更多数据和图片。如果缺了什么，最后一个压缩包里的 { privacy-left-file } 会写明是哪些、为什么。
 

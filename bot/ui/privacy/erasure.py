@@ -18,6 +18,7 @@ _KINDS: Final = {
     "copies": "privacy-copies",
     "sets": "privacy-sets",
     "batches": "privacy-batches",
+    "proposals": "privacy-proposals",
     "reports": "privacy-reports",
     "drafts": "privacy-drafts",
     "preferences": "privacy-preferences",
