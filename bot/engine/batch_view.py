@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.errors import Reason
 from storage.community import Batch, batch_message_number
 from storage.models import Picture, Task, TaskState
 
@@ -30,6 +31,8 @@ class BatchEntry:
 
     task: Task
     pictures: tuple[Picture, ...] = ()
+    missing: Mapping[Reason | None, int] = field(default_factory=dict)
+    """How many of several creates made no picture, as in `Outcome`."""
 
     @property
     def number(self) -> int:
@@ -120,4 +123,6 @@ class BatchView:
 def _seen(entry: BatchEntry) -> tuple[object, ...]:
     task = entry.task
     pictures = [(picture.position, picture.unfetchable) for picture in entry.shown]
-    return entry.state.value, task.reason, sorted(task.reason_parameters.items()), task.hidden_at is None, pictures
+    missing = sorted((reason or "", count) for reason, count in entry.missing.items())
+    reason = task.reason, sorted(task.reason_parameters.items())
+    return entry.state.value, *reason, task.hidden_at is None, pictures, missing

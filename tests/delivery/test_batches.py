@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -94,6 +96,62 @@ def test_hidden_pictures_with_the_longest_words_fit(language: str, variants: int
     shared = BatchView(batch=batch, entries=tuple(an_entry(n, variants=variants, hidden_at=1) for n in range(10)))
     for number in range(shared.messages):
         check(batch_view(shared, a_message(number), files_of(shared, number)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("variants", [2, 3, 4])
+def test_the_longest_words_about_missing_pictures_fit(language: str, variants: int) -> None:
+    reasons = (Reason.UNCONFIRMED, Reason.POLICY, Reason.ACCOUNT_CREDIT)[: variants - 1]
+    entry = replace(an_entry(0, variants=variants, hidden_at=1), missing=dict.fromkeys(reasons, 1))
+    entry = replace(entry, pictures=entry.pictures[:1])
+    entries = tuple(replace(entry, task=replace(entry.task, batch_position=n)) for n in range(10))
+    shared = BatchView(batch=a_batch((LONG,) * 10, locale=language, variants=variants), entries=entries)
+    for number in range(shared.messages):
+        check(batch_view(shared, a_message(number), files_of(shared, number)))
+    check(ended_view(shared, a_message()))
+
+
+SHORT = {"prompt": "x", "variants": 2}
+
+
+@pytest.mark.parametrize(
+    ("entry", "missing", "made", "said"),
+    [
+        (SHORT, {}, 2, "Your 4 pictures are ready"),
+        (SHORT | {"withheld_at": 1}, {}, 2, "Your 4 pictures are ready"),
+        (SHORT, {}, 1, "3 of 4 pictures are ready, and the rest didn’t work: LINK"),
+        (SHORT, {Reason.POLICY: 1}, 1, "3 of 4 pictures are ready, and the rest didn’t work: LINK\n-# The rest cost"),
+        (SHORT, {None: 1}, 1, "3 of 4 pictures are ready, and the rest didn’t work: LINK\n-# The rest cost nothing."),
+        (SHORT, {Reason.UNCONFIRMED: 1}, 1, "work: LINK\n-# The rest may have cost something."),
+        (SHORT | {"reason": "policy"}, {}, 0, "2 of 4 pictures are ready, and the rest didn’t work: LINK\n-# The rest"),
+        (SHORT | {"reason": "lost", "charged": True}, {}, 0, "work: LINK\n-# The rest may have cost something."),
+        (SHORT | {"state": TaskState.CANCELLED}, {}, 0, "Your 2 pictures are ready"),
+    ],
+)  # fmt: skip
+def test_the_end_says_how_many_of_the_pictures_came_and_what_the_others_cost(
+    entry: dict[str, Any], missing: dict[Reason | None, int], made: int, said: str
+) -> None:
+    other = an_entry(1, **entry)
+    other = replace(other, pictures=other.pictures[:made], missing=missing)
+    shared = BatchView(batch=a_batch(("x", "y"), variants=2), entries=(an_entry(0, variants=2), other))
+    (text,) = [part["content"] for part in check(ended_view(shared, a_message())) if part["type"] == 10]
+    assert said in re.sub(r"\[have a look\]\S+", "LINK", text)
+    assert ("The rest" in text) == ("The rest" in said)
+
+
+def test_one_of_two_pictures_is_ready() -> None:
+    entry = replace(an_entry(0, variants=2), missing={None: 1})
+    shared = BatchView(batch=a_batch(("x",), variants=2), entries=(replace(entry, pictures=entry.pictures[:1]),))
+    (text,) = [part["content"] for part in check(ended_view(shared, a_message())) if part["type"] == 10]
+    assert "1 of 2 pictures is ready, and the rest didn’t work" in text
+
+
+def test_what_is_missing_later_is_another_edit() -> None:
+    entry = an_entry(0, variants=2)
+    batch = a_batch(("x",), variants=2)
+    missings: list[dict[Reason | None, int]] = [{}, {None: 1}]
+    looks = {BatchView(batch=batch, entries=(replace(entry, missing=missing),)).look(0) for missing in missings}
+    assert len(looks) == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

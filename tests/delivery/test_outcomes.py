@@ -53,14 +53,18 @@ def noise(seed: int = 0, edge: int = NOISE) -> bytes:
     [
         ({Reason.GENERATION_FAILED: 1}, "en-US", "2 of 3 pictures came. One failed and cost nothing."),
         ({Reason.POLICY: 1}, "en-US", "The image service didn’t allow one of them, which cost nothing."),
-        ({Reason.ACCOUNT_CREDIT: 1, None: 2}, "en-US", "used up. 2 were not started and cost nothing."),
+        (
+            {Reason.ACCOUNT_CREDIT: 1, None: 2},
+            "en-US",
+            "used up; it cost nothing. 2 were not started and cost nothing.",
+        ),
         ({Reason.LOST: 1, Reason.UNCONFIRMED: 1}, "en-US", "2 brought no picture, but may have been charged."),
         ({Reason.SERVICE_FAULT: 1, Reason.INVALID_REQUEST: 1}, "en-US", "2 failed and cost nothing."),
-        ({Reason.GENERATION_FAILED: 1}, "zh-CN", "3 张图片画好了 2 张。 有 1 张没有画成，没有计费。"),
+        ({Reason.GENERATION_FAILED: 1}, "zh-CN", "3 张图片画好了 2 张。有 1 张没有画成，没有计费。"),
         (
             {None: 1, Reason.UNCONFIRMED: 1},
             "zh-CN",
-            "有 1 张没有开始画，没有计费。 有 1 张没有收到图片，但可能已经计费。",
+            "有 1 张没有开始画，没有计费。有 1 张没有收到图片，但可能已经计费。",
         ),
     ],
 )

@@ -65,7 +65,21 @@ async def test_a_picture_is_shown_as_soon_as_it_is_there_and_its_line_says_which
     assert "no picture: The image service doesn’t allow this request." in lines[0]
     assert lines[1].endswith("picture 1 below")
     assert alt_texts(message)[0] == "Picture 2: red door in ink"
-    assert "3 pictures are ready, and the rest didn’t work" in texts(ending)
+    assert "3 of 4 pictures are ready, and the rest didn’t work" in texts(ending)
+    assert "\n-# The rest cost nothing." in texts(ending)
+
+
+async def test_pictures_that_failed_within_a_request_are_told_with_what_they_cost(world: BotWorld) -> None:
+    fine = None
+    world.api.next_create = [fine, fine, fine, Refused(400, "no", Reason.POLICY)]
+    await begun(world, "{red, green} door", model="grok", variants=2)
+    await world.work(120)
+    message, ending = posted(world)
+    lines = [line for line in texts(message).splitlines() if line.startswith("**")]
+    why = "1 of 2 pictures came. The image service didn’t allow one of them, which cost nothing."
+    assert sorted(why in line for line in lines) == [False, True]
+    assert "3 of 4 pictures are ready, and the rest didn’t work" in texts(ending)
+    assert "\n-# The rest cost nothing." in texts(ending)
 
 
 async def test_a_question_that_cannot_be_deleted_is_no_reason_to_make_less(world: BotWorld) -> None:

@@ -146,10 +146,17 @@ def test_a_failure_that_cost_nothing_has_no_price() -> None:
     assert "credit" not in said(failure_view(outcome, a_part()))
 
 
+def test_a_failure_names_the_model_and_what_was_chosen() -> None:
+    line = small_print(failure_view(failed(Reason.GENERATION_FAILED, **WIDE), a_part()))
+    assert "GPT Image 2.5 Flare" in line
+    assert line.endswith("(21:9) · 4K")
+
+
 @pytest.mark.parametrize("reason", [Reason.UNCONFIRMED, Reason.LOST, Reason.NO_PICTURES])
 def test_a_failure_that_may_have_been_paid_says_what_it_may_have_cost(reason: Reason) -> None:
     outcome = failed(reason, estimated_credits=6.0, charged=True)
-    assert small_print(failure_view(outcome, a_part())) == "-# for <@7> · may have cost 6 credits"
+    line = small_print(failure_view(outcome, a_part()))
+    assert line == "-# for <@7> · 4o Image · square (1:1) · may have cost 6 credits"
 
 
 async def test_model_look_and_price_stay_from_the_request_to_the_result_and_its_lookup(world: BotWorld) -> None:

@@ -21,6 +21,7 @@ from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.batch_view import BatchEntry, BatchEntryState, BatchView
 from bot.engine.outbox.attempts import Attempts, WorkKind
 from bot.engine.outbox.worker import CLAIM_MS, OutboxWorker, again_at, is_hopeless
+from bot.engine.outcomes import missing_of
 from bot.engine.ports import Delivery, Posted
 from bot.engine.timing.schedule import late_retry_ms
 from bot.engine.work.byte_budget import ByteBudget
@@ -74,9 +75,11 @@ class BatchDelivery:
     async def read(self, batch: Batch) -> BatchView:
         pictures = await self._batches.pictures(batch.id)
         tasks = await self._batches.tasks(batch.id)
-        return BatchView(
-            batch=batch, entries=tuple(BatchEntry(task=task, pictures=pictures.get(task.id, ())) for task in tasks)
-        )
+        entries = [
+            BatchEntry(task=task, pictures=pictures.get(task.id, ()), missing=await missing_of(self._stores, task))
+            for task in tasks
+        ]
+        return BatchView(batch=batch, entries=tuple(entries))
 
     def _turn(self, batch: Batch) -> AbstractAsyncContextManager[None]:
         return self._turns.taken(1, holders=(batch.asked.asker_id,))

@@ -46,7 +46,6 @@ batches-waiting = waiting in line
 batches-making = being made
 batches-picture = picture { $number } below
 batches-pictures = pictures { $first } to { $last } below
-batches-fewer = only { $count } of { $asked } came
 batches-spoiler = hidden until the moderators decide
 batches-unshown = ready, but not shown here: open it below
 batches-none = no picture: { $why }
@@ -73,8 +72,10 @@ batches-ended = { $count ->
    *[other] { $asker } Your { $count } pictures are ready: { $link }
 }
 batches-ended-some = { $count ->
-    [one] { $asker } One picture is ready, and the rest didn’t work: { $link }
-   *[other] { $asker } { $count } pictures are ready, and the rest didn’t work: { $link }
+    [one] { $asker } { $count } of { $asked } pictures is ready, and the rest didn’t work: { $link }
+   *[other] { $asker } { $count } of { $asked } pictures are ready, and the rest didn’t work: { $link }
 }
+batches-rest-free = The rest cost nothing.
+batches-rest-perhaps = The rest may have cost something.
 batches-ended-none = { $asker } None of your pictures worked. To see what happened: { $link }
 batches-look = have a look

@@ -43,6 +43,10 @@ models-make-variants = { $count ->
 models-was-off = { $was } isn’t available, so { $now } makes this.
 models-was-not-here = This server doesn’t offer { $was }, so { $now } makes this.
 models-was-without-mask = { $was } takes no mask, so { $now } makes this.
-models-was-for-fewer = { $was } can’t start from these pictures, so { $now } makes this.
+models-was-for-fewer = { $most ->
+    [0] { $was } works from words alone, so { $now } makes this.
+    [one] { $was } starts from { $most } picture only, so { $now } makes this.
+   *[other] { $was } starts from at most { $most } pictures, so { $now } makes this.
+}
 models-was-for-other-words = { $was } can’t work with words of this length, so { $now } makes this.
 models-named-twice = `--model` gave way to the model you chose.

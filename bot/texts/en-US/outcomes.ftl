@@ -17,8 +17,8 @@ outcome-missing-failed = { $count ->
    *[other] { $count } failed and cost nothing.
 }
 outcome-missing-credit = { $count ->
-    [one] For one, my credit with the image service was used up.
-   *[other] For { $count }, my credit with the image service was used up.
+    [one] For one, my credit with the image service was used up; it cost nothing.
+   *[other] For { $count }, my credit with the image service was used up; they cost nothing.
 }
 outcome-missing-not-begun = { $count ->
     [one] One was not started and cost nothing.

@@ -3,6 +3,8 @@
 text-wordless = no words, only pictures
 text-alt = { $what }: { $words }
 text-between = {", "}
+# Between two sentences.
+text-space = {" "}
 text-and = { $before } and { $last }
 text-or = { $before } or { $last }
 text-or-shapes = { $before } or { $last }

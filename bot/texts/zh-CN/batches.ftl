@@ -22,7 +22,6 @@ batches-waiting = 正在排队
 batches-making = 正在画
 batches-picture = 下面第 { $number } 张
 batches-pictures = 下面第 { $first } 到 { $last } 张
-batches-fewer = { $asked } 张里只有 { $count } 张
 batches-spoiler = 在管理员决定之前先隐藏
 batches-unshown = 已经画好，但没有显示在这里：请在下面打开
 batches-none = 没有图片：{ $why }
@@ -39,6 +38,8 @@ batches-cancel-rest = { $count } 个已经在画，画好后会发出来。
 
 # 结束时说一次。
 batches-ended = { $asker } 你的 { $count } 张图片都好了：{ $link }
-batches-ended-some = { $asker } { $count } 张图片好了，其余的没有成功：{ $link }
+batches-ended-some = { $asker } { $asked } 张图片好了 { $count } 张，其余的没有成功：{ $link }
+batches-rest-free = 其余的没有计费。
+batches-rest-perhaps = 其余的可能已经计费。
 batches-ended-none = { $asker } 你的图片都没有成功。原因写在这里：{ $link }
 batches-look = 去看看

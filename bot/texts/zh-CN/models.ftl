@@ -37,6 +37,9 @@ models-make-variants = 画 { $count } 张
 models-was-off = { $was } 目前不能使用，改由 { $now } 来画。
 models-was-not-here = 这个服务器不提供 { $was }，改由 { $now } 来画。
 models-was-without-mask = { $was } 不能使用蒙版，改由 { $now } 来画。
-models-was-for-fewer = { $was } 不能以这些图片为起点，改由 { $now } 来画。
+models-was-for-fewer = { $most ->
+    [0] { $was } 只能凭文字画图，改由 { $now } 来画。
+   *[other] { $was } 最多以 { $most } 张图片为起点，改由 { $now } 来画。
+}
 models-was-for-other-words = { $was } 处理不了这样长度的描述，改由 { $now } 来画。
 models-named-twice = 以你选的模型为准，没有采用 `--model`。

@@ -2,6 +2,8 @@
 
 text-wordless = 没有文字，只有图片
 text-alt = { $what }：{ $words }
+# Between two sentences.
+text-space = {""}
 text-between = 、
 text-and = { $before }和{ $last }
 text-or = { $before } 或 { $last }

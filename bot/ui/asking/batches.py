@@ -22,7 +22,7 @@ from bot.texts import Texts, texts_in
 from bot.ui.asking.answers import answer_with
 from bot.ui.kit.dynamic_items import TaskButton, engine_of, services_of
 from bot.ui.kit.request_facts import model_name
-from bot.ui.kit.text import in_line
+from bot.ui.kit.text import in_line, sentences
 from bot.ui.waiting.cards import parameters_line
 from storage.community import Batch
 from storage.models import NewTask, Reach
@@ -116,10 +116,10 @@ async def _delete_question(interaction: discord.Interaction[Any]) -> None:
 
 
 def _begun_view(say: Texts, batch: Batch) -> ui.LayoutView:
-    sentences = [say("batches-begun", count=len(batch.words))]
+    lines = [say("batches-begun", count=len(batch.words))]
     if batch.asked.reach is Reach.ANSWER:
-        sentences.append(say("batches-by-message"))
-    return text_view(" ".join(sentences))
+        lines.append(say("batches-by-message"))
+    return text_view(sentences(say, lines))
 
 
 def text_view(text: str) -> ui.LayoutView:

@@ -5,7 +5,7 @@ mentions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote as percent
@@ -41,6 +41,11 @@ def quote(say: Texts, prompt: str, *, beside: Sequence[str] = (), most: int) -> 
     room = min(most, UNITS_PER_MESSAGE - sum(units(text) for text in beside) - len(_QUOTE))
     text = escaped(prompt, room)
     return Quote(text=_QUOTE + text, whole=text == escaped(prompt, 3 * units(prompt) + 2))
+
+
+def sentences(say: Texts, each: Iterable[str]) -> str:
+    """Return sentences as one text, joined as the language joins them: Chinese has no blank between sentences."""
+    return say("text-space").join(each)
 
 
 def in_line(say: Texts, prompt: str, most: int) -> str:

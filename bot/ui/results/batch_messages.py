@@ -19,8 +19,9 @@ from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TASK_ID, MessageSelect, Select, TaskButton, engine_of, services_of
 from bot.ui.kit.request_facts import look_of, total_cost
 from bot.ui.kit.selected import task_in
-from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote
+from bot.ui.kit.text import alt_text, asked_by, in_line, message_link, quote, sentences
 from bot.ui.results.lookup import look_up
+from bot.ui.results.missing import fewer_line, rest_line
 from bot.ui.waiting.undelivered import add_rest
 from storage.community import BatchMessage
 from storage.models import Reach, Route, Task
@@ -69,19 +70,21 @@ def ended_view(shared: BatchView, first: BatchMessage) -> ui.LayoutView:
     """Build a new message that says that a batch is over and mentions the asker, as an edit of a message notifies no
     person. `first` is the batch's first message, to which it links."""
     asked, say = shared.batch.asked, texts_in(shared.batch.asked.locale)
-    made = sum(
-        len(entry.pictures)
-        for entry in shared.entries
-        if entry.state in {BatchEntryState.DONE, BatchEntryState.WITHHELD}
-    )
+    over = {BatchEntryState.DONE, BatchEntryState.WITHHELD, BatchEntryState.FAILED}
+    ended = [entry for entry in shared.entries if entry.state in over]
+    made = sum(len(entry.pictures) for entry in ended)
+    asked_for = sum(max(entry.task.variants, len(entry.pictures)) for entry in ended)
     guild_id = asked.guild_id if first.route is Route.CHANNEL else None
     address = message_link(first.message_channel_id or 0, first.message_id or 0, guild_id)
     parameters = {"asker": f"<@{asked.asker_id}>", "link": f"[{say('batches-look')}]({address})"}
     if not made:
         text = say("batches-ended-none", **parameters)
+    elif made < asked_for:
+        some = say("batches-ended-some", count=made, asked=asked_for, **parameters)
+        rest = rest_line(say, ended)
+        text = f"{some}\n-# {rest}" if rest else some
     else:
-        name = "batches-ended-some" if shared.count(BatchEntryState.FAILED) else "batches-ended"
-        text = say(name, count=made, **parameters)
+        text = say("batches-ended", count=made, **parameters)
     return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text, id=component_id(shared.batch.ending_nonce)))
 
 
@@ -103,10 +106,10 @@ class CancelWaitingButton(
     async def press(self, interaction: discord.Interaction[Any]) -> None:
         taken_back = await engine_of(interaction).batches.cancel(self.task_id, interaction.user.id)
         say = texts_in(str(interaction.locale))
-        sentences = [say("batches-cancel-done", count=taken_back.cancelled)]
+        lines = [say("batches-cancel-done", count=taken_back.cancelled)]
         if taken_back.going_on:
-            sentences.append(say("batches-cancel-rest", count=taken_back.going_on))
-        await interaction.response.send_message(" ".join(sentences), ephemeral=True)
+            lines.append(say("batches-cancel-rest", count=taken_back.going_on))
+        await interaction.response.send_message(sentences(say, lines), ephemeral=True)
 
 
 class ClearBatchButton(TaskButton, action="batch-clear", label="card-clear", about="batch"):
@@ -156,8 +159,8 @@ def _state(say: Texts, entry: BatchEntry, *, first: int, last: int) -> str:
     if last > first:
         where = say("batches-pictures", first=first, last=last)
     facts = [where]
-    if len(entry.pictures) < task.variants:
-        facts.append(say("batches-fewer", asked=task.variants, count=len(entry.pictures)))
+    if fewer := fewer_line(say, task, len(entry.pictures), entry.missing):
+        facts.append(fewer)
     if task.hidden_at is not None:
         facts.append(say("batches-spoiler"))
     return " · ".join(facts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,8 +27,10 @@ from bot.ui.kit.text import (
     message_link,
     quote,
     rough_time,
+    sentences,
 )
 from bot.ui.results.actions import AgainButton, result_rows
+from bot.ui.results.missing import fewer_line
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
 from storage.community import RepostKind
@@ -54,18 +55,6 @@ AGAIN_REASONS: Final = frozenset(
     }
 )
 """Reasons of failures after which the same request may succeed: the message has a button to ask again."""
-
-_MISSING: Final[Mapping[Reason | None, str]] = {
-    None: "outcome-missing-not-begun",
-    Reason.POLICY: "outcome-missing-not-allowed",
-    Reason.REFERENCE_POLICY: "outcome-missing-not-allowed",
-    Reason.ACCOUNT_CREDIT: "outcome-missing-credit",
-    Reason.ACCOUNT_QUOTA: "outcome-missing-credit",
-    Reason.UNCONFIRMED: "outcome-missing-unsure",
-    Reason.LOST: "outcome-missing-unsure",
-    Reason.NO_PICTURES: "outcome-missing-unsure",
-}
-"""What is said of creates that made no picture, by the reason; any other failure cost nothing."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
@@ -137,7 +126,9 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     container.add_item(ui.TextDisplay(words.text))
     if not words.whole:
         container.add_item(ui.File(f"attachment://{PROMPT_FILENAME}"))
-    container.add_item(ui.TextDisplay(f"-# {' · '.join([asked_by(say, task.asker_id), *cost(say, task, 0)])}"))
+    container.add_item(
+        ui.TextDisplay(f"-# {' · '.join([asked_by(say, task.asker_id), *look_of(say, task), *cost(say, task, 0)])}")
+    )
     if outcome.corrects:
         container.add_item(ui.TextDisplay(f"-# {say('outcome-corrected-failure')}"))
     if where := _where(say, outcome, part):
@@ -217,11 +208,11 @@ def _small_print(
         alone = len(shown) == 1
         what = say("outcome-saved-anew-this") if alone else say("outcome-saved-anew", count=len(again))
         texts.append(f"-# {what}")
-    if part.number == 0 and (fewer := " ".join(_fewer(say, outcome))):
+    if part.number == 0 and (fewer := fewer_line(say, outcome.task, len(outcome.pictures), outcome.missing)):
         texts.append(f"-# {fewer}")
     if part.number == 0:
         texts.append(f"-# {' · '.join(_facts(say, outcome))}")
-    if part.number == 0 and (changes := " ".join(_changes(say, outcome.references))):
+    if part.number == 0 and (changes := sentences(say, _changes(say, outcome.references))):
         texts.append(f"-# {changes}")
     if part.number == 0 and outcome.corrects:
         texts.append(f"-# {say('outcome-corrected')}")
@@ -242,21 +233,6 @@ def _facts(say: Texts, outcome: Outcome) -> list[str]:
     if task.settled_at is not None:
         facts.append(say("outcome-took", time=rough_time(say, (task.settled_at - task.created_at) / 1000)))
     return facts
-
-
-def _fewer(say: Texts, outcome: Outcome) -> Iterator[str]:
-    """Yield sentences that say how many pictures came if some did not, why, and whether the others may have cost."""
-    made, asked = len(outcome.pictures), outcome.task.variants
-    if not outcome.missing:
-        if made < asked:
-            yield say("outcome-fewer", asked=asked, count=made)
-        return
-    yield say("outcome-missing", asked=asked, count=made)
-    counted: Counter[str] = Counter()
-    for reason, count in outcome.missing.items():
-        counted[_MISSING.get(reason, "outcome-missing-failed")] += count
-    for name, count in counted.items():
-        yield say(name, count=count)
 
 
 def _changes(say: Texts, references: Sequence[Reference]) -> Iterator[str]:
@@ -303,4 +279,4 @@ def _where(say: Texts, outcome: Outcome, part: OutcomePart) -> str:
         elsewhere = part.route in _ELSEWHERE
         return say("outcome-elsewhere", channel=f"<#{task.channel_id}>") if elsewhere else ""
     by_message = [say("private-by-message")] if part.route is Route.DIRECT else []
-    return " ".join([*by_message, say("private-only-you")] if task.private else by_message)
+    return sentences(say, [*by_message, say("private-only-you")] if task.private else by_message)

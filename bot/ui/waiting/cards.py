@@ -19,9 +19,10 @@ from bot.texts.shapes import shape
 from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import TaskButton, engine_of
 from bot.ui.kit.request_facts import expected_price, look_of, model_name
-from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time
+from bot.ui.kit.text import alt_text, asked_by, attached, quote, rough_time, sentences
 from bot.ui.waiting.clearing import ClearButton
 from bot.ui.waiting.undelivered import add_undelivered
+from storage.catalogue import MODELS
 from storage.models import Reach, Reference, ReferenceKind, Task
 
 CARD_PROMPT_UNITS: Final = 300
@@ -328,28 +329,38 @@ _REPLACED: Final = {
 }
 
 
+def replaced_line(say: Texts, kept: Mapping[str, str]) -> str:
+    """Return why another model makes a request, of which `bot.engine.intake.models` has kept this; empty if none
+    does."""
+    if kept.get("model_why") not in _REPLACED:
+        return ""
+    was = kept.get("model_was", "")
+    most = MODELS[was].most_references if was in MODELS else 0
+    now = model_name(kept.get("model_is", ""))
+    return say(_REPLACED[kept["model_why"]], was=model_name(was), now=now, most=most)
+
+
 def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
     """Return what became of the parameters at the end of the typed words, and of a model that could not be used, of
     which `bot.intake.words` and `bot.engine.intake.models` have kept this; empty if there is nothing to say."""
-    sentences = list[str]()
-    if kept.get("model_why") in _REPLACED:
-        was, now = (model_name(kept.get(which, "")) for which in ("model_was", "model_is"))
-        sentences.append(say(_REPLACED[kept["model_why"]], was=was, now=now))
+    said = list[str]()
+    if replaced := replaced_line(say, kept):
+        said.append(replaced)
     if "named" in kept:
-        sentences.append(say("models-named-twice"))
+        said.append(say("models-named-twice"))
     if ratio := kept.get("ratio"):
         name = "card-ratio" if ratio == size else "card-ratio-nearest"
-        sentences.append(say(name, ratio=ratio, shape=shape(say, size)))
+        said.append(say(name, ratio=ratio, shape=shape(say, size)))
     if ratio := kept.get("overruled"):
-        sentences.append(say("card-ratio-overruled", ratio=ratio))
+        said.append(say("card-ratio-overruled", ratio=ratio))
     if "without" in kept:
-        sentences.append(say("card-without"))
+        said.append(say("card-without"))
     if left_out := kept.get("left_out", "").split():
         names = say("text-between").join(f"`--{name}`" for name in left_out)
-        sentences.append(say("card-left-out", names=names, count=len(left_out)))
+        said.append(say("card-left-out", names=names, count=len(left_out)))
     if "stayed" in kept:
-        sentences.append(say("card-stayed"))
-    return " ".join(sentences)
+        said.append(say("card-stayed"))
+    return sentences(say, said)
 
 
 def _facts(card: Card, say: Texts) -> list[str]:
