@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from storage.models import Limits
 from tests.ui.test_forms import fields
 from tests.worlds.bot_world import BotWorld, button_ids, open_bot_world, texts
 
+OTHERS = {f"grok-{more}": replace(MODELS["grok"], key=f"grok-{more}", name=f"Grok {more}") for more in ("too", "three")}
 EXAMPLES = [f"a1:example:{number}" for number in range(1, 6)]
 
 
@@ -52,12 +55,13 @@ async def test_it_says_how_many_pictures_are_left_today(tmp_path: Path) -> None:
 async def test_it_says_what_a_picture_costs_and_that_there_are_other_models(world: BotWorld) -> None:
     said = texts((await helped(world)).response)
     assert "With `model` you choose another model" in said
+    assert re.search(r"</preferences:\d+> makes one your default\.", said)
     assert "A picture by 4o Image costs 6 credits. With other models, it costs 0.8 to 24." in said
 
 
 def help_of(*keys: str) -> str:
     """Return the text of the help where these models are offered; the first one is usual."""
-    models = [MODELS[key] for key in keys]
+    models = [OTHERS.get(key) or MODELS[key] for key in keys]
     view = help_view(texts_in("en-US"), left="", usual=models[0], models=models)
     return "\n".join(item.content for item in view.walk_children() if hasattr(item, "content"))
 
@@ -65,13 +69,27 @@ def help_of(*keys: str) -> str:
 def test_where_there_is_one_model_nothing_is_said_of_others() -> None:
     assert "other" not in help_of("gpt-image")
     assert "`model`" not in help_of("gpt-image")
-    assert "A picture by GPT Image 2.5 Flare costs 6 credits." in help_of("gpt-image")
+    assert "A picture by Nano Banana Pro costs 18 to 24 credits." in help_of("nano-banana-pro")
 
 
 def test_other_models_of_one_price_have_no_range() -> None:
-    assert "With other models, it costs 4." in help_of("4o", "grok")
+    assert "With other models, it costs 4." in help_of("4o", "grok", "grok-too")
     assert "With other models, it costs 4 to 5." in help_of("4o", "grok", "flux-kontext")
     assert "other" not in help_of("4o")
+
+
+def test_one_other_model_is_named_with_its_price() -> None:
+    assert "A picture by 4o Image costs 6 credits. A picture by Grok Imagine 2.0 costs 4 credits." in help_of(
+        "4o", "grok"
+    )
+    assert "A picture by Nano Banana Pro costs 18 to 24 credits." in help_of("4o", "nano-banana-pro")
+
+
+def test_other_models_of_the_same_price_cost_the_same() -> None:
+    assert "A picture by Grok Imagine 2.0 costs 4 credits. With Grok too, it costs the same." in help_of(
+        "grok", "grok-too"
+    )
+    assert "With other models, it costs the same." in help_of("grok", "grok-too", "grok-three")
 
 
 async def test_an_example_shows_how_to_ask_for_a_shape_and_makes_it(world: BotWorld) -> None:

@@ -80,6 +80,7 @@ async def test_who_has_chosen_nothing_sees_what_is_usual(world: BotWorld) -> Non
         "As usual here: everyone in the channel",
     ]
     assert "None. For example" in texts(panel)
+    assert options_of(panel, "model")[1]["description"].startswith("6 credits · All-round")
     assert button_ids(panel) == ["a1:preference-add"]
 
 

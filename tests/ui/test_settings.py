@@ -214,7 +214,7 @@ async def test_all_models_are_offered_with_what_each_is_good_for(world: BotWorld
     panel = await opened(world, carol)
     offers = options_of(panel, Setting.MODELS)
     assert [option["value"] for option in offers] == list(MODELS)
-    assert offers[0]["description"] == "All-round; can change only the part of a picture that you mark"
+    assert offers[0]["description"] == "6 credits · All-round; can change only the part of a picture that you mark"
     assert chosen_in(panel, Setting.MODELS) == []
     assert chosen_in(panel, Setting.MODEL) == ["4o"]
 
@@ -240,6 +240,8 @@ async def test_a_default_that_is_no_longer_offered_gives_way_to_the_first_that_i
     await select(carol, panel, Setting.MODEL, "qwen")
     changed = (await select(carol, panel, Setting.MODELS, "seedream", "grok")).response
     assert chosen_in(changed, Setting.MODEL) == ["seedream"]
+    (field,) = [part for part in components(changed) if part.get("custom_id") == f"a1:setting:{Setting.MODEL.value}"]
+    assert field["placeholder"] == "Seedream 5 Pro"
     assert "Qwen Image 2.1 isn’t offered here, so Seedream 5 Pro is used." in texts(changed)
 
 

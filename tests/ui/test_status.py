@@ -32,7 +32,7 @@ async def test_it_says_that_pictures_can_be_made_and_how_long_one_takes(world: B
     text = await asked(world)
     assert "I can make pictures" in text
     assert "Nothing is waiting in line." in text
-    assert "A picture by 4o Image takes about half a minute" in text
+    assert "When its turn comes, a picture by 4o Image takes about half a minute." in text
 
 
 async def test_the_time_follows_what_was_made_last(world: BotWorld) -> None:

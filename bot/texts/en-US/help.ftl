@@ -17,10 +17,15 @@ help-more =
     `/{ tasks-name }` lists your requests, and `/{ show-name }` shows one again.
     `/{ status-name }` says how long pictures take right now.
     `/{ privacy-name } { privacy-show-name }` shows what is stored about you.
-help-models = With `{ option-model }` you choose another model: more shapes, larger pictures, transparent backgrounds.
+help-models = With `{ option-model }` you choose another model: more shapes, larger pictures, transparent backgrounds. `/{ preferences-name }` makes one your default.
 help-price = { $count ->
     [one] A picture by { $model } costs { $count } credit.
    *[other] A picture by { $model } costs { $count } credits.
+}
+help-prices = A picture by { $model } costs { $least } to { $most } credits.
+help-price-same = { $count ->
+    [one] With { $model }, it costs the same.
+   *[other] With other models, it costs the same.
 }
 help-price-others = With other models, it costs { $count }.
 help-prices-others = With other models, it costs { $least } to { $most }.

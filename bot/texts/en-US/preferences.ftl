@@ -16,7 +16,7 @@ preferences-private-no = everyone in the channel
 preferences-usual = As usual here: { $usual }
 
 preferences-words = Words that are always added
-preferences-words-none = None. For example “soft light, muted colours”.
+preferences-words-none = None. For example “soft light, muted colors”.
 preferences-words-change = Change
 preferences-words-label = Added at the end of what you ask for
 preferences-words-hint = Plain words. Leave this empty to add none.

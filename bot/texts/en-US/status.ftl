@@ -10,5 +10,5 @@ status-line = { $count ->
     [one] { $count } request is waiting in line.
    *[other] { $count } requests are waiting in line.
 }
-status-takes = A picture by { $model } takes { $time }, once it’s its turn.
+status-takes = When its turn comes, a picture by { $model } takes { $time }.
 status-trouble = The image service has had trouble with { $model } since { $since }.

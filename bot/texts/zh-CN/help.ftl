@@ -17,8 +17,13 @@ help-more =
     `/{ tasks-name }`：列出你的请求；`/{ show-name }`：再看一次结果。
     `/{ status-name }`：看看现在画图要等多久。
     `/{ privacy-name } { privacy-show-name }`：看看我保存了哪些与你有关的内容。
-help-models = 用 `{ option-model }` 可以换一个模型：形状更多，图片更大，还有透明背景。
+help-models = 用 `{ option-model }` 可以换一个模型：形状更多，图片更大，还有透明背景。用 `/{ preferences-name }` 可以把它设为你的默认模型。
 help-price = 用 { $model } 画一张图要 { $count } 积分。
+help-prices = 用 { $model } 画一张图要 { $least } 到 { $most } 积分。
+help-price-same = { $count ->
+    [1] 用 { $model } 也一样。
+   *[other] 其他模型也一样。
+}
 help-price-others = 其他模型要 { $count } 积分。
 help-prices-others = 其他模型要 { $least } 到 { $most } 积分。
 help-no-limit = 你每天画图没有张数限制。

@@ -14,6 +14,7 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.ui.asking.create_form import open_create_form
 from bot.ui.kit.dynamic_items import MessageButton, engine_of, services_of
+from bot.ui.kit.text import sentences
 from storage.catalogue import Model
 
 EXAMPLES: Final = 5
@@ -74,14 +75,35 @@ def _example(say: Texts, number: int) -> str:
 
 
 def _prices(say: Texts, usual: Model, others: Sequence[Model]) -> str:
-    """Return the least price of a picture by the usual model, and the range of the other models' prices."""
-    sentences = [say("help-price", model=usual.name, count=usual.price(variants=1))]
-    amounts = sorted({amount for model in others for amount in model.credits.values()})
+    """Return the price of a picture by the usual model, and that of the other models; ranges, if they have choices."""
+    lines, of_usual, of_others = [_price(say, usual)], _amounts([usual]), _amounts(others)
+    if others and of_usual == of_others and len(of_usual) == 1:
+        lines.append(say("help-price-same", count=len(others), model=others[0].name))
+    elif len(others) == 1:
+        lines.append(_price(say, others[0]))
+    elif len(of_others) == 1:
+        lines.append(say("help-price-others", count=of_others[0]))
+    elif others:
+        lines.append(say("help-prices-others", least=of_others[0], most=of_others[-1]))
+    return sentences(say, lines)
+
+
+def _price(say: Texts, model: Model) -> str:
+    amounts = _amounts([model])
     if len(amounts) == 1:
-        sentences.append(say("help-price-others", count=amounts[0]))
-    elif amounts:
-        sentences.append(say("help-prices-others", least=amounts[0], most=amounts[-1]))
-    return " ".join(sentences)
+        return say("help-price", model=model.name, count=amounts[0])
+    return say("help-prices", model=model.name, least=amounts[0], most=amounts[-1])
+
+
+def _amounts(models: Iterable[Model]) -> list[float]:
+    """Return the prices of one picture from words, in every resolution, lowest first."""
+    return sorted(
+        {
+            model.price(variants=1, resolution=resolution)
+            for model in models
+            for resolution in model.resolutions or (None,)
+        }
+    )
 
 
 async def _left(interaction: discord.Interaction[Any], say: Texts) -> str:

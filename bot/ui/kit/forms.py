@@ -24,8 +24,7 @@ from bot.errors import TooLong, UnknownChoice
 from bot.texts import Texts
 from bot.texts.discord_text import shortened, storable, units
 from bot.texts.shapes import shape
-from bot.ui.kit.model_choices import good_for
-from bot.ui.kit.request_facts import price
+from bot.ui.kit.model_choices import price_and_good_for
 from bot.ui.kit.selected import several, single
 from storage.bounds import LONGEST_WORDS
 from storage.catalogue import MODELS, Model, all_sizes, all_variants
@@ -168,15 +167,18 @@ def files_field(say: Texts, model: Model, *, besides: int = 0, label: str) -> La
     return ui.Label(text=label, description=shortened(hint, OPTION_CHARACTERS), component=upload)
 
 
-def model_field(say: Texts, models: Mapping[str, Model], usual: Model, chosen: Model | None = None) -> list[Label]:
+def model_field(
+    say: Texts, models: Mapping[str, Model], usual: Model, chosen: Model | None = None, *, why: str = ""
+) -> list[Label]:
     """Return the field for the model, with the price of one picture by each; no field if there is only one. Without
-    `chosen`, nothing is chosen in it, and it shows `usual`."""
+    `chosen`, nothing is chosen in it, and it shows `usual`. `why`: why the usual one is not another, if there is
+    something to say."""
     if len(models) < 2:
         return []
     options = [
         discord.SelectOption(
             label=model.name,
-            description=shortened(f"{price(say, model.price(variants=1))} · {good_for(say, model)}", OPTION_CHARACTERS),
+            description=price_and_good_for(say, model),
             value=model.key,
             default=model == chosen,
         )
@@ -189,7 +191,8 @@ def model_field(say: Texts, models: Mapping[str, Model], usual: Model, chosen: M
         min_values=0,
         required=False,
     )
-    return [ui.Label(text=say("forms-model"), component=select)]
+    hint = shortened(why, OPTION_CHARACTERS) if why else None
+    return [ui.Label(text=say("forms-model"), description=hint, component=select)]
 
 
 def size_field(say: Texts, model: Model, size: str | None = None, *, otherwise: str | None = None) -> Label:

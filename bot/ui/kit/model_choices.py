@@ -11,7 +11,7 @@ from discord import AppCommandOptionType
 from discord.app_commands import Choice, Command
 
 from bot.client import Atelier
-from bot.discord_limits import CHOICE_CHARACTERS, CHOICES
+from bot.discord_limits import CHOICE_CHARACTERS, CHOICES, OPTION_CHARACTERS
 from bot.engine.intake.models import model_for
 from bot.errors import Unmakeable
 from bot.intake.choosing import Defaults, defaults_of, model_named, resolution_in
@@ -123,6 +123,11 @@ def good_for(say: Texts, model: Model) -> str:
     """Return in one line what a model is good for; its name, if nothing is said about it."""
     text = f"model-{model.key}"
     return say(text) if text in say else model.name
+
+
+def price_and_good_for(say: Texts, model: Model) -> str:
+    """Return the price of one picture and what the model is good for, as the description of an option of a menu."""
+    return shortened(f"{price(say, model.price(variants=1))} · {good_for(say, model)}", OPTION_CHARACTERS)
 
 
 async def _read(interaction: discord.Interaction[Atelier]) -> Typed:

@@ -8,14 +8,17 @@ from discord import SelectOption
 
 from bot.texts import Texts
 from bot.texts.shapes import shape
-from bot.ui.kit.model_choices import good_for
+from bot.ui.kit.model_choices import price_and_good_for
 from storage.catalogue import MODELS, Model
 
 
 def model_options(say: Texts, models: Iterable[Model], chosen: Collection[str]) -> list[SelectOption]:
-    """Return an option for each model, with what it is good for. `chosen`: keys of the models that are selected."""
+    """Return an option for each model, with its price and what it is good for. `chosen`: keys of the models that are
+    selected."""
     return [
-        SelectOption(label=model.name, value=model.key, description=good_for(say, model), default=model.key in chosen)
+        SelectOption(
+            label=model.name, value=model.key, description=price_and_good_for(say, model), default=model.key in chosen
+        )
         for model in models
     ]
 

@@ -292,7 +292,7 @@ def _selects(say: Texts, settings: GuildSettings, models: Mapping[str, Model]) -
             min_values=0,
             max_values=len(models),
         ),
-        Setting.MODEL: ui.Select(options=model_options(say, offers.values(), (model.key,))),
+        Setting.MODEL: ui.Select(placeholder=model.name, options=model_options(say, offers.values(), (model.key,))),
     }
     return {
         **(about_models if len(models) > 1 else {}),
