@@ -28,7 +28,7 @@ from bot.texts.shapes import AS_PICTURE, size_in
 from storage.bounds import LONGEST_WORDS
 from storage.catalogue import DEFAULT, MODELS, Look, Model, default_model, offered
 from storage.community import GuildSettings, Preferences
-from storage.models import NewTask, Origin, PictureRequest, ReferenceKind
+from storage.models import NewReference, NewTask, Origin, PictureRequest, ReferenceKind, Task
 from storage.search import comparable
 
 NEAR: Final = 3
@@ -57,9 +57,11 @@ class Defaults:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Return the keys of the default models, in the order of precedence: those that are offered here."""
-        keys = (self.preferences.model, self.settings.model, DEFAULT.key)
-        return tuple(key for key in keys if key is not None and key in self.here)
+        """Return the keys of the default models, in the order of precedence: the person's own, also if it is not
+        offered here, as the person is then told so; of the others, those that are offered here."""
+        own = self.preferences.model
+        others = (key for key in (self.settings.model, DEFAULT.key) if key in self.here)
+        return (*((own,) if own is not None else ()), *others)
 
     @property
     def model(self) -> Model:
@@ -149,6 +151,14 @@ def model_here(typed: str, defaults: Defaults) -> Model:
     if model.key not in defaults.here:
         raise unavailable(model, defaults.models, defaults.here)
     return model
+
+
+def model_of_edit(task: Task, defaults: Defaults) -> tuple[Model, Mapping[str, str]]:
+    """Return the model that makes an edit of a picture of the task if the person chooses none, and what became of the
+    task's own model, as `model_for` does."""
+    picture = NewReference(kind=ReferenceKind.IMAGE, url="", filename="")
+    request = replace(task.request, references=(picture,))
+    return model_for((task.model, *defaults.keys), request, defaults.here, defaults.models)
 
 
 def resolution_in(typed: str) -> str | None:

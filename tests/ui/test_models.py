@@ -465,12 +465,40 @@ async def test_defaults_that_the_model_lacks_are_adapted_in_silence(world: BotWo
     assert (await latest(world, model="gpt-image", resolution="4K")).size == "4:3"
 
 
-async def test_a_default_that_is_not_offered_here_does_not_count(world: BotWorld) -> None:
+async def test_a_persons_default_that_is_not_offered_here_gives_way_and_the_card_says_so(world: BotWorld) -> None:
     await offer(world, "qwen", default="4o")
     await prefer(world, model="grok")
+    asked = await world.ask()
+    assert asked.response is not None
+    assert "This server doesn’t offer Grok Imagine 2.0, so Qwen Image 2.1 makes this." in texts(asked.response)
+    assert (await world.only_task()).model == "qwen"
+    question = await world.ask("{red, green} door")
+    assert question.response is not None
+    assert "This server doesn’t offer Grok Imagine 2.0, so Qwen Image 2.1 makes this." in texts(question.response)
+
+
+async def test_a_persons_default_that_is_switched_off_gives_way_and_the_card_says_so(world: BotWorld) -> None:
+    await prefer(world, model="grok")
+    world.models = catalogue(offered=("4o", "qwen"))
+    await world.restart()
+    asked = await world.ask()
+    assert asked.response is not None
+    assert "Grok Imagine 2.0 isn’t available, so 4o Image makes this." in texts(asked.response)
+
+
+async def test_a_servers_default_that_is_not_offered_gives_way_in_silence(world: BotWorld) -> None:
+    await offer(world, "qwen", default="4o")
     await world.ask()
     task = await world.only_task()
     assert (task.model, task.parameters) == ("qwen", {})
+
+
+async def test_a_chosen_model_is_no_reason_to_speak_of_the_default(world: BotWorld) -> None:
+    await offer(world, "qwen", "4o")
+    await prefer(world, model="grok")
+    await world.ask(model="4o")
+    task = await world.only_task()
+    assert (task.model, task.parameters) == ("4o", {})
 
 
 @pytest.mark.parametrize(
@@ -484,7 +512,7 @@ async def test_a_default_that_is_not_offered_here_does_not_count(world: BotWorld
         (
             "flux-kontext",
             {"image": PHOTO, "image2": PHOTO},
-            "FLUX.1 Kontext Pro can’t start from these pictures, so 4o",
+            "FLUX.1 Kontext Pro starts from 1 picture only, so 4o Image makes this.",
         ),
         ("z-image", {"prompt": "door " * 300}, "Z-Image can’t work with words of this length, so 4o Image makes this."),
     ],
@@ -661,13 +689,17 @@ async def test_a_variation_of_what_was_made_from_words_alone_has_another_model(w
     result = await made(world, model="z-image", size="16:9")
     asked = await world.bob.click(result, label="Vary")
     assert asked.response is not None
-    assert "Z-Image can’t start from these pictures, so 4o Image makes this." in texts(asked.response)
+    assert "Z-Image works from words alone, so 4o Image makes this." in texts(asked.response)
     world.clock.turn(1)
     await world.bob.click(result, label="Again")
     assert (await newest(world)).model == "z-image"
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
+
+
+def labels(opened: Any) -> list[dict[str, Any]]:
+    return list(opened.modal["components"])
 
 
 def fields(opened: Any) -> dict[str, dict[str, Any]]:
@@ -728,6 +760,45 @@ async def test_an_edit_can_be_made_by_another_model(world: BotWorld) -> None:
     assert len(fields(opened)) == 5
     await world.bob.submit_modal(opened, {"words": "at night", "model": ["nano-banana"], "size": ["1:1"]})
     assert look(await newest(world)) == ("nano-banana", "1:1", None, None, 1)
+
+
+async def test_an_edit_form_is_that_of_the_model_that_makes_the_edit_and_says_why(world: BotWorld) -> None:
+    result = await made(world, model="z-image", size="16:9")
+    opened = await world.bob.click(result, label="Edit")
+    form = fields(opened)
+    assert form["model"]["placeholder"] == "4o Image, unless you choose another"
+    (label,) = [label for label in labels(opened) if label["component"]["custom_id"] == "model"]
+    assert label["description"] == "Z-Image works from words alone, so 4o Image makes this."
+    assert (values(form["size"]), values(form["variants"])) == (["1:1", "3:2", "2:3"], ["1", "2", "4"])
+    answer = await world.bob.submit_modal(opened, {"words": "at night", "size": ["3:2"], "variants": ["1"]})
+    assert look(await newest(world)) == ("4o", "3:2", None, None, 1)
+    assert answer.response is not None
+    assert "Z-Image works from words alone, so 4o Image makes this." in texts(answer.response)
+
+
+async def test_a_shape_that_the_edit_form_had_to_adapt_does_not_count_as_chosen(world: BotWorld) -> None:
+    result = await made(world, model="z-image", size="16:9")
+    opened = await world.bob.click(result, label="Edit")
+    filled = {"words": "at night", "model": ["flux-kontext"], "size": ["3:2"], "variants": ["1"]}
+    await world.bob.submit_modal(opened, filled)
+    assert look(await newest(world)) == ("flux-kontext", "16:9", None, None, 1)
+
+
+async def test_an_edit_form_for_one_of_several_pictures_says_why_next_to_them(world: BotWorld) -> None:
+    await made(world, model="z-image", variants=3)
+    await world.work()
+    picked = await world.bob.click(world.channel.history()[-1], label="2")
+    assert picked.response is not None
+    opened = await world.bob.click(picked.response, label="Edit")
+    (label,) = [label for label in labels(opened) if label["component"]["custom_id"] == "picture"]
+    assert label["description"] == "Z-Image works from words alone, so 4o Image makes this."
+    assert [option["value"] for option in fields(opened)["variants"]["options"] if option.get("default")] == ["2"]
+
+
+async def test_an_edit_form_without_another_model_says_nothing_of_one(world: BotWorld) -> None:
+    opened = await world.bob.click(await made(world), label="Edit")
+    (label,) = [label for label in labels(opened) if label["component"]["custom_id"] == "model"]
+    assert label.get("description") is None
 
 
 # -- a toy model -------------------------------------------------------------------------------------------------------

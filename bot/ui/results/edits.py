@@ -9,10 +9,11 @@ import discord
 from discord import ui
 
 from bot.client import Atelier
-from bot.intake.choosing import defaults_of
+from bot.discord_limits import OPTION_CHARACTERS
+from bot.intake.choosing import defaults_of, model_of_edit
 from bot.intake.requests import Former, Wish, references_of
 from bot.texts import texts_in
-from bot.texts.discord_text import is_blank
+from bot.texts.discord_text import is_blank, shortened
 from bot.texts.prompt_expansion import literal
 from bot.texts.prompt_parameters import without_parameters
 from bot.ui.asking.ask import ask
@@ -31,28 +32,32 @@ from bot.ui.kit.forms import (
     words_field,
 )
 from bot.ui.kit.pictures import as_reference, by_position, picture_options, pictures_of, shown_in
+from bot.ui.waiting.cards import replaced_line
 from storage.models import Derivation, Picture, Task
 
 EDIT_FORM: Final = "edit"
 
 
 async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, position: int | None = None) -> None:
-    """Open the form with the task's values. `position`: the picture that is selected; None selects the first one in the
+    """Open the form with the task's values, as far as the model that makes the edit has them; if that is another model
+    than the task's, the form says why. `position`: the picture that is selected; None selects the first one in the
     button's message, or else of the task. Raises NotFound if the task is unknown or the person may not see it, or Gone
     if the task has no picture."""
     task, pictures = await pictures_of(interaction, task_id)
     defaults = await defaults_of(services_of(interaction), interaction.guild_id, interaction.user.id)
-    model = defaults.here.get(task.model, defaults.model)
+    model, kept = model_of_edit(task, defaults)
     say = texts_in(str(interaction.locale))
+    why = replaced_line(say, kept)
     fields = [words_field(say, _as_typed(task), changes=True)]
     if len(pictures) > 1:
         chosen = next((picture for picture in pictures if picture.position == position), None)
         options = picture_options(say, pictures, chosen=chosen or _first_shown(interaction.message, pictures))
         select: ui.Select[ui.Modal] = ui.Select(custom_id="picture", options=options, required=False)
-        fields.append(ui.Label(text=say("forms-picture"), component=select))
+        hint = shortened(why, OPTION_CHARACTERS) if why else None
+        fields.append(ui.Label(text=say("forms-picture"), description=hint, component=select))
     fields.append(files_field(say, model, besides=1, label=say("forms-files-more")))
     if len(pictures) == 1:  # a form has at most five fields
-        fields += model_field(say, defaults.here, model)
+        fields += model_field(say, defaults.here, model, why=why)
     size, variants = model.like_size(task.size), model.nearest_variants(task.variants)
     fields += [size_field(say, model, size), variants_field(say, model, variants)]
     await open_form(interaction, EDIT_FORM, task_id, title=say("forms-edit-title"), fields=fields)
@@ -60,8 +65,12 @@ async def open_edit(interaction: discord.Interaction[Any], task_id: str, *, posi
 
 async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled: FormValues) -> None:
     """Handle the submitted form. The chosen picture becomes the first reference. A shape and a number count as chosen
-    if they are not those of the task. An empty prompt keeps the task's prompt if that did not fit into the form."""
+    if they are neither those of the task nor what the form made of them. An empty prompt keeps the task's prompt if
+    that did not fit into the form."""
     task, pictures = await pictures_of(interaction, task_id)
+    model, _ = model_of_edit(
+        task, await defaults_of(services_of(interaction), interaction.guild_id, interaction.user.id)
+    )
     picture = filled.one("picture", by_position(pictures)) or _first_shown(interaction.message, pictures)
     references = (await as_reference(interaction, task, picture), *references_of(filled.files("files")))
     words, size, variants = filled.words("words"), size_in(filled), variants_in(filled)
@@ -70,8 +79,8 @@ async def edited(interaction: discord.Interaction[Atelier], task_id: str, filled
     wish = Wish(
         request=replace(asked, references=references),
         model=model_in(filled),
-        size=size if size != task.size else None,
-        variants=variants if variants != task.variants else None,
+        size=size if size not in (task.size, model.like_size(task.size)) else None,
+        variants=variants if variants not in (task.variants, model.nearest_variants(task.variants)) else None,
         former=Former.of(task),
         private=task.private,
         as_stored=kept,
