@@ -267,7 +267,7 @@ async def test_a_template_that_is_too_long_once_its_times_are_written_out_is_ref
 ) -> None:
     time, place = "<t:1800000000:F>", "{prompt}"
     times = (LONGEST_TEMPLATE - len(place)) // len(time)
-    assert f"{LONGEST_TEMPLATE}" in world.refusal(await add(world, carol, template=place + time * times))
+    assert f"{LONGEST_TEMPLATE:,}" in world.refusal(await add(world, carol, template=place + time * times))
     assert await guilds.styles(world.guild.id) == ()
     await add(world, carol, template=place + time * 2)
     (style,) = await guilds.styles(world.guild.id)
