@@ -227,14 +227,15 @@ def _name(typed: str) -> str:
 
 def _template(interaction: discord.Interaction[Atelier], typed: str, size: str | None) -> Wish:
     """Return the template as the prompt of a wish: with names for mentions, without parameters, and with the size that
-    was chosen, or the one that is nearest to `--ar` of those that any model has. A style has no model. Raises BadChoice
-    unless it contains `PROMPT` exactly once, and TooLong."""
+    was chosen, or the one that is nearest to `--ar` of those that any model has. A style has neither a model nor a
+    resolution. Raises BadChoice unless it contains `PROMPT` exactly once, and TooLong."""
     wish = Wish(request=PictureRequest(prompt=storable(typed)), size=size)
     read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
     if read.ratio is not None:
         read = replace(read, size=nearest(all_sizes(), *read.ratio))
-    if read.model is not None:
-        left_out = (*read.parameters.get("left_out", "").split(), "model")
+    own = [name for name in ("model", "resolution") if getattr(read, name) is not None]
+    if own:
+        left_out = (*read.parameters.get("left_out", "").split(), *own)
         read = replace(read, parameters={**read.parameters, "left_out": " ".join(left_out)})
     if read.request.prompt.count(PROMPT) != 1:
         raise BadChoice(Reason.STYLE_TEMPLATE)

@@ -1,6 +1,6 @@
 """
 Read the words of a request as people type them in Discord: mentions become names, and parameters at the end choose the
-shape or the model, become words, or are left out.
+shape, the model or the resolution, become words, or are left out.
 
 What became of the parameters is in `Wish.parameters`, for the card. It has only names of parameters and digits, nothing
 else that the person typed; `model_was`, `model_is` and `model_why` come from `bot.engine.intake.models`:
@@ -8,6 +8,7 @@ else that the person typed; `model_was`, `model_is` and `model_why` come from `b
 ratio      the aspect ratio that chose the shape
 overruled  the aspect ratio that did not, because the person had chosen a shape
 named      "1" if a model in the words did not count, because the person had chosen one
+sharp      "1" if a resolution in the words did not count, because the person had chosen one
 without    "1" if something that must not be shown became words
 left_out   names of the others, separated by blanks
 stayed     "1" if something at the end could not be read and stayed in the words
@@ -25,8 +26,8 @@ from bot.texts.prompt_parameters import Parameters, parameters_of
 
 
 def as_read(wish: Wish, names: Names, say: Texts) -> Wish:
-    """Return the wish with its words read; a stored prompt stays as it is. A size and a model that the person has
-    chosen take precedence over `--ar` and `--model`."""
+    """Return the wish with its words read; a stored prompt stays as it is. A size, a model and a resolution that the
+    person has chosen take precedence over `--ar`, `--model` and `--resolution`."""
     if wish.as_stored:
         return wish
     read = parameters_of(named(wish.request.prompt, names, say))
@@ -35,7 +36,8 @@ def as_read(wish: Wish, names: Names, say: Texts) -> Wish:
         request=replace(wish.request, prompt=in_words(read, say)),
         ratio=read.ratio if wish.size is None else None,
         model=wish.model if wish.model is not None else read.model or None,
-        parameters=_kept(read, overruled=wish.size is not None, named=wish.model is not None),
+        resolution=wish.resolution if wish.resolution is not None else read.resolution or None,
+        parameters=_kept(read, wish),
     )
 
 
@@ -46,10 +48,11 @@ def in_words(read: Parameters, say: Texts) -> str:
     return ", ".join(parts)
 
 
-def _kept(read: Parameters, *, overruled: bool, named: bool) -> Mapping[str, str]:
+def _kept(read: Parameters, wish: Wish) -> Mapping[str, str]:
     kept = {
-        "overruled" if overruled else "ratio": read.typed_ratio,
-        "named": "1" if named and read.model else "",
+        "ratio" if wish.size is None else "overruled": read.typed_ratio,
+        "named": "1" if wish.model is not None and read.model else "",
+        "sharp": "1" if wish.resolution is not None and read.resolution else "",
         "without": "1" if read.without else "",
         "left_out": " ".join(read.left_out),
         "stayed": "1" if read.stayed else "",

@@ -1,7 +1,8 @@
 """
 Read the parameters that people add to the end of a prompt for Midjourney: `a cat --ar 16:9 --v 6 --no dogs`.
 
-* `--model nano-banana` is the bot's own: its value is the key or the name of a model, which may have blanks.
+* `--model nano-banana` and `--resolution 4k` are the bot's own. The value of the first is the key or the name of a
+  model, which may have blanks.
 * Only the end of the prompt has parameters: several words after a name that do not fit it end the search there, and
   everything before stays as typed. So do double dashes inside the prompt.
 * An unknown name, or a value that does not fit, with one word at most, stays in the words; the ones before it are read.
@@ -32,6 +33,7 @@ _CODE: Final = r"(?:https?://\S+|random|(?=\S*[0-9])[\w:.-]+)"
 _CODES: Final = rf"{_CODE}(?:\s+{_CODE})*"
 _WITHOUT: Final = frozenset({"no", "negative", "negative-prompt"})
 _SHAPES: Final = frozenset({"ar", "aspect"})
+_RESOLUTIONS: Final = frozenset({"resolution", "res"})
 _MODEL: Final = "model"
 _MODEL_NAME: Final = r"[\w.+-]+(?: [\w.+-]+){0,5}"
 _VALUES: Final[Mapping[str, str]] = {
@@ -51,6 +53,7 @@ _VALUES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("sref", "cref", "oref"), _CODES),
     **dict.fromkeys(("p", "profile", "personalize", "end"), f"(?:{_CODES})?"),
     **dict.fromkeys(_WITHOUT, r"[\s\S]*"),
+    **dict.fromkeys(_RESOLUTIONS, r"[0-9]{1,3}(?:[.,][0-9]{1,2})?\s?[kK]"),
     _MODEL: _MODEL_NAME,
 }  # fmt: skip
 """The form of each parameter's value, as a regular expression for the whole value."""
@@ -74,6 +77,8 @@ class Parameters:
     """The ratio as text with plain numbers, such as 16:9; empty without a ratio."""
     model: str = ""
     """The model as typed; empty if none was."""
+    resolution: str = ""
+    """The resolution as typed, such as 4k; empty if none was."""
     without: tuple[str, ...] = ()
     """What the picture must not show."""
     left_out: tuple[str, ...] = ()
@@ -85,20 +90,22 @@ class Parameters:
     @property
     def found(self) -> bool:
         """Whether any parameter was taken out of the words."""
-        return bool(self.typed_ratio or self.model or self.without or self.left_out)
+        return bool(self.typed_ratio or self.model or self.resolution or self.without or self.left_out)
 
 
 def parameters_of(typed: str) -> Parameters:
     """Read the end of the prompt. Of several aspect ratios the last readable one counts, and of several
-    models the last one; of several `--no`, all do."""
+    models or resolutions the last one; of several `--no`, all do."""
     found, words, stayed = _at_end(typed)
-    ratio, typed_ratio, model = None, "", ""
+    ratio, typed_ratio, model, resolution = None, "", "", ""
     without, left_out = list[str](), dict[str, None]()
     for name, value in found:
         if name in _SHAPES and (read := ratio_of(value)):
             ratio, typed_ratio = read, f"{read[0]:g}:{read[1]:g}"
         elif name == _MODEL:
             model = value
+        elif name in _RESOLUTIONS:
+            resolution = value
         elif name in _WITHOUT and value:
             without.append(value)
         else:
@@ -108,6 +115,7 @@ def parameters_of(typed: str) -> Parameters:
         ratio=ratio,
         typed_ratio=typed_ratio,
         model=model,
+        resolution=resolution,
         without=tuple(without),
         left_out=tuple(left_out),
         stayed=stayed,

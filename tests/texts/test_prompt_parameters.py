@@ -132,6 +132,10 @@ def read(
             ),
         ),
         ("a door --model qwen --model grok", Parameters(words="a door", model="grok")),
+        ("a door --resolution 4k", Parameters(words="a door", resolution="4k")),
+        ("a door --res 2K --model qwen", Parameters(words="a door", resolution="2K", model="qwen")),
+        ("a door --res 1.5 k --res 4K", Parameters(words="a door", resolution="4K")),
+        ("a door --res high", Parameters(words="a door --res high", stayed=True)),
         ("a door --model", Parameters(words="a door --model", stayed=True)),
     ],
 )

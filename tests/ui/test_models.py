@@ -595,6 +595,18 @@ async def test_a_model_in_the_words_counts_unless_one_was_chosen(world: BotWorld
     assert (await world.stores.tasks.of_user(world.alice.id))[0].model == "grok"
 
 
+async def test_a_resolution_in_the_words_counts_unless_one_was_chosen(world: BotWorld) -> None:
+    await world.ask("a door --res 4k", model="nano-banana")
+    task = await world.only_task()
+    assert (task.prompt, task.resolution) == ("a door", "4K")
+    world.clock.turn(1)
+    overruled = await world.ask("a door --resolution 4k", model="nano-banana", resolution="2K")
+    assert overruled.response is not None
+    assert "`--resolution` gave way to the resolution you chose." in texts(overruled.response)
+    assert (await world.stores.tasks.of_user(world.alice.id))[0].resolution == "2K"
+    assert "4o Image has no choice of resolution." in world.refusal(await world.ask("a door --res 4k"))
+
+
 async def test_the_shape_in_the_words_follows_the_model_and_its_resolution(world: BotWorld) -> None:
     await world.ask("a door --ar 1:1", model="gpt-image", resolution="4K")
     assert (await world.only_task()).size == "4:3"

@@ -133,6 +133,16 @@ async def test_a_template_is_stored_with_names_and_its_shape(world: BotWorld) ->
     assert "`--v` means nothing here and was left out." in told
 
 
+async def test_a_template_has_neither_a_model_nor_a_resolution(world: BotWorld) -> None:
+    moderator, template = world.add_moderator(), "{prompt} in ink --model grok --res 4k"
+    answer = await moderator.slash(world.channel, "style add", name="Ink", template=template)
+    style = await world.stores.guilds.style(world.guild.id, "Ink")
+    assert isinstance(style, Style)
+    assert style.template == "{prompt} in ink"
+    assert answer.response is not None
+    assert "`--model`, `--resolution` mean nothing here and were left out." in answer.response.content
+
+
 async def test_a_name_that_looks_like_syntax_is_a_name(world: BotWorld) -> None:
     role = world.guild.create_role("{red, green} --ar 16:9 **bold**")
     asked = await world.ask(f"the flag of <@&{role.id}>")

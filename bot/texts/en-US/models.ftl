@@ -50,3 +50,4 @@ models-was-for-fewer = { $most ->
 }
 models-was-for-other-words = { $was } can’t work with words of this length, so { $now } makes this.
 models-named-twice = `--model` gave way to the model you chose.
+models-resolution-twice = `--resolution` gave way to the resolution you chose.

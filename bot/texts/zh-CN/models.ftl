@@ -43,3 +43,4 @@ models-was-for-fewer = { $most ->
 }
 models-was-for-other-words = { $was } 处理不了这样长度的描述，改由 { $now } 来画。
 models-named-twice = 以你选的模型为准，没有采用 `--model`。
+models-resolution-twice = 以你选的分辨率为准，没有采用 `--resolution`。

@@ -348,6 +348,8 @@ def parameters_line(say: Texts, kept: Mapping[str, str], size: str) -> str:
         said.append(replaced)
     if "named" in kept:
         said.append(say("models-named-twice"))
+    if "sharp" in kept:
+        said.append(say("models-resolution-twice"))
     if ratio := kept.get("ratio"):
         name = "card-ratio" if ratio == size else "card-ratio-nearest"
         said.append(say(name, ratio=ratio, shape=shape(say, size)))
