@@ -231,10 +231,10 @@ async def test_what_is_typed_and_not_picked_is_understood(
         ({"size": "enormous"}, "With 4o Image, choose square (1:1), landscape (3:2) or portrait (2:3)."),
         (
             {"size": "4k"},
-            "4K is a resolution: choose it as `resolution`. As the shape, 4o Image has square (1:1), land",
+            "The resolution 4K belongs in `resolution`. For the shape, with 4o Image, choose square (1:1),",
         ),
-        ({"resolution": "16:9"}, "wide (16:9) is a shape: choose it as `size`. Ask without a resolution,"),
-        ({"model": "flux-2", "resolution": "portrait"}, "portrait (3:4) is a shape: choose it as `size`."),
+        ({"resolution": "16:9"}, "The shape wide (16:9) belongs in `size`. Leave the resolution out,"),
+        ({"model": "flux-2", "resolution": "portrait"}, "The shape portrait (3:4) belongs in `size`."),
         ({"size": "picture"}, "There’s no picture whose shape I could use."),
         ({"resolution": "much"}, "4o Image has no choice of resolution."),
         ({"model": "flux-2", "resolution": "much"}, "FLUX.2 Pro doesn’t make \u2068much\u2069. Choose 1K or 2K."),

@@ -210,7 +210,7 @@ reason-model-not-here = This server doesn’t offer { $model }.{ $others ->
    *[some] { "" } Choose { $models }.
 }
 reason-size-unknown = I don’t know the shape { $named }. With { $model }, choose { $sizes }.
-reason-size-is-resolution = { $resolution } is a resolution: choose it as `{ option-resolution }`. As the shape, { $model } has { $sizes }.
+reason-size-is-resolution = The resolution { $resolution } belongs in `{ option-resolution }`. For the shape, with { $model }, choose { $sizes }.
 reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $nearest_size }{ $others ->
     [none] .
    *[some] , or a model that makes it: { $models }.
@@ -218,7 +218,7 @@ reason-size-lacking = { $model } doesn’t make the shape { $size }. Choose { $n
 reason-size-of-no-picture = There’s no picture whose shape I could use. Attach one as `{ option-image }`, or choose another shape.
 reason-size-not-in-resolution = { $model } makes no { $size } picture in { $resolution }. Choose { $nearest_resolution }, or another shape such as { $nearest_size }.
 reason-resolution-lacking = { $model } doesn’t make { $named }. Choose { $resolutions }.
-reason-resolution-is-size = { $size } is a shape: choose it as `{ option-size }`. Ask without a resolution, or choose one from its list.
+reason-resolution-is-size = The shape { $size } belongs in `{ option-size }`. Leave the resolution out, or choose one from its list.
 reason-resolution-unchosen = { $model } has no choice of resolution. Ask without one{ $others ->
     [none] .
    *[some] , or choose a model that makes { $named }: { $models }.
