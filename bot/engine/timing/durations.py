@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from bot.engine.timing.schedule import Durations
 from storage.catalogue import DEFAULT, MODELS
 from storage.models import Task
 from storage.stores import Stores
+
+MOST_TASKS: Final = 20_000
+"""Tasks of which it is remembered whether they have input pictures, so that not each poll reads it again."""
 
 
 class LearnedDurations:
@@ -16,6 +21,8 @@ class LearnedDurations:
         self._stores = stores
         self._recent: dict[tuple[str, bool], tuple[float, ...]] = {}
         """By model, and whether there were input pictures."""
+        self._pictured: dict[str, bool] = {}
+        """Whether a task has input pictures, by its id, of the last tasks that were asked about."""
 
     async def learn(self, *models: str) -> None:
         """Read again how long pictures of these models took; without models, of all."""
@@ -31,5 +38,8 @@ class LearnedDurations:
 
     async def of_task(self, task: Task) -> Durations:
         """Return what is known of the model of the task, with its kind of request."""
-        references = await self._stores.references.of_task(task.id)
-        return self.of(task.model, with_pictures=bool(references))
+        if task.id not in self._pictured:
+            if len(self._pictured) >= MOST_TASKS:
+                self._pictured.clear()
+            self._pictured[task.id] = bool(await self._stores.references.of_task(task.id))
+        return self.of(task.model, with_pictures=self._pictured[task.id])
