@@ -28,7 +28,7 @@ from bot.engine.work.picture_work import PictureWork
 from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import ConfigurationError
 from bot.imaging.processes import WorkerProcesses
-from bot.kie.client import KieClient
+from bot.kie.client import KieClient, image_api
 from bot.kie.vendor_catalogue import VendorCatalogue
 from bot.net.attachments import AttachmentFetcher
 from bot.net.sessions import discord_proxy, open_session
@@ -313,20 +313,6 @@ async def sync(settings: Settings) -> None:
                 f"Discord cannot be reached ({_cause(error, settings)}): check this machine's network, and HTTPS_PROXY "
                 "and DISCORD_API_URL if they are set; then sync again"
             ) from error
-
-
-def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
-    """Return the client of the image API, configured from the settings."""
-    return KieClient(
-        session,
-        api_key=settings.kie_api_key,
-        api_url=settings.kie_api_url,
-        upload_url=settings.kie_upload_url,
-        result_hosts=settings.kie_result_hosts,
-        models=catalogue(four_o=settings.kie_4o_form),
-        upload_cn=settings.kie_upload_cn,
-        fallback_model=settings.kie_fallback_model,
-    )
 
 
 def _policy(settings: Settings, probe_account_after: timedelta, preview_wait: timedelta) -> Policy:

@@ -26,7 +26,7 @@ from bot.config import CALLBACK_PATH, REMEDIES, Settings, is_loopback
 from bot.discord_permissions import INVITED
 from bot.endpoints import point_discord_at
 from bot.errors import AccountRefused, ServiceError
-from bot.kie.client import KieClient
+from bot.kie.client import image_api
 from bot.kie.model_check import ModelReport, compare, prices, questions
 from bot.kie.vendor_catalogue import SPACING_SECONDS, VendorCatalogue
 from bot.net.attachments import HOSTS
@@ -235,17 +235,7 @@ async def _kie(settings: Settings) -> Sequence[Finding]:
 
 async def _credits(settings: Settings) -> float:
     async with open_session(settings) as session:
-        return await _image_api(session, settings).credits()
-
-
-def _image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
-    return KieClient(
-        session,
-        api_key=settings.kie_api_key,
-        api_url=settings.kie_api_url,
-        upload_url=settings.kie_upload_url,
-        result_hosts=settings.kie_result_hosts,
-    )
+        return await image_api(session, settings).credits()
 
 
 async def _models(settings: Settings) -> Sequence[Finding]:
@@ -253,7 +243,7 @@ async def _models(settings: Settings) -> Sequence[Finding]:
     if not settings.kie_api_key.get_secret_value():
         return [Finding(name="models", ok=True, detail=f"not compared, as there is no key{_default(models)}")]
     async with open_session(settings) as session:
-        return await compared(models, VendorCatalogue(_image_api(session, settings)))
+        return await compared(models, VendorCatalogue(image_api(session, settings)))
 
 
 async def compared(models: Mapping[str, Model], vendor: VendorCatalogue) -> Sequence[Finding]:

@@ -15,6 +15,7 @@ import aiohttp
 from pydantic import BaseModel, SecretStr
 from yarl import URL
 
+from bot.config import Settings
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Reason, Refused, Unreachable
 from bot.kie import codes
@@ -34,7 +35,7 @@ from bot.net.http import (
 )
 from bot.net.results import ResultHosts, fetch_result
 from bot.process import counters
-from storage.catalogue import MODELS, Model, WireForm, in_form
+from storage.catalogue import MODELS, Model, WireForm, catalogue, in_form
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of JSON; a record has a few hundred, and what was asked for up to three times."""
@@ -208,3 +209,17 @@ def _unique(filename: str) -> str:
     earlier file."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename)[-60:]
     return f"{secrets.token_hex(16)}-{plain}"
+
+
+def image_api(session: aiohttp.ClientSession, settings: Settings) -> KieClient:
+    """Return the client of the image API, configured from the settings."""
+    return KieClient(
+        session,
+        api_key=settings.kie_api_key,
+        api_url=settings.kie_api_url,
+        upload_url=settings.kie_upload_url,
+        result_hosts=settings.kie_result_hosts,
+        models=catalogue(four_o=settings.kie_4o_form),
+        upload_cn=settings.kie_upload_cn,
+        fallback_model=settings.kie_fallback_model,
+    )

@@ -15,12 +15,12 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from bot.app import image_api
 from bot.client import Atelier
 from bot.config import Settings
 from bot.doctor import examine
 from bot.engine.ports import CreateRequest
 from bot.errors import Unreachable
+from bot.kie.client import image_api
 from bot.net.attachments import AttachmentFetcher
 from bot.net.public_addresses import PublicAddresses
 from bot.net.sessions import discord_proxy, open_session

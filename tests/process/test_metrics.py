@@ -21,10 +21,11 @@ from aiohttp.test_utils import TestServer
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from bot.app import Running, image_api
+from bot.app import Running
 from bot.config import Settings
 from bot.discord_errors import map_discord_errors
 from bot.errors import AccountRefused, Reason, Unavailable
+from bot.kie.client import image_api
 from bot.process import counters
 from bot.web.balance import Balance
 from sandbox.kie import Emulator

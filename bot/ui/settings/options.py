@@ -34,6 +34,6 @@ def variants_options(say: Texts, numbers: Iterable[int], chosen: int | None) -> 
     ]
 
 
-def model_name(say: Texts, key: str) -> str:
+def stored_model_name(say: Texts, key: str) -> str:
     """Return the name of a model, also of one that is switched off."""
     return MODELS[key].name if key in MODELS else say("settings-model-unknown")

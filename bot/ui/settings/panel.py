@@ -21,7 +21,7 @@ from bot.texts.shapes import shape
 from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, Select, services_of
 from bot.ui.kit.selected import ids_in, several, single
 from bot.ui.kit.text import mention
-from bot.ui.settings.options import model_name, model_options, size_options, variants_options
+from bot.ui.settings.options import model_options, size_options, stored_model_name, variants_options
 from storage.bounds import GREATEST_BATCH
 from storage.catalogue import Model, all_sizes, all_variants, default_model, offered
 from storage.community import Chosen, GuildSettings, Setting, SettingChange
@@ -255,13 +255,13 @@ def _about_models(say: Texts, setting: Setting, settings: GuildSettings, models:
     """Return what does not hold as it was chosen: models that cannot be had now, a default that is not offered."""
     match setting:
         case Setting.MODELS:
-            gone = [model_name(say, key) for key in settings.models if key not in models]
+            gone = [stored_model_name(say, key) for key in settings.models if key not in models]
             lines = [say("settings-models-gone", models=_some(say, gone, between=say("text-between")))] if gone else []
             return [*lines, say("settings-models-none-left")] if gone and len(gone) == len(settings.models) else lines
         case Setting.MODEL:
             offers = offered(models, settings.models)
             used = default_model(offers, settings.model).name
-            name = model_name(say, settings.model)
+            name = stored_model_name(say, settings.model)
             return [say("settings-model-other", model=name, used=used)] if settings.model not in offers else []
         case _:
             return []
@@ -316,10 +316,10 @@ def _value_text(say: Texts, setting: Setting, chosen: Chosen) -> str:
             channel_ids = _channel_ids(setting, chosen)
             return _mentions(say, channel_ids) if channel_ids else say("settings-everywhere")
         case Setting.MODELS, tuple():
-            names = [model_name(say, key) for key in chosen if isinstance(key, str)]
+            names = [stored_model_name(say, key) for key in chosen if isinstance(key, str)]
             return _some(say, names, between=say("text-between")) if names else say("settings-models-all")
         case Setting.MODEL, str():
-            return model_name(say, chosen)
+            return stored_model_name(say, chosen)
         case Setting.GREATEST_BATCH, int():
             return say("settings-batch-count", count=chosen)
         case Setting.VARIANTS, int():

@@ -20,7 +20,7 @@ from bot.ui.kit.dynamic_items import MessageButton, MessageSelect, services_of
 from bot.ui.kit.forms import FormValues, open_form
 from bot.ui.kit.selected import single
 from bot.ui.kit.text import quote
-from bot.ui.settings.options import model_name, model_options, size_options, variants_options
+from bot.ui.settings.options import model_options, size_options, stored_model_name, variants_options
 from storage.bounds import LONGEST_ADDED_WORDS
 from storage.catalogue import Model, all_sizes, all_variants, default_model, offered
 from storage.community import GuildSettings, PreferenceChanges, Preferences
@@ -138,7 +138,7 @@ def _about_model(say: Texts, chosen: Preferences, settings: GuildSettings, model
     if chosen.model is None or chosen.model in offers:
         return ()
     used = default_model(offers, settings.model).name
-    return (say("settings-model-other", model=model_name(say, chosen.model), used=used),)
+    return (say("settings-model-other", model=stored_model_name(say, chosen.model), used=used),)
 
 
 def _options(
