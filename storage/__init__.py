@@ -44,6 +44,7 @@ referenced_pictures.py which stored files are still named by a row
 database.py       open SQLite or PostgreSQL; read and write transactions
 sqlite.py         SQLite: the file, its lock, its connections
 group_commit.py   SQLite: one writer, and one commit for writes that wait together
+notices.py        keep values in memory until they change
 transactions.py   the connection that statements are executed on
 clock.py          read and correct the stored times
 

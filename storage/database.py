@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.group_commit import GroupCommit
+from storage.notices import Notices
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
 from storage.transactions import InlineConnection, Transaction
 
@@ -28,6 +29,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, *, quick: Engine | None, alone: bool) -> None:
         self.alone = alone
+        self.notices = Notices(complete=alone)
         self._engine = engine
         self._quick = quick
         self._writes = GroupCommit(quick) if quick is not None else None
@@ -61,7 +63,7 @@ class Database:
             yield database
 
     @asynccontextmanager
-    async def write(self, *, priority: bool = False) -> AsyncIterator[Transaction]:
+    async def write(self, *, priority: bool = False, changing: str | None = None) -> AsyncIterator[Transaction]:
         """
         Run a transaction that may write. It is committed at the end, and rolled back whole on any exception or
         cancellation in the block. A caller that is cancelled during the commit does not learn whether it succeeded. On
@@ -69,13 +71,22 @@ class Database:
 
         `priority`: a person waits for the transaction, so on SQLite it runs before the others. On SQLite the block may
         contain only short statements: it blocks the event loop, and other writes wait for their turn.
+
+        `changing`: the subject whose values are kept in memory (`notices`). Its changes are serialized, and told once
+        they are committed; also if that was not confirmed.
         """
-        if self._writes is None:
-            async with self._engine.begin() as connection:
-                yield connection
-        else:
-            async with self._writes.write(priority=priority) as at_once:
-                yield InlineConnection(at_once)
+        try:
+            if self._writes is None:
+                async with self._engine.begin() as connection:
+                    if changing is not None:
+                        await self.serialize(connection, changing)
+                    yield connection
+            else:
+                async with self._writes.write(priority=priority) as at_once:
+                    yield InlineConnection(at_once)
+        finally:
+            if changing is not None:
+                self.notices.tell(changing)
 
     @asynccontextmanager
     async def read(self, *, long: bool = False) -> AsyncIterator[Transaction]:

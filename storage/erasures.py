@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.limits import DAY_MS
 from storage.models import NO_USER, OPEN_STATES, UNNAMED, TaskState, new_id
 from storage.outbox import Outbox
-from storage.preferences import turn
+from storage.preferences import changes_of
 from storage.rows import values
 from storage.schema import (
     batches,
@@ -80,13 +80,12 @@ class ErasureStore:
         """Store an erasure that is due now; return it and True. The person's defaults are deleted in the same
         transaction, so that they are in no later request. If the person has an unfinished erasure, store nothing and
         return that one, with its own `removes`, locale and token, and False; a paused one is made due now."""
-        async with self._database.write(priority=True) as connection:
+        async with self._database.write(priority=True, changing=changes_of(person_id)) as connection:
             await self._database.serialize(connection, f"erasures of {person_id}")
             if found := await _where(connection, _under_way(person_id)):
                 paused = sa.and_(erasures.c.id == found[0].id, erasures.c.due_at > now + PAUSE_MS // 2)
                 await connection.execute(sa.update(erasures).where(paused).values(due_at=now))
                 return found[0], False
-            await self._database.serialize(connection, turn(person_id))
             theirs = sa.delete(preferences).where(preferences.c.person_id == person_id)
             gone = (await connection.execute(theirs)).rowcount
             fresh = {

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from storage.community import LISTS, Chosen, GuildSettings, Setting, SettingChange, StoredPicture, Style, StyleChanges
 from storage.database import Database
+from storage.notices import KeptValues
 from storage.rows import values
 from storage.schema import guild_settings, setting_changes, style_pictures, styles
 from storage.transactions import Transaction
@@ -44,16 +45,22 @@ class StyleGone(Exception):
 class GuildStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._settings: KeptValues[GuildSettings] = KeptValues(database.notices)
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
         """Return the settings of a server. Direct messages (None) and settings that the server has not chosen have the
         defaults."""
         if guild_id is None:
             return NOTHING_CHOSEN
+        if (kept := self._settings.get(_settings_of(guild_id))) is not None:
+            return kept
+        changes = self._settings.changes
         async with self._database.read() as connection:
             row = (await connection.execute(CHOSEN, {"of": guild_id})).first()
         chosen = {name: value for name, value in row._asdict().items() if value is not None} if row else {}
-        return GuildSettings(**(asdict(NOTHING_CHOSEN) | chosen))
+        settings = GuildSettings(**(asdict(NOTHING_CHOSEN) | chosen))
+        self._settings.keep(_settings_of(guild_id), settings, changes=changes)
+        return settings
 
     async def choose(self, guild_id: int, setting: Setting, chosen: Chosen, *, by: int, now: int) -> bool:
         """Change one setting, whatever other settings change at the same time, and record the change. Return False,
@@ -61,8 +68,7 @@ class GuildStore:
         column = guild_settings.c[setting.value]
         this = guild_settings.c.guild_id == guild_id
         after = _default(setting) if chosen is None else chosen
-        async with self._database.write(priority=True) as connection:
-            await self._database.serialize(connection, f"settings of {guild_id}")
+        async with self._database.write(priority=True, changing=_settings_of(guild_id)) as connection:
             row = (await connection.execute(sa.select(column).where(this))).first()
             before = row[0] if row is not None else _default(setting)
             if before == after:
@@ -132,6 +138,11 @@ class GuildStore:
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"styles of {guild_id}")
             yield connection
+
+
+def _settings_of(guild_id: int) -> str:
+    """Return the name by which changes of a server's settings are serialized and told."""
+    return f"settings of {guild_id}"
 
 
 def folded(name: str) -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from storage.community import PreferenceChanges, Preferences
 from storage.database import Database
+from storage.notices import KeptValues
 from storage.rows import values
 from storage.schema import preferences
 from storage.transactions import Transaction
@@ -22,28 +23,32 @@ _CHOSEN: Final = sa.select(
 class PreferenceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: KeptValues[Preferences] = KeptValues(database.notices)
 
     async def of(self, person_id: int) -> Preferences:
         """Return a person's defaults; none are chosen if nothing is stored."""
+        if (kept := self._kept.get(changes_of(person_id))) is not None:
+            return kept
+        changes = self._kept.changes
         async with self._database.read() as connection:
-            return await _stored(connection, person_id)
+            chosen = await _stored(connection, person_id)
+        self._kept.keep(changes_of(person_id), chosen, changes=changes)
+        return chosen
 
     async def choose(self, person_id: int, chosen: Preferences, *, now: int) -> None:
         """Store all of a person's defaults, in place of earlier ones; nothing stays stored if none is chosen."""
-        async with self._database.write(priority=True) as connection:
-            await self._database.serialize(connection, turn(person_id))
+        async with self._database.write(priority=True, changing=changes_of(person_id)) as connection:
             await _put(connection, person_id, chosen, now=now)
 
     async def change(self, person_id: int, changes: PreferenceChanges, *, now: int) -> None:
         """Change some of a person's defaults, whatever others change at the same time."""
-        async with self._database.write(priority=True) as connection:
-            await self._database.serialize(connection, turn(person_id))
+        async with self._database.write(priority=True, changing=changes_of(person_id)) as connection:
             chosen = replace(await _stored(connection, person_id), **changes)
             await _put(connection, person_id, chosen, now=now)
 
 
-def turn(person_id: int) -> str:
-    """Return the name by which changes of a person's defaults are serialized."""
+def changes_of(person_id: int) -> str:
+    """Return the name by which changes of a person's defaults are serialized and told."""
     return f"preferences of {person_id}"
 
 

@@ -10,7 +10,6 @@ left as they are, and `bot.engine.intake.checks` refuses what does not go togeth
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -81,8 +80,8 @@ class Defaults:
 
 
 async def defaults_of(services: Services, guild_id: int | None, person_id: int) -> Defaults:
-    stores = services.stores
-    settings, preferences = await asyncio.gather(stores.guilds.settings(guild_id), stores.preferences.of(person_id))
+    settings = await services.stores.guilds.settings(guild_id)
+    preferences = await services.stores.preferences.of(person_id)
     models = services.engine.models
     return Defaults(models=models, here=offered(models, settings.models), settings=settings, preferences=preferences)
 

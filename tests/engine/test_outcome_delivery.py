@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
@@ -291,7 +292,7 @@ async def test_one_write_lies_between_a_fetched_picture_and_its_message(
     writes: list[str] = []
     post, fetch, write = world.discord.post, world.api.fetch, Database.write
 
-    def written(database: Database, **how: bool) -> AbstractAsyncContextManager[Transaction]:
+    def written(database: Database, **how: Any) -> AbstractAsyncContextManager[Transaction]:
         writes.append("write")
         return write(database, **how)
 

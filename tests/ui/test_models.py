@@ -58,7 +58,7 @@ async def latest(world: BotWorld, **options: Any) -> Task:
 
 async def offer(world: BotWorld, *keys: str, default: str | None = None) -> None:
     """Let the server offer these models."""
-    async with world.database.write() as connection:
+    async with world.database.write(changing=f"settings of {world.guild.id}") as connection:
         values = {"guild_id": world.guild.id, "channels": (), "models": keys, "model": default}
         await connection.execute(sa.insert(guild_settings).values(values))
 

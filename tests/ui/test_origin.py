@@ -19,7 +19,7 @@ MIB: Final = 1024 * 1024
 
 async def choose(world: BotWorld, **chosen: Any) -> None:
     row = {"guild_id": world.guild.id, "channels": (), **chosen}
-    async with world.database.write() as connection:
+    async with world.database.write(changing=f"settings of {world.guild.id}") as connection:
         await connection.execute(sa.delete(guild_settings))
         await connection.execute(sa.insert(guild_settings).values(row))
 
