@@ -483,6 +483,8 @@ class Create:
     """Why it FAILED; of a REFUSED create, set only if the image API answered with 500."""
     ended_at: int | None = None
     """When it was DONE, FAILED or REFUSED."""
+    answered_at: int | None = None
+    """When the image API's answer to it was stored, or it became known that no answer will come."""
 
 
 class CreateChanges(TypedDict, total=False):
@@ -495,6 +497,7 @@ class CreateChanges(TypedDict, total=False):
     urls: tuple[str, ...]
     reason: str | None
     ended_at: int | None
+    answered_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

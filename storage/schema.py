@@ -201,6 +201,7 @@ creates = sa.Table(
     sa.Column("urls", TextList, nullable=False, server_default="[]"),
     sa.Column("reason", sa.String(64)),
     sa.Column("ended_at", sa.BigInteger),
+    sa.Column("answered_at", sa.BigInteger),
     *_at_least(0, "number"),
     sa.Index(None, "state"),
 )
@@ -516,4 +517,14 @@ attempts = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("owner", sa.String(128), nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False),
+)
+
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("shard_count", sa.Integer),
+    sa.Column("shard_ids", Positions, nullable=False, server_default="[]"),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
 )

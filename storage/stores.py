@@ -19,6 +19,7 @@ from storage.late_pictures import LatePictureStore
 from storage.parts import PartStore
 from storage.personal_data import PersonalDataStore
 from storage.preferences import PreferenceStore
+from storage.processes import ProcessStore
 from storage.queue import QueueStore
 from storage.referenced_pictures import ReferencedPictures
 from storage.references import ReferenceStore
@@ -60,6 +61,7 @@ class Stores:
     named_copies: ReferencedPictures
     late_pictures: LatePictureStore
     attempts: AttemptStore
+    processes: ProcessStore
 
     @classmethod
     def on(cls, database: Database) -> Self:
@@ -89,4 +91,5 @@ class Stores:
             named_copies=ReferencedPictures(database),
             late_pictures=LatePictureStore(database),
             attempts=AttemptStore(database),
+            processes=ProcessStore(database),
         )

@@ -16,6 +16,7 @@ from bot.endpoints import point_discord_at
 from bot.process.logs import QUIET
 from bot.texts import link_commands
 from tests.worlds.bot_world import BotWorld, open_bot_world
+from tests.worlds.postgres import stop_postgres
 
 DEFAULT_DATA = Path("data").absolute()
 
@@ -63,6 +64,13 @@ def no_data_in_the_checkout() -> Iterator[None]:
     made_before = DEFAULT_DATA.exists()
     yield
     assert made_before or not DEFAULT_DATA.exists(), f"something made {DEFAULT_DATA}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_server_left() -> Iterator[None]:
+    """Stop the PostgreSQL server that tests started."""
+    yield
+    stop_postgres()
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ DECISIONS: Final = "docs/decisions"
 RECORDS: Final = sorted((ROOT / DECISIONS).glob("[0-9]*.md"))
 COMMAND: Final = r"/[a-z_]+(?: [a-z]+)?"
 SETTING: Final = "[A-Z][A-Z0-9_]{4,}"
-OF_OTHERS: Final = ("AWS_", "FLUX_MAX", "NO_PROXY", "REQUIRE_", "TEST_")
+OF_OTHERS: Final = ("AWS_", "FLUX_MAX", "NO_PROXY", "POSTGRES_BIN", "REQUIRE_")
 """How variables begin that a bucket, a proxy or the tests read, and no setting."""
 
 

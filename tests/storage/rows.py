@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-import sqlalchemy as sa
-
 from storage.database import Database
-from storage.migrations import migrate
 from storage.models import CreateLimits, Limits, NewTask, Task
-from storage.schema import metadata
 from storage.stores import Stores
 from tests.worlds.new_tasks import new_task
+from tests.worlds.postgres import postgres
 from tests.worlds.ready_database import lay_migrated
 
 NOW: Final = 1_800_000_000_000
 LEASE: Final = 30_000
 UNLIMITED: Final = Limits(open_tasks_per_user=0, pictures_per_user_per_day=0, pictures_per_day=0)
 PLENTY: Final = CreateLimits(per_window=1_000, window_ms=11_000, in_flight=1_000)
-POSTGRES: Final = os.environ.get("TEST_POSTGRES_URL")
-"""URL, with the driver, of an empty database of a PostgreSQL server that the tests may change."""
-
-BACKENDS: Final = [
-    "sqlite",
-    pytest.param("postgres", marks=pytest.mark.skipif(not POSTGRES, reason="TEST_POSTGRES_URL is not set")),
-]
+BACKENDS: Final = ["sqlite", "postgres"]
 
 _interactions = itertools.count(1)
 
@@ -41,17 +30,13 @@ def url_of(path: Path) -> str:
 
 @asynccontextmanager
 async def opened_stores(backend: str, folder: Path) -> AsyncIterator[Stores]:
-    url = url_of(folder / "atelier.db") if backend == "sqlite" else POSTGRES
-    assert url is not None
-    if backend == "sqlite":
-        await lay_migrated(folder / "atelier.db")
-    async with Database.open(url) as database:
-        if backend != "sqlite":
-            await migrate(database)
-            async with database.write() as connection:
-                for table in metadata.sorted_tables:
-                    await connection.execute(sa.delete(table))
-        yield Stores.on(database)
+    async with AsyncExitStack() as stack:
+        url = url_of(folder / "atelier.db")
+        if backend == "sqlite":
+            await lay_migrated(folder / "atelier.db")
+        else:
+            url = await stack.enter_async_context((await postgres()).database())
+        yield Stores.on(await stack.enter_async_context(Database.open(url)))
 
 
 def request(**changes: Any) -> NewTask:

@@ -8,6 +8,7 @@ engine_batches.py    helpers for batches without Discord: proposed, begun, and w
 engine_callbacks.py  helpers for tests of an engine that receives callbacks
 engine_world.py      the engine on a real SQLite file, with stand-ins for its ports: `EngineWorld`
 new_tasks.py         build new tasks from flat values, and copies of results for a gallery
+postgres.py          a PostgreSQL server of the tests' own
 ready_database.py    a real SQLite file, ready at once, for tests of code that uses the database
 stand_in_discord.py  a stand-in for Discord, as the engine sees it, that records everything it receives
 waiting.py           wait for changes in rows or in another process, where there is no event to wait for
