@@ -21,6 +21,8 @@ from aiohttp import web
 from tests.wire.places import APPLICATION_ID, Channel, Guild, Places
 
 HEARTBEAT_MS = 41_250
+IDENTIFY_SECONDS = 5.0
+STARTS_PER_DAY = 1000
 LATE_BY = 1.5
 """The server closes a connection whose heartbeat takes this many times the interval."""
 EVENTS_PER_MINUTE = 120
@@ -86,6 +88,13 @@ class Gateway:
     url: str = ""
     shards: int = 1
     """The number of shards that `GET /gateway/bot` recommends."""
+    max_concurrency: int | None = None
+    """
+    How many shards may identify in any 5 s, one of each number modulo this; Discord begins with 1. One that identifies
+    too soon is told that its session is invalid. Without a limit tests need not wait after each start.
+    """
+    starts_left: int = STARTS_PER_DAY
+    """Sessions that may still be begun today. At 0, Discord resets the token."""
     compresses: bool = True
     """Whether to use zlib-stream if the client asks for it; otherwise every frame is text."""
     acknowledges: bool = True
@@ -95,11 +104,15 @@ class Gateway:
     """How many already received events are replayed to a client at a resume."""
     begun: int = 0
     """Sessions begun with READY so far."""
+    too_soon: int = 0
+    """How many identifies were refused because of `max_concurrency`."""
     resumed: int = 0
     sessions: dict[str, Session] = field(default_factory=dict)
     closed_with: list[int] = field(default_factory=list)
     """The codes with which this server closed connections."""
     _connections: set[Connection] = field(default_factory=set)
+    _identified: dict[int, float] = field(default_factory=dict)
+    """When a shard last identified (the loop's time), by its number modulo `max_concurrency`."""
 
     def connected(self) -> list[Session]:
         return [session for session in self.sessions.values() if session.connection is not None]
@@ -193,6 +206,13 @@ class Gateway:
             return 4004
         if not 0 <= shard < shards:
             return 4010
+        if self.starts_left <= 0:
+            return 4004
+        self.starts_left -= 1
+        if self._identifies_too_soon(shard):
+            self.too_soon += 1
+            await connection.send(INVALID, False)
+            return None
         session = Session(id=secrets.token_hex(16), shard=shard, shards=shards, connection=connection)
         connection.session = self.sessions[session.id] = session
         seen = [guild for guild in self.places.guilds.values() if guild.shard(shards) == shard]
@@ -203,6 +223,16 @@ class Gateway:
             self.begun += 1
             self.changed.notify_all()
         return None
+
+    def _identifies_too_soon(self, shard: int) -> bool:
+        """Return whether another shard with the same turn identified in the last 5 s; if not, this one takes it."""
+        if self.max_concurrency is None:
+            return False
+        now, turn = asyncio.get_running_loop().time(), shard % self.max_concurrency
+        if now - self._identified.get(turn, -IDENTIFY_SECONDS) < IDENTIFY_SECONDS:
+            return True
+        self._identified[turn] = now
+        return False
 
     async def _resume(self, connection: Connection, data: dict[str, Any]) -> int | None:
         if data["token"] != self.token:

@@ -70,6 +70,21 @@ class SlidingBucket(Bucket):
         return max(0.0, self.taken[0] / 1000 + self.seconds - now / 1000) if self.taken else 0.0
 
 
+@dataclass(slots=True, kw_only=True)
+class Arrival:
+    """A request to the API."""
+
+    at: int
+    """Time (ms), by Discord's clock."""
+    route: str
+    """`METHOD /route`."""
+    by_token: bool
+    """Whether the request is authorised by an interaction's token, so that the limit over all routes does not count
+    it."""
+    status: int = 0
+    """Of the response; 0 while there is none."""
+
+
 @dataclass
 class RateLimits:
     clock: Clock
@@ -84,8 +99,8 @@ class RateLimits:
     """Responses of 401, 403 and 429; Discord bans an address temporarily after 10,000 in 10 minutes."""
     throttled: int = 0
     """Responses of 429 among the refused."""
-    arrived: list[int] = field(default_factory=list)
-    """Times (ms) of requests that count towards the limit over all routes, refused or not."""
+    arrivals: list[Arrival] = field(default_factory=list)
+    """Every request, refused or not, oldest first."""
     _rules: dict[str, tuple[int, float]] = field(default_factory=dict)
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
@@ -93,6 +108,11 @@ class RateLimits:
         """Set the limit of a route such as `POST /channels/{channel_id}/messages`, per channel, server or webhook."""
         self._rules[route] = (limit, seconds)
         self._buckets.clear()
+
+    @property
+    def arrived(self) -> list[int]:
+        """Times (ms) of requests that count towards the limit over all routes, refused or not."""
+        return [arrival.at for arrival in self.arrivals if not arrival.by_token]
 
     @property
     def middleware(self) -> Middleware:
@@ -104,9 +124,9 @@ class RateLimits:
             if route is None:
                 return await handler(request)
             now = self.clock.now()
-            if not route.startswith(BY_TOKEN):
-                self.arrived.append(now)
-            bucket = self._bucket(f"{request.method} {route}", request, now)
+            arrival = Arrival(at=now, route=f"{request.method} {route}", by_token=route.startswith(BY_TOKEN))
+            self.arrivals.append(arrival)
+            bucket = self._bucket(arrival.route, request, now)
             everywhere = self._everywhere(route, now)
             if not bucket.spend(now):
                 response: web.StreamResponse = _throttled(bucket, now)
@@ -114,6 +134,7 @@ class RateLimits:
                 response = _throttled(everywhere, now, everywhere=True)
             else:
                 response = await handler(request)
+            arrival.status = response.status
             self.refused += response.status in (401, 403, 429)
             self.throttled += response.status == 429
             response.headers.update(bucket.headers(now))
@@ -141,9 +162,14 @@ class RateLimits:
 
 def most_in_a_second(times: Sequence[int]) -> int:
     """Return the largest number of these times (ms) that fall into any one second."""
+    return most_within(times, 1000)
+
+
+def most_within(times: Sequence[float], span: float) -> int:
+    """Return the largest number of these times that fall into any one span, which is in the same unit."""
     most, first, ordered = 0, 0, sorted(times)
     for last, time in enumerate(ordered):
-        while time - ordered[first] >= 1000:
+        while time - ordered[first] >= span:
             first += 1
         most = max(most, last - first + 1)
     return most

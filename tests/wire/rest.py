@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.wire.clock import Clock
-from tests.wire.gateway import Gateway
+from tests.wire.gateway import STARTS_PER_DAY, Gateway
 from tests.wire.interactions import Interactions
 from tests.wire.messages import Kept, Messages, Way
 from tests.wire.places import APPLICATION_ID, Channel, Kind, May, Places
@@ -107,8 +107,10 @@ class Rest:
         )
 
     async def _gateway_bot(self, _: web.Request) -> web.Response:
-        limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-        return answer({"url": self.gateway.url, "shards": self.gateway.shards, "session_start_limit": limit})
+        gateway = self.gateway
+        starts = {"total": STARTS_PER_DAY, "remaining": gateway.starts_left, "reset_after": 0}
+        limit = starts | {"max_concurrency": gateway.max_concurrency or 1}
+        return answer({"url": gateway.url, "shards": gateway.shards, "session_start_limit": limit})
 
     async def _commands(self, _: web.Request) -> web.Response:
         return answer(self._published_commands())

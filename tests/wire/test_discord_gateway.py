@@ -99,6 +99,29 @@ async def test_too_many_events_and_a_second_identify_end_a_connection(caller: Ca
         assert await client.closed() == 4005
 
 
+async def test_shards_that_identify_too_soon_after_each_other_are_told_so_unless_their_numbers_take_turns_apart(
+    discord: LoopbackDiscord, caller: Caller
+) -> None:
+    discord.gateway.max_concurrency = 2
+    told = (await caller.ask("GET", "/gateway/bot")).body["session_start_limit"]
+    assert (told["max_concurrency"], told["remaining"]) == (2, 1000)
+    async with caller.gateway() as zero, caller.gateway() as one, caller.gateway() as two:
+        await zero.identify(shard=(0, 4))
+        await one.identify(shard=(1, 4))
+        await two.say(2, {"token": two.token, "shard": (2, 4), "intents": 1, "properties": {}})
+        assert await two.told() == {"op": 9, "d": False}
+    assert (discord.gateway.too_soon, discord.gateway.begun, discord.gateway.starts_left) == (1, 2, 997)
+
+
+async def test_the_last_session_of_a_day_is_the_last(discord: LoopbackDiscord, caller: Caller) -> None:
+    discord.gateway.starts_left = 1
+    async with caller.gateway() as client:
+        await client.identify()
+    async with caller.gateway() as client:
+        await client.say(2, {"token": client.token, "shard": (0, 1), "intents": 1, "properties": {}})
+        assert await client.closed() == 4004
+
+
 async def test_heartbeats_are_answered_and_one_that_stops_is_cut_off(discord: LoopbackDiscord, caller: Caller) -> None:
     discord.gateway.heartbeat_ms = 50
     async with caller.gateway() as client:
