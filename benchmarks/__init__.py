@@ -15,5 +15,6 @@ telling.py      the process that `tell` measures
 rush.py         requests to Discord when many people ask at about the same time
 hostile.py      pictures that are made to cost memory and time
 attacked.py     the process that `hostile` measures
+processes.py    several processes on PostgreSQL, beside one on SQLite
 line.py         a network connection with delay and limited bandwidth
 """

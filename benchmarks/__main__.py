@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import acknowledge, hold, hostile, notice, rush, store, tell
+from benchmarks import acknowledge, hold, hostile, notice, processes, rush, store, tell
 from benchmarks.results import Table, machine
 
 BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]]
     "tell": tell.measure,
     "rush": rush.measure,
     "hostile": hostile.measure,
+    "processes": processes.measure,
 }
 
 

@@ -6,5 +6,6 @@ points.py    where the process is struck, and with what
 stage.py     one run: the servers, the bot, the people, the blow, and the recovery
 runs.py      the steps of a run
 table.py     the printed results
+observed.py  what the servers and the database show of a run
 verdict.py   what was observed, and what was lost or doubled: pure
 """

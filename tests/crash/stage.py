@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import re
 import sqlite3
 import time
 from collections import defaultdict
@@ -22,10 +20,10 @@ from aiohttp.typedefs import Handler, Middleware
 from sandbox.kie import CREATES_PER_WINDOW, Emulator
 from sandbox.paint.painter import Order
 from storage.catalogue import DEFAULT
+from tests.crash.observed import SELECT_ROWS, cards_left, posts, rows_from
 from tests.crash.points import FETCHED, RESULTS, Blow, Case, Server
-from tests.crash.verdict import Evidence, Post, Row
+from tests.crash.verdict import Evidence, Row
 from tests.wire.discord import LoopbackDiscord, loopback_discord
-from tests.wire.messages import Act, Doing, Way
 from tests.wire.places import May
 from tests.wire.process import KEY, TOKEN, Bot, bot
 from tests.wire.traps import Action, Moment, Trap, Traps, reset, says
@@ -229,50 +227,28 @@ class Stage:
     def rows(self) -> tuple[Row, ...]:
         path = self.folder / "data" / "atelier.db"
         with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            unknown = "SELECT count(*) FROM creates WHERE task_id = tasks.id AND creates.state = 'unconfirmed'"
-            columns = f"id, prompt, state, reason, variants, creates_wanted, ({unknown})"
-            found = connection.execute(f"SELECT {columns} FROM tasks").fetchall()  # noqa: S608  # constants
+            found = connection.execute(SELECT_ROWS).fetchall()
         connection.close()
-        names = ("id", "prompt", "state", "reason", "variants", "wanted", "unconfirmed")
-        return tuple(Row(**dict(zip(names, row, strict=True))) for row in found)
+        return rows_from(found)
 
     def evidence(self) -> Evidence:
         every = self.discord.interactions.all
         prompts = dict(zip((interaction.id for interaction in every), self.asked, strict=False))
-        posted = [act for act in self.discord.acts if act.doing is Doing.POSTED and act.way is not Way.PERSON]
         return Evidence(
             acknowledged=frozenset(
                 prompts[interaction.id] for interaction in every if interaction.acknowledged_after is not None
             ),
             rows=self.rows(),
-            posts=tuple(post for act in posted if (post := told_by(act))),
+            posts=posts(self.discord),
             creates={prompt: tuple(times) for prompt, times in self.witness.creates.items()},
             struck_at=tuple(self.struck_at),
             struck=self.struck,
             again=self.again,
             missed=self.missed,
             broken=self.broken,
-            cards_left=sum(
-                '"a1:cancel:' in json.dumps(message["components"]) for message in self.discord.messages.values()
-            ),
+            cards_left=cards_left(self.discord),
             faults=tuple(self.faults),
         )
-
-
-def told_by(act: Act) -> Post | None:
-    """Return the outcome that a message tells; None for a card."""
-    said = json.dumps(act.payload)
-    names = [re.fullmatch(r"atelier-([0-9a-f]{16})-(\d)\.\w+", file.name) for file in act.files]
-    pictures = [name for name in names if name]
-    again = re.search(r"a1:again:([0-9a-f]{16})", said)
-    if not pictures and not again:
-        return None
-    return Post(
-        task_id=(pictures[0] if pictures else again)[1],  # type: ignore[index]  # one of them is not empty
-        pictures=tuple(int(name[2]) for name in pictures),
-        again=again is not None,
-        mentions=bool(act.payload.get("allowed_mentions", {}).get("users")),
-    )
 
 
 @asynccontextmanager

@@ -17,5 +17,8 @@ traps.py         faults at chosen moments of a request: a death, a refusal, a si
 openapi.py       compare requests and replies with Discord's own OpenAPI description
 caller.py        call the loopback Discord without a bot, to test it
 process.py       run the bot as a process between the servers of a test
+processes.py     run several processes on one PostgreSQL database
+load.py          commands at a fixed rate to all shards, and counts of what the bot made of them
+relay.py         a port that leads to other servers, and can be stopped and cut
 limited.py       run the bot in a process whose memory is limited
 """

@@ -90,8 +90,8 @@ class Gateway:
     """The number of shards that `GET /gateway/bot` recommends."""
     max_concurrency: int | None = None
     """
-    How many shards may identify in any 5 s, one of each number modulo this; Discord begins with 1. One that identifies
-    too soon is told that its session is invalid. Without a limit tests need not wait after each start.
+    How many shards may identify in any 5 s, one of each number modulo this; Discord begins with 1. A shard that
+    identifies too soon gets op 9. With None there is no limit, so that tests need not wait after each start.
     """
     starts_left: int = STARTS_PER_DAY
     """Sessions that may still be begun today. At 0, Discord resets the token."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
+from sqlalchemy.engine import make_url
 
 from storage.database import Database
 from storage.migrations import migrate
@@ -69,6 +70,17 @@ class PostgresServer:
         connection = await asyncpg.connect(user="tests", database="postgres", host=str(self.folder), port=PORT)
         try:
             await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def transactions(self, url: str) -> int:
+        """Return how many transactions have ended in the database at this URL, as far as its sessions have reported
+        them: after at most a second, or at their end."""
+        name = make_url(url).database
+        connection = await asyncpg.connect(user="tests", database="postgres", host=str(self.folder), port=PORT)
+        try:
+            counted = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1"
+            return int(await connection.fetchval(counted, name))
         finally:
             await connection.close()
 
