@@ -34,6 +34,7 @@ reports.py        reports and decisions on them
 erasures.py       erase a person's data in small steps
 personal_data.py  read and count a person's data
 processes.py      which processes of the bot run, and which shards each has
+shards.py         match the rows of some shards
 attempts.py       count attempts of outbox work, to notice work that kills the process
 guilds.py         a server's settings and styles
 preferences.py    a person's defaults

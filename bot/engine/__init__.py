@@ -10,6 +10,7 @@ cards/         what cards show
 housekeeping/  delete what is no longer needed
 work/          budgets and isolation of work that takes memory or may end the process
 availability/  whether work may start now, and what the operator has to know
+processes/     the processes that share one database
 timing/        when to poll, how long pictures take, and what time it is
 outcomes.py    load a task with everything that its messages show
 batch_view.py  what the messages of a batch show; pure functions

@@ -42,6 +42,7 @@ LAYERS: Final = (
     ("bot.engine.cards", "bot.engine.housekeeping"),
     ("bot.engine.work",),
     ("bot.engine.availability",),
+    ("bot.engine.processes",),
     ("bot.engine.timing",),
     ("bot.engine",),
     ("bot.net",),

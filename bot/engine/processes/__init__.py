@@ -1,0 +1,5 @@
+"""
+The processes that share one database.
+
+membership.py  which processes run, which of them leads, and which shards this one answers for
+"""
