@@ -66,6 +66,7 @@ class BatchStore:
             failures=batches.c.failures,
             owner=batches.c.owner,
             lease=batches.c.lease_until,
+            guild=batches.c.guild_id,
         )
 
     # -- people --------------------------------------------------------------------------------------------------

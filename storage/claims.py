@@ -12,6 +12,7 @@ from storage.database import Database
 from storage.models import Task, TaskState
 from storage.rows import values
 from storage.schema import tasks
+from storage.shards import Shards
 
 
 class ClaimStore:
@@ -27,17 +28,19 @@ class ClaimStore:
         limit: int,
         except_ids: Collection[str] = (),
         risky: bool = True,
+        shards: Shards | None = None,
     ) -> tuple[Task, ...]:
         """
-        Claim due tasks that no worker holds, oldest due time first: queued and unprepared, submitting, generating,
-        settled, and closed ones whose create was accepted according to a callback. Skip the tasks in `except_ids`, on
-        which this process still works although their rows are released.
+        Claim due tasks of these shards (None: of all) that no worker holds, oldest due time first: queued and
+        unprepared, submitting, generating, settled, and closed ones whose create was accepted according to a callback.
+        Skip the tasks in `except_ids`, on which this process still works although their rows are released.
 
         Queued and prepared tasks are claimed by `CreateStore.begin` alone. For work that may kill the process
         (unprepared and settled tasks), an attempt is counted with the claim, before the work begins; without `risky`,
         such work is not claimed. If another process died during it, only `claim_suspects` claims it.
         """
-        due = fair_queue.claimable(now, owner, risky=risky).limit(limit).with_for_update(skip_locked=True)
+        claimable = fair_queue.claimable(now, owner, risky=risky, shards=shards)
+        due = claimable.limit(limit).with_for_update(skip_locked=True)
         if except_ids:
             due = due.where(tasks.c.id.not_in(except_ids))
         async with self._database.write() as connection:
@@ -70,6 +73,15 @@ class ClaimStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(tasks).where(own).values(attempts=tasks.c.attempts - 1))
 
+    async def release(self, owner: str) -> None:
+        """End the leases of this owner, whose process stops, so that other processes need not wait for their end. Does
+        nothing if no other process can be working: the next start does it (`void_leases`)."""
+        if self._database.alone:
+            return
+        async with self._database.write() as connection:
+            own = sa.update(tasks).where(tasks.c.owner == owner)
+            await connection.execute(own.values(owner=None, lease_until=0))
+
     async def expedite(self, state: TaskState, *, now: int) -> int:
         """Make the tasks of a state that are due later due at once, claimed or not, also for a further create. Return
         how many. A queued task that waits without a failure is left out: its asker looks at the preview of a mask."""
@@ -99,12 +111,13 @@ class ClaimStore:
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
-    async def next_due(self, *, now: int) -> int | None:
-        """Return the earliest due time (ms; may be past) of the open tasks, and of the closed ones that `claim` takes,
-        that no worker holds; None if there is none. Tasks count whether or not their create or work may begin
-        now."""
+    async def next_due(self, *, now: int, shards: Shards | None = None, creates_due: bool = True) -> int | None:
+        """Return the earliest due time (ms; may be past) of the open tasks of these shards (None: of all), and of the
+        closed ones that `claim` takes, that no worker holds; None if there is none. Tasks count whether or not their
+        create or work may begin now; without `creates_due`, creates that are due already do not count."""
+        next_due = fair_queue.next_due(now, shards=shards, creates_due=creates_due)
         async with self._database.read() as connection:
-            due: int | None = (await connection.execute(fair_queue.next_due(now))).scalar_one()
+            due: int | None = (await connection.execute(next_due)).scalar_one()
         return due
 
 

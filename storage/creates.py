@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from storage.database import Database
 from storage.models import Changes, Create, CreateChanges, CreateLimits, CreateState, Task, TaskState
 from storage.rows import values
 from storage.schema import creates, outcome_parts, pictures, tasks
+from storage.shards import Shards
 from storage.transactions import Transaction
 from storage.transitions import compare_and_set, move, write_event
 
@@ -33,6 +35,8 @@ class CreateStore:
         token: str | None = None,
         models: Mapping[str, Model] = MODELS,
         except_ids: Collection[str] = (),
+        shards: Shards | None = None,
+        passing: Shards | None = None,
     ) -> Task | None:
         """
         Store the next create and return its task under the owner's lease: now `submitting`, or still `generating` for a
@@ -45,14 +49,20 @@ class CreateStore:
         move a queued task, and store how many creates it wants and who knows them. Return None if there is no such
         task or a limit is reached. Further creates keep only the limit of the window: their places in flight were
         taken with the first.
+
+        With `shards`, return None also if the next task is of another shard, for another process to begin (`upcoming`).
+        The tasks of the shards in `passing` are passed over.
         """
-        async with self._database.read() as connection:
-            if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
-                return None  # without a write, for which other writes would wait
+        if shards is None:
+            async with self._database.read() as connection:
+                if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
+                    return None  # without a write, for which other writes would wait
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
-            task = await _next(connection, limits, now, models, except_ids)
-            if task is None:
+            if not await _has_room(connection, limits, now):
+                return None
+            task = await _next(connection, limits, now, models, except_ids, passing)
+            if task is None or (shards is not None and not shards.have(task.guild_id)):
                 return None
             model, lease = models.get(task.model), {"owner": owner, "lease_until": now + lease_ms}
             provider, wanted = task.provider, task.creates_wanted
@@ -84,6 +94,21 @@ class CreateStore:
                 "estimated_credits": price,
             }
             return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
+
+    async def upcoming(
+        self,
+        limits: CreateLimits,
+        *,
+        now: int,
+        models: Mapping[str, Model] = MODELS,
+        except_ids: Collection[str] = (),
+        passing: Shards | None = None,
+    ) -> tuple[Task, bool] | None:
+        """Return the task of any shard whose create comes next, as `begin` would select it, and whether the window has
+        room for it now. Return None if no create waits, or none that fits into those in flight."""
+        async with self._database.read() as connection:
+            task = await _next(connection, limits, now, models, except_ids, passing, lock=False)
+            return None if task is None else (task, await _has_room(connection, limits, now))
 
     async def change(self, task: Task, ended: Mapping[int, CreateChanges], **changes: Unpack[Changes]) -> Task:
         """Set columns of creates of the task, by their id, and of the task itself, without moving the task. Raises
@@ -214,23 +239,32 @@ class CreateStore:
             return values(Create, await connection.execute(statement))
 
 
-async def _next(
-    connection: Transaction, limits: CreateLimits, now: int, models: Mapping[str, Model], except_ids: Collection[str]
-) -> Task | None:
-    """Select the task whose create comes next within the limits. A queued task that does not fit into those in flight
-    holds up other queued tasks, but no further creates: their places are taken already."""
+async def _has_room(connection: Transaction, limits: CreateLimits, now: int) -> bool:
     recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
-    if (await connection.execute(recent)).scalar_one() >= limits.per_window:
-        return None
-    found = values(Task, await connection.execute(fair_queue.next_create(now, except_ids=except_ids)))
+    return bool((await connection.execute(recent)).scalar_one() < limits.per_window)
+
+
+async def _next(
+    connection: Transaction,
+    limits: CreateLimits,
+    now: int,
+    models: Mapping[str, Model],
+    except_ids: Collection[str],
+    passing: Shards | None,
+    *,
+    lock: bool = True,
+) -> Task | None:
+    """Select the task whose create comes next within the limit of those in flight. A queued task that does not fit
+    holds up other queued tasks, but no further creates: their places are taken already."""
+    following = partial(fair_queue.next_create, now, except_ids=except_ids, passing=passing, lock=lock)
+    found = values(Task, await connection.execute(following()))
     if not found or found[0].state is TaskState.GENERATING:
         return found[0] if found else None
     in_flight = sa.select(sa.func.coalesce(sa.func.sum(tasks.c.creates_wanted), 0)).where(fair_queue.IN_FLIGHT)
     flying: int = (await connection.execute(in_flight)).scalar_one()
     if not flying or flying + _wanted(found[0], models) <= limits.in_flight:
         return found[0]
-    further = fair_queue.next_create(now, except_ids=except_ids, first=False)
-    return next(iter(values(Task, await connection.execute(further))), None)
+    return next(iter(values(Task, await connection.execute(following(first=False)))), None)
 
 
 def _wanted(task: Task, models: Mapping[str, Model]) -> int:

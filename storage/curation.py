@@ -32,6 +32,7 @@ class CurationStore:
             select=sa.select(tasks),
             read=Task,
             condition=tasks.c.state.in_(_OVER),
+            guild=tasks.c.guild_id,
         )
 
     async def remove(self, task_id: str, *, by: int, now: int) -> Task | None:

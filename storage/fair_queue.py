@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from storage.models import OPEN_STATES, CreateState, TaskState
 from storage.schema import creates, tasks
+from storage.shards import Shards, within
 
 QUEUED: Final = tasks.c.state == TaskState.QUEUED
 PREPARED: Final = tasks.c.prepared_at.is_not(None)
@@ -43,7 +44,7 @@ def waiting(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(tasks.c.due_at <= now, _unowned(now))
 
 
-def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
+def claimable(now: int, owner: str, *, risky: bool, shards: Shards | None = None) -> sa.Select[str]:
     """Select due and unowned tasks that wait for work, oldest due time first, but no prepared queued ones: their
     creates begin in fair order (`next_create`). `RISKY` work is selected only with `risky`, and without `suspects` of
     other owners."""
@@ -51,7 +52,8 @@ def claimable(now: int, owner: str, *, risky: bool) -> sa.Select[str]:
     if risky:
         unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
         claimed = sa.or_(claimed, sa.and_(RISKY, unsuspected))
-    return sa.select(tasks.c.id).where(claimed, waiting(now)).order_by(tasks.c.due_at, tasks.c.id)
+    own = within(shards, tasks.c.guild_id)
+    return sa.select(tasks.c.id).where(claimed, waiting(now), own).order_by(tasks.c.due_at, tasks.c.id)
 
 
 def suspects(now: int) -> sa.ColumnElement[bool]:
@@ -60,27 +62,39 @@ def suspects(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
-def next_due(now: int) -> sa.Select[int | None]:
+def next_due(now: int, *, shards: Shards | None = None, creates_due: bool = True) -> sa.Select[int | None]:
     """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work, a further create
-    included; one NULL if there is none."""
-    wanting = sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION)
+    included; one NULL if there is none. Without `creates_due`: but for the creates that are due already."""
+    wanting = sa.and_(sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION), within(shards, tasks.c.guild_id))
     create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at)
+    if not creates_due:
+        wanting = sa.and_(wanting, sa.not_(sa.and_(QUEUED, PREPARED, tasks.c.due_at <= now)))
+        create_first = sa.and_(create_first, tasks.c.next_create_at > now)
     due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at)
     return sa.select(sa.func.min(due)).where(wanting, _unowned(now))
 
 
-def next_create(now: int, *, except_ids: Collection[str] = (), first: bool = True) -> sa.Select[Any]:
-    """Select the waiting task whose create comes next, but none of `except_ids`. Without `first`: only a further create
-    of a task that has begun."""
+def next_create(
+    now: int,
+    *,
+    except_ids: Collection[str] = (),
+    first: bool = True,
+    passing: Shards | None = None,
+    lock: bool = True,
+) -> sa.Select[Any]:
+    """Select the waiting task whose create comes next, but none of `except_ids` and none of the shards in `passing`.
+    Without `first`: only a further create of a task that has begun. `lock` the row, and skip locked ones."""
     busy = _in_flight_by_asker()
-    return (
+    following = (
         sa.select(tasks)
         .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
         .where(_wants_create(now) if first else _wants_further(now), tasks.c.id.not_in(except_ids))
         .order_by(sa.func.coalesce(busy.c.creates, 0), *AGE)
         .limit(1)
-        .with_for_update(skip_locked=True, of=tasks)
     )
+    if passing is not None:
+        following = following.where(sa.not_(passing.match(tasks.c.guild_id)))
+    return following.with_for_update(skip_locked=True, of=tasks) if lock else following
 
 
 def any_waiting(now: int) -> sa.Select[Any]:
@@ -100,6 +114,17 @@ def queue() -> sa.Select[Any]:
     """Select the prepared tasks in the order in which their creates begin, postponed ones as if they were due."""
     turns = _turns(PREPARED)
     return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
+
+
+def head(limit: int, shards: Shards | None) -> sa.Select[Any]:
+    """Select the tasks of some shards among the first `limit` of `queue`, and as `turn` their place from 1."""
+    turns = _turns(PREPARED)
+    return (
+        sa.select(tasks, turns.c.turn)
+        .join(turns, turns.c.id == tasks.c.id)
+        .where(turns.c.turn <= limit, within(shards, tasks.c.guild_id))
+        .order_by(turns.c.turn)
+    )
 
 
 def _place() -> sa.Select[int]:

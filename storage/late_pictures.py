@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
 from storage.rows import values
 from storage.schema import outcome_parts, pictures, tasks
+from storage.shards import Shards, within
 from storage.transactions import Transaction
 from storage.transitions import write_event
 
@@ -31,10 +32,10 @@ class LatePictureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, *, now: int, limit: int) -> tuple[tuple[Task, Picture], ...]:
-        """Return the pictures whose retry is due, with their tasks; longest due first. Skip outcomes that a worker is
-        delivering."""
-        wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE)
+    async def due(self, *, now: int, limit: int, shards: Shards | None = None) -> tuple[tuple[Task, Picture], ...]:
+        """Return the pictures of these shards (None: of all) whose retry is due, with their tasks; longest due first.
+        Skip outcomes that a worker is delivering."""
+        wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE, within(shards, tasks.c.guild_id))
         statement = sa.select(pictures).join(tasks, tasks.c.id == pictures.c.task_id).where(wanted)
         async with self._database.read() as connection:
             found = values(Picture, await connection.execute(statement.order_by(pictures.c.due_at).limit(limit)))

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.rows import values
+from storage.shards import Shards, within
 
 OWNER_BYTES: Final = 9
 
@@ -34,6 +35,7 @@ class Outbox(Generic[Row]):
     `due` is the column of the due time (ms; None: nothing to do), `key` matches the row of a value, `select` and `read`
     load rows. Only rows that match `condition` are worked on. `failures` counts failed attempts in a row, `attempted`
     is set when a row is claimed for the first time, `owner` and `lease` are the columns of the lease, if there is one.
+    `guild` is the column of the server; rows without one are those of shard 0.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Outbox(Generic[Row]):
         attempted: sa.Column[Any] | None = None,
         owner: sa.Column[Any] | None = None,
         lease: sa.Column[Any] | None = None,
+        guild: sa.Column[Any] | None = None,
     ) -> None:
         self._database = database
         self._due = due
@@ -61,10 +64,11 @@ class Outbox(Generic[Row]):
         self._attempted = attempted
         self._owner = owner
         self._lease = lease
+        self._guild: sa.ColumnElement[Any] = sa.null() if guild is None else guild
 
-    async def due(self, *, now: int, limit: int) -> tuple[Row, ...]:
-        """Return the rows that are due and not leased, longest due first."""
-        these = sa.and_(self._due <= now, self._condition)
+    async def due(self, *, now: int, limit: int, shards: Shards | None = None) -> tuple[Row, ...]:
+        """Return the rows of these shards (None: of all) that are due and not leased, longest due first."""
+        these = sa.and_(self._due <= now, self._condition, within(shards, self._guild))
         if self._lease is not None:
             these = sa.and_(these, self._lease <= now)
         async with self._database.read() as connection:

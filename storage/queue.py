@@ -11,6 +11,7 @@ from storage.database import Database
 from storage.models import CreateState, Task, TaskState
 from storage.rows import values
 from storage.schema import creates, references, tasks
+from storage.shards import Shards, within
 
 SEARCHED: Final = 1000
 """Most successful tasks of a model that are searched for durations, so that the search stays short where one kind of
@@ -28,6 +29,13 @@ class QueueStore:
         nothing else happens. Postponed tasks are included as if they were due."""
         return await self._tasks(fair_queue.queue().limit(limit))
 
+    async def head(self, *, limit: int, shards: Shards | None = None) -> tuple[tuple[int, Task], ...]:
+        """Return the tasks of these shards (None: of all) that are among the first `limit` of `waiting`, with their
+        places from 1."""
+        async with self._database.read() as connection:
+            rows = [row._asdict() for row in await connection.execute(fair_queue.head(limit, shards))]
+        return tuple((row.pop("turn"), Task(**row)) for row in rows)
+
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
         """Return the prepared tasks that wait for a create and were stored no later than `before` (ms), oldest
         first."""
@@ -40,15 +48,18 @@ class QueueStore:
             count = sa.select(sa.func.count()).select_from(tasks).where(fair_queue.QUEUED)
             return int((await connection.execute(count)).scalar_one())
 
-    async def with_cards(self, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks that have a card and whose outcome is not known yet, oldest first."""
+    async def with_cards(self, *, limit: int, shards: Shards | None = None) -> tuple[Task, ...]:
+        """Return the tasks of these shards (None: of all) that have a card and whose outcome is not known yet, oldest
+        first."""
         carded = sa.and_(tasks.c.state.in_(UNDECIDED), tasks.c.card_message_id.is_not(None))
-        return await self._tasks(sa.select(tasks).where(carded).order_by(*fair_queue.AGE).limit(limit))
+        own = sa.and_(carded, within(shards, tasks.c.guild_id))
+        return await self._tasks(sa.select(tasks).where(own).order_by(*fair_queue.AGE).limit(limit))
 
-    async def generating(self, *, limit: int) -> tuple[Task, ...]:
-        """Return the tasks that are `generating` and not overdue, oldest first."""
+    async def generating(self, *, limit: int, shards: Shards | None = None) -> tuple[Task, ...]:
+        """Return the tasks of these shards (None: of all) that are `generating` and not overdue, oldest first."""
         at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None))
-        return await self._tasks(sa.select(tasks).where(at_work).order_by(tasks.c.generating_at).limit(limit))
+        own = sa.and_(at_work, within(shards, tasks.c.guild_id))
+        return await self._tasks(sa.select(tasks).where(own).order_by(tasks.c.generating_at).limit(limit))
 
     async def place_of(self, task: Task) -> int | None:
         """Return the place of the task, from 1, among the tasks that wait for a create, as if the task were prepared;

@@ -36,6 +36,7 @@ class ReportStore:
             read=ReportCase,
             failures=report_cases.c.failures,
             attempted=report_cases.c.attempted_at,
+            guild=report_cases.c.guild_id,
         )
 
     async def report(

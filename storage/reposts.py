@@ -33,6 +33,7 @@ class RepostStore:
             condition=reposts.c.removed_at.is_(None),
             failures=reposts.c.failures,
             attempted=reposts.c.attempted_at,
+            guild=reposts.c.guild_id,
         )
 
     async def add(self, new: NewRepost, *, now: int) -> tuple[Repost, bool]:

@@ -28,5 +28,11 @@ class Shards:
 
     def match(self, guild_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Match the rows whose column `guild_id` names a server of these shards."""
-        number = sa.func.coalesce(guild_id, 0).bitwise_rshift(TIME_BITS_FROM) % self.count
+        bits = sa.literal_column(str(TIME_BITS_FROM), sa.Integer)
+        number = sa.func.coalesce(guild_id, 0).bitwise_rshift(bits) % self.count
         return number.in_(sorted(self.ids))
+
+
+def within(shards: Shards | None, guild_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Match the rows of these shards; all rows if there are none."""
+    return sa.true() if shards is None else shards.match(guild_id)

@@ -31,6 +31,7 @@ from storage.models import (
 )
 from storage.rows import values
 from storage.schema import pictures, references, task_events, tasks
+from storage.shards import Shards, within
 from storage.transactions import Transaction
 from storage.transitions import compare_and_set, doubt_create, move, write_event
 
@@ -171,12 +172,17 @@ class TaskStore:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(newest))[::-1]
 
-    async def expiring_answers(self, *, since: int, until: int, limit: int) -> tuple[Task, ...]:
-        """Return the unsettled tasks that arrived between `since` and `until` (ms) and whose outcome cannot be posted
-        in the channel (`Reach.ANSWER`), oldest first."""
+    async def expiring_answers(
+        self, *, since: int, until: int, limit: int, shards: Shards | None = None
+    ) -> tuple[Task, ...]:
+        """Return the unsettled tasks of these shards (None: of all) that arrived between `since` and `until` (ms) and
+        whose outcome cannot be posted in the channel (`Reach.ANSWER`), oldest first."""
         unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
         these = sa.and_(
-            tasks.c.state.in_(unsettled), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until)
+            tasks.c.state.in_(unsettled),
+            tasks.c.reach == Reach.ANSWER,
+            tasks.c.arrived_at.between(since, until),
+            within(shards, tasks.c.guild_id),
         )
         async with self._database.read() as connection:
             statement = sa.select(tasks).where(these).order_by(tasks.c.arrived_at).limit(limit)

@@ -10,12 +10,12 @@ second gets StaleTask.
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -46,6 +46,8 @@ from bot.engine.outbox.reposts import Reposts
 from bot.engine.outbox.worker import OutboxWorker
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI, SuccessRates
+from bot.engine.processes.create_turns import CreateTurns
+from bot.engine.processes.membership import BEAT_SECONDS, Membership
 from bot.engine.timing.durations import LearnedDurations
 from bot.engine.work.fair_slots import places_to_export, places_to_look
 from bot.engine.work.picture_work import PictureWork
@@ -58,6 +60,7 @@ from storage.catalogue import MODELS, Model
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
 from storage.pictures import PictureStore
+from storage.shards import Shards
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
@@ -94,6 +97,10 @@ TOKEN_BYTES: Final = 32
 log = structlog.get_logger(__name__)
 
 
+class OfShards(Protocol):
+    async def __call__(self, shards: Shards | None, /) -> object: ...
+
+
 class Engine:
     """All work of one process on tasks and outbox rows. `requests`, `batches`, `curation`, … do what people ask for,
     each for its subject; `run` does the work that is due."""
@@ -110,12 +117,17 @@ class Engine:
         policy: Policy,
         success_rates: SuccessRates | None = None,
         disks: Disks | None = None,
+        membership: Membership | None = None,
         clock: Callable[[], int] = system_clock,
     ) -> None:
+        """`membership`: which other processes work on the database, and which shards this one answers for; all, unless
+        it is given."""
         self.clock = clock
+        self.membership = membership or Membership(stores.processes, clock=clock)
         self._stores = stores
         self._policy = policy
-        self._owner = uuid.uuid4().hex
+        self._owner = self.membership.id
+        self._turns = CreateTurns(stores=stores, membership=self.membership, policy=policy, clock=clock)
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -291,13 +303,17 @@ class Engine:
     # Periodic work
 
     async def start(self) -> None:
-        """Resume what an earlier process left unfinished. Called once, before `step` or `run`."""
-        await self._suspects.find()
+        """Join the processes of the database, and resume what an earlier process left unfinished. Called once, before
+        `step` or `run`."""
+        await self.membership.beat()
+        if self.membership.is_leader:
+            await self._suspects.find()
         await self._attempts.start()
         await self._admission.account.load()
         await self._durations.learn()
-        await self._cards.come_back()
-        await self.late_pictures.resume()
+        await self._cards.come_back(self.membership.shards)
+        if self.membership.is_leader:
+            await self.late_pictures.resume()
         for outbox in self._outboxes:
             await outbox.resume()
 
@@ -307,14 +323,14 @@ class Engine:
         await self._admission.check()
         await self.disk_space.check()
         await asyncio.gather(*[self._push(task) for task in await self._claim()])
-        await self.late_pictures.step()
+        await self.late_pictures.step(self.membership.shards)
         await self.step_outbox()
         await self._alerts.check()
 
     async def step_outbox(self) -> None:
         """Do the outbox work that is due now, once."""
         for outbox in self._outboxes:
-            await outbox.step()
+            await outbox.step(self.membership.shards)
 
     async def run(self) -> None:
         """Do work whenever it becomes due, until `stop`."""
@@ -335,7 +351,8 @@ class Engine:
 
     def stop(self) -> None:
         """Advance no further tasks. `run` waits until the running steps of tasks have ended, at most `GRACE_SECONDS`,
-        then cancels them, the outbox work and the periodic jobs, and returns; unfinished work stays in the rows."""
+        then cancels them, the outbox work and the periodic jobs, and returns; unfinished work stays in the rows, where
+        other processes find it at once."""
         self._stopping = True
         self._wake.set()
 
@@ -356,6 +373,11 @@ class Engine:
             await self._suspects.let_go()
         except Exception:
             log.exception("uncounting attempts failed: the next start treats the interrupted tasks as suspects")
+        try:
+            await self._stores.claims.release(self._owner)
+            await self.membership.leave()
+        except Exception:
+            log.exception("leaving the other processes failed: they take over when the leases end, within 30 seconds")
 
     def _pushed(self, push: asyncio.Task[None]) -> None:
         self._pushes.discard(push)
@@ -363,7 +385,9 @@ class Engine:
 
     async def _rest(self, started: bool) -> None:
         try:
-            next_due = await self._stores.claims.next_due(now=self.clock())
+            next_due = await self._stores.claims.next_due(
+                now=self.clock(), shards=self.membership.shards, creates_due=self._turns.look_after is None
+            )
         except Exception:
             log.exception("finding when the next task is due failed, due tasks are searched again within 5 seconds")
             next_due = None
@@ -371,7 +395,7 @@ class Engine:
         if not seconds and not started:
             seconds = BUSY_SECONDS
         try:
-            async with asyncio.timeout(min(seconds, IDLE_SECONDS)):
+            async with asyncio.timeout(min(seconds, IDLE_SECONDS, self._turns.look_after or IDLE_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -404,7 +428,13 @@ class Engine:
             return suspects
         now, busy = self.clock(), frozenset(self._busy)
         return await self._stores.claims.claim(
-            self._owner, now=now, lease_ms=LEASE_MS, limit=room, except_ids=busy, risky=self._quarantine.open
+            self._owner,
+            now=now,
+            lease_ms=LEASE_MS,
+            limit=room,
+            except_ids=busy,
+            risky=self._quarantine.open,
+            shards=self.membership.shards,
         )
 
     async def _begin_creates(self, room: int) -> list[Task]:
@@ -417,10 +447,13 @@ class Engine:
         return begun
 
     async def _begin_create(self) -> Task | None:
-        """Begin the next create. Return None if no task is ready for one, at a limit of creates, or on an error: never
-        raise, because the creates that were begun earlier in the same round must still be sent."""
+        """Begin the next create. Return None if no task is ready for one, at a limit of creates, if the next create is
+        another process's, or on an error: never raise, because the creates that were begun earlier in the same round
+        must still be sent."""
         token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
         try:
+            if not await self._turns.come(except_ids=frozenset(self._busy)):
+                return None
             task = await self._stores.creates.begin(
                 self._owner,
                 self._policy.creates,
@@ -429,6 +462,8 @@ class Engine:
                 token=token if prefix else None,
                 models=self._policy.catalogue,
                 except_ids=frozenset(self._busy),
+                shards=self.membership.shards,
+                passing=self._turns.passing,
             )
         except Exception:
             log.exception("create not begun: storing it failed and nothing was sent, will retry")
@@ -461,23 +496,44 @@ class Engine:
 
     def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
         """Return the periodic jobs, each with the pause in seconds after it has ended or failed."""
+        own, leading = self._of_own_shards, self._if_leading
         return [
+            (self.membership.beat, BEAT_SECONDS),
             (self._renew_leases, RENEW_SECONDS),
             (self._admission.check, CHECK_SECONDS),
             (self._alerts.check, CHECK_SECONDS),
-            (self._suspects.find, SUSPECTS_SECONDS),
+            (leading(self._suspects.find), SUSPECTS_SECONDS),
             (self._trouble.check, TROUBLE_SECONDS),
-            (self._cards.show_waiting, SHOW_SECONDS),
-            (self.late_pictures.step, LATE_SECONDS),
-            *[(outbox.step, seconds) for outbox, seconds in self._outboxes.items()],
-            (self.erasures.sweep, SWEEP_EVERY.total_seconds()),
-            (self.batches.sweep_proposals, SWEEP_EVERY.total_seconds()),
-            (self.batches.sweep_kept, SWEEP_EVERY.total_seconds()),
+            (own(self._cards.show_waiting), SHOW_SECONDS),
+            (own(self.late_pictures.step), LATE_SECONDS),
+            *[(own(outbox.step), seconds) for outbox, seconds in self._outboxes.items()],
+            (leading(self.erasures.sweep), SWEEP_EVERY.total_seconds()),
+            (leading(self.batches.sweep_proposals), SWEEP_EVERY.total_seconds()),
+            (leading(self.batches.sweep_kept), SWEEP_EVERY.total_seconds()),
             (self.disk_space.check, CHECK_SECONDS),
-            (self._retention.sweep, SWEEP_EVERY.total_seconds()),
-            (self._retention.sweep_uncharged, UNCHARGED_SWEEP_EVERY.total_seconds()),
-            (self._orphans.sweep_orphans, SWEEP_EVERY.total_seconds()),
+            (leading(self._retention.sweep), SWEEP_EVERY.total_seconds()),
+            (leading(self._retention.sweep_uncharged), UNCHARGED_SWEEP_EVERY.total_seconds()),
+            (leading(self._orphans.sweep_orphans), SWEEP_EVERY.total_seconds()),
         ]
+
+    def _of_own_shards(self, job: OfShards) -> Callable[[], Awaitable[object]]:
+        """Return the job for the rows of the shards that this process answers for when it runs."""
+
+        @functools.wraps(job)
+        async def of_own_shards() -> None:
+            await job(self.membership.shards)
+
+        return of_own_shards
+
+    def _if_leading(self, job: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+        """Return a job that only the leader of the processes does."""
+
+        @functools.wraps(job)
+        async def if_leading() -> None:
+            if self.membership.is_leader:
+                await job()
+
+        return if_leading
 
     async def _regularly(self, chore: Callable[[], Awaitable[object]], seconds: float) -> None:
         while True:
@@ -488,7 +544,8 @@ class Engine:
             await asyncio.sleep(seconds)
 
     async def _renew_leases(self) -> None:
-        await self._stores.claims.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
+        if self._busy:
+            await self._stores.claims.renew(self._owner, sorted(self._busy), until=self.clock() + LEASE_MS)
 
 
 async def _end(running: Sequence[asyncio.Task[None]]) -> None:

@@ -1,4 +1,5 @@
-"""An engine on a real SQLite file, with small stand-ins for its two ports and a clock that the test controls."""
+"""An engine on a real SQLite file, or several on one PostgreSQL database, with small stand-ins for its two ports and a
+clock that the test controls."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from PIL import Image
 from bot.engine.engine import Engine
 from bot.engine.policy import Policy
 from bot.engine.ports import CreateRequest, Record, RecordStatus, SuccessRates
+from bot.engine.processes.membership import Membership
 from bot.engine.work.picture_work import PictureWork
 from bot.errors import Unconfirmed
 from bot.imaging.processes import WorkerThreads
@@ -29,6 +31,7 @@ from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
 from tests.worlds.new_tasks import new_task
+from tests.worlds.postgres import postgres
 from tests.worlds.ready_database import ready_database
 from tests.worlds.stand_in_discord import Port, StandInDiscord
 
@@ -276,6 +279,8 @@ class EngineWorld:
     engine_clock: Callable[[], int] | None = None
     """The engine's clock, if it differs from the world's."""
     success_rates: SuccessRates | None = None
+    shard_count: int | None = None
+    shard_ids: tuple[int, ...] = ()
     wrap: Callable[[Any], Any] = lambda part: part
     fetching: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the engine waits for an attachment that is an event."""
@@ -305,6 +310,12 @@ class EngineWorld:
             picture_work=PictureWork(WorkerThreads()),
             policy=self.policy,
             success_rates=self.success_rates,
+            membership=Membership(
+                self.stores.processes,
+                shard_count=self.shard_count,
+                shard_ids=self.shard_ids,
+                clock=self.engine_clock or self.clock,
+            ),
             clock=self.engine_clock or self.clock,
         )
 
@@ -373,3 +384,41 @@ async def open_engine_world(folder: Path, **policy: Any) -> AsyncIterator[Engine
         world.discord.picture_store = world.picture_store
         await world.restart()
         yield world
+
+
+@asynccontextmanager
+async def open_engine_worlds(
+    folder: Path, *shard_ids: tuple[int, ...], shard_count: int = 4, **policy: Any
+) -> AsyncIterator[list[EngineWorld]]:
+    """Open as many processes as there are `shard_ids`, on one PostgreSQL database. They share the clock, the image API,
+    the messages in Discord and the folder of pictures; each has its own connections and shows its own cards."""
+    settings: dict[str, Any] = {"limits": NO_LIMITS, "keep_pictures": KEEP_PICTURES} | policy
+    clock = Clock()
+    api = StandInAPI(clock)
+    interactions = itertools.count(1)
+    discord = StandInDiscord()
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context((await postgres()).database())
+        worlds: list[EngineWorld] = []
+        for own in shard_ids:
+            database = await stack.enter_async_context(Database.open(url))
+            world = EngineWorld(
+                clock=clock,
+                api=api,
+                discord=replace(discord, shown=[]),
+                stores=Stores.on(database),
+                picture_store=PictureStore.open(str(folder / "pictures")),
+                policy=Policy(**settings),
+                attachments={},
+                engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
+                database=database,
+                shard_count=shard_count,
+                shard_ids=own,
+                _interactions=interactions,
+            )
+            world.discord.picture_store = world.picture_store
+            await world.restart()
+            worlds.append(world)
+        for world in worlds:
+            await world.engine.membership.beat()
+        yield worlds

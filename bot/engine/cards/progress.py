@@ -13,6 +13,7 @@ from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
 from bot.errors import Reason
 from storage.models import Reach, Reference, Task, TaskState
+from storage.shards import Shards
 from storage.stores import Stores
 
 SHOWN: Final = 100
@@ -60,10 +61,10 @@ class ProgressCards:
         """Return the median time (s) from create to outcome of a task of the model without input pictures."""
         return schedule.remaining(0.0, self.durations.of(model, with_pictures=False))
 
-    async def come_back(self) -> None:
-        """Update the cards of the tasks that were waiting before this process started, at most `BACK`: say that the
-        work continues after the interruption."""
-        for task in await self._stores.queue.with_cards(limit=BACK):
+    async def come_back(self, shards: Shards | None = None) -> None:
+        """Update the cards of the tasks of these shards (None: of all) that were waiting before this process started,
+        at most `BACK`: say that the work continues after the interruption."""
+        for task in await self._stores.queue.with_cards(limit=BACK, shards=shards):
             self._back[task.id] = _phase(task)
             await self.show(task)
 
@@ -77,27 +78,30 @@ class ProgressCards:
         references = await self._stores.references.of_task(task.id)
         return self._made(task, references, place, await self._undelivered([task.asker_id]))
 
-    async def show_waiting(self) -> None:
+    async def show_waiting(self, shards: Shards | None = None) -> None:
         """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
-        make progress between polls, and those whose interaction token is about to expire. At most `SHOWN` of each."""
-        queued, generating = (
-            await self._stores.queue.waiting(limit=SHOWN),
-            await self._stores.queue.generating(limit=SHOWN),
-        )
+        make progress between polls, and those whose interaction token is about to expire: of these shards (None: of
+        all), at most `SHOWN` of each."""
+        head = await self._stores.queue.head(limit=SHOWN, shards=shards)
+        generating = await self._stores.queue.generating(limit=SHOWN, shards=shards)
+        queued, places = [task for _, task in head], {task.id: place for place, task in head}
+        if queued or generating:
+            await self._show_all(queued, generating, places)
+        await self._show_leaving({task.id for task in (*queued, *generating)}, shards)
+
+    async def _show_all(self, queued: Sequence[Task], generating: Sequence[Task], places: Mapping[str, int]) -> None:
         references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
-        places = {task.id: place for place, task in enumerate(queued, start=1)}
         undelivered = await self._undelivered({task.asker_id for task in (*queued, *generating)})
         for task in [task for task in (*queued, *generating) if task.batch_id is None]:
             card = self._made(task, references.get(task.id, ()), places.get(task.id), undelivered)
             self._delivery.cards.show(card)
-        await self._show_leaving({task.id for task in (*queued, *generating)})
 
-    async def _show_leaving(self, shown: Set[str]) -> None:
+    async def _show_leaving(self, shown: Set[str], shards: Shards | None) -> None:
         """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
         last chance to say how the result will come."""
         now = self._clock()
         leaving = await self._stores.tasks.expiring_answers(
-            since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN
+            since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN, shards=shards
         )
         for task in leaving:
             if task.id not in shown:

@@ -29,6 +29,7 @@ from bot.engine.work.result_fetching import ResultFetching
 from bot.errors import ResultTooLarge, ServiceError
 from storage.models import Picture, Task
 from storage.pictures import PictureStore
+from storage.shards import Shards
 from storage.stores import Stores
 
 RESULTS_LIVE: Final = timedelta(days=14)
@@ -71,9 +72,9 @@ class LatePictures:
     async def resume(self) -> None:
         await self._late.hurry(self._clock() + _ms(SOON))
 
-    async def step(self) -> None:
-        """Retry the pictures that are due, at most `AT_ONCE`, once."""
-        due = await self._late.due(now=self._clock(), limit=AT_ONCE)
+    async def step(self, shards: Shards | None = None) -> None:
+        """Retry the pictures of these shards (None: of all) that are due, at most `AT_ONCE`, once."""
+        due = await self._late.due(now=self._clock(), limit=AT_ONCE, shards=shards)
         await asyncio.gather(*[self._in_turn(task, picture) for task, picture in due])
 
     async def _in_turn(self, task: Task, picture: Picture) -> None:

@@ -21,6 +21,7 @@ from bot.engine.outbox.attempts import Attempts, WorkKind
 from bot.engine.timing.schedule import backoff
 from bot.errors import ServiceError
 from storage.outbox import Outbox
+from storage.shards import Shards
 
 CLAIM_MS: Final = 120_000
 """ms. Longer than Discord takes to respond in its worst minutes."""
@@ -85,10 +86,11 @@ class OutboxWorker(Generic[Row]):
         """Make due what an earlier process left claimed or postponed, unless other processes share the database."""
         await self._rows.resume(now=self._clock())
 
-    async def step(self) -> None:
-        """Do the work for the rows that are due, at most `AT_ONCE`, once. A row that fails does not stop the others."""
+    async def step(self, shards: Shards | None = None) -> None:
+        """Do the work for the rows of these shards (None: of all) that are due, at most `AT_ONCE`, once. A row that
+        fails does not stop the others."""
         try:
-            due = await self._rows.due(now=self._clock(), limit=AT_ONCE)
+            due = await self._rows.due(now=self._clock(), limit=AT_ONCE, shards=shards)
         except Exception:
             log.exception("reading due outbox rows failed, will retry", kind=self._kind)
             return

@@ -1,0 +1,82 @@
+"""
+Let creates begin in one order, although each process begins only those of its own shards.
+
+Which create is next is decided over the tasks of all shards. The process that answers for the next one begins it; the
+others leave it alone, and wake that process. If the place stays free for `PATIENCE_MS` (the process was killed a moment
+ago, say, or cannot send), its tasks are passed over for `PASSED_MS`, so that no shard waits for the process of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from bot.engine.policy import Policy
+from bot.engine.processes.membership import Membership
+from storage.shards import Shards
+from storage.stores import Stores
+
+PATIENCE_MS: Final = 2000
+"""ms. A process that is woken begins a create within a few tenths of a second."""
+PASSED_MS: Final = 10_000
+"""ms. After this time, the process is waited for again."""
+LOOK_SECONDS: Final = 1.0
+"""Pause between two looks at whose create is next while it is another process's; it is also woken."""
+
+
+class CreateTurns:
+    def __init__(self, *, stores: Stores, membership: Membership, policy: Policy, clock: Callable[[], int]) -> None:
+        self._stores = stores
+        self._membership = membership
+        self._policy = policy
+        self._clock = clock
+        self._waited_for: tuple[str, int] | None = None
+        """The task of another process whose create could begin, and since when (ms)."""
+        self._passed: dict[str, int] = {}
+        """Processes that are passed over, and until when (ms)."""
+        self.look_after: float | None = None
+        """For how many seconds creates that are due can be left alone, as `come` found last: another process is to
+        begin the next one, or none can begin. None: not at all."""
+
+    @property
+    def passing(self) -> Shards | None:
+        """The shards whose tasks are passed over now; None if there are none."""
+        now = self._clock()
+        self._passed = {process: until for process, until in self._passed.items() if now < until}
+        found = [shards for process in self._passed if (shards := self._membership.shards_of(process)) is not None]
+        if not found:
+            return None
+        return Shards(count=found[0].count, ids=frozenset().union(*[shards.ids for shards in found]))
+
+    async def come(self, *, except_ids: Collection[str]) -> bool:
+        """Return whether this process may begin a create now: there is room for one, and the next one is its own. If it
+        is another process's, wake that one. True without a look if each process answers for all shards."""
+        self.look_after = None
+        if self._membership.shards is None:
+            return True
+        while True:
+            now = self._clock()
+            upcoming = await self._stores.creates.upcoming(
+                self._policy.creates,
+                now=now,
+                models=self._policy.catalogue,
+                except_ids=except_ids,
+                passing=self.passing,
+            )
+            if upcoming is None:
+                self.look_after = float("inf")
+                return False
+            task, has_room = upcoming
+            process = self._membership.process_of(task.guild_id)
+            if process is None or process == self._membership.id:
+                self._waited_for = None
+                return has_room
+            if not has_room:
+                self._waited_for = None
+            elif self._waited_for is None or self._waited_for[0] != task.id:
+                self._waited_for = (task.id, now)
+            if self._waited_for is None or now - self._waited_for[1] < PATIENCE_MS:
+                self.look_after = LOOK_SECONDS
+                return False
+            self._passed[process] = now + PASSED_MS
+            self._waited_for = None
