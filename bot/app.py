@@ -45,11 +45,12 @@ from bot.web.readiness import Readiness
 from bot.web.site import Site
 from storage.catalogue import catalogue
 from storage.clock import ClockStore
-from storage.database import Database, DatabaseInUse
+from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.disks import Disks
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
+from storage.postgres import for_people
 from storage.statistics import StatisticsStore
 from storage.stores import Stores
 
@@ -83,6 +84,8 @@ STOP_SECONDS: Final = 13.0
 """Limit for the whole shutdown after a signal, from which on the process is ended with parts still open: the grace
 periods of the engine and of the Discord client, and a few seconds for the web endpoint and the files."""
 PART_SECONDS: Final = 0.5
+SERVER_SECONDS: Final = 10.0
+"""Longest pause between two attempts to reach a database server that is away at the start."""
 LOGIN_TRIES: Final = 3
 """Login attempts of `sync`; `run` retries without limit."""
 
@@ -142,16 +145,18 @@ async def open_atelier(
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
     preview_wait: timedelta = PREVIEW_WAIT,
+    wait: bool = True,
 ) -> AsyncIterator[Running]:
     """Open and migrate the database, open and test the picture store, and open the image API's client and the bot;
     nothing is sent to Discord or the image API. All are closed at the end of the block.
 
     `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). `card_every` is in seconds.
+    `wait`: whether to wait for a database server that is away.
     Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
     """
     give_back_what_is_freed()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = await stack.enter_async_context(open_database(settings, wait=wait))
         await migrate(database)
         stores = Stores.on(database)
         timekeeping = await Timekeeping.begin(ClockStore(database), stores)
@@ -224,15 +229,30 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database, without migrating it, and read from it once. Raises DatabaseInUse, and ConfigurationError for
-    a database that cannot be opened or read."""
+async def open_database(settings: Settings, *, wait: bool = True) -> AsyncIterator[Database]:
+    """Open the database, without migrating it, and read from it once. With `wait`, wait for a server that is away.
+    Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened or read."""
     async with AsyncExitStack() as stack:
         with _usable("DATABASE_URL"):
-            database = await stack.enter_async_context(Database.open(settings.database_url))
-            async with database.read():
-                pass
+            opening = Database.open(settings.database_url, pool=settings.database_pool)
+            database = await stack.enter_async_context(opening)
+            await _arrived(database, wait=wait)
         yield database
+
+
+async def _arrived(database: Database, *, wait: bool) -> None:
+    """Read from the database once; with `wait`, with back-off while its server is away. Raises DatabaseAway, with
+    `wait` only if it does not go away by itself."""
+    failures = 0
+    while True:
+        try:
+            async with database.read():
+                return
+        except DatabaseAway as away:
+            if away.lasting or not wait:
+                raise
+            failures += 1
+            await asyncio.sleep(min(backoff(failures, first=0.5), SERVER_SECONDS))
 
 
 async def _open_picture_store(settings: Settings) -> PictureStore:
@@ -281,7 +301,8 @@ async def run(settings: Settings) -> None:
             return
         await login
         work = asyncio.create_task(atelier.work())
-        connection = asyncio.create_task(atelier.client.connect())
+        with for_people():
+            connection = asyncio.create_task(atelier.client.connect())
         publishing = asyncio.create_task(_publish(atelier))
         await asyncio.wait({stop, connection, work}, return_when=asyncio.FIRST_COMPLETED)
         cause = "signal" if stop.done() else "connection ended" if connection.done() else "work ended"
@@ -300,7 +321,7 @@ async def sync(settings: Settings) -> None:
     """Publish the commands now, even if they are unchanged. Raises what `open_atelier` raises, and ConfigurationError
     if Discord cannot be reached or answers with an error (a login is tried `LOGIN_TRIES` times), or rejects the
     token."""
-    async with open_atelier(settings) as atelier:
+    async with open_atelier(settings, wait=False) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
             await atelier.client.publish_commands(atelier.stores.key_values, force=True)

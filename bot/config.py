@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -24,17 +24,15 @@ from pydantic import model_validator as check_model
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigurationError
+from storage import postgres_url
 from storage.catalogue import MODELS
+from storage.database import POOL
 
 ENV_FILE: Final = Path(".env")
 ENCODING: Final = "utf-8-sig"
 """UTF-8, with or without the byte order mark that some editors put at the start of a file."""
 
-DRIVERS: Final = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
+SQLITE: Final = "sqlite+aiosqlite"
 PLACES: Final = frozenset({"file", "s3", "gs", "az"})
 """URL schemes of picture stores. A folder needs no scheme."""
 REMEDIES: Final = {
@@ -168,17 +166,16 @@ def _listening(value: str) -> str:
 
 def _with_driver(url: str) -> str:
     """Return the URL in SQLAlchemy's form, with the asynchronous driver. A relative SQLite path starts at the working
-    directory. Raises ValueError for another scheme, and for SQLite without a file."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in {*DRIVERS, *DRIVERS.values()}:
-        raise ValueError("must be like sqlite:///data/atelier.db")
-    driver = DRIVERS.get(scheme, scheme)
-    if not driver.startswith("sqlite"):
-        return f"{driver}://{rest}"
+    directory. Raises ValueError for another scheme, for SQLite without a file, and for what `postgres_url` refuses."""
+    scheme, _, rest = url.partition("://")
+    if postgres_url.is_postgres(url):
+        return postgres_url.normalised(url)
+    if scheme not in {"sqlite", SQLITE}:
+        raise ValueError(f"must be like sqlite:///data/atelier.db, or {postgres_url.HINT}")
     path, mark, query = rest.removeprefix("/").partition("?")
     if not rest.startswith("/") or not path or path == ":memory:":
         raise ValueError("must name a file, like sqlite:///data/atelier.db: tasks have to outlive the program")
-    return f"{driver}:///{Path(path).absolute()}{mark}{query}"
+    return f"{SQLITE}:///{Path(path).absolute()}{mark}{query}"
 
 
 def _place(url: str) -> str:
@@ -261,6 +258,8 @@ class Settings(BaseModel):
     """0 takes any free port."""
     database_url: Annotated[str, AfterValidator(_with_driver)] = Field(default="sqlite:///data/atelier.db", repr=False)
     """In SQLAlchemy's form, with the driver."""
+    database_pool: int = Field(default=POOL, ge=2, le=200)
+    """Connections to a PostgreSQL server."""
     pictures_url: Annotated[str, AfterValidator(_place)] = Field(default="data/pictures", repr=False)
     keep_pictures_days: int = Field(default=90, ge=1, le=3650)
     max_in_flight: int = Field(default=100, ge=1, le=1000)
@@ -333,6 +332,7 @@ class Settings(BaseModel):
         keys = [value.get_secret_value() for value in fields if isinstance(value, SecretStr)]
         places = filter(None, (self.database_url, self.pictures_url, self.https_proxy))
         passwords = [urlsplit(url).password for url in places]
+        passwords += parse_qs(urlsplit(self.database_url).query).get("sslpassword", [])
         given = [password for password in passwords if password]
         return tuple(filter(None, [*keys, *given, *map(unquote, given)]))
 

@@ -22,6 +22,7 @@ from bot.errors import AtelierError, Reason, ServiceError
 from bot.texts import Texts, texts_in
 from bot.texts.discord_text import escaped
 from bot.texts.shapes import shape
+from storage.availability import DatabaseAway
 from storage.bounds import MOST_STORED_REFERENCES
 from storage.disks import says_full
 
@@ -92,6 +93,11 @@ def explain_to_operator(reason: Reason, parameters: Mapping[str, str | int], say
     return say(message, **{"host": "?", "results": "?", **parameters})
 
 
+def explain_away(error: DatabaseAway, say: Texts) -> str:
+    """Return the message for a database that cannot be used now."""
+    return say("answer-database-uncertain" if error.uncertain else "answer-database-away")
+
+
 @asynccontextmanager
 async def errors_answered(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
     """Pass any exception within the block to `answer_error`, as discord.py would only log it. None leaves the block."""
@@ -106,9 +112,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     Handle an error of an interaction: send the person an ephemeral message, and log every error but an AtelierError and
     an outdated command. Never raises an Exception.
 
-    Discord's refusals and network errors are only logged, unless the person sees "thinking". So are a defect and a
-    ServiceError after the interaction was answered: a request may be stored then, and "try again" would make the person
-    pay twice.
+    Discord's refusals and network errors are only logged, unless the person sees "thinking". So are a defect, a
+    ServiceError and a database that is away after the interaction was answered: a request may be stored then, and "try
+    again" would make the person pay twice.
     """
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     say, thinking = texts_in(str(interaction.locale)), _is_thinking(interaction)
@@ -126,15 +132,17 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 
 
 def _sentence(cause: Exception, say: Texts, *, answered: bool) -> str | None:
-    """Log the error, unless it is an AtelierError or an outdated command, and return the message for it. None for a
-    defect and a ServiceError if the interaction is `answered`, and for every refusal by Discord and network error that
-    discord.py raises, which are taken to concern the answer only: a request is stored before the first call to Discord
-    and continues without the answer."""
+    """Log the error, unless it is an AtelierError, a DatabaseAway or an outdated command, and return the message for
+    it. None for a defect, a DatabaseAway and a ServiceError if the interaction is `answered`, and for every refusal by
+    Discord and network error that discord.py raises, which are taken to concern the answer only: a request is stored
+    before the first call to Discord and continues without the answer."""
     match cause:
         case AtelierError():
             return explain(cause.reason, cause.parameters, say)
         case app_commands.CommandSignatureMismatch() | app_commands.CommandNotFound():
             return say("answer-outdated")
+        case DatabaseAway():
+            return None if answered else explain_away(cause, say)
         case _ if says_full(cause):
             log.error(
                 "interaction failed: disk full, an error reply is sent to the person",

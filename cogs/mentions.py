@@ -14,7 +14,7 @@ from discord.ext import commands
 from bot.client import Atelier
 from bot.discord_errors import map_discord_errors
 from bot.engine.ports import Card
-from bot.error_replies import explain
+from bot.error_replies import explain, explain_away
 from bot.errors import AtelierError, Reason, ServiceError
 from bot.intake.choosing import defaults_of, new_task
 from bot.intake.mentions import (
@@ -33,6 +33,7 @@ from bot.texts import Texts, texts_in
 from bot.texts.discord_text import is_blank
 from bot.ui.asking.examples import guide_view
 from bot.ui.waiting.cards import card_view
+from storage.availability import DatabaseAway
 from storage.community import GuildSettings
 from storage.disks import says_full
 
@@ -70,6 +71,9 @@ class Mentions(commands.Cog):
                 await self._defect(message, error)
 
     async def _defect(self, message: discord.Message, error: Exception) -> None:
+        if isinstance(error, DatabaseAway):
+            await self._say(message, explain_away(error, texts_in(None)))
+            return
         if says_full(error):
             log.error(
                 "mention failed: disk full, operator has to free space, asker gets an error message if possible",

@@ -44,6 +44,9 @@ statistics.py     statistics over all tasks, for `/metrics`
 referenced_pictures.py which stored files are still named by a row
 
 database.py       open SQLite or PostgreSQL; read and write transactions
+postgres.py       PostgreSQL: the pool of connections, the time limits of transactions
+postgres_url.py   PostgreSQL: addresses as people have them
+availability.py   PostgreSQL: recognise a server that is away, and log it once
 sqlite.py         SQLite: the file, its lock, its connections
 group_commit.py   SQLite: one writer, and one commit for writes that wait together
 notices.py        keep values in memory until they change

@@ -4,32 +4,42 @@ Open the database, and run read and write transactions.
 SQLite: WAL, `synchronous=FULL`, foreign keys on. Writes begin with BEGIN IMMEDIATE and run one at a time. The process
 that opens a file for writing holds an OS lock on a file beside it; the operating system releases the lock when the
 process dies, however it dies. PostgreSQL: any number of processes; work that must not run concurrently calls
-`serialize`. Errors never carry a statement's parameters, because these include prompts and tokens.
+`serialize`; a server that cannot be used now raises DatabaseAway (`availability`). Errors never carry a statement's
+parameters, because these include prompts and tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage import postgres_url
+from storage.availability import DatabaseAway
 from storage.group_commit import GroupCommit
 from storage.notices import Notices
+from storage.postgres import Server
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
 from storage.transactions import InlineConnection, Transaction
 
-__all__ = ["PRAGMAS", "Database", "DatabaseInUse"]
+__all__ = ["PRAGMAS", "Database", "DatabaseAway", "DatabaseInUse"]
+
+POOL: Final = 10
+"""Connections to a server that one process has at most."""
 
 
 class Database:
     """An open database. `alone` is true if no other process can be writing to it: SQLite, opened with `exclusive`."""
 
-    def __init__(self, engine: AsyncEngine, *, quick: Engine | None, alone: bool) -> None:
+    def __init__(self, engine: AsyncEngine, *, quick: Engine | None, alone: bool, server: Server | None = None) -> None:
         self.alone = alone
         self.notices = Notices(complete=alone)
+        self.server = server
+        """PostgreSQL's connections; None for SQLite."""
         self._engine = engine
         self._quick = quick
         self._writes = GroupCommit(quick) if quick is not None else None
@@ -37,27 +47,29 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, exclusive: bool = True) -> AsyncIterator[Database]:
+    async def open(cls, url: str, *, exclusive: bool = True, pool: int = POOL) -> AsyncIterator[Database]:
         """
-        Open the database. `url` is a SQLAlchemy URL with the driver: `sqlite+aiosqlite:///path` or
-        `postgresql+asyncpg://…`.
+        Open the database. `url` is `sqlite+aiosqlite:///path`, or the address of a PostgreSQL server (`postgres_url`),
+        to which nothing connects before the first transaction; `pool`: at most as many connections are made.
 
         With `exclusive` a SQLite file and its folder are created if missing; raises DatabaseInUse if another process
         holds the file. Without, the database is opened read-only and without the lock, beside a process that works with
         it; raises FileNotFoundError if the SQLite file does not exist.
         """
-        parsed = make_url(url)
-        sqlite = parsed.get_backend_name() == "sqlite"
         quick: Engine | None = None
+        server: Server | None = None
         async with AsyncExitStack() as stack:
-            if sqlite and exclusive:
-                stack.enter_context(locked(path_of(parsed)))
-                quick, engine = open_file(parsed)
+            if postgres_url.is_postgres(url):
+                server = Server(postgres_url.parse(url), pool=pool, read_only=not exclusive)
+                engine = server.engine
+            elif exclusive:
+                stack.enter_context(locked(path_of(make_url(url))))
+                quick, engine = open_file(make_url(url))
                 stack.callback(quick.dispose)
             else:
-                engine = open_beside(parsed) if sqlite else _open_server(parsed, exclusive)
+                engine = open_beside(make_url(url))
             stack.push_async_callback(engine.dispose)
-            database = cls(engine, quick=quick, alone=quick is not None)
+            database = cls(engine, quick=quick, alone=quick is not None, server=server)
             if database._writes is not None:
                 stack.push_async_callback(database._writes.close)
             yield database
@@ -77,7 +89,7 @@ class Database:
         """
         try:
             if self._writes is None:
-                async with self._engine.begin() as connection:
+                async with self._transaction() as connection:
                     if changing is not None:
                         await self.serialize(connection, changing)
                     yield connection
@@ -89,13 +101,17 @@ class Database:
                 self.notices.tell(changing)
 
     @asynccontextmanager
-    async def read(self, *, long: bool = False) -> AsyncIterator[Transaction]:
+    async def read(self, *, long: bool = False, snapshot: bool = False) -> AsyncIterator[Transaction]:
         """
-        Run a transaction that only reads. On SQLite all its statements see the same snapshot of the database.
+        Run statements that only read. On SQLite all of them see the same moment of the database; on PostgreSQL only
+        with `snapshot`, which costs two round trips.
 
         `long`: for statements that take more than a few milliseconds; without it, they block the event loop on SQLite.
         """
-        if self._quick is None or long:
+        if self.server is not None:
+            async with self.server.read(long=long, snapshot=snapshot) as connection:
+                yield connection
+        elif self._quick is None or long:
             async with self._engine.connect() as connection:
                 yield connection
         else:
@@ -111,7 +127,7 @@ class Database:
         enforced during the transaction, but checked as a whole before the commit. Raises IntegrityError.
         """
         if self._writes is None:
-            async with self.write() as connection:
+            async with self._transaction(limited=False) as connection:
                 yield connection
             return
         async with self._writes.apart(), self._rebuilds.connect() as connection:
@@ -121,6 +137,13 @@ class Database:
                     await _check_foreign_keys(connection)
             finally:
                 await connection.invalidate()  # so that the next connection enforces foreign keys
+
+    @asynccontextmanager
+    async def _transaction(self, *, limited: bool = True) -> AsyncIterator[Transaction]:
+        """Run a write transaction on a server, or, to be refused, on a file that was opened read-only."""
+        transaction = self._engine.begin() if self.server is None else self.server.transaction(limited=limited)
+        async with transaction as connection:
+            yield connection
 
     async def serialize(self, connection: Transaction, subject: str) -> None:
         """Wait for the transactions that have serialized `subject`, and let later ones wait until this one ends. Does
@@ -135,10 +158,3 @@ async def _check_foreign_keys(connection: Transaction) -> None:
     if broken:
         tables = ", ".join(sorted({row[0] for row in broken}))
         raise sa.exc.IntegrityError(f"{len(broken)} rows refer to nothing, in: {tables}", None, ValueError())
-
-
-def _open_server(url: URL, exclusive: bool) -> AsyncEngine:
-    settings = {} if exclusive else {"default_transaction_read_only": "on"}
-    return create_async_engine(
-        url, connect_args={"server_settings": settings}, pool_pre_ping=True, hide_parameters=True
-    )

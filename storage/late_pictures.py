@@ -37,7 +37,7 @@ class LatePictureStore:
         Skip outcomes that a worker is delivering."""
         wanted = sa.and_(pictures.c.due_at <= now, pictures.c.key.is_(None), FREE, within(shards, tasks.c.guild_id))
         statement = sa.select(pictures).join(tasks, tasks.c.id == pictures.c.task_id).where(wanted)
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=True) as connection:
             found = values(Picture, await connection.execute(statement.order_by(pictures.c.due_at).limit(limit)))
             of = sa.select(tasks).where(tasks.c.id.in_(sorted({picture.task_id for picture in found})))
             by_id = {task.id: task for task in values(Task, await connection.execute(of))}

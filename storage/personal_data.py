@@ -128,7 +128,7 @@ class PersonalDataStore:
         self._database = database
 
     async def holdings(self, person_id: int) -> PersonalDataSummary:
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=True) as connection:
             counts = dict[str, int]()
             for kind, (table, _, _) in OF_PERSON.items():
                 count = sa.select(sa.func.count()).select_from(table).where(_of_person(kind, person_id))
@@ -141,7 +141,7 @@ class PersonalDataStore:
     async def rows(self, person_id: int) -> dict[str, list[dict[str, Any]]]:
         """Return the rows by kind, as they may be handed to the person. Input pictures that are not the person's own
         are left out."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=True) as connection:
             found = dict[str, list[dict[str, Any]]]()
             for kind, (table, _, names) in OF_PERSON.items():
                 wanted = _columns(table, names).where(_of_person(kind, person_id))
@@ -156,7 +156,7 @@ class PersonalDataStore:
     async def copies(self, person_id: int) -> list[PersonalCopy]:
         """Return the files stored for the person: results, then attached pictures, then sets; within each, oldest
         first. A picture in a request that belongs to another person or to no person is left out."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=True) as connection:
             return [
                 PersonalCopy(kind=kind, **row._asdict())
                 for kind, wanted in _copies(person_id).items()

@@ -32,7 +32,7 @@ class ReferencedPictures:
         writing now. Nearly all rows are found by the id in the key, because no table has an index of keys."""
         ids = {key: key.split("/")[1] for key in keys}
         busy = sa.select(tasks.c.id).where(tasks.c.id.in_(sorted(set(ids.values()))), tasks.c.state.in_(_OPEN))
-        async with self._database.read(long=True) as connection:
+        async with self._database.read(long=True, snapshot=True) as connection:
             named = set((await connection.execute(sa.union_all(*_named(keys)))).scalars())
             open_ids = set((await connection.execute(busy)).scalars())
         return frozenset(named | {key for key, of in ids.items() if of in open_ids and key.startswith("pictures/")})

@@ -101,7 +101,7 @@ class StatisticsStore:
             return self._last
 
     async def _counted(self) -> Statistics:
-        async with self._database.read(long=True) as connection:
+        async with self._database.read(long=True, snapshot=True) as connection:
             still_open = {row.state: row for row in await connection.execute(_still_open())}
             ended = {row.state: row.tasks for row in await connection.execute(_ended())}
             outcomes = {row.reason: row.tasks for row in await connection.execute(_outcomes())}

@@ -12,6 +12,7 @@ from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
 
+from storage.availability import DatabaseAway
 from storage.catalogue import MODELS
 from storage.database import Database
 from storage.limits import check_limits, check_stored, kept_of_before
@@ -54,8 +55,17 @@ class TaskStore:
 
         Return (existing task, False) and store nothing, whatever the limits, for the same interaction_id; also for a
         request to repeat the same task, or to vary the same picture, while such a task of the asker is open and not
-        undelivered. Raises LimitExceeded. The check of the limits and the insert happen under one lock.
+        undelivered. Raises LimitExceeded. The check of the limits and the insert happen under one lock. If the answer
+        to the commit is lost, this is repeated once, which finds the task if it was stored.
         """
+        try:
+            return await self._added(new, limits, now=now, prepared=prepared)
+        except DatabaseAway as away:
+            if not away.uncertain:
+                raise
+            return await self._added(new, limits, now=now, prepared=prepared)
+
+    async def _added(self, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> tuple[Task, bool]:
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")

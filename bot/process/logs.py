@@ -4,7 +4,8 @@ Configure the logs: one line per event on standard error, for people (`console`,
 
 The records of libraries (discord.py, aiohttp, Alembic, warnings) pass the same processors as our own, tracebacks
 included, so nothing reaches the log without passing `SecretRedactor`. Two errors that are no defects are logged without
-a traceback: a reconnect to Discord, and a database that another program holds.
+a traceback: a reconnect to Discord, and a database that another program holds. Work that failed because the database
+server is away is not logged: `storage.availability` logs once when the server goes and once when it is back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from storage.availability import DatabaseAway
 
 BLANK: Final = "[secret]"
 SHORTEST_SECRET: Final = 6
@@ -68,6 +71,7 @@ def configure_logs(level: str, style: str, *, secrets: Iterable[str] = ()) -> No
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _unless_away,
             *_shared(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -91,11 +95,19 @@ def _shared() -> list[Processor]:
     ]
 
 
+def _unless_away(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    if isinstance(_error_of(event), DatabaseAway):
+        raise structlog.DropEvent
+    return event
+
+
 def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     error = _error_of(event)
     if error is None:
         return event
     if getattr(event.get("_record"), "msg", None) in RECONNECTS:
+        return {**event, "level": "warning", "exc_info": None, "error": _in_a_line(error)}
+    if isinstance(error, DatabaseAway):  # of a library
         return {**event, "level": "warning", "exc_info": None, "error": _in_a_line(error)}
     if _is_held(error):
         return {**event, "event": HELD, "level": "warning", "exc_info": None, "during": event["event"]}

@@ -26,6 +26,7 @@ from bot.process import counters
 from bot.process.version import RELEASE
 from bot.web.balance import Balance
 from bot.web.readiness import connected_shards, expected_shards
+from storage.availability import DatabaseAway
 from storage.models import OPEN_STATES, TaskState
 from storage.statistics import Statistics, StatisticsStore, TaskResult
 
@@ -75,6 +76,8 @@ class Metrics:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await self._store.figures()
+        except DatabaseAway:
+            return None
         except Exception as error:  # noqa: BLE001  # the counts of this process are shown anyway
             log.warning(
                 "metrics incomplete: counting the rows failed or took too long, only counts of this process are served",

@@ -11,6 +11,7 @@ import structlog
 
 from bot.client import Atelier
 from bot.engine.clock import system_clock
+from storage.availability import DatabaseAway
 from storage.stores import Stores
 
 WRITE_SECONDS: Final = 2.0
@@ -31,7 +32,7 @@ class Readiness:
         self._stores = stores
         self._clock = clock
         self._asking = asyncio.Lock()
-        self._writable = False
+        self._unwritable = ""
         self._tried_at = 0
 
     async def missing(self) -> list[str]:
@@ -45,29 +46,31 @@ class Readiness:
             words.append(f"Discord's gateway is not connected ({connected} of {expected or 'so far unknown'} shards)")
         elif not self._client.is_ready():
             words.append("Discord's gateway is connected but not ready yet")
-        if not await self._can_write():
-            words.append(f"the database could not be written to within {WRITE_SECONDS:g} seconds")
+        words += await self._problems_of_writing()
         return words
 
-    async def _can_write(self) -> bool:
+    async def _problems_of_writing(self) -> list[str]:
         async with self._asking:
             if self._clock() - self._tried_at >= GOOD_FOR_MS:
-                self._writable = await self._write()
+                self._unwritable = await self._write()
                 self._tried_at = self._clock()
-            return self._writable
+            return [self._unwritable] if self._unwritable else []
 
-    async def _write(self) -> bool:
-        """Write a real row: nothing less detects a full or read-only disk."""
+    async def _write(self) -> str:
+        """Write a real row: nothing less detects a full or read-only disk. Return what is wrong; empty if nothing
+        is."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._stores.key_values.set(WRITTEN_FACT, str(self._clock()))
+        except DatabaseAway as away:
+            return f"the database is away: {away}"
         except Exception as error:  # noqa: BLE001  # after any error, the database counts as not writable
             log.warning(
                 "readiness check failed: database not writable or too slow, `/readyz` answers 503",
                 error=str(error) or type(error).__name__,
             )
-            return False
-        return True
+            return f"the database could not be written to within {WRITE_SECONDS:g} seconds"
+        return ""
 
 
 def expected_shards(client: Atelier) -> Sequence[int]:

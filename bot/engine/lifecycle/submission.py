@@ -26,6 +26,7 @@ from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
 from bot.errors import Reason, Refused, ServerFault, ServiceError, Throttled, Unconfirmed, Unreachable
+from storage.availability import DatabaseAway
 from storage.models import Create, Reference, ReferenceKind, Task, TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
@@ -37,6 +38,9 @@ LINK_MARGIN: Final = timedelta(minutes=15)
 LINK_LIVES: Final = timedelta(hours=12)
 """Assumed lifetime, from the arrival of the request, of URLs that do not contain their expiry."""
 WRITE_TRIES: Final = 5
+AWAY_SECONDS: Final = 0.5
+"""Pause between two tries to store an accepted create while the database is away. Another process may look at the task
+as soon as the database is back."""
 WORD_WITHIN: Final = timedelta(minutes=10)
 """How long to wait for the callback of an unconfirmed create before the asker gets the "unconfirmed" message."""
 LOOK_AGAIN_MS: Final = 60_000
@@ -153,11 +157,19 @@ class Submission:
         self, task: Task, job_id: str, write: Callable[[], Awaitable[Task]], *, create: Create | None = None
     ) -> Task:
         """Store with `write` that a create was accepted, the task's last one unless another is given, and try again if
-        that fails. If another worker owns the task now, put the create in question as `job_id`, so that the worker can
-        adopt it, and raise StaleTask."""
-        for attempt in range(1, WRITE_TRIES + 1):
+        that fails; without limit while the database is away, because the create is paid. If another worker owns the
+        task now, put the create in question as `job_id`, so that the worker can adopt it, and raise StaleTask."""
+        attempt, away = 0, False
+        while True:
             try:
                 return await write()
+            except DatabaseAway:
+                if not away:
+                    log.warning(
+                        "accepted create not stored yet: database away, will retry", task=task.id, job_id=job_id
+                    )
+                away = True
+                await asyncio.sleep(AWAY_SECONDS)
             except StaleTask:
                 log.exception(
                     "storing accepted create failed: another worker moved the task, which may adopt the job",
@@ -167,13 +179,13 @@ class Submission:
                 await self._put_in_question(create or await self._stores.creates.first_unanswered(task), job_id)
                 raise
             except Exception:
+                attempt += 1
                 log.exception(
                     "storing accepted create failed, will retry", task=task.id, job_id=job_id, attempt=attempt
                 )
                 if attempt == WRITE_TRIES:
                     raise
                 await asyncio.sleep(schedule.backoff(attempt, first=0.2))
-        raise AssertionError("unreachable")
 
     async def _sent(self, task: Task, request: CreateRequest) -> Task:
         try:

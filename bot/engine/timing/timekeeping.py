@@ -23,6 +23,7 @@ import structlog
 
 from bot.engine.clock import PROVEN_AFTER_MS, SMALL_MS, Clock, SteadyClock, system_clock, uptime
 from bot.engine.policy import CREATE_WINDOW_MS
+from storage.availability import DatabaseAway
 from storage.clock import ClockStore
 from storage.stores import Stores
 
@@ -133,6 +134,8 @@ class Timekeeping:
         while True:
             try:
                 await self.step()
+            except DatabaseAway:
+                pass  # the clock itself goes on, and the next step stores it
             except Exception as error:  # noqa: BLE001  # the clock itself goes on
                 log.warning("clock reading not stored, will retry", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)

@@ -183,6 +183,8 @@ permission-attach-files = attach files
 permission-read-message-history = read the message history
 
 answer-outdated = This command has changed. Reload Discord and try again.
+answer-database-away = I can’t get at my records at the moment. Try again in a minute.
+answer-database-uncertain = I lost my records for a moment, and can’t tell whether this was saved. Look at `/{ tasks-name }` in a minute before you ask again.
 answer-not-now = That doesn’t work at the moment. Try again in a few minutes.
 
 reason-not-yours-to-remove = Only the person who asked for it and the moderators can remove it. If something is wrong with it, tell one of them.

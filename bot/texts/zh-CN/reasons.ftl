@@ -141,6 +141,8 @@ permission-attach-files = 附加文件
 permission-read-message-history = 读取消息历史记录
 
 answer-outdated = 这个命令已经更新。请重新加载 Discord 后再试。
+answer-database-away = 暂时读不到记录。请过一会儿再试。
+answer-database-uncertain = 刚才记录断开了一下，不确定这一次有没有保存。请过一分钟用 `/{ tasks-name }` 看看，再决定要不要重新发起。
 answer-not-now = 暂时做不到。请过几分钟再试。
 
 reason-not-yours-to-remove = 只有发起人和管理员可以移除它。觉得有问题的话，请告诉他们。

@@ -1,0 +1,141 @@
+"""
+Recognise the errors of a database server that cannot be used now, and log once when that begins and once when it ends.
+
+SQLite has no server: none of its errors is treated here.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import structlog
+from asyncpg import exceptions as asyncpg  # type: ignore[import-untyped]  # it has no types
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+AWAY_CLASSES: Final = ("08", "28")
+"""Classes of PostgreSQL's error codes: no connection, and a refused login."""
+AWAY_CODES: Final = {
+    "3D000": "there is no such database",
+    "25006": "it takes no writes",
+    "53100": "its disk is full",
+    "53200": "it has no memory left",
+    "53300": "it has no connection left (max_connections)",
+    "55P03": "a lock was not free in time",
+    "57014": "it cancelled a statement",
+    "57P01": "it is being stopped",
+    "57P02": "it has crashed",
+    "57P03": "it is starting or being stopped",
+    "57P05": "it closed an idle connection",
+    "58030": "it cannot read or write its files",
+}
+"""PostgreSQL's error codes that mean that a statement may work later, with what they say."""
+WRITES_ALONE: Final = frozenset({"25006", "53100"})
+"""Codes of errors that reads do not have."""
+POOLER: Final = "it is a pooler such as PgBouncer: append pgbouncer=true to the parameters of the address"
+POOLER_CODES: Final = {"08P01": POOLER, "26000": POOLER, "42P05": POOLER}
+"""Codes of what a pooler refuses or mixes up if the bot does not know of it: settings, and prepared statements."""
+LASTING: Final = ("28", "3D", *POOLER_CODES)
+"""Codes, or their beginnings, of errors that do not go away by themselves."""
+SETTLED_SECONDS: Final = 5.0
+"""How long the database must have worked again before it counts as back. A server that restarts, or has too few
+connections, refuses some statements and takes others."""
+
+log = structlog.get_logger(__name__)
+
+
+class DatabaseAway(Exception):
+    """The database server cannot be used now; the statement may work later. `str()` says why, without an address.
+    `uncertain`: it is unknown whether the transaction was committed. `lasting`: it does not go away by itself."""
+
+    def __init__(self, why: str, *, uncertain: bool = False, lasting: bool = False) -> None:
+        super().__init__(why)
+        self.uncertain = uncertain
+        self.lasting = lasting
+
+
+class Availability:
+    """Whether the database can be used, as far as the last transactions show."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.away: str | None = None
+        """Why the database cannot be used; None if it can."""
+        self._clock = clock
+        self._since = 0.0
+        self._failed_at = 0.0
+        self._writes_alone = False
+
+    def failed(self, why: str, *, writes_alone: bool = False) -> None:
+        self._failed_at = self._clock()
+        self._writes_alone = writes_alone
+        if self.away is None:
+            self._since = self._failed_at
+            log.warning("database away, work goes on when it is back", error=why)
+        self.away = why
+
+    def worked(self, *, wrote: bool) -> None:
+        """Note that a transaction has succeeded."""
+        if self.away is None or (self._writes_alone and not wrote):
+            return
+        if self._clock() - self._failed_at >= SETTLED_SECONDS:
+            log.info("database back", away_seconds=round(self._failed_at - self._since))
+            self.away = None
+
+
+def code_of(error: BaseException) -> str | None:
+    """Return PostgreSQL's code of the error, or of the error that caused it."""
+    codes = (getattr(cause, "sqlstate", None) for cause in _causes(error))
+    return next((code for code in codes if code), None)
+
+
+def why_away(error: BaseException) -> str | None:
+    """Return why the database cannot be used now, in words without an address; None if the error says nothing of the
+    kind."""
+    if isinstance(error, TimeoutError):
+        return "it gave no answer in time"
+    code = code_of(error)
+    if code in AWAY_CODES | POOLER_CODES:
+        return (AWAY_CODES | POOLER_CODES)[code]
+    if code is not None and code.startswith(AWAY_CLASSES):
+        return "it refuses the user or the password" if code.startswith("28") else "the connection was lost"
+    for cause in _causes(error):
+        match cause:
+            case DBAPIError(connection_invalidated=True):
+                return "the connection was lost"
+            case NoFreeConnection() | TimeoutError():
+                return "it gave no answer in time"
+            case socket.gaierror():
+                return "its host name is not known"
+            case ssl.SSLError():
+                return f"its certificate or its TLS is refused ({getattr(cause, 'reason', None) or 'TLS'})"
+            case ConnectionRefusedError() | FileNotFoundError():
+                return "it does not run, or not there"
+            case OSError():
+                return f"no connection ({cause.strerror or type(cause).__name__})"
+            case asyncpg.ClientConfigurationError():
+                return str(cause).partition("\n")[0]
+            case _:
+                pass
+    return None
+
+
+def is_lasting(error: BaseException) -> bool:
+    """Return whether the operator has to change a setting or the server before the database can be used."""
+    code = code_of(error)
+    if code is not None:
+        return code.startswith(LASTING)
+    return any(
+        isinstance(cause, (ssl.SSLCertVerificationError, asyncpg.ClientConfigurationError))
+        or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = getattr(error, "orig", None) or error.__cause__
