@@ -5,8 +5,10 @@ PYTHON ?= python3
 ARGS ?=
 IN := .venv/bin
 
-UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --quiet --custom-compile-command "make lock"
+# Of each package one version for every Python (`fewest`), since the tests of the locks run on one of them.
+UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
+	--custom-compile-command "make lock"
 
 .PHONY: help sandbox run doctor test sweep check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
 
@@ -41,6 +43,8 @@ check: style types test  ## Everything a change has to pass: format, lint, types
 style: environment-dev
 	$(IN)/python -m ruff format --check .
 	$(IN)/python -m ruff check .
+	$(IN)/hadolint Dockerfile
+	$(IN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml compose.postgres.yaml
 
 types: environment-dev
 	$(IN)/python -m mypy --strict
