@@ -190,7 +190,7 @@ async def open_atelier(
             picture_work=picture_work,
             success_rates=VendorCatalogue(api),
             policy=_policy(settings, probe_account_after, preview_wait),
-            disks=Disks.under(settings.database_url, settings.pictures_url),
+            disks=_disks(settings),
             clock=timekeeping.clock,
         )
         client.services = Services(
@@ -219,7 +219,7 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
     balance = Balance(atelier.api.credits, clock=clock)
     site = Site(
         readiness=readiness,
-        metrics=Metrics(atelier.client, atelier.figures, balance, clock=clock),
+        metrics=Metrics(atelier.client, atelier.figures, balance, _disks(settings), clock=clock),
         callbacks=callback_routes(atelier.engine, settings.kie_webhook_key) if settings.callbacks else (),
     )
     async with AsyncExitStack() as stack:
@@ -334,6 +334,10 @@ async def sync(settings: Settings) -> None:
                 f"Discord cannot be reached ({_cause(error, settings)}): check this machine's network, and HTTPS_PROXY "
                 "and DISCORD_API_URL if they are set; then sync again"
             ) from error
+
+
+def _disks(settings: Settings) -> Disks:
+    return Disks.under(settings.database_url, settings.pictures_url)
 
 
 def _policy(settings: Settings, probe_account_after: timedelta, preview_wait: timedelta) -> Policy:

@@ -27,6 +27,7 @@ from bot.process.version import RELEASE
 from bot.web.balance import Balance
 from bot.web.readiness import connected_shards, expected_shards
 from storage.availability import DatabaseAway
+from storage.disks import Disks
 from storage.models import OPEN_STATES, TaskState
 from storage.statistics import Statistics, StatisticsStore, TaskResult
 
@@ -60,17 +61,23 @@ log = structlog.get_logger(__name__)
 
 class Metrics:
     def __init__(
-        self, client: Atelier, store: StatisticsStore, balance: Balance, clock: Callable[[], int] = system_clock
+        self,
+        client: Atelier,
+        store: StatisticsStore,
+        balance: Balance,
+        disks: Disks,
+        clock: Callable[[], int] = system_clock,
     ) -> None:
         self._client = client
         self._store = store
         self._balance = balance
+        self._disks = disks
         self._clock = clock
         self._most = defaultdict[str, dict[str, int]](dict)
 
     async def scrape(self) -> bytes:
-        figures = await self._figures()
-        return generate_latest(_Shown([*self._of_process(), *self._of_rows(figures)]))
+        figures, free = await asyncio.gather(self._figures(), self._free_bytes())
+        return generate_latest(_Shown([*self._of_process(free), *self._of_rows(figures)]))
 
     async def _figures(self) -> Statistics | None:
         try:
@@ -85,7 +92,14 @@ class Metrics:
             )
             return None
 
-    def _of_process(self) -> Iterator[Metric]:
+    async def _free_bytes(self) -> int | None:
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self._disks.free_bytes()
+        except TimeoutError:  # a network disk whose server is gone
+            return None
+
+    def _of_process(self, free_bytes: int | None) -> Iterator[Metric]:
         yield from counters.REGISTRY.collect()
         yield _build()
         yield _gauge(
@@ -95,6 +109,9 @@ class Metrics:
         credits_left = self._balance.last_known()
         if credits_left is not None:
             yield GaugeMetricFamily("atelier_credits", "Credits left, as last known.", value=credits_left)
+        if free_bytes is not None:
+            free = "Free bytes of the disk of the database or of the pictures, the fuller of the two."
+            yield GaugeMetricFamily("atelier_disk_free_bytes", free, value=free_bytes)
 
     def _of_rows(self, figures: Statistics | None) -> Iterator[Metric]:
         readable = "1, or 0 if the rows could not be counted; then the metrics that are counted from rows are missing."

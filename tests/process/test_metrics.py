@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -28,8 +29,10 @@ from bot.errors import AccountRefused, Reason, Unavailable
 from bot.kie.client import image_api
 from bot.process import counters
 from bot.web.balance import Balance
+from bot.web.metrics import Metrics
 from sandbox.kie import Emulator
 from storage.community import NewRepost, Report, RepostKind
+from storage.disks import Disks
 from storage.models import Origin, Route, TaskState, released
 from storage.statistics import StatisticsStore, TaskResult
 from tests.storage.rows import NOW, UNLIMITED, begun, opened_stores, prepared, request, stored
@@ -126,6 +129,25 @@ async def test_tasks_are_counted_by_what_their_rows_say(tmp_path: Path, balances
         assert values["atelier_oldest_task_age_seconds", state] == pytest.approx(3600, abs=60)
     assert values["atelier_oldest_task_age_seconds", "settled"] == 0
     assert ("atelier_oldest_task_age_seconds", "closed") not in values
+
+
+class HangingDisks(Disks):
+    async def free_bytes(self) -> int | None:
+        await asyncio.Event().wait()
+        return 0
+
+
+async def test_the_free_space_of_the_disk_is_shown_unless_the_disk_does_not_answer(
+    tmp_path: Path, balances: Balances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scraping(tmp_path, balances) as (atelier, visitor):
+        values = await scraped(visitor)
+        assert values["atelier_disk_free_bytes", ""] == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
+        monkeypatch.setattr("bot.web.metrics.READ_SECONDS", 0.2)
+        balance = Balance(atelier.api.credits)
+        hanging = Metrics(atelier.client, atelier.figures, balance, HangingDisks())
+        assert b"atelier_disk_free_bytes" not in await hanging.scrape()
+        await balance.close()
 
 
 @pytest.mark.sweep

@@ -19,6 +19,7 @@ from bot.web.connections import ConnectionLimits, Connections
 from bot.web.metrics import Metrics
 from bot.web.readiness import Readiness
 from bot.web.site import Site
+from storage.disks import Disks
 from tests.hostile.requests import HALF, UNREADABLE
 from tests.web.visiting import settings_of
 
@@ -36,7 +37,7 @@ async def listening(
         balance = Balance(atelier.api.credits)
         site = Site(
             readiness=Readiness(atelier.client, atelier.stores),
-            metrics=Metrics(atelier.client, atelier.figures, balance),
+            metrics=Metrics(atelier.client, atelier.figures, balance, Disks()),
             callbacks=routes,
             limits=limits,
         )
