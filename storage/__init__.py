@@ -50,6 +50,7 @@ availability.py   PostgreSQL: recognise a server that is away, and log it once
 sqlite.py         SQLite: the file, its lock, its connections
 group_commit.py   SQLite: one writer, and one commit for writes that wait together
 notices.py        keep values in memory until they change
+listening.py      PostgreSQL: hear of the changes of other processes
 transactions.py   the connection that statements are executed on
 clock.py          read and correct the stored times
 

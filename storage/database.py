@@ -10,8 +10,9 @@ parameters, because these include prompts and tokens.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage import postgres_url
 from storage.availability import DatabaseAway
 from storage.group_commit import GroupCommit
+from storage.listening import CHANNEL, Listening
 from storage.notices import Notices
 from storage.postgres import Server
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
@@ -72,6 +74,8 @@ class Database:
             database = cls(engine, quick=quick, alone=quick is not None, server=server)
             if database._writes is not None:
                 stack.push_async_callback(database._writes.close)
+            if server is not None and exclusive:
+                await stack.enter_async_context(database._listening(server))
             yield database
 
     @asynccontextmanager
@@ -85,7 +89,7 @@ class Database:
         contain only short statements: it blocks the event loop, and other writes wait for their turn.
 
         `changing`: the subject whose values are kept in memory (`notices`). Its changes are serialized, and told once
-        they are committed; also if that was not confirmed.
+        they are committed, to other processes too; to this one also if that was not confirmed.
         """
         try:
             if self._writes is None:
@@ -93,6 +97,8 @@ class Database:
                     if changing is not None:
                         await self.serialize(connection, changing)
                     yield connection
+                    if changing is not None:
+                        await self.notify(connection, changing)
             else:
                 async with self._writes.write(priority=priority) as at_once:
                     yield InlineConnection(at_once)
@@ -151,6 +157,28 @@ class Database:
         if self._engine.dialect.name != "sqlite":
             key = sa.func.hashtextextended(subject, 0)
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+    async def notify(self, connection: Transaction, subject: str) -> None:
+        """Tell all processes, this one included, of a change once the transaction is committed. Does nothing on SQLite.
+        Commits that tell something wait for each other on the server, so it is not for what happens often."""
+        if self._engine.dialect.name != "sqlite":
+            await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, subject)))
+
+    @asynccontextmanager
+    async def _listening(self, server: Server) -> AsyncIterator[None]:
+        """Hear of the changes of other processes until the end of the block."""
+
+        async def send(subject: str) -> None:
+            async with self.write() as connection:
+                await self.notify(connection, subject)
+
+        listening = asyncio.create_task(Listening(self.notices, connect=server.connect, send=send).run())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
 
 
 async def _check_foreign_keys(connection: Transaction) -> None:

@@ -7,6 +7,8 @@ from typing import Final, Generic, TypeVar
 
 MOST_KEPT: Final = 10_000
 """Values of one kind that are kept in memory."""
+ANYTHING: Final = ""
+"""The subject of the notice that any value may have changed: changes were missed."""
 
 Value = TypeVar("Value")
 
@@ -23,6 +25,11 @@ class Notices:
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the subject of each change that is committed from now on."""
         self._listeners.append(listener)
+
+    def hear_all(self) -> None:
+        """Record that every change is heard of from now on. Changes before were missed."""
+        self.complete = True
+        self.tell(ANYTHING)
 
     def tell(self, subject: str) -> None:
         for listener in self._listeners:
@@ -53,4 +60,7 @@ class KeptValues(Generic[Value]):
 
     def _changed(self, subject: str) -> None:
         self.changes += 1
-        self._values.pop(subject, None)
+        if subject == ANYTHING:
+            self._values.clear()
+        else:
+            self._values.pop(subject, None)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.notices import ANYTHING
 from storage.rows import values
 from storage.schema import processes
+
+PROCESSES: Final = "processes"
+"""The subject of changes of which processes run."""
+WORK_OF: Final = "work of "
+"""Followed by the id of a process, or `EVERYBODY`: the subject of work that waits for it."""
+EVERYBODY: Final = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +48,39 @@ class ProcessStore:
         or longer before, and return all that are left, in the order in which they joined, this one included.
 
         A process without a row, or whose row was too old, joins as the last. One transaction follows the other, so two
-        processes agree on what each of them read.
+        processes agree on what each of them read. All are told if one joins or is gone.
         """
         expired = processes.c.seen_at <= process.seen_at - lease_ms
         known = sa.update(processes).where(processes.c.id == process.id).values(seen_at=process.seen_at)
         async with self._database.write() as connection:
-            await self._database.serialize(connection, "processes")
-            await connection.execute(sa.delete(processes).where(expired))
+            await self._database.serialize(connection, PROCESSES)
+            changed = (await connection.execute(sa.delete(processes).where(expired))).rowcount > 0
             if not (await connection.execute(known)).rowcount:
+                changed = True
                 last: int | None = (await connection.execute(sa.select(sa.func.max(processes.c.started_at)))).scalar()
                 joins = max(process.started_at, (last or 0) + 1)
                 await connection.execute(sa.insert(processes).values(asdict(process) | {"started_at": joins}))
+            if changed:
+                await self._database.notify(connection, PROCESSES)
             running = sa.select(processes).order_by(processes.c.started_at)
             return values(Process, await connection.execute(running))
 
     async def leave(self, process_id: str) -> None:
-        """Delete the row of a process that stops."""
-        async with self._database.write() as connection:
-            await self._database.serialize(connection, "processes")
+        """Delete the row of a process that stops, and tell the others."""
+        async with self._database.write(changing=PROCESSES) as connection:
             await connection.execute(sa.delete(processes).where(processes.c.id == process_id))
+
+    async def wake(self, process_id: str = EVERYBODY) -> None:
+        """Tell a process, or all of them, that work waits for it."""
+        async with self._database.write() as connection:
+            await self._database.notify(connection, f"{WORK_OF}{process_id}")
+
+    def on_wake(self, process_id: str, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever another process tells that work waits for this one, and when that may have been
+        missed."""
+        heard = {f"{WORK_OF}{process_id}", f"{WORK_OF}{EVERYBODY}", ANYTHING}
+        self._database.notices.listen(lambda subject: wake() if subject in heard else None)
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a process joins or is gone."""
+        self._database.notices.listen(lambda subject: changed() if subject == PROCESSES else None)

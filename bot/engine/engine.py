@@ -14,6 +14,7 @@ import functools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -131,7 +132,13 @@ class Engine:
         self._busy: set[str] = set()
         self._pushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._beat_now = asyncio.Event()
+        """Set when a process has joined or is gone."""
+        self._telling: set[asyncio.Task[None]] = set()
         self._stopping = False
+        if not self.membership.alone:
+            stores.processes.on_wake(self._owner, self._wake.set)
+            stores.processes.on_change(self._beat_now.set)
 
         # Whether work may start now, and what the operator has to know
         self._alerts = alerts = OperatorAlerts(stores=stores, delivery=delivery, clock=clock)
@@ -140,7 +147,7 @@ class Engine:
             api=api,
             operator=alerts,
             probe_after=policy.probe_account_after,
-            wake=self._wake.set,
+            wake=self._wake_all,
             clock=clock,
         )
         self._trouble = ModelTrouble(stores=stores, rates=success_rates, models=policy.models, clock=clock)
@@ -188,7 +195,7 @@ class Engine:
             picture_work=picture_work,
             space=space,
         )
-        self.undelivered = Undelivered(stores=stores, operator=alerts, wake=self._wake.set, clock=clock)
+        self.undelivered = Undelivered(stores=stores, operator=alerts, wake=self._wake_all, clock=clock)
         self._lifecycle = Lifecycle(
             stores=stores,
             api=self._admission.api,
@@ -296,9 +303,27 @@ class Engine:
         """Handle a callback of the image API: the job `job_id`, of the create with this token, has ended. The callback
         is stored at once; a worker does the rest. Return False if no create has the token; True also if the callback
         changes nothing. Raises what the database raises."""
-        known = await self._lifecycle.adoption.called_back(token, job_id)
+        task_id = await self._lifecycle.adoption.called_back(token, job_id)
         self._wake.set()
-        return known
+        if task_id is not None and self.membership.shards is not None:
+            task = await self._stores.tasks.get(task_id)
+            process = None if task is None else self.membership.process_of(task.guild_id)
+            if process is not None and process != self._owner:
+                await self._stores.processes.wake(process)
+        return task_id is not None
+
+    def _wake_all(self) -> None:
+        """Wake this process, and all others on the database."""
+        self._wake.set()
+        if not self.membership.alone:
+            telling = asyncio.create_task(self._stores.processes.wake())
+            self._telling.add(telling)
+            telling.add_done_callback(self._told)
+
+    def _told(self, telling: asyncio.Task[None]) -> None:
+        self._telling.discard(telling)
+        if not telling.cancelled() and (error := telling.exception()):
+            log.info("waking the other processes failed: they look by themselves within seconds", error=str(error))
 
     # Periodic work
 
@@ -336,6 +361,8 @@ class Engine:
         """Do work whenever it becomes due, until `stop`."""
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
+            if not self.membership.alone:
+                chores.append(group.create_task(self._regularly(self._beat, BEAT_SECONDS, self._beat_now)))
             try:
                 while not self._stopping:
                     self._wake.clear()
@@ -346,7 +373,7 @@ class Engine:
                 if self._pushes:
                     await asyncio.wait(self._pushes, timeout=GRACE_SECONDS)
             finally:
-                await _end([*chores, *self._pushes])
+                await _end([*chores, *self._pushes, *self._telling])
                 await self._let_go()
 
     def stop(self) -> None:
@@ -498,7 +525,6 @@ class Engine:
         """Return the periodic jobs, each with the pause in seconds after it has ended or failed."""
         own, leading = self._of_own_shards, self._if_leading
         return [
-            (self.membership.beat, BEAT_SECONDS),
             (self._renew_leases, RENEW_SECONDS),
             (self._admission.check, CHECK_SECONDS),
             (self._alerts.check, CHECK_SECONDS),
@@ -535,13 +561,29 @@ class Engine:
 
         return if_leading
 
-    async def _regularly(self, chore: Callable[[], Awaitable[object]], seconds: float) -> None:
+    async def _beat(self) -> None:
+        """Take part in the processes of the database, and begin at once what is this one's now."""
+        before = self.membership.shards
+        await self.membership.beat()
+        if self.membership.shards != before:
+            self._wake.set()
+
+    async def _regularly(
+        self, chore: Callable[[], Awaitable[object]], seconds: float, sooner: asyncio.Event | None = None
+    ) -> None:
+        """Do the job again and again, with a pause that `sooner` ends."""
         while True:
             try:
                 await chore()
             except Exception:
                 log.exception("periodic job failed, runs again after its usual pause", chore=chore.__qualname__)
-            await asyncio.sleep(seconds)
+            if sooner is None:
+                await asyncio.sleep(seconds)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await sooner.wait()
+            sooner.clear()
 
     async def _renew_leases(self) -> None:
         if self._busy:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine import engine
+from bot.engine.processes import create_turns
 from bot.engine.processes.create_turns import PATIENCE_MS
 from bot.engine.processes.membership import LEASE_MS
 from storage.models import Task, TaskState
+from storage.shards import Shards
 from tests.engine.test_fair_places import at_work
 from tests.worlds.engine_world import EngineWorld, open_engine_worlds, png
 from tests.worlds.waiting import eventually
@@ -192,3 +195,71 @@ async def test_places_in_the_queue_count_the_tasks_of_all_shards(two: list[Engin
     found = await first.stores.queue.head(limit=3, shards=second.engine.membership.shards)
     assert [(place, task.id) for place, task in found] == [(2, tasks[1].id)]
     assert [place for place, _ in await first.stores.queue.head(limit=9)] == [1, 2, 3, 4]
+
+
+@pytest.fixture
+async def awake(two: list[EngineWorld], monkeypatch: pytest.MonkeyPatch) -> list[EngineWorld]:
+    """Two processes that look for work, and at each other, only when they are woken."""
+    for constant in ("IDLE_SECONDS", "BUSY_SECONDS", "BEAT_SECONDS"):
+        monkeypatch.setattr(engine, constant, 600.0)
+    monkeypatch.setattr(create_turns, "LOOK_SECONDS", 600.0)
+    for world in two:
+        await heard_of(world)
+    return two
+
+
+async def test_a_process_is_woken_for_the_create_that_is_next(awake: list[EngineWorld]) -> None:
+    first, second = awake
+
+    async def are_taken() -> bool:
+        return prompts(first) == ["picture 0", "picture 1"]
+
+    async with at_work(first), at_work(second):
+        await asked(first, GUILDS[2], GUILDS[0])
+        await eventually(are_taken)
+
+
+async def test_a_callback_that_reaches_another_process_wakes_the_one_that_polls(tmp_path: Path) -> None:
+    async with open_engine_worlds(tmp_path, (0, 1), (2, 3), callbacks="https://bot.test/callbacks/kie/") as worlds:
+        first, second = worlds
+        task = await second.ask(guild_id=GUILDS[2])
+        await second.engine.step()
+        assert (await first.now(task)).state is TaskState.GENERATING
+        heard: list[str] = []
+        second.database.notices.listen(heard.append)
+        await heard_of(second)
+        first.clock.turn(31)
+        token = first.api.taken[0].callback_url
+        assert token is not None
+        assert await first.engine.called_back(token.rpartition("/")[2], "kie1")
+        assert not await first.engine.called_back("unknown", "kie1")
+
+        async def is_woken() -> bool:
+            return f"work of {second.engine.membership.id}" in heard
+
+        await eventually(is_woken)
+
+
+async def heard_of(world: EngineWorld) -> None:
+    async def hears() -> bool:
+        return world.database.notices.complete
+
+    await eventually(hears)
+
+
+async def test_a_process_takes_over_at_once_when_another_leaves(awake: list[EngineWorld]) -> None:
+    first, second = awake
+    every = Shards(count=4, ids=frozenset(range(4)))
+
+    async def leads() -> bool:
+        return second.engine.membership.is_leader and second.engine.membership.shards == every
+
+    async def is_taken() -> bool:
+        return len(prompts(first)) == 1
+
+    await asked(first, GUILDS[0])
+    async with at_work(second):
+        async with at_work(first):
+            await eventually(is_taken)
+            assert not await leads()
+        await eventually(leads)

@@ -56,13 +56,13 @@ class Adoption:
         """Time (ms) of the last callback that made a task due, by job_id. Only the entries of the last second are
         kept."""
 
-    async def called_back(self, token: str, job_id: str) -> bool:
+    async def called_back(self, token: str, job_id: str) -> str | None:
         """Store when the first callback came, and for a create in doubt its `job_id`, and make the task due at once, so
-        that a worker polls it. Return False if no create has the token; True
-        also if the callback changes nothing."""
+        that a worker polls it. Return the id of the task, also if the callback changes nothing; None if no create has
+        the token."""
         create = await self._stores.creates.of_token(token)
         if create is None:
-            return False
+            return None
         await self._stores.creates.called_back(create, now=self._clock())
         if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
             log.warning(
@@ -70,7 +70,7 @@ class Adoption:
                 task=create.task_id,
                 job_id=job_id,
             )
-        return True
+        return create.task_id
 
     async def adopted(self, task: Task) -> Task | None:
         """

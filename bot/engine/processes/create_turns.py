@@ -32,6 +32,8 @@ class CreateTurns:
         self._clock = clock
         self._waited_for: tuple[str, int] | None = None
         """The task of another process whose create could begin, and since when (ms)."""
+        self._woken: tuple[str, str, int] | None = None
+        """The process that was woken last, for which task, and when (ms)."""
         self._passed: dict[str, int] = {}
         """Processes that are passed over, and until when (ms)."""
         self.look_after: float | None = None
@@ -77,6 +79,19 @@ class CreateTurns:
                 self._waited_for = (task.id, now)
             if self._waited_for is None or now - self._waited_for[1] < PATIENCE_MS:
                 self.look_after = LOOK_SECONDS
+                if has_room:
+                    await self._wake(process, task.id, now)
                 return False
             self._passed[process] = now + PASSED_MS
             self._waited_for = None
+
+    async def _wake(self, process: str, task_id: str, now: int) -> None:
+        """Wake the process for the task, unless that was done a moment ago."""
+        if (
+            self._woken is not None
+            and self._woken[:2] == (process, task_id)
+            and now - self._woken[2] < LOOK_SECONDS * 1000
+        ):
+            return
+        self._woken = (process, task_id, now)
+        await self._stores.processes.wake(process)
