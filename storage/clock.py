@@ -1,14 +1,14 @@
-"""Read the latest stored time, and shift stored times after the system clock was wrong."""
+"""Read the latest stored time and a server's clock, and shift stored times after the system clock was wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.schema import creates, key_values, metadata, task_events
+from storage.schema import creates, key_values, metadata, processes, task_events
 from storage.transactions import Transaction
 
 TIMES: Final = {
@@ -21,6 +21,9 @@ TIMES: Final = {
     for table in metadata.sorted_tables
 }
 """Every column that holds a time (ms), by table."""
+
+
+NOW: Final = sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger)
 
 
 class ClockStore:
@@ -40,6 +43,25 @@ class ClockStore:
             created: int | None = (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one()
             happened: int | None = (await connection.execute(event)).scalar_one_or_none()
         return max(created or 0, happened or 0)
+
+    async def last_seen(self) -> int:
+        """Return the latest time (ms) at which a process of this database is known to have run; 0 if there is none."""
+        async with self._database.read() as connection:
+            seen: int | None = (await connection.execute(sa.select(sa.func.max(processes.c.seen_at)))).scalar_one()
+        return seen or 0
+
+    async def ahead_of(self, clock: Callable[[], int], *, rounds: int) -> tuple[int, int]:
+        """Return how far (ms) the clock of a PostgreSQL server is ahead of `clock`, and within how many milliseconds
+        that is right: half of the shortest round trip of `rounds`."""
+        measured: list[tuple[int, int]] = []
+        async with self._database.read() as connection:
+            for _ in range(rounds):
+                before = clock()
+                there: int = (await connection.execute(sa.select(NOW))).scalar_one()
+                after = clock()
+                measured.append(((after - before) // 2, there - (before + after) // 2))
+        unsure, ahead = min(measured)
+        return ahead, unsure
 
     async def restamp_creates(self, *, after: int, at: int) -> None:
         """Set the send time of every create whose send time is later than `after` (ms) to `at` (ms), so that it counts

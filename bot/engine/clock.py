@@ -4,7 +4,7 @@ Provide the time for the stamps in rows: milliseconds since the epoch, which adv
 The machine's clock may be set back, or be a day ahead for a moment. Ages, leases and limits are computed from stamps,
 so such a jump would end what has just begun, or delay what is due. A `SteadyClock` starts from a given time, then
 counts elapsed time, and follows only small adjustments; `timekeeping` decides at the next start whether a jump of the
-machine's clock has lasted.
+machine's clock has lasted. Processes that share a database follow its server's clock instead of their machines'.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ class SteadyClock:
     def __call__(self) -> int:
         return self.steady() + self._ahead
 
-    def follow(self) -> None:
-        """Follow the machine's clock: forward at once, back by at most `MOST_BACK_MS`. Only for small differences,
-        which the caller checks."""
-        self._ahead += max(self.offset, -MOST_BACK_MS)
+    def follow(self, offset: int) -> None:
+        """Follow another clock that is ahead by `offset` (ms): forward at once, back by at most `MOST_BACK_MS`."""
+        self._ahead += max(offset, -MOST_BACK_MS)
 
     @property
     def offset(self) -> int:

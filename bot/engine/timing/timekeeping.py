@@ -9,6 +9,11 @@ stored every minute, and the next start reads them:
 * The machine's clock is behind the last stamp: the time continues from that stamp and never goes back.
 * The machine's clock is far ahead of the last stamp: the process was stopped for long, or the clock jumped. For ten
   minutes, nothing is given up because of its age.
+
+Processes that share a database (PostgreSQL) follow the clock of its server, so that leases, due times and the window of
+creates mean the same to all, whatever their machines' clocks show. They follow it forward at once, and back slowly:
+time never jumps back, and a process that starts after the server's clock was set back begins with the time of those
+that run.
 """
 
 from __future__ import annotations
@@ -39,6 +44,11 @@ are given up."""
 SHORT_STOP_MS: Final = 60_000
 """After a longer stop, the last creates count as sent just now, because their age is uncertain."""
 LOOK_SECONDS: Final = 5.0
+SERVER_LOOK_SECONDS: Final = 15.0
+"""Pause between two looks at a server's clock. In that time, the clocks of two machines drift apart by about a
+millisecond."""
+MOST_UNSURE_MS: Final = 250
+"""ms. A measurement of the server's clock that may be wrong by more, because the answer took long, is left out."""
 NOTE_EVERY_MS: Final = 60_000
 
 log = structlog.get_logger(__name__)
@@ -97,8 +107,12 @@ def _goes_on(noted: ClockReading, last: int, wall: int) -> bool:
 class Timekeeping:
     """Provide the time as `clock`, and store it regularly (`run`)."""
 
-    def __init__(self, clock: SteadyClock, stores: Stores, *, lasted: int = 0) -> None:
+    def __init__(
+        self, clock: SteadyClock, stores: Stores, *, lasted: int = 0, server: ClockStore | None = None
+    ) -> None:
+        """`server`: the database whose clock is followed instead of the machine's."""
         self.clock = clock
+        self._server = server
         self._stores = stores
         self._offset = clock.offset if lasted else 0
         self._since = clock.steady() - lasted
@@ -108,10 +122,12 @@ class Timekeeping:
     async def begin(
         cls, store: ClockStore, stores: Stores, *, wall: Clock = system_clock, steady: Clock = uptime
     ) -> Self:
-        """Start timekeeping; call before anything stamps a row. If other processes may also stamp rows, start with the
-        machine's clock and shift nothing."""
+        """Start timekeeping; call before anything stamps a row. If other processes may also stamp rows, follow the
+        server's clock and shift nothing."""
         if not store.alone:
-            return cls(SteadyClock(wall(), wall=wall, steady=steady), stores)
+            ahead, _ = await store.ahead_of(steady, rounds=5)
+            begins_at = max(steady() + ahead, await store.last_seen())
+            return cls(SteadyClock(begins_at, wall=wall, steady=steady), stores, server=store)
         noted = await _noted(stores)
         last_stamp = await store.last_stamp()
         begun = beginning(noted, last_stamp, wall())
@@ -130,30 +146,44 @@ class Timekeeping:
         return timekeeping
 
     async def run(self) -> None:
-        """Run `step` every `LOOK_SECONDS` until cancelled."""
+        """Run `step` every `LOOK_SECONDS`, with a server every `SERVER_LOOK_SECONDS`, until cancelled."""
+        pause = LOOK_SECONDS if self._server is None else SERVER_LOOK_SECONDS
         while True:
             try:
                 await self.step()
             except DatabaseAway:
                 pass  # the clock itself goes on, and the next step stores it
             except Exception as error:  # noqa: BLE001  # the clock itself goes on
-                log.warning("clock reading not stored, will retry", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+                log.warning("clock not read or not stored, will retry", error=str(error) or type(error).__name__)
+            await asyncio.sleep(pause)
 
     async def step(self) -> None:
         """Compare the clocks, and follow the machine's clock while they differ little. Store them once a minute, and at
-        once if their offset has changed."""
+        once if their offset has changed. Follow a server's clock, if there is one; nothing is stored then."""
+        if self._server is not None:
+            await self._follow(self._server)
+            return
         now, offset = self.clock.steady(), self.clock.offset
         changed = abs(offset - self._offset) > SMALL_MS
         if changed:
             self._offset, self._since = offset if abs(offset) > SMALL_MS else 0, now
             self._log_change()
         elif not self._offset:
-            self.clock.follow()
+            self.clock.follow(offset)
         if changed or self._noted_at is None or now - self._noted_at >= NOTE_EVERY_MS:
             self._noted_at = None  # until it is stored: the next step tries again
             await self._stores.key_values.set(FACT, json.dumps(asdict(self._reading())))
             self._noted_at = now
+
+    async def _follow(self, server: ClockStore) -> None:
+        ahead, unsure = await server.ahead_of(self.clock.steady, rounds=2)
+        if unsure > MOST_UNSURE_MS:
+            return
+        offset = self.clock.steady() + ahead - self.clock()
+        if abs(offset) > SMALL_MS and abs(offset - self._offset) > SMALL_MS:
+            log.warning("clock of the database's server was changed: the bot follows it", seconds=offset // 1000)
+        self._offset = offset if offset < -SMALL_MS else 0
+        self.clock.follow(offset)
 
     def _reading(self) -> ClockReading:
         time = self.clock()
