@@ -34,9 +34,11 @@ from bot.net.public_addresses import FAKE_REMEDY, is_fake
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
 from storage.catalogue import DEFAULT, Model, catalogue
-from storage.database import Database, DatabaseInUse
+from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
 from storage.pictures import ListingRefused, PictureStore
+from storage.postgres_url import is_postgres
+from storage.server_report import OLDEST, TRIED, ServerReport, report
 from storage.sqlite import NoWriteAheadLog
 
 PATIENCE_SECONDS: Final = 10.0
@@ -52,11 +54,25 @@ HINT_SECONDS: Final = 3.0
 CLOCK_SECONDS: Final = 60
 """Largest deviation of the clock, either way, that is accepted. The signature of a callback is valid for five
 minutes."""
+SERVER_CLOCK_SECONDS: Final = 2.0
+"""Largest deviation between the clocks of this machine and of the database server that is accepted. Leases take 30
+seconds."""
+SLOW_SECONDS: Final = 0.02
+"""Longest round trip to the database that is accepted."""
 REACHED: Final = 405
 """HTTP status of a GET to a route that accepts only POST."""
 MEBIBYTE: Final = 1024 * 1024
 LONGEST_PRICE: Final = 200
 """Characters that are shown of the image API's description of a price."""
+
+
+AWAY_REMEDIES: Final = {
+    "it refuses the user or the password": "check user and password in DATABASE_URL, and the server's pg_hba.conf",
+    "there is no such database": "create it, as the server's owner: CREATE DATABASE atelier OWNER the role of the bot",
+    "its host name is not known": "check the host name in DATABASE_URL, and this machine's name resolution (DNS)",
+    "it has no connection left (max_connections)": "lower DATABASE_POOL, or raise the server's max_connections",
+}
+"""What to do about what `DatabaseAway` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +127,10 @@ async def _settings(settings: Settings) -> Sequence[Finding]:
 
 
 async def _database(settings: Settings) -> Sequence[Finding]:
+    return await (_server(settings) if is_postgres(settings.database_url) else _file(settings))
+
+
+async def _file(settings: Settings) -> Sequence[Finding]:
     try:
         async with Database.open(settings.database_url) as database, database.write():
             detail = "can be written"
@@ -127,6 +147,99 @@ async def _database(settings: Settings) -> Sequence[Finding]:
         return [Finding(name="database", ok=False, detail=str(error), remedy="start the newer version of this program")]
     upgrade = f"; {waiting} migrations to be done at the next start" if waiting else ""
     return [Finding(name="database", ok=True, detail=detail + upgrade)]
+
+
+async def _server(settings: Settings) -> Sequence[Finding]:
+    try:
+        async with Database.open(settings.database_url, pool=2) as database:
+            found = await report(database)
+            waiting = 0 if found.foreign_tables else await pending(database)
+    except DatabaseAway as away:
+        remedy = AWAY_REMEDIES.get(str(away), "check that the server runs, DATABASE_URL, and the network and firewall")
+        return [Finding(name="database", ok=False, detail=f"cannot be used: {away}", remedy=remedy)]
+    except DatabaseNewer as error:
+        return [Finding(name="database", ok=False, detail=str(error), remedy="start the newer version of this program")]
+    return [
+        _kind_of_server(found, waiting),
+        _rights(found),
+        _connections(found, settings),
+        _distance(found),
+        *_shared(found, settings),
+    ]
+
+
+def _kind_of_server(found: ServerReport, waiting: int) -> Finding:
+    name, detail = "database", f"PostgreSQL {found.named}, {found.encoding}"
+    if found.version < OLDEST:
+        remedy = f"upgrade the server to a maintained release, {OLDEST} or later"
+        return Finding(name=name, ok=False, detail=f"{detail} is too old", remedy=remedy)
+    if found.encoding != "UTF8":
+        remedy = "create another database: CREATE DATABASE atelier ENCODING 'UTF8' TEMPLATE template0"
+        return Finding(name=name, ok=False, detail=f"{detail}: it cannot hold every prompt", remedy=remedy)
+    if found.version not in TRIED:
+        detail += f" (tried: {' and '.join(map(str, TRIED))})"
+    if not found.is_encrypted and not found.is_local:
+        detail += "; the connection is not encrypted: append sslmode=require where the network is not your own"
+    upgrade = f"; {waiting} migrations to be done at the next start" if waiting else ""
+    return Finding(name=name, ok=True, detail=detail + upgrade)
+
+
+def _rights(found: ServerReport) -> Finding:
+    name = "database rights"
+    if not found.is_writable:
+        remedy = "let DATABASE_URL name the primary server (target_session_attrs=read-write), and a role that may write"
+        return Finding(name=name, ok=False, detail="it takes no writes: a standby, or set to read-only", remedy=remedy)
+    if found.schema is None:
+        remedy = "create the schema of the search path, or leave search_path out of DATABASE_URL"
+        return Finding(name=name, ok=False, detail="there is no schema for the tables", remedy=remedy)
+    if not found.may_create:
+        remedy = f"as the owner of the database: GRANT CREATE, USAGE ON SCHEMA {found.schema} TO the role of the bot"
+        return Finding(name=name, ok=False, detail=f"no table may be created in schema {found.schema}", remedy=remedy)
+    if found.foreign_tables:
+        remedy = "as their owner: REASSIGN OWNED BY the other role TO the role of the bot"
+        detail = f"{found.foreign_tables} tables of schema {found.schema} belong to another role"
+        return Finding(name=name, ok=False, detail=detail, remedy=remedy)
+    return Finding(name=name, ok=True, detail=f"tables may be created in schema {found.schema}")
+
+
+def _connections(found: ServerReport, settings: Settings) -> Finding:
+    """Compare what all processes may take at the same time, each with one connection beside its pool, with what the
+    server has."""
+    processes = max(1, found.processes)
+    wanted = processes * (settings.database_pool + 1)
+    detail = f"{found.connections} for the bot's role, {wanted} wanted by {processes} process{'es' * (processes > 1)}"
+    if wanted <= found.connections:
+        return Finding(name="database connections", ok=True, detail=detail)
+    fitting = found.connections // processes - 1
+    lower = f"set DATABASE_POOL to {fitting} at most" if fitting >= 2 else "run fewer processes"
+    remedy = f"{lower}, or raise the server's max_connections"
+    return Finding(name="database connections", ok=False, detail=detail, remedy=remedy)
+
+
+def _distance(found: ServerReport) -> Finding:
+    name, took = "database distance", f"a round trip takes {found.round_trip_seconds * 1000:.1f} ms"
+    if abs(found.ahead_seconds) > SERVER_CLOCK_SECONDS:
+        way = "ahead of" if found.ahead_seconds > 0 else "behind"
+        detail = f"{took}; the server's clock is {abs(found.ahead_seconds):.0f} seconds {way} this machine's"
+        remedy = "set both clocks right, and keep them so (NTP)"
+        return Finding(name=name, ok=False, detail=detail, remedy=remedy)
+    if found.round_trip_seconds > SLOW_SECONDS:
+        remedy = "run the bot near its database: a command needs many round trips, and Discord waits three seconds"
+        return Finding(name=name, ok=False, detail=took, remedy=remedy)
+    return Finding(name=name, ok=True, detail=f"{took}; the clocks agree")
+
+
+def _shared(found: ServerReport, settings: Settings) -> Sequence[Finding]:
+    """Report a folder of pictures that processes on other machines could not read. Return nothing if there is one
+    process, or a bucket. Whether the processes are on other machines is not known."""
+    several = found.processes > 1 or settings.shard_ids is not None
+    if not several or ("://" in settings.pictures_url and not settings.pictures_url.startswith("file:")):
+        return []
+    detail = "PICTURES_URL is a folder: processes on other machines do not see the pictures in it"
+    name = "shared pictures"
+    if found.is_local:
+        return [Finding(name=name, ok=True, detail=f"{detail}; on one machine that is all right")]
+    return [Finding(name=name, ok=False, detail=detail, remedy="use a bucket, or a folder that all machines share")]
 
 
 async def _pictures(settings: Settings) -> Sequence[Finding]:
@@ -395,7 +508,9 @@ def _site(settings: Settings) -> str:
 
 CHECKS: Final[dict[str, Check]] = {
     "settings": Check(_settings, "look at .env"),
-    "database": Check(_database, "let DATABASE_URL name a file in a folder that this user may write to"),
+    "database": Check(
+        _database, "let DATABASE_URL name a file in a folder that this user may write to, or a PostgreSQL server"
+    ),
     "pictures": Check(
         _pictures, "let PICTURES_URL name a folder that this user may write to, or a bucket it has keys for"
     ),

@@ -22,6 +22,7 @@ from bot.errors import (
     Unconfirmed,
     Unreachable,
 )
+from storage.availability import DatabaseAway
 from storage.models import Reference, Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 from tests.worlds.waiting import eventually
@@ -249,6 +250,29 @@ async def test_a_paid_create_is_written_down_however_long_the_database_is_busy(
     assert len(world.api.taken) == 1
     busy = False
     await world.work(300)
+    assert (await world.now(task)).reason is None
+    assert [message.reason for message in world.discord.sent] == [None]
+    assert len(world.api.taken) == 1
+
+
+async def test_a_paid_create_is_kept_until_a_database_that_is_away_is_back(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step of the task waits: another process could look at the task, which does not know the id."""
+    tries = 0
+    move = world.tasks.move
+
+    async def moved(task: Task, to: TaskState, **changes: Any) -> Task:
+        nonlocal tries
+        if to is TaskState.GENERATING and (tries := tries + 1) <= 3 * submission.WRITE_TRIES:
+            raise DatabaseAway("the connection was lost")
+        return await move(task, to, **changes)
+
+    monkeypatch.setattr(world.tasks, "move", moved)
+    monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
+    task = await world.ask()
+    await world.work(300)
+    assert tries == 3 * submission.WRITE_TRIES + 1
     assert (await world.now(task)).reason is None
     assert [message.reason for message in world.discord.sent] == [None]
     assert len(world.api.taken) == 1

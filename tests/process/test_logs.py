@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from bot.process.logs import configure_logs
-from storage.database import Database
+from storage.database import Database, DatabaseAway
 from storage.migrations import migrate
 from storage.stores import Stores
 
@@ -163,6 +163,20 @@ async def test_a_database_that_another_program_holds_is_one_line_that_says_what_
     assert "stored work is retried" in held["event"]
     assert (held["level"], held["task"], held["during"]) == ("warning", "ab12", "defect while advancing")
     assert "exception" not in held
+
+
+def test_work_that_a_database_that_is_away_interrupted_is_not_logged_and_of_a_library_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("INFO", "json")
+    away = DatabaseAway("the connection was lost")
+    structlog.get_logger("bot.engine").error("interaction failed", exc_info=away)
+    structlog.get_logger("bot.engine").warning("accepted create not stored yet", job_id="ab12")
+    logging.getLogger("discord.client").error("Ignoring exception in on_message", exc_info=away)
+    ours, theirs = lines(capsys)
+    assert ours["job_id"] == "ab12"
+    assert theirs["error"] == "DatabaseAway: the connection was lost"
+    assert "exception" not in theirs
 
 
 def test_ordinary_words_stay(capsys: pytest.CaptureFixture[str]) -> None:

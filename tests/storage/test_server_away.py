@@ -18,7 +18,7 @@ from storage.availability import Availability
 from storage.database import Database, DatabaseAway
 from storage.postgres import for_people
 from storage.stores import Stores
-from tests.storage.rows import stored
+from tests.storage.rows import NOW, UNLIMITED, request, stored
 from tests.worlds.database_line import DatabaseLine, database_line
 from tests.worlds.postgres import PostgresServer, installed_postgres, postgres
 from tests.worlds.waiting import eventually
@@ -182,6 +182,22 @@ async def test_a_commit_whose_answer_is_lost_is_uncertain(line_and_stores: tuple
     assert raised.value.uncertain
     line.loses_commits = False
     assert await stores.key_values.get("colour") == "blue"
+
+
+async def test_a_request_whose_commit_has_no_answer_is_looked_for_and_stored_once(
+    line_and_stores: tuple[DatabaseLine, Stores],
+) -> None:
+    line, stores = line_and_stores
+    asked = request()
+    line.loses_commits = True
+
+    adding = asyncio.create_task(stores.tasks.add(asked, UNLIMITED, now=NOW))
+    await line.lost.wait()
+    line.loses_commits = False
+    task, is_new = await adding
+    assert not is_new
+    assert task.interaction_id == asked.interaction_id
+    assert [found.id for found in await stores.tasks.of_user(asked.asker_id)] == [task.id]
 
 
 # -- a server that refuses ----------------------------------------------------------------------------------------

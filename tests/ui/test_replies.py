@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from bot.error_replies import explain, explain_to_operator
+from bot.error_replies import explain, explain_away, explain_to_operator
 from bot.errors import Reason
 from bot.texts import texts_in
 from bot.texts.discord_text import FIRST_STRONG_ISOLATE, POP_ISOLATE, cleaned, escaped, is_blank, shortened, units
 from bot.ui.kit.text import ALT_UNITS, alt_text, quote, rough_time
+from storage.availability import DatabaseAway
 from storage.community import PROMPT
 
 VERBS = "ask attach choose write try type wait save make use paint rename tell open remove look see contact"
@@ -42,6 +43,18 @@ def test_more_than_a_day_has_is_not_to_be_asked_tomorrow(reason: Reason) -> None
     too_much = explain(reason, {"allowed": 3}, ENGLISH)
     assert "more than the 3" in too_much
     assert too_much.endswith("Ask for fewer pictures at once.")
+
+
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_a_database_that_is_away_is_no_defect_and_only_a_lost_commit_is_to_be_looked_for(
+    language: str, uncertain: bool
+) -> None:
+    away = DatabaseAway("the connection was lost", uncertain=uncertain)
+    sentence = explain_away(away, texts_in(language))
+    assert ("`/" in sentence) == uncertain
+    assert "connection" not in sentence
+    assert sentence.endswith((".", "。"))
 
 
 def test_a_file_name_changes_nothing_around_it() -> None:

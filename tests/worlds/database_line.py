@@ -24,6 +24,8 @@ class DatabaseLine:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     loses_commits: bool = False
     """Whether the line is cut after a COMMIT has reached the server and before its answer arrives."""
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first answer is lost."""
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def url(self, database: str) -> str:
@@ -63,6 +65,7 @@ class DatabaseLine:
         while block := await reader.read(65_536):
             await self.open.wait()
             if committing.is_set():
+                self.lost.set()
                 break
             writer.write(block)
             await writer.drain()
