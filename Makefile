@@ -10,7 +10,7 @@ UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-ve
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
 
-.PHONY: help sandbox run doctor test sweep check style types audit crash bench fix lock environment-run environment-sandbox environment-dev
+.PHONY: help sandbox run doctor test sweep check style types docs audit crash bench fix lock environment-run environment-sandbox environment-dev
 
 help:  ## Show what there is
 	@echo "Atelier: make pictures together on Discord"
@@ -38,7 +38,7 @@ test: environment-dev  ## Run the tests
 sweep: environment-dev  ## Run the long tests: every fault, a death at every call, a browser
 	@$(IN)/python -m pytest -m sweep --numprocesses auto --dist worksteal $(ARGS)
 
-check: style types test  ## Everything a change has to pass: format, lint, types, and all tests
+check: style types docs test  ## Everything a change has to pass: format, lint, types, docs, and all tests
 
 style: environment-dev
 	$(IN)/python -m ruff format --check .
@@ -48,6 +48,10 @@ style: environment-dev
 
 types: environment-dev
 	$(IN)/python -m mypy --strict
+
+docs: environment-dev  ## Build the docs site in dist/docs; a link that leads nowhere is an error
+	@$(IN)/python -m sphinx --quiet --fail-on-warning --keep-going --write-all --fresh-env --conf-dir docs/site --doctree-dir dist/doctrees . dist/docs
+	@echo "The docs site is in dist/docs: open dist/docs/index.html"
 
 audit: environment-dev  ## Look up known vulnerabilities of the bot's dependencies
 	@$(IN)/python requirements/audit.py
