@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from tests.crash import processes
+from tests.crash.outages import Outage
 from tests.crash.points import POINTS, Blow, Case, fits
 from tests.crash.runs import Run, play
 from tests.crash.table import head, line, passed, report
@@ -20,6 +22,8 @@ from tests.crash.table import head, line, passed, report
 def main() -> int:
     given = _arguments().parse_args()
     logging.disable()  # the servers log connections that are broken on purpose
+    if given.processes:
+        return asyncio.run(run_processes(given))
     cases = [
         Case(point=point, blow=blow, tasks=tasks, seed=seed, model=model)
         for model in given.models.split(",")
@@ -53,6 +57,24 @@ async def run(cases: Sequence[Case], jobs: int) -> int:
     return 0 if passed(runs) else 1
 
 
+async def run_processes(given: argparse.Namespace) -> int:
+    """Play the outages of several processes, one run after the other, because each has several processes."""
+    print(processes.head(), flush=True)
+    runs: list[processes.ProcessesRun] = []
+    for outage in Outage:
+        if not fnmatchcase(outage, given.outages):
+            continue
+        for count in map(int, given.processes.split(",")):
+            cases = [processes.ProcessesCase(outage=outage, processes=count, seed=seed) for seed in range(given.seeds)]
+            row = [await processes.perform(case) for case in cases]
+            print(processes.line(row), flush=True)
+            runs += row
+    for run in runs:
+        if run.says:
+            print(f"\n{run.case.outage}, {run.case.processes} processes, seed {run.case.seed}:", *run.says, sep="\n  ")
+    return 1 if any(run.says for run in runs) else 0
+
+
 async def _once_more(runs: Sequence[Run]) -> list[Run]:
     """Repeat each broken run alone, with no other load on the CPU; a run that doubled something is not repeated."""
     final: list[Run] = []
@@ -78,6 +100,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--blow", default="*", help="one of: " + ", ".join(Blow))
     parser.add_argument("--tasks", default="1,50", help="in flight at once (default: %(default)s)")
     parser.add_argument("--models", default="4o", help="keys of the catalogue (default: %(default)s)")
+    parser.add_argument("--processes", default="", help="instead: several processes on PostgreSQL: 2, or 2,4")
+    parser.add_argument("--outages", default="*", help="a pattern, with --processes: " + ", ".join(Outage))
     parser.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1), help="runs at a time (%(default)s)")
     return parser
 

@@ -99,3 +99,15 @@ def test_a_run_that_broke_is_not_clean_and_has_lost_nothing_but_what_it_doubled_
 
 def test_a_wrong_exit_code_is_not_clean() -> None:
     assert not judge(replace(CLEAN, faults=("the process ended with 1",))).clean
+
+
+def test_a_picture_that_follows_the_message_that_its_create_is_unconfirmed_is_no_second_call_where_it_may_follow() -> (
+    None
+):
+    posts = (TOLD_AS_UNCONFIRMED, POST)
+    seen = replace(CLEAN, posts=posts, creates=UNANSWERED)
+    assert "its asker was called 2 times" in judge(seen).doubled[0]
+    corrected = replace(seen, corrections=True)
+    assert (judge(corrected).clean, judge(corrected).unconfirmed) == (True, 1)
+    assert not judge(replace(corrected, struck_at=())).clean
+    assert not judge(replace(corrected, posts=(*posts, POST))).clean

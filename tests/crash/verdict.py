@@ -64,6 +64,9 @@ class Evidence:
     """Other faults of the bot: its exit code."""
     broken: str = ""
     """Why the run did not reach its end."""
+    corrections: bool = False
+    """Whether a process may have stored the answer to a create after another had taken over its task: the pictures
+    follow the message that the create is unconfirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +125,11 @@ def judge(seen: Evidence) -> Verdict:
 def _judge(row: Row, seen: Evidence, found: _Findings) -> None:
     posts = [post for post in seen.posts if post.task_id == row.id]
     creates = seen.creates.get(row.prompt, ())
-    found.doubled += [f"{row.prompt}: {what}" for what in _repeated(posts, len(creates), row.wanted)]
     doubtful = [create for create in creates or ((0.0, None),) if any(_in_doubt(create, at) for at in seen.struck_at)]
+    if seen.corrections and doubtful and row.reason is None and posts and posts[0].again and not posts[0].pictures:
+        found.unconfirmed += 1
+        posts = posts[1:]
+    found.doubled += [f"{row.prompt}: {what}" for what in _repeated(posts, len(creates), row.wanted)]
     if row.state != "closed":
         found.lost.append(f"{row.prompt}: {row.state}")
     elif row.reason is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp.test_utils import unused_port
@@ -16,23 +16,40 @@ from tests.wire.relay import Relay
 from tests.worlds.waiting import eventually
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Fleet:
     """Processes of one bot, the n-th of `count` with the shards n, n + count, …"""
 
+    folder: Path
     discord: LoopbackDiscord
-    bots: Sequence[Bot]
+    image_api: Emulator
     shards: int
-    begun: int
-    """Gateway sessions that began before these processes."""
+    urls: Sequence[str]
+    """The database, as each process reaches it."""
+    ports: Sequence[int]
+    settings: dict[str, str]
+    stack: AsyncExitStack
+    bots: list[Bot] = field(default_factory=list)
+    """The processes that run, by number."""
 
     async def connected(self) -> None:
         """Wait until every shard is connected and the commands are published."""
-        await self.discord.connected(since=self.begun, shards=self.shards)
+        await self.discord.connected(shards=self.shards)
         await eventually(self._published)
 
+    async def start(self, number: int, **more: str) -> Bot:
+        """Start a process in a folder of its own, which is that of its predecessor if it has one."""
+        own = {"HTTP_PORT": str(self.ports[number]), "DATABASE_URL": self.urls[number]}
+        if len(self.ports) > 1:
+            own["SHARD_IDS"] = ",".join(map(str, self.shards_of(number)))
+        place = self.folder / f"process-{number}"
+        place.mkdir(exist_ok=True)
+        running = bot(place, self.discord, self.image_api, **(self.settings | own | more))
+        self.bots[number : number + 1] = [await self.stack.enter_async_context(running)]
+        return self.bots[number]
+
     def shards_of(self, number: int) -> range:
-        return range(number, self.shards, len(self.bots))
+        return range(number, self.shards, len(self.ports))
 
     def said(self) -> str:
         return "\n".join(running.said() for running in self.bots)
@@ -43,27 +60,31 @@ class Fleet:
 
 @asynccontextmanager
 async def fleet(
-    folder: Path, discord: LoopbackDiscord, image_api: Emulator, *, count: int, shards: int = 4, **settings: str
+    folder: Path, discord: LoopbackDiscord, image_api: Emulator, *, urls: Sequence[str], shards: int, **settings: str
 ) -> AsyncIterator[Fleet]:
     """
-    Start `count` processes at the same moment, with one folder of pictures and one public address, which leads to each
-    of them in turn. Kill those that still run at the end.
+    Start a process for each URL of the database at the same moment, with one folder of pictures and one public address,
+    which leads to each of them in turn. Kill those that still run at the end.
     """
-    begun, ports = discord.gateway.begun, [unused_port() for _ in range(count)]
-    async with AsyncExitStack() as stack:
-        balancer = await stack.enter_async_context(Relay(ports).open())
+    ports = [unused_port() for _ in urls]
+    async with Relay(ports).open() as balancer, AsyncExitStack() as stack:
         shared = {
             "PICTURES_URL": str(folder / "pictures"),
             "PUBLIC_URL": f"http://127.0.0.1:{balancer.port}",
             "KIE_WEBHOOK_KEY": WEBHOOK_KEY,
             "SHARD_COUNT": str(shards),
+            **settings,
         }
-        bots = []
-        for number, port in enumerate(ports):
-            own = {"HTTP_PORT": str(port)}
-            if count > 1:
-                own["SHARD_IDS"] = ",".join(map(str, range(number, shards, count)))
-            (place := folder / f"process-{number}").mkdir()
-            running = bot(place, discord, image_api, **shared, **own, **settings)
-            bots.append(await stack.enter_async_context(running))
-        yield Fleet(discord=discord, bots=bots, shards=shards, begun=begun)
+        running = Fleet(
+            folder=folder,
+            discord=discord,
+            image_api=image_api,
+            shards=shards,
+            urls=urls,
+            ports=ports,
+            settings=shared,
+            stack=stack,
+        )
+        for number in range(len(urls)):
+            await running.start(number)
+        yield running
