@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -19,6 +20,7 @@ from bot.client import Atelier
 from bot.config import Settings
 from bot.delivery import DiscordDelivery
 from bot.endpoints import point_discord_at
+from bot.engine.clock import system_clock
 from bot.engine.engine import Engine
 from bot.engine.policy import PREVIEW_WAIT, Policy
 from bot.engine.ports import FetchReference
@@ -35,6 +37,7 @@ from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
 from bot.process.malloc import give_back_what_is_freed
 from bot.process.shutdown import end_within
+from bot.process.version import RELEASE
 from bot.services import Services
 from bot.traffic import Pacer, Traffic
 from bot.ui.waiting.cards import DEFAULT_STEPS
@@ -43,6 +46,7 @@ from bot.web.callbacks import callback_routes
 from bot.web.metrics import Metrics
 from bot.web.readiness import Readiness
 from bot.web.site import Site
+from storage import backup
 from storage.catalogue import catalogue
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseAway, DatabaseInUse
@@ -253,6 +257,25 @@ async def _arrived(database: Database, *, wait: bool) -> None:
                 raise
             failures += 1
             await asyncio.sleep(min(backoff(failures, first=0.5), SERVER_SECONDS))
+
+
+async def back_up(settings: Settings, file: Path, *, with_files: bool) -> backup.BackedUp:
+    """Write a backup to `file`, whether or not the bot runs. Raises ConfigurationError, BackupRefused."""
+    with _usable("DATABASE_URL"):
+        async with Database.open(settings.database_url, exclusive=False) as database, database.read():
+            pass
+    picture_store = await _open_picture_store(settings)
+    return await backup.back_up(
+        settings.database_url, picture_store, file, with_files=with_files, program=RELEASE, now=system_clock()
+    )
+
+
+async def restore(settings: Settings, file: Path, *, not_run_since: bool) -> backup.Restored:
+    """Restore the backup in `file` into the database, which has to be empty. Raises ConfigurationError, DatabaseInUse,
+    BackupRefused."""
+    picture_store = await _open_picture_store(settings)
+    async with open_database(settings) as database:
+        return await backup.restore(file, database, picture_store, now=system_clock(), not_run_since=not_run_since)
 
 
 async def _open_picture_store(settings: Settings) -> PictureStore:

@@ -1,5 +1,5 @@
 """
-The command line: `python -m bot run | sync | doctor | migrate`.
+The command line: `python -m bot run | sync | doctor | migrate | backup | restore`.
 
 A problem that the operator can fix is printed as one line on standard error; a traceback means a defect.
 """
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from bot.config import ENV_FILE, Settings, load_settings, misspelt
 from bot.doctor import Finding, examine, seconds_for_models
 from bot.errors import ConfigurationError
 from bot.process.logs import configure_logs
+from storage.backup import BackupRefused
 from storage.database import DatabaseInUse
 from storage.migrations import DatabaseNewer, migrate, pending
 
@@ -38,8 +40,13 @@ exit codes:
   1   a defect, or broken off; the log has the details
   2   the command line is wrong
   78  something to put right first: a setting, or the database is
-      in use or too new; for doctor: something is not well
+      in use or too new, or the backup is refused; for doctor:
+      something is not well
 """
+
+MEBIBYTE: Final = 1024 * 1024
+SHOWN_KEYS: Final = 20
+"""Most keys of missing pictures that are printed."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     configure_logs("INFO", "console")
     try:
-        return asyncio.run(COMMANDS[options.command](options.env_file))
-    except (ConfigurationError, DatabaseInUse, DatabaseNewer) as error:
+        given = {name: value for name, value in vars(options).items() if name != "command"}
+        return asyncio.run(COMMANDS[options.command](**given))
+    except (ConfigurationError, DatabaseInUse, DatabaseNewer, BackupRefused) as error:
         print(error, file=sys.stderr)
         return ExitCode.CONFIGURATION
     except KeyboardInterrupt:
@@ -74,6 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("sync", help="publish the slash commands now (run does it by itself when they changed)")
     commands.add_parser("doctor", help="check settings, database, pictures, Discord, the image API and its models")
     commands.add_parser("migrate", help="bring the database up to date (run does it by itself)")
+    backup = commands.add_parser(
+        "backup", help="write all rows and a list of the pictures to a file, while the bot runs"
+    )
+    backup.add_argument("file", type=Path, help="the file to write; it must not exist")
+    backup.add_argument("--pictures", action="store_true", help="also store the pictures themselves")
+    restore = commands.add_parser("restore", help="restore a backup into an empty database")
+    restore.add_argument("file", type=_file, help="a file that `backup` wrote")
+    restore.add_argument(
+        "--not-run-since",
+        action="store_true",
+        help="the bot has not run since the backup, as after a move to another machine: waiting requests go on",
+    )
     return parser
 
 
@@ -129,6 +149,38 @@ async def _doctor(env_file: Path) -> int:
     return ExitCode.STOPPED if all(finding.ok for finding in findings) else ExitCode.CONFIGURATION
 
 
+async def _backup(env_file: Path, file: Path, pictures: bool) -> int:
+    from bot import app
+
+    settings = _load(env_file, require=(), quiet=True)
+    made = await app.back_up(settings, file, with_files=pictures)
+    size = f"{made.bytes / MEBIBYTE:.1f} MiB"
+    print(f"The backup is in {file}: {made.rows} rows; {made.pictures - made.missing} pictures ({size}).")
+    if made.missing:
+        print(f"{made.missing} more pictures have rows and no file.")
+    if made.pictures > made.missing and not pictures:
+        print("It lists the pictures and does not contain them: copy PICTURES_URL too, or use --pictures.")
+    return ExitCode.STOPPED
+
+
+async def _restore(env_file: Path, file: Path, not_run_since: bool) -> int:
+    from bot import app
+
+    settings = _load(env_file, require=(), quiet=True)
+    done = await app.restore(settings, file, not_run_since=not_run_since)
+    made_at = datetime.fromtimestamp(done.made_at / 1000, UTC)
+    print(
+        f"The backup of {made_at:%Y-%m-%d %H:%M:%S} UTC is restored: {done.rows} rows, {done.pictures} pictures listed."
+    )
+    if not not_run_since:
+        print(f"{done.waiting} requests waited then. They may have been made since: their askers can ask again.")
+        print(f"{done.unfinished} other requests were unfinished. The bot looks for their messages before it posts.")
+    for keys, what in ((done.missing, "missing"), (done.damaged, "not the ones of the backup")):
+        if keys:
+            print(f"{len(keys)} pictures are {what}, such as:", *keys[:SHOWN_KEYS], sep="\n  ")
+    return ExitCode.STOPPED
+
+
 def _load(env_file: Path, *, require: Sequence[str] | None = None, quiet: bool = False) -> Settings:
     """Load the settings, configure logging as they say, and print names that look misspelt. With `quiet`, only errors
     are logged, as the command itself reports problems. `require`: the settings that must be given; None: token and
@@ -140,9 +192,12 @@ def _load(env_file: Path, *, require: Sequence[str] | None = None, quiet: bool =
     return settings
 
 
-COMMANDS: Final[dict[str, Callable[[Path], Coroutine[None, None, int]]]] = {
+COMMANDS: Final[dict[str, Callable[..., Coroutine[None, None, int]]]] = {
     "run": _run,
     "sync": _sync,
     "doctor": _doctor,
     "migrate": _migrate,
+    "backup": _backup,
+    "restore": _restore,
 }
+"""Each takes the arguments of its parser by name."""

@@ -177,6 +177,7 @@ class Reason(StrEnum):
     SERVICE_FAULT = "service_fault"  # 500 three times, or refused without a cause, or put off for too long
     SERVICE_UNREACHABLE = "service_unreachable"
     UNCONFIRMED = "unconfirmed"
+    RESTORED = "restored"  # it waited when the backup was made that was restored, and may have been made since
     LOST = "lost"  # no outcome in 24 hours
     DEFECT = "defect"  # number
     # problems of the bot's machine

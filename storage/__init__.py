@@ -43,6 +43,8 @@ drafts.py         the pictures that an open form offers
 statistics.py     statistics over all tasks, for `/metrics`
 referenced_pictures.py which stored files are still named by a row
 
+backup/           back up all rows and the list of pictures into one file, and restore it
+
 database.py       open SQLite or PostgreSQL; read and write transactions
 postgres.py       PostgreSQL: the pool of connections, the time limits of transactions
 postgres_url.py   PostgreSQL: addresses as people have them

@@ -8,6 +8,7 @@ lease. A batch that becomes due again during the work keeps its lease, so that n
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -206,9 +207,17 @@ class BatchStore:
         async with self._database.read() as connection:
             return values(BatchMessage, await connection.execute(statement.order_by(batch_messages.c.number)))
 
-    async def attempt(self, batch: Batch, number: int, *, now: int, until: int) -> tuple[BatchMessage, bool]:
-        """Store the attempt before the message is posted or edited, and extend the lease to `until` (ms). Return the
-        message, and True if an earlier attempt may have posted it although its id is unknown: search for it first."""
+    async def attempt(
+        self, batch: Batch, number: int, *, now: int, until: int, backed_up_at: int | None = None, again: bool = False
+    ) -> tuple[BatchMessage, bool]:
+        """
+        Store the attempt before the message is posted or edited, and extend the lease to `until` (ms). Return the
+        message, and True if an earlier attempt may have posted it although its id is unknown: search for it first.
+
+        `backed_up_at`: when the backup was made from which the batch was restored, if it was; the message may have been
+        posted since. The first message has a nonce that a restored bot knows; `again`: it was deleted, and needs
+        another one.
+        """
         this = _this(batch, number)
         async with self._database.write() as connection:
             await change_owned(connection, batch, {"lease_until": until})
@@ -220,11 +229,11 @@ class BatchStore:
                 "batch_id": batch.id,
                 "route": batch.route,
                 "number": number,
-                "nonce": secrets.token_hex(NONCE_BYTES),
-                "attempted_at": now,
+                "nonce": secrets.token_hex(NONCE_BYTES) if again else _first_nonce(batch, number),
+                "attempted_at": backed_up_at or now,
             }
             made = await connection.execute(sa.insert(batch_messages).values(fresh).returning(batch_messages))
-            return values(BatchMessage, made)[0], False
+            return values(BatchMessage, made)[0], backed_up_at is not None
 
     async def shown(self, message: BatchMessage, *, channel_id: int, message_id: int, shows: str, now: int) -> None:
         """Store the id of the message and the digest of what the message shows."""
@@ -309,6 +318,11 @@ async def change_owned(connection: Transaction, batch: Batch, changes: dict[str,
     own = sa.and_(batches.c.id == batch.id, batches.c.owner == batch.owner)
     if not (await connection.execute(sa.update(batches).where(own).values(changes))).rowcount:
         raise StaleBatch(f"another worker owns batch {batch.id}")
+
+
+def _first_nonce(batch: Batch, number: int) -> str:
+    text = f"{batch.id} {batch.route} {number}"
+    return hashlib.blake2b(text.encode(), digest_size=NONCE_BYTES).hexdigest()
 
 
 def _this(batch: Batch, number: int) -> sa.ColumnElement[bool]:

@@ -47,6 +47,9 @@ OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskStat
 
 UNCONFIRMED: Final = "unconfirmed"
 """The reason of a task whose create was never answered."""
+RESTORED: Final = "restored"
+"""The reason of a task that waited when the backup was made from which its row was restored: it may have been made
+since."""
 NO_USER: Final = 0
 """Id in place of a person: the person was erased, or the picture belongs to no person."""
 SPOILER_PREFIX: Final = "SPOILER_"
@@ -379,6 +382,10 @@ class Task:
     """When its messages in Discord are to be updated, because what they should show has changed."""
     sync_asked_at: int | None
     """When what they should show changed last; None if it never did."""
+    backed_up_at: int | None
+    """When the backup was made from which this row was restored; None for a row that was not restored. What happened
+    to the task between that time and the restore is unknown: it may have been created, paid and delivered. So no create
+    of it is begun, and its outcome is looked for before it is posted."""
 
     @property
     def open(self) -> bool:

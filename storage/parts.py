@@ -111,7 +111,8 @@ class PartStore:
     async def _plan(
         self, connection: Transaction, task: Task, parts: Sequence[NewPart], *, attempted_at: int | None = None
     ) -> tuple[OutcomePart, ...] | None:
-        """Store the parts. Return None if parts are stored already. `attempted_at` applies to the first part."""
+        """Store the parts. Return None if parts are stored already. `attempted_at` applies to the first part. Of a task
+        that was restored from a backup, every part may have been posted since."""
         await self._database.serialize(connection, f"parts of {task.id}")
         if (await connection.execute(ANY_PART, {"of": task.id})).first():
             return None
@@ -121,7 +122,7 @@ class PartStore:
                 "number": number,
                 **asdict(part),
                 "route": part.route or first_route(task.reach),
-                "attempted_at": None if number else attempted_at,
+                "attempted_at": task.backed_up_at or (None if number else attempted_at),
             }
             for number, part in enumerate(parts)
         ]

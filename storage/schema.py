@@ -162,6 +162,7 @@ tasks = sa.Table(
     sa.Column("removed_by", sa.BigInteger),
     sa.Column("sync_at", sa.BigInteger),
     sa.Column("sync_asked_at", sa.BigInteger),
+    sa.Column("backed_up_at", sa.BigInteger),
     *_at_least(0, "upload_limit", "parent_picture", "batch_position", "failures", "faults"),
     *_at_least(1, "variants", "creates_wanted"),
     sa.Index(None, "state", "due_at"),

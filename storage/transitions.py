@@ -163,7 +163,8 @@ def _implied(task: Task, after: TaskState, now: int) -> dict[str, Any]:
         case TaskState.GENERATING:
             if _withdraws(task.state, after):  # the asker has got an outcome and expects no further cost
                 return {**NO_DOUBT, **UNSETTLED}
-            return {**NO_DOUBT, "next_create_at": now if task.creates_wanted > 1 else None}
+            further = task.creates_wanted > 1 and task.backed_up_at is None
+            return {**NO_DOUBT, "next_create_at": now if further else None}
         case TaskState.SETTLED:
             return {"next_create_at": None}
         case TaskState.CLOSED:

@@ -28,7 +28,7 @@ from bot.engine.work.picture_work import PictureWork
 from bot.errors import RouteClosed
 from bot.traffic import Priority, requests_as
 from bot.ui.kit.component_ids import component_id
-from bot.ui.kit.pictures import closing, picture_stem, shown_in
+from bot.ui.kit.pictures import closing, picture_stem, shown_in, task_stem
 from bot.ui.results.batch_messages import batch_view, ended_view
 from bot.ui.waiting.undelivered import delivered_elsewhere_view
 from storage.community import BatchMessage
@@ -77,7 +77,8 @@ class BatchPoster:
     async def _find(self, shared: BatchView, route: Route, nonce: str) -> Posted | None:
         """Search for a message of the batch by its nonce. None if it is not found. Raises RouteClosed, Unavailable."""
         channel = await self._place(shared, route)
-        found = await find_by_id(self._client, channel, component_id(nonce))
+        since = shared.batch.ending_attempted_at if nonce == shared.batch.ending_nonce else None
+        found = await find_by_id(self._client, channel, component_id(nonce), since=since)
         return posted(found) if found else None
 
     async def end(self, shared: BatchView, first: BatchMessage, *, uncertain: bool) -> Posted:
@@ -138,7 +139,9 @@ class BatchPoster:
         if message.message_id is not None:
             with map_discord_errors():
                 return await channel.fetch_message(message.message_id)
-        return await find_by_id(self._client, channel, component_id(message.nonce)) if uncertain else None
+        if not uncertain:
+            return None
+        return await find_by_id(self._client, channel, component_id(message.nonce), since=message.attempted_at)
 
     async def _once(
         self,
@@ -148,7 +151,10 @@ class BatchPoster:
         earlier: discord.Message | None,
         limit: int,
     ) -> Posted:
-        """Make one attempt to post or edit the message. Free the bytes of the attached files afterwards."""
+        """Make one attempt to post or edit the message. Free the bytes of the attached files afterwards. A message that
+        shows more than a restored backup knows stays as it is."""
+        if earlier is not None and _shows_more(earlier, shared, message.number):
+            return posted(earlier)
         kept, fresh, names = await self._files(shared, message, earlier, limit)
         view = batch_view(shared, message, names)
         with closing(fresh), map_discord_errors():
@@ -187,3 +193,16 @@ class BatchPoster:
             return None
         name = f"{picture_stem(picture.task_id, picture.position)}.{copy.extension}"
         return discord.File(io.BytesIO(copy.data), name)
+
+
+def _shows_more(earlier: discord.Message, shared: BatchView, number: int) -> bool:
+    """Return whether the message has pictures, of a task that was restored from a backup, of which the backup has no
+    rows: they were made since, and an edit would drop them."""
+    for entry in shared.on(number):
+        if entry.task.backed_up_at is None or entry.task.removed_at is not None:
+            continue
+        known = tuple(f"{picture_stem(picture.task_id, picture.position)}." for picture in entry.pictures)
+        files = [file.filename for file in earlier.attachments if file.filename.startswith(task_stem(entry.task.id))]
+        if not all(name.startswith(known) for name in files):
+            return True
+    return False

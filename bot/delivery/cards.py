@@ -26,7 +26,7 @@ import structlog
 from bot.client import Atelier
 from bot.delivery.card_schedule import CardSchedule, ShownCard
 from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
-from bot.delivery.message_search import find_card
+from bot.delivery.message_search import find_by_id, find_card, is_waiting_card
 from bot.delivery.sending import NO_USER
 from bot.discord_errors import map_discord_errors
 from bot.engine.cards.messages import CardMessages
@@ -35,7 +35,7 @@ from bot.engine.work.picture_work import Requester, WorkPriority
 from bot.engine.work.thumbnails import StoredCopy, Thumbnails
 from bot.errors import MessageGone, RouteClosed, Unavailable
 from bot.traffic import Claim, Priority, claim, requests_as
-from bot.ui.waiting.cards import card_view, change_share, preview_name, strip_name
+from bot.ui.waiting.cards import card_id, card_view, change_share, preview_name, strip_name
 from storage.attempts import AttemptStore
 from storage.models import Reach, Task, TaskState
 
@@ -156,6 +156,23 @@ class CardUpdater:
             log.debug("card not removed: already deleted or route closed", task=task.id, error=str(closed))
         await self._messages.deleted(task.id)
 
+    async def waits(self, task: Task) -> bool:
+        """Return whether the card shows that no outcome was delivered or withheld. False if it was deleted, was edited
+        into the outcome or cannot be read. Where the bot can only answer the interaction: whether its token lives.
+        Raises Unavailable."""
+        if task.reach is Reach.ANSWER:
+            return token_lives(task.arrived_at, self._clock())
+        channel = self._channel(task)
+        try:
+            with requests_as(Priority.RESULT), map_discord_errors():
+                if task.card_message_id is None:
+                    message = await find_by_id(self._client, channel, card_id(task), since=task.arrived_at)
+                else:
+                    message = await channel.fetch_message(task.card_message_id)
+        except RouteClosed:
+            return False
+        return message is not None and is_waiting_card(message, task)
+
     async def withhold(self, task: Task) -> None:
         """Edit the card to say that the outcome is stored and not posted; the message is kept. A card that is gone, or
         that the bot can no longer edit, is no error. Raises Unavailable."""
@@ -251,12 +268,12 @@ class CardUpdater:
                 self._schedule.later(card, _ms(LEFT_ALONE))
 
     async def _present(self, card: Card, row: Task, shown: ShownCard) -> None:
-        """Edit the card if its look would change. Post it if it has no message, unless the task is cancelled or the bot
-        can only answer the interaction. Raises RouteClosed, Unavailable."""
+        """Edit the card if its look would change. Post it if it has no message, unless the task is cancelled or
+        `_may_be_posted` forbids it. Raises RouteClosed, Unavailable."""
         key = self._schedule.key(card)
         cancelled = card.phase is CardPhase.CANCELLED
         message_id = row.card_message_id or await self._find_and_record(row)
-        if message_id is None and (cancelled or row.reach is Reach.ANSWER):
+        if message_id is None and (cancelled or not _may_be_posted(row)):
             return
         if message_id is not None and key == shown.key:
             return
@@ -268,13 +285,13 @@ class CardUpdater:
 
     async def _put(self, card: Card, row: Task, shown: ShownCard, message_id: int | None) -> None:
         """Edit the card, or post it if it has no message. If its message was deleted, post it again, at most once;
-        else, and for a cancelled task or where the bot can only answer, raises MessageGone."""
+        else, and for a cancelled task or if `_may_be_posted` forbids it, raises MessageGone."""
         if message_id is None:
             return await self._post(card, row, shown)
         try:
             await self._edit(card, row, shown, message_id)
         except MessageGone:
-            if shown.posted_again or card.phase is CardPhase.CANCELLED or row.reach is Reach.ANSWER:
+            if shown.posted_again or card.phase is CardPhase.CANCELLED or not _may_be_posted(row):
                 raise
             shown.posted_again = True
             await self._messages.deleted(row.id)
@@ -392,6 +409,12 @@ class CardUpdater:
 
     def _message(self, row: Task, message_id: int) -> discord.PartialMessage:
         return self._channel(row).get_partial_message(message_id)
+
+
+def _may_be_posted(row: Task) -> bool:
+    """Return whether a card may be posted for the task: not where the bot can only answer the interaction, and not for
+    a task that was restored from a backup, whose outcome was probably delivered since."""
+    return row.reach is Reach.CHANNEL and row.backed_up_at is None
 
 
 def _is_prepared(card: Card) -> bool:

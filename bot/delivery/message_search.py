@@ -4,7 +4,7 @@ RouteClosed, and Unavailable, also before the client has logged in."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import discord
@@ -15,7 +15,7 @@ from bot.discord_errors import map_discord_errors
 from bot.discord_limits import HISTORY_PAGE
 from bot.engine.ports import Outcome, Posted
 from bot.errors import Unavailable
-from bot.ui.kit.pictures import picture_stem
+from bot.ui.kit.pictures import picture_stem, task_stem
 from bot.ui.results.outcomes import part_id
 from bot.ui.waiting.cards import card_id
 from storage.models import OutcomePart, Task
@@ -47,10 +47,26 @@ async def find_card(client: Atelier, channel: discord.abc.Messageable, task: Tas
     return await _first_own(client, channel.history(limit=LATEST), lambda message: sought in _ids(message))
 
 
-async def find_by_id(client: Atelier, channel: discord.abc.Messageable, sought: int) -> discord.Message | None:
-    """Return the newest message of the bot with a component of this id; None if it is not among the `NEWEST`
-    messages."""
-    return await _first_own(client, channel.history(limit=NEWEST), lambda message: sought in _ids(message))
+async def find_by_id(
+    client: Atelier, channel: discord.abc.Messageable, sought: int, *, since: int | None = None
+) -> discord.Message | None:
+    """Return the newest message of the bot with a component of this id; None if it is not among the `NEWEST` messages
+    nor, if it may have been posted long ago but not before `since` (ms), among the `SEARCHED` messages from then on."""
+
+    def is_it(message: discord.Message) -> bool:
+        return sought in _ids(message)
+
+    found = await _first_own(client, channel.history(limit=NEWEST), is_it)
+    if found is not None or since is None:
+        return found
+    after = discord.Object(discord.utils.time_snowflake(datetime.fromtimestamp(since / 1000, UTC) - BEFORE))
+    return await _first_own(client, channel.history(limit=SEARCHED, after=after, oldest_first=True), is_it)
+
+
+def is_waiting_card(message: discord.Message, task: Task) -> bool:
+    """Return whether the message is the task's card, and not the one of a cancelled or withheld task, which has a
+    button that deletes it."""
+    return card_id(task) in _ids(message) and f"a1:clear:{task.id}" not in _custom_ids(message)
 
 
 async def _first_own(
@@ -80,8 +96,25 @@ def _carries(message: discord.Message, outcome: Outcome, part: OutcomePart) -> b
         return True
     if outcome.repost is not None:  # messages with the same files exist, so file names prove nothing
         return False
+    if outcome.task.backed_up_at is not None and part.number == 0 and _tells(message, outcome.task):
+        return True
     stems = tuple(f"{picture_stem(outcome.task.id, position)}." for position in part.pictures)
     return any(attachment.filename.startswith(stems) for attachment in message.attachments)
+
+
+def _tells(message: discord.Message, task: Task) -> bool:
+    """Return whether the message tells an outcome of the task, whichever: its files or its buttons are the task's. An
+    outcome that was delivered after the backup from which the task was restored has another nonce."""
+    if card_id(task) in _ids(message):
+        return False
+    if any(attachment.filename.startswith(task_stem(task.id)) for attachment in message.attachments):
+        return True
+    offer = f"a1:show:{task.id}"  # on messages of other tasks
+    return any(name.split(":")[2:3] == [task.id] and name != offer for name in _custom_ids(message))
+
+
+def _custom_ids(message: discord.Message) -> set[str]:
+    return {name for component in _walked(message.components) if (name := getattr(component, "custom_id", None))}
 
 
 def _ids(message: discord.Message) -> set[int | None]:

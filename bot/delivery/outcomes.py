@@ -251,11 +251,14 @@ class OutcomePoster:
     async def _arrived(self, outcome: Outcome, part: OutcomePart) -> Posted | None:
         """Return where an earlier attempt posted the part; None if it is not found. Search the request's channel,
         unless the bot can only answer there, whatever the route is now, as the earlier attempt may have used it; if the
-        route is direct, also the direct messages. For the route `EPHEMERAL`, search nothing: no search finds such an
-        answer. Raises RouteClosed if the route is the channel or direct and its place is closed, and Unavailable."""
+        route is direct, or the task was restored from a backup, also the direct messages. For the route `EPHEMERAL`,
+        search nothing: no search finds such an answer. Raises RouteClosed if the route is the channel or direct and its
+        place is closed, but not for a restored task, and Unavailable."""
         found = None
         if part.route is Route.EPHEMERAL:
             return None
+        if outcome.task.backed_up_at is not None:
+            return await self._find(outcome, part)
         try:
             if outcome.task.reach is Reach.CHANNEL:
                 found = await find_part(self._client, self._channel(outcome.task), outcome, part)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from bot.client import Atelier
 from bot.delivery.interaction_reply import ORIGINAL, answer_by, token_lives
+from bot.delivery.message_search import find_by_id
 from bot.delivery.sending import direct_messages
 from bot.discord_errors import map_discord_errors
 from bot.errors import RouteClosed
 from bot.texts import texts_in
-from bot.ui.privacy.erasure import receipt_view
+from bot.ui.privacy.erasure import receipt_id, receipt_view
 from storage.community import Erasure
 
 
@@ -21,7 +22,8 @@ class ReceiptPoster:
 
     async def send(self, erasure: Erasure) -> None:
         """Send the receipt: as the answer to the interaction while its token lives, else, and if Discord refuses that,
-        as a direct message. Raises RouteClosed, also if the person is no longer known, and Unavailable."""
+        as a direct message, unless the person has got that one already. Raises RouteClosed, also if the person is no
+        longer known, and Unavailable."""
         say = texts_in(erasure.locale)
         if erasure.interaction_token is not None and token_lives(erasure.asked_at, self._clock()):
             try:
@@ -34,5 +36,7 @@ class ReceiptPoster:
         if erasure.person_id is None:
             raise RouteClosed("the erased person is no longer known")
         direct = await direct_messages(self._client, erasure.person_id)
+        if await find_by_id(self._client, direct, receipt_id(erasure)):  # sent before a death or a restored backup
+            return
         with map_discord_errors():
             await direct.send(view=receipt_view(say, erasure), nonce=erasure.id)

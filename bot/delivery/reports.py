@@ -37,7 +37,7 @@ class ReportPoster:
             raise RouteClosed("this server has no channel for reports")
         channel = self._client.get_partial_messageable(report_case.channel_id, guild_id=report_case.guild_id)
         number = component_id(report_case.nonce)
-        found = await find_by_id(self._client, channel, number) if uncertain else None
+        found = await find_by_id(self._client, channel, number, since=report_case.attempted_at) if uncertain else None
         message_id = found.id if found is not None else report_case.message_id
         files = [] if report_case.state in _OVER else await self._files(outcome)
         view = report_view(outcome, report_case, words, [file.filename for file in files], number=number)

@@ -93,6 +93,11 @@ class BatchView:
         return sum(entry.state in states for entry in self.entries)
 
     @property
+    def backed_up_at(self) -> int | None:
+        """When (ms) the backup was made from which the tasks were restored; None if they were not."""
+        return max((entry.task.backed_up_at or 0 for entry in self.entries), default=0) or None
+
+    @property
     def is_over(self) -> bool:
         """Whether every task is closed or cancelled."""
         return all(entry.task.state in {TaskState.CLOSED, TaskState.CANCELLED} for entry in self.entries)

@@ -222,6 +222,11 @@ class CardPort(Protocol):
         the task is cancelled or the bot can only answer the interaction. Once the outcome may have been sent, nothing
         is edited."""
 
+    async def waits(self, task: Task) -> bool:
+        """Return whether the task's card shows that no outcome was delivered or withheld. False if it was deleted, says
+        that the task has ended, or cannot be read. Where the bot can only answer the interaction: whether the first
+        answer can still be edited, which is idempotent. Raises Unavailable."""
+
     async def withhold(self, task: Task) -> None:
         """Edit the card to say that the outcome is stored and not posted. A card that is gone or out of the bot's reach
         is no error. Raises Unavailable."""

@@ -49,7 +49,7 @@ OUTCOMES: Final = (
     *(Reason.API_REFERENCE_UNFETCHABLE, Reason.API_MASK, Reason.GENERATION_FAILED, Reason.NO_PICTURES),
     *(Reason.INVALID_REQUEST, Reason.MODEL_UNAVAILABLE),
     *(Reason.ACCOUNT_KEY, Reason.ACCOUNT_CREDIT, Reason.ACCOUNT_QUOTA, Reason.SERVICE_FAULT),
-    *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.LOST),
+    *(Reason.SERVICE_UNREACHABLE, Reason.UNCONFIRMED, Reason.RESTORED, Reason.LOST),
 )
 """Reasons for which tasks usually end without pictures; each is a label. A reason outside this list counts as
 `OTHER`."""

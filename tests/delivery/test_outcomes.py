@@ -17,7 +17,7 @@ from bot.discord_limits import BYTES_PER_MESSAGE, FILES_PER_MESSAGE
 from bot.engine.ports import Outcome
 from bot.errors import Reason
 from bot.texts.discord_text import units
-from bot.ui.results.outcomes import AGAIN_REASONS, AttachedPicture, failure_view, pictures_view
+from bot.ui.results.outcomes import AGAIN_REASONS, UNSURE_REASONS, AttachedPicture, failure_view, pictures_view
 from bot.ui.results.picks import PickButton
 from storage.models import Route
 from storage.pictures import MissingCopy
@@ -187,7 +187,7 @@ async def test_a_failure_offers_to_ask_again_only_where_that_may_help(reason: Re
     assert units(said) <= 4000
     assert labels[-1] == "Dismiss"
     assert (len(labels) == 2) is (reason in AGAIN_REASONS)
-    assert any("cost a second time" in label for label in labels) is (reason is Reason.UNCONFIRMED)
+    assert any("cost a second time" in label for label in labels) is (reason in UNSURE_REASONS)
 
 
 # Distribution over messages

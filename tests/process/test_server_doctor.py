@@ -66,7 +66,7 @@ async def test_pools_of_all_processes_that_are_more_than_the_server_has_are_foun
     async with Database.open(url) as database:
         for number in range(3):
             process = Process(id=f"{number}", shard_count=3, shard_ids=(number,), started_at=1, seen_at=1)
-            await Stores.on(database).processes.seen(process, forget_before=0)
+            await Stores.on(database).processes.seen(process, lease_ms=30_000)
     found = (await findings(url, database_pool=120))["database connections"]
     assert (found.ok, found.detail) == (False, "297 for the bot's role, 363 wanted by 3 processes")
     assert found.remedy.startswith("set DATABASE_POOL to 98 at most, or raise")

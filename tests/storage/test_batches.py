@@ -238,8 +238,17 @@ async def test_after_one_that_was_deleted_comes_another(stores: Stores) -> None:
     claimed = await held(stores)
     first = await shown(stores, claimed)
     await stores.batches.forget(first)
-    second, uncertain = await stores.batches.attempt(claimed, 0, now=NOW, until=NOW + LEASE)
+    second, uncertain = await stores.batches.attempt(claimed, 0, now=NOW, until=NOW + LEASE, again=True)
     assert (second.nonce != first.nonce, uncertain) == (True, False)
+
+
+async def test_a_message_that_a_restored_backup_does_not_know_has_the_nonce_that_it_had(stores: Stores) -> None:
+    await begun(stores)
+    claimed = await held(stores)
+    first = await shown(stores, claimed)
+    await stores.batches.forget(first)  # as in a backup that was made before
+    restored, uncertain = await stores.batches.attempt(claimed, 0, now=NOW, until=NOW + LEASE, backed_up_at=NOW - 5)
+    assert (restored.nonce, restored.attempted_at, uncertain) == (first.nonce, NOW - 5, True)
 
 
 async def test_each_route_has_messages_of_its_own(stores: Stores) -> None:

@@ -366,24 +366,28 @@ class EngineWorld:
 
 @asynccontextmanager
 async def open_engine_world(folder: Path, **policy: Any) -> AsyncIterator[EngineWorld]:
+    async with ready_database(folder / "atelier.db") as database:
+        yield await engine_world_on(database, folder, **policy)
+
+
+async def engine_world_on(database: Database, folder: Path, **policy: Any) -> EngineWorld:
+    """Return a world on this database, which is open and migrated."""
     clock = Clock()
     settings: dict[str, Any] = {"limits": NO_LIMITS, "keep_pictures": KEEP_PICTURES} | policy
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(ready_database(folder / "atelier.db"))
-        world = EngineWorld(
-            clock=clock,
-            api=StandInAPI(clock),
-            discord=StandInDiscord(),
-            stores=Stores.on(database),
-            picture_store=PictureStore.open(str(folder / "pictures")),
-            policy=Policy(**settings),
-            attachments={},
-            engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
-            database=database,
-        )
-        world.discord.picture_store = world.picture_store
-        await world.restart()
-        yield world
+    world = EngineWorld(
+        clock=clock,
+        api=StandInAPI(clock),
+        discord=StandInDiscord(),
+        stores=Stores.on(database),
+        picture_store=PictureStore.open(str(folder / "pictures")),
+        policy=Policy(**settings),
+        attachments={},
+        engine=None,  # type: ignore[arg-type]  # set by restart, which needs the other fields
+        database=database,
+    )
+    world.discord.picture_store = world.picture_store
+    await world.restart()
+    return world
 
 
 @asynccontextmanager

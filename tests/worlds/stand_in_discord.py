@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.engine.batch_view import BatchEntryState, BatchView
-from bot.engine.ports import Card, Outcome, Posted
+from bot.engine.ports import Card, CardPhase, Outcome, Posted
 from bot.errors import MessageGone, Reason, RouteClosed, Unavailable
 from storage.community import BatchMessage, Erasure, Report, ReportCase, Repost
 from storage.models import NewPart, OutcomePart, Route, Task
@@ -142,7 +142,7 @@ class StandInDiscord:
         if self.down:
             raise Unavailable("Discord is down")
         message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
-        if uncertain and not self.blind and (found := self._find(message)):
+        if uncertain and not self.blind and (found := self._find(message, outcome.task)):
             return Posted(channel_id=1, message_id=found)
         if part.route in self.closed_routes:
             raise RouteClosed(part.route.value)
@@ -156,10 +156,11 @@ class StandInDiscord:
             raise Unavailable("no answer")
         return Posted(channel_id=1, message_id=len(self.sent))
 
-    def _find(self, wanted: Message) -> int | None:
-        """Find the message, on whatever route it was posted."""
+    def _find(self, wanted: Message, task: Task) -> int | None:
+        """Find the message, on whatever route it was posted; of a restored task, with whatever outcome."""
         for number, message in enumerate(self.sent, start=1):
-            if replace(message, route=wanted.route, pictures=wanted.pictures) == wanted:
+            reason = message.reason if task.backed_up_at is None else wanted.reason
+            if replace(message, route=wanted.route, pictures=wanted.pictures, reason=reason) == wanted:
                 return number
         return None
 
@@ -172,7 +173,7 @@ class StandInDiscord:
         if self.down:
             raise Unavailable("Discord is down")
         message = Message(part.task_id, part.number, part.route, outcome.task.reason, part.pictures)
-        found = None if self.blind else self._find(message)
+        found = None if self.blind else self._find(message, outcome.task)
         return Posted(channel_id=1, message_id=found) if found else None
 
     async def take_back(self, outcome: Outcome, part: OutcomePart) -> None:
@@ -211,6 +212,12 @@ class StandInDiscord:
                 return Route.DIRECT
             case Route.DIRECT | Route.COLLECTED:
                 return None
+
+    async def waits(self, task: Task) -> bool:
+        if self.down:
+            raise Unavailable("Discord is down")
+        cancelled = {card.task.id for card in self.shown if card.phase is CardPhase.CANCELLED}
+        return task.id not in {*self.removed, *self.withheld, *cancelled}
 
     async def withhold(self, task: Task) -> None:
         if self.down:

@@ -131,8 +131,9 @@ class Polling:
 
     async def again_by_upload(self, task: Task, why: str) -> Task | None:
         """Queue a task whose input pictures the image API could not download, so that they are uploaded for another
-        create. Return None, and do nothing, if they were uploaded already."""
-        if task.by_upload or not await self._stores.references.of_task(task.id):
+        create. Return None, and do nothing, if they were uploaded already, or if the task was restored from a backup:
+        the other create may have been made since."""
+        if task.by_upload or task.backed_up_at is not None or not await self._stores.references.of_task(task.id):
             return None
         now = self._clock()
         return await self._stores.tasks.move(

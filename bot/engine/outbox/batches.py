@@ -167,7 +167,8 @@ class BatchDelivery:
         return None
 
     async def _message(self, shared: BatchView, number: int, message: BatchMessage | None) -> bool:
-        """Post or edit one message if its contents changed. Return False if it is too soon for another edit."""
+        """Post or edit one message if its contents changed. Return False if it is too soon for another edit, or the
+        batch has just been closed."""
         look = shared.look(number)
         if message is not None and message.message_id is not None:
             if message.shows == look:
@@ -179,23 +180,32 @@ class BatchDelivery:
         except MessageGone:
             if message is None:
                 raise
-            await self._gone(shared, message, look)
+            return await self._gone(shared, message, look)
         return True
 
-    async def _show(self, shared: BatchView, number: int, look: str) -> None:
+    async def _show(self, shared: BatchView, number: int, look: str, *, again: bool = False) -> None:
         now = self._clock()
-        message, uncertain = await self._batches.attempt(shared.batch, number, now=now, until=now + CLAIM_MS)
+        message, uncertain = await self._batches.attempt(
+            shared.batch, number, now=now, until=now + CLAIM_MS, backed_up_at=shared.backed_up_at, again=again
+        )
         posted = await self._delivery.batches.show(shared, message, uncertain=uncertain)
         await self._batches.shown(
             message, channel_id=posted.channel_id, message_id=posted.message_id, shows=look, now=self._clock()
         )
 
-    async def _gone(self, shared: BatchView, message: BatchMessage, look: str) -> None:
+    async def _gone(self, shared: BatchView, message: BatchMessage, look: str) -> bool:
         """Handle a message that somebody deleted: post it again, unless the batch is closed. A message deleted after
-        that stays deleted."""
-        if shared.batch.closed_at is None:
-            await self._batches.forget(message)
-            await self._show(shared, message.number, look)
+        that stays deleted. A batch that was restored from a backup was probably delivered and removed since: close it,
+        and return False."""
+        if shared.batch.closed_at is not None:
+            return True
+        if shared.backed_up_at is not None:
+            log.warning("restored batch closed without further messages: one was deleted, its tasks can be looked up")
+            await self._batches.close(shared.batch, now=self._clock())
+            return False
+        await self._batches.forget(message)
+        await self._show(shared, message.number, look, again=True)
+        return True
 
     async def _ended(self, shared: BatchView) -> None:
         """Notify the asker, unless every task was cancelled, and close the batch."""

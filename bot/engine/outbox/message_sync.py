@@ -133,7 +133,8 @@ class MessageSync:
         for part in await self._stores.parts.of_task(outcome.task.id):
             if part.number >= LATE_PARTS and part.message_id is None and _late_of(outcome, part):
                 await self._late.attempt(part, now=self._clock())
-                posted = await self._delivery.outcomes.post(own, part, uncertain=part.attempted_at is not None)
+                tried = replace(part, attempted_at=part.attempted_at or outcome.task.backed_up_at)
+                posted = await self._delivery.outcomes.post(own, tried, uncertain=tried.attempted_at is not None)
                 await self._stores.parts.posted(part, channel_id=posted.channel_id, message_id=posted.message_id)
 
     async def _posting(self, outcome: Outcome, repost: Repost) -> None:

@@ -122,6 +122,7 @@ reason-account-quota = My quota with the image service is used up for now. Ask a
 reason-service-fault = The image service is having trouble at the moment. Ask again in a few minutes.
 reason-service-unreachable = I couldn’t reach the image service for a whole day, so I stopped trying. Nothing was spent. Ask again later.
 reason-unconfirmed = I lost the connection to the image service and can’t tell whether it took this request. You can ask again, but that may cost a second time.
+reason-restored = I had to be restored from a backup and can’t tell whether this request was made since. You can ask again, but that may cost a second time.
 reason-lost = The image service gave no answer for a whole day, so I stopped waiting. Ask again.
 reason-discord-refuses = Discord is turning down many of my requests at the moment. Try again in a few minutes.
 reason-work-given-up = I tried several times and couldn’t do this. Contact whoever runs me.

@@ -89,6 +89,7 @@ reason-account-quota = 我在图像服务那里的配额暂时用完了。请稍
 reason-service-fault = 图像服务自己出了点问题。请过几分钟再试。
 reason-service-unreachable = 整整一天都连不上图像服务，所以我不再尝试了。没有任何花费。请稍后再试。
 reason-unconfirmed = 我和图像服务的连接断开了，不确定它有没有收下这个请求。你可以再试一次，但可能会再次计费。
+reason-restored = 我是用备份恢复的，不确定这个请求后来有没有完成。你可以再试一次，但可能会再次计费。
 reason-lost = 图像服务整整一天没有答复，所以我不再等了。请再试一次。
 reason-discord-refuses = Discord 目前拒绝了我的许多请求。请过几分钟再试。
 reason-work-given-up = 我试了好几次都没能做到。请联系我的运营者。

@@ -33,7 +33,12 @@ def closing(files: Sequence[discord.File]) -> Iterator[None]:
 
 def picture_stem(task_id: str, position: int) -> str:
     """Return the file name of a finished picture without the extension, which depends on the encoding."""
-    return f"atelier-{task_id}-{position + 1}"
+    return f"{task_stem(task_id)}{position + 1}"
+
+
+def task_stem(task_id: str) -> str:
+    """Return the beginning of the file names of all finished pictures of a task."""
+    return f"atelier-{task_id}-"
 
 
 def shown_in(message: discord.Message | None, picture: Picture) -> discord.Attachment | None:

@@ -9,6 +9,7 @@ import discord
 from discord import ui
 
 from bot.texts import Texts, texts_in
+from bot.ui.kit.component_ids import component_id
 from bot.ui.kit.dynamic_items import MessageButton, engine_of
 from storage.community import Erasure
 from storage.personal_data import PersonalDataSummary
@@ -77,13 +78,18 @@ def question_view(say: Texts, held: PersonalDataSummary) -> ui.LayoutView:
 
 def receipt_view(say: Texts, erasure: Erasure) -> ui.LayoutView:
     """Build the receipt: what was erased, when, and the number of the erasure."""
-    container: ui.Container[ui.LayoutView] = ui.Container()
+    container: ui.Container[ui.LayoutView] = ui.Container(id=receipt_id(erasure))
     container.add_item(ui.TextDisplay(f"### {say('privacy-receipt')}"))
     container.add_item(ui.TextDisplay(_listed(say, erasure.counts) or say("privacy-receipt-nothing")))
     done = f"<t:{(erasure.done_at or erasure.asked_at) // 1000}:f>"
     container.add_item(ui.TextDisplay(f"-# {say('privacy-receipt-number', number=erasure.id, at=done)}"))
     container.add_item(ui.TextDisplay(f"-# {say('privacy-erase-stays')}"))
     return ui.LayoutView(timeout=None).add_item(container)
+
+
+def receipt_id(erasure: Erasure) -> int:
+    """Return the component id of the receipt's container, by which a search finds the message."""
+    return component_id(f"receipt:{erasure.id}")
 
 
 def under_way(say: Texts, erasure: Erasure) -> str:

@@ -50,11 +50,14 @@ AGAIN_REASONS: Final = frozenset(
         Reason.ACCOUNT_QUOTA,
         Reason.SERVICE_FAULT,
         Reason.UNCONFIRMED,
+        Reason.RESTORED,
         Reason.LOST,
         Reason.DEFECT,
     }
 )
 """Reasons of failures after which the same request may succeed: the message has a button to ask again."""
+UNSURE_REASONS: Final = frozenset({Reason.UNCONFIRMED, Reason.RESTORED})
+"""Reasons with which it is unknown whether the pictures were made and paid."""
 
 _ELSEWHERE: Final = frozenset({Route.DIRECT, Route.COLLECTED})
 
@@ -120,7 +123,7 @@ def failure_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
     task, say = outcome.task, texts_in(outcome.task.locale)
     reason = Reason(task.reason or Reason.DEFECT)
     container: ui.Container[ui.LayoutView] = ui.Container(id=part_id(part), accent_colour=_FAILED)
-    heading = say("outcome-unsure") if reason is Reason.UNCONFIRMED else say("outcome-none")
+    heading = say("outcome-unsure") if reason in UNSURE_REASONS else say("outcome-none")
     container.add_item(ui.TextDisplay(f"### {heading}\n{explain(reason, task.reason_parameters, say)}"))
     words = prompt_quote(outcome)
     container.add_item(ui.TextDisplay(words.text))
@@ -157,7 +160,7 @@ def withdrawn_view(outcome: Outcome, part: OutcomePart) -> ui.LayoutView:
 def _after_failure(say: Texts, outcome: Outcome, part: OutcomePart, reason: Reason) -> list[ui.Item[Any]]:
     buttons: list[ui.Item[Any]] = []
     if reason in AGAIN_REASONS:
-        label = "outcome-again-costly" if reason is Reason.UNCONFIRMED else None
+        label = "outcome-again-costly" if reason in UNSURE_REASONS else None
         buttons.append(AgainButton(outcome.task.id, say, label=label))
     if _is_public(outcome, part):
         buttons.append(ClearButton(outcome.task.id, say))

@@ -1,4 +1,5 @@
-"""Store which processes of the bot run and which shards each has, and when the image API answered a create."""
+"""Store which processes of the bot run and which shards each has, when the image API answered a create, and from which
+backup a task was restored."""
 
 from __future__ import annotations
 
@@ -23,4 +24,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("creates") as batch:
         batch.add_column(sa.Column("answered_at", sa.BigInteger))
+    with op.batch_alter_table("tasks") as batch:
+        batch.add_column(sa.Column("backed_up_at", sa.BigInteger))
     op.execute("UPDATE creates SET answered_at = at")
