@@ -36,13 +36,16 @@ class ClockStore:
         return self._database.alone
 
     async def last_stamp(self) -> int:
-        """Return the later one of two times (ms): that of the latest create, and that of the event written last; 0 if
-        there is neither."""
+        """Return the latest of three times (ms): those of the latest create and of the latest answer to one, and that
+        of the event written last; 0 if there is none."""
         event = sa.select(task_events.c.at).order_by(task_events.c.id.desc()).limit(1)
         async with self._database.read() as connection:
-            created: int | None = (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one()
-            happened: int | None = (await connection.execute(event)).scalar_one_or_none()
-        return max(created or 0, happened or 0)
+            stamps = [
+                (await connection.execute(sa.select(sa.func.max(creates.c.at)))).scalar_one(),
+                (await connection.execute(sa.select(sa.func.max(creates.c.answered_at)))).scalar_one(),
+                (await connection.execute(event)).scalar_one_or_none(),
+            ]
+        return max(stamp or 0 for stamp in stamps)
 
     async def last_seen(self) -> int:
         """Return the latest time (ms) at which a process of this database is known to have run; 0 if there is none."""
@@ -63,10 +66,12 @@ class ClockStore:
         unsure, ahead = min(measured)
         return ahead, unsure
 
-    async def restamp_creates(self, *, after: int, at: int) -> None:
-        """Set the send time of every create whose send time is later than `after` (ms) to `at` (ms), so that it counts
-        against the image API's rate limit as if it were sent at `at`."""
-        statement = sa.update(creates).where(creates.c.at > after).values(at=at)
+    async def restamp_answers(self, *, after: int, at: int) -> None:
+        """Set the time of the answer to `at` (ms) for each create that was answered later than `after` (ms) or not at
+        all, so that it counts against the image API's rate limit as if it were answered at `at`. Only for a process
+        that is alone, before it begins a create."""
+        counts = sa.or_(creates.c.answered_at.is_(None), creates.c.answered_at > after)
+        statement = sa.update(creates).where(counts).values(answered_at=at)
         async with self._database.write() as connection:
             await connection.execute(statement)
 

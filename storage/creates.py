@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
 
@@ -15,10 +15,24 @@ from storage.curation import sync_messages
 from storage.database import Database
 from storage.models import Changes, Create, CreateChanges, CreateLimits, CreateState, Task, TaskState
 from storage.rows import values
-from storage.schema import creates, outcome_parts, pictures, tasks
+from storage.schema import creates, key_values, outcome_parts, pictures, tasks
 from storage.shards import Shards
 from storage.transactions import Transaction
 from storage.transitions import compare_and_set, move, write_event
+
+THROTTLED_FACT: Final = "creates_throttled_until"
+LONGEST_PAUSE_MS: Final = 3_600_000
+"""ms. Longest pause that the image API may ask for. The stored end of a longer one was written before the clock was set
+back."""
+ANSWERED: Final = sa.select(sa.func.count()).where(creates.c.answered_at > sa.bindparam("window"))
+UNANSWERED: Final = sa.select(sa.func.count()).where(
+    creates.c.answered_at.is_(None), creates.c.at > sa.bindparam("unanswered")
+)
+WINDOW: Final = sa.select(
+    (ANSWERED.scalar_subquery() + UNANSWERED.scalar_subquery()).label("counted"),
+    sa.select(key_values.c.value).where(key_values.c.name == THROTTLED_FACT).scalar_subquery().label("until"),
+)
+"""Select how many creates count against the limit of the image API, and until when (ms) it wants none, or NULL."""
 
 
 class CreateStore:
@@ -44,22 +58,24 @@ class CreateStore:
         digest of the token is stored. `models`: all that the installation knows. The tasks in `except_ids`, on which
         this process still works, are skipped.
 
-        In one transaction: count the creates of the window and those that the tasks in flight want; select the next
-        task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in `creates`;
-        move a queued task, and store how many creates it wants and who knows them. Return None if there is no such
-        task or a limit is reached. Further creates keep only the limit of the window: their places in flight were
-        taken with the first.
+        In one transaction: count the creates of the window (`CreateLimits`) and those that the tasks in flight want;
+        select the next task in fair order (the asker with the fewest in flight first, then the oldest); insert a row in
+        `creates`; move a queued task, and store how many creates it wants and who knows them. Return None if there is
+        no such task or a limit is reached. Further creates keep only the limit of the window: their places in flight
+        were taken with the first.
 
         With `shards`, return None also if the next task is of another shard, for another process to begin (`upcoming`).
         The tasks of the shards in `passing` are passed over.
         """
         if shards is None:
-            async with self._database.read() as connection:
+            async with self._database.read() as connection:  # without a write, for which other writes would wait
                 if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
-                    return None  # without a write, for which other writes would wait
+                    return None
+                if not await _window_has_room(connection, limits, now):
+                    return None
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
-            if not await _has_room(connection, limits, now):
+            if not await _window_has_room(connection, limits, now):
                 return None
             task = await _next(connection, limits, now, models, except_ids, passing)
             if task is None or (shards is not None and not shards.have(task.guild_id)):
@@ -108,7 +124,16 @@ class CreateStore:
         room for it now. Return None if no create waits, or none that fits into those in flight."""
         async with self._database.read() as connection:
             task = await _next(connection, limits, now, models, except_ids, passing, lock=False)
-            return None if task is None else (task, await _has_room(connection, limits, now))
+            return None if task is None else (task, await _window_has_room(connection, limits, now))
+
+    async def throttled(self, *, until: int) -> None:
+        """Begin no create before `until` (ms), in no process, because the image API answered one with 429."""
+        value = sa.case((sa.cast(key_values.c.value, sa.BigInteger) > until, key_values.c.value), else_=str(until))
+        this = key_values.c.name == THROTTLED_FACT
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, f"fact {THROTTLED_FACT}")
+            if not (await connection.execute(sa.update(key_values).where(this).values(value=value))).rowcount:
+                await connection.execute(sa.insert(key_values).values(name=THROTTLED_FACT, value=str(until)))
 
     async def change(self, task: Task, ended: Mapping[int, CreateChanges], **changes: Unpack[Changes]) -> Task:
         """Set columns of creates of the task, by their id, and of the task itself, without moving the task. Raises
@@ -239,11 +264,6 @@ class CreateStore:
             return values(Create, await connection.execute(statement))
 
 
-async def _has_room(connection: Transaction, limits: CreateLimits, now: int) -> bool:
-    recent = sa.select(sa.func.count()).where(creates.c.at > now - limits.window_ms)
-    return bool((await connection.execute(recent)).scalar_one() < limits.per_window)
-
-
 async def _next(
     connection: Transaction,
     limits: CreateLimits,
@@ -265,6 +285,13 @@ async def _next(
     if not flying or flying + _wanted(found[0], models) <= limits.in_flight:
         return found[0]
     return next(iter(values(Task, await connection.execute(following(first=False)))), None)
+
+
+async def _window_has_room(connection: Transaction, limits: CreateLimits, now: int) -> bool:
+    """Return whether fewer creates than `per_window` count now, and the image API has not asked for a pause."""
+    times = {"window": now - limits.window_ms, "unanswered": now - limits.unanswered_ms}
+    found = (await connection.execute(WINDOW, times)).one()
+    return found.counted < limits.per_window and not 0 < int(found.until or 0) - now <= LONGEST_PAUSE_MS
 
 
 def _wanted(task: Task, models: Mapping[str, Model]) -> int:

@@ -44,7 +44,8 @@ from storage.transactions import Transaction
 PAUSE_MS: Final = 24 * 60 * 60 * 1000
 """ms. How long an erasure is postponed after the process died during each of its attempts."""
 CREATE_COUNTS_MS: Final = 20_000
-"""ms. A create counts against the image API's rate limit for 11 s; its row is kept a little longer."""
+"""ms. A create counts against the image API's rate limit for 10.5 s after its answer; its row is kept a little
+longer."""
 BLANKED: Final = (
     (styles.c.changed_by, styles.c.changed_at),
     (setting_changes.c.by, setting_changes.c.at),
@@ -153,9 +154,10 @@ class ErasureStore:
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
         """Return the ids of the person's closed and cancelled tasks that may be deleted, oldest first; not those with a
-        create in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages, or those of their batch,
-        still wait for an update, and tasks that messages to moderators or other people's results still name."""
-        recent = sa.select(creates.c.task_id).where(creates.c.at > now - CREATE_COUNTS_MS)
+        create that was answered in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages, or those of
+        their batch, still wait for an update, and tasks that messages to moderators or other people's results still
+        name."""
+        recent = sa.select(creates.c.task_id).where(creates.c.answered_at > now - CREATE_COUNTS_MS)
         these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
             busy = sa.select(batches.c.id).where(batches.c.due_at.is_not(None))

@@ -491,7 +491,8 @@ class Create:
     ended_at: int | None = None
     """When it was DONE, FAILED or REFUSED."""
     answered_at: int | None = None
-    """When the image API's answer to it was stored, or it became known that no answer will come."""
+    """When the image API answered it, or it became known that no answer will come; None until that is stored. The
+    image API counted the create before that time."""
 
 
 class CreateChanges(TypedDict, total=False):
@@ -599,11 +600,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLimits:
-    """Limits that a create must keep. No create is begun at a limit."""
+    """
+    Limits that a create must keep. No create is begun at a limit.
+
+    The image API counts a create when it arrives, at an unknown moment between the time its row is stored and the time
+    its answer is stored. A create therefore counts for all of that time and `window_ms` more. So the limit holds
+    however long the work between the row and the request takes: of the creates that arrive within `window_ms`, all
+    others counted already when the row of the last one was stored.
+    """
 
     per_window: int
-    """Creates in the last `window_ms`."""
+    """Creates that are not answered, or were answered in the last `window_ms`."""
     window_ms: int
+    unanswered_ms: int = 90_000
+    """How long after its row was stored a create without an answer counts at most. Mostly the end of a create whose
+    process died is known sooner: when another process takes its task over."""
     in_flight: int
     """Creates that the tasks that are `submitting` or `generating` and not overdue want, at the same time. A task that
     wants more begins alone."""

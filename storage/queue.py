@@ -80,7 +80,6 @@ class QueueStore:
             creates.c.task_id == last.c.id,
             last.c.creates_wanted > 1,
             creates.c.state == CreateState.DONE,
-            creates.c.ended_at >= creates.c.at,  # not after `ClockStore.restamp_creates`
         )
         alone = sa.and_(last.c.creates_wanted == 1, last.c.generating_at.is_not(None))
         took = sa.case(

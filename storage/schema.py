@@ -205,6 +205,7 @@ creates = sa.Table(
     sa.Column("answered_at", sa.BigInteger),
     *_at_least(0, "number"),
     sa.Index(None, "state"),
+    sa.Index(None, "answered_at", "at"),
 )
 
 references = sa.Table(

@@ -119,8 +119,8 @@ class TaskStore:
         last create becomes unconfirmed. Raises StaleTask."""
         async with self._database.write() as connection:
             changed = await compare_and_set(connection, task, {**changes})
-            if changes.get("unconfirmed_at") is not None and task.unconfirmed_at is None:
-                await doubt_create(connection, changed)
+            if changed.unconfirmed_at is not None and task.unconfirmed_at is None:
+                await doubt_create(connection, changed, at=changed.unconfirmed_at)
             return changed
 
     async def settle(

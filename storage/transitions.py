@@ -77,7 +77,8 @@ async def move(
     if _withdraws(task.state, to):
         await _withdraw_parts(connection, task.id)
     if became := _create_became(task, moved, now):
-        await _change_create(connection, moved, became)
+        answered = {"answered_at": _answered(now)} if task.state is TaskState.SUBMITTING else {}
+        await _change_create(connection, moved, {**became, **answered})
     elif task.state is TaskState.GENERATING and to is TaskState.QUEUED:
         of_task = sa.and_(creates.c.task_id == task.id, creates.c.state == CreateState.FAILED)
         await connection.execute(sa.update(creates).where(of_task).values(state=CreateState.REFUSED, reason=None))
@@ -111,9 +112,9 @@ async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
     await connection.execute(sa.update(outcome_parts).where(of_task).values(number=WITHDRAWN))
 
 
-async def doubt_create(connection: Transaction, task: Task) -> None:
-    """Store that it is unknown whether the last create of a submitting task was accepted."""
-    await _change_create(connection, task, {"state": CreateState.UNCONFIRMED})
+async def doubt_create(connection: Transaction, task: Task, *, at: int) -> None:
+    """Store that since `at` (ms) it is unknown whether the last create of a submitting task was accepted."""
+    await _change_create(connection, task, {"state": CreateState.UNCONFIRMED, "answered_at": _answered(at)})
 
 
 def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None:
@@ -136,6 +137,11 @@ def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None
             "consumed_credits": after.consumed_credits,
         }
     return None
+
+
+def _answered(at: int) -> sa.ColumnElement[int]:
+    """Return the time of the answer to a create: the one that is stored already, or else `at` (ms)."""
+    return sa.func.coalesce(creates.c.answered_at, at)
 
 
 async def _change_create(connection: Transaction, task: Task, changes: dict[str, Any]) -> None:

@@ -21,8 +21,8 @@ doubtful, at least, after a start with a gap."""
 SMALL_MS: Final = 2000
 """ms. Largest difference between the clocks that counts as ordinary adjustment and not as a change."""
 MOST_BACK_MS: Final = 100
-"""ms. Largest step back in one call of `follow`. The rate limit allows for it: a create waits a second longer than the
-API requires."""
+"""ms. Largest step back in one call of `follow`. The rate limit allows for it: a create counts half a second longer
+than the API requires."""
 
 
 def system_clock() -> int:

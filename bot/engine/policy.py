@@ -11,9 +11,13 @@ from storage.catalogue import MODELS, Model
 from storage.models import CreateLimits, Limits
 
 CREATES_PER_WINDOW: Final = 20
-CREATE_WINDOW_MS: Final = 11_000
-"""API: 20 creates per 10 s and account, further creates are rejected. One second is added for network delays and for
-steps of the clock (`MOST_BACK_MS`)."""
+CREATE_WINDOW_MS: Final = 10_500
+"""API: 20 creates per 10 s and account, further creates are rejected. A create counts until this long after its answer
+(`CreateLimits`). The half second is for steps of the clock (`MOST_BACK_MS`), and for the difference between the clocks
+of two processes."""
+UNANSWERED_MS: Final = 90_000
+"""How long a create without an answer counts at most. Its request ends after 60 s (`ANSWER_TIMEOUT`), and a create
+counts for 10 s more; the rest is for the work before and after the request."""
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 """A task this old is settled as failed, without a charge, when its preparation fails again, when its create is
@@ -53,4 +57,9 @@ class Policy:
 
     @property
     def creates(self) -> CreateLimits:
-        return CreateLimits(per_window=CREATES_PER_WINDOW, window_ms=CREATE_WINDOW_MS, in_flight=self.max_in_flight)
+        return CreateLimits(
+            per_window=CREATES_PER_WINDOW,
+            window_ms=CREATE_WINDOW_MS,
+            unanswered_ms=UNANSWERED_MS,
+            in_flight=self.max_in_flight,
+        )

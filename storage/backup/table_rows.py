@@ -17,8 +17,9 @@ ROWS_AT_ONCE: Final = 500
 
 async def copy_rows(source: Transaction, target: Transaction, *, leave_out: Collection[str] = ()) -> dict[str, int]:
     """Copy the rows of all tables but `leave_out` into the empty tables of `target`. Return how many rows each table
-    has. `source`: a long read."""
-    assert isinstance(source, AsyncConnection)
+    has. `source`: a long read, because its rows are streamed."""
+    if not isinstance(source, AsyncConnection):
+        raise TypeError("rows are streamed in long reads only")
     copied = {}
     for table in metadata.sorted_tables:
         if table.name not in leave_out:

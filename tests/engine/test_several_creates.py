@@ -275,13 +275,15 @@ async def switch_to_jobs(world: EngineWorld) -> None:
     await world.restart()
 
 
-async def test_stamps_that_a_start_moves_teach_no_negative_duration(world: EngineWorld) -> None:
+async def test_answers_that_a_start_moves_change_no_duration(world: EngineWorld) -> None:
     world.api.seconds = 5
     await four(world)
     await world.work(100)
+    before = await world.stores.queue.recent_seconds("z-image", with_pictures=False)
     clock = ClockStore(world.database)
-    await clock.restamp_creates(after=0, at=world.clock() + int(DAY * 1000))
-    assert await world.stores.queue.recent_seconds("z-image", with_pictures=False) == ()
+    await clock.restamp_answers(after=0, at=world.clock() + int(DAY * 1000))
+    assert await world.stores.queue.recent_seconds("z-image", with_pictures=False) == before
+    assert len(before) == 4
 
 
 async def test_one_refused_for_its_words_costs_nothing_and_the_others_go_on(world: EngineWorld) -> None:
@@ -324,7 +326,7 @@ async def test_the_creates_go_on_if_the_credit_is_put_right_before_the_others_ha
 
 
 async def test_what_came_does_not_wait_for_an_account_that_another_task_found_empty(world: EngineWorld) -> None:
-    world.api.next_create = [None, Throttled("429", timedelta(seconds=30))]
+    world.api.next_create = [None, ServerFault("500")]
     task = await four(world)
     await world.engine.step()
     await world.engine.step()

@@ -224,18 +224,6 @@ async def test_what_is_over_or_overdue_is_no_longer_in_flight(stores: Stores) ->
     assert await stores.creates.begin("one", limits, now=NOW, lease_ms=LEASE) is not None
 
 
-async def test_at_most_twenty_creates_begin_in_eleven_seconds(stores: Stores) -> None:
-    limits = CreateLimits(per_window=20, window_ms=11_000, in_flight=1_000)
-    for _ in range(23):
-        await prepared(stores)
-    begins = [stores.creates.begin(f"owner {n % 3}", limits, now=NOW, lease_ms=LEASE) for n in range(23)]
-    began = [task for task in await asyncio.gather(*begins) if task]
-    assert len({task.id for task in began}) == 20
-    await stores.tasks.move(began[0], TaskState.QUEUED, now=NOW, why="not taken", owner=None, lease_until=0)
-    assert await stores.creates.begin("one", limits, now=NOW + 10_999, lease_ms=LEASE) is None
-    assert await stores.creates.begin("one", limits, now=NOW + 11_000, lease_ms=LEASE) is not None
-
-
 # -- queue -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", range(6))
 async def test_places_in_the_queue_are_the_order_in_which_creates_begin(stores: Stores, seed: int) -> None:

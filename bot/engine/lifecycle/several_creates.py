@@ -62,6 +62,7 @@ class _Answer:
     next_at: int | None
     """When (ms) the next create of the task may begin; None: there is none."""
     refused: Refused | None = None
+    throttled: Throttled | None = None
 
     @property
     def accepted(self) -> bool:
@@ -153,7 +154,7 @@ class SeveralCreates:
         if not self._submission.is_unsent(task):
             return await self._stores.tasks.change(task, failures=failures, **released(due))
         unsent = (await self._stores.creates.of_task(task.id))[-1]
-        refused: CreateChanges = {"state": CreateState.REFUSED, "ended_at": now}
+        refused: CreateChanges = {"state": CreateState.REFUSED, "ended_at": now, "answered_at": now}
         return await self._stores.creates.change(
             task, {unsent.id: refused}, next_create_at=due, failures=failures, **released(due)
         )
@@ -192,6 +193,7 @@ class SeveralCreates:
             answer = await self._answer(task, creates, request)
             accepted = answer.accepted
             now = self._clock()
+            answer.create["answered_at"] = now
             with_pictures = bool(request and request.files)
             durations = self._cards.durations.of(task.model, with_pictures=with_pictures)
             first_poll = now + int(schedule.next_poll(0, durations) * 1000)
@@ -201,6 +203,8 @@ class SeveralCreates:
             self._submission.sent(task, accepted=accepted)
         if answer.refused is not None:
             await self._account.refused(answer.refused)
+        if answer.throttled is not None and answer.next_at is not None:
+            await self._submission.pause(answer.throttled, (answer.next_at - now) / 1000)
         return sent
 
     async def _store(self, task: Task, create: Create, answer: _Answer, due: int) -> Task:
@@ -262,7 +266,8 @@ class SeveralCreates:
         log.debug("further create not accepted, another one follows", task=task.id, error=words)
         reason_of_fault = Reason.SERVICE_FAULT.value if is_fault else None
         again: CreateChanges = {"state": CreateState.REFUSED, "reason": reason_of_fault, "ended_at": now}
-        return _Answer(create=again, next_at=now + int(wait * 1000))
+        throttled = error if isinstance(error, Throttled) else None
+        return _Answer(create=again, next_at=now + int(wait * 1000), throttled=throttled)
 
     # -- jobs ----------------------------------------------------------------------------------------------------
     async def _look_at(self, task: Task, create: Create, look: _Look) -> None:
@@ -341,13 +346,14 @@ class SeveralCreates:
     async def _look_at_unanswered(self, task: Task, create: Create, look: _Look) -> None:
         """Look at a create of which it is unknown whether it was accepted: a callback, or an answer that could not be
         stored, may say so. A create that was begun by a process that has ended becomes unconfirmed."""
+        now = self._clock()
         if (job_id := self._taken_as.get(create.id)) is not None:
-            look.changes[create.id] = _taken(job_id)
+            look.changes[create.id] = {**_taken(job_id), "answered_at": now}
             look.waits.append(schedule.next_poll(0, look.durations))
             return
         if create.state is CreateState.SENT:
             log.warning("further create unconfirmed: the process ended before its answer was stored", task=task.id)
-            look.changes[create.id] = {"state": CreateState.UNCONFIRMED}
+            look.changes[create.id] = {"state": CreateState.UNCONFIRMED, "answered_at": now}
         claimed, record = create.claimed_job_id, None
         if claimed is not None:
             record = await claimed_record(self._api, claimed, create.provider)
@@ -365,10 +371,11 @@ class SeveralCreates:
         """Adopt the job that a callback claims for a create, if its record matches the request, else drop the claim.
         Return whether it does."""
         if not await self._is_of(task, job_id, record):
-            look.changes[create.id] = {"state": CreateState.UNCONFIRMED, "claimed_job_id": None}
+            doubted = look.changes.get(create.id, {})
+            look.changes[create.id] = {**doubted, "state": CreateState.UNCONFIRMED, "claimed_job_id": None}
             return False
         log.info("create adopted: called back", task=task.id, job_id=job_id)
-        look.changes[create.id] = _taken(job_id)
+        look.changes[create.id] = {**look.changes.get(create.id, {}), **_taken(job_id)}
         self._apply(task, create, job_id, record, look)
         return True
 

@@ -33,6 +33,8 @@ from storage.transitions import StaleTask
 
 FAULTS_ALLOWED: Final = 3
 """Number of creates of a task that are answered with 500 before the task fails."""
+THROTTLED_SECONDS: Final = 10.0
+"""API: its limit of creates is for 10 s. Longest pause of all creates after a 429 without Retry-After."""
 LINK_MARGIN: Final = timedelta(minutes=15)
 """Required remaining lifetime of a link at the create. The image API downloads the link some time later."""
 LINK_LIVES: Final = timedelta(hours=12)
@@ -287,7 +289,18 @@ class Submission:
         wait = schedule.backoff(task.failures + 1)
         if isinstance(error, Throttled) and error.retry_after is not None:
             wait = max(wait, error.retry_after.total_seconds())
-        return await self._back(task, error, wait, failures=task.failures + 1)
+        queued = await self._back(task, error, wait, failures=task.failures + 1)
+        if isinstance(error, Throttled):
+            await self.pause(error, wait)
+        return queued
+
+    async def pause(self, error: Throttled, wait: float) -> None:
+        """Begin no create in any process after one was throttled: for as long as the image API asked for, or else as
+        long as its task waits (`wait`, seconds), at most `THROTTLED_SECONDS`."""
+        asked = error.retry_after.total_seconds() if error.retry_after is not None else None
+        seconds = min(wait, THROTTLED_SECONDS) if asked is None else asked
+        log.info("creates paused: the image API answered one with 429", seconds=seconds)
+        await self._stores.creates.throttled(until=self._clock() + int(seconds * 1000))
 
     async def _after_fault(self, task: Task, error: ServerFault) -> Task:
         faults = task.faults + 1

@@ -42,7 +42,7 @@ YOUNG_MS: Final = int(timedelta(days=2).total_seconds() * 1000)
 """Age up to which stamps are shifted when the clock goes forward: longer than the 24 hours after which unfinished tasks
 are given up."""
 SHORT_STOP_MS: Final = 60_000
-"""After a longer stop, the last creates count as sent just now, because their age is uncertain."""
+"""After a longer stop, the last creates count as answered just now, because their age is uncertain."""
 LOOK_SECONDS: Final = 5.0
 SERVER_LOOK_SECONDS: Final = 15.0
 """Pause between two looks at a server's clock. In that time, the clocks of two machines drift apart by about a
@@ -134,7 +134,7 @@ class Timekeeping:
         if noted is not None and begun.shift:
             await _shift(store, stores, noted, begun)
         elif last_stamp and begun.time - last_stamp > SHORT_STOP_MS:
-            await store.restamp_creates(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
+            await store.restamp_answers(after=last_stamp - CREATE_WINDOW_MS, at=begun.time)
         if begun.gap:
             log.info(
                 "time gap at start: long stop or clock jump, nothing is given up for its age for at least ten minutes",

@@ -27,3 +27,4 @@ def upgrade() -> None:
     with op.batch_alter_table("tasks") as batch:
         batch.add_column(sa.Column("backed_up_at", sa.BigInteger))
     op.execute("UPDATE creates SET answered_at = at")
+    op.create_index("ix_creates_answered_at_at", "creates", ["answered_at", "at"])
