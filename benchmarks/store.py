@@ -80,7 +80,7 @@ def bare_commits(path: Path, number: int) -> float:
 
 
 async def _submit(stores: Stores) -> Task:
-    task, _ = await stores.tasks.add(new_task(next(_numbers)), NO_LIMITS, now=now_ms())
+    task, *_ = await stores.tasks.add(new_task(next(_numbers)), NO_LIMITS, now=now_ms())
     return task
 
 

@@ -73,7 +73,7 @@ async def _deliver(atelier: Running, outcomes: list[list[str]]) -> tuple[float, 
 async def _settle(atelier: Running, urls: list[str]) -> None:
     number = next(_numbers)
     new = new_task(number, channel_id=CHANNELS[number % len(CHANNELS)])
-    task, _ = await atelier.stores.tasks.add(new, NO_LIMITS, now=now_ms())
+    task, *_ = await atelier.stores.tasks.add(new, NO_LIMITS, now=now_ms())
     task = await atelier.stores.tasks.move(task, TaskState.SUBMITTING, now=now_ms(), why="create")
     task = await atelier.stores.tasks.move(task, TaskState.GENERATING, now=now_ms(), why="taken", job_id=f"kie{number}")
     await atelier.stores.tasks.settle(task, now=now_ms(), why="done", reason=None, urls=urls, **released(now_ms()))

@@ -19,7 +19,9 @@ parts.py          the messages of outcomes: planned, attempted, posted
 undelivered.py    outcomes that could not be delivered and wait for their asker
 retention.py      stored copies that are old enough to be deleted
 key_values.py     small named values of the program itself
+card_facts.py     what the waiting card of a task shows in addition to it
 rows.py           turn rows into values
+prepared.py       statements that are built and compiled once
 transitions.py    change the state of a task by compare-and-set, and write the audit trail
 fair_queue.py     whose task is next, fairly between people
 limits.py         limits that new tasks and sets must keep: open tasks, pictures a day, stored bytes

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.card_facts import card_facts
 from storage.community import Batch, BatchMessage
 from storage.database import Database
 from storage.limits import check_limits, kept_of_before, pictures_today
@@ -37,7 +38,7 @@ from storage.models import (
 from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import batch_messages, batches, pictures, tasks
-from storage.tasks import insert_task
+from storage.tasks import Added, insert_task
 from storage.transactions import Transaction
 
 NONCE_BYTES: Final = 9
@@ -124,7 +125,7 @@ class BatchStore:
                 await insert_task(connection, new, now=now + position, prepared=not new.request.references)
             return (await _where(connection, batches.c.id == batch.id))[0]
 
-    async def make_one(self, batch_id: str, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Task | None:
+    async def make_one(self, batch_id: str, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Added | None:
         """
         Create one task in place of the proposal, which is deleted, in one transaction and under the locks of
         `TaskStore.add`. Return None if the proposal was answered or deleted already. `prepared`: as in `TaskStore.add`.
@@ -141,7 +142,8 @@ class BatchStore:
                 await self._database.serialize(connection, "submits of all")
             await check_limits(connection, new, limits, now=now, kept=kept)
             await connection.execute(sa.delete(batches).where(open_proposal))
-            return await insert_task(connection, new, now=now, prepared=prepared)
+            task = await insert_task(connection, new, now=now, prepared=prepared)
+            return Added(task, True, await card_facts(connection, task))
 
     async def pictures_today(self, asker_id: int, *, now: int) -> int:
         async with self._database.read() as connection:

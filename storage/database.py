@@ -11,9 +11,9 @@ parameters, because these include prompts and tokens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, make_url
@@ -25,6 +25,7 @@ from storage.group_commit import GroupCommit
 from storage.listening import CHANNEL, Listening
 from storage.notices import Notices
 from storage.postgres import Server
+from storage.prepared import NO_PARAMETERS, Prepared
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
 from storage.transactions import InlineConnection, Transaction
 
@@ -32,6 +33,8 @@ __all__ = ["PRAGMAS", "Database", "DatabaseAway", "DatabaseInUse"]
 
 POOL: Final = 10
 """Connections to a server that one process has at most."""
+
+Value = TypeVar("Value")
 
 
 class Database:
@@ -45,6 +48,8 @@ class Database:
         self._engine = engine
         self._quick = quick
         self._writes = GroupCommit(quick) if quick is not None else None
+        self._reader: InlineConnection | None = None
+        """For single statements that read: a connection without transactions."""
         self._rebuilds = engine.execution_options(**{BEGIN: ("PRAGMA foreign_keys=OFF", BEGIN_WRITE)})
 
     @classmethod
@@ -72,7 +77,9 @@ class Database:
                 engine = open_beside(make_url(url))
             stack.push_async_callback(engine.dispose)
             database = cls(engine, quick=quick, alone=quick is not None, server=server)
-            if database._writes is not None:
+            if quick is not None and database._writes is not None:
+                reader = stack.enter_context(quick.execution_options(**{BEGIN: ()}).connect())
+                database._reader = InlineConnection(reader)
                 stack.push_async_callback(database._writes.close)
             if server is not None and exclusive:
                 await stack.enter_async_context(database._listening(server))
@@ -123,6 +130,22 @@ class Database:
         else:
             with self._quick.connect() as at_once:
                 yield InlineConnection(at_once)
+
+    async def rows(self, statement: Prepared, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Sequence[Sequence[Any]]:
+        """Run one short statement that reads, and return its rows."""
+        if self._reader is not None:
+            return await statement.rows(self._reader, parameters)
+        async with self.read() as connection:
+            return await statement.rows(connection, parameters)
+
+    async def values(
+        self, kind: Callable[..., Value], statement: Prepared, parameters: Mapping[str, Any] = NO_PARAMETERS
+    ) -> tuple[Value, ...]:
+        """Run one short statement that reads, and make a value of each row, as `rows.values` does."""
+        if self._reader is not None:
+            return await statement.values(kind, self._reader, parameters)
+        async with self.read() as connection:
+            return await statement.values(kind, connection, parameters)
 
     @asynccontextmanager
     async def rebuild(self) -> AsyncIterator[Transaction]:

@@ -8,16 +8,20 @@ A task whose outcome is kept for its asker does not count as open: it would bloc
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import OPEN_STATES, Limits, NewTask, TaskState
+from storage.prepared import Prepared
 from storage.schema import reference_sets, references, set_pictures, spendings, tasks
 from storage.transactions import Transaction
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
+_OF_DAY: Final = ("pictures_per_user_per_day", "pictures_per_day")
+"""Limits of pictures in the last 24 hours, of a person and of all people."""
 
 
 class LimitExceeded(Exception):
@@ -36,18 +40,27 @@ class LimitExceeded(Exception):
 
 async def check_limits(
     connection: Transaction, new: NewTask, limits: Limits, *, now: int, kept: int = 0, count: int = 1
-) -> None:
-    """Check whether `count` tasks like `new` may be stored. `kept`: stored bytes of the asker that are older than a
-    day, counted before the transaction. Raises LimitExceeded. The result holds only until the end of a transaction
-    during which no other submit runs."""
-    theirs, pictures = tasks.c.asker_id == new.asker_id, new.request.variants * count
-    await _check_open(connection, theirs, limits.open_tasks_per_user, count)
-    await _check_day(
-        connection, _today(now, new.asker_id), "pictures_per_user_per_day", limits.pictures_per_user_per_day, pictures
-    )
-    await _check_day(connection, _today(now), "pictures_per_day", limits.pictures_per_day, pictures)
+) -> bool:
+    """Check whether `count` tasks like `new` may be stored. Return False, whatever the limits, if the task of its
+    interaction is stored already. `kept`: stored bytes of the asker that are older than a day, counted before the
+    transaction. Raises LimitExceeded. The result holds only until the end of a transaction during which no other submit
+    runs."""
+    limited = tuple(name for name in ("open_tasks_per_user", *_OF_DAY) if getattr(limits, name))
+    given = {"interaction": new.interaction_id, "asker": new.asker_id, "since": now - DAY_MS}
+    ((is_stored, *amounts),) = await _in_use(limited).rows(connection, given)
+    if is_stored:
+        return False
+    for limit, used in zip(limited, map(int, amounts), strict=True):
+        allowed = getattr(limits, limit)
+        if limit not in _OF_DAY:
+            if used + count > allowed:
+                raise LimitExceeded(limit, allowed)
+        elif (excess := used + new.request.variants * count - allowed) > 0:
+            today = _today(now - DAY_MS, new.asker_id if limit == "pictures_per_user_per_day" else None)
+            raise LimitExceeded(limit, allowed, await _free_at(connection, today, excess), used=used)
     declared_bytes = sum(reference.declared_bytes for reference in new.request.references) * count
     await check_stored(connection, new.asker_id, declared_bytes, limits, now=now, kept=kept)
+    return True
 
 
 async def kept_of_before(database: Database, person_id: int, limits: Limits, *, now: int) -> int:
@@ -75,41 +88,42 @@ async def check_stored(
     allowed = limits.stored_bytes_per_user
     if allowed and (used := kept + await _used(connection, _kept(person_id, since=now - DAY_MS))) + more > allowed:
         raise LimitExceeded("stored_bytes_per_user", allowed, used=used)
-    today = _arrived(person_id, now - DAY_MS)
-    await _check_day(connection, today, "stored_bytes_per_user_per_day", limits.stored_bytes_per_user_per_day, more)
+    if allowed := limits.stored_bytes_per_user_per_day:
+        today = _arrived(person_id, now - DAY_MS)
+        used = await _used(connection, today)
+        if (excess := used + more - allowed) > 0:
+            free_at = await _free_at(connection, today, excess)
+            raise LimitExceeded("stored_bytes_per_user_per_day", allowed, free_at, used=used)
 
 
 async def pictures_today(connection: Transaction, asker_id: int, *, now: int) -> int:
     """Return how many pictures a person asked for in the last 24 hours, as the limit per day counts them."""
-    return await _used(connection, _today(now, asker_id))
+    return await _used(connection, _today(now - DAY_MS, asker_id))
 
 
-async def _check_open(connection: Transaction, requester: sa.ColumnElement[bool], allowed: int, more: int) -> None:
-    if not allowed:
-        return
-    still_open = sa.and_(requester, tasks.c.state.in_(OPEN_STATES), tasks.c.undelivered_at.is_(None))
-    count = sa.select(sa.func.count()).select_from(tasks).where(still_open)
-    if (await connection.execute(count)).scalar_one() + more > allowed:
-        raise LimitExceeded("open_tasks_per_user", allowed)
+@cache
+def _in_use(limited: tuple[str, ...]) -> Prepared:
+    """Select how many tasks the interaction has, and how much of each of these limits is in use, in one row: each
+    statement is a round trip to a server."""
+    asker, since = sa.bindparam("asker", type_=sa.BigInteger), sa.bindparam("since", type_=sa.BigInteger)
+    stored = sa.select(sa.func.count()).where(tasks.c.interaction_id == sa.bindparam("interaction"))
+    still_open = sa.and_(tasks.c.asker_id == asker, tasks.c.state.in_(OPEN_STATES), tasks.c.undelivered_at.is_(None))
+    counts = {
+        "open_tasks_per_user": sa.select(sa.func.count()).select_from(tasks).where(still_open),
+        "pictures_per_user_per_day": _amount(_today(since, asker)),
+        "pictures_per_day": _amount(_today(since)),
+    }
+    return Prepared(sa.select(*[count.scalar_subquery() for count in (stored, *[counts[name] for name in limited])]))
 
 
-async def _check_day(connection: Transaction, today: sa.Subquery, limit: str, allowed: int, more: int) -> None:
-    if not allowed:
-        return
-    used = await _used(connection, today)
-    excess = used + more - allowed
-    if excess > 0:
-        raise LimitExceeded(limit, allowed, await _free_at(connection, today, excess), used=used)
-
-
-def _today(now: int, asker_id: int | None = None) -> sa.Subquery:
-    """Select when (`at`) how many pictures (`amount`) were asked for in the last 24 hours, by one person or by all
+def _today(since: int | sa.BindParameter[int], asker: int | sa.BindParameter[int] | None = None) -> sa.Subquery:
+    """Select when (`at`) how many pictures (`amount`) were asked for after `since` (ms), by one person or by all
     people. Requests that ended without a charge do not count; pictures erased since then do."""
     made = sa.select(tasks.c.created_at.label("at"), tasks.c.variants.label("amount"))
-    made = made.where(tasks.c.charged, tasks.c.created_at > now - DAY_MS)
-    erased = sa.select(spendings.c.at, spendings.c.pictures.label("amount")).where(spendings.c.at > now - DAY_MS)
-    if asker_id is not None:
-        made, erased = made.where(tasks.c.asker_id == asker_id), erased.where(spendings.c.person_id == asker_id)
+    made = made.where(tasks.c.charged, tasks.c.created_at > since)
+    erased = sa.select(spendings.c.at, spendings.c.pictures.label("amount")).where(spendings.c.at > since)
+    if asker is not None:
+        made, erased = made.where(tasks.c.asker_id == asker), erased.where(spendings.c.person_id == asker)
     return sa.union_all(made, erased).subquery()
 
 
@@ -153,8 +167,11 @@ def _saved(person_id: int) -> sa.Select[Any]:
 
 
 async def _used(connection: Transaction, counted: sa.Subquery) -> int:
-    amount = sa.select(sa.func.coalesce(sa.func.sum(counted.c.amount), 0))
-    return int((await connection.execute(amount)).scalar_one())
+    return int((await connection.execute(_amount(counted))).scalar_one())
+
+
+def _amount(counted: sa.Subquery) -> sa.Select[int]:
+    return sa.select(sa.func.coalesce(sa.func.sum(counted.c.amount), 0))
 
 
 async def _free_at(connection: Transaction, today: sa.Subquery, excess: int) -> int | None:

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from storage import fair_queue
 from storage.database import Database
 from storage.models import CreateState, Task, TaskState
+from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import creates, references, tasks
 from storage.shards import Shards, within
 
+PLACE: Final = Prepared(fair_queue.PLACE)
 SEARCHED: Final = 1000
 """Most successful tasks of a model that are searched for durations, so that the search stays short where one kind of
 request is rare."""
@@ -64,9 +66,8 @@ class QueueStore:
     async def place_of(self, task: Task) -> int | None:
         """Return the place of the task, from 1, among the tasks that wait for a create, as if the task were prepared;
         None if it is no longer queued."""
-        async with self._database.read() as connection:
-            place: int | None = (await connection.execute(fair_queue.PLACE, {"of": task.id})).scalar_one_or_none()
-            return place
+        found = await self._database.rows(PLACE, {"of": task.id})
+        return int(found[0][0]) if found else None
 
     async def recent_seconds(self, model: str, *, with_pictures: bool, limit: int = 200) -> tuple[float, ...]:
         """Return how long (s) the last successful pictures of a model took, newest first, at most `limit`: of requests

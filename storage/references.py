@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import Reference
+from storage.prepared import Prepared
 from storage.rows import row_of, values
 from storage.schema import references
 
-REFERENCES: Final = (
+REFERENCES: Final = Prepared(
     sa.select(references).where(references.c.task_id == sa.bindparam("of")).order_by(references.c.position)
 )
 
@@ -23,8 +24,7 @@ class ReferenceStore:
         self._database = database
 
     async def of_task(self, task_id: str) -> tuple[Reference, ...]:
-        async with self._database.read() as connection:
-            return values(Reference, await connection.execute(REFERENCES, {"of": task_id}))
+        return await self._database.values(Reference, REFERENCES, {"of": task_id})
 
     async def of_tasks(self, task_ids: Sequence[str]) -> Mapping[str, tuple[Reference, ...]]:
         """Return the references by task id. Tasks without references are left out."""

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.card_facts import KEPT_BATCH
 from storage.database import Database
 from storage.models import OPEN_STATES, CreateState, TaskState
 from storage.reports import UNDECIDED
 from storage.schema import batches, creates, pictures, report_cases, reposts, tasks
-from storage.undelivered_batches import KEPT_BATCH
 
 MANY: Final = 500_000
 ROWS_PER_SECOND: Final = 50_000

@@ -7,6 +7,7 @@ from typing import Self
 
 from storage.attempts import AttemptStore
 from storage.batches import BatchStore
+from storage.card_facts import CardFactStore
 from storage.claims import ClaimStore
 from storage.creates import CreateStore
 from storage.curation import CurationStore
@@ -39,6 +40,7 @@ class Stores:
     tasks: TaskStore
     claims: ClaimStore
     queue: QueueStore
+    card_facts: CardFactStore
     creates: CreateStore
     references: ReferenceStore
     pictures: ResultPictureStore
@@ -69,6 +71,7 @@ class Stores:
             tasks=TaskStore(database),
             claims=ClaimStore(database),
             queue=QueueStore(database),
+            card_facts=CardFactStore(database),
             creates=CreateStore(database),
             references=ReferenceStore(database),
             pictures=ResultPictureStore(database),

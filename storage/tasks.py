@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, Final, Unpack
+from typing import Any, Final, NamedTuple, Unpack
 
 import sqlalchemy as sa
 
 from storage.availability import DatabaseAway
+from storage.card_facts import CardFacts, card_facts
 from storage.catalogue import MODELS
 from storage.database import Database
 from storage.limits import check_limits, check_stored, kept_of_before
@@ -30,30 +31,54 @@ from storage.models import (
     TaskState,
     new_id,
 )
+from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import pictures, references, task_events, tasks
 from storage.shards import Shards, within
 from storage.transactions import Transaction
 from storage.transitions import compare_and_set, doubt_create, move, write_event
 
-BY_ID: Final = sa.select(tasks).where(tasks.c.id == sa.bindparam("of"))
-INSERTED: Final = sa.insert(tasks).returning(tasks)
+BY_ID: Final = Prepared(sa.select(tasks).where(tasks.c.id == sa.bindparam("of")))
+BY_INTERACTION: Final = Prepared(sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction")))
+SET_CARD: Final = Prepared(
+    sa.update(tasks).where(tasks.c.id == sa.bindparam("of")).returning(tasks), ("card_message_id",)
+)
 ATTACHED: Final = sa.insert(references)
 ORIGIN: Final = [field.name for field in fields(NewTask) if field.name != "request"]
 REQUEST: Final = [field.name for field in fields(PictureRequest) if field.name != "references"]
-BY_INTERACTION: Final = sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction"))
+_FRESH: Final[Mapping[str, Any]] = {
+    "state": TaskState.QUEUED,
+    "lease_until": 0,
+    "failures": 0,
+    "faults": 0,
+    "by_upload": False,
+    "progress": 0.0,
+    "reason_parameters": {},
+    "charged": True,
+}
+INSERTED: Final = Prepared(
+    sa.insert(tasks).returning(tasks),
+    (*ORIGIN, *REQUEST, *_FRESH, "id", "created_at", "due_at", "prepared_at", "spoiler", "provider", "family_id"),
+)
+
+
+class Added(NamedTuple):
+    task: Task
+    is_new: bool
+    facts: CardFacts
+    """What its first card shows."""
 
 
 class TaskStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> tuple[Task, bool]:
+    async def add(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> Added:
         """
-        Store a task as `queued`, due now, with its references and first event; return (task, True). `prepared`: the
-        task needs no preparation.
+        Store a task as `queued`, due now, with its references and first event. `prepared`: the task needs no
+        preparation.
 
-        Return (existing task, False) and store nothing, whatever the limits, for the same interaction_id; also for a
+        Return the existing task and store nothing, whatever the limits, for the same interaction_id; also for a
         request to repeat the same task, or to vary the same picture, while such a task of the asker is open and not
         undelivered. Raises LimitExceeded. The check of the limits and the insert happen under one lock. If the answer
         to the commit is lost, this is repeated once, which finds the task if it was stored.
@@ -65,16 +90,19 @@ class TaskStore:
                 raise
             return await self._added(new, limits, now=now, prepared=prepared)
 
-    async def _added(self, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> tuple[Task, bool]:
+    async def _added(self, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Added:
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
-            if found := await _same(connection, new):
-                return found[0], False
+            if repeated := await _repeated(connection, new):
+                return Added(repeated[0], False, await card_facts(connection, repeated[0]))
             if limits.pictures_per_day:
                 await self._database.serialize(connection, "submits of all")
-            await check_limits(connection, new, limits, now=now, kept=kept)
-            return await insert_task(connection, new, now=now, prepared=prepared), True
+            if not await check_limits(connection, new, limits, now=now, kept=kept):
+                (task,) = await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id})
+                return Added(task, False, await card_facts(connection, task))
+            task = await insert_task(connection, new, now=now, prepared=prepared)
+            return Added(task, True, await card_facts(connection, task))
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
         """Check whether `more` further bytes may be stored for a person. Raises LimitExceeded, never if `more` is
@@ -84,8 +112,7 @@ class TaskStore:
             await check_stored(connection, person_id, more, limits, now=now, kept=kept)
 
     async def get(self, task_id: str) -> Task | None:
-        async with self._database.read() as connection:
-            found = values(Task, await connection.execute(BY_ID, {"of": task_id}))
+        found = await self._database.values(Task, BY_ID, {"of": task_id})
         return found[0] if found else None
 
     async def of_user(self, asker_id: int, *, limit: int = 50) -> tuple[Task, ...]:
@@ -157,9 +184,8 @@ class TaskStore:
     async def set_card(self, task_id: str, message_id: int | None) -> Task | None:
         """Set the card's message id in any state, without compare-and-set (the card belongs to no move). Return None
         if there is no such task."""
-        statement = sa.update(tasks).where(tasks.c.id == task_id).values(card_message_id=message_id).returning(tasks)
         async with self._database.write() as connection:
-            found = values(Task, await connection.execute(statement))
+            found = await SET_CARD.values(Task, connection, {"of": task_id, "card_message_id": message_id})
         return found[0] if found else None
 
     async def withhold(self, task_id: str, *, withheld_at: int | None) -> Task | None:
@@ -210,11 +236,12 @@ class TaskStore:
             return values(Task, await connection.execute(statement))
 
 
-async def _same(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
-    """Return the stored tasks for this request: the task of the same interaction, or else the asker's open and not
-    undelivered tasks, oldest first, that repeat the same task or vary the same picture (two quick clicks)."""
-    found = values(Task, await connection.execute(BY_INTERACTION, {"interaction": new.interaction_id}))
-    if found or (new.again_of is None and new.derivation is not Derivation.VARY):
+async def _repeated(connection: Transaction, new: NewTask) -> tuple[Task, ...]:
+    """Return the stored tasks for a request to repeat a task or to vary a picture: the task of the same interaction, or
+    else the asker's open and not undelivered tasks, oldest first, that do the same (two quick clicks)."""
+    if new.again_of is None and new.derivation is not Derivation.VARY:
+        return ()
+    if found := await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id}):
         return found
     still_open = sa.and_(
         _varied(new) if new.again_of is None else tasks.c.again_of == new.again_of,
@@ -237,23 +264,18 @@ def _varied(new: NewTask) -> sa.ColumnElement[bool]:
 async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepared: bool) -> Task:
     """Insert a task as `queued`, with its references and first event, without a check of the limits."""
     asked = {name: getattr(new, name) for name in ORIGIN} | {name: getattr(new.request, name) for name in REQUEST}
-    asked |= {"spoiler": any(reference.spoiler for reference in new.request.references)}
-    asked |= {"provider": MODELS[new.request.model].form.value, "family_id": await _family(connection, new)}
-    fresh = {
+    row = {
+        **_FRESH,
+        **asked,
         "id": new_id(),
-        "state": TaskState.QUEUED,
         "created_at": now,
         "due_at": now,
         "prepared_at": now if prepared else None,
-        "lease_until": 0,
-        "failures": 0,
-        "faults": 0,
-        "by_upload": False,
-        "progress": 0.0,
-        "reason_parameters": {},
-        "charged": True,
+        "spoiler": any(reference.spoiler for reference in new.request.references),
+        "provider": MODELS[new.request.model].form.value,
+        "family_id": await _family(connection, new),
     }
-    (task,) = values(Task, await connection.execute(INSERTED, {**asked, **fresh}))
+    (task,) = await INSERTED.values(Task, connection, row)
     if new.request.references:
         rows = [
             {"task_id": task.id, "position": at, **_columns(reference), "owner_id": _owner(reference, new.asker_id)}

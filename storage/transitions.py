@@ -7,16 +7,20 @@ The slower of two concurrent workers gets StaleTask, has changed nothing, and re
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage.models import MOVES, UNCONFIRMED, CreateState, Task, TaskState
-from storage.rows import values
+from storage.prepared import Prepared
 from storage.schema import batches, creates, outcome_parts, task_events, tasks
 from storage.transactions import Transaction
 
-EVENT: Final = sa.insert(task_events)
+EVENT: Final = Prepared(sa.insert(task_events), ("task_id", "at", "before", "after", "why"))
+BATCH_DUE: Final = Prepared(sa.update(batches).where(batches.c.id == sa.bindparam("of")), ("due_at",))
+NOTHING_COMPUTED: Final[Mapping[str, sa.ColumnElement[Any]]] = {}
 LONGEST_WHY: Final = 1000
 """Characters of an entry's cause: the image API's own words may be part of it."""
 UNSETTLED: Final[dict[str, Any]] = {
@@ -44,26 +48,48 @@ class StaleTask(Exception):
     planned already, because it was changed or deleted since. Nothing was changed."""
 
 
-async def compare_and_set(connection: Transaction, task: Task, changes: dict[str, Any]) -> Task:
+async def compare_and_set(
+    connection: Transaction,
+    task: Task,
+    changes: Mapping[str, Any],
+    computed: Mapping[str, sa.ColumnElement[Any]] = NOTHING_COMPUTED,
+) -> Task:
     """
-    Set columns if the task still has the state and the owner it was read with. Raises StaleTask.
+    Set columns, `computed` ones to the value of an expression, if the task still has the state and the owner it was
+    read with. Raises StaleTask.
 
     `due_at` is left unchanged if it changed since the task was read: then something happened that the worker did not
     know, and the task has to be looked at again.
     """
-    as_read = sa.and_(
-        tasks.c.id == task.id,
-        tasks.c.state == task.state,
-        tasks.c.owner.is_not_distinct_from(task.owner),
-    )
-    if "due_at" in changes:
-        unmoved = tasks.c.due_at == task.due_at
-        changes = {**changes, "due_at": sa.case((unmoved, changes["due_at"]), else_=tasks.c.due_at)}
-    statement = sa.update(tasks).where(as_read).values({"state": task.state, **changes}).returning(tasks)
-    found = values(Task, await connection.execute(statement))
+    given = {"state": task.state, **changes, "as_id": task.id, "as_state": task.state, "as_owner": task.owner}
+    if "due_at" in given:
+        given |= {"as_due": task.due_at, "to_due": given.pop("due_at")}
+    columns = ("state", *[name for name in changes if name != "state"])
+    statement = _compare_and_set(columns) if not computed else _comparing(columns, computed)
+    found = await statement.values(Task, connection, given)
     if not found:
         raise StaleTask(f"task {task.id} is no longer {task.state} owned by {task.owner or 'no worker'}")
     return found[0]
+
+
+@cache
+def _compare_and_set(columns: tuple[str, ...]) -> Prepared:
+    return _comparing(columns, NOTHING_COMPUTED)
+
+
+def _comparing(columns: Collection[str], computed: Mapping[str, sa.ColumnElement[Any]]) -> Prepared:
+    as_read = sa.and_(
+        tasks.c.id == sa.bindparam("as_id"),
+        tasks.c.state == sa.bindparam("as_state"),
+        tasks.c.owner.is_not_distinct_from(sa.bindparam("as_owner")),
+    )
+    computed = dict(computed)
+    if "due_at" in columns:
+        unmoved = tasks.c.due_at == sa.bindparam("as_due")
+        to_due = sa.bindparam("to_due", type_=tasks.c.due_at.type)
+        computed["due_at"] = sa.case((unmoved, to_due), else_=tasks.c.due_at)
+    given = [name for name in columns if name not in computed]
+    return Prepared(sa.update(tasks).where(as_read).values(computed).returning(tasks), given)
 
 
 async def move(
@@ -85,7 +111,7 @@ async def move(
     if to is TaskState.SETTLED and moved.creates_wanted > 1:
         moved = await _with_claim(connection, moved)
     if moved.batch_id is not None:
-        await connection.execute(sa.update(batches).where(batches.c.id == moved.batch_id).values(due_at=now))
+        await BATCH_DUE.rows(connection, {"of": moved.batch_id, "due_at": now})
     await write_event(connection, task.id, at=now, before=task.state, after=to, why=why)
     return moved
 
@@ -146,18 +172,23 @@ def _answered(at: int) -> sa.ColumnElement[int]:
 
 async def _change_create(connection: Transaction, task: Task, changes: dict[str, Any]) -> None:
     """Change the create that a callback claims as the task's job, else the last one."""
-    of_task = sa.select(creates.c.id).where(creates.c.task_id == task.id)
-    if task.job_id is not None:
-        of_task = of_task.order_by(sa.case((creates.c.claimed_job_id == task.job_id, 0), else_=1))
+    given = {**changes, "of": task.id, "claimed": task.job_id}
+    await _change_last_create(tuple(changes)).rows(connection, given)
+
+
+@cache
+def _change_last_create(columns: tuple[str, ...]) -> Prepared:
+    claims = sa.case((creates.c.claimed_job_id == sa.bindparam("claimed"), 0), else_=1)
+    of_task = sa.select(creates.c.id).where(creates.c.task_id == sa.bindparam("of")).order_by(claims)
     this = of_task.order_by(creates.c.id.desc()).limit(1).scalar_subquery()
-    await connection.execute(sa.update(creates).where(creates.c.id == this).values(changes))
+    return Prepared(sa.update(creates).where(creates.c.id == this), columns)
 
 
 async def write_event(
     connection: Transaction, task_id: str, *, at: int, before: TaskState | None, after: TaskState, why: str
 ) -> None:
     event = {"task_id": task_id, "at": at, "before": before, "after": after, "why": why[:LONGEST_WHY]}
-    await connection.execute(EVENT, event)
+    await EVENT.rows(connection, event)
 
 
 def _implied(task: Task, after: TaskState, now: int) -> dict[str, Any]:

@@ -8,19 +8,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from storage.card_facts import KEPT_TASK, OFFERED_TASK
 from storage.database import Database
-from storage.models import Task, TaskState
+from storage.models import Task
 from storage.schema import tasks
 from storage.transitions import compare_and_set
 
 KEPT: Final = (
     sa.select(tasks.c.asker_id, tasks.c.id)
-    .where(
-        tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)),
-        tasks.c.state == TaskState.SETTLED,
-        tasks.c.undelivered_at.is_not(None),
-        tasks.c.collect_token.is_(None),
-    )
+    .where(tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_TASK)
     .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
 )
 
@@ -38,17 +34,13 @@ class UndeliveredStore:
         interaction and the due time that it set. Raises StaleTask.
         """
         came = sa.and_(tasks.c.collect_token.is_not(None), tasks.c.collect_token.is_distinct_from(task.collect_token))
-        changes = {
+        first_and_coming: dict[str, sa.ColumnElement[Any]] = {
             "undelivered_at": sa.func.coalesce(tasks.c.undelivered_at, now),
             "collect_token": sa.case((came, tasks.c.collect_token), else_=sa.null()),
-            "due_at": due,
-            "owner": None,
-            "lease_until": 0,
-            "failures": 0,
-            "attempts": 0,
         }
+        free = {"due_at": due, "owner": None, "lease_until": 0, "failures": 0, "attempts": 0}
         async with self._database.write() as connection:
-            return await compare_and_set(connection, task, changes)
+            return await compare_and_set(connection, task, free, first_and_coming)
 
     async def collect(self, task_id: str, token: str, *, now: int, due: int, lapsed: int) -> bool:
         """
@@ -59,10 +51,9 @@ class UndeliveredStore:
         `lapsed` (ms).
         """
         free = sa.or_(tasks.c.collect_token.is_(None), tasks.c.collect_token == token, tasks.c.collect_at <= lapsed)
-        kept = sa.and_(tasks.c.id == task_id, tasks.c.state == TaskState.SETTLED, tasks.c.undelivered_at.is_not(None))
         coming = {"collect_token": token, "collect_at": now, "due_at": due}
         async with self._database.write() as connection:
-            statement = sa.update(tasks).where(kept, free).values(coming)
+            statement = sa.update(tasks).where(tasks.c.id == task_id, KEPT_TASK, free).values(coming)
             return bool((await connection.execute(statement)).rowcount)
 
     async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:

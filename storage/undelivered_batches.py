@@ -10,16 +10,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from storage.batches import change_owned, same_message
+from storage.card_facts import KEPT_BATCH, OFFERED_BATCH
 from storage.community import Batch, BatchMessage
 from storage.database import Database
 from storage.models import Route
 from storage.schema import batch_messages, batches
 from storage.undelivered import by_asker
 
-KEPT_BATCH: Final = sa.and_(batches.c.undelivered_at.is_not(None), batches.c.closed_at.is_(None))
 OFFERED: Final = (
     sa.select(batches.c.asker_id, batches.c.id)
-    .where(batches.c.asker_id.in_(sa.bindparam("askers", expanding=True)), KEPT_BATCH, batches.c.collect_at.is_(None))
+    .where(batches.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_BATCH)
     .order_by(batches.c.created_at.desc(), batches.c.id.desc())
 )
 

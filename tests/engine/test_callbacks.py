@@ -121,7 +121,7 @@ async def test_a_callback_with_the_id_of_another_task_is_ignored(world: EngineWo
 async def _ended(world: EngineWorld, *called: bool, late: float = 0) -> None:
     """Store a task that ended 70 s ago for each of `called`: true if its callback came `late` seconds after the end."""
     for number, back in enumerate(called):
-        task, _ = await world.stores.tasks.add(world.request(), NO_LIMITS, now=world.clock())
+        task, *_ = await world.stores.tasks.add(world.request(), NO_LIMITS, now=world.clock())
         await world.stores.tasks.change(task, prepared_at=world.clock())
         token = f"{task.id} {number}"
         begun = await world.stores.creates.begin("x", PLENTY, now=world.clock(), lease_ms=1, token=token)

@@ -178,16 +178,15 @@ async def test_the_largest_picture_and_a_stored_one_of_any_size_are_taken(world:
         assert kept.declared_bytes == reference.declared_bytes
 
 
-async def test_a_card_that_cannot_be_loaded_is_shown_plain_because_the_request_is_stored(world: EngineWorld) -> None:
+async def test_the_first_card_needs_no_read_after_the_request_is_stored(world: EngineWorld) -> None:
+    first = await world.ask()
     deaths = Deaths()
-    world.wrap = lambda part: deaths.wrap(part) if part is world.stores.undelivered else part
+    world.wrap = lambda part: deaths.wrap(part) if part is world.stores.card_facts else part
     await world.restart()
     deaths.arm(0, after=False, fails=True)
     card = await world.engine.requests.accept(world.request())
-    assert card.phase is CardPhase.PREPARING
-    await world.work(60)
-    assert len(world.api.taken) == 1
-    assert (await world.now(card.task)).state is TaskState.CLOSED
+    assert (card.phase, card.place) == (CardPhase.QUEUED, 2)
+    assert card.task.asker_id == first.asker_id
 
 
 async def test_a_card_that_was_posted_for_an_erased_task_is_known_to_be_of_no_task(world: EngineWorld) -> None:

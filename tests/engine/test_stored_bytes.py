@@ -136,7 +136,7 @@ async def test_ask_again_begins_with_the_set_it_began_with(world: EngineWorld) -
 
 async def submit(world: EngineWorld, limits: Limits, *megabytes: int, asker_id: int = 7, count: int = 1) -> Task:
     references = tuple(photo(size) for size in megabytes)
-    task, _ = await world.stores.tasks.add(
+    task, *_ = await world.stores.tasks.add(
         world.request(asker_id=asker_id, references=references), limits, now=world.clock()
     )
     return task

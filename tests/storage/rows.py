@@ -53,7 +53,7 @@ def request(**changes: Any) -> NewTask:
 
 
 async def stored(stores: Stores, *, now: int = NOW, **changes: Any) -> Task:
-    task, _ = await stores.tasks.add(request(**changes), UNLIMITED, now=now)
+    task, *_ = await stores.tasks.add(request(**changes), UNLIMITED, now=now)
     return task
 
 

@@ -194,7 +194,7 @@ async def test_a_request_whose_commit_has_no_answer_is_looked_for_and_stored_onc
     adding = asyncio.create_task(stores.tasks.add(asked, UNLIMITED, now=NOW))
     await line.lost.wait()
     line.loses_commits = False
-    task, is_new = await adding
+    task, is_new, _ = await adding
     assert not is_new
     assert task.interaction_id == asked.interaction_id
     assert [found.id for found in await stores.tasks.of_user(asked.asker_id)] == [task.id]

@@ -61,7 +61,7 @@ async def test_a_request_is_stored_as_it_arrived(stores: Stores) -> None:
         ),
         again_of=first.id,
     )
-    task, fresh = await stores.tasks.add(new, UNLIMITED, now=NOW)
+    task, fresh, _ = await stores.tasks.add(new, UNLIMITED, now=NOW)
     assert fresh
     assert await stores.tasks.get(task.id) == task
     for name in (
@@ -107,8 +107,8 @@ async def test_the_same_interaction_again_is_the_same_task_whatever_the_limits(s
     new = request(references=(NewReference(kind=ReferenceKind.IMAGE, url="https://cdn.test/a", filename="a.png"),))
     answers = await asyncio.gather(*[stores.tasks.add(new, limits, now=NOW) for _ in range(5)])
     answers.append(await stores.tasks.add(new, limits, now=NOW + 1))
-    assert sorted(fresh for _, fresh in answers) == [False] * 5 + [True]
-    (task,) = {task.id for task, _ in answers}
+    assert sorted(fresh for _, fresh, _ in answers) == [False] * 5 + [True]
+    (task,) = {task.id for task, *_ in answers}
     assert (
         len(await stores.tasks.of_user(7))
         == len(await stores.references.of_task(task))
@@ -176,11 +176,11 @@ async def test_more_than_a_day_has_is_never_free(stores: Stores) -> None:
 
 async def test_what_is_not_charged_does_not_count_for_the_day(stores: Stores) -> None:
     limits = Limits(open_tasks_per_user=0, pictures_per_user_per_day=4, pictures_per_day=4)
-    cancelled, _ = await stores.tasks.add(request(variants=4), limits, now=NOW)
+    cancelled, *_ = await stores.tasks.add(request(variants=4), limits, now=NOW)
     await stores.tasks.move(cancelled, TaskState.CANCELLED, now=NOW, why="by the asker")
-    refused, _ = await stores.tasks.add(request(variants=4), limits, now=NOW)
+    refused, *_ = await stores.tasks.add(request(variants=4), limits, now=NOW)
     await stores.tasks.settle(refused, now=NOW, why="refused", reason="policy", charged=False)
-    lost, fresh = await stores.tasks.add(request(variants=4), limits, now=NOW)
+    lost, fresh, _ = await stores.tasks.add(request(variants=4), limits, now=NOW)
     assert fresh
     await stores.tasks.settle(lost, now=NOW, why="lost", reason="lost")
     with pytest.raises(LimitExceeded):

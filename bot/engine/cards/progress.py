@@ -3,15 +3,16 @@ which decides when to edit the message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from bot.discord_limits import INTERACTION_LIFE
 from bot.engine.ports import Card, CardPhase, Delivery
 from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
 from bot.errors import Reason
+from storage.card_facts import CardFacts
 from storage.models import Reach, Reference, Task, TaskState
 from storage.shards import Shards
 from storage.stores import Stores
@@ -26,9 +27,6 @@ LEAVES_AFTER_MS: Final = 13 * 60 * 1000
 come."""
 LAST_EDIT_MS: Final = INTERACTION_LIFE // timedelta(milliseconds=1)
 """ms. After this age, a card that answers an interaction cannot be edited."""
-
-_Undelivered: TypeAlias = tuple[Mapping[int, tuple[str, ...]], Mapping[int, tuple[str, ...]]]
-"""Ids of tasks with a kept outcome, and of kept batches, by asker."""
 
 
 class TroubleSince(Protocol):
@@ -74,9 +72,7 @@ class ProgressCards:
         self._delivery.cards.show(await self.card(task))
 
     async def card(self, task: Task) -> Card:
-        place = await self._stores.queue.place_of(task) if _phase(task) is CardPhase.QUEUED else None
-        references = await self._stores.references.of_task(task.id)
-        return self._made(task, references, place, await self._undelivered([task.asker_id]))
+        return self.made(task, await self._stores.card_facts.of(task))
 
     async def show_waiting(self, shards: Shards | None = None) -> None:
         """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
@@ -91,10 +87,17 @@ class ProgressCards:
 
     async def _show_all(self, queued: Sequence[Task], generating: Sequence[Task], places: Mapping[str, int]) -> None:
         references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
-        undelivered = await self._undelivered({task.asker_id for task in (*queued, *generating)})
+        asker_ids = {task.asker_id for task in (*queued, *generating)}
+        kept = await self._stores.undelivered.of_askers(asker_ids)
+        kept_batches = await self._stores.undelivered_batches.of_askers(asker_ids)
         for task in [task for task in (*queued, *generating) if task.batch_id is None]:
-            card = self._made(task, references.get(task.id, ()), places.get(task.id), undelivered)
-            self._delivery.cards.show(card)
+            facts = CardFacts(
+                place=places.get(task.id),
+                references=references.get(task.id, ()),
+                undelivered=kept.get(task.asker_id, ()),
+                undelivered_batches=kept_batches.get(task.asker_id, ()),
+            )
+            self._delivery.cards.show(self.made(task, facts))
 
     async def _show_leaving(self, shown: Set[str], shards: Shards | None) -> None:
         """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
@@ -107,29 +110,22 @@ class ProgressCards:
             if task.id not in shown:
                 await self.show(task)
 
-    async def _undelivered(self, asker_ids: Collection[int]) -> _Undelivered:
-        return (
-            await self._stores.undelivered.of_askers(asker_ids),
-            await self._stores.undelivered_batches.of_askers(asker_ids),
-        )
-
-    def _made(
-        self, task: Task, references: tuple[Reference, ...], place: int | None, undelivered: _Undelivered
-    ) -> Card:
-        kept, kept_batches = (of_askers.get(task.asker_id, ()) for of_askers in undelivered)
+    def made(self, task: Task, facts: CardFacts) -> Card:
+        """Return the card of a task of which all that the card shows is known."""
+        references = facts.references
         elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else None
         durations = self.durations.of(task.model, with_pictures=bool(references))
         return Card(
             task=task,
             phase=_phase(task),
             references=references,
-            place=place,
+            place=facts.place,
             progress=max(task.progress, schedule.progress(elapsed, durations)) if elapsed is not None else 0.0,
             remaining_seconds=schedule.remaining(elapsed, durations) if elapsed is not None else None,
             paused=self._paused(),
             trouble_since=self._trouble(task.model, with_pictures=bool(references)),
-            undelivered=tuple(task_id for task_id in kept if task_id != task.id),
-            undelivered_batches=kept_batches,
+            undelivered=tuple(task_id for task_id in facts.undelivered if task_id != task.id),
+            undelivered_batches=facts.undelivered_batches,
             usual=schedule.usual(durations),
             previewed=_waits_for_look(task, references, self._clock()),
             back=self._back.get(task.id) is _phase(task),

@@ -15,7 +15,7 @@ from bot.engine.intake.checks import checked
 from bot.engine.intake.models import for_model, model_for, offered_here
 from bot.engine.limit_errors import limit_error
 from bot.engine.policy import Policy
-from bot.engine.ports import Card, CardPhase, Delivery
+from bot.engine.ports import Card, Delivery
 from bot.errors import BadReference, Conflict, Gone, NotFound, NotYours, Reason, TooLate
 from storage.catalogue import DEFAULT, offered
 from storage.community import Batch
@@ -33,6 +33,7 @@ from storage.models import (
     released,
 )
 from storage.stores import Stores
+from storage.tasks import Added
 from storage.transitions import StaleTask
 
 CANCEL_TRIES: Final = 3
@@ -73,10 +74,10 @@ class Requests:
         Nothing is stored then."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
-        task, is_new = await self._stored(new)
-        if not is_new and task.interaction_id != new.interaction_id:
+        added = await self._stored(new)
+        if not added.is_new and added.task.interaction_id != new.interaction_id:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
-        return await self._first_card(task)
+        return self._cards.made(added.task, added.facts)
 
     async def as_typed(self, proposal: Batch, origin: Origin) -> Card:
         """Make one task of a proposal, with the braces of its prompt left as they are, and return its first card.
@@ -85,8 +86,8 @@ class Requests:
         new = replace(proposal.asked, **asdict(origin))
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
-        task, _ = await self._stored(new, proposal)
-        return await self._first_card(task)
+        added = await self._stored(new, proposal)
+        return self._cards.made(added.task, added.facts)
 
     async def again(self, task_id: str, origin: Origin, *, message_id: int | None = None) -> Card:
         """
@@ -114,10 +115,10 @@ class Requests:
             parent_id=task.id,
             parameters=replaced,
         )
-        stored, is_new = await self._stored(repeated)
-        if not is_new and stored.interaction_id != origin.interaction_id:
+        added = await self._stored(repeated)
+        if not added.is_new and added.task.interaction_id != origin.interaction_id:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
-        return await self._first_card(stored)
+        return self._cards.made(added.task, added.facts)
 
     async def references_again(self, task: Task, asker_id: int) -> tuple[NewReference, ...]:
         """Return the input pictures of a task as input for another task of this person: the stored copies, if any.
@@ -189,18 +190,9 @@ class Requests:
         elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
             await self._cards.show(task)
 
-    async def _first_card(self, task: Task) -> Card:
-        """Return the first card of a stored task. If the card cannot be loaded, return a plain one: an error now would
-        wrongly say that the request was not stored."""
-        try:
-            return await self._cards.card(task)
-        except Exception:
-            log.exception("loading the first card failed, a plain one is shown", task=task.id)
-            return Card(task=task, phase=CardPhase.PREPARING)
-
-    async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> tuple[Task, bool]:
-        """Store the task, in place of the proposal if there is one. Return it, and whether it is new. Raises what
-        `checked` and `check_there` raise, LimitReached, NoRoom, and Gone if the proposal was answered already."""
+    async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> Added:
+        """Store the task, in place of the proposal if there is one. Raises what `checked` and `check_there` raise,
+        LimitReached, NoRoom, and Gone if the proposal was answered already."""
         models = self._policy.models
         new = checked(asked, models, await offered_here(self._stores, models, asked.guild_id))
         check_there(new)
@@ -216,14 +208,14 @@ class Requests:
         self._wake()
         return stored
 
-    async def _add(self, new: NewTask, proposal: Batch | None, limits: Limits, *, prepared: bool) -> tuple[Task, bool]:
+    async def _add(self, new: NewTask, proposal: Batch | None, limits: Limits, *, prepared: bool) -> Added:
         now = self._clock()
         if proposal is None:
             return await self._stores.tasks.add(new, limits, now=now, prepared=prepared)
-        task = await self._stores.batches.make_one(proposal.id, new, limits, now=now, prepared=prepared)
-        if task is None:
+        added = await self._stores.batches.make_one(proposal.id, new, limits, now=now, prepared=prepared)
+        if added is None:
             raise Gone(Reason.BATCH_GONE)
-        return task, True
+        return added
 
     async def _known(self, task_id: str) -> Task:
         task = await self._stores.tasks.get(task_id)

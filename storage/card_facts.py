@@ -1,0 +1,74 @@
+"""Read what the waiting card of a task shows in addition to the task itself, in the transaction that stores the task
+or in one of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage import fair_queue
+from storage.database import Database
+from storage.models import Reference, Task, TaskState
+from storage.prepared import Prepared
+from storage.references import REFERENCES
+from storage.schema import batches, tasks
+from storage.transactions import Transaction
+
+KEPT_TASK: Final = sa.and_(tasks.c.state == TaskState.SETTLED, tasks.c.undelivered_at.is_not(None))
+KEPT_BATCH: Final = sa.and_(batches.c.undelivered_at.is_not(None), batches.c.closed_at.is_(None))
+OFFERED_TASK: Final = sa.and_(KEPT_TASK, tasks.c.collect_token.is_(None))
+OFFERED_BATCH: Final = sa.and_(KEPT_BATCH, batches.c.collect_at.is_(None))
+"""Kept for the asker, who is not coming for it now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    place: int | None
+    """Place among the tasks that wait for a create, from 1; None unless the task is queued and prepared."""
+    references: tuple[Reference, ...]
+    undelivered: tuple[str, ...]
+    """Ids of the asker's tasks whose outcomes could not be delivered, newest first."""
+    undelivered_batches: tuple[str, ...]
+
+
+class CardFactStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, task: Task) -> CardFacts:
+        async with self._database.read() as connection:
+            return await card_facts(connection, task)
+
+
+async def card_facts(connection: Transaction, task: Task) -> CardFacts:
+    is_waiting = task.state is TaskState.QUEUED and task.prepared_at is not None
+    found = await (PLACED if is_waiting else UNPLACED).rows(connection, {"of": task.id, "asker": task.asker_id})
+    return CardFacts(
+        place=next((moment for kind, _, moment in found if kind == "place"), None),
+        references=await REFERENCES.values(Reference, connection, {"of": task.id}),
+        undelivered=tuple(kept_id for kind, kept_id, _ in found if kind == "task"),
+        undelivered_batches=tuple(kept_id for kind, kept_id, _ in found if kind == "batch"),
+    )
+
+
+def _facts(*, placed: bool) -> Prepared:
+    """Select facts in one statement, each as its kind, an id, and a number: when it was created (ms), or the place."""
+    asker = sa.bindparam("asker", type_=sa.BigInteger)
+    kind = sa.literal("task", sa.Text).label("kind")
+    facts = [
+        sa.select(kind, tasks.c.id, tasks.c.created_at).where(tasks.c.asker_id == asker, OFFERED_TASK),
+        sa.select(sa.literal("batch", sa.Text), batches.c.id, batches.c.created_at).where(
+            batches.c.asker_id == asker, OFFERED_BATCH
+        ),
+    ]
+    if placed:
+        place = fair_queue.PLACE.subquery()
+        facts.append(sa.select(sa.literal("place", sa.Text), sa.literal("", sa.Text), place.c.turn))
+    every = sa.union_all(*facts).subquery()
+    return Prepared(sa.select(every).order_by(every.c.created_at.desc(), every.c.id.desc()))
+
+
+PLACED: Final = _facts(placed=True)
+UNPLACED: Final = _facts(placed=False)
