@@ -3,8 +3,9 @@ or in one of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -38,16 +39,19 @@ class CardFactStore:
         self._database = database
 
     async def of(self, task: Task) -> CardFacts:
-        async with self._database.read() as connection:
-            return await card_facts(connection, task)
+        found = await self._database.rows(_facts_of(task), {"of": task.id, "asker": task.asker_id})
+        return _sorted(found, await self._database.values(Reference, REFERENCES, {"of": task.id}))
 
 
 async def card_facts(connection: Transaction, task: Task) -> CardFacts:
-    is_waiting = task.state is TaskState.QUEUED and task.prepared_at is not None
-    found = await (PLACED if is_waiting else UNPLACED).rows(connection, {"of": task.id, "asker": task.asker_id})
+    found = await _facts_of(task).rows(connection, {"of": task.id, "asker": task.asker_id})
+    return _sorted(found, await REFERENCES.values(Reference, connection, {"of": task.id}))
+
+
+def _sorted(found: Sequence[Sequence[Any]], pictures: tuple[Reference, ...]) -> CardFacts:
     return CardFacts(
         place=next((moment for kind, _, moment in found if kind == "place"), None),
-        references=await REFERENCES.values(Reference, connection, {"of": task.id}),
+        references=pictures,
         undelivered=tuple(kept_id for kind, kept_id, _ in found if kind == "task"),
         undelivered_batches=tuple(kept_id for kind, kept_id, _ in found if kind == "batch"),
     )
@@ -72,3 +76,7 @@ def _facts(*, placed: bool) -> Prepared:
 
 PLACED: Final = _facts(placed=True)
 UNPLACED: Final = _facts(placed=False)
+
+
+def _facts_of(task: Task) -> Prepared:
+    return PLACED if task.state is TaskState.QUEUED and task.prepared_at is not None else UNPLACED

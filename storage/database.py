@@ -49,7 +49,9 @@ class Database:
         self._quick = quick
         self._writes = GroupCommit(quick) if quick is not None else None
         self._reader: InlineConnection | None = None
-        """For single statements that read: a connection without transactions."""
+        """On SQLite, for single statements that read: a connection without transactions."""
+        is_server = engine.dialect.name == "postgresql"
+        self._single_reads = engine.execution_options(isolation_level="AUTOCOMMIT") if is_server else engine
         self._rebuilds = engine.execution_options(**{BEGIN: ("PRAGMA foreign_keys=OFF", BEGIN_WRITE)})
 
     @classmethod
@@ -132,19 +134,19 @@ class Database:
                 yield InlineConnection(at_once)
 
     async def rows(self, statement: Prepared, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Sequence[Sequence[Any]]:
-        """Run one short statement that reads, and return its rows."""
+        """Run one short statement that reads, without a transaction around it, and return its rows."""
         if self._reader is not None:
             return await statement.rows(self._reader, parameters)
-        async with self.read() as connection:
+        async with self._single_reads.connect() as connection:
             return await statement.rows(connection, parameters)
 
     async def values(
         self, kind: Callable[..., Value], statement: Prepared, parameters: Mapping[str, Any] = NO_PARAMETERS
     ) -> tuple[Value, ...]:
-        """Run one short statement that reads, and make a value of each row, as `rows.values` does."""
+        """Run one short statement as `rows` does, and make a value of each row."""
         if self._reader is not None:
             return await statement.values(kind, self._reader, parameters)
-        async with self.read() as connection:
+        async with self._single_reads.connect() as connection:
             return await statement.values(kind, connection, parameters)
 
     @asynccontextmanager

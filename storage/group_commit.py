@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
-from sqlalchemy.engine import Connection, Engine, NestedTransaction
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE
+from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE, execute_at_once
 
 LONGEST_SECONDS: Final = 0.02
 """How long a group accepts writes at most; it is committed earlier if no write waits."""
@@ -52,20 +52,22 @@ class CommitGroup:
 
     @contextmanager
     def member(self) -> Iterator[Connection]:
-        savepoint: NestedTransaction | None = None
+        saved = False
         try:
             if not self._empty:
-                savepoint = self._connection.begin_nested()
+                execute_at_once(self._connection, "SAVEPOINT member")
+                saved = True
             yield self._connection
-            if savepoint is not None:
-                savepoint.commit()
+            if saved:
+                execute_at_once(self._connection, "RELEASE member")
         except BaseException as error:
             is_whole = self._is_whole()
             self._over = self._empty or not is_whole
             if not is_whole:  # SQLite has dropped the savepoint too
                 self._error.__cause__ = error
-            elif savepoint is not None:
-                savepoint.rollback()
+            elif saved:
+                execute_at_once(self._connection, "ROLLBACK TO member")
+                execute_at_once(self._connection, "RELEASE member")
             raise
         self._empty = False
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from storage.sqlite import as_sqlalchemy
 from storage.transactions import InlineConnection, Transaction
 
 Value = TypeVar("Value")
@@ -84,7 +85,7 @@ class _Compiled:
         try:
             found: list[tuple[Any, ...]] = driver.execute(self._sql, arguments).fetchall()
         except sqlite3.Error as error:
-            raise _as_sqlalchemy(error, self._sql, self._dialect) from error
+            raise as_sqlalchemy(error, self._sql, self._dialect) from error
         if not self._readers:
             return found
         rows = [list(row) for row in found]
@@ -92,7 +93,3 @@ class _Compiled:
             for at, read in self._readers:
                 row[at] = read(row[at])
         return rows
-
-
-def _as_sqlalchemy(error: sqlite3.Error, sql: str, dialect: Dialect) -> Exception:
-    return sa.exc.DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect)
