@@ -365,6 +365,7 @@ class Engine:
                 chores.append(group.create_task(self._regularly(self._beat, BEAT_SECONDS, self._beat_now)))
             try:
                 while not self._stopping:
+                    await self.requests.quiet()
                     self._wake.clear()
                     began = time.monotonic()
                     started = await self._start_due()
@@ -508,7 +509,7 @@ class Engine:
             if moved.state is not task.state:
                 log.info("task moved", task=task.id, state=moved.state.value, reason=moved.reason)
             if moved.state is not TaskState.CLOSED:
-                await self._cards.show(moved)
+                await self._cards.advanced(task, moved)
         except StaleTask:
             log.debug("task step dropped: the task is no longer as this worker claimed it", task=task.id)
         except Exception:

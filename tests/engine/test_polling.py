@@ -18,7 +18,8 @@ from bot.errors import (
     Unreachable,
 )
 from bot.process import counters
-from storage.models import TaskState
+from storage.card_facts import CardFacts, CardFactStore
+from storage.models import Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 
 DAY = 24 * 3600.0
@@ -203,3 +204,44 @@ async def test_one_task_is_never_asked_about_three_times_in_a_second(world: Engi
     assert (await world.now(task)).state is TaskState.CLOSED
     times = [at for at, _ in world.api.asked]
     assert all(later - earlier >= 1000 for earlier, later in pairwise(times))
+
+
+async def test_a_poll_that_changes_nothing_on_the_card_neither_reads_nor_shows_it(world: EngineWorld) -> None:
+    world.api.seconds = 3 * 3600
+    task = await world.ask()
+    await world.work(1400)
+    world.discord.shown.clear()
+    polls = len(world.api.asked)
+    read = Counted(world.stores.card_facts)
+    world.wrap = lambda part: read if part is world.stores.card_facts else part
+    await world.restart()
+    await world.work(1000)
+    assert len(world.api.asked) - polls > 4
+    assert [card.task.id for card in world.discord.shown] == [task.id]  # at the first poll after the start
+    assert read.calls == 1
+
+
+async def test_the_card_is_shown_at_each_poll_that_changes_it(world: EngineWorld) -> None:
+    world.api.seconds = 3 * 3600
+    task = await world.ask()
+    await world.work(20)
+    seen = [card.progress for card in world.discord.shown if card.phase is CardPhase.GENERATING]
+    assert len(seen) > 1
+    await world.work(900)
+    world.discord.shown.clear()
+    await world.engine.requests.withhold(task.id, 7, withheld=True)
+    await world.work(400)
+    (withheld,) = [card for card in world.discord.shown if card.task.withheld_at is not None][1:]
+    assert withheld.phase is CardPhase.OVERDUE
+
+
+class Counted:
+    """A store whose reads are counted."""
+
+    def __init__(self, store: CardFactStore) -> None:
+        self._store = store
+        self.calls = 0
+
+    async def of(self, task: Task) -> CardFacts:
+        self.calls += 1
+        return await self._store.of(task)

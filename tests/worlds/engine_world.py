@@ -40,6 +40,7 @@ DEADLY = (
         "tasks",
         "claims",
         "queue",
+        "card_facts",
         "creates",
         "references",
         "pictures",

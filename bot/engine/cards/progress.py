@@ -22,6 +22,8 @@ SHOWN: Final = 100
 `generating` longest and are not overdue. The cards of the other tasks follow as those tasks move up."""
 BACK: Final = 1000
 """Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
+MOST_LOOKS: Final = 20_000
+"""Generating tasks of which it is remembered how their cards look."""
 LEAVES_AFTER_MS: Final = 13 * 60 * 1000
 """ms. From this age on, the card of a task that can only be answered through its interaction says how the result will
 come."""
@@ -54,6 +56,8 @@ class ProgressCards:
         self._back: dict[str, CardPhase] = {}
         """Phase at the start of this process, by id of the task. While a task is still in that phase, its card says
         that the work continues."""
+        self._looks: dict[str, int] = {}
+        """`_look` of the last card that was shown after a poll, by id of the task."""
 
     def median_seconds(self, model: str) -> float:
         """Return the median time (s) from create to outcome of a task of the model without input pictures."""
@@ -70,6 +74,42 @@ class ProgressCards:
         if task.batch_id is not None:  # no card: the batch's message shows the progress
             return
         self._delivery.cards.show(await self.card(task))
+
+    async def advanced(self, before: Task, after: Task) -> None:
+        """Update the card after a step of the task. After a poll without news, the card is read and built only if its
+        look has changed: most polls change nothing that people see."""
+        if before.state is TaskState.GENERATING and after.state is TaskState.GENERATING:
+            look = await self._look(after)
+            if self._looks.get(after.id) == look:
+                return
+            if len(self._looks) >= MOST_LOOKS:
+                self._looks.clear()
+            self._looks[after.id] = look
+        else:
+            self._looks.pop(after.id, None)
+        await self.show(after)
+
+    async def _look(self, task: Task) -> int:
+        """Return a number for all that changes on the card of a generating task between two polls and needs no read.
+        Progress counts in hundredths, the remaining time in the steps of the words for it."""
+        with_pictures = await self.durations.is_pictured(task)
+        durations = self.durations.of(task.model, with_pictures=with_pictures)
+        elapsed = (self._clock() - task.generating_at) / 1000 if task.generating_at else 0.0
+        left = schedule.remaining(elapsed, durations)
+        return hash(
+            (
+                _phase(task),
+                int(100 * max(task.progress, schedule.progress(elapsed, durations))),
+                int(left // 15) if left < 90 else 6 + round(left / 60),
+                task.withheld_at,
+                self._paused(),
+                self._trouble(task.model, with_pictures=with_pictures),
+                self._is_leaving(task),
+            )
+        )
+
+    def _is_leaving(self, task: Task) -> bool:
+        return task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS
 
     async def card(self, task: Task) -> Card:
         return self.made(task, await self._stores.card_facts.of(task))
@@ -129,7 +169,7 @@ class ProgressCards:
             usual=schedule.usual(durations),
             previewed=_waits_for_look(task, references, self._clock()),
             back=self._back.get(task.id) is _phase(task),
-            leaving=task.reach is Reach.ANSWER and self._clock() - task.arrived_at >= LEAVES_AFTER_MS,
+            leaving=self._is_leaving(task),
         )
 
 

@@ -38,8 +38,12 @@ class LearnedDurations:
 
     async def of_task(self, task: Task) -> Durations:
         """Return what is known of the model of the task, with its kind of request."""
+        return self.of(task.model, with_pictures=await self.is_pictured(task))
+
+    async def is_pictured(self, task: Task) -> bool:
+        """Return whether the task has input pictures."""
         if task.id not in self._pictured:
             if len(self._pictured) >= MOST_TASKS:
                 self._pictured.clear()
             self._pictured[task.id] = bool(await self._stores.references.of_task(task.id))
-        return self.of(task.model, with_pictures=self._pictured[task.id])
+        return self._pictured[task.id]
