@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -559,3 +561,37 @@ def _photo_and_mask() -> tuple[bytes, bytes]:
     ImageDraw.Draw(drawn).rectangle((16, 16, 48, 48), fill=0)
     drawn.save(mask, "PNG")
     return photo.getvalue(), mask.getvalue()
+
+
+async def test_work_begins_only_once_the_responses_that_are_being_made_are_sent(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.engine.intake.requests.QUIET_SECONDS", 1000.0)
+    async with running(world):
+        with world.engine.requests.answering(), world.engine.requests.answering():
+            task = await world.ask()
+            for _ in range(3):
+                await world.stores.claims.renew("nobody", [task.id], until=0)
+            assert ((await world.now(task)).owner, world.api.created) == (None, [])
+        await eventually(lambda: _is_created(world))
+
+
+async def test_work_begins_also_while_responses_are_being_made_all_the_time(world: EngineWorld) -> None:
+    async with running(world):
+        with world.engine.requests.answering():
+            await world.ask()
+            await eventually(lambda: _is_created(world))
+
+
+@asynccontextmanager
+async def running(world: EngineWorld) -> AsyncIterator[None]:
+    work = asyncio.create_task(world.engine.run())
+    try:
+        yield
+    finally:
+        world.engine.stop()
+        await work
+
+
+async def _is_created(world: EngineWorld) -> bool:
+    return bool(world.api.created)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Final
 
@@ -37,6 +39,8 @@ from storage.tasks import Added
 from storage.transitions import StaleTask
 
 CANCEL_TRIES: Final = 3
+QUIET_SECONDS: Final = 0.1
+"""Longest time for which work waits for responses that are being made."""
 UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
 """States in which the asker of an unconfirmed task has got, or is about to get, the "unconfirmed" message."""
 
@@ -44,6 +48,9 @@ log = structlog.get_logger(__name__)
 
 
 class Requests:
+    """What people ask for. While a response to a person is being made, the engine begins no other work for a moment
+    (`answering`, `quiet`): in one thread, that work would delay the response."""
+
     def __init__(
         self,
         *,
@@ -63,6 +70,28 @@ class Requests:
         self._policy = policy
         self._space = space
         self._wake = wake
+        self._answering = 0
+        """Number of responses that are being made."""
+        self._answered = asyncio.Event()
+        self._answered.set()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """A response to a person is being made in the block."""
+        self._answering += 1
+        self._answered.clear()
+        try:
+            yield
+        finally:
+            self._answering -= 1
+            if not self._answering:
+                self._answered.set()
+
+    async def quiet(self) -> None:
+        """Wait until no response is being made, at most `QUIET_SECONDS`, because there may always be one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_SECONDS):
+                await self._answered.wait()
 
     def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
         return self._policy.limits_for(asker_id, guild_id)

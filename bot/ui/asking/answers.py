@@ -15,6 +15,8 @@ async def answer_with(interaction: discord.Interaction[Atelier], card: Card) -> 
     store the id of its message. Raises what discord.py raises if the answer is not sent, and what `card_posted`
     raises."""
     structlog.contextvars.bind_contextvars(task=card.task.id)
-    answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
+    requests = interaction.client.services.engine.requests
+    with requests.answering():
+        answer = await interaction.response.send_message(view=card_view(card), ephemeral=card.task.private)
     if answer.message_id is not None:
-        await interaction.client.services.engine.requests.card_posted(card, answer.message_id)
+        await requests.card_posted(card, answer.message_id)

@@ -35,31 +35,32 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: s
     charged.
     """
     services = interaction.client.services
-    defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
-    read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
-    whole = with_usual_words(read, defaults.preferences.words)
-    styled = await in_style(services, interaction.guild_id, style, whole)
-    private = wish.private if wish.private is not None else defaults.preferences.private is True
-    origin = origin_of(interaction, defaults.settings, private=private)
-    new = new_task(styled, origin, defaults)
-    if not wish.as_stored:
+    with services.engine.requests.answering():
+        defaults = await defaults_of(services, interaction.guild_id, interaction.user.id)
+        read = as_read(wish, names_in(interaction), texts_in(str(interaction.locale)))
+        whole = with_usual_words(read, defaults.preferences.words)
+        styled = await in_style(services, interaction.guild_id, style, whole)
+        private = wish.private if wish.private is not None else defaults.preferences.private is True
+        origin = origin_of(interaction, defaults.settings, private=private)
+        new = new_task(styled, origin, defaults)
+        if not wish.as_stored:
+            try:
+                words = _expanded(new.request.prompt, most=defaults.settings.greatest_batch)
+            except BadChoice as refusal:
+                await refuse(interaction, new, refusal)
+                return
+            if len(words) > 1:
+                await confirm(interaction, new, words)
+                return
+            new = replace(new, request=replace(new.request, prompt=words[0]))
         try:
-            words = _expanded(new.request.prompt, most=defaults.settings.greatest_batch)
-        except BadChoice as refusal:
-            await refuse(interaction, new, refusal)
+            card = await services.engine.requests.accept(new)
+        except Unmakeable as refusal:
+            if refusal.nearest is None:
+                raise
+            await offer_nearest(interaction, new, refusal, refusal.nearest)
             return
-        if len(words) > 1:
-            await confirm(interaction, new, words)
-            return
-        new = replace(new, request=replace(new.request, prompt=words[0]))
-    try:
-        card = await services.engine.requests.accept(new)
-    except Unmakeable as refusal:
-        if refusal.nearest is None:
-            raise
-        await offer_nearest(interaction, new, refusal, refusal.nearest)
-        return
-    await answer_with(interaction, card)
+        await answer_with(interaction, card)
 
 
 def _expanded(prompt: str, *, most: int) -> list[str]:
