@@ -20,21 +20,25 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 import yaml
-from aiohttp.test_utils import unused_port
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
 from packaging.specifiers import SpecifierSet
 
 from bot.app import STOP_SECONDS
 from bot.config import Settings, load_settings
 from sandbox.kie import Emulator
+from tests.storage.test_pictures import Bucket
 from tests.wire.discord import loopback_discord
 from tests.wire.process import KEY, TOKEN, WEBHOOK_KEY, called_back, outcomes
 from tests.worlds.engine_world import png
+from tests.worlds.postgres import postgres
 
 ROOT: Final = Path(__file__).parent.parent.parent
 COMPOSE: Final = ("compose.yaml", "compose.postgres.yaml")
@@ -246,9 +250,14 @@ def test_every_volume_is_named_so_that_it_outlives_its_container() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """The root of an image whose steps were carried out in a folder. Paths in the Dockerfile are below it."""
+    """
+    The root of an image whose steps were carried out in a folder. Paths in the Dockerfile are below it.
+
+    With `limited`, root has no capability, as in the compose files: then it may not write to a read-only file either.
+    """
 
     root: Path
+    limited: bool = True
 
     def path(self, name: str) -> Path:
         return self.root / name.lstrip("/")
@@ -259,11 +268,10 @@ class Image:
         return [placed.sub(f"{self.root}/", word) for word in words]
 
     def start(self, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
-        """Start a command with the image's variables and no others. Root gets no capability, as in the compose files:
-        then it may not write to a read-only file either."""
+        """Start a command with the image's variables and no others."""
         own = {name: self.command([value])[0] for name, value in variables().items()}
         own |= {"DATABASE_URL": f"sqlite:///{self.path('/data/atelier.db')}", "TMPDIR": str(self.path("/data"))}
-        setpriv = shutil.which("setpriv") if os.geteuid() == 0 else None
+        setpriv = shutil.which("setpriv") if self.limited and os.geteuid() == 0 else None
         limited = [setpriv, "--bounding-set=-all"] if setpriv else []
         return subprocess.Popen(  # noqa: S603  # the commands of the Dockerfile
             [*limited, *self.command(command)],
@@ -400,3 +408,39 @@ async def test_the_bot_in_the_image_works_without_writing_to_its_root(image: Ima
         assert time.monotonic() - begun < STOP_SECONDS
     assert image.files() == before
     assert list(image.path("/data/pictures").rglob("*"))
+
+
+@pytest.mark.sweep
+async def test_the_four_processes_of_the_compose_file_start_at_the_same_time_on_an_empty_database(image: Image) -> None:
+    bucket, server = Bucket(), await postgres()
+    application = web.Application(client_max_size=2**26)
+    application.router.add_route("*", "/atelier{slash:/?}{key:.*}", bucket.answer)
+    async with AsyncExitStack() as stack:
+        discord = await stack.enter_async_context(loopback_discord(TOKEN))
+        image_api = await stack.enter_async_context(Emulator(key=KEY, seconds=1, shrink=8))
+        stored = await stack.enter_async_context(TestServer(application))
+        await server.execute("CREATE DATABASE compose")
+        stack.push_async_callback(server.execute, "DROP DATABASE compose WITH (FORCE)")
+        places = {
+            "DATABASE_URL": server.url("compose"),
+            "AWS_ENDPOINT": str(stored.make_url("/")).rstrip("/"),
+            "DISCORD_API_URL": discord.url,
+            "DISCORD_GATEWAY_URL": discord.gateway.url,
+            "KIE_API_URL": image_api.url,
+            "KIE_UPLOAD_URL": image_api.url,
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": "0",
+        }
+        anyone = replace(image, limited=False)  # the server's socket belongs to another user
+        processes = []
+        for service in bots("compose.postgres.yaml").values():
+            environment = service["environment"] | places
+            processes.append(anyone.start(image.bot("run"), DISCORD_TOKEN=TOKEN, KIE_API_KEY=KEY, **environment))
+            stack.callback(processes[-1].kill)
+        await discord.connected(shards=4)
+        assert all(process.poll() is None for process in processes)
+        for process in processes:
+            process.terminate()
+        logs = [(await asyncio.to_thread(process.communicate))[0].decode() for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4, "\n".join(logs)
+    assert {name.partition("/")[0] for name in bucket.objects} <= {"check"}
