@@ -24,6 +24,7 @@ from bot.engine.clock import system_clock
 from bot.engine.engine import Engine
 from bot.engine.policy import PREVIEW_WAIT, Policy
 from bot.engine.ports import FetchReference
+from bot.engine.processes.membership import Membership
 from bot.engine.timing.schedule import backoff
 from bot.engine.timing.timekeeping import Timekeeping
 from bot.engine.work.picture_work import PictureWork
@@ -164,6 +165,12 @@ async def open_atelier(
         await migrate(database)
         stores = Stores.on(database)
         timekeeping = await Timekeeping.begin(ClockStore(database), stores)
+        membership = Membership(
+            stores.processes,
+            shard_count=settings.shard_count,
+            shard_ids=settings.shard_ids or (),
+            clock=timekeeping.clock,
+        )
         await stores.claims.void_leases()
         picture_store = await _open_picture_store(settings)
         picture_work = PictureWork(await stack.enter_async_context(WorkerProcesses.open()))
@@ -195,6 +202,7 @@ async def open_atelier(
             success_rates=VendorCatalogue(api),
             policy=_policy(settings, probe_account_after, preview_wait),
             disks=_disks(settings),
+            membership=membership,
             clock=timekeeping.clock,
         )
         client.services = Services(
@@ -223,7 +231,14 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
     balance = Balance(atelier.api.credits, clock=clock)
     site = Site(
         readiness=readiness,
-        metrics=Metrics(atelier.client, atelier.figures, balance, _disks(settings), clock=clock),
+        metrics=Metrics(
+            atelier.client,
+            atelier.figures,
+            balance,
+            _disks(settings),
+            membership=atelier.engine.membership,
+            clock=clock,
+        ),
         callbacks=callback_routes(atelier.engine, settings.kie_webhook_key) if settings.callbacks else (),
     )
     async with AsyncExitStack() as stack:
@@ -347,7 +362,8 @@ async def sync(settings: Settings) -> None:
     async with open_atelier(settings, wait=False) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
-            await atelier.client.publish_commands(atelier.stores.key_values, force=True)
+            clock = atelier.timekeeping.clock
+            await atelier.client.publish_commands(atelier.stores.key_values, force=True, clock=clock)
         except discord.HTTPException as error:
             raise ConfigurationError(
                 f"Discord does not take the commands ({_cause(error, settings)}); sync again later"
@@ -416,7 +432,7 @@ async def _publish(atelier: Running) -> None:
     """Publish the commands if they have changed. A failure is logged and does not stop the bot: the commands published
     last time keep working, and the next start tries again."""
     try:
-        await atelier.client.publish_commands(atelier.stores.key_values)
+        await atelier.client.publish_commands(atelier.stores.key_values, clock=atelier.timekeeping.clock)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning(
             "commands not published or not confirmed: Discord or network error, `sync` or the next start retries",

@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from bot.command_options import check_options
 from bot.discord_errors import map_discord_errors
+from bot.engine.clock import system_clock
 from bot.error_replies import answer_error
 from bot.errors import ServiceError, UserError
 from bot.services import Services
@@ -25,6 +26,10 @@ from storage.key_values import KeyValueStore
 
 PUBLISHED_FACT: Final = "published_commands"
 COMMAND_IDS_FACT: Final = "command_ids"
+PUBLISHING_FACT: Final = "publishing_commands"
+PUBLISH_WITHIN_MS: Final = 60_000
+"""ms. Longest time for which other processes wait for one that publishes the commands."""
+PUBLISHED_LOOK_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
@@ -121,19 +126,34 @@ class Atelier(commands.AutoShardedBot):
             return
         await closing
 
-    async def publish_commands(self, key_values: KeyValueStore, *, force: bool = False) -> bool:
-        """Publish the global commands if they differ from those published last, or with `force`. In either case, show
-        commands as mentions in all texts (`link_commands`), where their ids are known. Return whether they were
-        published. Call after `login`. Raises what discord.py and the database raise."""
+    async def publish_commands(
+        self, key_values: KeyValueStore, *, force: bool = False, clock: Callable[[], int] = system_clock
+    ) -> bool:
+        """Publish the global commands if they differ from those published last, or with `force`; processes that share
+        the database do so one after the other. In either case, show commands as mentions in all texts
+        (`link_commands`), where their ids are known. Return whether they were published. Call after `login`. Raises
+        what discord.py and the database raise."""
         digest = await self._commands_digest()
-        if not force and await key_values.get(PUBLISHED_FACT) == digest:
-            link_commands(await self._command_ids(key_values))
-            return False
+        while force or await key_values.get(PUBLISHED_FACT) != digest:
+            if key_values.alone:
+                await self._publish(key_values, digest)
+                return True
+            if await key_values.take_turn(PUBLISHING_FACT, now=clock(), every_ms=PUBLISH_WITHIN_MS) == 0:
+                try:
+                    await self._publish(key_values, digest)
+                finally:
+                    await key_values.set(PUBLISHING_FACT, None)
+                return True
+            await asyncio.sleep(PUBLISHED_LOOK_SECONDS)
+        link_commands(await self._command_ids(key_values))
+        return False
+
+    async def _publish(self, key_values: KeyValueStore, digest: str) -> None:
         published = await self.tree.sync()
+        ids = await _remembered(published, key_values)
         await key_values.set(PUBLISHED_FACT, digest)
         log.info("commands published", commands=[command.name for command in published])
-        link_commands(await _remembered(published, key_values))
-        return True
+        link_commands(ids)
 
     async def _command_ids(self, key_values: KeyValueStore) -> dict[str, int]:
         """Return the ids of the published commands by name, as stored. Ask Discord for them if they are not stored, as

@@ -1,27 +1,71 @@
-"""Store small named values of the program itself."""
+"""Store small named values of the program itself, and take turns that all processes on the database share."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from storage.database import Database
 from storage.schema import key_values
+from storage.transactions import Transaction
 
 
 class KeyValueStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def alone(self) -> bool:
+        """Return whether no other process writes to this database."""
+        return self._database.alone
+
     async def get(self, name: str) -> str | None:
         async with self._database.read() as connection:
-            return (
-                await connection.execute(sa.select(key_values.c.value).where(key_values.c.name == name))
-            ).scalar_one_or_none()
+            return await _value(connection, name)
+
+    async def beginning_with(self, prefix: str) -> Mapping[str, str]:
+        """Return the values whose names begin with `prefix`, by name."""
+        these = key_values.c.name.startswith(prefix, autoescape=True)
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(key_values.c.name, key_values.c.value).where(these))
+            return {row.name: row.value for row in found}
 
     async def set(self, name: str, value: str | None) -> None:
         """Set a value; None deletes it."""
         async with self._database.write() as connection:
-            await self._database.serialize(connection, f"fact {name}")
-            await connection.execute(sa.delete(key_values).where(key_values.c.name == name))
-            if value is not None:
-                await connection.execute(sa.insert(key_values).values(name=name, value=value))
+            await self._database.serialize(connection, _subject(name))
+            await _set(connection, name, value)
+
+    async def take_turn(self, name: str, *, now: int, every_ms: int) -> int:
+        """
+        Take a turn unless one of this name was taken less than `every_ms` before `now`, by whatever process. Return 0
+        if it was taken, else the milliseconds until one may be.
+
+        A process that dies in its turn delays the next one by at most `every_ms`. A turn in the future was taken
+        before the clock was set back, and does not count.
+        """
+        async with self._database.write() as connection:
+            await self._database.serialize(connection, _subject(name))
+            taken = await _value(connection, name)
+            wait = int(taken) + every_ms - now if taken is not None else 0
+            if 0 < wait <= every_ms:
+                return wait
+            await _set(connection, name, str(now))
+            return 0
+
+
+async def _value(connection: Transaction, name: str) -> str | None:
+    found = await connection.execute(sa.select(key_values.c.value).where(key_values.c.name == name))
+    value: str | None = found.scalar_one_or_none()
+    return value
+
+
+async def _set(connection: Transaction, name: str, value: str | None) -> None:
+    await connection.execute(sa.delete(key_values).where(key_values.c.name == name))
+    if value is not None:
+        await connection.execute(sa.insert(key_values).values(name=name, value=value))
+
+
+def _subject(name: str) -> str:
+    return f"fact {name}"

@@ -1,7 +1,8 @@
 """
 Serve `/metrics`: counts from the rows and from this process, in Prometheus' text format.
 
-The rows are counted at each scrape, in the database's thread. docs/metrics.md explains every name.
+The rows are counted at each scrape, in the database's thread; of several processes on a database, by the one that
+leads, so that a sum over all processes is right. docs/metrics.md explains every name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from bot.client import Atelier
 from bot.engine.clock import system_clock
+from bot.engine.processes.membership import Membership
 from bot.errors import Reason
 from bot.process import counters
 from bot.process.version import RELEASE
@@ -66,9 +68,12 @@ class Metrics:
         store: StatisticsStore,
         balance: Balance,
         disks: Disks,
+        *,
+        membership: Membership,
         clock: Callable[[], int] = system_clock,
     ) -> None:
         self._client = client
+        self._membership = membership
         self._store = store
         self._balance = balance
         self._disks = disks
@@ -76,6 +81,9 @@ class Metrics:
         self._most = defaultdict[str, dict[str, int]](dict)
 
     async def scrape(self) -> bytes:
+        if not self._membership.is_leader:
+            free = await self._free_bytes()
+            return generate_latest(_Shown([*self._of_process(free), _readable(self._membership.is_current)]))
         figures, free = await asyncio.gather(self._figures(), self._free_bytes())
         return generate_latest(_Shown([*self._of_process(free), *self._of_rows(figures)]))
 
@@ -106,7 +114,12 @@ class Metrics:
             "shards", "Shards that this process runs; 0 until Discord has answered.", expected_shards(self._client)
         )
         yield _gauge("shards_connected", "Shards that are connected.", connected_shards(self._client))
-        credits_left = self._balance.last_known()
+        yield GaugeMetricFamily(
+            "atelier_processes", "Processes on the database, as this one knows.", value=self._membership.living
+        )
+        leads = self._membership.is_leader
+        yield GaugeMetricFamily("atelier_leads", "1 if this process leads the others, else 0.", value=leads)
+        credits_left = self._balance.last_known() if leads else None
         if credits_left is not None:
             yield GaugeMetricFamily("atelier_credits", "Credits left, as last known.", value=credits_left)
         if free_bytes is not None:
@@ -114,8 +127,7 @@ class Metrics:
             yield GaugeMetricFamily("atelier_disk_free_bytes", free, value=free_bytes)
 
     def _of_rows(self, figures: Statistics | None) -> Iterator[Metric]:
-        readable = "1, or 0 if the rows could not be counted; then the metrics that are counted from rows are missing."
-        yield GaugeMetricFamily("atelier_database_readable", readable, value=figures is not None)
+        yield _readable(figures is not None)
         if figures is None:
             return
         yield from _tasks(figures, self._clock())
@@ -212,6 +224,11 @@ def _by_reason(figures: Statistics) -> Mapping[str, int]:
             label = OTHER
         counted[label] += number
     return counted
+
+
+def _readable(value: bool) -> Metric:
+    says = "1, or 0 if the rows could not be counted; then the metrics that are counted from rows are missing."
+    return GaugeMetricFamily("atelier_database_readable", says, value=value)
 
 
 def _build() -> Metric:

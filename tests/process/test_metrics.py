@@ -145,7 +145,8 @@ async def test_the_free_space_of_the_disk_is_shown_unless_the_disk_does_not_answ
         assert values["atelier_disk_free_bytes", ""] == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
         monkeypatch.setattr("bot.web.metrics.READ_SECONDS", 0.2)
         balance = Balance(atelier.api.credits)
-        hanging = Metrics(atelier.client, atelier.figures, balance, HangingDisks())
+        membership = atelier.engine.membership
+        hanging = Metrics(atelier.client, atelier.figures, balance, HangingDisks(), membership=membership)
         assert b"atelier_disk_free_bytes" not in await hanging.scrape()
         await balance.close()
 

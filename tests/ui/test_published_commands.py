@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import discord
+import pytest
 
-from bot.client import COMMAND_IDS_FACT
+from bot import client
+from bot.client import COMMAND_IDS_FACT, PUBLISHING_FACT
 from bot.texts import link_commands, texts_in
+from storage.database import Database
+from storage.stores import Stores
 from tests.wire.traps import Moment, reset
 from tests.worlds.bot_world import BotWorld
 from tests.worlds.discord_world import open_discord_world
+from tests.worlds.postgres import postgres
 
 SERVER_ONLY = {"settings", "style"}
 """Commands about what belongs to a server. They are offered in servers only."""
@@ -86,3 +92,17 @@ async def test_without_a_network_for_the_ids_commands_are_shown_by_name(tmp_path
 async def _fetched(world: BotWorld) -> list[discord.app_commands.AppCommand]:
     with world.env.time_context():
         return await world.client.tree.fetch_commands()
+
+
+async def test_of_processes_that_start_at_the_same_moment_one_publishes(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PUBLISHED_LOOK_SECONDS", 0.01)
+    async with (await postgres()).database() as url, Database.open(url) as one, Database.open(url) as other:
+        stores = [Stores.on(database).key_values for database in (one, other)]
+        with world.env.time_context():
+            results = await asyncio.gather(*[world.client.publish_commands(key_values) for key_values in stores])
+            assert sorted(results) == [False, True]
+            assert await world.client.publish_commands(stores[0]) is False
+            assert await world.client.publish_commands(stores[0], force=True) is True
+        assert await stores[0].get(PUBLISHING_FACT) is None

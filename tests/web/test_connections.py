@@ -37,7 +37,7 @@ async def listening(
         balance = Balance(atelier.api.credits)
         site = Site(
             readiness=Readiness(atelier.client, atelier.stores),
-            metrics=Metrics(atelier.client, atelier.figures, balance, Disks()),
+            metrics=Metrics(atelier.client, atelier.figures, balance, Disks(), membership=atelier.engine.membership),
             callbacks=routes,
             limits=limits,
         )

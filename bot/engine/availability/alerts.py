@@ -19,6 +19,8 @@ TODAY_FACT: Final = "operator_told_today"
 """Followed by a reason. The times of its alerts about subjects outlive `forget`, so that a subject whose problem comes
 and goes is counted each time."""
 ALERT_AGAIN_AFTER: Final = timedelta(hours=24)
+SENT_WITHIN: Final = timedelta(minutes=1)
+"""How long a process has to send an alert before another one may send the same."""
 NOTED_AGAIN_AFTER: Final = timedelta(hours=1)
 """How long noted alerts wait after one of them could not be sent."""
 SUBJECTS_A_DAY: Final = 10
@@ -71,6 +73,8 @@ class OperatorAlerts:
             now = self._clock()
             if 0 <= now - sent.get(reason.value, 0) < ALERT_AGAIN_AFTER.total_seconds() * 1000:
                 return
+            if not await self._is_ours(reason.value):
+                return
             await self._send(reason, {}, reason.value, sent)
 
     def note(self, reason: Reason, subject: str, **parameters: str | int) -> None:
@@ -95,12 +99,18 @@ class OperatorAlerts:
         async with self._sending:
             sent = await self._sent()
             today = await self._today(reason)
-            if name in sent or len(today) >= SUBJECTS_A_DAY:
+            if name in sent or len(today) >= SUBJECTS_A_DAY or not await self._is_ours(name):
                 return True
             if not await self._send(reason, parameters, name, sent):
                 return False
             await self._stores.key_values.set(_name(TODAY_FACT, reason), json.dumps([*today, self._clock()]))
             return True
+
+    async def _is_ours(self, name: str) -> bool:
+        """Return whether this process is to send the alert: not if another one began to a moment ago."""
+        turns = self._stores.key_values
+        within = int(SENT_WITHIN.total_seconds() * 1000)
+        return turns.alone or await turns.take_turn(f"alert {name}", now=self._clock(), every_ms=within) == 0
 
     async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> bool:
         """Send an alert and remember it. Return False if it could not be sent."""

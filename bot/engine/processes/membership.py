@@ -69,6 +69,12 @@ class Membership:
         return 1 if self.alone else len(self._living)
 
     @property
+    def is_current(self) -> bool:
+        """Whether what was read is still valid: no other process can count this one as dead. False also before the
+        first beat, and while the database is away."""
+        return self.alone or (bool(self._living) and self._clock() < self._seen_at + LEASE_MS - MARGIN_MS)
+
+    @property
     def share(self) -> float:
         """
         This process's share (more than 0, at most 1) of what all processes may use together, such as Discord's rate
@@ -79,14 +85,12 @@ class Membership:
         until then they use the shares that they had without it. A process that could not write its row is unsure before
         the others can count it as dead and use more.
         """
-        if self.alone:
-            return 1.0
-        return 1 / len(self._living) if self._is_current and not self._unaware else UNSURE_SHARE
+        return 1 / self.living if self.is_current and not self._unaware else UNSURE_SHARE
 
     @property
     def is_leader(self) -> bool:
         """Whether this process does what only one may do."""
-        return self.alone or (self._is_current and self._living[0].id == self.id)
+        return self.alone or (self.is_current and self._living[0].id == self.id)
 
     @property
     def shards(self) -> Shards | None:
@@ -147,11 +151,6 @@ class Membership:
             return
         self._living, self._seen_at = (), 0
         await self._store.leave(self.id)
-
-    @property
-    def _is_current(self) -> bool:
-        """Whether what was read is still valid: no other process can count this one as dead."""
-        return bool(self._living) and self._clock() < self._seen_at + LEASE_MS - MARGIN_MS
 
     @property
     def _shards_in_all(self) -> int | None:

@@ -1,0 +1,95 @@
+"""What several processes on one database do once: alerts, periodic jobs, metrics of rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.client import Atelier
+from bot.engine.processes.membership import LEASE_MS
+from bot.errors import Reason
+from bot.web.balance import Balance
+from bot.web.metrics import Metrics
+from storage.disks import Disks
+from storage.statistics import StatisticsStore
+from tests.worlds.engine_world import EngineWorld, open_engine_worlds
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[list[EngineWorld]]:
+    async with open_engine_worlds(tmp_path, (0, 1), (2, 3)) as worlds:
+        yield worlds
+
+
+async def test_an_alert_that_two_processes_have_at_the_same_moment_is_sent_once(two: list[EngineWorld]) -> None:
+    alerts = [world.engine._alerts for world in two]
+    await asyncio.gather(*[alert.alert(Reason.ACCOUNT_CREDIT) for alert in alerts])
+    assert two[0].discord.told_operator == [Reason.ACCOUNT_CREDIT]
+    two[0].clock.turn(25 * 3600)
+    await asyncio.gather(*[alert.alert(Reason.ACCOUNT_CREDIT) for alert in alerts])
+    assert two[0].discord.told_operator == [Reason.ACCOUNT_CREDIT] * 2
+
+
+async def test_an_alert_that_one_process_could_not_send_is_sent_by_another(two: list[EngineWorld]) -> None:
+    first, second = two
+    first.discord.down = True
+    await first.engine._alerts.alert(Reason.ACCOUNT_CREDIT)
+    first.clock.turn(61)
+    await second.engine._alerts.alert(Reason.ACCOUNT_CREDIT)
+    assert second.discord.told_operator == [Reason.ACCOUNT_CREDIT]
+
+
+async def test_only_the_leader_does_the_jobs_of_all(two: list[EngineWorld]) -> None:
+    done: list[int] = []
+
+    async def job() -> None:
+        done.append(1)
+
+    jobs = [world.engine._if_leading(job) for world in two]
+    for each in jobs:
+        await each()
+    assert len(done) == 1
+    two[0].clock.turn(LEASE_MS / 1000)
+    await two[1].engine.membership.beat()
+    for each in jobs:
+        await each()
+    assert len(done) == 2
+
+
+async def test_rows_are_counted_in_the_metrics_of_the_leader_alone(two: list[EngineWorld]) -> None:
+    await two[0].ask()
+    shown = []
+    for world in two:
+        metrics = Metrics(
+            Atelier(extensions=()),
+            StatisticsStore(world.database),
+            Balance(world.api.credits),
+            Disks(),
+            membership=world.engine.membership,
+            clock=world.clock,
+        )
+        shown.append((await metrics.scrape()).decode().splitlines())
+    first, second = shown
+    assert 'atelier_tasks{state="queued"} 1.0' in first
+    assert not [line for line in second if line.startswith(("atelier_tasks", "atelier_outcomes", "atelier_creates"))]
+    for lines, leads in ((first, 1), (second, 0)):
+        assert f"atelier_leads {leads}.0" in lines
+        assert "atelier_processes 2.0" in lines
+        assert "atelier_database_readable 1.0" in lines
+
+
+async def test_a_process_that_cannot_write_its_row_shows_an_unreadable_database(two: list[EngineWorld]) -> None:
+    second = two[1]
+    second.clock.turn(LEASE_MS / 1000)
+    metrics = Metrics(
+        Atelier(extensions=()),
+        StatisticsStore(second.database),
+        Balance(second.api.credits),
+        Disks(),
+        membership=second.engine.membership,
+        clock=second.clock,
+    )
+    assert "atelier_database_readable 0.0" in (await metrics.scrape()).decode().splitlines()
