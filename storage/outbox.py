@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from storage.database import Database
 from storage.rows import values
-from storage.shards import Shards, within
+from storage.shards import Shards, number_of, within
 
 OWNER_BYTES: Final = 9
 
@@ -64,16 +64,23 @@ class Outbox(Generic[Row]):
         self._attempted = attempted
         self._owner = owner
         self._lease = lease
-        self._guild: sa.ColumnElement[Any] = sa.null() if guild is None else guild
+        self._guild: sa.ColumnElement[Any] = sa.literal_column("0", sa.BigInteger) if guild is None else guild
 
     async def due(self, *, now: int, limit: int, shards: Shards | None = None) -> tuple[Row, ...]:
         """Return the rows of these shards (None: of all) that are due and not leased, longest due first."""
-        these = sa.and_(self._due <= now, self._condition, within(shards, self._guild))
-        if self._lease is not None:
-            these = sa.and_(these, self._lease <= now)
+        these = sa.and_(self._is_due(now), within(shards, self._guild))
         async with self._database.read() as connection:
             found = self._select.where(these).order_by(self._due).limit(limit)
             return values(self._read, await connection.execute(found))
+
+    def shards_due(self, name: str, *, now: int, count: int) -> sa.Select[str, int]:
+        """Select `name` with each shard, of `count` in all, that has rows which are due and not leased."""
+        shard = number_of(self._guild, count).label("shard")
+        return sa.select(sa.literal(name).label("name"), shard).where(self._is_due(now)).distinct()
+
+    def _is_due(self, now: int) -> sa.ColumnElement[bool]:
+        due = sa.and_(self._due <= now, self._condition)
+        return due if self._lease is None else sa.and_(due, self._lease <= now)
 
     async def claim(self, row: Row, *, now: int, until: int) -> Row | None:
         """
@@ -140,3 +147,13 @@ class Outbox(Generic[Row]):
             changes[self._due.name] = sa.case((unchanged, due), else_=self._due)
         async with self._database.write() as connection:
             await connection.execute(sa.update(self._table).where(these).values(changes))
+
+
+async def due_by_shard(
+    database: Database, outboxes: Mapping[str, Outbox[Any]], *, now: int, count: int
+) -> frozenset[tuple[str, int]]:
+    """Return the names of the outboxes that have due rows, each with the shards, of `count` in all, that these rows are
+    of. One statement, so that one process can look for all."""
+    selects = [outbox.shards_due(name, now=now, count=count) for name, outbox in outboxes.items()]
+    async with database.read() as connection:
+        return frozenset((row.name, row.shard) for row in await connection.execute(sa.union_all(*selects)))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
 from storage.notices import ANYTHING
+from storage.outbox import Outbox, due_by_shard
 from storage.rows import values
 from storage.schema import processes
 
 PROCESSES: Final = "processes"
 """The subject of changes of which processes run."""
+OUTBOX_OF: Final = "outbox of "
+"""Followed by the id of a process: the subject of outbox rows that wait for it."""
 WORK_OF: Final = "work of "
 """Followed by the id of a process, or `EVERYBODY`: the subject of work that waits for it."""
 EVERYBODY: Final = "all"
@@ -74,6 +77,23 @@ class ProcessStore:
         """Tell a process, or all of them, that work waits for it."""
         async with self._database.write() as connection:
             await self._database.notify(connection, f"{WORK_OF}{process_id}")
+
+    async def wake_for_outbox(self, process_id: str) -> None:
+        """Tell a process that outbox rows wait for it."""
+        async with self._database.write() as connection:
+            await self._database.notify(connection, f"{OUTBOX_OF}{process_id}")
+
+    async def outboxes_due(
+        self, outboxes: Mapping[str, Outbox[Any]], *, now: int, count: int
+    ) -> frozenset[tuple[str, int]]:
+        """Return which outboxes have due rows, of which shards (`due_by_shard`)."""
+        return await due_by_shard(self._database, outboxes, now=now, count=count)
+
+    def on_outbox(self, process_id: str, look: Callable[[], None]) -> None:
+        """Call `look` whenever another process tells that outbox rows wait for this one, and when that may have been
+        missed."""
+        heard = {f"{OUTBOX_OF}{process_id}", ANYTHING}
+        self._database.notices.listen(lambda subject: look() if subject in heard else None)
 
     def on_wake(self, process_id: str, wake: Callable[[], None]) -> None:
         """Call `wake` whenever another process tells that work waits for this one, and when that may have been

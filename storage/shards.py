@@ -28,9 +28,14 @@ class Shards:
 
     def match(self, guild_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Match the rows whose column `guild_id` names a server of these shards."""
-        bits = sa.literal_column(str(TIME_BITS_FROM), sa.Integer)
-        number = sa.func.coalesce(guild_id, 0).bitwise_rshift(bits) % self.count
-        return number.in_(sorted(self.ids))
+        return number_of(guild_id, self.count).in_(sorted(self.ids))
+
+
+def number_of(guild_id: sa.ColumnElement[Any], count: int) -> sa.ColumnElement[int]:
+    """Compute the shard of a row, of `count` in all, from its column `guild_id`."""
+    bits = sa.literal_column(str(TIME_BITS_FROM), sa.Integer)
+    number: sa.ColumnElement[int] = sa.func.coalesce(guild_id, 0).bitwise_rshift(bits) % count
+    return number
 
 
 def within(shards: Shards | None, guild_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

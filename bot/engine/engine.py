@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
@@ -84,7 +84,10 @@ TROUBLE_SECONDS: Final = 30.0
 CURATION_SECONDS: Final = 2.0
 """Pause between two searches for due reposts, reports, updates and deletions of messages, and erasures."""
 SHARING_SECONDS: Final = 1.0
-"""Pause between two searches for batches whose messages need an update."""
+"""Pause between two searches for batches whose messages need an update; with several processes, between two searches of
+the leader for due outbox rows of all kinds."""
+NOT_TOLD_SECONDS: Final = 15.0
+"""Pause between two searches of a process for outbox rows of which the leader should have told it."""
 LATE_SECONDS: Final = 15.0
 """Pause between two searches for due retries of pictures that were delivered as links."""
 SWEEP_EVERY: Final = timedelta(hours=1)
@@ -96,6 +99,13 @@ TOKEN_BYTES: Final = 32
 """Random bytes in the callback URL of a create."""
 
 log = structlog.get_logger(__name__)
+
+
+Job: TypeAlias = Callable[[], Awaitable[object]]
+Chore: TypeAlias = (
+    tuple[Job, float | Callable[[], float]] | tuple[Job, float | Callable[[], float], asyncio.Event | None]
+)
+"""A periodic job, the pause (seconds) after it, and an event that ends the pause."""
 
 
 class OfShards(Protocol):
@@ -266,7 +276,11 @@ class Engine:
             **dict.fromkeys(curated, CURATION_SECONDS),
             self.batches.delivery.outbox: SHARING_SECONDS,
         }
-        """Each with the pause (seconds) between two searches for its due rows."""
+        """Each with the pause (seconds) between two searches for its due rows, if no other process looks for them."""
+        self._outbox_due = {outbox: asyncio.Event() for outbox in self._outboxes}
+        """Set when the outbox has due rows of this process's shards."""
+        if not self.membership.alone:
+            stores.processes.on_outbox(self._owner, self._look_into_outboxes)
 
     @property
     def models(self) -> Mapping[str, Model]:
@@ -361,8 +375,6 @@ class Engine:
         """Do work whenever it becomes due, until `stop`."""
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(self._regularly(*chore)) for chore in self._chores()]
-            if not self.membership.alone:
-                chores.append(group.create_task(self._regularly(self._beat, BEAT_SECONDS, self._beat_now)))
             try:
                 while not self._stopping:
                     await self.requests.quiet()
@@ -522,10 +534,12 @@ class Engine:
             self._quarantine.end((TASK, task.id))
             self._lifecycle.submission.left(task.id)
 
-    def _chores(self) -> list[tuple[Callable[[], Awaitable[object]], float]]:
-        """Return the periodic jobs, each with the pause in seconds after it has ended or failed."""
+    def _chores(self) -> list[Chore]:
+        """Return the periodic jobs, each with the pause in seconds after it has ended or failed, and what ends the
+        pause."""
         own, leading = self._of_own_shards, self._if_leading
         return [
+            *self._chores_of_several(),
             (self._renew_leases, RENEW_SECONDS),
             (self._admission.check, CHECK_SECONDS),
             (self._alerts.check, CHECK_SECONDS),
@@ -533,7 +547,7 @@ class Engine:
             (self._trouble.check, TROUBLE_SECONDS),
             (own(self._cards.show_waiting), SHOW_SECONDS),
             (own(self.late_pictures.step), LATE_SECONDS),
-            *[(own(outbox.step), seconds) for outbox, seconds in self._outboxes.items()],
+            *[(own(outbox.step), self._pause_of(outbox), due) for outbox, due in self._outbox_due.items()],
             (leading(self.erasures.sweep), SWEEP_EVERY.total_seconds()),
             (leading(self.batches.sweep_proposals), SWEEP_EVERY.total_seconds()),
             (leading(self.batches.sweep_kept), SWEEP_EVERY.total_seconds()),
@@ -542,6 +556,38 @@ class Engine:
             (leading(self._retention.sweep_uncharged), UNCHARGED_SWEEP_EVERY.total_seconds()),
             (leading(self._orphans.sweep_orphans), SWEEP_EVERY.total_seconds()),
         ]
+
+    def _chores_of_several(self) -> list[Chore]:
+        """Return the periodic jobs that only one of several processes has."""
+        if self.membership.alone:
+            return []
+        return [(self._beat, BEAT_SECONDS, self._beat_now), (self._look_for_outbox_rows, SHARING_SECONDS)]
+
+    def _pause_of(self, outbox: OutboxWorker[Any]) -> Callable[[], float]:
+        return lambda: self._outboxes[outbox] if self.membership.shards is None else NOT_TOLD_SECONDS
+
+    async def _look_for_outbox_rows(self) -> None:
+        """As the leader, find out which processes have due outbox rows, and tell them. If each process answers for all
+        shards, each looks for itself."""
+        shards = self.membership.shards
+        if shards is None or not self.membership.is_leader:
+            return
+        workers = {worker.kind.value: worker for worker in self._outboxes}
+        due = await self._stores.processes.outboxes_due(
+            {kind: worker.rows for kind, worker in workers.items()}, now=self.clock(), count=shards.count
+        )
+        told = set[str]()
+        for kind, shard in due:
+            if shard in shards.ids:
+                self._outbox_due[workers[kind]].set()
+            else:
+                told.add(self.membership.process_of_shard(shard))
+        for process in told:
+            await self._stores.processes.wake_for_outbox(process)
+
+    def _look_into_outboxes(self) -> None:
+        for due in self._outbox_due.values():
+            due.set()
 
     def _of_own_shards(self, job: OfShards) -> Callable[[], Awaitable[object]]:
         """Return the job for the rows of the shards that this process answers for when it runs."""
@@ -570,14 +616,18 @@ class Engine:
             self._wake.set()
 
     async def _regularly(
-        self, chore: Callable[[], Awaitable[object]], seconds: float, sooner: asyncio.Event | None = None
+        self,
+        chore: Callable[[], Awaitable[object]],
+        pause: float | Callable[[], float],
+        sooner: asyncio.Event | None = None,
     ) -> None:
-        """Do the job again and again, with a pause that `sooner` ends."""
+        """Do the job again and again, with a pause (seconds) that `sooner` ends."""
         while True:
             try:
                 await chore()
             except Exception:
                 log.exception("periodic job failed, runs again after its usual pause", chore=chore.__qualname__)
+            seconds = pause if isinstance(pause, float | int) else pause()
             if sooner is None:
                 await asyncio.sleep(seconds)
                 continue

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from bot.client import Atelier
+from bot.engine import engine
 from bot.engine.processes.membership import LEASE_MS
 from bot.errors import Reason
 from bot.web.balance import Balance
 from bot.web.metrics import Metrics
 from storage.disks import Disks
 from storage.statistics import StatisticsStore
+from tests.engine.test_fair_places import at_work
 from tests.worlds.engine_world import EngineWorld, open_engine_worlds
+from tests.worlds.waiting import eventually
 
 
 @pytest.fixture
@@ -93,3 +98,58 @@ async def test_a_process_that_cannot_write_its_row_shows_an_unreadable_database(
         clock=second.clock,
     )
     assert "atelier_database_readable 0.0" in (await metrics.scrape()).decode().splitlines()
+
+
+class Uses:
+    """Counts how often a connection of a process is used: a transaction, or some reads."""
+
+    def __init__(self, world: EngineWorld) -> None:
+        self.count = 0
+        event.listen(world.database._engine.sync_engine, "checkout", self._used)
+
+    def _used(self, *_: object) -> None:
+        self.count += 1
+
+
+async def a_second(world: EngineWorld) -> float:
+    """Return how often per second an idle process uses the database."""
+    uses = Uses(world)
+    await world.engine._start_due()
+    await world.stores.claims.next_due(now=world.clock())
+    rate = uses.count / engine.IDLE_SECONDS
+    for job, pause, *_ in world.engine._chores():
+        before = uses.count
+        await job()
+        rate += (uses.count - before) / (pause if isinstance(pause, float | int) else pause())
+    return rate
+
+
+async def test_more_processes_cost_little_while_there_is_nothing_to_do(tmp_path: Path) -> None:
+    async with open_engine_worlds(tmp_path, (0,), (1,), (2,), (3,)) as worlds:
+        leader, *others = [await a_second(world) for world in worlds]
+    assert leader < 4
+    assert max(others) < 2
+
+
+@pytest.mark.parametrize("shard", [0, 2])
+async def test_outbox_rows_are_worked_on_by_the_process_of_their_shard_when_the_leader_sees_them(
+    two: list[EngineWorld], monkeypatch: pytest.MonkeyPatch, shard: int
+) -> None:
+    monkeypatch.setattr(engine, "NOT_TOLD_SECONDS", 600.0)
+    monkeypatch.setattr(engine, "SHARING_SECONDS", 0.05)
+
+    async def are_done() -> bool:
+        return not await two[0].stores.curation.outbox.due(now=two[0].clock(), limit=9)
+
+    async def all_hear() -> bool:
+        return all(world.database.notices.complete for world in two)
+
+    await eventually(all_hear)
+    task = await two[0].ask(guild_id=shard << 22 | 7)
+    await two[0].engine.requests.cancel(task.id, task.asker_id)
+    async with AsyncExitStack() as stack:
+        for world in two:
+            await stack.enter_async_context(at_work(world))
+        for _ in range(3):  # at the first time, also by the look of each process when it starts
+            await two[0].stores.curation.remove(task.id, by=task.asker_id, now=two[0].clock())
+            await eventually(are_done)

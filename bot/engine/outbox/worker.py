@@ -71,8 +71,8 @@ class OutboxWorker(Generic[Row]):
         final: tuple[type[Exception], ...] = (),
         turn: Callable[[Row], AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
-        self._kind = kind
-        self._rows = rows
+        self.kind = kind
+        self.rows = rows
         self._subject = subject
         self._work = work
         self._retry_at = retry_at
@@ -84,15 +84,15 @@ class OutboxWorker(Generic[Row]):
 
     async def resume(self) -> None:
         """Make due what an earlier process left claimed or postponed, unless other processes share the database."""
-        await self._rows.resume(now=self._clock())
+        await self.rows.resume(now=self._clock())
 
     async def step(self, shards: Shards | None = None) -> None:
         """Do the work for the rows of these shards (None: of all) that are due, at most `AT_ONCE`, once. A row that
         fails does not stop the others."""
         try:
-            due = await self._rows.due(now=self._clock(), limit=AT_ONCE, shards=shards)
+            due = await self.rows.due(now=self._clock(), limit=AT_ONCE, shards=shards)
         except Exception:
-            log.exception("reading due outbox rows failed, will retry", kind=self._kind)
+            log.exception("reading due outbox rows failed, will retry", kind=self.kind)
             return
         if self._turn is not None:
             await asyncio.gather(*[self._step(row, self._turn(row)) for row in due])
@@ -105,7 +105,7 @@ class OutboxWorker(Generic[Row]):
         Raises what `work` raises, except ServiceErrors that are not final; after an error that is not final, raised or
         not, the row is retried or given up, as `retry_at` says."""
         now = self._clock()
-        claimed = await self._rows.claim(row, now=now, until=now + CLAIM_MS)
+        claimed = await self.rows.claim(row, now=now, until=now + CLAIM_MS)
         if claimed is None:
             return
         try:
@@ -114,31 +114,31 @@ class OutboxWorker(Generic[Row]):
             raise
         except Exception as error:
             retry_at = self._retry_at(claimed, error)
-            await self._rows.retry(claimed, due=retry_at)
+            await self.rows.retry(claimed, due=retry_at)
             if not isinstance(error, ServiceError):
                 raise
-            named = {"kind": self._kind, "subject": self._subject(row), "error": str(error)}
+            named = {"kind": self.kind, "subject": self._subject(row), "error": str(error)}
             if retry_at is None:
                 log.warning("outbox work given up: it failed for too long", **named)
             else:
                 log.info("outbox work failed, will retry", **named)
             return
         if due is None:
-            await self._rows.finish(claimed)
+            await self.rows.finish(claimed)
         else:
-            await self._rows.postpone(claimed, due=due)
+            await self.rows.postpone(claimed, due=due)
 
     async def _step(self, row: Row, turn: AbstractAsyncContextManager[None]) -> None:
         subject = self._subject(row)
         try:
             async with turn:
-                await self._attempts.attempt(self._kind, subject, partial(self.do, row), partial(self._give_up, row))
+                await self._attempts.attempt(self.kind, subject, partial(self.do, row), partial(self._give_up, row))
         except self._final as error:
             log.warning(
                 "outbox work dropped: its route is closed or its subject is gone",
-                kind=self._kind,
+                kind=self.kind,
                 subject=subject,
                 error=str(error),
             )
         except Exception:
-            log.exception("outbox work failed: unexpected error, will retry", kind=self._kind, subject=subject)
+            log.exception("outbox work failed: unexpected error, will retry", kind=self.kind, subject=subject)

@@ -112,8 +112,11 @@ class Membership:
         """Return the id of the process that answers for a server; None if each answers for all."""
         if (count := self._shards_in_all) is None:
             return None
-        number = Shards(count=count, ids=frozenset()).number(guild_id)
-        return _owners(self._living).get(number, self._living[0].id)
+        return self.process_of_shard(Shards(count=count, ids=frozenset()).number(guild_id))
+
+    def process_of_shard(self, shard: int) -> str:
+        """Return the id of the process that answers for a shard, if each shard has one process (`shards`)."""
+        return _owners(self._living).get(shard, self._living[0].id)
 
     def shards_of(self, process_id: str) -> Shards | None:
         """Return the shards that a process answers for; None: all."""
