@@ -51,7 +51,7 @@ class ProcessStore:
         or longer before, and return all that are left, in the order in which they joined, this one included.
 
         A process without a row, or whose row was too old, joins as the last. One transaction follows the other, so two
-        processes agree on what each of them read. All are told if one joins or is gone.
+        processes agree on what each of them read. All hear of it if one joins or is gone.
         """
         expired = processes.c.seen_at <= process.seen_at - lease_ms
         known = sa.update(processes).where(processes.c.id == process.id).values(seen_at=process.seen_at)
