@@ -103,7 +103,7 @@ async def move(
     if _withdraws(task.state, to):
         await _withdraw_parts(connection, task.id)
     if became := _create_became(task, moved, now):
-        answered = {"answered_at": _answered(now)} if task.state is TaskState.SUBMITTING else {}
+        answered = {"answered_at": now} if task.state is TaskState.SUBMITTING else {}
         await _change_create(connection, moved, {**became, **answered})
     elif task.state is TaskState.GENERATING and to is TaskState.QUEUED:
         of_task = sa.and_(creates.c.task_id == task.id, creates.c.state == CreateState.FAILED)
@@ -140,7 +140,7 @@ async def _withdraw_parts(connection: Transaction, task_id: str) -> None:
 
 async def doubt_create(connection: Transaction, task: Task, *, at: int) -> None:
     """Store that since `at` (ms) it is unknown whether the last create of a submitting task was accepted."""
-    await _change_create(connection, task, {"state": CreateState.UNCONFIRMED, "answered_at": _answered(at)})
+    await _change_create(connection, task, {"state": CreateState.UNCONFIRMED, "answered_at": at})
 
 
 def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None:
@@ -165,23 +165,27 @@ def _create_became(before: Task, after: Task, now: int) -> dict[str, Any] | None
     return None
 
 
-def _answered(at: int) -> sa.ColumnElement[int]:
-    """Return the time of the answer to a create: the one that is stored already, or else `at` (ms)."""
-    return sa.func.coalesce(creates.c.answered_at, at)
-
-
 async def _change_create(connection: Transaction, task: Task, changes: dict[str, Any]) -> None:
-    """Change the create that a callback claims as the task's job, else the last one."""
+    """Change the create that a callback claims as the task's job, else the last one. A time of the answer
+    (`answered_at`) that is stored already stays."""
     given = {**changes, "of": task.id, "claimed": task.job_id}
-    await _change_last_create(tuple(changes)).rows(connection, given)
+    answered = given.pop("answered_at", None)
+    if answered is not None:
+        given["first_answered_at"] = answered
+    columns = tuple(name for name in changes if name != "answered_at")
+    await _change_last_create(columns, is_answered=answered is not None).rows(connection, given)
 
 
 @cache
-def _change_last_create(columns: tuple[str, ...]) -> Prepared:
+def _change_last_create(columns: tuple[str, ...], *, is_answered: bool) -> Prepared:
     claims = sa.case((creates.c.claimed_job_id == sa.bindparam("claimed"), 0), else_=1)
     of_task = sa.select(creates.c.id).where(creates.c.task_id == sa.bindparam("of")).order_by(claims)
     this = of_task.order_by(creates.c.id.desc()).limit(1).scalar_subquery()
-    return Prepared(sa.update(creates).where(creates.c.id == this), columns)
+    changed = sa.update(creates).where(creates.c.id == this)
+    if is_answered:
+        first = sa.func.coalesce(creates.c.answered_at, sa.bindparam("first_answered_at", type_=sa.BigInteger))
+        changed = changed.values(answered_at=first)
+    return Prepared(changed, columns)
 
 
 async def write_event(
