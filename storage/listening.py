@@ -29,6 +29,10 @@ ECHO: Final = "heard by "
 log = structlog.get_logger(__name__)
 
 
+class NotHeard(Exception):
+    """A notice was sent, and did not arrive."""
+
+
 class Listening:
     """Pass on to `notices` what processes tell. `connect` opens a connection of asyncpg, `send` sends a notice."""
 
@@ -51,8 +55,10 @@ class Listening:
         while True:
             try:
                 await self._listen()
+            except NotHeard:
+                self._warn()
             except Exception as error:  # noqa: BLE001  # whatever ended it, the next attempt follows
-                self._lost(error)
+                log.debug("connection that listens lost, will retry", error=str(error) or type(error).__name__)
             finally:
                 self._notices.complete = False
             await asyncio.sleep(AGAIN_SECONDS)
@@ -82,7 +88,11 @@ class Listening:
         self._echoed.clear()
         async with asyncio.timeout(ARRIVES_WITHIN_SECONDS):
             await self._send(self._echo)
-            await self._echoed.wait()
+        try:
+            async with asyncio.timeout(ARRIVES_WITHIN_SECONDS):
+                await self._echoed.wait()
+        except TimeoutError:
+            raise NotHeard from None
 
     def _heard(self, _connection: object, _process: int, _channel: str, subject: str) -> None:
         if subject == self._echo:
@@ -90,12 +100,11 @@ class Listening:
         elif not subject.startswith(ECHO):
             self._notices.tell(subject)
 
-    def _lost(self, error: Exception) -> None:
-        """Log a loss that lasts, once."""
-        if not self._notices.complete and not self._warned:
+    def _warn(self) -> None:
+        """Log once that notices do not arrive although the server can be reached."""
+        if not self._warned:
             self._warned = True
             log.warning(
                 "changes of other processes are not heard of: values are read each time, and work for this process is "
-                "found within seconds. Give the bot a connection to the server itself if a pooler lies between",
-                error=str(error) or type(error).__name__,
+                "found within seconds. Give the bot a connection to the server itself if a pooler lies between"
             )

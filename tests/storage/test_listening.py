@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from storage import listening
 from storage.community import Preferences, Setting
@@ -119,9 +120,11 @@ async def test_notices_that_do_not_arrive_are_not_counted_on(monkeypatch: pytest
         return len(attempts) >= 3
 
     monkeypatch.setattr(Database, "notify", unheard)
-    async with (await postgres()).database() as url, Database.open(url) as database:
-        await eventually(tried_thrice)
-        assert not database.notices.complete
+    with structlog.testing.capture_logs() as logs:
+        async with (await postgres()).database() as url, Database.open(url) as database:
+            await eventually(tried_thrice)
+            assert not database.notices.complete
+    assert [line["log_level"] for line in logs if line["log_level"] != "debug"] == ["warning"]
 
 
 async def test_listening_begins_when_the_server_comes_back() -> None:
