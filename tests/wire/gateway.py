@@ -90,9 +90,13 @@ class Gateway:
     """The number of shards that `GET /gateway/bot` recommends."""
     max_concurrency: int | None = None
     """
-    How many shards may identify in any 5 s, one of each number modulo this; Discord begins with 1. A shard that
+    How many shards may identify in any 5 s (`between_identifies`), one of each number modulo this; Discord begins with 1. A shard that
     identifies too soon gets op 9. With None there is no limit, so that tests need not wait after each start.
     """
+    between_identifies: float = IDENTIFY_SECONDS
+    """Seconds between two identifies that take turns."""
+    identified: list[tuple[int, float]] = field(default_factory=list)
+    """The shard and the time (the loop's) of each identify that was not too soon."""
     starts_left: int = STARTS_PER_DAY
     """Sessions that may still be begun today. At 0, Discord resets the token."""
     compresses: bool = True
@@ -111,8 +115,6 @@ class Gateway:
     closed_with: list[int] = field(default_factory=list)
     """The codes with which this server closed connections."""
     _connections: set[Connection] = field(default_factory=set)
-    _identified: dict[int, float] = field(default_factory=dict)
-    """When a shard last identified (the loop's time), by its number modulo `max_concurrency`."""
 
     def connected(self) -> list[Session]:
         return [session for session in self.sessions.values() if session.connection is not None]
@@ -225,13 +227,12 @@ class Gateway:
         return None
 
     def _identifies_too_soon(self, shard: int) -> bool:
-        """Return whether another shard with the same turn identified in the last 5 s; if not, this one takes it."""
-        if self.max_concurrency is None:
-            return False
-        now, turn = asyncio.get_running_loop().time(), shard % self.max_concurrency
-        if now - self._identified.get(turn, -IDENTIFY_SECONDS) < IDENTIFY_SECONDS:
+        """Return whether another shard with the same turn identified within `between_identifies`."""
+        now, turns = asyncio.get_running_loop().time(), self.max_concurrency
+        same = (at for other, at in self.identified if turns is not None and other % turns == shard % turns)
+        if now - max(same, default=-self.between_identifies) < self.between_identifies:
             return True
-        self._identified[turn] = now
+        self.identified.append((shard, now))
         return False
 
     async def _resume(self, connection: Connection, data: dict[str, Any]) -> int | None:
