@@ -27,10 +27,16 @@ def rows_from(found: Iterable[Sequence[Any]]) -> tuple[Row, ...]:
     return tuple(Row(**dict(zip(NAMES, row, strict=True))) for row in found)
 
 
+async def rows_in(database: Database) -> tuple[Row, ...]:
+    """Return the tasks in an open database."""
+    async with database.read() as connection:
+        return rows_from((await connection.execute(sa.text(SELECT_ROWS))).tuples())
+
+
 async def stored_rows(url: str) -> tuple[Row, ...]:
     """Return the tasks in the database at this URL, beside the processes that work with it."""
-    async with Database.open(url, exclusive=False) as database, database.read() as connection:
-        return rows_from((await connection.execute(sa.text(SELECT_ROWS))).tuples())
+    async with Database.open(url, exclusive=False) as database:
+        return await rows_in(database)
 
 
 def posts(discord: LoopbackDiscord) -> tuple[Post, ...]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sandbox.kie import Emulator
-from tests.crash.observed import cards_left, posts, stored_rows
+from storage.database import Database
+from tests.crash.observed import cards_left, posts, rows_in, stored_rows
 from tests.crash.verdict import Evidence, Verdict, judge
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.load import UNLIMITED, Creates, Load
@@ -20,7 +21,7 @@ from tests.wire.processes import Fleet, fleet
 from tests.wire.traps import Traps
 from tests.worlds.engine_world import png
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 DISCORDS_LIMIT = (50, 1.0)
 
 
@@ -44,13 +45,14 @@ class Scene:
 
     async def all_closed(self, url: str, *, within_seconds: float) -> None:
         """Wait until every stored task is closed. Raises TimeoutError."""
-        try:
-            async with asyncio.timeout(within_seconds):
-                while not all(row.state == "closed" for row in await stored_rows(url)):  # noqa: ASYNC110  # other processes write the rows
-                    await asyncio.sleep(LOOK_SECONDS)
-        except TimeoutError as error:
-            unfinished = {row.id: row.state for row in await stored_rows(url) if row.state != "closed"}
-            raise TimeoutError(f"not over after {within_seconds:.0f} s: {unfinished}") from error
+        async with Database.open(url, exclusive=False) as database:
+            try:
+                async with asyncio.timeout(within_seconds):
+                    while not all(row.state == "closed" for row in await rows_in(database)):  # noqa: ASYNC110  # other processes write the rows
+                        await asyncio.sleep(LOOK_SECONDS)
+            except TimeoutError as error:
+                unfinished = {row.id: row.state for row in await rows_in(database) if row.state != "closed"}
+                raise TimeoutError(f"not over after {within_seconds:.0f} s: {unfinished}") from error
 
     def promised(self) -> frozenset[str]:
         """Return the prompts of the commands that were answered with a card, which says that the task is stored."""

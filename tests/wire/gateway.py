@@ -90,8 +90,9 @@ class Gateway:
     """The number of shards that `GET /gateway/bot` recommends."""
     max_concurrency: int | None = None
     """
-    How many shards may identify in any 5 s (`between_identifies`), one of each number modulo this; Discord begins with 1. A shard that
-    identifies too soon gets op 9. With None there is no limit, so that tests need not wait after each start.
+    How many shards may identify in any 5 s (`between_identifies`), one of each number modulo this; Discord begins with
+    1. A shard that identifies too soon gets op 9. With None there is no limit, so that tests need not wait after each
+    start.
     """
     between_identifies: float = IDENTIFY_SECONDS
     """Seconds between two identifies that take turns."""
