@@ -21,7 +21,7 @@ from tests.wire.processes import Fleet
 from tests.wire.traps import Moment, Trap
 
 COMMANDS: Final = 30
-OVER_SECONDS: Final = 15.0
+OVER_SECONDS: Final = 8.0
 PICTURE_SECONDS: Final = 3.0
 REQUESTS: Final = 3 * COMMANDS
 """The outage begins at one of the first so many requests to Discord and to the image API."""
