@@ -17,4 +17,5 @@ hostile.py      pictures that are made to cost memory and time
 attacked.py     the process that `hostile` measures
 processes.py    several processes on PostgreSQL, beside one on SQLite
 line.py         a network connection with delay and limited bandwidth
+engines/        the bot's engine against kept ones
 """

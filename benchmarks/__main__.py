@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import acknowledge, hold, hostile, notice, processes, rush, store, tell
+from benchmarks.engines import comparison
 from benchmarks.results import Table, machine
 
 BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]] = {
@@ -22,6 +23,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]]
     "rush": rush.measure,
     "hostile": hostile.measure,
     "processes": processes.measure,
+    "engines": comparison.measure,
 }
 
 
