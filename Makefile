@@ -10,7 +10,7 @@ UV_LOCK := $(IN)/python -m uv pip compile pyproject.toml --universal --python-ve
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
 
-.PHONY: help sandbox run doctor test sweep check style types docs audit crash bench fix lock environment-run environment-sandbox environment-dev
+.PHONY: help sandbox run doctor test sweep check style types docs audit crash soak bench fix lock environment-run environment-sandbox environment-dev
 
 help:  ## Show what there is
 	@echo "Atelier: make pictures together on Discord"
@@ -58,6 +58,9 @@ audit: environment-dev  ## Look up known vulnerabilities of the bot's dependenci
 
 crash: environment-dev  ## Kill the bot at every point, and count what is lost or doubled
 	@$(IN)/python -m tests.crash $(ARGS)
+
+soak: environment-dev  ## Play a day in an hour, with too many requests and faults at random
+	@$(IN)/python -m tests.soak $(ARGS)
 
 bench: environment-dev  ## Measure speed, as ratios
 	@$(IN)/python -m benchmarks $(ARGS)

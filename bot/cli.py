@@ -157,7 +157,7 @@ async def _backup(env_file: Path, file: Path, pictures: bool) -> int:
     size = f"{made.bytes / MEBIBYTE:.1f} MiB"
     print(f"The backup is in {file}: {made.rows} rows; {made.pictures - made.missing} pictures ({size}).")
     if made.missing:
-        print(f"{made.missing} more pictures have rows and no file.")
+        print(f"Pictures that have rows and no file: {made.missing}.")
     if made.pictures > made.missing and not pictures:
         print("It lists the pictures and does not contain them: copy PICTURES_URL too, or use --pictures.")
     return ExitCode.STOPPED
@@ -173,11 +173,11 @@ async def _restore(env_file: Path, file: Path, not_run_since: bool) -> int:
         f"The backup of {made_at:%Y-%m-%d %H:%M:%S} UTC is restored: {done.rows} rows, {done.pictures} pictures listed."
     )
     if not not_run_since:
-        print(f"{done.waiting} requests waited then. They may have been made since: their askers can ask again.")
-        print(f"{done.unfinished} other requests were unfinished. The bot looks for their messages before it posts.")
+        print(f"Requests that waited then: {done.waiting}. They may have been made since: their askers can ask again.")
+        print(f"Other unfinished requests: {done.unfinished}. The bot looks for their messages before it posts.")
     for keys, what in ((done.missing, "missing"), (done.damaged, "not the ones of the backup")):
         if keys:
-            print(f"{len(keys)} pictures are {what}, such as:", *keys[:SHOWN_KEYS], sep="\n  ")
+            print(f"Pictures that are {what}: {len(keys)}, such as:", *keys[:SHOWN_KEYS], sep="\n  ")
     return ExitCode.STOPPED
 
 

@@ -17,5 +17,6 @@ sandbox/   the sandbox: its page, its image API, its start and end
 faults/    tables of faults: whatever fails, each asker has one outcome
 wire/      the whole bot over real sockets, and the loopback Discord
 crash/     real processes that are killed at every point
+soak/      a real process for long, with too many requests and faults at random
 hostile/   tables of hostile cases for the tests of other folders
 """

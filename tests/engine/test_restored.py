@@ -292,11 +292,8 @@ async def test_a_batch_message_that_was_removed_after_the_backup_is_not_posted_a
 
 async def test_a_batch_message_that_was_first_posted_after_the_backup_is_found(lives: Lives) -> None:
     world = lives.world
-    world.discord.down = True
     batch = await begun(world)
-    await world.engine.step()
     await lives.back_up()
-    world.discord.down = False
     await work(world, 120)
     messages = set(world.discord.batch_messages)
     await lives.restore()
