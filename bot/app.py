@@ -248,11 +248,14 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, wait: bool = True) -> AsyncIterator[Database]:
+async def open_database(
+    settings: Settings, *, wait: bool = True, setting: str = "DATABASE_URL"
+) -> AsyncIterator[Database]:
     """Open the database, without migrating it, and read from it once. With `wait`, wait for a server that is away.
-    Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened or read."""
+    `setting` is named in errors. Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened or
+    read."""
     async with AsyncExitStack() as stack:
-        with _usable("DATABASE_URL"):
+        with _usable(setting):
             opening = Database.open(settings.database_url, pool=settings.database_pool)
             database = await stack.enter_async_context(opening)
             await _arrived(database, wait=wait)

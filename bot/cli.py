@@ -1,5 +1,5 @@
 """
-The command line: `python -m bot run | sync | doctor | migrate | backup | restore`.
+The command line: `python -m bot run | sync | doctor | migrate | backup | restore | copy`.
 
 A problem that the operator can fix is printed as one line on standard error; a traceback means a defect.
 """
@@ -17,12 +17,14 @@ from typing import Final
 
 import structlog
 
-from bot.config import ENV_FILE, Settings, load_settings, misspelt
+from bot.config import ENV_FILE, Settings, database_address, load_settings, misspelt
 from bot.doctor import Finding, examine, seconds_for_models
+from bot.engine.clock import system_clock
 from bot.errors import ConfigurationError
 from bot.process.logs import configure_logs
 from storage.backup import BackupRefused
-from storage.database import DatabaseInUse
+from storage.copying import CopyRefused, copy
+from storage.database import DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, migrate, pending
 
 
@@ -40,7 +42,8 @@ exit codes:
   1   a defect, or broken off; the log has the details
   2   the command line is wrong
   78  something to put right first: a setting, or the database is
-      in use or too new, or the backup is refused; for doctor:
+      in use, too new or, for copy, not empty, or the backup
+      is refused; for doctor:
       something is not well
 """
 
@@ -59,9 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = {name: value for name, value in vars(options).items() if name != "command"}
         return asyncio.run(COMMANDS[options.command](**given))
-    except (ConfigurationError, DatabaseInUse, DatabaseNewer, BackupRefused) as error:
+    except (ConfigurationError, BackupRefused, CopyRefused, DatabaseInUse, DatabaseNewer) as error:
         print(error, file=sys.stderr)
         return ExitCode.CONFIGURATION
+    except DatabaseAway as away:
+        print(f"the database cannot be used: {away}", file=sys.stderr)
+        return ExitCode.CONFIGURATION if away.lasting else ExitCode.DEFECT
     except KeyboardInterrupt:
         return ExitCode.STOPPED if options.command == "run" else ExitCode.DEFECT
     except Exception:
@@ -94,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the bot has not run since the backup, as after a move to another machine: waiting requests go on",
     )
+    copying = commands.add_parser("copy", help="copy the whole database into another one, which must be empty")
+    copying.add_argument("--to", required=True, metavar="URL", help="the other database, as in DATABASE_URL")
     return parser
 
 
@@ -128,6 +136,30 @@ async def _migrate(env_file: Path) -> int:
         waiting = await pending(database)
         await migrate(database)
     print(f"The database is up to date; {waiting} migrations done.")
+    return ExitCode.STOPPED
+
+
+async def _copy(env_file: Path, to: str) -> int:
+    """Copy the database of DATABASE_URL, and print how many rows each table has."""
+    from bot import app
+
+    try:
+        address = database_address(to)
+    except ValueError as error:
+        raise ConfigurationError(f"--to {error}") from None
+    settings = _load(env_file, require=(), quiet=True)
+    target = settings.model_copy(update={"database_url": address})
+    configure_logs("ERROR", settings.log_format, secrets=[*settings.secrets, *target.secrets])
+    if address == settings.database_url:
+        raise ConfigurationError("--to names the database of DATABASE_URL itself: name another one")
+    async with (
+        app.open_database(settings, wait=False) as source,
+        app.open_database(target, wait=False, setting="--to") as other,
+    ):
+        counts = await copy(source, other, now=system_clock())
+    for table, rows in counts.items():
+        print(f"{rows:>12,}  {table}")
+    print(f"{sum(counts.values()):>12,}  rows copied. Let DATABASE_URL name the other database before the next start.")
     return ExitCode.STOPPED
 
 
@@ -199,5 +231,6 @@ COMMANDS: Final[dict[str, Callable[..., Coroutine[None, None, int]]]] = {
     "migrate": _migrate,
     "backup": _backup,
     "restore": _restore,
+    "copy": _copy,
 }
 """Each takes the arguments of its parser by name."""

@@ -164,7 +164,7 @@ def _listening(value: str) -> str:
         return value.lower()
 
 
-def _with_driver(url: str) -> str:
+def database_address(url: str) -> str:
     """Return the URL in SQLAlchemy's form, with the asynchronous driver. A relative SQLite path starts at the working
     directory. Raises ValueError for another scheme, for SQLite without a file, and for what `postgres_url` refuses."""
     scheme, _, rest = url.partition("://")
@@ -256,7 +256,9 @@ class Settings(BaseModel):
     http_host: Annotated[str, AfterValidator(_listening)] = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     """0 takes any free port."""
-    database_url: Annotated[str, AfterValidator(_with_driver)] = Field(default="sqlite:///data/atelier.db", repr=False)
+    database_url: Annotated[str, AfterValidator(database_address)] = Field(
+        default="sqlite:///data/atelier.db", repr=False
+    )
     """In SQLAlchemy's form, with the driver."""
     database_pool: int = Field(default=POOL, ge=2, le=200)
     """Connections to a PostgreSQL server."""

@@ -51,6 +51,7 @@ database.py       open SQLite or PostgreSQL; read and write transactions
 postgres.py       PostgreSQL: the pool of connections, the time limits of transactions
 postgres_url.py   PostgreSQL: addresses as people have them
 availability.py   PostgreSQL: recognise a server that is away, and log it once
+copying.py        copy a whole database into another one
 server_report.py  PostgreSQL: what the server says of itself, for `doctor`
 sqlite.py         SQLite: the file, its lock, its connections
 group_commit.py   SQLite: one writer, and one commit for writes that wait together

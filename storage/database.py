@@ -116,15 +116,18 @@ class Database:
                 self.notices.tell(changing)
 
     @asynccontextmanager
-    async def read(self, *, long: bool = False, snapshot: bool = False) -> AsyncIterator[Transaction]:
+    async def read(
+        self, *, long: bool = False, snapshot: bool = False, limited: bool = True
+    ) -> AsyncIterator[Transaction]:
         """
         Run statements that only read. On SQLite all of them see the same moment of the database; on PostgreSQL only
         with `snapshot`, which costs two round trips.
 
         `long`: for statements that take more than a few milliseconds; without it, they block the event loop on SQLite.
+        Without `limited` it may take any time on PostgreSQL too.
         """
         if self.server is not None:
-            async with self.server.read(long=long, snapshot=snapshot) as connection:
+            async with self.server.read(long=long, snapshot=snapshot, limited=limited) as connection:
                 yield connection
         elif self._quick is None or long:
             async with self._engine.connect() as connection:

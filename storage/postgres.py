@@ -144,12 +144,12 @@ class Server:
         self.availability.worked(wrote=True)
 
     @asynccontextmanager
-    async def read(self, *, long: bool, snapshot: bool) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, long: bool, snapshot: bool, limited: bool = True) -> AsyncIterator[AsyncConnection]:
         """Run statements that only read. With `snapshot` all see the database at the same moment; without, each
         statement is a transaction, which saves two round trips. Raises DatabaseAway."""
         try:
             engine = self._snapshots if snapshot else self._reads
-            async with self._connected(engine, self._seconds(long=long)) as connection:
+            async with self._connected(engine, self._seconds(long=long) if limited else None) as connection:
                 yield connection
         except Exception as error:
             if away := self._failed(error):

@@ -3,7 +3,6 @@ Back up the rows, and the list of the pictures that belong to them, into one fil
 such a file into an empty database.
 
 archive.py    the file: its parts, its checksums, and what is refused as damaged, foreign or newer
-table_rows.py copy all rows from one database to another
 backing_up.py make a backup
 restoring.py  restore a backup
 since.py      mark the rows of which it is unknown what happened to them after the backup

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy.engine import make_url
 
 from storage.backup.archive import ArchiveWriter, BackupRefused, Listed, Manifest
-from storage.backup.table_rows import copy_rows
+from storage.copying import copy_rows
 from storage.database import Database
 from storage.migrations import migrate, pending
 from storage.pictures import MissingCopy, PictureStore
@@ -88,7 +88,7 @@ async def _copy_database(url: str, file: Path) -> None:
         collected = file.with_name("collected.db")
         async with Database.open(f"sqlite+aiosqlite:///{collected}") as target:
             await migrate(target)
-            async with source.read(long=True, snapshot=True) as reading, target.rebuild() as writing:
+            async with source.read(long=True, snapshot=True, limited=False) as reading, target.rebuild() as writing:
                 await copy_rows(reading, writing)
     await asyncio.to_thread(_vacuum, collected, file)
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from storage.backup.archive import BackupArchive, BackupRefused, Listed
 from storage.backup.since import mark, release_all
-from storage.backup.table_rows import copy_rows
+from storage.copying import copy_rows
 from storage.database import Database
 from storage.migrations import DatabaseNewer, migrate
 from storage.models import OPEN_STATES
@@ -73,7 +73,7 @@ async def restore(
                 ) from None
             missing, damaged = await _restore_pictures(archive, picture_store)
             await migrate(database)
-            async with source.read(long=True, snapshot=True) as reading, database.rebuild() as writing:
+            async with source.read(long=True, snapshot=True, limited=False) as reading, database.rebuild() as writing:
                 await writing.execute(sa.delete(key_values))
                 await writing.execute(sa.delete(processes))
                 rows = await copy_rows(reading, writing, leave_out=OF_PROCESSES)

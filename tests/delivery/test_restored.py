@@ -14,7 +14,7 @@ import pytest
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import Reason
 from storage.backup.since import mark, release_all
-from storage.backup.table_rows import copy_rows
+from storage.copying import copy_rows
 from storage.database import Database
 from storage.models import Task, TaskState
 from storage.schema import metadata
@@ -42,7 +42,7 @@ class Backups:
         world = self.world
         async with (
             Database.open(f"sqlite+aiosqlite:///{self.folder / 'backup.db'}") as backup,
-            backup.snapshot() as reading,
+            backup.read(long=True) as reading,
             world.database.rebuild() as writing,
         ):
             for table in reversed(metadata.sorted_tables):

@@ -26,7 +26,7 @@ from aiohttp.test_utils import unused_port
 
 from sandbox.kie import Emulator
 from sandbox.paint.painter import Order
-from tests.crash.stage import told_by
+from tests.crash.observed import told_by
 from tests.crash.verdict import Post
 from tests.soak.faults import Fault, faults
 from tests.soak.samples import Sample, sample
