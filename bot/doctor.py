@@ -33,6 +33,7 @@ from bot.net.attachments import HOSTS
 from bot.net.public_addresses import FAKE_REMEDY, is_fake
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
+from storage.availability import POOLER
 from storage.catalogue import DEFAULT, Model, catalogue
 from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
@@ -70,6 +71,7 @@ AWAY_REMEDIES: Final = {
     "it refuses the user or the password": "check user and password in DATABASE_URL, and the server's pg_hba.conf",
     "there is no such database": "create it, as the server's owner: CREATE DATABASE atelier OWNER the role of the bot",
     "its host name is not known": "check the host name in DATABASE_URL, and this machine's name resolution (DNS)",
+    POOLER: "append ?pgbouncer=true to DATABASE_URL, or &pgbouncer=true if it has a ? already",
     "it has no connection left (max_connections)": "lower DATABASE_POOL, or raise the server's max_connections",
 }
 """What to do about what `DatabaseAway` says."""

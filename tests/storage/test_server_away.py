@@ -293,6 +293,33 @@ def test_a_full_disk_is_over_when_something_was_written() -> None:
     assert availability.away is None
 
 
+# -- poolers ------------------------------------------------------------------------------------------------------
+async def test_through_a_pooler_a_read_is_a_transaction_and_nothing_of_the_session_is_relied_on(
+    server: PostgresServer,
+) -> None:
+    """A pooler may give each transaction another connection to the server."""
+    async with server.database() as url, Database.open(f"{url}&pgbouncer=true") as database:
+        stores = Stores.on(database)
+        await stored(stores)
+        async with database.read() as connection:
+            now = sa.text("SELECT now()")
+            first = (await connection.execute(now)).scalar_one()
+            assert (await connection.execute(now)).scalar_one() == first
+            kept = sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%tasks%'")
+            assert (await connection.execute(kept)).scalar_one() <= 1, "statements are kept"
+            limit = sa.text("SELECT current_setting('idle_in_transaction_session_timeout')")
+            assert (await connection.execute(limit)).scalar_one() == "0"
+
+
+@pytest.mark.parametrize("code", ["08P01", "26000", "42P05"])
+async def test_a_pooler_that_the_address_does_not_name_is_said_to_be_one(database: Database, code: str) -> None:
+    refuse = f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$"
+    with pytest.raises(DatabaseAway, match="append pgbouncer=true") as raised:
+        async with database.write() as connection:
+            await connection.exec_driver_sql(refuse)
+    assert raised.value.lasting
+
+
 # -- reads --------------------------------------------------------------------------------------------------------
 async def test_a_read_is_one_round_trip_and_a_snapshot_sees_one_moment(database: Database) -> None:
     stores = Stores.on(database)
