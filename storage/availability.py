@@ -116,6 +116,8 @@ def why_away(error: BaseException) -> str | None:
                 return "it does not run, or not there"
             case OSError():
                 return f"no connection ({cause.strerror or type(cause).__name__})"
+            case asyncpg.TargetServerAttributeNotMatched():
+                return "no host of its address is as target_session_attrs asks"
             case asyncpg.ClientConfigurationError():
                 return str(cause).partition("\n")[0]
             case _:

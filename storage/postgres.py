@@ -42,6 +42,8 @@ CONNECT_SECONDS: Final = 10.0
 """Time limit of a new connection, unless the address has a `connect_timeout`."""
 IDLE_IN_TRANSACTION_SECONDS: Final = 60
 """After this time the server ends a transaction whose process is gone or cannot reach it, and frees its locks."""
+MAY_IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""For a transaction without a limit, which may wait for another database."""
 KEPT_STATEMENTS: Final = 500
 """Prepared statements that are kept for each connection: more than the bot has."""
 KEEPALIVE_SECONDS: Final = 15
@@ -67,7 +69,8 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it has no types
     __slots__ = ("availability",)
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as asyncpg has it
-        if self.availability.away is not None:
+        availability = getattr(self, "availability", None)  # none while it is being opened
+        if availability is not None and availability.away is not None:
             self.terminate()
         await super().close(timeout=timeout)
 
@@ -97,7 +100,7 @@ class Server:
             }
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            connect_args={"async_creator_fn": self._connect, **prepared},
+            connect_args={"async_creator_fn": self.connect, **prepared},
             pool_size=pool,
             max_overflow=0,
             hide_parameters=True,
@@ -106,21 +109,18 @@ class Server:
         return engine
 
     async def connect(self) -> asyncpg.Connection:
-        """Open a connection that does not belong to the pool, for a caller that keeps it and closes it."""
-        return await self._connect()
-
-    async def _connect(self) -> asyncpg.Connection:
-        settings = self._address.settings | ({"default_transaction_read_only": "on"} if self._read_only else {})
-        limits = {
+        """Open a connection. One that does not belong to the pool is for its caller to close."""
+        of_session = {
             "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
             "tcp_keepalives_idle": f"{KEEPALIVE_SECONDS}",
             "tcp_user_timeout": f"{UNANSWERED_SECONDS}s",
+            **({"default_transaction_read_only": "on"} if self._read_only else {}),
         }
         connection = await asyncpg.connect(
             timeout=self._address.connect_seconds or CONNECT_SECONDS,
             connection_class=_Connection,
             statement_cache_size=0 if self.pooled else 100,
-            server_settings=settings if self.pooled else {**limits, **settings},
+            server_settings=self._address.settings if self.pooled else of_session | self._address.settings,
             **self._address.arguments,
         )
         connection.availability = self.availability
@@ -135,6 +135,8 @@ class Server:
         try:
             seconds = self._seconds() if limited else None
             async with self._connected(self.engine, seconds) as connection, connection.begin():
+                if not limited:
+                    await connection.exec_driver_sql(MAY_IDLE)
                 yield connection
                 ended = True
         except Exception as error:
@@ -150,6 +152,8 @@ class Server:
         try:
             engine = self._snapshots if snapshot else self._reads
             async with self._connected(engine, self._seconds(long=long) if limited else None) as connection:
+                if not limited and snapshot:
+                    await connection.exec_driver_sql(MAY_IDLE)
                 yield connection
         except Exception as error:
             if away := self._failed(error):

@@ -20,7 +20,7 @@ from storage.postgres import for_people
 from storage.stores import Stores
 from tests.storage.rows import NOW, UNLIMITED, request, stored
 from tests.worlds.database_line import DatabaseLine, database_line
-from tests.worlds.postgres import PostgresServer, installed_postgres, postgres
+from tests.worlds.postgres import PORT, PostgresServer, installed_postgres, postgres
 from tests.worlds.waiting import eventually
 
 AT_ONCE = 1.0
@@ -259,6 +259,19 @@ async def test_what_the_operator_has_to_put_right_is_lasting(server: PostgresSer
     assert raised.value.lasting
 
 
+async def test_several_hosts_of_which_none_takes_writes_may_change(server: PostgresServer) -> None:
+    """After a fail-over, no host may be the primary one yet."""
+    hosts = f"host={server.folder},{server.folder}&port={PORT},{PORT}"
+    url = f"postgresql://tests@/postgres?{hosts}&target_session_attrs=standby"
+    with pytest.raises(DatabaseAway, match="target_session_attrs") as raised:
+        async with Database.open(url) as database, database.read():
+            pass
+    assert not raised.value.lasting
+    url = f"postgresql://tests@/postgres?{hosts}&target_session_attrs=read-write"
+    async with Database.open(url) as database, database.read() as connection:
+        assert (await connection.execute(sa.text("SELECT 1"))).scalar_one() == 1
+
+
 async def test_a_socket_without_a_server_may_get_one(tmp_path: Path) -> None:
     with pytest.raises(DatabaseAway, match="does not run") as raised:
         async with Database.open(f"postgresql://tests@/atelier?host={tmp_path}") as database, database.read():
@@ -291,6 +304,16 @@ def test_a_full_disk_is_over_when_something_was_written() -> None:
     assert availability.away
     availability.worked(wrote=True)
     assert availability.away is None
+
+
+async def test_a_transaction_without_a_limit_may_wait_for_another_database(database: Database) -> None:
+    limit = sa.text("SELECT current_setting('idle_in_transaction_session_timeout')")
+    async with database.rebuild() as connection:
+        assert (await connection.execute(limit)).scalar_one() == "0"
+    async with database.read(snapshot=True, limited=False) as connection:
+        assert (await connection.execute(limit)).scalar_one() == "0"
+    async with database.write() as connection:
+        assert (await connection.execute(limit)).scalar_one() == "1min"
 
 
 # -- poolers ------------------------------------------------------------------------------------------------------
