@@ -14,6 +14,7 @@ from sandbox.kie import Emulator
 from tests.web.visiting import address_of
 from tests.wire.discord import LoopbackDiscord
 from tests.wire.process import Bot, bot, called_back, outcomes
+from tests.worlds.database_line import database_line
 from tests.worlds.postgres import PostgresServer, installed_postgres
 from tests.worlds.waiting import eventually
 
@@ -62,6 +63,32 @@ async def test_a_database_that_is_stopped_costs_an_answer_and_the_work_goes_on(
     assert running.said().count("database away, work goes on") == 1
     assert "Traceback" not in running.said()
     assert "unexpected" not in running.said()
+
+
+@pytest.mark.sweep
+async def test_a_line_that_stalls_costs_an_answer_within_the_three_seconds_of_discord(
+    tmp_path: Path, discord: LoopbackDiscord, image_api: Emulator, installed: PostgresServer
+) -> None:
+    with installed.running():
+        async with database_line(installed, tmp_path) as line:
+            settings = called_back() | {"DATABASE_URL": line.url("postgres"), "LOG_LEVEL": "INFO"}
+            async with bot(tmp_path, discord, image_api, **settings) as running:
+                await running.connected()
+                await eventually(lambda: is_ready(running))
+                line.open.clear()
+                asked = [await discord.imagine(f"a blue door {number}") for number in range(4)]
+                for interaction in asked:
+                    assert await interaction.acknowledgement() < 3
+                    assert AWAY in json.dumps(interaction.answer, ensure_ascii=False)
+                line.open.set()
+                await eventually(lambda: is_ready(running))
+                last = await discord.imagine("a green door")
+                assert await last.acknowledgement() < 3
+                await discord.until(lambda: outcomes(discord))
+                assert await running.stopped() == 0
+    assert len(image_api.creates) == 1
+    assert running.said().count("database away, work goes on") == 1
+    assert "Traceback" not in running.said()
 
 
 async def taken(image_api: Emulator, number: int) -> bool:
