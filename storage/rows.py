@@ -14,7 +14,9 @@ Value = TypeVar("Value")
 
 
 def values(kind: Callable[..., Value], rows: Iterable[Row[Any]]) -> tuple[Value, ...]:
-    return tuple(kind(**row._asdict()) for row in rows)
+    found = list(rows)
+    names = found[0]._fields if found else ()
+    return tuple([kind(**dict(zip(names, row, strict=True))) for row in found])
 
 
 def row_of(table: sa.Table, picture: Reference | Picture) -> sa.ColumnElement[bool]:
