@@ -1,6 +1,7 @@
 """
 Bring a database of any version to the schema of this code, completely or not at all.
 
+upgrade.py run the migrations with Alembic
 env.py     the script that Alembic runs; not to be imported
 versions/  one module for each change of the schema
 """
@@ -11,17 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.database import Database
 
 HERE: Final = Path(__file__).parent
 VERSIONS: Final = HERE / "versions"
+_REVISION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
+"""Alembic's table with the revision of the database."""
 
 
 class DatabaseNewer(Exception):
@@ -38,48 +37,34 @@ class DatabaseNewer(Exception):
 async def migrate(database: Database, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
     """Bring the database to the newest revision in the folders `versions`. Raises DatabaseNewer. After any exception
     nothing has changed."""
+    if tuple(versions) == (VERSIONS,) and await _is_newest(database):
+        return
+    from storage.migrations.upgrade import upgrade  # here, because most starts never need Alembic
+
     async with database.rebuild() as connection:
         await database.serialize(connection, "migrations")
-        await connection.run_sync(_upgrade, versions)
+        await connection.run_sync(upgrade, versions)
 
 
 async def pending(database: Database) -> int:
     """Return how many migrations are still to be run; all of them for an empty database. Raises DatabaseNewer."""
+    if await _is_newest(database):
+        return 0
+    from storage.migrations.upgrade import count_pending
+
     async with database.read() as connection:
-        return await connection.run_sync(_count_pending)
+        return await connection.run_sync(count_pending, (VERSIONS,))
 
 
-def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
-    config = _config(versions)
-    _known_revision(connection, ScriptDirectory.from_config(config))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+async def _is_newest(database: Database) -> bool:
+    """Return whether the database has the newest revision of this code. The name of its file begins with it."""
+    newest = max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+    async with database.read() as connection:
+        return await connection.run_sync(_revision) == newest
 
 
-def _count_pending(connection: Connection) -> int:
-    scripts = ScriptDirectory.from_config(_config((VERSIONS,)))
-    revision = _known_revision(connection, scripts)
-    return len(list(scripts.iterate_revisions("head", revision or "base")))
-
-
-def _known_revision(connection: Connection, scripts: ScriptDirectory) -> str | None:
-    """Return the revision of the database; None when it is empty. Raises DatabaseNewer."""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    try:
-        scripts.get_revisions(revision or ())
-    except CommandError:
-        raise DatabaseNewer(str(revision)) from None
+def _revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table(_REVISION.name):
+        return None
+    revision: str | None = connection.execute(sa.select(_REVISION.c.version_num)).scalar_one_or_none()
     return revision
-
-
-def _config(versions: Sequence[Path]) -> Config:
-    config = Config()
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("script_location", _escaped(HERE))
-    config.set_main_option("version_locations", "\n".join(map(_escaped, versions)))
-    return config
-
-
-def _escaped(path: Path) -> str:
-    """Return the path with each % doubled, as Alembic's configuration needs."""
-    return str(path).replace("%", "%%")
