@@ -50,6 +50,9 @@ AT_ONCE: Final = 40
 """Most edits that wait for Discord at the same time, apart from those of cards whose interaction token is about to
 expire: as many as are sent in a second. Further edits wait in this module, where a newer edit of the same card replaces
 an older one."""
+BREATH_SECONDS: Final = 0.05
+"""Shortest interval between two searches for due cards: each looks at all cards that wait, and many requests come at
+about the same time."""
 CALM_SECONDS: Final = 5.0
 """How long to sleep if no card waits or none may be edited now: no event says when Discord refuses fewer requests
 again."""
@@ -110,8 +113,10 @@ class CardUpdater:
     async def run(self) -> None:
         try:
             while True:
+                await self._client.services.engine.requests.quiet()
                 self._wake.clear()
                 self._start_due()
+                await asyncio.sleep(BREATH_SECONDS)
                 await self._rest()
         finally:
             left = [editing.work for editing in self._running.values()]
