@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import acknowledge, hold, hostile, notice, processes, rush, store, tell
+from benchmarks import acknowledge, hold, hostile, memory, notice, processes, rush, start, store, tell
 from benchmarks.engines import comparison
 from benchmarks.results import Table, machine
 
@@ -20,6 +20,8 @@ BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]]
     "hold": hold.measure,
     "acknowledge": acknowledge.measure,
     "tell": tell.measure,
+    "start": start.measure,
+    "memory": memory.measure,
     "rush": rush.measure,
     "hostile": hostile.measure,
     "processes": processes.measure,

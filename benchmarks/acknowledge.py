@@ -24,14 +24,15 @@ FIRST: Final = 20
 LONGEST_SECONDS: Final = 20.0
 """A command without a response after this time counts as this long."""
 FIRST_ANSWER_SECONDS: Final = 3.0
-Starts = Callable[[Path, LoopbackDiscord, Emulator], AbstractAsyncContextManager[None]]
+Starts = Callable[[Path, LoopbackDiscord, Emulator], AbstractAsyncContextManager[int]]
+"""Starts a bot and yields the id of its process."""
 
 
 async def measure(quick: bool) -> list[Table]:
     number, rounds = (4, 1) if quick else (5 * PER_SECOND, ROUNDS)
     took: dict[str, list[list[float]]] = {"bare": [], "atelier": []}
     for _ in range(rounds):
-        for name, starts in (("bare", _bare), ("atelier", _atelier)):
+        for name, starts in STARTS.items():
             took[name].append(await _round(starts, number, quick))
     figures = {name: _figures(each) for name, each in took.items()}
     rows: list[Row] = []
@@ -86,14 +87,14 @@ async def _asked(discord: LoopbackDiscord, number: int) -> list[float]:
 
 
 @asynccontextmanager
-async def _atelier(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
+async def _atelier(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[int]:
     unlimited = {"MAX_OPEN_TASKS_PER_USER": "0", "MAX_PICTURES_PER_USER_PER_DAY": "0", "MAX_PICTURES_PER_DAY": "0"}
-    async with bot(folder, discord, image_api, LOG_LEVEL="INFO", **unlimited):
-        yield
+    async with bot(folder, discord, image_api, LOG_LEVEL="INFO", **unlimited) as running:
+        yield running.process.pid
 
 
 @asynccontextmanager
-async def _bare(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[None]:
+async def _bare(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> AsyncIterator[int]:
     environment = {
         "PYTHONPATH": str(ROOT),
         "DISCORD_TOKEN": TOKEN,
@@ -104,7 +105,10 @@ async def _bare(folder: Path, discord: LoopbackDiscord, image_api: Emulator) -> 
         *[sys.executable, "-m", "benchmarks.bare"], cwd=folder, env=environment
     )
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         await process.wait()
+
+
+STARTS: Final[dict[str, Starts]] = {"bare": _bare, "atelier": _atelier}

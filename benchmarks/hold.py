@@ -124,7 +124,7 @@ class Blank(StandInDiscord):
         """Do nothing: cards are not measured here."""
 
 
-async def _no_reference(reference: Reference) -> bytes:
+async def no_reference(reference: Reference) -> bytes:
     raise AssertionError("there are no references")
 
 
@@ -174,7 +174,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
             picture_store=PictureStore.open(str(folder / "pictures")),
             api=api,
             delivery=Blank(),
-            fetch_reference=_no_reference,
+            fetch_reference=no_reference,
             picture_work=PictureWork(WorkerThreads()),
             policy=Policy(limits=NO_LIMITS, keep_pictures=timedelta(days=1), max_in_flight=max(number, 100)),
         )

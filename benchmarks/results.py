@@ -52,8 +52,9 @@ def machine() -> Mapping[str, str | float]:
     }
 
 
-def resident_mib(line: str = "VmRSS") -> float:
-    """Return the MiB that this process has in memory now, or its peak with `VmHWM`. Linux only; 0 elsewhere."""
-    status = Path("/proc/self/status")
+def resident_mib(line: str = "VmRSS", *, process_id: int | None = None) -> float:
+    """Return the MiB that a process (None: this one) has in memory now, or its peak with `VmHWM`. Linux only; 0
+    elsewhere."""
+    status = Path(f"/proc/{process_id or 'self'}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(int(row.split()[1]) / 1024 for row in lines if row.startswith(f"{line}:"))
