@@ -271,8 +271,11 @@ async def test_a_paid_create_is_kept_until_a_database_that_is_away_is_back(
     monkeypatch.setattr(world.tasks, "move", moved)
     monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
     task = await world.ask()
-    await world.work(300)
+    while not world.api.taken:
+        await world.engine.step()
+    assert (await world.now(task)).state is TaskState.GENERATING
     assert tries == 3 * submission.WRITE_TRIES + 1
+    await world.work(300)
     assert (await world.now(task)).reason is None
     assert [message.reason for message in world.discord.sent] == [None]
     assert len(world.api.taken) == 1
