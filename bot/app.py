@@ -40,7 +40,7 @@ from bot.process.malloc import give_back_what_is_freed
 from bot.process.shutdown import end_within
 from bot.process.version import RELEASE
 from bot.services import Services
-from bot.traffic import Pacer, Traffic
+from bot.traffic import Identifies, Pacer, Refusals, SharedRefusals, Traffic
 from bot.ui.waiting.cards import DEFAULT_STEPS
 from bot.web.balance import Balance
 from bot.web.callbacks import callback_routes
@@ -109,33 +109,40 @@ class Running:
     stores: Stores
     api: KieClient
     figures: StatisticsStore
+    refusals: SharedRefusals
 
     async def work(self) -> None:
-        """Start the engine, then process tasks, update cards and keep the time until `engine.stop()` is called. If one
-        of the three fails, the others are cancelled; raises an ExceptionGroup then. Raises an error of the start as it
-        is."""
+        """Start the engine, then process tasks, update cards, keep the time and share the count of refusals until
+        `engine.stop()` is called. If one of them fails, the others are cancelled; raises an ExceptionGroup then. Raises
+        an error of the start as it is."""
         await self.engine.start()
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self.delivery.cards.run()), group.create_task(self.timekeeping.run())]
+            parts = (self.delivery.cards.run, self.timekeeping.run, self.refusals.run)
+            beside = [group.create_task(run()) for run in parts]
             await self.engine.run()
             for task in beside:
                 task.cancel()
 
 
-def _client(settings: Settings) -> Atelier:
+def _client(settings: Settings, membership: Membership, refusals: Refusals, identifies: Identifies | None) -> Atelier:
+    def share() -> float:
+        return _share_by_shards(settings) if membership.alone else membership.share
+
     return Atelier(
         extensions=EXTENSIONS,
         allowed_guilds=settings.allowed_guilds,
         message_content=settings.message_content_intent,
         shard_count=settings.shard_count,
         shard_ids=list(settings.shard_ids) if settings.shard_ids else None,
-        traffic=Traffic(Pacer.for_share(_share(settings))),
+        traffic=Traffic(Pacer(share=share), refusals),
+        identifies=identifies,
         proxy=discord_proxy(settings),
     )
 
 
-def _share(settings: Settings) -> float:
-    """Return this process's share of Discord's rate limit; the processes that run the other shards use the rest."""
+def _share_by_shards(settings: Settings) -> float:
+    """Return this process's share of Discord's rate limit by its shards, if it does not know the processes that run the
+    others, because each has a database of its own."""
     if settings.shard_count is None or settings.shard_ids is None:
         return 1.0
     return len(set(settings.shard_ids)) / settings.shard_count
@@ -177,7 +184,9 @@ async def open_atelier(
         thumbnails = Thumbnails(picture_store, picture_work)
         session = await stack.enter_async_context(open_session(settings))
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-        client = await stack.enter_async_context(_client(settings))
+        refusals = Refusals()
+        identifies = None if database.alone else Identifies(stores.key_values, clock=timekeeping.clock)
+        client = await stack.enter_async_context(_client(settings, membership, refusals, identifies))
         delivery = DiscordDelivery(
             client,
             picture_store,
@@ -216,6 +225,7 @@ async def open_atelier(
             stores=stores,
             api=api,
             figures=StatisticsStore(database),
+            refusals=SharedRefusals(refusals, stores.key_values, clock=timekeeping.clock),
         )
 
 

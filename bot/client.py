@@ -21,7 +21,7 @@ from bot.errors import ServiceError, UserError
 from bot.services import Services
 from bot.texts import link_commands
 from bot.texts.command_texts import CatalogueTranslator
-from bot.traffic import Traffic
+from bot.traffic import Identifies, StartLimits, Traffic
 from storage.key_values import KeyValueStore
 
 PUBLISHED_FACT: Final = "published_commands"
@@ -71,9 +71,12 @@ class Atelier(commands.AutoShardedBot):
         shard_count: int | None = None,
         shard_ids: list[int] | None = None,
         traffic: Traffic | None = None,
+        identifies: Identifies | None = None,
         proxy: str | None = None,
     ) -> None:
+        """`identifies`: None if no other process has this token."""
         self.traffic = traffic or Traffic()
+        self._identifies = identifies
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -102,6 +105,25 @@ class Atelier(commands.AutoShardedBot):
         await self.tree.set_translator(self._translator)
         for extension in self._extensions_to_load:
             await self.load_extension(extension)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait until the shard may identify. If the database cannot be asked, wait as a process that is alone."""
+        if self._identifies is None:
+            await super().before_identify_hook(shard_id, initial=initial)
+            return
+        try:
+            await self._identifies.turn(shard_id or 0, self._start_limits)
+        except Exception as error:  # noqa: BLE001  # a bot that does not connect is worse than a refused identify
+            log.warning("identify without a turn: the database or Discord did not answer", error=str(error))
+            await super().before_identify_hook(shard_id, initial=initial)
+
+    async def _start_limits(self) -> StartLimits:
+        limits = await self.fetch_session_start_limits()
+        return StartLimits(
+            max_concurrency=limits.max_concurrency,
+            remaining=limits.remaining,
+            reset_after_seconds=limits.reset_after / 1000,
+        )
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Do nothing: the bot has no prefix commands of discord.py; cogs have their own listeners."""
@@ -138,7 +160,7 @@ class Atelier(commands.AutoShardedBot):
             if key_values.alone:
                 await self._publish(key_values, digest)
                 return True
-            if await key_values.take_turn(PUBLISHING_FACT, now=clock(), every_ms=PUBLISH_WITHIN_MS) == 0:
+            if await key_values.take_turn(PUBLISHING_FACT, clock=clock, every_ms=PUBLISH_WITHIN_MS) == 0:
                 try:
                     await self._publish(key_values, digest)
                 finally:

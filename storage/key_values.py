@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
@@ -37,10 +37,10 @@ class KeyValueStore:
             await self._database.serialize(connection, _subject(name))
             await _set(connection, name, value)
 
-    async def take_turn(self, name: str, *, now: int, every_ms: int) -> int:
+    async def take_turn(self, name: str, *, clock: Callable[[], int], every_ms: int) -> int:
         """
-        Take a turn unless one of this name was taken less than `every_ms` before `now`, by whatever process. Return 0
-        if it was taken, else the milliseconds until one may be.
+        Take a turn unless one of this name was taken less than `every_ms` ago, by whatever process. Return 0 if it was
+        taken, else the milliseconds until one may be. The clock is read once it is this process's turn to look.
 
         A process that dies in its turn delays the next one by at most `every_ms`. A turn in the future was taken
         before the clock was set back, and does not count.
@@ -48,6 +48,7 @@ class KeyValueStore:
         async with self._database.write() as connection:
             await self._database.serialize(connection, _subject(name))
             taken = await _value(connection, name)
+            now = clock()
             wait = int(taken) + every_ms - now if taken is not None else 0
             if 0 < wait <= every_ms:
                 return wait

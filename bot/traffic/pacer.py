@@ -34,6 +34,9 @@ MOST: Final = REQUESTS_PER_SECOND - 2
 LONGEST_WAY_SECONDS: Final = 30.0
 """After this time a request is taken to have arrived even without a response, so that hanging requests do not block
 others for longer."""
+GROWS_AFTER_SECONDS: Final = 2.0
+"""How long a process waits before it uses a larger share of the limit: the second that Discord counts, and one for
+requests on their way."""
 LONGEST_PAUSE_SECONDS: Final = 60.0
 """Longest pause from one answer, whatever delay Discord asked for."""
 
@@ -106,8 +109,14 @@ class _Waiting:
 
 
 class Pacer:
-    """The rate limiter for the requests of one Discord client, except those by an interaction's token. `timer`: the
-    running event loop by default."""
+    """
+    The rate limiter for the requests of one Discord client, except those by an interaction's token. `timer`: the
+    running event loop by default.
+
+    `share` returns which part of the limit (more than 0, at most 1) this process may use now, because the processes
+    with the same token share it. A smaller share holds at once, a larger one after `GROWS_AFTER_SECONDS`: until then
+    Discord may count requests that another process has sent with the share that it gave up.
+    """
 
     def __init__(
         self,
@@ -115,25 +124,25 @@ class Pacer:
         per_second: float = PER_SECOND,
         burst: int = BURST,
         most: int = MOST,
+        share: Callable[[], float] = lambda: 1.0,
         timer: Timer | None = None,
     ) -> None:
-        self._gap = 1 / per_second
-        self._slack = (burst - 1) * self._gap
+        self._per_second = per_second
+        self._burst = burst
         self._most = most
+        self._share = share
+        self._used_share: float | None = None
+        self._grows_at: float | None = None
+        """When (s, the timer's time) a larger share may be used; None: it is not larger."""
         self._given_timer = timer
         self._waiting: list[_Waiting] = []
         """In the order of arrival."""
         self._sent: list[Sent] = []
         """Requests that Discord may count in the same second as a request sent now."""
         self._beat = float("-inf")
-        """When the next request is due at the even rate; a burst may be ahead of this time by `_slack`."""
+        """When the next request is due at the even rate; a burst may be ahead of this time."""
         self._paused_until = float("-inf")
         self._alarm: asyncio.TimerHandle | None = None
-
-    @classmethod
-    def for_share(cls, share: float) -> Pacer:
-        """Return a pacer for a `share` (0 to 1) of the bot's rate limit; other processes run the other shards."""
-        return cls(per_second=PER_SECOND * share, burst=max(1, round(BURST * share)), most=max(1, int(MOST * share)))
 
     async def turn(self, of: Claim) -> Sent:
         """Wait until a request with this claim may be sent. Pass the result to `answered` afterwards."""
@@ -171,26 +180,38 @@ class Pacer:
         return self._given_timer or asyncio.get_running_loop()
 
     def _grant(self) -> None:
-        """Grant all requests that may be sent now, and set a timer for the next request."""
+        """Grant all requests that may be sent now, and set a timer for the next request. Results do not wait for the
+        even rate."""
         now = self._timer.time()
+        share = self._share_at(now)
+        gap = 1 / (self._per_second * share)
+        slack = (max(1, round(self._burst * share)) - 1) * gap
+        most = max(1, int(self._most * share))
         while waiting := self._next():
-            opens = max(self._turn_of(waiting.claim), self._paused_until, self._has_room(now))
+            turn = float("-inf") if waiting.claim.priority is Priority.RESULT else self._beat - slack
+            opens = max(turn, self._paused_until, self._has_room(now, most))
             if opens > now:
                 self._come_back(opens)
                 return
-            self._beat = max(self._beat, now) + self._gap
+            self._beat = max(self._beat, now) + gap
             self._waiting.remove(waiting)
             self._sent.append(Sent(until=now + LONGEST_WAY_SECONDS))
             waiting.granted.set_result(self._sent[-1])
 
-    def _turn_of(self, claim: Claim) -> float:
-        """Return when the even rate allows a request with this claim. Results do not wait for the even rate."""
-        return float("-inf") if claim.priority is Priority.RESULT else self._beat - self._slack
+    def _share_at(self, now: float) -> float:
+        share = self._share()
+        if self._used_share is None or share <= self._used_share:
+            self._used_share, self._grows_at = share, None
+        elif self._grows_at is None:
+            self._grows_at = now + GROWS_AFTER_SECONDS
+        elif now >= self._grows_at:
+            self._used_share, self._grows_at = share, None
+        return self._used_share
 
-    def _has_room(self, now: float) -> float:
+    def _has_room(self, now: float, most: int) -> float:
         """Return when fewer than `most` requests count towards the current second."""
         self._sent = [sent for sent in self._sent if sent.until + 1 > now]
-        too_many = len(self._sent) - self._most
+        too_many = len(self._sent) - most
         return now if too_many < 0 else sorted(sent.until for sent in self._sent)[too_many] + 1
 
     def _next(self) -> _Waiting | None:

@@ -25,12 +25,24 @@ log = structlog.get_logger(__name__)
 
 
 class Refusals:
-    """The count of refusals of one client. `clock` returns seconds."""
+    """The count of refusals of one client, and of `others`. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._times: deque[float] = deque()
         self._alarmed = False
+        self._others = 0
+
+    @property
+    def own(self) -> int:
+        """How many requests of this client were refused in the last `REFUSALS_SECONDS`."""
+        self._look()
+        return len(self._times)
+
+    def of_others(self, refused: int) -> None:
+        """Set how many requests of the other processes were refused in that time."""
+        self._others = refused
+        self._look()
 
     def count(self) -> None:
         self._times.append(self._clock())
@@ -46,7 +58,7 @@ class Refusals:
         since = self._clock() - REFUSALS_SECONDS
         while self._times and self._times[0] <= since:
             self._times.popleft()
-        refused = len(self._times)
+        refused = len(self._times) + self._others
         if not self._alarmed and refused > TOO_MANY:
             log.warning(
                 "card edits stopped, with few exceptions: Discord refuses many requests, the operator is alerted",

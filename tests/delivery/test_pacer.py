@@ -175,6 +175,51 @@ async def test_whenever_a_request_is_counted_on_its_way_no_second_has_too_many(c
             assert sum(left < begin + 1 and back >= begin for left, back in ways) <= most
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_processes_that_come_and_go_send_no_more_together_than_one_alone(clock: HandTurned, seed: int) -> None:
+    chance, shares = random.Random(seed), [1.0]
+    processes: list[Requests] = []
+
+    def joins() -> None:
+        number = len(processes)
+        pacer = Pacer(per_second=40, burst=5, most=48, share=lambda: shares[number], timer=clock)
+        processes.append(Requests(clock, pacer))
+
+    joins()
+    for number in range(1, 5):
+        shares.append(0.02)
+        joins()
+        for _ in range(chance.randrange(20, 60)):
+            for process in processes:
+                name = f"{number} {len(process.sent)} {clock.now}"
+                process.ask(name, chance.choice([Priority.RESULT, Priority.EDIT]))
+                process.ask(f"{name} more", Priority.RESULT)
+            await clock.turn(0.05)
+            for process in processes:
+                for name in process.names:
+                    process.answer(name)
+        shares[:] = [1 / len(processes)] * len(processes)
+    await clock.turn(3)
+    times = [time for process in processes for _, time in process.sent]
+    most = max(sum(begin <= time < begin + 1 for time in times) for begin in times)
+    assert 40 <= most <= 50
+    assert all(process.sent for process in processes)
+
+
+async def test_a_larger_share_is_used_once_discord_has_forgotten_what_others_sent_with_it(clock: HandTurned) -> None:
+    share = 0.1
+    requests = Requests(clock, Pacer(per_second=PER_SECOND, burst=1, most=1000, share=lambda: share, timer=clock))
+    for number in range(30):
+        requests.ask(str(number))
+    await clock.turn(1.5)
+    assert requests.sent == [("0", 0), ("1", 1.0)]
+    share = 1.0
+    await clock.turn(2.4)
+    assert requests.names == ["0", "1", "2", "3"], "it is seen at 2.0"
+    await clock.turn(1.05)
+    assert len(requests.sent) > 10
+
+
 async def test_a_pause_in_the_work_saves_up_one_burst_and_no_more(clock: HandTurned, requests: Requests) -> None:
     requests.ask("first")
     await clock.turn(3600)

@@ -24,8 +24,10 @@ from bot.error_replies import explain_to_operator
 from bot.errors import Reason
 from bot.process import counters
 from bot.texts import texts_in
-from bot.traffic import Claim, Pacer, Priority, Refusals, Sent, Traffic, requests_as
-from bot.traffic.pacer import PER_SECOND
+from bot.traffic import Claim, Pacer, Priority, Refusals, Sent, SharedRefusals, Traffic, requests_as
+from storage.database import Database
+from storage.key_values import KeyValueStore
+from tests.storage.rows import NOW
 from tests.web.visiting import opened
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.interactions import COMMAND, MESSAGE
@@ -33,6 +35,8 @@ from tests.wire.process import TOKEN
 from tests.wire.refusals import banned, refusal, throttled
 from tests.wire.traps import Moment, reset, says
 from tests.worlds.discord_world import DiscordWorld, open_discord_world
+from tests.worlds.postgres import postgres
+from tests.worlds.ready_database import ready_database
 
 pytestmark = pytest.mark.usefixtures("discord_as_it_was")
 
@@ -162,7 +166,7 @@ async def test_a_limit_for_everything_pauses_the_pacer_and_one_for_a_channel_doe
 async def test_a_process_with_some_of_the_shards_has_its_share_of_the_budget(tmp_path: Path) -> None:
     for given, share in (({}, 1.0), ({"shard_count": 4}, 1.0), ({"shard_count": 4, "shard_ids": (0,)}, 0.25)):
         async with opened(tmp_path, **given) as (atelier, _, _):
-            assert pytest.approx(PER_SECOND * share) == 1 / atelier.client.traffic.pacer._gap
+            assert atelier.client.traffic.pacer._share() == share
 
 
 @pytest.mark.parametrize("said", ["soon", "", "-1", "0", "nan"])
@@ -216,6 +220,40 @@ def test_too_many_are_too_many_until_it_is_calm_and_the_log_says_so_once_each() 
         now = 900.0
         assert not refusals.too_many
     assert [entry["log_level"] for entry in logs] == ["warning", "info"]
+
+
+async def test_what_was_refused_to_other_processes_counts_for_all_for_as_long_as_discord_counts_it() -> None:
+    now = NOW
+    async with (await postgres()).database() as url, Database.open(url) as first, Database.open(url) as second:
+        counts = [Refusals(), Refusals()]
+        dead, living = (
+            SharedRefusals(refusals, KeyValueStore(database), clock=lambda: now)
+            for refusals, database in zip(counts, (first, second), strict=True)
+        )
+        await living.step()
+        for refusals in counts:
+            for _ in range(600):
+                refusals.count()
+            assert not refusals.too_many
+        await dead.step()
+        await living.step()
+        assert counts[1].too_many
+        now += 601_000
+        await living.step()
+        await living.step()
+        assert await KeyValueStore(second).beginning_with("discord_refusals ") != {}
+        counts[1]._times.clear()
+        assert not counts[1].too_many, "the process that died has counted long ago"
+        await living.step()
+        assert await KeyValueStore(second).beginning_with("discord_refusals ") == {}
+
+
+async def test_a_process_that_is_alone_asks_nobody_for_refusals(tmp_path: Path) -> None:
+    async with ready_database(tmp_path / "atelier.db") as database:
+        refusals = Refusals()
+        refusals.count()
+        await SharedRefusals(refusals, KeyValueStore(database), clock=lambda: NOW).run()
+        assert await KeyValueStore(database).beginning_with("discord") == {}
 
 
 # -- cards -------------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.sweep
 
 PROCESSES: Final = 4
 CREATES: Final = 400
-FASTER: Final = 8
+FASTER: Final = 4
 """Seconds of the clock in one real second. The delays of real sockets and of a busy loop take as many times longer."""
 MOST_WORK: Final = 4.0
 """Seconds of the clock between the row of a create and its request, at most."""

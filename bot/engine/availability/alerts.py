@@ -110,7 +110,7 @@ class OperatorAlerts:
         """Return whether this process is to send the alert: not if another one began to a moment ago."""
         turns = self._stores.key_values
         within = int(SENT_WITHIN.total_seconds() * 1000)
-        return turns.alone or await turns.take_turn(f"alert {name}", now=self._clock(), every_ms=within) == 0
+        return turns.alone or await turns.take_turn(f"alert {name}", clock=self._clock, every_ms=within) == 0
 
     async def _send(self, reason: Reason, parameters: dict[str, str | int], name: str, sent: dict[str, int]) -> bool:
         """Send an alert and remember it. Return False if it could not be sent."""
